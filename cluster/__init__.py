@@ -1,0 +1,1 @@
+"""Composition root: the command line, and where things run. Nothing imports this package."""

@@ -1,0 +1,31 @@
+"""The one hierarchy of errors that Fleetcast raises on purpose.
+
+Every message says what was given, what was expected, and what to do. The command line turns any
+:class:`FleetcastError` into one line and exit code 2; everything else is a bug and shows its traceback.
+"""
+
+from __future__ import annotations
+
+
+class FleetcastError(Exception):
+    """A problem the user can solve; its message says how."""
+
+
+class ConfigError(FleetcastError):
+    """A preset, file or ``--set`` holds a key or a value that does not fit the schema."""
+
+
+class DataError(FleetcastError):
+    """Bars are missing, unreadable, or too few for what was asked."""
+
+
+class StoreError(FleetcastError):
+    """The store cannot be read or written, or holds something this version does not understand."""
+
+
+class ModelError(FleetcastError):
+    """A model, version or alias does not exist, is corrupt, or does not fit the data it is given."""
+
+
+class ClusterError(FleetcastError):
+    """Ray cannot be reached, or the cluster lacks what the run asks for."""

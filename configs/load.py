@@ -1,0 +1,114 @@
+"""From preset, file and ``--set`` to one validated :class:`~configs.schema.Config`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from configs.errors import ConfigError
+from configs.schema import Config
+
+_PRESETS = Path(__file__).parent / "presets"
+
+
+def preset_names() -> list[str]:
+    """Return the names that ``--preset`` accepts."""
+    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+
+
+def load_config(preset: str = "demo", file: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Resolve a run's configuration; later sources win: preset, then file, then overrides.
+
+    Args:
+        preset: one of :func:`preset_names`.
+        file: a YAML file with any part of the schema.
+        overrides: ``"a.b=value"`` strings; the value is read as YAML (``[1, 2]``, ``true``, ``2014-12-31``).
+
+    Raises:
+        ConfigError: an unknown preset, a file that cannot be read, an unknown key, or a value out of range.
+
+    Example:
+        >>> load_config("demo", overrides=["run.seed=3"]).run.seed
+        3
+    """
+    if preset not in preset_names():
+        raise ConfigError(f"preset {preset!r} does not exist. Choose one of: {', '.join(preset_names())}.")
+    merged = _read_yaml(_PRESETS / f"{preset}.yaml")
+    source = f"preset {preset!r}"
+    if file is not None:
+        merged = _merge(merged, _read_yaml(Path(file)))
+        source = f"config file {str(file)!r}"
+    for override in overrides:
+        merged = _merge(merged, _parse_override(override))
+        source = "the configuration with --set"
+    return _validate(merged, source)
+
+
+def config_hash(*values: Any) -> str:
+    """Return 12 hexadecimal digits that name these JSON-able values (equal values, equal name)."""
+    text = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config file {str(path)!r} cannot be read: {error}. Check the path.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config file {str(path)!r} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"config file {str(path)!r} holds a {type(value).__name__}; expected sections such as 'data:' and 'run:'.")
+    return value
+
+
+def _parse_override(text: str) -> dict[str, Any]:
+    key, separator, raw = text.partition("=")
+    if not separator or not all(key.split(".")):
+        raise ConfigError(f"--set {text!r} is not of the form section.key=value, such as --set direction.fit.epochs=5.")
+    try:
+        value: Any = yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {key}: value {raw!r} is not valid YAML: {' '.join(str(error).split())}.") from error
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def _validate(values: Mapping[str, Any], source: str) -> Config:
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors(include_url=False):
+            place = ".".join(str(part) for part in item["loc"]) or "config"
+            if item["type"] == "extra_forbidden":
+                lines.append(f"{place} is not a setting ({_siblings(item['loc'])})")
+            else:
+                lines.append(f"{place} has value {item['input']!r}: {item['msg'].removeprefix('Value error, ')}")
+        raise ConfigError(f"{source}: {'; '.join(lines)}.") from error
+
+
+def _siblings(location: tuple[int | str, ...]) -> str:
+    model: Any = Config
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(str(part))
+        model = field.annotation if field is not None else None
+    names = getattr(model, "model_fields", {})
+    return f"known here: {', '.join(names)}" if names else "see configs/schema.py"

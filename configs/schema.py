@@ -1,0 +1,195 @@
+"""The schema of a run. Every value is validated, frozen, and stored with the version it made.
+
+Units: horizons, windows and purges count bars; dates are session dates; fractions lie in (0, 1).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Strategy = Literal["per_symbol", "pooled", "finetuned"]
+Kind = Literal["direction", "volatility"]
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Frozen(BaseModel):
+    """A value that cannot change after validation and rejects keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class ContextConfig(Frozen):
+    """Market series (VIX, yields, oil …) in long form: ``date, series, value``.
+
+    ``kinds`` maps each series to use to how it becomes scale-free: a ``level`` (already a rate of
+    volatility, such as VIX: its logarithm and changes), a ``price`` (returns and distance to its mean
+    only) or a ``rate`` (differences in points). ``lag_days`` guards against release-date leakage: a
+    value dated *d* is used from the first bar dated *d + lag* on; series it does not name use 1 day.
+    """
+
+    path: str | None = None
+    kinds: dict[str, Literal["level", "price", "rate"]] = {}
+    lag_days: dict[str, Annotated[int, Field(ge=0)]] = {}
+
+
+class DataConfig(Frozen):
+    """Which bars a run reads. ``bars`` is a path, ``"embedded"`` or ``"lake"`` (the store's own)."""
+
+    bars: str = "embedded"
+    symbols: tuple[str, ...] = ()
+    start: date | None = None
+    end: date | None = None
+    min_bars: Positive = 500
+    max_quarantined: Rate = 0.05
+    context: ContextConfig = ContextConfig()
+
+
+class FeatureConfig(Frozen):
+    """Which features are built, and how they are scaled.
+
+    ``technical_indicators`` names catalog entries or whole groups; empty means all that the data
+    allows. ``lookback_periods`` (bars) parametrise every rolling feature. ``max_features`` keeps the
+    best on *train* only; ``None`` keeps all. ``scaling_method`` is fitted on train only and clips at
+    ``clip`` scaled units.
+    """
+
+    lookback_periods: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = (5, 20, 60)
+    technical_indicators: tuple[str, ...] = ()
+    scaling_method: Literal["standard", "robust", "none"] = "standard"
+    max_features: Positive | None = None
+    clip: Annotated[float, Field(gt=0)] = 5.0
+    universe: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _periods_increase(self) -> Self:
+        if not self.lookback_periods or list(self.lookback_periods) != sorted(set(self.lookback_periods)):
+            raise ValueError("lookback_periods must be one or more increasing whole numbers of bars, such as [5, 20, 60]")
+        return self
+
+
+class LabelConfig(Frozen):
+    """When a forward return counts as *sideways*.
+
+    ``volatility``: inside ``± k·σ_t·√horizon`` with σ_t the EWMA volatility known at t (``k = 0.43``
+    makes three equal classes under normality). ``threshold``: inside ``± threshold``, a log return.
+    """
+
+    mode: Literal["volatility", "threshold"] = "volatility"
+    k: Annotated[float, Field(ge=0)] = 0.43
+    threshold: Annotated[float, Field(ge=0)] = 0.005
+    ewma_lambda: Fraction = 0.94
+
+
+class SplitConfig(Frozen):
+    """Train, validation and test by time, the same dates for every symbol.
+
+    One calendar for all symbols keeps a pooled model from seeing the market's future through another
+    symbol. Dates that are not given are placed by fraction of the universe's dates. ``embargo`` bars
+    are dropped on top of the horizon that every boundary purges.
+    """
+
+    train_end: date | None = None
+    valid_end: date | None = None
+    test_start: date | None = None
+    test_end: date | None = None
+    valid_fraction: Fraction = 0.1
+    test_fraction: Fraction = 0.2
+    embargo: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        given = [d for d in (self.train_end, self.valid_end, self.test_start, self.test_end) if d is not None]
+        if given != sorted(given):
+            raise ValueError("train_end ≤ valid_end ≤ test_start ≤ test_end must hold")
+        if self.valid_fraction + self.test_fraction >= 1.0:
+            raise ValueError("valid_fraction + test_fraction must leave something to train on (sum below 1)")
+        return self
+
+
+class NetworkConfig(Frozen):
+    """LSTM layers, then multi-head self-attention, over windows of ``window`` bars."""
+
+    window: Positive = 20
+    lstm_units: tuple[Positive, ...] = (32,)
+    attention_heads: Annotated[int, Field(ge=0)] = 4
+    dropout: Rate = 0.1
+
+
+class FitConfig(Frozen):
+    """How a fleet is fitted. Early stopping is per symbol: each keeps its own best epoch."""
+
+    epochs: Positive = 10
+    batch_size: Positive = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    patience: Positive = 3
+    pooled_epochs: Positive = 10
+    pooled_batch_size: Positive = 512
+    pooled_symbols: Positive = 256
+    pooled_rows: Positive = 400_000
+    finetune_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    shrinkage: Annotated[float, Field(ge=0)] = 1e-2
+
+
+class DirectionConfig(Frozen):
+    """The price-direction fleet: classes down, sideways, up over ``horizon`` bars."""
+
+    horizon: Positive = 1
+    strategy: Strategy = "pooled"
+    label: LabelConfig = LabelConfig()
+    network: NetworkConfig = NetworkConfig()
+    fit: FitConfig = FitConfig()
+    calibration: Literal["temperature", "vector", "none"] = "vector"
+    calibration_shrinkage: Annotated[float, Field(ge=0)] = 500.0
+    conformal_level: Fraction = 0.9
+
+
+class ForestConfig(Frozen):
+    """The random-forest member; ``max_rows`` caps the rows a forest is fitted on."""
+
+    trees: Positive = 100
+    max_depth: Positive = 10
+    min_samples_leaf: Positive = 50
+    max_rows: Positive = 200_000
+
+
+class VolatilityConfig(Frozen):
+    """The volatility ensemble: members blended by non-negative weights that minimise QLIKE on validation."""
+
+    horizon: Positive = 5
+    strategy: Strategy = "pooled"
+    members: tuple[Literal["log_har", "garch", "lstm", "forest"], ...] = ("log_har", "garch", "lstm", "forest")
+    network: NetworkConfig = NetworkConfig()
+    fit: FitConfig = FitConfig()
+    forest: ForestConfig = ForestConfig()
+    blend_shrinkage: Annotated[float, Field(ge=0)] = 500.0
+    interval_level: Fraction = 0.9
+
+
+class RunConfig(Frozen):
+    """Where and how a run executes; nothing here changes a fitted number except ``seed``."""
+
+    kinds: tuple[Kind, ...] = ("direction", "volatility")
+    seed: Annotated[int, Field(ge=0)] = 7
+    workers: Positive | None = None
+    cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0
+    use_gpu: bool = False
+    block_symbols: Positive = 32
+    retries: Annotated[int, Field(ge=0)] = 2
+
+
+class Config(Frozen):
+    """Everything that defines a run."""
+
+    data: DataConfig = DataConfig()
+    features: FeatureConfig = FeatureConfig()
+    split: SplitConfig = SplitConfig()
+    direction: DirectionConfig = DirectionConfig()
+    volatility: VolatilityConfig = VolatilityConfig()
+    run: RunConfig = RunConfig()

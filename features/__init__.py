@@ -1,0 +1,1 @@
+"""Bars in, causal features and windows out. Knows neither TensorFlow nor Ray."""

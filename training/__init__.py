@@ -1,0 +1,1 @@
+"""Fit, evaluate and keep fleets of direction and volatility models."""
