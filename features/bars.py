@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+
+from features.columns import long_table
+from features.validation import Quarantine, check
 
 Float = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
@@ -32,3 +36,54 @@ class SymbolBars:
 
     def __len__(self) -> int:
         return len(self.dates)
+
+
+def bars_from_frame(
+    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame"
+) -> tuple[list[SymbolBars], Quarantine]:
+    """Return clean bars by symbol (sorted by name) and the rows that broke a rule.
+
+    Parameters
+    ----------
+    frame
+        Bars in any common spelling: long with a symbol column, one symbol, or yfinance's two-level columns;
+        see :func:`features.columns.long_table` for names, :func:`features.parsing.parse_dates` for dates and
+        :func:`features.validation.check` for adjustment. Unsorted rows are sorted.
+    symbol
+        The symbol of a frame that names none.
+    place
+        Where the frame comes from (a path), for messages.
+
+    Returns
+    -------
+    list of SymbolBars, Quarantine
+        A symbol whose every row broke a rule is in the quarantine only.
+
+    Raises
+    ------
+    DataError
+        No rows, a missing column, no readable date, an unusable symbol, or no row that keeps the rules.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"Date": ["2024-01-03", "2024-01-02"], "Close": ["1,010.5", "1000"]})
+    >>> bars, quarantine = bars_from_frame(frame, symbol="X")
+    >>> bars[0].close.tolist(), len(quarantine)
+    ([1000.0, 1010.5], 0)
+    """
+    checked, quarantine = check(long_table(frame, symbol, place), place)
+    bars = []
+    for i, name in enumerate(checked.names):
+        rows = slice(int(checked.offsets[i]), int(checked.offsets[i + 1]))
+        prices = {field: values[rows] for field, values in checked.prices.items()}
+        bars.append(
+            SymbolBars(
+                symbol=name,
+                dates=checked.dates[rows],
+                **prices,
+                volume=checked.volume[rows],
+                has_range=bool(checked.has_range[i]),
+                has_volume=bool(checked.has_volume[i]),
+            )
+        )
+    return bars, quarantine
