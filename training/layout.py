@@ -1,0 +1,83 @@
+"""Where versions lie in a store, and how they are named.
+
+``models/<kind>/<version>/`` holds ``block-00000.*``, ``block-00001.*`` … and, written last, ``manifest.json``: a folder
+without one is a half version, invisible to every reader. ``models/<kind>/aliases.json`` holds the aliases.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+from configs.errors import ModelError
+from features.store import Store
+from training.locking import exclusive
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+
+def is_kind(name: str) -> bool:
+    """Whether a kind can have this name."""
+    return _KIND.fullmatch(name) is not None
+
+
+def kind_folder(kind: str) -> str:
+    """Return a kind's folder; ``ModelError`` if the name is not a plain lower-case word."""
+    if not is_kind(kind):
+        raise ModelError(f"kind {kind!r} is not a kind of model; expected a name such as direction or volatility.")
+    return f"models/{kind}"
+
+
+def version_folder(kind: str, version: str) -> str:
+    """Return a version's folder; ``ModelError`` if the name is not one that a version can have."""
+    if not _VERSION.fullmatch(version):
+        raise ModelError(f"version {version!r} is not a version's name; expected one such as 20260102T030405Z-1a2b3c.")
+    return f"{kind_folder(kind)}/{version}"
+
+
+def manifest_path(kind: str, version: str) -> str:
+    """Return the path of a version's manifest."""
+    return f"{version_folder(kind, version)}/manifest.json"
+
+
+def block_prefix(kind: str, version: str, number: int) -> str:
+    """Return the prefix of a version's block."""
+    return f"{version_folder(kind, version)}/block-{number:05d}"
+
+
+def aliases_path(kind: str) -> str:
+    """Return the path of a kind's aliases."""
+    return f"{kind_folder(kind)}/aliases.json"
+
+
+def version_name(moment: datetime, content: str) -> str:
+    """Return the name of a version made at ``moment`` (UTC, whole seconds) of content with this SHA-256."""
+    return f"{moment.astimezone(UTC).strftime(_STAMP)}-{content[:6]}"
+
+
+def version_moment(version: str) -> datetime:
+    """Return the moment that a version's name spells."""
+    return datetime.strptime(version.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+
+
+def folders(store: Store, kind: str) -> list[str]:
+    """Return the names of all versions of a kind, oldest first, half ones included."""
+    return [name for name in store.names(kind_folder(kind)) if _VERSION.fullmatch(name)]
+
+
+def is_published(store: Store, kind: str, version: str) -> bool:
+    """Whether a version is whole."""
+    return store.exists(manifest_path(kind, version))
+
+
+def published(store: Store, kind: str) -> list[str]:
+    """Return the names of the whole versions of a kind, oldest first."""
+    return [name for name in folders(store, kind) if is_published(store, kind, name)]
+
+
+def changing(store: Store, kind: str) -> AbstractContextManager[None]:
+    """Hold the lock under which versions and aliases of a kind change."""
+    return exclusive(store, f"{kind_folder(kind)}/.lock")
