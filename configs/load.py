@@ -66,7 +66,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ConfigError(f"config file {str(path)!r} holds a {type(value).__name__}; expected sections such as 'data:' and 'run:'.")
+        raise ConfigError(
+            f"config file {str(path)!r} holds a {type(value).__name__}; expected sections such as 'data:' and 'run:'."
+        )
     return value
 
 

@@ -68,7 +68,9 @@ class FeatureConfig(Frozen):
     @model_validator(mode="after")
     def _periods_increase(self) -> Self:
         if not self.lookback_periods or list(self.lookback_periods) != sorted(set(self.lookback_periods)):
-            raise ValueError("lookback_periods must be one or more increasing whole numbers of bars, such as [5, 20, 60]")
+            raise ValueError(
+                "lookback_periods must be one or more increasing whole numbers of bars, such as [5, 20, 60]"
+            )
         return self
 
 

@@ -1,0 +1,263 @@
+"""Fit S networks at once, each exactly as if it were alone: own data order, own early stopping, own best epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from training.fleet.backend import TENSORFLOW, Tensor, compiled, ops, value_and_gradient
+from training.fleet.network import FleetNetwork, symbol_generator
+from training.fleet.windows import FleetData, Int32, gather_last, gather_windows, pad_ends
+
+Float32 = npt.NDArray[np.float32]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-7
+_EVALUATION_WINDOWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """The numbers of one fit. ``shrinkage`` pulls weights towards ``anchor`` (L2, added to the gradient)."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    seed: int
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    shrinkage: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFit:
+    """What a fit leaves: ``weights`` (S, P) of each symbol's best epoch (0: the initial weights were best).
+
+    ``valid_loss`` is (epochs + 1, S), from before the first epoch on, NaN once a symbol has stopped. ``failures``
+    maps positions of symbols whose loss never was finite to the reason.
+    """
+
+    weights: Float32
+    best_epoch: npt.NDArray[np.int64]
+    valid_loss: Float32
+    failures: dict[int, str]
+
+
+def fit_fleet(
+    network: FleetNetwork, loss: Loss, data: FleetData, plan: FitPlan, initial: Float32, anchor: Float32 | None = None
+) -> FleetFit:
+    """Fit a fleet by Adam with per-symbol early stopping on the validation windows.
+
+    Args:
+        network: the architecture.
+        loss: one of :mod:`training.fleet.losses`.
+        data: windows of S symbols; validation windows are used only to choose each symbol's epoch.
+        plan: the numbers of the fit.
+        initial: weights (S, P) to start from.
+        anchor: weights (S, P) that ``plan.shrinkage`` pulls towards; ``initial`` if not given.
+
+    Source: Kingma, Ba (2015), Adam, Algorithm 1; every step is elementwise, so symbols cannot influence each other.
+    """
+    step = _step_function(network, loss, data.targets.shape[-1], plan)
+    evaluate = _evaluation_function(network, loss, data.targets.shape[-1])
+    count = len(data.symbols)
+    rows = np.arange(count)  # positions of the symbols still being fitted
+    bank, targets = _tensor(data.bank), _tensor(data.targets)
+    weights, anchors = _tensor(initial), _tensor(initial if anchor is None else anchor)
+    first = second = ops.zeros_like(weights)
+    updates = ops.zeros((count, 1), dtype="float32")
+
+    best, best_epoch = initial.copy(), np.zeros(count, np.int64)
+    history = np.full((plan.epochs + 1, count), np.nan, np.float32)
+    history[0] = _mean_loss(evaluate, bank, targets, weights, data.valid)
+    best_loss = np.where(np.isfinite(history[0]), history[0], np.inf)
+    stalled = np.zeros(count, np.int64)
+
+    for epoch in range(1, plan.epochs + 1):
+        moving = np.flatnonzero(stalled[rows] < plan.patience)
+        if not len(moving):
+            break
+        if len(moving) <= 0.8 * len(rows) and TENSORFLOW:
+            bank, targets, weights, anchors, first, second, updates = (
+                ops.take(value, moving, axis=0) for value in (bank, targets, weights, anchors, first, second, updates)
+            )
+            rows = rows[moving]
+        fitting = stalled[rows] < plan.patience
+        for ends, sample_weights, keep in _epoch_batches(network, data, rows, fitting, epoch, plan):
+            weights, first, second, updates = step(
+                bank, targets, weights, first, second, updates, anchors, ends, sample_weights, keep
+            )
+        losses = _mean_loss(evaluate, bank, targets, weights, [data.valid[row] for row in rows])
+        current = ops.convert_to_numpy(weights)
+        for position in np.flatnonzero(fitting):
+            row, value = rows[position], losses[position]
+            history[epoch, row] = value
+            if value < best_loss[row] - 1e-6:
+                best_loss[row], best_epoch[row], stalled[row] = value, epoch, 0
+                best[row] = current[position]
+            else:
+                stalled[row] = stalled[row] + 1 if np.isfinite(value) else plan.patience
+    failures = {
+        int(row): "the validation loss was never finite: the fit diverged or the data hold no usable window"
+        for row in np.flatnonzero(~np.isfinite(best_loss))
+    }
+    return FleetFit(best, best_epoch, history, failures)
+
+
+def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: tuple[Int32, ...]) -> list[Float32]:
+    """Return each symbol's outputs (windows, outputs) for windows that end at ``ends`` in ``bank`` (S, N, F)."""
+    forward = _forward_function(network)
+    padded, _ = pad_ends(ends, max(map(len, ends), default=0))
+    device_bank, device_weights = _tensor(bank), _tensor(weights)
+    chunks = [
+        ops.convert_to_numpy(forward(device_bank, device_weights, padded[:, start : start + _EVALUATION_WINDOWS]))
+        for start in range(0, padded.shape[1], _EVALUATION_WINDOWS)
+    ]
+    outputs = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(ends), 0, network.outputs), np.float32)
+    return [outputs[row, : len(values)] for row, values in enumerate(ends)]
+
+
+def _epoch_batches(
+    network: FleetNetwork,
+    data: FleetData,
+    rows: npt.NDArray[np.int64],
+    fitting: npt.NDArray[np.bool_],
+    epoch: int,
+    plan: FitPlan,
+) -> list[tuple[Int32, Float32, Float32]]:
+    """Return an epoch's batches: ends (S, B), weights (S, B), dropout masks (S, B, U), drawn per symbol."""
+    units, rate = network.config.lstm_units[-1], network.config.dropout
+    longest = max(len(data.train[row]) for row in rows)
+    length = -(-longest // plan.batch_size) * plan.batch_size
+    order: list[Int32] = []
+    keep = np.ones((len(rows), length, units), np.uint8)
+    for position, row in enumerate(rows):
+        ends = data.train[row] if fitting[position] else data.train[row][:0]
+        rng = symbol_generator(plan.seed, data.symbols[row], f"epoch {epoch}")
+        order.append(rng.permutation(ends))
+        if rate:
+            keep[position, : len(ends)] = rng.random((len(ends), units), dtype=np.float32) >= rate
+    ends, sample_weights = pad_ends(order, length)
+    scale = np.float32(1.0 / (1.0 - rate))
+    batches = []
+    for start in range(0, length, plan.batch_size):
+        part = slice(start, start + plan.batch_size)
+        batches.append((ends[:, part], sample_weights[:, part], keep[:, part] * scale))
+    return batches
+
+
+def _mean_loss(
+    evaluate: Callable[..., Tensor],
+    bank: Tensor,
+    targets: Tensor,
+    weights: Tensor,
+    ends: list[Int32] | tuple[Int32, ...],
+) -> Float32:
+    """Return each symbol's mean loss (S,) over its windows; NaN where it has none."""
+    longest = max(map(len, ends), default=0)
+    padded, sample_weights = pad_ends(ends, longest)
+    total = np.zeros(len(ends), np.float64)
+    for start in range(0, longest, _EVALUATION_WINDOWS):
+        part = slice(start, start + _EVALUATION_WINDOWS)
+        losses = ops.convert_to_numpy(evaluate(bank, targets, weights, padded[:, part]))
+        total += np.where(sample_weights[:, part] > 0, losses, 0.0).sum(axis=1, dtype=np.float64)
+    counts = sample_weights.sum(axis=1)
+    return np.divide(total, counts, out=np.full(len(ends), np.nan), where=counts > 0).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _step_function(network: FleetNetwork, loss: Loss, columns: int, plan: FitPlan) -> Callable[..., tuple[Tensor, ...]]:
+    def step(
+        bank: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        first: Tensor,
+        second: Tensor,
+        updates: Tensor,
+        anchor: Tensor,
+        ends: Tensor,
+        sample_weights: Tensor,
+        keep: Tensor,
+    ) -> tuple[Tensor, ...]:
+        windows = gather_windows(bank, ends, network.config.window)
+        wanted = gather_last(targets, ends)
+
+        def objective(at: Tensor) -> tuple[Tensor, Tensor]:
+            losses = loss(network.apply(at, windows, keep), wanted)
+            counts = ops.maximum(ops.sum(sample_weights, axis=1), 1.0)
+            per_symbol = ops.sum(losses * sample_weights, axis=1) / counts
+            return ops.sum(per_symbol), per_symbol
+
+        _, gradient = value_and_gradient(objective, weights)
+        if plan.shrinkage:
+            gradient = gradient + plan.shrinkage * (weights - anchor)
+        norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
+        gradient = gradient * ops.minimum(1.0, plan.clip_norm / (norm + 1e-12))
+        active = ops.max(sample_weights, axis=1, keepdims=True) > 0.0
+        count = updates + 1.0
+        new_first = _BETA1 * first + (1.0 - _BETA1) * gradient
+        new_second = _BETA2 * second + (1.0 - _BETA2) * ops.square(gradient)
+        rate = plan.learning_rate * ops.sqrt(1.0 - _BETA2**count) / (1.0 - _BETA1**count)
+        moved = weights - rate * new_first / (ops.sqrt(new_second) + _EPSILON)
+        if plan.weight_decay:
+            moved = moved - plan.learning_rate * plan.weight_decay * weights
+        return (
+            ops.where(active, moved, weights),
+            ops.where(active, new_first, first),
+            ops.where(active, new_second, second),
+            ops.where(active, count, updates),
+        )
+
+    rows = (None, network.parameters)
+    return compiled(
+        step,
+        [
+            ((None, None, network.features), "float32"),
+            ((None, None, columns), "float32"),
+            (rows, "float32"),
+            (rows, "float32"),
+            (rows, "float32"),
+            ((None, 1), "float32"),
+            (rows, "float32"),
+            ((None, None), "int32"),
+            ((None, None), "float32"),
+            ((None, None, network.config.lstm_units[-1]), "float32"),
+        ],
+    )
+
+
+@lru_cache(maxsize=8)
+def _evaluation_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[..., Tensor]:
+    def evaluate(bank: Tensor, targets: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
+        windows = gather_windows(bank, ends, network.config.window)
+        return loss(network.apply(weights, windows), gather_last(targets, ends))
+
+    return compiled(
+        evaluate,
+        [
+            ((None, None, network.features), "float32"),
+            ((None, None, columns), "float32"),
+            ((None, network.parameters), "float32"),
+            ((None, None), "int32"),
+        ],
+    )
+
+
+@lru_cache(maxsize=8)
+def _forward_function(network: FleetNetwork) -> Callable[..., Tensor]:
+    def forward(bank: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
+        return network.apply(weights, gather_windows(bank, ends, network.config.window))
+
+    return compiled(
+        forward,
+        [((None, None, network.features), "float32"), ((None, network.parameters), "float32"), ((None, None), "int32")],
+    )
+
+
+def _tensor(values: npt.NDArray[np.float32]) -> Tensor:
+    return ops.convert_to_tensor(np.ascontiguousarray(values, np.float32))

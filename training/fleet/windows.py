@@ -1,0 +1,56 @@
+"""A block's data on the device: padded feature banks, and windows gathered from them step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from training.fleet.backend import Tensor, ops
+
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetData:
+    """What a fleet is fitted on.
+
+    Shapes: ``bank`` (S, N, F) scaled features, shorter symbols padded at the end; ``targets`` (S, N, K), read at a
+    window's last bar; ``train`` and ``valid`` hold each symbol's window ends (positions in N, at least window − 1).
+    """
+
+    symbols: tuple[str, ...]
+    bank: Float32
+    targets: Float32
+    train: tuple[Int32, ...]
+    valid: tuple[Int32, ...]
+
+
+def gather_windows(bank: Tensor, ends: Tensor, window: int) -> Tensor:
+    """Return time-major windows (S, T·B, F) that end at ``ends`` (S, B) in ``bank`` (S, N, F)."""
+    shape = ops.shape(bank)
+    flat = ops.reshape(bank, (-1, bank.shape[-1]))
+    symbol_start = ops.expand_dims(ops.arange(shape[0], dtype="int32") * ops.cast(shape[1], "int32"), 1)
+    last = ops.expand_dims(ends + symbol_start, 1)  # (S, 1, B)
+    offsets = np.arange(1 - window, 1, dtype=np.int32)[None, :, None]
+    rows = last + offsets  # (S, T, B)
+    return ops.take(flat, ops.reshape(rows, (shape[0], -1)), axis=0)
+
+
+def gather_last(values: Tensor, ends: Tensor) -> Tensor:
+    """Return ``values`` (S, N, K) at ``ends`` (S, B): (S, B, K)."""
+    return gather_windows(values, ends, 1)
+
+
+def pad_ends(ends: Sequence[Int32], length: int) -> tuple[Int32, Float32]:
+    """Return ends (S, length) padded by each symbol's first end, and weights (S, length) that are 0 on padding."""
+    padded = np.zeros((len(ends), length), np.int32)
+    weights = np.zeros((len(ends), length), np.float32)
+    for row, values in enumerate(ends):
+        padded[row, : len(values)] = values
+        padded[row, len(values) :] = values[0] if len(values) else 0
+        weights[row, : len(values)] = 1.0
+    return padded, weights
