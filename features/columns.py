@@ -37,6 +37,11 @@ def spelling(name: object) -> str:
     return re.sub(r"[^\w]+", "_", text).strip("_")
 
 
+def field_of(name: object) -> str | None:
+    """Return our name of the field that a column holds (``"<CLOSE>"`` → ``"close"``), None if it is none of ours."""
+    return _FIELD.get(spelling(name))
+
+
 def long_table(frame: pd.DataFrame, symbol: str | None = None, place: str = "the frame") -> pd.DataFrame:
     """Return a table with our column names, one row per symbol and date, values untouched.
 
@@ -80,7 +85,7 @@ def _single(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     table = pd.DataFrame({field: frame[name] for field, name in picked.items()}).reset_index(drop=True)
     if "date" not in table:
         _take_index(table, frame.index)
-    elif "symbol" not in table and _FIELD.get(spelling(frame.index.name)) == "symbol":
+    elif "symbol" not in table and field_of(frame.index.name) == "symbol":
         table["symbol"] = np.asarray(frame.index)
     return table
 
@@ -89,7 +94,7 @@ def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
     """Move the levels of an index that are dates or symbols into the table."""
     for level in range(index.nlevels):
         values = index.get_level_values(level)
-        field = _FIELD.get(spelling(values.name)) if values.name is not None else None
+        field = field_of(values.name)
         if field is None and not pd.api.types.is_integer_dtype(values.dtype) and "date" not in table:
             field = "date"
         if field in ("date", "symbol") and field not in table:
@@ -104,7 +109,7 @@ def _stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     """
     columns = frame.columns
     assert isinstance(columns, pd.MultiIndex)
-    known = [sum(_FIELD.get(spelling(v)) in _SPELLINGS for v in columns.levels[k]) for k in range(columns.nlevels)]
+    known = [sum(field_of(v) is not None for v in columns.levels[k]) for k in range(columns.nlevels)]
     if columns.nlevels != 2 or max(known) == 0:
         raise DataError(
             f"{place} has column levels {_shown(list(columns))}; expected (field, ticker) or (ticker, field)."
@@ -113,7 +118,7 @@ def _stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     dates: pd.Series | pd.Index = frame.index
     groups: dict[str, list[int]] = {}
     for position, pair in enumerate(columns):
-        if _FIELD.get(spelling(pair[fields])) == "date":
+        if field_of(pair[fields]) == "date":
             dates = frame.iloc[:, position]
         else:
             groups.setdefault(str(pair[1 - fields]), []).append(position)

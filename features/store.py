@@ -6,6 +6,8 @@ all by themselves. Names of symbols are encoded so that no name can leave the st
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import re
@@ -21,14 +23,26 @@ from pyarrow import fs as pafs
 
 from configs.errors import StoreError
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 
 
 def encode_symbol(symbol: str) -> str:
-    """Return a file-name-safe, reversible spelling of a symbol: ``^GSPC`` → ``%5EGSPC``, ``..`` → ``%2E%2E``."""
-    if not symbol or len(symbol) > 64:
-        raise StoreError(f"symbol {symbol[:80]!r} has {len(symbol)} characters; expected 1 to 64. Rename it in the data.")
-    encoded = quote(symbol, safe="-_").replace(".", "%2E").replace("~", "%7E")
+    """Return a file-name-safe, reversible spelling of a symbol: ``^GSPC`` → ``%5EGSPC``, ``..`` → ``%2E%2E``.
+
+    Symbols are case sensitive. Lower-case letters are escaped (``Tsla`` → ``T%73%6C%61``), so that two symbols
+    never share a file, on a disk that ignores case either.
+    """
+    if not symbol or len(symbol) > 64 or not symbol.isprintable():
+        raise StoreError(
+            f"symbol {symbol[:80]!r} has {len(symbol)} characters; expected 1 to 64 printable ones. "
+            "Rename it in the data."
+        )
+    encoded = re.sub("[a-z.~]", lambda found: f"%{ord(found[0]):02X}", quote(symbol, safe="-_"))
+    if len(encoded) > 200:
+        raise StoreError(
+            f"symbol {symbol!r} needs a file name of {len(encoded)} bytes; expected at most 200. Shorten it."
+        )
     return f"%{ord(encoded[0]):02X}{encoded[1:]}" if _RESERVED.match(encoded) else encoded
 
 
@@ -37,14 +51,22 @@ def decode_symbol(name: str) -> str:
     return unquote(name)
 
 
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else " ".join(str(error).split()).rstrip(".")
+
+
 class Store:
     """A folder on a local disk or an object store, addressed by relative paths.
 
-    Args:
-        uri: a local path, ``file://``, ``s3://`` or ``gs://`` URI. Created on the first write.
+    Parameters
+    ----------
+    uri
+        A local path, ``file://``, ``s3://`` or ``gs://`` URI. Created on the first write.
 
-    Raises:
-        StoreError: the URI has an unknown scheme, or an operation fails (permission, full disk).
+    Raises
+    ------
+    StoreError
+        The URI has an unknown scheme, or an operation fails (permission, full disk).
     """
 
     def __init__(self, uri: str | os.PathLike[str]) -> None:
@@ -55,7 +77,9 @@ class Store:
             else:
                 self.fs, self.root = pafs.LocalFileSystem(), str(Path(text).expanduser().absolute())
         except (pa.ArrowInvalid, OSError) as error:
-            raise StoreError(f"store {text!r} cannot be opened: {error}. Give a local path or an s3:// or gs:// URI.") from error
+            raise StoreError(
+                f"store {text!r} cannot be opened: {error}. Give a local path or an s3:// or gs:// URI."
+            ) from error
         self.root = self.root.rstrip("/") or "/"
         self.uri = text if "://" in text else self.root
 
@@ -76,8 +100,30 @@ class Store:
         try:
             yield
         except OSError as error:
-            hint = "Free some space" if getattr(error, "errno", None) == 28 else "Check that the store exists and is writable"
-            raise StoreError(f"cannot {verb} {path!r}: {error}. {hint}, or choose another with --store.") from error
+            hint = "Free some space" if error.errno in _FULL else "Check that the store exists and is writable"
+            raise StoreError(
+                f"cannot {verb} {path!r}: {_reason(error)}. {hint}, or choose another with --store."
+            ) from error
+
+    @contextmanager
+    def lock(self, relative: str) -> Iterator[None]:
+        """Hold the only lock of this name, waiting for whoever has it; no effect on object stores.
+
+        The operating system drops it when its process ends in any way, so a crash leaves nothing stale. Object
+        stores have no locks: let one process at a time write the same thing there.
+        """
+        if not self.is_local:
+            yield
+            return
+        target = self.path(".locks", relative)
+        with self._explained("lock", target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def write(self, relative: str, data: bytes) -> None:
         """Write a file whole or not at all."""
@@ -111,7 +157,7 @@ class Store:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise StoreError(f"cannot read {target!r}: {error}. Check the store's permissions.") from error
+            raise StoreError(f"cannot read {target!r}: {_reason(error)}. Check the store's permissions.") from error
 
     def write_json(self, relative: str, value: Any) -> None:
         """Write a value as sorted JSON (so equal values give equal bytes); NaN and infinity are refused."""
@@ -122,7 +168,9 @@ class Store:
         try:
             return json.loads(self.read(relative))
         except ValueError as error:
-            raise StoreError(f"{self.path(relative)!r} is not valid JSON ({error}). Delete it or restore it from a copy.") from error
+            raise StoreError(
+                f"{self.path(relative)!r} is not valid JSON ({error}). Delete it or restore it from a copy."
+            ) from error
 
     def exists(self, relative: str) -> bool:
         """Whether a file or folder of that name exists."""
@@ -130,8 +178,10 @@ class Store:
 
     def names(self, relative: str) -> list[str]:
         """Return the sorted names directly below a folder (temporary files left out); [] if there is none."""
-        selector = pafs.FileSelector(self.path(relative), allow_not_found=True)
-        return sorted(i.base_name for i in self.fs.get_file_info(selector) if not i.base_name.endswith(".tmp"))
+        target = self.path(relative)
+        with self._explained("list", target):
+            found = self.fs.get_file_info(pafs.FileSelector(target, allow_not_found=True))
+        return sorted(i.base_name for i in found if not i.base_name.endswith(".tmp"))
 
     def size(self, relative: str) -> int:
         """Return the bytes held below a file or folder."""

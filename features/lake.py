@@ -1,0 +1,294 @@
+"""The lake: bars as one Parquet file per symbol, appended atomically and idempotently."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.errors import DataError, StoreError
+from features.bars import Dates, SymbolBars
+from features.store import Store, decode_symbol, encode_symbol
+from features.validation import Quarantine
+
+_BARS, _QUARANTINE, _CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
+_VALUES = ("open", "high", "low", "close", "volume")
+_READING_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
+# A rebase (a new split or dividend) shows as one ratio over the overlap: needs this many bars, equal to this.
+_REBASE_BARS, _REBASE_TOLERANCE = 5, 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append changed: bars added, bars whose values were revised, and bars held now.
+
+    ``rebased`` is the ratio by which older prices were multiplied to join the newer import (1.0 for none).
+    """
+
+    symbol: str
+    added: int
+    revised: int
+    held: int
+    rebased: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolInfo:
+    """Rows, first and last date of a symbol in the lake, and its size on disk in bytes."""
+
+    symbol: str
+    rows: int
+    first: pd.Timestamp
+    last: pd.Timestamp
+    size: int
+
+
+def fingerprint(bars: SymbolBars) -> str:
+    """Return the SHA-256 of a symbol's bars, 64 hexadecimal digits: equal values, equal hash, on every machine."""
+    digest = hashlib.sha256(f"{bars.symbol}\0{len(bars)}\0{bars.has_range:d}{bars.has_volume:d}".encode())
+    digest.update(np.ascontiguousarray(bars.dates.astype("datetime64[ns]").astype("<i8")).data)
+    for name in _VALUES:
+        digest.update(np.ascontiguousarray(getattr(bars, name) + 0.0, dtype="<f8").data)
+    return digest.hexdigest()
+
+
+class Lake:
+    """Bars, quarantined rows and context series under ``<store>/lake/``.
+
+    Two processes may append to one symbol at once on a local store: a lock per symbol makes them take turns.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def symbols(self) -> list[str]:
+        """Return the names held, sorted."""
+        names = self.store.names(_BARS)
+        return sorted(decode_symbol(name.removesuffix(".parquet")) for name in names if name.endswith(".parquet"))
+
+    def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
+        """Merge bars into the lake by date; the newer import wins, and what it changes is counted.
+
+        The same bars again change no byte. When the overlap shows one constant price ratio, adjusted prices
+        have moved to a new basis (a split or dividend since): older bars are multiplied by it, volume divided.
+
+        Parameters
+        ----------
+        bars
+            One symbol's clean bars.
+        quarantine
+            The rows that were left out with this import; those of other symbols are ignored. They replace what
+            was quarantined on the dates that this import covers.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be written (permission, full disk) or the file there is damaged.
+        """
+        name = encode_symbol(bars.symbol)
+        with self.store.lock(f"{_BARS}/{name}"):
+            held = self.read(bars.symbol) if self.store.exists(_file(bars.symbol)) else None
+            merged, appended = _merge(held, bars)
+            if held is None or fingerprint(merged) != fingerprint(held):
+                self.store.write(_file(bars.symbol), _serialise(_to_table(merged)))
+        if quarantine is not None:
+            self.record(quarantine.of(bars.symbol), {bars.symbol: bars.dates})
+        return appended
+
+    def record(self, quarantine: Quarantine, covered: Mapping[str, Dates]) -> None:
+        """Keep quarantined rows beside the bars.
+
+        ``covered`` gives the dates of the bars imported with them, by symbol: what was quarantined earlier on a date
+        that this import covers is settled by it and replaced.
+        """
+        rows = {str(symbol): frame for symbol, frame in quarantine.frame.groupby("symbol", sort=False)}
+        nothing = np.array([], "datetime64[ns]")
+        for symbol in {**rows, **covered}:
+            new = Quarantine(rows[symbol]) if symbol in rows else Quarantine.empty()
+            with self.store.lock(f"{_QUARANTINE}/{encode_symbol(symbol)}"):
+                self._record(symbol, new, covered.get(symbol, nothing))
+
+    def read(self, symbol: str, start: date | None = None, end: date | None = None) -> SymbolBars:
+        """Return a symbol's bars from ``start`` to ``end``, both days included.
+
+        Raises
+        ------
+        DataError
+            The lake does not hold the symbol.
+        StoreError
+            The file is damaged.
+        """
+        relative = _file(symbol)
+        if not self.store.exists(relative):
+            raise DataError(
+                f"symbol {symbol!r} is not in the lake at {self.store.uri!r}. Import it: fleetcast data import PATH."
+            )
+        try:
+            table = pq.read_table(pa.BufferReader(self.store.read(relative)))
+            bars = _from_table(symbol, table)
+        except _READING_ERRORS as error:
+            raise _damaged(self.store.path(relative), error) from error
+        return between(bars, start, end)
+
+    def read_many(
+        self, symbols: Iterable[str] | None = None, start: date | None = None, end: date | None = None
+    ) -> Iterator[SymbolBars]:
+        """Yield the bars of these symbols (all by default), one in memory at a time."""
+        for symbol in self.symbols() if symbols is None else symbols:
+            yield self.read(symbol, start, end)
+
+    def info(self) -> list[SymbolInfo]:
+        """Return rows, span and size by symbol from the files' footers, without reading the bars."""
+        return [self._info(symbol) for symbol in self.symbols()]
+
+    def quarantine(self, symbol: str | None = None) -> Quarantine:
+        """Return the quarantined rows of a symbol, or of all."""
+        names = self.store.names(_QUARANTINE) if symbol is None else [f"{encode_symbol(symbol)}.parquet"]
+        return Quarantine.concat(self._read_quarantine(f"{_QUARANTINE}/{name}") for name in names)
+
+    def write_context(self, frame: pd.DataFrame) -> None:
+        """Keep market series in long form ``date, series, value``, replacing those held."""
+        missing = {"date", "series", "value"} - set(frame.columns)
+        if missing:
+            raise DataError(f"context has no column {', '.join(sorted(missing))}; expected date, series and value.")
+        kept = frame[["date", "series", "value"]].sort_values(["series", "date"], kind="stable")
+        kept = kept.astype({"date": "datetime64[ns]", "series": "str", "value": "float64"})
+        self.store.write(_CONTEXT, _serialise(pa.Table.from_pandas(kept, preserve_index=False)))
+
+    def read_context(self) -> pd.DataFrame | None:
+        """Return the market series held, sorted by series and date, or None."""
+        if not self.store.exists(_CONTEXT):
+            return None
+        try:
+            frame: pd.DataFrame = pq.read_table(pa.BufferReader(self.store.read(_CONTEXT))).to_pandas()
+        except _READING_ERRORS as error:
+            raise _damaged(self.store.path(_CONTEXT), error) from error
+        return frame
+
+    def _info(self, symbol: str) -> SymbolInfo:
+        path = self.store.path(_file(symbol))
+        try:
+            with self.store.fs.open_input_file(path) as handle:
+                metadata, size = pq.read_metadata(handle), handle.size()
+            groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
+            first, last = min(group.min for group in groups), max(group.max for group in groups)
+        except (*_READING_ERRORS, ValueError, AttributeError) as error:
+            raise _damaged(path, error) from error
+        return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size))
+
+    def _read_quarantine(self, relative: str) -> Quarantine:
+        if not self.store.exists(relative):
+            return Quarantine.empty()
+        try:
+            frame = pq.read_table(pa.BufferReader(self.store.read(relative))).to_pandas()
+            return Quarantine(frame[list(Quarantine.empty().frame.columns)])
+        except (*_READING_ERRORS, KeyError) as error:
+            raise _damaged(self.store.path(relative), error) from error
+
+    def _record(self, symbol: str, new: Quarantine, dates: Dates) -> None:
+        relative = f"{_QUARANTINE}/{encode_symbol(symbol)}.parquet"
+        held = self._read_quarantine(relative)
+        if not len(held) and not len(new):
+            return
+        covered = held.frame["date"].isin(dates) | held.frame["date"].isin(new.frame["date"])
+        open_still = Quarantine(held.frame[~covered | held.frame["date"].isna()])
+        merged = Quarantine.concat([open_still, new]).frame.drop_duplicates()
+        merged = merged.sort_values(["date", "rule"], kind="stable").reset_index(drop=True)
+        data = _serialise(pa.Table.from_pandas(merged, preserve_index=False))
+        if not self.store.exists(relative) or self.store.read(relative) != data:
+            self.store.write(relative, data)
+
+
+def between(bars: SymbolBars, start: date | None, end: date | None) -> SymbolBars:
+    """Return the bars from ``start`` to ``end``, both days included."""
+    if start is None and end is None:
+        return bars
+    low = 0 if start is None else int(np.searchsorted(bars.dates, np.datetime64(start, "ns")))
+    high = (
+        len(bars) if end is None else int(np.searchsorted(bars.dates, np.datetime64(end, "D") + np.timedelta64(1, "D")))
+    )
+    rows = slice(low, max(low, high))
+    return replace(bars, dates=bars.dates[rows], **{name: getattr(bars, name)[rows] for name in _VALUES})
+
+
+def _file(symbol: str) -> str:
+    return f"{_BARS}/{encode_symbol(symbol)}.parquet"
+
+
+def _merge(held: SymbolBars | None, new: SymbolBars) -> tuple[SymbolBars, Appended]:
+    if held is None:
+        return new, Appended(new.symbol, len(new), 0, len(new))
+    _, old_rows, new_rows = np.intersect1d(held.dates, new.dates, assume_unique=True, return_indices=True)
+    ratio = _rebase_ratio(held, new, old_rows, new_rows)
+    if ratio != 1.0:
+        held = replace(
+            held,
+            **{name: getattr(held, name) * ratio for name in ("open", "high", "low", "close")},
+            volume=held.volume / ratio,
+        )
+    differs: npt.NDArray[np.bool_] = np.zeros(len(old_rows), bool)
+    for name in _VALUES:
+        differs |= getattr(held, name)[old_rows] != getattr(new, name)[new_rows]
+    keep = np.ones(len(held), bool)
+    keep[old_rows] = False
+    dates = np.concatenate([held.dates[keep], new.dates])
+    order = np.argsort(dates, kind="stable")
+    columns = {name: np.concatenate([getattr(held, name)[keep], getattr(new, name)])[order] for name in _VALUES}
+    merged = SymbolBars(
+        symbol=new.symbol,
+        dates=dates[order],
+        **columns,
+        has_range=bool((columns["high"] > columns["low"]).any()),
+        has_volume=bool((columns["volume"] > 0).any()),
+    )
+    revised = len(old_rows) if ratio != 1.0 else int(differs.sum())
+    return merged, Appended(new.symbol, len(new) - len(old_rows), revised, len(merged), ratio)
+
+
+def _rebase_ratio(
+    held: SymbolBars, new: SymbolBars, old_rows: npt.NDArray[np.int64], new_rows: npt.NDArray[np.int64]
+) -> float:
+    if len(old_rows) < _REBASE_BARS or len(old_rows) == len(held):
+        return 1.0
+    ratios = new.close[new_rows] / held.close[old_rows]
+    ratio = float(np.median(ratios))
+    constant = np.abs(ratios / ratio - 1.0).max() < _REBASE_TOLERANCE
+    return ratio if constant and abs(ratio - 1.0) > _REBASE_TOLERANCE else 1.0
+
+
+def _to_table(bars: SymbolBars) -> pa.Table:
+    columns = {"date": pa.array(bars.dates.astype("datetime64[ns]"), pa.timestamp("ns"))}
+    columns |= {name: pa.array(getattr(bars, name), pa.float64()) for name in _VALUES}
+    flags = {"has_range": str(int(bars.has_range)), "has_volume": str(int(bars.has_volume)), "symbol": bars.symbol}
+    return pa.table(columns).replace_schema_metadata(flags)
+
+
+def _from_table(symbol: str, table: pa.Table) -> SymbolBars:
+    metadata = table.schema.metadata or {}
+    return SymbolBars(
+        symbol=symbol,
+        dates=table["date"].to_numpy().astype("datetime64[ns]"),
+        **{name: np.asarray(table[name].to_numpy(), dtype=np.float64) for name in _VALUES},
+        has_range=metadata.get(b"has_range") == b"1",
+        has_volume=metadata.get(b"has_volume") == b"1",
+    )
+
+
+def _serialise(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _damaged(path: str, error: Exception) -> StoreError:
+    reason = " ".join(str(error).split())[:120].rstrip(".")
+    return StoreError(
+        f"{path!r} is not a readable Parquet file of the lake ({reason}). Delete it and import its data again."
+    )

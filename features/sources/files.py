@@ -1,0 +1,167 @@
+"""Bars in files: one long table, a folder with a file per symbol, or a glob."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from configs.errors import DataError
+from features.bars import SymbolBars, bars_from_frame
+from features.lake import between
+from features.sources.base import SourceSpec
+from features.sources.tables import SUFFIXES, names_symbols, read_table, stem
+from features.store import Store
+from features.validation import COLUMNS, Quarantine
+
+_VALUES = ("open", "high", "low", "close", "volume")
+
+
+class FileSource:
+    """Bars from local ``.csv``, ``.csv.gz``, ``.txt`` and ``.parquet`` files.
+
+    A file without a symbol column holds the symbol it is named after. Files that do not name one symbol twice are
+    read one after another. A file of several that cannot be read is reported in ``missing``; the others are read.
+
+    Parameters
+    ----------
+    spec
+        A file, a folder (searched at its first level) or a glob.
+    symbol
+        The name of a single file's symbol.
+    """
+
+    name = "files"
+
+    def __init__(self, spec: str, symbol: str | None = None) -> None:
+        self.spec, self.symbol = spec, symbol
+        self.paths = _expand(spec)
+        if symbol is not None and len(self.paths) > 1:
+            raise DataError(
+                f"{spec!r} holds {len(self.paths)} files, so one name {symbol!r} cannot stand for all. Leave it out."
+            )
+        self.quarantine = Quarantine.empty()
+        self.missing: dict[str, str] = {}
+
+    def load(
+        self, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
+    ) -> Iterator[SymbolBars]:
+        """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
+        wanted, given, parts = set(symbols), set(), list[Quarantine]()
+        self.missing = {}
+        for bars in self._bars(wanted, parts):
+            if wanted and bars.symbol not in wanted:
+                continue
+            given.add(bars.symbol)
+            inside = between(bars, start, end)
+            if len(inside):
+                yield inside
+            else:
+                self.missing[bars.symbol] = "no bars in the period asked for"
+        lost = Quarantine.concat(parts)
+        self.quarantine = Quarantine(lost.frame[lost.frame["symbol"].isin(wanted)]) if wanted else lost
+        for symbol in wanted - given - set(self.missing):
+            rows = len(self.quarantine.of(symbol))
+            self.missing[symbol] = f"all {rows} rows break a rule" if rows else f"not in {self.spec!r}"
+        if not given and not wanted:
+            raise DataError(f"no file of {self.spec!r} can be used; the first: {next(iter(self.missing.values()))}")
+
+    def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
+        """Yield what the files hold: those of one symbol each as they are read, the others joined."""
+        names = {path: self._name(path) for path in self.paths}
+        times = Counter(names.values())
+        shared = [path for path, name in names.items() if name is None or times[name] > 1]
+        for path, name in names.items():
+            if path not in shared and (not wanted or name in wanted):
+                yield from self._read(path, name, wanted, parts)
+        joined: dict[str, SymbolBars] = {}
+        for path in shared:
+            for bars in self._read(path, names[path], wanted, parts):
+                first = joined.get(bars.symbol)
+                joined[bars.symbol] = bars if first is None else _join(first, bars, parts)
+        for symbol in sorted(joined):
+            yield joined[symbol]
+
+    def _name(self, path: Path) -> str | None:
+        """Return the symbol of a file that names none itself, None for one that does."""
+        if self.symbol is not None:
+            return self.symbol
+        try:
+            return None if names_symbols(path) else stem(path)
+        except DataError:
+            return stem(path)
+
+    def _read(self, path: Path, symbol: str | None, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
+        try:
+            frame = read_table(path, sorted(wanted))
+            if wanted and frame.empty:
+                return
+            found, quarantine = bars_from_frame(frame, symbol, place=repr(str(path)))
+        except DataError as error:
+            if len(self.paths) == 1:
+                raise
+            self.missing[symbol or str(path)] = str(error)
+            return
+        parts.append(quarantine)
+        yield from found
+
+
+def _expand(spec: str) -> list[Path]:
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        paths = [file for file in path.iterdir() if _is_table(file)]
+    elif path.exists():
+        paths = [path]
+    else:
+        paths = [Path(name) for name in glob.glob(str(path), recursive=True) if _is_table(Path(name))]
+    if not paths:
+        raise DataError(
+            f"{spec!r} holds no bars; expected a file, a folder or a glob of {', '.join(SUFFIXES)}. Check the path."
+        )
+    return sorted(paths)
+
+
+def _is_table(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and path.name.lower().endswith(SUFFIXES)
+
+
+def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> SymbolBars:
+    """Return the bars of two files; where they differ on a date the first is kept, the other quarantined."""
+    _, here, there = np.intersect1d(first.dates, second.dates, assume_unique=True, return_indices=True)
+    same = np.ones(len(here), bool)
+    for name in _VALUES:
+        same &= getattr(first, name)[here] == getattr(second, name)[there]
+    if len(here):
+        rows = {name: getattr(second, name)[there] for name in _VALUES}
+        rule = np.where(same, "repeated_row", "duplicate_date")
+        frame = pd.DataFrame({"symbol": first.symbol, "date": second.dates[there], "rule": rule, **rows, "given": ""})
+        parts.append(Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"})))
+    fresh = np.ones(len(second), bool)
+    fresh[there] = False
+    dates = np.concatenate([first.dates, second.dates[fresh]])
+    order = np.argsort(dates, kind="stable")
+    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)[fresh]])[order] for name in _VALUES}
+    return SymbolBars(
+        symbol=first.symbol,
+        dates=dates[order],
+        **columns,
+        has_range=first.has_range or second.has_range,
+        has_volume=first.has_volume or second.has_volume,
+    )
+
+
+def _accepts(spec: str) -> bool:
+    path = Path(spec).expanduser()
+    return path.exists() or bool(glob.has_magic(spec))
+
+
+def _open(spec: str, store: Store) -> FileSource:
+    return FileSource(spec)
+
+
+SPEC = SourceSpec(name="files", open=_open, accepts=_accepts)

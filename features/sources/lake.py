@@ -1,0 +1,51 @@
+"""The store's own lake as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+from configs.errors import DataError
+from features.bars import SymbolBars
+from features.lake import Lake
+from features.sources.base import SourceSpec
+from features.store import Store
+from features.validation import Quarantine
+
+
+class LakeSource:
+    """Bars that were imported or fetched before."""
+
+    name = "lake"
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.quarantine = Quarantine.empty()
+        self.missing: dict[str, str] = {}
+
+    def load(
+        self, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
+    ) -> Iterator[SymbolBars]:
+        """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
+        held = self.lake.symbols()
+        if not held:
+            raise DataError(f"the lake at {self.lake.store.uri!r} is empty. Fill it: fleetcast data import PATH.")
+        self.missing, quarantined, known = {}, [], set(held)
+        for symbol in dict.fromkeys(symbols or held):
+            if symbol not in known:
+                self.missing[symbol] = f"not in the lake, which holds {len(held)} symbols"
+                continue
+            quarantined.append(self.lake.quarantine(symbol))
+            bars = self.lake.read(symbol, start, end)
+            if len(bars):
+                yield bars
+            else:
+                self.missing[symbol] = "no bars in the period asked for"
+        self.quarantine = Quarantine.concat(quarantined)
+
+
+def _open(spec: str, store: Store) -> LakeSource:
+    return LakeSource(Lake(store))
+
+
+SPEC = SourceSpec(name="lake", open=_open)
