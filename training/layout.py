@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from configs.errors import ModelError
 from features.store import Store
-from training.locking import exclusive
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
@@ -80,4 +79,4 @@ def published(store: Store, kind: str) -> list[str]:
 
 def changing(store: Store, kind: str) -> AbstractContextManager[None]:
     """Hold the lock under which versions and aliases of a kind change."""
-    return exclusive(store, f"{kind_folder(kind)}/.lock")
+    return store.lock(kind_folder(kind))

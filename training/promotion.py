@@ -160,7 +160,7 @@ def _pair(challenger: TestLosses, champion: TestLosses) -> _Paired:
     if not days:
         return _Paired(np.empty(0), np.empty(0), 0.0, failures, changed)
     unique, inverse = np.unique(np.concatenate(days), return_inverse=True)
-    by_day = [np.bincount(inverse, np.concatenate(parts), len(unique)) for parts in (sums, counts)]
+    by_day = [np.asarray(np.bincount(inverse, np.concatenate(v), len(unique)), np.float64) for v in (sums, counts)]
     return _Paired(by_day[0], by_day[1], total, failures, changed)
 
 

@@ -19,6 +19,7 @@ from training.layout import (
     block_prefix,
     changing,
     folders,
+    kind_folder,
     manifest_path,
     published,
     version_folder,
@@ -49,6 +50,7 @@ class _Verified:
 
 def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, Any]) -> ModelVersion:
     """Make a version of the blocks under these prefixes; see :meth:`training.registry.ModelManager.publish`."""
+    kind_folder(kind)
     described = _described(extra)
     verified = _verify(store, kind, blocks)
     hashes = [[record.sha256 for record in files.values()] for files in verified.records]
@@ -139,6 +141,7 @@ def _claim(store: Store, kind: str, content: str) -> str:
         if not store.is_local:
             return version
         try:
+            os.makedirs(store.path(kind_folder(kind)), exist_ok=True)
             os.mkdir(store.path(folder))
             return version
         except FileExistsError:

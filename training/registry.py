@@ -48,9 +48,10 @@ class ModelManager:
         self.store = store if isinstance(store, Store) else Store(store)
         self._manifests: dict[tuple[str, str], Manifest] = {}
 
-    def kinds(self) -> list[str]:
-        """Return the kinds that have at least one version."""
-        return [kind for kind in self.store.names("models") if layout.is_kind(kind) and self.versions(kind)]
+    def kinds(self, whole: bool = True) -> list[str]:
+        """Return the kinds that have a version; ``whole=False`` adds those that only have a folder."""
+        named = [kind for kind in self.store.names("models") if layout.is_kind(kind)]
+        return [kind for kind in named if self.versions(kind)] if whole else named
 
     def versions(self, kind: str) -> list[str]:
         """Return the versions of a kind, oldest first."""

@@ -1,0 +1,119 @@
+"""`fleetcast models`: look at versions, move the champion, and clear up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from training.registry import ModelManager
+
+app = typer.Typer(help="List, show, promote, roll back and prune the versions of models.", no_args_is_help=True)
+
+Store = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")]
+Kind = Annotated[str | None, typer.Option("--kind", help="direction or volatility; needed where both fit.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+Version = Annotated[str, typer.Argument(help="A version, a unique beginning of one, champion, previous or latest.")]
+
+
+@app.command("list")
+def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
+    """List versions with their aliases, symbols, headline metric, age and size."""
+    from cluster.model_tables import overview, overview_table
+
+    manager = _manager(store)
+    rows = overview(manager, _kinds(manager, kind))
+    empty = f"No models in {manager.store.uri} yet. Make the first with `fleetcast train`."
+    _print(rows, overview_table(rows) if rows else empty, as_json)
+
+
+@app.command()
+def show(version: Version, store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
+    """Show a version: metrics beside the baselines, best and worst symbols, configuration."""
+    from cluster.model_tables import details, details_view
+
+    manager = _manager(store)
+    facts = details(manager, *manager.find(version, kind))
+    _print(facts, details_view(facts), as_json)
+
+
+@app.command()
+def promote(
+    version: Version,
+    store: Store = ".fleetcast",
+    kind: Kind = None,
+    reason: Annotated[str, typer.Option(help="Kept in the history.")] = "promoted by hand",
+    as_json: Json = False,
+) -> None:
+    """Make a version the champion, and remember the one before it."""
+    manager = _manager(store)
+    found_kind, name = manager.find(version, kind)
+    before = manager.aliases(found_kind).champion
+    aliases = manager.promote(found_kind, name, reason)
+    facts = {"kind": found_kind, **aliases.named()}
+    state = f"is champion already: {name}" if before == name else f"champion is now {name} (before: {before or 'none'})"
+    _print(facts, f"{found_kind} {state}", as_json)
+
+
+@app.command()
+def rollback(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
+    """Swap champion and previous, of one kind or of every kind that has a previous one."""
+    from configs.errors import ModelError
+
+    manager = _manager(store)
+    movable = [k for k in _kinds(manager, kind) if kind or manager.aliases(k).previous]
+    if not movable:
+        raise ModelError(f"no kind in {manager.store.uri!r} has a previous champion. See `fleetcast models list`.")
+    changed = {name: manager.rollback(name, "rolled back by hand").named() for name in movable}
+    lines = [f"{name} champion is now {now['champion']} (before: {now['previous']})" for name, now in changed.items()]
+    _print(changed, "\n".join(lines), as_json)
+
+
+@app.command()
+def prune(
+    store: Store = ".fleetcast",
+    kind: Kind = None,
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions stay.")] = 5,
+    grace_hours: Annotated[float, typer.Option(min=0, help="Spare unfinished work touched within this time.")] = 168,
+    as_json: Json = False,
+) -> None:
+    """Remove old versions and the leftovers of runs; champion and previous always stay."""
+    from dataclasses import asdict
+    from datetime import timedelta
+
+    from cluster.model_tables import size
+
+    manager = _manager(store)
+    kinds = [kind] if kind else manager.kinds(whole=False)
+    freed = {k: manager.prune(k, keep, grace=timedelta(hours=grace_hours)) for k in kinds}
+    lines = [
+        f"{name}: removed {len(f.versions)} versions, {len(f.half_versions)} half versions, {len(f.runs)} runs; "
+        f"{size(f.size)} came free"
+        for name, f in freed.items()
+    ]
+    _print({name: asdict(f) for name, f in freed.items()}, "\n".join(lines) or "Nothing to remove.", as_json)
+
+
+def _manager(store: str) -> ModelManager:
+    from training.registry import ModelManager
+
+    return ModelManager(store)
+
+
+def _kinds(manager: ModelManager, kind: str | None) -> list[str]:
+    if kind is not None:
+        manager.resolve(kind)
+        return [kind]
+    return manager.kinds()
+
+
+def _print(facts: Any, view: Any, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(facts, indent=1))
+    else:
+        from rich.console import Console
+
+        Console().print(view, markup=False, highlight=False, soft_wrap=isinstance(view, str))

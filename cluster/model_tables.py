@@ -1,0 +1,206 @@
+"""What `fleetcast models` shows: facts as JSON-able values, and the same facts as tables for a person."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from configs.errors import ModelError
+from training.jsonable import to_json
+from training.ranking import SymbolScore, rank_symbols
+from training.registry import ModelManager
+
+_HEADLINES = ("log_loss", "qlike", "mcc", "r2")
+_SHOWN = 5
+
+
+def overview(manager: ModelManager, kinds: list[str]) -> list[dict[str, Any]]:
+    """Return the facts of every version, newest first in each kind; one that cannot be read has a ``problem``."""
+    rows = []
+    for kind in kinds:
+        aliases = manager.aliases(kind).named()
+        for version in reversed(manager.versions(kind)):
+            row: dict[str, Any] = {"kind": kind, "version": version}
+            row["aliases"] = [alias for alias, target in aliases.items() if target == version]
+            try:
+                manifest = manager.manifest(kind, version)
+                row |= {
+                    "created": manifest.created.isoformat(),
+                    "age_s": round((datetime.now(UTC) - manifest.created).total_seconds()),
+                    "symbols": len(manifest.symbols),
+                    "bytes": manifest.size,
+                    "metrics": manifest.metrics,
+                }
+            except ModelError as error:
+                row["problem"] = str(error)
+            rows.append(row)
+    return rows
+
+
+def overview_table(rows: list[dict[str, Any]]) -> RenderableType:
+    """Return the overview as a table."""
+    table = Table("kind", "version", "alias", *(_right("symbols"), "test period", _right("age"), _right("size")))
+    for row in rows:
+        start = [row["kind"], row["version"], " ".join(row["aliases"])]
+        if "problem" in row:
+            table.add_row(*map(Text, (*start, "", row["problem"], "", "")))
+        else:
+            facts = (str(row["symbols"]), headline(row["metrics"]), age(row["age_s"]), size(row["bytes"]))
+            table.add_row(*map(Text, (*start, *facts)))
+    return table
+
+
+def details(manager: ModelManager, kind: str, version: str) -> dict[str, Any]:
+    """Return everything worth knowing of one version, the ranking of its symbols included."""
+    manifest = manager.manifest(kind, version)
+    aliases = manager.aliases(kind)
+    ranking = rank_symbols(manager.test_predictions(kind, manifest.version))
+    half = len(ranking) // 2
+    facts = manifest.model_dump(mode="json", exclude={"blocks", "symbols", "content"})
+    return facts | {
+        "aliases": [alias for alias, target in aliases.named().items() if target == manifest.version],
+        "bytes": manifest.size,
+        "blocks": len(manifest.blocks),
+        "symbols": sorted(manifest.symbols),
+        "best": [_score(score) for score in ranking[: min(_SHOWN, len(ranking) - half)]],
+        "worst": [_score(score) for score in ranking[max(len(ranking) - _SHOWN, len(ranking) - half) :][::-1]],
+        "history": [c.model_dump(mode="json") for c in aliases.history if manifest.version in (c.champion, c.previous)],
+    }
+
+
+def details_view(facts: dict[str, Any]) -> RenderableType:
+    """Return the details of one version as tables."""
+    about = Table.grid(padding=(0, 2))
+    alias = f" ({', '.join(facts['aliases'])})" if facts["aliases"] else ""
+    symbols = facts["symbols"]
+    some = ", ".join(symbols[:10]) + (", …" if len(symbols) > 10 else "")
+    for name, value in {
+        "version": f"{facts['kind']} {facts['version']}{alias}",
+        "created": facts["created"],
+        "symbols": f"{len(symbols)} in {facts['blocks']} blocks, {size(facts['bytes'])}: {some}",
+        "data": facts["data_hash"],
+        "libraries": " ".join(f"{name} {version}" for name, version in facts["libraries"].items()),
+        "seconds": " ".join(f"{name} {value:.1f}" for name, value in facts["seconds"].items()),
+        "notes": "" if facts["notes"] is None else str(facts["notes"]),
+    }.items():
+        if value:
+            about.add_row(Text(name, style="bold"), Text(value))
+    parts: list[RenderableType] = [about]
+    if facts["metrics"]:
+        parts.append(metrics_table(facts["metrics"]))
+    for title in ("best", "worst"):
+        if facts[title]:
+            parts.append(_ranking_table(title, facts[title]))
+    parts.append(_settings_table(facts["config"]))
+    return Group(*parts)
+
+
+def metrics_table(metrics: dict[str, Any]) -> Table:
+    """Return metrics as rows; each baseline is a column that holds its value and the paired difference from it."""
+    values = flatten(metrics)
+    baselines = _baselines(values)
+    table = Table("metric", _right("model"), *(_right(name) for name in baselines), title="test period")
+    derived = {f"{key}{end}" for key in values for end in ("_se", *(f"_{b}" for b in baselines))}
+    derived |= {f"{key}_vs_{b}" for key in values for b in baselines}
+    derived |= {f"{key}_se" for key in derived}
+    for key in values:
+        if key in derived:
+            continue
+        cells = [_with_error(values, key)]
+        for name in baselines:
+            cell = _number(values[f"{key}_{name}"]) if f"{key}_{name}" in values else ""
+            if f"{key}_vs_{name}" in values:
+                cell += f" ({_with_error(values, f'{key}_vs_{name}', signed=True)})"
+            cells.append(cell)
+        table.add_row(*map(Text, (key, *cells)))
+    return table
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """Return the first headline metric beside its strongest baseline, with the paired difference."""
+    values = flatten(metrics)
+    key = next((name for name in _HEADLINES if name in values), None)
+    if key is None:
+        return ""
+    text = f"{key} {_with_error(values, key)}"
+    rivals = {b: values[f"{key}_{b}"] for b in _baselines(values) if isinstance(values.get(f"{key}_{b}"), float)}
+    if rivals:
+        best = min(rivals, key=lambda name: rivals[name])
+        difference = _with_error(values, f"{key}_vs_{best}", signed=True)
+        text = f"{key} {_number(values[key])}, {best} {_number(rivals[best])} ({difference})"
+    return text
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values as ``a.b`` → value."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def age(seconds: float) -> str:
+    """Return an age in its largest whole unit."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(int(seconds), 0)} s"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in the unit that keeps it below 1024."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def _baselines(values: dict[str, Any]) -> list[str]:
+    found = (re.fullmatch(r".+_vs_(.+?)(?:_se)?", key) for key in values)
+    return sorted({match[1] for match in found if match})
+
+
+def _with_error(values: dict[str, Any], key: str, signed: bool = False) -> str:
+    error = values.get(f"{key}_se")
+    text = _number(values.get(key), signed)
+    return text if error is None else f"{text} ± {_number(error)}"
+
+
+def _number(value: Any, signed: bool = False) -> str:
+    if isinstance(value, float):
+        return f"{value:+.4f}" if signed else f"{value:.4f}"
+    return "–" if value is None else str(value)
+
+
+def _score(score: SymbolScore) -> dict[str, Any]:
+    facts = {"symbol": score.symbol, "rows": score.rows, "loss": score.loss}
+    return dict(to_json(facts | {"baseline": score.baseline, "baseline_loss": score.baseline_loss}))
+
+
+def _ranking_table(title: str, scores: list[dict[str, Any]]) -> Table:
+    baseline = scores[0]["baseline"] or "baseline"
+    table = Table("symbol", _right("loss"), _right(baseline), _right("rows"), title=f"{title} against {baseline}")
+    for score in scores:
+        cells = (score["symbol"], _number(score["loss"]), _number(score["baseline_loss"]), str(score["rows"]))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _settings_table(config: dict[str, Any]) -> Table:
+    table = Table("setting", "value", title="configuration")
+    for key, value in flatten(config).items():
+        table.add_row(Text(key), Text(str(value)))
+    return table
+
+
+def _right(name: str) -> Column:
+    return Column(Text(name), justify="right")
