@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from configs.errors import DataError
+
 Float32 = npt.NDArray[np.float32]
 Float = npt.NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +42,51 @@ class Panel:
         """Return the rows of the symbol at this position."""
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
-    def select(self, symbols: tuple[str, ...]) -> Panel:
-        """Return a panel of these symbols only, in this order."""
-        position = {symbol: i for i, symbol in enumerate(self.symbols)}
-        parts = [self.rows(position[symbol]) for symbol in symbols]
+    def select(self, symbols: Sequence[str]) -> Panel:
+        """Return a panel of these symbols only, in this order.
 
-        def take(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        Raises
+        ------
+        DataError
+            A symbol is not in the panel.
+        """
+        position = {symbol: i for i, symbol in enumerate(self.symbols)}
+        unknown = [symbol for symbol in symbols if symbol not in position]
+        if unknown:
+            raise DataError(
+                f"the panel of {len(self.symbols)} symbols has no {', '.join(map(repr, unknown[:5]))}. "
+                "Check the spelling, or add bars of it."
+            )
+        parts = [self.rows(position[symbol]) for symbol in symbols]
+        lengths = [part.stop - part.start for part in parts]
+
+        def take(values: npt.NDArray[T]) -> npt.NDArray[T]:
             return np.concatenate([values[part] for part in parts]) if parts else values[:0]
 
-        lengths = [part.stop - part.start for part in parts]
-        return Panel(
+        return replace(
+            self,
             symbols=tuple(symbols),
-            feature_names=self.feature_names,
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            dates=take(self.dates),  # type: ignore[arg-type]
-            features=take(self.features),  # type: ignore[arg-type]
-            close=take(self.close),  # type: ignore[arg-type]
-            variance=take(self.variance),  # type: ignore[arg-type]
-            ewma_vol=take(self.ewma_vol),  # type: ignore[arg-type]
-            warmup=self.warmup,
+            dates=take(self.dates),
+            features=take(self.features),
+            close=take(self.close),
+            variance=take(self.variance),
+            ewma_vol=take(self.ewma_vol),
         )
+
+    def with_features(self, names: Sequence[str]) -> Panel:
+        """Return a panel of these features only, in this order.
+
+        Raises
+        ------
+        DataError
+            A feature is not in the panel.
+        """
+        position = {name: i for i, name in enumerate(self.feature_names)}
+        unknown = [name for name in names if name not in position]
+        if unknown:
+            raise DataError(
+                f"the panel of {len(position)} features has no {', '.join(map(repr, unknown[:5]))}. "
+                "Build it with the configuration that made these names."
+            )
+        return replace(self, feature_names=tuple(names), features=self.features[:, [position[name] for name in names]])

@@ -1,0 +1,28 @@
+"""Bollinger bands on the log close: where it stands in them and how wide they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.indicators._spec import FeatureSpec, per_period
+from features.inputs import Float, Inputs
+from features.rolling import rolling_mean, rolling_var
+
+
+def _compute(inputs: Inputs) -> list[Float]:
+    columns = []
+    for p in inputs.layout.longer:
+        mean = rolling_mean(inputs.log_close, p)
+        deviation = np.sqrt(rolling_var(inputs.log_close, p, mean))
+        columns += [(inputs.log_close - mean) / deviation, np.log(deviation)]
+    return columns
+
+
+SPEC = FeatureSpec(
+    name="bollinger",
+    group="volatility",
+    description="log close's z-score in the window, and the log of its standard deviation there",
+    columns=lambda layout: per_period(layout.longer, "bollinger_position", "bollinger_width"),
+    compute=_compute,
+    warmup=lambda layout: layout.longer[-1] - 1,
+)

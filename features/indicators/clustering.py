@@ -1,0 +1,32 @@
+"""Memory of returns: whether large moves follow large ones, and whether moves continue."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.indicators._spec import FeatureSpec, per_period
+from features.inputs import Float, Inputs
+from features.rolling import lag, rolling_mean, rolling_var
+
+
+def _autocorrelation(x: Float, window: int) -> Float:
+    """Lag-1 autocorrelation, each side with its own window's mean and variance."""
+    mean = rolling_mean(x, window)
+    variance = rolling_var(x, window, mean)
+    covariance = rolling_mean(x * lag(x, 1), window) - mean * lag(mean, 1)
+    return np.clip(covariance / np.sqrt(variance * lag(variance, 1)), -1.0, 1.0)
+
+
+def _compute(inputs: Inputs) -> list[Float]:
+    longest = inputs.layout.periods[-1]
+    return [_autocorrelation(x, longest) for x in (np.abs(inputs.returns), inputs.returns)]
+
+
+SPEC = FeatureSpec(
+    name="clustering",
+    group="microstructure",
+    description="lag-1 autocorrelation of absolute returns (volatility clustering) and of returns",
+    columns=lambda layout: per_period(layout.periods[-1:], "volatility_clustering", "return_autocorrelation"),
+    compute=_compute,
+    warmup=lambda layout: layout.periods[-1] + 1,
+)

@@ -1,0 +1,27 @@
+"""Exponentially weighted volatility (RiskMetrics 1996), and a faster one beside it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.indicators._spec import FeatureSpec
+from features.inputs import Float, Inputs
+from features.labels import ewma_volatility
+
+_FAST_LAMBDA = 0.75
+_BURN_IN = 20
+
+
+def _compute(inputs: Inputs) -> list[Float]:
+    slow = np.log(inputs.ewma_vol)
+    return [slow, np.log(ewma_volatility(inputs.variance, _FAST_LAMBDA)) - slow]
+
+
+SPEC = FeatureSpec(
+    name="ewma",
+    group="volatility",
+    description="log EWMA volatility (λ = 0.94), and how far a faster one (λ = 0.75) stands above it",
+    columns=lambda layout: ("ewma_volatility", "ewma_fast_ratio"),
+    compute=_compute,
+    warmup=lambda layout: _BURN_IN,
+)

@@ -1,0 +1,25 @@
+"""On-balance volume (Granville 1963): its slope, in units of the usual volume."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.indicators._spec import FeatureSpec, per_period
+from features.inputs import Float, Inputs
+from features.rolling import rolling_mean, rolling_slope
+
+
+def _compute(inputs: Inputs) -> list[Float]:
+    balance = np.cumsum(np.where(np.isnan(inputs.returns), 0.0, np.sign(inputs.returns) * inputs.volume))
+    return [rolling_slope(balance, p) / rolling_mean(inputs.volume, p) for p in inputs.layout.longer]
+
+
+SPEC = FeatureSpec(
+    name="obv",
+    group="volume",
+    description="slope of on-balance volume per bar over the mean volume",
+    columns=lambda layout: per_period(layout.longer, "obv_slope"),
+    compute=_compute,
+    warmup=lambda layout: layout.longer[-1] - 1,
+    needs=frozenset({"volume"}),
+)

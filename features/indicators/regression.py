@@ -1,0 +1,29 @@
+"""Least-squares line through the log close."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.indicators._spec import FeatureSpec, per_period
+from features.inputs import Float, Inputs
+from features.rolling import rolling_slope, rolling_var
+
+
+def _compute(inputs: Inputs) -> list[Float]:
+    columns = []
+    for p in inputs.layout.longer:
+        slope = rolling_slope(inputs.log_close, p)
+        # The slope's share of the window's variance is R²; its sign tells up from down.
+        explained = slope * np.sqrt((p * p - 1) / 12.0 / rolling_var(inputs.log_close, p))
+        columns += [slope * p, explained]
+    return columns
+
+
+SPEC = FeatureSpec(
+    name="regression",
+    group="trend",
+    description="rise of the regression line over the window, and the correlation of the log close with time",
+    columns=lambda layout: per_period(layout.longer, "slope", "trend_fit"),
+    compute=_compute,
+    warmup=lambda layout: layout.longer[-1] - 1,
+)

@@ -1,0 +1,39 @@
+"""Whether volume is unusual, and whether it comes with moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.indicators._spec import FeatureSpec, per_period
+from features.inputs import Float, Inputs, Layout
+from features.rolling import rolling_mean, rolling_var
+
+
+def _columns(layout: Layout) -> tuple[str, ...]:
+    longest = layout.periods[-1]
+    names = per_period(layout.periods, "volume_ratio")
+    return (*names, f"volume_zscore_{longest}", f"volume_trend_{longest}", f"volume_return_correlation_{longest}")
+
+
+def _compute(inputs: Inputs) -> list[Float]:
+    periods, volume, size = inputs.layout.periods, inputs.volume, np.abs(inputs.returns)
+    longest, usual = periods[-1], inputs.mean_volume
+    means = [*(rolling_mean(volume, p) for p in periods[:-1]), usual]
+    ratios = [np.log1p(volume / mean) - np.log(2.0) for mean in means]
+    variance = rolling_var(volume, longest, usual)
+    zscore = (volume - usual) / np.sqrt(variance)
+    trend = np.log(means[0] / usual)
+    covariance = rolling_mean(size * volume, longest) - rolling_mean(size, longest) * usual
+    together = covariance / np.sqrt(variance * rolling_var(size, longest))
+    return [*ratios, zscore, trend, np.clip(together, -1.0, 1.0)]
+
+
+SPEC = FeatureSpec(
+    name="volume_level",
+    group="volume",
+    description="volume against its mean per period, its z-score, its trend, and its correlation with absolute returns",
+    columns=_columns,
+    compute=_compute,
+    warmup=lambda layout: layout.periods[-1],
+    needs=frozenset({"volume"}),
+)

@@ -1,0 +1,132 @@
+"""What every feature of one symbol is computed from, each intermediate result computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from features.bars import SymbolBars
+from features.labels import bar_variance, ewma_volatility
+from features.rolling import change, rolling_mean, rolling_var
+
+if TYPE_CHECKING:
+    from features.context import MarketContext
+    from features.universe import UniverseRows, UniverseTable
+
+Float = npt.NDArray[np.float64]
+
+EWMA_LAMBDA = 0.94  # RiskMetrics (1996), daily
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What decides the names and number of columns: the lookback periods (bars) and the context's columns."""
+
+    periods: tuple[int, ...]
+    context: tuple[str, ...] = ()
+
+    @property
+    def shorter(self) -> tuple[int, ...]:
+        """All periods but the longest (or the only one)."""
+        return self.periods[:-1] or self.periods
+
+    @property
+    def longer(self) -> tuple[int, ...]:
+        """All periods but the shortest (or the only one): for statistics that a few bars cannot estimate."""
+        return self.periods[1:] or self.periods
+
+    @property
+    def middle(self) -> int:
+        """The middle period, for indicators that are used at one length."""
+        return self.periods[len(self.periods) // 2]
+
+
+class Inputs:
+    """One symbol's bars, with prices and volume in units of its own first ones, and what is derived from them.
+
+    Prices are divided by the first close and volume by the first positive volume, so absolute tolerances inside
+    TA-Lib mean the same for a stock at 0.001 and one at 500,000. All arrays are float64 of shape (N,).
+    """
+
+    def __init__(
+        self,
+        bars: SymbolBars,
+        layout: Layout,
+        universe: UniverseTable | None = None,
+        context: MarketContext | None = None,
+    ) -> None:
+        self.bars = bars
+        self.layout = layout
+        self.context = context
+        self._universe = universe
+        self._period_returns: dict[int, Float] = {}
+        self._mean_variances: dict[int, Float] = {}
+        unit = bars.close[0] if len(bars) else 1.0
+        self.open = np.ascontiguousarray(bars.open / unit)
+        self.high = np.ascontiguousarray(bars.high / unit)
+        self.low = np.ascontiguousarray(bars.low / unit)
+        self.close = np.ascontiguousarray(bars.close / unit)
+
+    @cached_property
+    def volume(self) -> Float:
+        """Volume in units of the first positive volume."""
+        positive = np.flatnonzero(self.bars.volume > 0.0)[:1]
+        unit = float(self.bars.volume[positive[0]]) if len(positive) else 1.0
+        return self.bars.volume / unit
+
+    @cached_property
+    def mean_volume(self) -> Float:
+        """Mean volume over the longest period."""
+        return rolling_mean(self.volume, self.layout.periods[-1])
+
+    @cached_property
+    def log_close(self) -> Float:
+        """Logarithm of the close over the first close."""
+        log_close: Float = np.log(self.close)
+        return log_close
+
+    @cached_property
+    def returns(self) -> Float:
+        """Log return of each bar; NaN in the first row."""
+        return self.period_return(1)
+
+    @cached_property
+    def variance(self) -> Float:
+        """Each bar's variance estimate v_t; NaN in the first row."""
+        return bar_variance(self.bars)
+
+    @cached_property
+    def ewma_vol(self) -> Float:
+        """Per-bar volatility by RiskMetrics' EWMA of v."""
+        return ewma_volatility(self.variance, EWMA_LAMBDA)
+
+    @cached_property
+    def typical(self) -> Float:
+        """Typical price (H + L + C) / 3."""
+        return np.asarray((self.high + self.low + self.close) / 3.0)
+
+    @cached_property
+    def market(self) -> UniverseRows | None:
+        """The universe's rows as of this symbol's bars."""
+        return self._universe.at(self.bars.dates) if self._universe is not None else None
+
+    def period_return(self, bars: int) -> Float:
+        """Return the log return over the last ``bars`` bars."""
+        if bars not in self._period_returns:
+            self._period_returns[bars] = change(self.log_close, bars)
+        return self._period_returns[bars]
+
+    def mean_variance(self, window: int) -> Float:
+        """Return the mean of v over the last ``window`` bars."""
+        if window not in self._mean_variances:
+            self._mean_variances[window] = rolling_mean(self.variance, window)
+        return self._mean_variances[window]
+
+    def return_std(self, window: int) -> Float:
+        """Return the standard deviation of the last ``window`` log returns."""
+        deviation: Float = np.sqrt(rolling_var(self.returns, window))
+        return deviation

@@ -1,0 +1,87 @@
+"""What is predicted, as pure functions of one symbol's bars: direction classes and future variance."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import lfilter  # type: ignore[import-untyped]
+
+from configs.schema import LabelConfig
+from features.bars import SymbolBars
+
+Float = npt.NDArray[np.float64]
+
+DOWN, SIDEWAYS, UP, UNKNOWN = 0, 1, 2, -1
+
+
+def bar_variance(bars: SymbolBars) -> Float:
+    """Return each bar's close-to-close variance estimate v_t, shape (N,), in squared log returns per bar.
+
+    Bars with a range: ``(ln O_t − ln C_{t−1})² + ½(ln H/L)² − (2 ln 2 − 1)(ln C/O)²``, the overnight square plus
+    Garman and Klass (1980, J. Business 53, eq. 20 without its negligible cross terms). Close-only series: the squared
+    log return. The first row is NaN: it has no previous close.
+    """
+    out = np.full(len(bars), np.nan)
+    if len(bars) < 2:
+        return out
+    if not bars.has_range:
+        out[1:] = np.log(bars.close[1:] / bars.close[:-1]) ** 2
+        return out
+    overnight = np.log(bars.open[1:] / bars.close[:-1])
+    spread = np.log(bars.high[1:] / bars.low[1:])
+    body = np.log(bars.close[1:] / bars.open[1:])
+    out[1:] = overnight**2 + 0.5 * spread**2 - (2.0 * np.log(2.0) - 1.0) * body**2
+    return out
+
+
+def ewma_volatility(variance: Float, lam: float) -> Float:
+    """Return the per-bar volatility known at each bar: √ of the exponentially weighted mean of v up to it.
+
+    The weights ``λ^i`` are normalised by their sum over the values seen so far, so the start is unbiased and no later
+    value seeds an earlier one. Missing values carry no weight; rows before the first value are NaN.
+    """
+    seen = np.isfinite(variance)
+    total = lfilter([1.0], [1.0, -lam], np.where(seen, variance, 0.0))
+    weight = lfilter([1.0], [1.0, -lam], seen.astype(np.float64))
+    out = np.full(len(variance), np.nan)
+    np.divide(total, weight, out=out, where=weight > 0.0)
+    return np.asarray(np.sqrt(out))
+
+
+def forward_return(close: Float, horizon: int) -> Float:
+    """Return ``ln C_{t+horizon} − ln C_t``, shape (N,); NaN in the last ``horizon`` rows."""
+    out = np.full(len(close), np.nan)
+    if horizon < len(close):
+        out[:-horizon] = np.log(close[horizon:] / close[:-horizon])
+    return out
+
+
+def direction_labels(close: Float, ewma_vol: Float, horizon: int, label: LabelConfig) -> npt.NDArray[np.int8]:
+    """Return each bar's class of forward return, int8 (N,): 0 down, 1 sideways, 2 up, −1 unknown.
+
+    ``ewma_vol`` (N,) is the per-bar volatility known at t. Unknown are the last ``horizon`` bars and, when the band is
+    made of volatility, bars whose volatility is NaN.
+    """
+    forward = forward_return(close, horizon)
+    if label.mode == "volatility":
+        band = label.k * ewma_vol * np.sqrt(horizon)
+    else:
+        band = np.full(len(close), label.threshold)
+    classes = np.full(len(close), SIDEWAYS, dtype=np.int8)
+    classes[forward > band] = UP
+    classes[forward < -band] = DOWN
+    classes[np.isnan(forward) | np.isnan(band)] = UNKNOWN
+    return classes
+
+
+def volatility_target(variance: Float, horizon: int) -> Float:
+    """Return the mean of v over bars t+1 … t+horizon, shape (N,); NaN where any of them is missing."""
+    out = np.full(len(variance), np.nan)
+    if horizon < len(variance):
+        out[:-horizon] = np.convolve(variance[1:], np.ones(horizon), "valid") / horizon
+    return out
+
+
+def annualised(variance: Float, periods_per_year: float = 252.0) -> Float:
+    """Return the annualised volatility √(periods_per_year · v) of a per-bar variance."""
+    return np.sqrt(periods_per_year * variance)

@@ -1,0 +1,131 @@
+"""Building a :class:`~features.universe.UniverseTable` from a stream of symbols.
+
+Memory is dates × bins, whatever the number of symbols: sums for the moments, and for the ranks one histogram per date
+and quantity. Counts do not depend on the order of the symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import FeatureConfig
+from features.bars import SymbolBars
+from features.inputs import Inputs, Layout
+from features.universe import (
+    MIN_SYMBOLS,
+    RANK_LIMIT,
+    Dates,
+    Float,
+    Float32,
+    UniverseTable,
+    rank_names,
+    ranked_quantities,
+)
+
+_BINS = 256
+_QUANTILES = 33  # a power of two plus one, for the binary search of UniverseRows.rank
+_CHUNK = 32  # symbols whose dates are merged at once; growing the arrays costs a copy of them
+_BLOCK = 4096  # dates whose cumulative histograms are held at once
+_SUMS = ("symbols", "returns", "return", "return_squared", "rising", "variances", "volatility")
+
+
+def build_universe(bars: Iterable[SymbolBars], config: FeatureConfig | None = None) -> UniverseTable:
+    """Return the table of these symbols, or of those that ``config.universe`` names if it names any.
+
+    ``bars`` is read once and not kept, so 20,000 symbols may be streamed from the lake. Dates with fewer than three
+    symbols have no row.
+    """
+    config = config or FeatureConfig()
+    chosen = frozenset(config.universe)
+    members = (b for b in bars if not chosen or b.symbol in chosen)
+    accumulator = _Accumulator(config.lookback_periods)
+    while chunk := list(islice(members, _CHUNK)):
+        accumulator.add(chunk)
+    return accumulator.table()
+
+
+class _Accumulator:
+    def __init__(self, periods: tuple[int, ...]) -> None:
+        self.layout = Layout(periods)
+        self.dates: Dates = np.empty(0, "datetime64[ns]")
+        self.sums: dict[str, Float] = {name: np.zeros(0) for name in _SUMS}
+        self.counts = {name: np.zeros((0, _BINS), np.int32) for name in rank_names(periods)}
+
+    def add(self, chunk: list[SymbolBars]) -> None:
+        self._grow(np.unique(np.concatenate([self.dates, *(b.dates for b in chunk)])))
+        for bars in chunk:
+            self._add_symbol(bars, np.searchsorted(self.dates, bars.dates))
+
+    def _grow(self, dates: Dates) -> None:
+        if len(dates) == len(self.dates):
+            return
+        rows = np.searchsorted(dates, self.dates)
+        for name, old in self.sums.items():
+            self.sums[name] = np.zeros(len(dates))
+            self.sums[name][rows] = old
+        for name, counts in self.counts.items():
+            self.counts[name] = np.zeros((len(dates), _BINS), np.int32)
+            self.counts[name][rows] = counts
+        self.dates = dates
+
+    def _add_symbol(self, bars: SymbolBars, rows: npt.NDArray[np.intp]) -> None:
+        with np.errstate(all="ignore"):
+            inputs = Inputs(bars, self.layout)
+            moved = np.nan_to_num(inputs.returns, posinf=0.0, neginf=0.0)
+            volatility = np.sqrt(inputs.variance)
+            ranked = ranked_quantities(inputs)
+        # A symbol has each date once, so plain indexed addition reaches every row.
+        self.sums["symbols"][rows] += 1.0
+        self.sums["returns"][rows] += np.isfinite(inputs.returns)
+        self.sums["return"][rows] += moved
+        self.sums["return_squared"][rows] += moved**2
+        self.sums["rising"][rows] += moved > 0.0
+        self.sums["variances"][rows] += np.isfinite(volatility)
+        self.sums["volatility"][rows] += np.nan_to_num(volatility, posinf=0.0)
+        for name, values in ranked.items():
+            known = np.flatnonzero(~np.isnan(values))
+            bins = (np.clip(values[known], -RANK_LIMIT, RANK_LIMIT) + RANK_LIMIT) * (_BINS / (2.0 * RANK_LIMIT))
+            self.counts[name][rows[known], np.minimum(bins.astype(np.int64), _BINS - 1)] += 1
+
+    def table(self) -> UniverseTable:
+        kept = np.flatnonzero(self.sums["symbols"] >= MIN_SYMBOLS)
+        sums = {name: values[kept] for name, values in self.sums.items()}
+        enough = sums["returns"] >= MIN_SYMBOLS
+        n = np.where(enough, sums["returns"], np.nan)
+        mean = sums["return"] / n
+        spread = np.sqrt(np.maximum(sums["return_squared"] / n - mean**2, 0.0))
+        measured = np.where(sums["variances"] >= MIN_SYMBOLS, sums["variances"], np.nan)
+        return UniverseTable(
+            periods=self.layout.periods,
+            dates=self.dates[kept],
+            count=sums["symbols"].astype(np.int32),
+            log_index=np.cumsum(np.where(enough, mean, 0.0)),
+            dispersion=spread,
+            breadth=sums["rising"] / n,
+            volatility=sums["volatility"] / measured,
+            quantiles={name: _quantiles(counts, kept) for name, counts in self.counts.items()},
+        )
+
+
+def _quantiles(counts: npt.NDArray[np.int32], rows: npt.NDArray[np.intp]) -> Float32:
+    """Return evenly spaced quantiles of each row's histogram, linear within a bin, shape (rows, _QUANTILES)."""
+    out = np.empty((len(rows), _QUANTILES), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        density = counts[block]
+        cumulative = np.cumsum(density, axis=1)
+        total = cumulative[:, -1]
+        row = np.arange(len(block))
+        for j, level in enumerate(np.linspace(0.0, 1.0, _QUANTILES)):
+            # The tiny offset puts level 0 at the lower edge of the first bin in use, not of the whole histogram.
+            target = np.maximum(level, 1e-9) * total
+            index = np.minimum(np.count_nonzero(cumulative < target[:, None], axis=1), _BINS - 1)
+            mass = np.maximum(density[row, index], 1)
+            inside = (target - (cumulative[row, index] - density[row, index])) / mass
+            edge = (index + inside) * (2.0 * RANK_LIMIT / _BINS) - RANK_LIMIT
+            out[start : start + len(block), j] = np.where(total >= MIN_SYMBOLS, edge, np.nan)
+    return out
