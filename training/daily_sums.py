@@ -96,7 +96,7 @@ class DailySums:
             return np.concatenate([value, value[..., :1] - value[..., 1:]], axis=-1)
 
         value, error = day_jackknife(with_differences, tuple(self.sums[name] for name in sums), overlap)
-        others = self.names[1 : value.size // 2 + 1]
+        others = self.names[1:]
         keys = (key, *(f"{key}_{name}" for name in others), *(f"{key}_vs_{name}" for name in others))
         for name, v, e in zip(keys, value.tolist(), error.tolist(), strict=True):
             out[name], out[f"{name}_se"] = v, e
@@ -110,7 +110,8 @@ class DayTotals:
 
     def __call__(self, values: npt.NDArray[np.generic]) -> Array:
         """Return the sums (D,) of values (n,)."""
-        return np.bincount(self.row, weights=values.astype(np.float64), minlength=self.days)
+        sums = np.bincount(self.row, weights=values.astype(np.float64), minlength=self.days)
+        return np.asarray(sums, dtype=np.float64)
 
     def stack(self, columns: Iterable[Array]) -> Array:
         """Return the sums (D, M) of M columns (n,)."""

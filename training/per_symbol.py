@@ -20,7 +20,9 @@ def direction_by_symbol(
     baselines: Mapping[str, npt.ArrayLike],
     horizon: int = 1,
 ) -> dict[str, dict[str, float]]:
-    """Return per symbol ``rows``, ``log_loss``, ``accuracy``, ``mcc``, and each paired ``log_loss_vs_<baseline>`` with ``_se``.
+    """Return per symbol ``rows``, scores, each baseline's log loss, and the paired difference from it.
+
+    Keys of a baseline: ``log_loss_<name>``, ``log_loss_vs_<name>`` and ``log_loss_vs_<name>_se``.
 
     ``symbol_row`` (n,) says which symbol each row is of; a symbol's rows must be in order of time, because
     neighbours overlap over ``horizon`` bars. A symbol without rows has an empty dict.
