@@ -1,0 +1,101 @@
+"""Examples: which rows of a panel train, validate and test a kind of model, and what they are to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from features.labels import direction_labels, volatility_target
+from features.panel import Panel
+from features.scaling import FleetScaler
+from features.splits import Split, SplitRows, split_rows
+
+Float = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
+
+MIN_TRAIN_ROWS, MIN_VALID_ROWS = 120, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The rows of one block of symbols.
+
+    ``targets`` holds one value a row of the panel: the class of the forward return (0, 1, 2; −1 unknown) for direction,
+    the mean variance a bar over the horizon (NaN unknown) for volatility. ``rows`` holds, per symbol, positions *within
+    the symbol* of windows that are complete and whose target is known.
+    """
+
+    panel: Panel
+    targets: Float
+    rows: tuple[SplitRows, ...]
+
+    def unfit(self) -> dict[str, str]:
+        """Return the symbols that cannot be fitted, each with its reason."""
+        reasons = {}
+        for symbol, rows in zip(self.panel.symbols, self.rows, strict=True):
+            if len(rows.train) < MIN_TRAIN_ROWS:
+                reasons[symbol] = f"{len(rows.train)} training windows; at least {MIN_TRAIN_ROWS} are needed"
+            elif len(rows.valid) < MIN_VALID_ROWS:
+                reasons[symbol] = f"{len(rows.valid)} validation windows; at least {MIN_VALID_ROWS} are needed"
+        return reasons
+
+    def select(self, symbols: tuple[str, ...]) -> Examples:
+        """Return the examples of these symbols only."""
+        if symbols == self.panel.symbols:
+            return self
+        position = {symbol: i for i, symbol in enumerate(self.panel.symbols)}
+        parts = [self.targets[self.panel.rows(position[symbol])] for symbol in symbols]
+        return Examples(
+            self.panel.select(symbols),
+            np.concatenate(parts) if parts else self.targets[:0],
+            tuple(self.rows[position[symbol]] for symbol in symbols),
+        )
+
+    def global_rows(self, part: str) -> tuple[Int64, Int64]:
+        """Return all symbols' rows of ``train``, ``valid`` or ``test`` as rows of the panel, and each one's symbol."""
+        pieces = [getattr(rows, part) + self.panel.offsets[i] for i, rows in enumerate(self.rows)]
+        counts = [len(piece) for piece in pieces]
+        joined = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+        return joined.astype(np.int64), np.repeat(np.arange(len(pieces)), counts)
+
+
+def make_examples(panel: Panel, split: Split, config: Config, kind: str) -> Examples:
+    """Return the examples of a kind; a row counts once its window has passed the features' warm-up."""
+    section = config.direction if kind == "direction" else config.volatility
+    first = panel.warmup + section.network.window - 1
+    targets = np.empty(len(panel.dates))
+    rows = []
+    for i in range(len(panel.symbols)):
+        part = panel.rows(i)
+        if kind == "direction":
+            labels = direction_labels(
+                panel.close[part], panel.ewma_vol[part], config.direction.horizon, config.direction.label
+            )
+            targets[part], known = labels, labels >= 0
+        else:
+            future = volatility_target(panel.variance[part], config.volatility.horizon)
+            targets[part], known = future, np.isfinite(future) & (future > 0)
+        chosen = split_rows(panel.dates[part], split, section.horizon)
+        rows.append(SplitRows(*(r[(r >= first) & known[r]] for r in chosen)))
+    return Examples(panel, targets, tuple(rows))
+
+
+def scaled_bank(panel: Panel, scaler: FleetScaler, columns: Int64) -> Float32:
+    """Return scaled features (S, N, k), padded with zeros; ``columns`` (S, k) are each symbol's chosen features."""
+    lengths = np.diff(panel.offsets)
+    bank = np.zeros((len(panel.symbols), int(lengths.max(initial=0)), columns.shape[1]), np.float32)
+    for i in range(len(panel.symbols)):
+        bank[i, : lengths[i]] = scaler.transform(panel.features[panel.rows(i)], i)[:, columns[i]]
+    return bank
+
+
+def joined_bank(bank: Float32, rows: tuple[Int64, ...]) -> tuple[Float32, npt.NDArray[np.int32]]:
+    """Return all symbols' bars as one series (1, S·N, k), and the rows (per symbol, in N) as positions in it."""
+    symbols, bars, width = bank.shape
+    joined = [values + i * bars for i, values in enumerate(rows)]
+    ends = np.concatenate(joined) if joined else np.zeros(0)
+    return bank.reshape(1, symbols * bars, width), ends.astype(np.int32)
