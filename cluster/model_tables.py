@@ -44,7 +44,8 @@ def overview(manager: ModelManager, kinds: list[str]) -> list[dict[str, Any]]:
 
 def overview_table(rows: list[dict[str, Any]]) -> RenderableType:
     """Return the overview as a table."""
-    table = Table("kind", "version", "alias", *(_right("symbols"), "test period", _right("age"), _right("size")))
+    whole = Column("version", no_wrap=True, min_width=23)
+    table = Table("kind", whole, "alias", _right("symbols"), "test period", _right("age"), _right("size"))
     for row in rows:
         start = [row["kind"], row["version"], " ".join(row["aliases"])]
         if "problem" in row:
@@ -81,8 +82,9 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
     some = ", ".join(symbols[:10]) + (", …" if len(symbols) > 10 else "")
     for name, value in {
         "version": f"{facts['kind']} {facts['version']}{alias}",
-        "created": facts["created"],
-        "symbols": f"{len(symbols)} in {facts['blocks']} blocks, {size(facts['bytes'])}: {some}",
+        "created": f"{facts['created'][:19].replace('T', ' ')} UTC",
+        "symbols": f"{len(symbols)} ({some})",
+        "size": f"{size(facts['bytes'])} (blocks: {facts['blocks']})",
         "data": facts["data_hash"],
         "libraries": " ".join(f"{name} {version}" for name, version in facts["libraries"].items()),
         "seconds": " ".join(f"{name} {value:.1f}" for name, value in facts["seconds"].items()),
@@ -176,8 +178,10 @@ def _with_error(values: dict[str, Any], key: str, signed: bool = False) -> str:
 
 
 def _number(value: Any, signed: bool = False) -> str:
-    if isinstance(value, float):
+    if isinstance(value, float) and not (value.is_integer() and abs(value) > 1):
         return f"{value:+.4f}" if signed else f"{value:.4f}"
+    if isinstance(value, float):
+        return str(int(value))
     return "–" if value is None else str(value)
 
 

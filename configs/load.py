@@ -17,6 +17,16 @@ from configs.schema import Config
 _PRESETS = Path(__file__).parent / "presets"
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose only booleans are true and false: ON and NO are symbols, not switches."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def preset_names() -> list[str]:
     """Return the names that ``--preset`` accepts."""
     return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
@@ -25,17 +35,24 @@ def preset_names() -> list[str]:
 def load_config(preset: str = "demo", file: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
     """Resolve a run's configuration; later sources win: preset, then file, then overrides.
 
-    Args:
-        preset: one of :func:`preset_names`.
-        file: a YAML file with any part of the schema.
-        overrides: ``"a.b=value"`` strings; the value is read as YAML (``[1, 2]``, ``true``, ``2014-12-31``).
+    Parameters
+    ----------
+    preset
+        One of :func:`preset_names`.
+    file
+        A YAML file with any part of the schema.
+    overrides
+        ``"a.b=value"`` strings; the value is read as YAML (``[1, 2]``, ``true``, ``2014-12-31``).
 
-    Raises:
-        ConfigError: an unknown preset, a file that cannot be read, an unknown key, or a value out of range.
+    Raises
+    ------
+    ConfigError
+        An unknown preset, a file that cannot be read, an unknown key, or a value out of range.
 
-    Example:
-        >>> load_config("demo", overrides=["run.seed=3"]).run.seed
-        3
+    Examples
+    --------
+    >>> load_config("demo", overrides=["run.seed=3"]).run.seed
+    3
     """
     if preset not in preset_names():
         raise ConfigError(f"preset {preset!r} does not exist. Choose one of: {', '.join(preset_names())}.")
@@ -58,10 +75,10 @@ def config_hash(*values: Any) -> str:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"config file {str(path)!r} cannot be read: {error}. Check the path.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"config file {str(path)!r} is not valid YAML: {' '.join(str(error).split())}.") from error
     if value is None:
         return {}
@@ -77,8 +94,8 @@ def _parse_override(text: str) -> dict[str, Any]:
     if not separator or not all(key.split(".")):
         raise ConfigError(f"--set {text!r} is not of the form section.key=value, such as --set direction.fit.epochs=5.")
     try:
-        value: Any = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
+        value: Any = yaml.load(raw, _Loader)
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"--set {key}: value {raw!r} is not valid YAML: {' '.join(str(error).split())}.") from error
     for part in reversed(key.split(".")):
         value = {part: value}
@@ -103,7 +120,8 @@ def _validate(values: Mapping[str, Any], source: str) -> Config:
             if item["type"] == "extra_forbidden":
                 lines.append(f"{place} is not a setting ({_siblings(item['loc'])})")
             else:
-                lines.append(f"{place} has value {item['input']!r}: {item['msg'].removeprefix('Value error, ')}")
+                given = "" if isinstance(item["input"], Mapping) else f" has value {item['input']!r:.80}"
+                lines.append(f"{place}{given}: {item['msg'].removeprefix('Value error, ')}")
         raise ConfigError(f"{source}: {'; '.join(lines)}.") from error
 
 

@@ -6,21 +6,29 @@ Units: horizons, windows and purges count bars; dates are session dates; fractio
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Strategy = Literal["per_symbol", "pooled", "finetuned"]
 Kind = Literal["direction", "volatility"]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+Names = TypeVar("Names", bound=tuple[str, ...])
+
+
+def _once(names: Names) -> Names:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"each name may occur once, but {', '.join(repeated)} is repeated")
+    return names
 
 
 class Frozen(BaseModel):
     """A value that cannot change after validation and rejects keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class ContextConfig(Frozen):
@@ -41,7 +49,7 @@ class DataConfig(Frozen):
     """Which bars a run reads. ``bars`` is a path, ``"embedded"`` or ``"lake"`` (the store's own)."""
 
     bars: str = "embedded"
-    symbols: tuple[str, ...] = ()
+    symbols: Annotated[tuple[str, ...], AfterValidator(_once)] = ()
     start: date | None = None
     end: date | None = None
     min_bars: Positive = 500
@@ -166,7 +174,9 @@ class VolatilityConfig(Frozen):
 
     horizon: Positive = 5
     strategy: Strategy = "pooled"
-    members: tuple[Literal["log_har", "garch", "lstm", "forest"], ...] = ("log_har", "garch", "lstm", "forest")
+    members: Annotated[
+        tuple[Literal["log_har", "garch", "lstm", "forest"], ...], Field(min_length=1), AfterValidator(_once)
+    ] = ("log_har", "garch", "lstm", "forest")
     network: NetworkConfig = NetworkConfig()
     fit: FitConfig = FitConfig()
     forest: ForestConfig = ForestConfig()
@@ -177,7 +187,7 @@ class VolatilityConfig(Frozen):
 class RunConfig(Frozen):
     """Where and how a run executes; nothing here changes a fitted number except ``seed``."""
 
-    kinds: tuple[Kind, ...] = ("direction", "volatility")
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1), AfterValidator(_once)] = ("direction", "volatility")
     seed: Annotated[int, Field(ge=0)] = 7
     workers: Positive | None = None
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0

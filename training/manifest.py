@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from configs.errors import ModelError
 from configs.schema import Frozen
@@ -19,12 +19,34 @@ MANIFEST_SCHEMA = 1
 _LIBRARIES = ("fleetcast", "numpy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib", "ray")
 
 
-class Manifest(Frozen):
+def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
+    """Return the installed version of each of these packages that is installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class Description(Frozen):
+    """What a run says of its version: the resolved ``config``, the data's hash, headline ``metrics``, times."""
+
+    config: dict[str, Any]
+    data_hash: str
+    libraries: dict[str, str] = Field(default_factory=library_versions)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+    notes: Any = None
+
+
+class Manifest(Description):
     """Everything about a version but its arrays and tables.
 
-    ``symbols`` maps a symbol to its block and its row there; ``blocks`` maps, block by block, a file's name to its
-    record; ``config`` is the resolved configuration; ``metrics`` are the headline figures of the kind; ``content``
-    is the SHA-256 that two versions share exactly when they were made of the same configuration, data and blocks.
+    ``symbols`` maps a symbol to its block and its row there; ``blocks`` maps, block by block, a file's suffix to its
+    record; ``content`` is the SHA-256 that two versions share exactly when they were made of the same configuration,
+    data and blocks.
     """
 
     schema_version: int
@@ -34,12 +56,6 @@ class Manifest(Frozen):
     content: str
     symbols: dict[str, tuple[int, int]]
     blocks: tuple[dict[str, FileRecord], ...]
-    config: dict[str, Any]
-    data_hash: str
-    libraries: dict[str, str]
-    metrics: dict[str, Any]
-    seconds: dict[str, float]
-    notes: Any
 
     @property
     def size(self) -> int:
@@ -71,14 +87,3 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "manifest"
         raise ModelError(f"{path!r}: {place}: {first['msg']}. Restore it from a copy, or train again.") from error
-
-
-def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
-    """Return the installed version of each of these packages that is installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

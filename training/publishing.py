@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from configs.errors import ModelError, StoreError
 from features.store import Store
 from training.blocks import FileRecord, verify_block
@@ -26,9 +28,7 @@ from training.layout import (
     version_moment,
     version_name,
 )
-from training.manifest import MANIFEST_SCHEMA, Manifest, library_versions, parse_manifest
-
-_REQUIRED, _OPTIONAL = ("config", "data_hash"), ("libraries", "metrics", "seconds", "notes")
+from training.manifest import MANIFEST_SCHEMA, Description, Manifest, parse_manifest
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
     described = _described(extra)
     verified = _verify(store, kind, blocks)
     hashes = [[record.sha256 for record in files.values()] for files in verified.records]
-    identity = json.dumps([kind, described["config"], described["data_hash"], hashes], sort_keys=True)
+    identity = json.dumps([kind, described.config, described.data_hash, hashes], sort_keys=True)
     content = hashlib.sha256(identity.encode()).hexdigest()
     with changing(store, kind):
         for version in reversed(published(store, kind)):
@@ -73,7 +73,7 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
                 content=content,
                 symbols=verified.symbols,
                 blocks=verified.records,
-                **described,
+                **described.model_dump(),
             )
             store.write_json(manifest_path(kind, version), manifest.model_dump(mode="json"))
         except BaseException:
@@ -83,15 +83,15 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
     return ModelVersion(kind, version, is_new=True)
 
 
-def _described(extra: Mapping[str, Any]) -> dict[str, Any]:
-    missing, unknown = set(_REQUIRED) - set(extra), set(extra) - {*_REQUIRED, *_OPTIONAL}
-    if missing or unknown:
+def _described(extra: Mapping[str, Any]) -> Description:
+    try:
+        return Description.model_validate(to_json(extra))
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
         raise ModelError(
-            f"manifest_extra has keys {sorted(extra)}; expected {', '.join(_REQUIRED)} "
-            f"and optionally {', '.join(_OPTIONAL)}. Put anything else into notes."
-        )
-    defaults = {"libraries": library_versions(), "metrics": {}, "seconds": {}, "notes": None}
-    return {key: to_json(value) for key, value in {**defaults, **extra}.items()}
+            f"manifest_extra does not fit ({'; '.join(problems)}); expected {', '.join(Description.model_fields)}. "
+            "Put anything else into notes."
+        ) from error
 
 
 def _verify(store: Store, kind: str, blocks: Sequence[str]) -> _Verified:

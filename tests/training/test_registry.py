@@ -125,8 +125,9 @@ def test_versions_sort_in_the_order_they_were_made_even_within_a_second_or_with_
     [
         ([], {"config": {}, "data_hash": ""}, "no trained symbol"),
         (["runs/none/direction/block-00000"], {"config": {}, "data_hash": ""}, "is missing"),
-        (["A"], {"config": {}}, "expected config, data_hash"),
-        (["A"], {"config": {}, "data_hash": "", "extra": 1}, "into notes"),
+        (["A"], {"config": {}}, "data_hash: Field required"),
+        (["A"], {"config": {}, "data_hash": "", "extra": 1}, "extra: Extra .* into notes"),
+        (["A"], {"config": {}, "data_hash": "", "seconds": {"fit": float("nan")}}, "seconds.fit: Input should be"),
         (["A", "A"], {"config": {}, "data_hash": ""}, "symbol 'X' is in blocks"),
         (["B"], {"config": {}, "data_hash": ""}, "of kind 'volatility'"),
     ],

@@ -1,0 +1,197 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner, Result
+
+from cluster.commands.models import app
+from cluster.model_tables import age, headline, size
+from configs.errors import FleetcastError, ModelError
+from training.blocks import Block, write_block
+from training.layout import manifest_path
+from training.registry import ModelManager
+
+METRICS = {
+    "direction": {
+        "rows": 6.0,
+        "log_loss": 1.0801,
+        "log_loss_se": 0.0012,
+        "log_loss_prior": 1.0807,
+        "log_loss_prior_se": 0.0011,
+        "log_loss_vs_prior": -0.0006,
+        "log_loss_vs_prior_se": 0.0004,
+        "log_loss_logistic": 1.0912,
+        "log_loss_vs_logistic": -0.0111,
+        "ece": 0.01,
+        "ece_classwise": 0.02,
+        "mcc": None,
+    },
+    "volatility": {"qlike": 0.3021, "r2": 0.38},
+}
+
+
+def release(manager: ModelManager, kind: str, run: str) -> str:
+    symbols = ("AAPL", "[red]X", "^GSPC")
+    dates = np.tile(np.array(["2020-01-01", "2020-01-02"], "M8[ns]"), 3)
+    loss = np.repeat(np.array([0.9, 1.3, 1.1], np.float32), 2)
+    test = pa.table(
+        {"symbol": np.repeat(symbols, 2), "date": dates, "loss": loss, "loss_prior": np.ones(6, np.float32)}
+    )
+    write_block(manager.store, f"runs/{run}/{kind}/b", Block(kind, symbols, {"w": np.zeros(3)}, {}, {}, test))
+    extra = {"config": {"run": {"seed": run}}, "data_hash": "d1", "metrics": METRICS[kind], "seconds": {"fit": 1.5}}
+    return manager.publish(kind, [f"runs/{run}/{kind}/b"], extra).version
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> ModelManager:
+    return ModelManager(tmp_path / "store")
+
+
+def run(manager: ModelManager, *arguments: str) -> Result:
+    environment = {"FLEETCAST_STORE": manager.store.root, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    return CliRunner().invoke(app, list(arguments), env=environment, catch_exceptions=True)
+
+
+def output(manager: ModelManager, *arguments: str) -> str:
+    result = run(manager, *arguments)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+def problem(manager: ModelManager, *arguments: str) -> str:
+    error = run(manager, *arguments).exception
+    assert isinstance(error, FleetcastError) and "\n" not in str(error)
+    return str(error)
+
+
+def test_an_empty_store_says_how_to_make_a_model(manager: ModelManager) -> None:
+    assert "fleetcast train" in output(manager, "list")
+    assert json.loads(output(manager, "list", "--json")) == []
+    assert output(manager, "prune") == "Nothing to remove.\n"
+    for arguments in (
+        ("show", "latest"),
+        ("promote", "latest"),
+        ("list", "--kind", "direction"),
+        ("rollback", "--kind", "direction"),
+    ):
+        assert "fleetcast train" in problem(manager, *arguments)
+    assert "no kind" in problem(manager, "rollback")
+    assert not Path(manager.store.root).exists()
+
+
+def test_list_shows_versions_aliases_symbols_metrics_age_and_size(manager: ModelManager) -> None:
+    first, second = release(manager, "direction", "a"), release(manager, "direction", "b")
+    volatility = release(manager, "volatility", "a")
+    manager.promote("direction", first, "x")
+    manager.promote("direction", second, "y")
+    text = output(manager, "list")
+    lines = {
+        version: next(line for line in text.splitlines() if version in line) for version in (first, second, volatility)
+    }
+    assert "previous" in lines[first] and "champion" in lines[second] and "champion" not in lines[volatility]
+    assert "log_loss 1.0801, prior 1.0807 (-0.0006 ± 0.0004)" in lines[first] and "KiB" in lines[first]
+    assert "qlike 0.3021" in lines[volatility]
+    rows = json.loads(output(manager, "list", "--json", "--kind", "direction"))
+    assert [(row["version"], row["aliases"], row["symbols"]) for row in rows] == [
+        (second, ["champion"], 3),
+        (first, ["previous"], 3),
+    ]
+    assert rows[0]["bytes"] == manager.manifest("direction", second).size and 0 <= rows[0]["age_s"] < 60
+
+
+def test_list_shows_a_version_that_cannot_be_read_beside_the_others(manager: ModelManager) -> None:
+    first, second = release(manager, "direction", "a"), release(manager, "direction", "b")
+    manager.store.write_json(manifest_path("direction", first), {"schema_version": 99})
+    assert "schema 99" in " ".join(output(manager, "list").split()) and second in output(manager, "list")
+    rows = json.loads(output(manager, "list", "--json"))
+    assert "problem" not in rows[0] and "schema 99" in rows[1]["problem"]
+    assert "schema 99" in problem(manager, "show", first)
+
+
+def test_show_sets_metrics_beside_baselines_and_names_best_and_worst(manager: ModelManager) -> None:
+    version = release(manager, "direction", "a")
+    manager.promote("direction", version, "first")
+    text = output(manager, "show", version[:-3])
+    row = next(line for line in text.splitlines() if "log_loss" in line)
+    assert "1.0801 ± 0.0012" in row and "1.0807 (-0.0006 ± 0.0004)" in row and "1.0912 (-0.0111)" in row
+    assert "ece_classwise" in text and "log_loss_vs" not in text
+    assert "[red]X" in text and "run.seed" in text and "(champion)" in text
+    facts = json.loads(output(manager, "show", "champion", "--json"))
+    assert [score["symbol"] for score in facts["best"]] == ["AAPL", "^GSPC"]
+    assert [score["symbol"] for score in facts["worst"]] == ["[red]X"]
+    assert facts["best"][0]["baseline"] == "prior" and facts["history"][0]["reason"] == "first"
+    assert facts["config"] == {"run": {"seed": "a"}} and facts["metrics"]["mcc"] is None
+
+
+def test_promote_and_rollback(manager: ModelManager) -> None:
+    first, second = release(manager, "direction", "a"), release(manager, "direction", "b")
+    assert f"direction champion is now {first} (before: none)" in output(manager, "promote", first)
+    assert f"champion is now {second} (before: {first})" in output(manager, "promote", "latest", "--reason", "audit")
+    assert "is champion already" in output(manager, "promote", second)
+    assert manager.aliases("direction").history[-1].reason == "audit"
+    assert f"direction champion is now {first} (before: {second})" in output(manager, "rollback")
+    assert json.loads(output(manager, "rollback", "--json")) == {"direction": {"champion": second, "previous": first}}
+
+
+def test_rollback_without_a_kind_moves_only_kinds_that_have_a_previous(manager: ModelManager) -> None:
+    first, second = release(manager, "direction", "a"), release(manager, "direction", "b")
+    manager.promote("volatility", release(manager, "volatility", "a"), "x")
+    manager.promote("direction", first, "x")
+    manager.promote("direction", second, "x")
+    assert output(manager, "rollback").count("champion is now") == 1
+    assert "no previous champion" in problem(manager, "rollback", "--kind", "volatility")
+
+
+def test_a_reference_that_is_unclear_or_unknown_is_one_line(manager: ModelManager) -> None:
+    direction, volatility = release(manager, "direction", "a"), release(manager, "volatility", "a")
+    assert "Add --kind" in problem(manager, "show", "latest")
+    assert f"direction {direction}" in output(manager, "show", "latest", "--kind", "direction")
+    unknown = problem(manager, "promote", "../../etc")
+    assert direction in unknown and volatility in unknown
+    assert "is not a kind" in problem(manager, "show", "latest", "--kind", "../x")
+
+
+def test_prune_says_what_it_removed(manager: ModelManager) -> None:
+    made = [release(manager, "direction", name) for name in "abc"]
+    manager.promote("direction", made[0], "x")
+    assert "removed 1 versions, 0 half versions, 0 runs" in output(manager, "prune", "--keep", "1")
+    freed = json.loads(output(manager, "prune", "--keep", "1", "--grace-hours", "0", "--json"))["direction"]
+    assert freed["versions"] == [] and freed["runs"] == ["a", "b", "c"]
+    assert manager.versions("direction") == [made[0], made[2]]
+    assert run(manager, "prune", "--keep", "0").exit_code == 2
+
+
+def test_the_module_is_light() -> None:
+    heavy = "{'numpy', 'pandas', 'pyarrow', 'pydantic', 'tensorflow', 'ray', 'training.registry'}"
+    script = f"import sys, cluster.commands.models; print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
+    assert json.loads(found.stdout.replace("'", '"')) == [], found.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (200_000, "2 d")]
+)
+def test_age(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 * 2**40, "5120.0 GiB")]
+)
+def test_size(count: float, text: str) -> None:
+    assert size(count) == text
+
+
+def test_a_headline_never_shows_a_number_without_what_is_known_of_it() -> None:
+    assert headline({}) == "" and headline({"nothing": 1}) == ""
+    assert headline({"log_loss": None}) == "log_loss –"
+    assert headline({"qlike": {"blend": 0.3}}) == ""
+    assert headline({"qlike": 0.3, "qlike_se": 0.01}) == "qlike 0.3000 ± 0.0100"
+    with pytest.raises(ModelError):
+        ModelManager("/nonexistent/store").resolve("direction")

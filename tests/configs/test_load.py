@@ -1,0 +1,181 @@
+import datetime as dt
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from configs import Config, ConfigError, config_hash, load_config, preset_names
+
+
+def refusal(*overrides: str, preset: str = "demo", file: Path | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(preset, file, overrides)
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 500
+    return message
+
+
+def leaves(values: dict[str, object], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        flat |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
+    return flat
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_preset_is_valid_and_says_what_it_is_for(preset: str) -> None:
+    config = load_config(preset)
+    path = Path(__file__).parents[2] / "configs" / "presets" / f"{preset}.yaml"
+    assert path.read_text().startswith("# ")
+    for place, value in leaves(yaml.safe_load(path.read_text())).items():
+        found: object = config.model_dump()
+        for key in place.split("."):
+            found = found[key]  # type: ignore[index]
+        assert (list(found) if isinstance(found, tuple) else found) == value
+
+
+def test_the_presets_of_the_command_line_exist() -> None:
+    assert set(preset_names()) >= {"demo", "smoke", "equities", "gpu"}
+    assert load_config("gpu").run.use_gpu and not load_config("demo").run.use_gpu
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_resolved_config_survives_json(preset: str) -> None:
+    config = load_config(preset)
+    again = Config.model_validate_json(config.model_dump_json())
+    assert again == config
+    assert config_hash(again.model_dump(mode="json")) == config_hash(config.model_dump(mode="json"))
+
+
+def test_a_file_wins_over_the_preset_and_an_override_over_both(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("direction: {fit: {epochs: 9, patience: 2}}\nrun: {seed: 1}\n")
+    config = load_config("smoke", file, ["direction.fit.epochs=4", "run.seed=2", "run.seed=3"])
+    assert (config.direction.fit.epochs, config.direction.fit.patience, config.run.seed) == (4, 2, 3)
+    smoke = load_config("smoke")
+    assert config.direction.fit.pooled_rows == smoke.direction.fit.pooled_rows == 4000
+    assert config.volatility == smoke.volatility
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("# nothing\n")
+    assert load_config("demo", tmp_path / "empty.yaml") == load_config("demo")
+
+
+@pytest.mark.parametrize(
+    ("override", "place", "value"),
+    [
+        ("data.symbols=[ON, NO, ^GSPC, 'Y']", "data.symbols", ("ON", "NO", "^GSPC", "Y")),
+        ("data.start=2014-12-31", "data.start", dt.date(2014, 12, 31)),
+        ("data.start=null", "data.start", None),
+        ("data.bars=s3://bucket/a=b.parquet", "data.bars", "s3://bucket/a=b.parquet"),
+        ("run.use_gpu=true", "run.use_gpu", True),
+        ("direction.fit.learning_rate=1e-3", "direction.fit.learning_rate", 0.001),
+        ("volatility.members=[garch]", "volatility.members", ("garch",)),
+        ("data.context.kinds={vix: level}", "data.context.kinds", {"vix": "level"}),
+        ("data.context.lag_days.cpi=30", "data.context.lag_days", {"cpi": 30}),
+    ],
+)
+def test_override_values_are_read_as_yaml(override: str, place: str, value: object) -> None:
+    found: object = load_config("demo", overrides=[override])
+    for key in place.split("."):
+        found = getattr(found, key)
+    assert found == value
+
+
+def test_override_maps_add_to_those_before_them() -> None:
+    config = load_config("demo", overrides=["data.context.kinds.vix=level", "data.context.kinds.oil=price"])
+    assert config.data.context.kinds == {"vix": "level", "oil": "price"}
+
+
+@given(st.integers(0, 10**6), st.floats(1e-6, 1.0), st.sampled_from(["per_symbol", "pooled", "finetuned"]))
+def test_overrides_say_what_they_set(seed: int, rate: float, strategy: str) -> None:
+    overrides = [f"run.seed={seed}", f"direction.fit.learning_rate={rate!r}", f"volatility.strategy={strategy}"]
+    config = load_config("demo", overrides=overrides)
+    assert (config.run.seed, config.direction.fit.learning_rate, config.volatility.strategy) == (seed, rate, strategy)
+    assert load_config("demo", overrides=reversed(overrides)) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("run.sead=1", "run.sead is not a setting (known here: kinds, seed, workers"),
+        ("nope.x=1", "nope is not a setting (known here: data, features, split"),
+        ("direction.network.layers.size=3", "direction.network.layers is not a setting (known here: window,"),
+        ("run.seed=-1", "run.seed has value -1: Input should be greater than or equal to 0"),
+        ("run.seed=abc", "run.seed has value 'abc'"),
+        ("direction.fit.epochs=0", "direction.fit.epochs has value 0"),
+        ("direction.fit.learning_rate=.inf", "direction.fit.learning_rate has value inf"),
+        ("direction.label.k=.nan", "direction.label.k has value nan"),
+        ("direction.strategy=best", "'per_symbol', 'pooled' or 'finetuned'"),
+        ("data=3", "data has value 3"),
+        ("data.start=2014-13-01", "'2014-13-01' is not valid YAML"),
+        ("data.symbols=AAPL", "data.symbols has value 'AAPL'"),
+        ("data.symbols=[A, B, A]", "each name may occur once, but A is repeated"),
+        ("run.kinds=[]", "run.kinds has value []"),
+        ("run.kinds=[direction, direction]", "direction is repeated"),
+        ("volatility.members=[]", "volatility.members has value []"),
+        ("features.lookback_periods=[20, 5]", "such as [5, 20, 60]"),
+        ("split.test_end=2001-01-01", "train_end ≤ valid_end ≤ test_start ≤ test_end"),
+        ("split.valid_fraction=0.9", "must leave something to train on"),
+        ("run.seed=[1", "--set run.seed: value '[1' is not valid YAML"),
+        ("run.seed=!!python/object/apply:os.getcwd []", "is not valid YAML"),
+        ("run.seed", "--set 'run.seed' is not of the form section.key=value"),
+        ("run..seed=1", "is not of the form"),
+        ("=1", "is not of the form"),
+        ("data.bars=[" + "x, " * 5000 + "]", "data.bars has value"),
+    ],
+)
+def test_a_wrong_override_is_one_line_that_names_the_place_and_the_remedy(override: str, said: str) -> None:
+    assert said in refusal(override)
+
+
+def test_all_problems_are_named_at_once() -> None:
+    message = refusal("run.seed=-1", "direction.horizon=0")
+    assert "run.seed" in message and "direction.horizon" in message
+
+
+def test_an_unknown_preset_names_those_that_exist() -> None:
+    for preset in ("nope", "../presets/demo", ""):
+        assert all(name in refusal(preset=preset) for name in preset_names())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[1, 2]", "holds a list; expected sections"),
+        (b"run: [", "is not valid YAML"),
+        (b"data: {start: 2014-02-30}", "is not valid YAML"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"run: {sead: 1}", "run.sead is not a setting"),
+        (b"data:\n", "data has value None"),
+        (b"1: 2", "Keys should be strings"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    message = refusal(file=file)
+    assert said in message and "mine.yaml" in message
+
+
+def test_a_file_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:
+    assert "absent.yaml" in refusal(file=tmp_path / "absent.yaml")
+    assert str(tmp_path) in refusal(file=tmp_path)
+
+
+def test_a_config_cannot_change() -> None:
+    config = load_config()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.run.seed = 3
+    with pytest.raises(ValidationError, match="frozen"):
+        config.run = config.run
+
+
+def test_equal_values_have_equal_hashes_and_different_ones_different() -> None:
+    assert config_hash({"a": 1, "b": [2.5, None]}) == config_hash({"b": [2.5, None], "a": 1})
+    assert len({config_hash({"a": 1}), config_hash({"a": 2}), config_hash({"a": 1}, "x"), config_hash([{"a": 1}])}) == 4
+    assert len(config_hash("x")) == 12 and int(config_hash("x"), 16) >= 0
