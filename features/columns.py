@@ -109,7 +109,10 @@ def _stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     """
     columns = frame.columns
     assert isinstance(columns, pd.MultiIndex)
-    known = [sum(field_of(v) is not None for v in columns.levels[k]) for k in range(columns.nlevels)]
+    # Tickers such as C, H and O are spelled like fields: only longer names tell the levels apart.
+    known = [
+        sum(len(str(v)) > 1 and field_of(v) is not None for v in columns.levels[k]) for k in range(columns.nlevels)
+    ]
     if columns.nlevels != 2 or max(known) == 0:
         raise DataError(
             f"{place} has column levels {_shown(list(columns))}; expected (field, ticker) or (ticker, field)."

@@ -57,7 +57,7 @@ def take_in(
 
 def examine(source: Source) -> Examined:
     """Look at all bars of a source, a symbol at a time."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for bars in source.load():
         calendar = fitting_calendar(bars.dates)
         gaps = [str(day)[:10] for day in session_gaps(bars.dates, calendar)] if calendar is not None else []
@@ -139,7 +139,7 @@ def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
         numeric = name in ("added", "revised", "held", "rows", "gaps", "quarantined", "KiB", "rebased")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=name != "meaning")
     return table
 
 
@@ -150,7 +150,7 @@ def _more(console: Console, count: int) -> None:
 
 def _findings(console: Console, quarantine: Quarantine, missing: Mapping[str, str]) -> None:
     if len(quarantine):
-        console.print("\nrows by rule (none is imported unless the rule says that the bar is kept)")
+        console.print("\nrows that broke a rule (left out unless the rule says that the bar is kept)")
         table = _table("rule", "rows", "meaning")
         for rule, count in quarantine.counts().items():
             table.add_row(rule, f"{count:,}", RULES[rule])

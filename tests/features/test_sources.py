@@ -1,0 +1,240 @@
+import gzip
+import subprocess
+import sys
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.errors import DataError
+from features.lake import fingerprint
+from features.sources import catalog, open_source
+from features.sources.embedded import SYMBOLS, EmbeddedSource, embedded_context
+from features.sources.files import FileSource
+from features.sources.yahoo import RateLimitedError, UnknownSymbolError, YahooSource, backoff_s
+from features.store import Store
+
+
+def table(rows: int = 5, base: float = 10.0, first: str = "2024-01-01") -> pd.DataFrame:
+    close = base + np.arange(rows)
+    dates = pd.date_range(first, periods=rows).strftime("%Y-%m-%d")
+    return pd.DataFrame(
+        {
+            "Date": dates,
+            "Open": close,
+            "High": close + 1,
+            "Low": close - 1,
+            "Close": close,
+            "Volume": np.arange(rows) + 1,
+        }
+    )
+
+
+def loaded(source, *arguments):
+    return {bars.symbol: bars for bars in source.load(*arguments)}
+
+
+def test_embedded_bars_are_real_adjusted_and_clean():
+    source = EmbeddedSource()
+    bars = loaded(source)
+    assert set(bars) == set(SYMBOLS) and len(source.quarantine) == 0 and source.missing == {}
+    assert [len(bars[s]) for s in ("AAPL", "FB", "^GSPC", "^IXIC")] == [3270, 196, 5031, 5031]
+    apple = bars["AAPL"]
+    split = np.searchsorted(apple.dates, np.datetime64("2005-02-28"))
+    # Two for one on 2005-02-28: raw closes fall by half, adjusted ones rise by 0.8 %.
+    assert apple.close[split] / apple.close[split - 1] == pytest.approx(1.0083, abs=2e-3)
+    assert all(np.abs(np.diff(np.log(b.close))).max() < 0.75 for b in bars.values())
+
+
+def test_embedded_context_is_long_and_without_blanks():
+    context = embedded_context()
+    assert list(context) == ["date", "series", "value"] and not context.isna().to_numpy().any()
+    spans = context.groupby("series")["date"].agg(["min", "max"])
+    assert spans.loc["VIX", "min"] == pd.Timestamp("2014-01-03") and spans.loc["WTI", "max"] == pd.Timestamp(
+        "2019-01-03"
+    )
+    assert context.loc[context["series"] == "VIX", "value"].between(5, 100).all()
+
+
+def test_nothing_heavy_is_imported_to_open_a_source():
+    code = (
+        "import sys; from features.sources import open_source; from features.store import Store;"
+        "list(open_source('embedded', Store('.')).load(['IBM'])); open_source('yahoo', Store('.'));"
+        "heavy = {'arch', 'yfinance', 'bokeh_sampledata', 'exchange_calendars', 'tensorflow', 'ray'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_folder_holds_a_symbol_per_file(tmp_path):
+    table().to_csv(tmp_path / "AAPL.csv", index=False)
+    table(base=20).to_csv(tmp_path / "brk.b.csv.gz", index=False)
+    table(base=30).to_csv(tmp_path / "^GSPC.txt", index=False, sep=";")
+    table(base=40).to_parquet(tmp_path / "IBM.parquet")
+    (tmp_path / "README.md").write_text("no bars")
+    bars = loaded(FileSource(str(tmp_path)))
+    assert {symbol: b.close[0] for symbol, b in bars.items()} == {"AAPL": 10, "brk.b": 20, "^GSPC": 30, "IBM": 40}
+
+
+def test_a_bad_file_is_reported_and_the_others_are_read(tmp_path):
+    table().to_csv(tmp_path / "GOOD.csv", index=False)
+    (tmp_path / "EMPTY.csv").write_text("")
+    (tmp_path / "HEAD.csv").write_text("Date,Close\n")
+    (tmp_path / "BYTES.csv").write_bytes(b"Date,Close\n2024-01-01,\xff\xfe\n")
+    (tmp_path / "FAKE.parquet").write_bytes(b"not parquet")
+    (tmp_path / "CUT.csv.gz").write_bytes(gzip.compress(table(500).to_csv().encode())[:200])
+    table().drop(columns="Low").to_csv(tmp_path / "NOLOW.csv", index=False)
+    source = FileSource(str(tmp_path))
+    assert list(loaded(source)) == ["GOOD"]
+    assert set(source.missing) == {"EMPTY", "HEAD", "BYTES", "FAKE", "CUT", "NOLOW"}
+    assert all("\n" not in reason for reason in source.missing.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"Date,Close\n", "no rows"),
+        ("a.csv", b"Date,Open\n2024-01-01,1\n", "no column for"),
+        ("a.csv", b"Date,Close\nx,1\ny,2\n", "no date can be read"),
+        ("a.csv", b"Date,Close\n2024-01-01,1,2,3\n", "cannot be read"),
+        ("a.csv", b"\x00\xff\xfe\x00", "cannot be read"),
+        ("a.parquet", b"PAR1", "cannot be read"),
+    ],
+)
+def test_one_bad_file_is_one_clear_error(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words) as caught:
+        loaded(FileSource(str(tmp_path / name)))
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_all_files_bad_is_an_error(tmp_path):
+    (tmp_path / "a.csv").write_text("")
+    (tmp_path / "b.csv").write_text("")
+    with pytest.raises(DataError, match="no file of"):
+        loaded(FileSource(str(tmp_path)))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])
+def test_one_long_file_gives_only_the_wanted(tmp_path, suffix):
+    frame = pd.concat(
+        [table(base=b).assign(ticker=s) for s, b in (("A", 10.0), ("B", 20.0), ("NA", 30.0), ("001", 40.0))]
+    )
+    path = tmp_path / f"long.{suffix}"
+    frame.to_parquet(path) if suffix == "parquet" else frame.to_csv(path, index=False)
+    assert list(loaded(FileSource(str(path)))) == ["001", "A", "B", "NA"]
+    source = FileSource(str(path))
+    bars = loaded(source, ["NA", "001", "ZZ"], date(2024, 1, 2), date(2024, 1, 3))
+    assert {s: b.close.tolist() for s, b in bars.items()} == {"001": [41, 42], "NA": [31, 32]}
+    assert list(source.missing) == ["ZZ"]
+    assert loaded(source, ["ZZ"]) == {} and list(source.missing) == ["ZZ"]
+
+
+def test_files_of_several_symbols_join_and_conflicts_keep_the_first(tmp_path):
+    late = table(first="2024-01-04").assign(symbol="A")
+    late.loc[0, "Close"] += 0.5
+    table().assign(symbol="A").to_csv(tmp_path / "2023.csv", index=False)
+    late.to_csv(tmp_path / "2024.csv", index=False)
+    source = FileSource(str(tmp_path / "*.csv"))
+    (bars,) = loaded(source).values()
+    assert len(bars) == 8 and bars.close[3] == 13.0
+    assert source.quarantine.counts() == {"duplicate_date": 2}
+
+
+def test_yfinance_to_csv(tmp_path):
+    index = pd.DatetimeIndex(table()["Date"], name="Date")
+    one = table().drop(columns="Date").set_index(index)
+    frame = pd.concat({"AAPL": one, "MSFT": one * 2}, axis=1, names=["Ticker", "Price"]).swaplevel(axis=1)
+    frame.to_csv(tmp_path / "yahoo.csv")
+    frame.to_parquet(tmp_path / "yahoo.parquet")
+    for name in ("yahoo.csv", "yahoo.parquet"):
+        bars = loaded(FileSource(str(tmp_path / name)))
+        assert list(bars) == ["AAPL", "MSFT"] and bars["MSFT"].close.tolist() == (table()["Close"] * 2).tolist()
+
+
+def test_a_type_that_changes_below_the_first_megabyte(tmp_path):
+    frame = table(60_000, first="1900-01-01").astype(object)
+    frame.loc[59_990, "Close"], frame.loc[59_991, "Volume"] = "oops", "1,000"
+    path = tmp_path / "X.csv"
+    frame.to_csv(path, index=False)
+    source = FileSource(str(path))
+    (bars,) = loaded(source).values()
+    assert source.quarantine.counts() == {"unparsable_number": 1} and len(bars) == 59_999
+    assert bars.volume[-9] == 1000.0
+
+
+@pytest.mark.parametrize("spec", ["nowhere", "nowhere/*.csv", "/dev/null/x.csv"])
+def test_a_path_that_is_not_there(spec, tmp_path):
+    with pytest.raises(DataError, match=r"neither a path|holds no bars"):
+        open_source(str(tmp_path / spec), Store(tmp_path))
+
+
+def test_the_catalog_lists_every_source():
+    assert sorted(catalog()) == ["embedded", "files", "lake", "yahoo"]
+
+
+def test_a_name_for_many_files_is_refused(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        table().to_csv(tmp_path / name, index=False)
+    with pytest.raises(DataError, match="2 files"):
+        FileSource(str(tmp_path), "X")
+    assert list(loaded(FileSource(str(tmp_path / "a.csv"), "X"))) == ["X"]
+
+
+class Yahoo:
+    """Stands where the network is: answers by symbol, each from its list in turn."""
+
+    def __init__(self, **answers):
+        self.answers, self.asked, self.waited = answers, [], []
+
+    def __call__(self, symbol, start, end):
+        self.asked.append((symbol, start, end))
+        answer = self.answers[symbol].pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def source(self, **options) -> YahooSource:
+        return YahooSource(self, sleep=self.waited.append, **options)
+
+
+def test_yahoo_waits_when_told_to_and_reports_what_it_cannot_give():
+    yahoo = Yahoo(
+        A=[RateLimitedError("slow"), RateLimitedError("slow"), table()],
+        B=[UnknownSymbolError("delisted")],
+        C=[table(base=50)],
+        D=[table().drop(columns="Close")],
+    )
+    source = yahoo.source()
+    bars = loaded(source, ["A", "B", "C", "D"], date(2024, 1, 1), date(2024, 1, 31))
+    assert sorted(bars) == ["A", "C"] and yahoo.waited == [2.0, 4.0]
+    assert source.missing["B"] == "delisted" and "no column for close" in source.missing["D"]
+    assert {asked[2] for asked in yahoo.asked} == {date(2024, 2, 1)}
+
+
+def test_yahoo_that_cannot_be_reached_is_one_clear_error():
+    yahoo = Yahoo(A=[ConnectionError("no\nroute")] * 3)
+    with pytest.raises(DataError, match=r"no bars for any of 1 symbols \(no route\)"):
+        loaded(yahoo.source(attempts=3), ["A"], date(2024, 1, 1))
+    assert len(yahoo.asked) == 3
+
+
+def test_yahoo_needs_names_and_a_day_that_is_over():
+    with pytest.raises(DataError, match="needs names"):
+        loaded(Yahoo().source())
+    with pytest.raises(DataError, match="no day lies between"):
+        loaded(Yahoo().source(), ["A"], date(2999, 1, 1))
+
+
+def test_backoff_doubles_and_is_bounded():
+    assert [backoff_s(n) for n in (1, 2, 3, 50)] == [2.0, 4.0, 8.0, 60.0]
+
+
+def test_parquet_and_csv_agree(tmp_path):
+    table(50).to_csv(tmp_path / "X.csv", index=False)
+    table(50).to_parquet(tmp_path / "X.parquet")
+    (left,), (right,) = (loaded(FileSource(str(tmp_path / f"X.{s}"))).values() for s in ("csv", "parquet"))
+    assert fingerprint(left) == fingerprint(right)
