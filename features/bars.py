@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.columns import long_table
-from features.validation import Quarantine, check
+from features.quarantine import Quarantine
+from features.validation import check
 
 Float = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]

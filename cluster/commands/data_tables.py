@@ -15,9 +15,9 @@ from rich.table import Table
 from configs.errors import DataError
 from features.calendar import fitting_calendar, session_gaps
 from features.lake import Appended, Lake
+from features.quarantine import RULES, Quarantine
 from features.sources import Source
 from features.store import Store
-from features.validation import RULES, Quarantine
 
 _SHOWN = 30
 

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Protocol
 
 from features.bars import SymbolBars
+from features.quarantine import Quarantine
 from features.store import Store
-from features.validation import Quarantine
 
 
 class Source(Protocol):

@@ -16,11 +16,11 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars import SymbolBars, bars_from_frame
-from features.lake import between
+from features.merge import between
 from features.parsing import parse_dates, parse_numbers
+from features.quarantine import Quarantine
 from features.sources.base import SourceSpec
 from features.store import Store
-from features.validation import Quarantine
 
 _INDICES = {"^GSPC": "data/sp500/sp500.csv.gz", "^IXIC": "data/nasdaq/nasdaq.csv.gz"}
 _STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")

@@ -13,13 +13,11 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars import SymbolBars, bars_from_frame
-from features.lake import between
+from features.merge import VALUES, between
+from features.quarantine import COLUMNS, Quarantine
 from features.sources.base import SourceSpec
 from features.sources.tables import SUFFIXES, names_symbols, read_table, stem
 from features.store import Store
-from features.validation import COLUMNS, Quarantine
-
-_VALUES = ("open", "high", "low", "close", "volume")
 
 
 class FileSource:
@@ -134,10 +132,10 @@ def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> Sym
     """Return the bars of two files; where they differ on a date the first is kept, the other quarantined."""
     _, here, there = np.intersect1d(first.dates, second.dates, assume_unique=True, return_indices=True)
     same = np.ones(len(here), bool)
-    for name in _VALUES:
+    for name in VALUES:
         same &= getattr(first, name)[here] == getattr(second, name)[there]
     if len(here):
-        rows = {name: getattr(second, name)[there] for name in _VALUES}
+        rows = {name: getattr(second, name)[there] for name in VALUES}
         rule = np.where(same, "repeated_row", "duplicate_date")
         frame = pd.DataFrame({"symbol": first.symbol, "date": second.dates[there], "rule": rule, **rows, "given": ""})
         parts.append(Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"})))
@@ -145,7 +143,7 @@ def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> Sym
     fresh[there] = False
     dates = np.concatenate([first.dates, second.dates[fresh]])
     order = np.argsort(dates, kind="stable")
-    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)[fresh]])[order] for name in _VALUES}
+    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)[fresh]])[order] for name in VALUES}
     return SymbolBars(
         symbol=first.symbol,
         dates=dates[order],

@@ -8,9 +8,9 @@ from datetime import date
 from configs.errors import DataError
 from features.bars import SymbolBars
 from features.lake import Lake
+from features.quarantine import Quarantine
 from features.sources.base import SourceSpec
 from features.store import Store
-from features.validation import Quarantine
 
 
 class LakeSource:

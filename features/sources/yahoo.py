@@ -14,9 +14,9 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars import SymbolBars, bars_from_frame
+from features.quarantine import Quarantine
 from features.sources.base import SourceSpec
 from features.store import Store
-from features.validation import Quarantine
 
 Fetch = Callable[[str, date | None, date], pd.DataFrame]
 

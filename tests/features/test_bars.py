@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from configs.errors import DataError
 from features.bars import SymbolBars, bars_from_frame
-from features.validation import HARMLESS, RULES, Quarantine
+from features.quarantine import HARMLESS, RULES, Quarantine
 
 
 def ohlcv(rows: int = 6, seed: int = 0) -> pd.DataFrame:

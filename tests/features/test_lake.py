@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from configs.errors import DataError, StoreError
 from features.bars import SymbolBars, bars_from_frame
 from features.lake import Lake, between, fingerprint
+from features.quarantine import Quarantine
 from features.store import Store
-from features.validation import Quarantine
 
 FIELDS = ("dates", "open", "high", "low", "close", "volume")
 
