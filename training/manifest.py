@@ -12,7 +12,9 @@ from pydantic import Field, ValidationError
 
 from configs.errors import ModelError
 from configs.schema import Frozen
-from training.blocks import FileRecord
+from features.store import Store
+from training.blocks import INDEX, FileRecord
+from training.layout import block_prefix
 
 MANIFEST_SCHEMA = 1
 
@@ -87,3 +89,26 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "manifest"
         raise ModelError(f"{path!r}: {place}: {first['msg']}. Restore it from a copy, or train again.") from error
+
+
+def vouched_prefix(store: Store, manifest: Manifest, number: int) -> str:
+    """Return a block's prefix once its index, which vouches for the block's other files, is the manifest's own.
+
+    Raises
+    ------
+    ModelError
+        There is no such block, or its index is missing or differs.
+    """
+    if not 0 <= number < len(manifest.blocks):
+        raise ModelError(
+            f"{manifest.kind} {manifest.version} has no block {number}; it has {len(manifest.blocks)}, from 0."
+        )
+    prefix = block_prefix(manifest.kind, manifest.version, number)
+    path = store.path(prefix + INDEX)
+    try:
+        record = FileRecord.of(store.read(prefix + INDEX))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path!r} is missing. Restore it from a copy, or train again.") from error
+    if record != manifest.blocks[number].get(INDEX):
+        raise ModelError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. Restore it, or train again.")
+    return prefix

@@ -15,14 +15,16 @@ import pyarrow.compute as pc
 
 from training.clustered import long_run_se
 
+Float = npt.NDArray[np.float64]
 Policy = Literal["auto", "always", "never"]
 
 MAX_LOST_SYMBOLS = 0.1
 MAX_CHANGED_TARGETS = 0.01
+MAX_REVISION = 0.05
 
 _COLUMNS = ("symbol", "date", "loss", "label", "target")
 _DAY_NS = 86_400 * 10**9
-_BLOCKS_HELD = 16
+_BLOCKS_HELD = 64
 _FORCE = "promote it by hand with `fleetcast models promote` or with --promote always"
 
 
@@ -121,15 +123,15 @@ def decide(challenger: TestLosses, champion: TestLosses | None, policy: Policy =
 class _Paired:
     """Paired differences by day: ``sums`` and ``counts`` (D,), and what stands against comparing them."""
 
-    sums: npt.NDArray[np.float64]
-    counts: npt.NDArray[np.float64]
+    sums: Float
+    counts: Float
     champion_total: float
     challenger_failures: int
     changed_targets: int
 
 
 def _pair(challenger: TestLosses, champion: TestLosses) -> _Paired:
-    """Join block by block: at most one block of the challenger and a few of the champion are held."""
+    """Join block by block: one block of the challenger is held, and a bounded number of the champion's."""
 
     @lru_cache(maxsize=_BLOCKS_HELD)
     def champion_block(block: int) -> pa.Table | None:
@@ -140,23 +142,19 @@ def _pair(challenger: TestLosses, champion: TestLosses) -> _Paired:
     counts: list[npt.NDArray[Any]] = []
     total, failures, changed = 0.0, 0, 0
     for block, symbols in _by_block(challenger.symbols).items():
-        others = {champion.symbols[s] for s in symbols if s in champion.symbols}
-        ours = challenger.read(block, _COLUMNS) if others else None
-        tables = [table for other in sorted(others) if (table := champion_block(other)) is not None]
-        if ours is None or not tables:
-            continue
-        known = pa.array(symbols)
-        for theirs in tables:
-            a, b, day = _common_rows(ours, theirs, known)
-            challenger_loss, champion_loss = a["loss"], b["loss"]
-            usable = np.isfinite(challenger_loss) & np.isfinite(champion_loss)
-            failures += int((~np.isfinite(challenger_loss) & np.isfinite(champion_loss)).sum())
-            changed += int((_differs(a, b) & usable).sum())
-            total += float(champion_loss[usable].sum())
-            unique, inverse = np.unique(day[usable], return_inverse=True)
-            days.append(unique)
-            sums.append(np.bincount(inverse, (challenger_loss - champion_loss)[usable], len(unique)))
-            counts.append(np.bincount(inverse, np.ones(len(inverse)), len(unique)))
+        known = pa.array([symbol for symbol in symbols if symbol in champion.symbols])
+        ours = _Rows.of([challenger.read(block, _COLUMNS)] if len(known) else [], known)
+        others = sorted({champion.symbols[symbol] for symbol in known.to_pylist()})
+        theirs = _Rows.of([champion_block(other) for other in others], known)
+        a, b = ours.common(theirs)
+        usable = np.isfinite(a.loss) & np.isfinite(b.loss)
+        failures += int((~np.isfinite(a.loss) & np.isfinite(b.loss)).sum())
+        changed += int((a.differs(b) & usable).sum())
+        total += float(b.loss[usable].sum())
+        unique, inverse = np.unique(a.date[usable] // _DAY_NS, return_inverse=True)
+        days.append(unique)
+        sums.append(np.bincount(inverse, (a.loss - b.loss)[usable], len(unique)))
+        counts.append(np.bincount(inverse, np.ones(len(inverse)), len(unique)))
     if not days:
         return _Paired(np.empty(0), np.empty(0), 0.0, failures, changed)
     unique, inverse = np.unique(np.concatenate(days), return_inverse=True)
@@ -171,41 +169,60 @@ def _by_block(symbols: Mapping[str, int]) -> dict[int, list[str]]:
     return dict(sorted(blocks.items()))
 
 
-_Rows = dict[str, npt.NDArray[np.float64]]
+@dataclass
+class _Rows:
+    """Rows of test tables, each (n,); ``symbol`` is a position among the symbols asked for, ``date`` in ns."""
+
+    symbol: npt.NDArray[np.int64]
+    date: npt.NDArray[np.int64]
+    loss: Float
+    label: Float
+    target: Float
+
+    @classmethod
+    def of(cls, tables: Sequence[pa.Table | None], known: pa.Array) -> _Rows:
+        """Gather the rows of ``known`` symbols; a column that a table lacks is NaN."""
+        parts = []
+        for table in tables:
+            if table is None:
+                continue
+            symbol = pc.index_in(table["symbol"].cast(pa.string()), value_set=known)
+            inside = np.flatnonzero(symbol.is_valid().to_numpy())
+            table, symbol = table.take(inside), symbol.take(inside)
+            date = table["date"].cast(pa.timestamp("ns")).cast(pa.int64())
+            parts.append([symbol.to_numpy().astype(np.int64), date.to_numpy(), *map(_column(table), _COLUMNS[2:])])
+        if not parts:
+            parts = [[np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0)]]
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> _Rows:
+        """Return these rows."""
+        return _Rows(self.symbol[rows], self.date[rows], self.loss[rows], self.label[rows], self.target[rows])
+
+    def common(self, other: _Rows) -> tuple[_Rows, _Rows]:
+        """Return the rows of both with the same symbol and date, side by side."""
+        dates = np.unique(np.concatenate([self.date, other.date]))
+        keys = [rows.symbol * len(dates) + np.searchsorted(dates, rows.date) for rows in (self, other)]
+        _, first, second = np.intersect1d(*keys, return_indices=True)
+        return self.take(first), other.take(second)
+
+    def differs(self, other: _Rows) -> npt.NDArray[np.bool_]:
+        """Whether the truth that both were tested against differs; a small revision of a variance does not count."""
+        label = (self.label != other.label) & np.isfinite(self.label) & np.isfinite(other.label)
+        gap, both = np.abs(self.target - other.target), np.maximum(np.abs(self.target), np.abs(other.target))
+        return np.asarray(label | (gap > MAX_REVISION * both))
 
 
-def _common_rows(ours: pa.Table, theirs: pa.Table, known: pa.Array) -> tuple[_Rows, _Rows, npt.NDArray[np.int64]]:
-    """Return the rows of both tables with the same symbol (one of ``known``) and date, and their days."""
-    keys = []
-    for table in (ours, theirs):
-        symbol = pc.index_in(table["symbol"].cast(pa.string()), value_set=known).fill_null(-1).to_numpy()
-        date = table["date"].cast(pa.timestamp("ns")).cast(pa.int64()).to_numpy()
-        keys.append((symbol.astype(np.int64), date))
-    dates = np.unique(np.concatenate([date for _, date in keys]))
-    codes = [symbol * len(dates) + np.searchsorted(dates, date) for symbol, date in keys]
-    positions = [np.flatnonzero(symbol >= 0) for symbol, _ in keys]
-    inside = [code[position] for code, position in zip(codes, positions, strict=True)]
-    _, first, second = np.intersect1d(*inside, return_indices=True)
-    rows = [positions[0][first], positions[1][second]]
-    shared = [name for name in _COLUMNS[2:] if name in ours.column_names and name in theirs.column_names]
-    a, b = (
-        {name: table[name].cast(pa.float64()).to_numpy()[row] for name in shared}
-        for table, row in zip((ours, theirs), rows, strict=True)
-    )
-    return a, b, keys[0][1][rows[0]] // _DAY_NS
+def _column(table: pa.Table) -> Callable[[str], Float]:
+    def values(name: str) -> Float:
+        if name not in table.column_names:
+            return np.full(table.num_rows, np.nan)
+        return np.asarray(table[name].cast(pa.float64()).to_numpy())
+
+    return values
 
 
-def _differs(a: _Rows, b: _Rows) -> npt.NDArray[np.bool_]:
-    """Whether the truth that both were tested against differs; a small revision of a variance does not count."""
-    differs = np.zeros(len(a["loss"]), dtype=bool)
-    if "label" in a:
-        differs |= a["label"] != b["label"]
-    if "target" in a:
-        differs |= ~np.isclose(a["target"], b["target"], rtol=0.05, atol=0.0)
-    return differs
-
-
-def _finite(value: npt.NDArray[np.float64]) -> float | None:
+def _finite(value: Float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 

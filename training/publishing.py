@@ -139,6 +139,7 @@ def _claim(store: Store, kind: str, content: str) -> str:
         version = version_name(moment, content)
         folder = version_folder(kind, version)
         if not store.is_local:
+            store.fs.create_dir(store.path(folder), recursive=True)
             return version
         try:
             os.makedirs(store.path(kind_folder(kind)), exist_ok=True)

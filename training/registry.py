@@ -14,8 +14,8 @@ from configs.errors import ModelError
 from features.store import Store
 from training import layout, pruning, publishing
 from training.aliases import Aliases
-from training.blocks import INDEX, Block, FileRecord, read_block, read_test
-from training.manifest import Manifest, parse_manifest
+from training.blocks import Block, read_block, read_test
+from training.manifest import Manifest, parse_manifest, vouched_prefix
 from training.model_names import match_symbol, parse_model_name
 from training.promotion import TestLosses
 
@@ -202,7 +202,7 @@ class ModelManager:
         """
         manifest = self.manifest(kind, version)
         number = which if isinstance(which, int) else manifest.symbols[self._symbol(manifest, which)][0]
-        return read_block(self.store, self._checked_prefix(manifest, number), test=test)
+        return read_block(self.store, vouched_prefix(self.store, manifest, number), test=test)
 
     def test_predictions(
         self, kind: str, version: str = LATEST, columns: Sequence[str] | None = None
@@ -210,7 +210,7 @@ class ModelManager:
         """Yield the test tables of a version, block by block; blocks written without one are passed over."""
         manifest = self.manifest(kind, version)
         for number in range(len(manifest.blocks)):
-            table = read_test(self.store, self._checked_prefix(manifest, number), columns)
+            table = read_test(self.store, vouched_prefix(self.store, manifest, number), columns)
             if table is not None:
                 yield table
 
@@ -219,7 +219,7 @@ class ModelManager:
         manifest = self.manifest(kind, version)
 
         def read(number: int, columns: Sequence[str]) -> pa.Table | None:
-            return read_test(self.store, self._checked_prefix(manifest, number), columns)
+            return read_test(self.store, vouched_prefix(self.store, manifest, number), columns)
 
         return TestLosses(manifest.version, {s: block for s, (block, _) in manifest.symbols.items()}, read)
 
@@ -252,19 +252,3 @@ class ModelManager:
 
     def _symbol(self, manifest: Manifest, spelling: str) -> str:
         return match_symbol(spelling, manifest.symbols, f"{manifest.kind} {manifest.version}")
-
-    def _checked_prefix(self, manifest: Manifest, number: int) -> str:
-        """Return a block's prefix once its index, which vouches for its other files, is the manifest's."""
-        if not 0 <= number < len(manifest.blocks):
-            raise ModelError(
-                f"{manifest.kind} {manifest.version} has no block {number}; it has {len(manifest.blocks)}, from 0."
-            )
-        prefix = layout.block_prefix(manifest.kind, manifest.version, number)
-        path = self.store.path(prefix + INDEX)
-        try:
-            record = FileRecord.of(self.store.read(prefix + INDEX))
-        except FileNotFoundError as error:
-            raise ModelError(f"{path!r} is missing. Restore it from a copy, or train again.") from error
-        if record != manifest.blocks[number].get(INDEX):
-            raise ModelError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. Restore it, or train again.")
-        return prefix

@@ -142,6 +142,19 @@ def test_what_cannot_be_published_leaves_nothing(
     assert manager.store.names("models") == []
 
 
+def test_a_store_that_is_no_local_disk_works_the_same() -> None:
+    manager = ModelManager(Store("mock:///bucket/store"))
+    assert not manager.store.is_local
+    first, second = release(manager, "a"), release(manager, "b")
+    assert (release(manager, "b"), manager.versions("direction")) == (second, [first, second])
+    manager.promote("direction", first, "x")
+    manager.promote("direction", release(manager, "c"), "x")
+    assert manager.rollback("direction").champion == first
+    freed = manager.prune("direction", keep=1, grace=NOTHING)
+    assert freed.versions == (second,) and freed.runs == ("a", "b", "c") and freed.size > 0
+    assert manager.load_block("direction", "champion", "AAPL", test=True).meta == {"run": "a"}
+
+
 def test_a_failure_in_the_middle_removes_the_half_version(
     manager: ModelManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
