@@ -202,8 +202,8 @@ class _Rows:
     def common(self, other: _Rows) -> tuple[_Rows, _Rows]:
         """Return the rows of both with the same symbol and date, side by side."""
         dates = np.unique(np.concatenate([self.date, other.date]))
-        keys = [rows.symbol * len(dates) + np.searchsorted(dates, rows.date) for rows in (self, other)]
-        _, first, second = np.intersect1d(*keys, return_indices=True)
+        ours, theirs = (rows.symbol * len(dates) + np.searchsorted(dates, rows.date) for rows in (self, other))
+        _, first, second = np.intersect1d(ours, theirs, return_indices=True)
         return self.take(first), other.take(second)
 
     def differs(self, other: _Rows) -> npt.NDArray[np.bool_]:
