@@ -50,10 +50,7 @@ class FleetScaler:
         """
         config = config or FeatureConfig()
         method: Method = config.scaling_method
-        if pooled:
-            moments = [_pooled(parts, method)]
-        else:
-            moments = [_moments(part, method) for part in parts]
+        moments = _pooled(parts, method) if pooled else [_moments(part, method) for part in parts]
         if not moments:
             raise DataError("no symbol to fit a scaler on. Check that the universe and the train part are not empty.")
         center = np.stack([m[0] for m in moments])
@@ -104,16 +101,13 @@ def _moments(x: Float32, method: Method) -> tuple[Float, Float]:
     return middle, (high - low) / _IQR_TO_SIGMA
 
 
-def _pooled(parts: Iterable[Float32], method: Method) -> tuple[Float, Float]:
+def _pooled(parts: Iterable[Float32], method: Method) -> list[tuple[Float, Float]]:
     if method == "standard":
         sums = [_sums(part) for part in parts]
-        count, total, square = (np.sum([s[i] for s in sums], axis=0) for i in range(3))
-        return _mean_and_deviation(count, total, square)
+        return [_mean_and_deviation(*(np.sum(s, axis=0) for s in zip(*sums, strict=True)))] if sums else []
     listed = list(parts)
-    if not listed:
-        raise DataError("no symbol to fit a scaler on. Check that the universe and the train part are not empty.")
     step = max(1, -(-sum(len(part) for part in listed) // _POOLED_SAMPLE))
-    return _moments(np.concatenate([part[::step] for part in listed]), method)
+    return [_moments(np.concatenate([part[::step] for part in listed]), method)] if listed else []
 
 
 def _sums(x: Float32) -> tuple[Float, Float, Float]:

@@ -15,26 +15,23 @@ _CELLS = 8
 _MIN_ROWS = 100
 
 
-def select_features(
-    x: Float32, y: npt.NDArray[np.generic], k: int, *, redundancy: float = 0.5
-) -> npt.NDArray[np.int64]:
-    """Return the ascending positions of the ``k`` features chosen by relevance less redundancy.
+def select_features(x: Float32, y: npt.NDArray[np.generic], k: int) -> npt.NDArray[np.int64]:
+    """Return the ascending positions of ``k`` features, chosen one by one by ``relevance · (1 − redundancy)``.
 
     Relevance is the mutual information of the feature's and the target's quantile cells (so a feature that only widens
-    the distribution of returns counts too); redundancy the mean absolute rank correlation with the features chosen so
-    far. Greedy, as the mRMR-D scheme of Peng, Long and Ding (2005, IEEE TPAMI 27, eq. 6). Deterministic: rows are
-    sampled evenly and ties fall to the earlier column.
+    the distribution of returns counts too); redundancy the largest absolute rank correlation with a feature chosen
+    before, so a copy is worth nothing. After Peng, Long and Ding (2005, IEEE TPAMI 27, sec. 2.3), whose mean over the
+    chosen lets copies in once many are chosen. Deterministic: rows are sampled evenly, ties fall to the earlier column.
 
     Parameters
     ----------
     x
         Features (n, F) of *train rows only*: choosing on validation or test rows leaks which features work there.
     y
-        Target (n,): classes, or numbers, which are cut into quantile cells. Non-finite targets are left out.
+        Target (n,): classes, or numbers, which are cut into quantile cells. Non-finite targets are left out;
+        rows whose class is unknown (−1) are for the caller to leave out.
     k
         How many to keep; all if F ≤ k.
-    redundancy
-        Weight of redundancy against relevance (the best feature's relevance counts as 1).
 
     Raises
     ------
@@ -57,20 +54,20 @@ def select_features(
     else:
         target_cells = np.searchsorted(classes, target)
     relevance = _mutual_information(ranks, target_cells)
-    relevance /= max(float(relevance.max()), np.finfo(np.float64).tiny)
     centred = ranks - ranks.mean(axis=0)
     norm = np.sqrt((centred**2).sum(axis=0))
     centred /= np.where(norm > 0.0, norm, 1.0).astype(np.float32)
 
     chosen: list[int] = []
-    overlap = np.zeros(x.shape[1])
+    redundancy = np.zeros(x.shape[1])
     available = np.ones(x.shape[1], bool)
     for _ in range(k):
-        score = relevance - redundancy * overlap / max(len(chosen), 1)
+        score = relevance * (1.0 - redundancy)
         best = int(np.argmax(np.where(available, score, -np.inf)))
         chosen.append(best)
         available[best] = False
-        overlap += np.abs(centred.T @ centred[:, best])
+        correlation = np.abs(centred.T @ centred[:, best])
+        redundancy = np.maximum(redundancy, np.minimum(correlation, 1.0))
     return np.array(sorted(chosen), dtype=np.int64)
 
 

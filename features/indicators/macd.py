@@ -1,4 +1,4 @@
-"""Moving average convergence/divergence (Appel), in shares of the close."""
+"""Moving average convergence/divergence (Appel) of the log close, so that it is a relative distance at any price."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _FAST, _SLOW, _SIGNAL = 12, 26, 9
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    line, _, histogram = talib.MACD(inputs.close, _FAST, _SLOW, _SIGNAL)
-    return [line / inputs.close, histogram / inputs.close]
+    line, _, histogram = talib.MACD(inputs.log_close, _FAST, _SLOW, _SIGNAL)
+    return [line, histogram]
 
 
 SPEC = FeatureSpec(
     name="macd",
     group="trend",
-    description="EMA(12) − EMA(26) over the close, and its distance to its own 9-bar signal line",
+    description="EMA(12) − EMA(26) of the log close, and its distance to its own 9-bar signal line",
     columns=lambda layout: ("macd", "macd_histogram"),
     compute=_compute,
     warmup=lambda layout: _SLOW + _SIGNAL - 2,

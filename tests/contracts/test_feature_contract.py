@@ -1,0 +1,230 @@
+"""What every entry of the catalog must keep: causal, scale-free, finite, named, and honest about its warm-up."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.schema import ContextConfig, FeatureConfig
+from features import MarketContext, SymbolBars, build_panel, build_universe, describe_features
+from features.catalog import all_specs
+from features.inputs import Layout
+from features.plan import plan_features
+
+N = 260
+CONFIG = FeatureConfig()
+NAMES = [spec.name for spec in all_specs()]
+FIELDS = ("open", "high", "low", "close")
+
+
+def bars(seed: int, n: int = N, symbol: str = "A") -> SymbolBars:
+    rng = np.random.default_rng([seed, *symbol.encode()])
+    dates = np.busday_offset("2015-01-01", np.arange(n), roll="forward").astype("datetime64[ns]")
+    sigma = 0.015 * np.exp(rng.normal(0.0, 0.4, n))
+    close = 50.0 * np.exp(np.cumsum(rng.normal(0.0, sigma)))
+    opened = np.concatenate([[50.0], close[:-1]]) * np.exp(rng.normal(0.0, 0.3 * sigma))
+    high = np.maximum(opened, close) * np.exp(np.abs(rng.normal(0.0, 0.5 * sigma)))
+    low = np.minimum(opened, close) * np.exp(-np.abs(rng.normal(0.0, 0.5 * sigma)))
+    return SymbolBars(symbol, dates, opened, high, low, close, np.exp(rng.normal(12.0, 0.4, n)), True, True)
+
+
+def tail_changed(one: SymbolBars, after: int, seed: int) -> SymbolBars:
+    other = bars(seed, len(one), one.symbol)
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(one, name)[: after + 1], getattr(other, name)[after + 1 :]])
+
+    return dataclasses.replace(one, **{name: joined(name) for name in (*FIELDS, "volume")})
+
+
+def market_frame(seed: int, after: np.datetime64 | None = None) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    dates = pd.bdate_range("2014-06-02", periods=450)
+    values = np.exp(np.cumsum(rng.normal(0.0, 0.03, (450, 3)), axis=0)) * 20.0
+    if after is not None:
+        late = dates.to_numpy() > after
+        values[late] = np.random.default_rng(seed).uniform(1.0, 99.0, (int(late.sum()), 3))
+    frames = [
+        pd.DataFrame({"date": dates, "series": s, "value": values[:, i]}) for i, s in enumerate(("VIX", "OIL", "10Y"))
+    ]
+    return pd.concat(frames)
+
+
+CONTEXT = ContextConfig(kinds={"VIX": "level", "OIL": "price", "10Y": "rate"})
+
+
+def world(seed: int = 0, count: int = 6) -> list[SymbolBars]:
+    return [bars(seed, symbol=s) for s in "ABCDEF"[:count]]
+
+
+def features_of(
+    one: SymbolBars, everything: list[SymbolBars], frame: pd.DataFrame, name: str | None = None
+) -> pd.DataFrame:
+    config = CONFIG if name is None else CONFIG.model_copy(update={"technical_indicators": (name,)})
+    panel = build_panel([one], config, build_universe(everything, CONFIG), MarketContext.from_frame(frame, CONTEXT))
+    return pd.DataFrame(panel.features, panel.dates, panel.feature_names)
+
+
+@pytest.fixture(scope="module")
+def usual() -> pd.DataFrame:
+    everything = world()
+    return features_of(everything[0], everything, market_frame(0))
+
+
+def columns_of(name: str, frame: pd.DataFrame) -> list[str]:
+    context = [c for c in frame.columns if c.startswith("context_")]
+    (spec,) = (spec for spec in all_specs() if spec.name == name)
+    return list(spec.columns(Layout(CONFIG.lookback_periods, tuple(context))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_entry_alone_equals_entry_among_all(name: str, usual: pd.DataFrame) -> None:
+    everything = world()
+    alone = features_of(everything[0], everything, market_frame(0), name)
+    assert list(alone.columns) == columns_of(name, usual)
+    pd.testing.assert_frame_equal(alone, usual[alone.columns])
+
+
+@pytest.mark.parametrize("after", [70, 133, 200, 257])
+def test_nothing_up_to_t_moves_when_everything_after_t_changes(after: int, usual: pd.DataFrame) -> None:
+    changed = [tail_changed(one, after, seed=9) for one in world()]
+    frame = market_frame(9, after=changed[0].dates[after])
+    moved = features_of(changed[0], changed, frame)
+    pd.testing.assert_frame_equal(moved.iloc[: after + 1], usual.iloc[: after + 1], check_exact=True)
+    assert not moved.iloc[after + 1 :].equals(usual.iloc[after + 1 :])
+
+
+@pytest.mark.parametrize("after", [90, 256])
+def test_a_history_that_ends_at_t_gives_the_same_row_t(after: int, usual: pd.DataFrame) -> None:
+    ended = [
+        dataclasses.replace(b, **{f: getattr(b, f)[: after + 1] for f in ("dates", *FIELDS, "volume")}) for b in world()
+    ]
+    short = features_of(ended[0], ended, market_frame(0))
+    pd.testing.assert_frame_equal(short, usual.iloc[: after + 1], check_exact=True)
+
+
+@pytest.mark.parametrize("price, volume", [(1e-7, 1e9), (3.7, 0.013), (1e8, 1e-6)])
+def test_units_of_price_and_volume_do_not_matter(price: float, volume: float, usual: pd.DataFrame) -> None:
+    everything = world()
+    scaled = dataclasses.replace(
+        everything[0],
+        **{f: getattr(everything[0], f) * price for f in FIELDS},
+        volume=everything[0].volume * volume,
+    )
+    other = features_of(scaled, [scaled, *everything[1:]], market_frame(0))
+    # Prices rounded anew to float64 move a sum of sixty of them by about 1e-14, and float32 rounds at 6e-8.
+    np.testing.assert_allclose(other.to_numpy(), usual.to_numpy(), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_warm_up_is_true(name: str, usual: pd.DataFrame) -> None:
+    context = tuple(c for c in usual.columns if c.startswith("context_"))
+    (spec,) = (spec for spec in all_specs() if spec.name == name)
+    warmup = spec.warmup(Layout(CONFIG.lookback_periods, context))
+    known = usual[columns_of(name, usual)].notna().all(axis=1).to_numpy()
+    assert known[warmup:].all()
+    # A recursive average is defined before it is settled, so it alone may declare more than its missing rows.
+    assert not known[:warmup].any() or name == "ewma"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_entry_is_described(name: str) -> None:
+    (spec,) = (spec for spec in all_specs() if spec.name == name)
+    assert spec.description and "\n" not in spec.description and len(spec.description) < 120
+    assert spec.needs <= {"range", "volume", "universe", "context"}
+
+
+def test_columns_are_many_unique_and_described(usual: pd.DataFrame) -> None:
+    own = plan_features(CONFIG).names
+    assert len(own) >= 80
+    assert len(set(usual.columns)) == len(usual.columns)
+    described = describe_features(CONFIG)
+    assert {row[0] for row in described} >= set(own)
+    assert {row[1] for row in described} == {spec.group for spec in all_specs()}
+
+
+@pytest.mark.parametrize("periods", [(2,), (3, 7), (5, 10, 20, 120)])
+def test_any_periods_give_unique_columns_and_a_true_warm_up(periods: tuple[int, ...]) -> None:
+    config = FeatureConfig(lookback_periods=periods)
+    everything = world()
+    panel = build_panel(everything[:1], config, build_universe(everything, config))
+    assert len(set(panel.feature_names)) == len(panel.feature_names)
+    if min(periods) > 4:  # two or three bars may all be flat, or all fall, which leaves ratios undefined
+        assert np.isfinite(panel.features[panel.warmup :]).all()
+
+
+def odd_series() -> dict[str, SymbolBars]:
+    usual = bars(3)
+    flat = np.full(N, 7.3)
+    rng = np.random.default_rng(5)
+    halted = {f: np.where(np.arange(N) < 120, getattr(usual, f), usual.close[119]) for f in FIELDS}
+    spike = np.where(np.arange(N) == 150, 1e15, usual.volume)
+    sparse = np.where(rng.random(N) < 0.7, 0.0, usual.volume)
+    coarse = np.round(usual.close / 5.0) * 5.0
+    nothing = np.zeros(N)
+    return {
+        "close only": dataclasses.replace(
+            usual,
+            open=usual.close,
+            high=usual.close,
+            low=usual.close,
+            volume=nothing,
+            has_range=False,
+            has_volume=False,
+        ),
+        "no volume": dataclasses.replace(usual, volume=nothing, has_volume=False),
+        "volume all zero": dataclasses.replace(usual, volume=nothing),
+        "volume mostly zero": dataclasses.replace(usual, volume=sparse),
+        "volume spike": dataclasses.replace(usual, volume=spike),
+        "constant": dataclasses.replace(usual, open=flat, high=flat, low=flat, close=flat),
+        "halted": dataclasses.replace(usual, **halted),
+        "coarse ticks": dataclasses.replace(usual, open=coarse, high=coarse, low=coarse, close=coarse),
+        "tiny prices": dataclasses.replace(usual, **{f: getattr(usual, f) * 1e-300 for f in FIELDS}),
+        "huge moves": dataclasses.replace(
+            usual, **{f: getattr(usual, f) * np.where(np.arange(N) % 50 < 25, 1.0, 1e12) for f in FIELDS}
+        ),
+        "one bar": dataclasses.replace(usual, **{f: getattr(usual, f)[:1] for f in ("dates", *FIELDS, "volume")}),
+        "thirty bars": dataclasses.replace(usual, **{f: getattr(usual, f)[:30] for f in ("dates", *FIELDS, "volume")}),
+        "no bar": dataclasses.replace(usual, **{f: getattr(usual, f)[:0] for f in ("dates", *FIELDS, "volume")}),
+    }
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", list(odd_series()))
+def test_odd_series_give_numbers_or_nan_without_a_warning(kind: str) -> None:
+    odd = dataclasses.replace(odd_series()[kind], symbol="ODD")
+    everything = [*world(), odd]
+    names = plan_features(CONFIG, universe=build_universe(everything, CONFIG)).names
+    panel = build_panel([odd], CONFIG, build_universe(everything, CONFIG), columns=names)
+    assert panel.features.shape == (len(odd), len(names))
+    assert not np.isinf(panel.features).any()
+    # Nothing may be rounding noise divided by rounding noise; the coarsest honest values are z-scores of one spike.
+    assert np.nanmax(np.abs(panel.features), initial=0.0) < 200.0
+
+
+def test_constant_price_has_no_momentum_and_no_trend() -> None:
+    panel = build_panel([odd_series()["constant"]], CONFIG)
+    for name in (
+        "rsi_20",
+        "roc_20",
+        "sma_distance_20",
+        "macd",
+        "drawdown_20",
+        "price_percentile_20",
+        "trend_consistency_20",
+    ):
+        values = panel.features[panel.warmup :, panel.feature_names.index(name)]
+        assert np.isnan(values).all() or np.abs(values).max() <= 0.05, name
+
+
+def test_series_lack_only_the_columns_that_need_what_they_lack() -> None:
+    close_only = dataclasses.replace(odd_series()["close only"], symbol="FX")
+    panel = build_panel([bars(3), close_only], CONFIG)
+    usable = ~np.isnan(panel.features[panel.rows(1)][panel.warmup :]).all(axis=0)
+    needs = {c: spec.needs for spec in all_specs() for c in spec.columns(Layout(CONFIG.lookback_periods))}
+    for name, defined in zip(panel.feature_names, usable, strict=True):
+        assert defined == (not needs[name] & {"range", "volume"}), name
+    assert usable.sum() >= 50

@@ -1,0 +1,103 @@
+"""One symbol for a person, a panel for machines: the same numbers, the same names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.errors import ConfigError, DataError
+from configs.schema import FeatureConfig, LabelConfig
+from features import FeatureEngineer, build_panel, build_universe, feature_names
+from features.labels import direction_labels
+
+
+@pytest.fixture(scope="module")
+def bars(make_bars):
+    return make_bars(n=250)
+
+
+@pytest.fixture(scope="module")
+def yahoo(bars):
+    data = {f.title(): getattr(bars, f) for f in ("close", "high", "low", "open", "volume")}
+    return pd.DataFrame(data, index=pd.DatetimeIndex(bars.dates, name="Date"))
+
+
+def test_yahoo_frame_gives_the_panels_numbers(bars, yahoo):
+    panel = build_panel([bars])
+    features, target, names = FeatureEngineer().engineer_features(yahoo, horizon=5)
+    assert names == list(panel.feature_names) == list(features.columns)
+    np.testing.assert_array_equal(features.to_numpy(), panel.features)
+    assert (features.dtypes == np.float32).all() and features.index.equals(target.index)
+    np.testing.assert_array_equal(features.index.to_numpy("datetime64[ns]"), bars.dates)
+    expected = direction_labels(panel.close, panel.ewma_vol, 5, LabelConfig())
+    np.testing.assert_array_equal(target.to_numpy(), expected)
+    assert (target.iloc[-5:] == -1).all() and set(target.iloc[10:-5]) == {0, 1, 2}
+
+
+def test_two_level_columns_and_bars_themselves(bars, yahoo):
+    plain = FeatureEngineer().engineer_features(yahoo)
+    two_level = yahoo.copy()
+    two_level.columns = pd.MultiIndex.from_product([yahoo.columns, ["AAPL"]], names=["Price", "Ticker"])
+    for given in (two_level, bars):
+        pd.testing.assert_frame_equal(FeatureEngineer().engineer_features(given).features, plain.features)
+
+
+def test_two_symbols_are_one_too_many(yahoo):
+    both = pd.concat({"A": yahoo, "B": yahoo * 2.0}, axis=1)
+    with pytest.raises(DataError):
+        FeatureEngineer().engineer_features(both)
+
+
+def test_left_out_rows_are_told(yahoo):
+    broken = yahoo.copy()
+    broken.iloc[7, broken.columns.get_loc("Close")] = np.nan
+    with pytest.warns(UserWarning, match="1 rows break a rule .*missing_price 1"):
+        features, _, _ = FeatureEngineer().engineer_features(broken)
+    assert len(features) == len(yahoo) - 1
+
+
+def test_chosen_entries_and_groups(yahoo):
+    config = FeatureConfig(technical_indicators=("rsi", "volume"), lookback_periods=(7, 14))
+    names = FeatureEngineer(config).engineer_features(yahoo).names
+    assert {"rsi_7", "rsi_14", "vwap_distance_7", "mfi_14"} <= set(names)
+    assert not [n for n in names if n.startswith(("sma", "har"))]
+    with pytest.raises(ConfigError, match=r"has 'RSI'\. Choose from the groups"):
+        FeatureEngineer(FeatureConfig(technical_indicators=("RSI",))).engineer_features(yahoo)
+
+
+def test_named_entry_that_the_data_do_not_allow(yahoo):
+    with pytest.raises(DataError, match="'beta' needs universe"):
+        FeatureEngineer(FeatureConfig(technical_indicators=("beta",))).engineer_features(yahoo)
+    with pytest.raises(DataError, match="no feature can be made"):
+        FeatureEngineer(FeatureConfig(technical_indicators=("context",))).engineer_features(yahoo)
+
+
+def test_columns_fix_what_every_block_and_day_gets(make_bars):
+    world = [make_bars(n=120, symbol=s) for s in "ABCD"]
+    table = build_universe(world)
+    names = feature_names(FeatureConfig(), table)
+    assert build_panel(world, universe=table).feature_names == names
+    some = (names[40], names[3], names[80])
+    panel = build_panel(world[:2], universe=table, columns=some)
+    assert panel.feature_names == some
+    full = build_panel(world[:2], universe=table, columns=names)
+    np.testing.assert_array_equal(panel.features, full.features[:, [40, 3, 80]])
+    with pytest.raises(DataError, match="1 features cannot be made from these data, such as 'rsi_9'"):
+        build_panel(world, universe=table, columns=["rsi_20", "rsi_9"])
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, features; assert not {'pandas', 'numpy', 'talib', 'scipy'} & set(sys.modules); features.Panel"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_public_name_exists():
+    import features
+
+    assert all(getattr(features, name) is not None for name in features.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        getattr(features, "nothing")  # noqa: B009
