@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from configs.errors import DataError
-from features.calendar import fitting_calendar, session_gaps
 from features.lake import Appended, Lake
 from features.quarantine import RULES, Quarantine
+from features.sessions import fitting_calendar, session_gaps
 from features.sources import Source
 from features.store import Store
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from features.calendar import ALWAYS, WEEKDAYS, fitting_calendar, session_gaps
+from features.sessions import ALWAYS, WEEKDAYS, fitting_calendar, session_gaps
 
 
 def days(first: str, last: str) -> np.ndarray:
