@@ -174,7 +174,8 @@ def main() -> None:
     ratio = statistics.median(theirs) / statistics.median(ours)
     print(
         f"{len(compared)} columns also through pandas rolling/ewm: {statistics.median(ours):.2f} against "
-        f"{statistics.median(theirs):.2f} ms, {ratio:.1f} times; the largest difference {worst[0]:.1e} deviations, in {worst[1]}"
+        f"{statistics.median(theirs):.2f} ms, {ratio:.1f} times\n"
+        f"  they differ by at most {worst[0]:.1e} standard deviations (in {worst[1]})"
     )
     if worst[0] > 1e-3:
         raise SystemExit(f"{worst[1]} differs from its pandas definition; the comparison is void.")
