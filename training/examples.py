@@ -99,3 +99,20 @@ def joined_bank(bank: Float32, rows: tuple[Int64, ...]) -> tuple[Float32, npt.ND
     joined = [values + i * bars for i, values in enumerate(rows)]
     ends = np.concatenate(joined) if joined else np.zeros(0)
     return bank.reshape(1, symbols * bars, width), ends.astype(np.int32)
+
+
+def padded_targets(examples: Examples, columns: Float32 | None = None) -> Float32:
+    """Return targets (S, N, K), padded at the end: ``columns`` (rows, K), or the examples' own with K = 1."""
+    values = examples.targets[:, None] if columns is None else columns
+    lengths = np.diff(examples.panel.offsets)
+    out = np.zeros((len(lengths), int(lengths.max(initial=0)), values.shape[1]), np.float32)
+    for i, length in enumerate(lengths):
+        out[i, :length] = values[examples.panel.rows(i)]
+    return out
+
+
+def thinned_rows(examples: Examples, cap: int) -> tuple[tuple[Int64, ...], tuple[Int64, ...]]:
+    """Return each symbol's train rows, thinned evenly so that all together are about ``cap``, and its valid rows."""
+    total = sum(len(rows.train) for rows in examples.rows)
+    stride = max(1, -(-total // cap))
+    return tuple(rows.train[::stride] for rows in examples.rows), tuple(rows.valid for rows in examples.rows)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from configs.schema import FitConfig
 from training.fleet.backend import TENSORFLOW, Tensor, compiled, ops, value_and_gradient
 from training.fleet.network import FleetNetwork, symbol_generator
 from training.fleet.windows import FleetData, Int32, gather_last, gather_windows, pad_ends
@@ -32,6 +34,19 @@ class FitPlan:
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     shrinkage: float = 0.0
+
+    @classmethod
+    def of(cls, config: FitConfig, seed: int) -> Self:
+        """Return the plan of a configuration for fitting from scratch."""
+        return cls(
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            patience=config.patience,
+            seed=seed,
+            weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm,
+        )
 
 
 @dataclass(frozen=True, slots=True)

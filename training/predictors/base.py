@@ -203,7 +203,11 @@ class BasePredictor(ABC):
         return dict(sorted(out.items(), key=lambda item: -item[1][0]))
 
     def analyze_feature_contributions(
-        self, bars: pd.DataFrame | SymbolBars | Sequence[SymbolBars], symbol: str, *, context: MarketContext | None = None
+        self,
+        bars: pd.DataFrame | SymbolBars | Sequence[SymbolBars],
+        symbol: str,
+        *,
+        context: MarketContext | None = None,
     ) -> dict[str, float]:
         """Return how much each feature moves the latest forecast of ``symbol`` away from its training average.
 
@@ -253,6 +257,14 @@ class BasePredictor(ABC):
         else:
             given, _ = bars_from_frame(bars, "SYMBOL")
         universe: UniverseTable = build_universe(given, self.config.features)
-        return build_panel(
-            given, self.config.features, universe, context, self.config.direction.label, columns=columns
-        )
+        return build_panel(given, self.config.features, universe, context, self.config.direction.label, columns=columns)
+
+
+def prefixed(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+    """Return arrays under ``prefix/``."""
+    return {f"{prefix}/{key}": value for key, value in arrays.items()}
+
+
+def part_of(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
+    """Return the arrays under ``prefix/``, without it."""
+    return {key.removeprefix(f"{prefix}/"): value for key, value in arrays.items() if key.startswith(f"{prefix}/")}

@@ -17,13 +17,13 @@ from features.selection import select_features
 from training.baselines import ClassPrior, LogisticRegression
 from training.calibration import Calibrator, PooledCalibration, fit_calibrator, fit_pooled
 from training.conformal import LabelSets, PooledScores, fit_label_sets, pool_scores
-from training.examples import Examples, joined_bank, scaled_bank
+from training.examples import Examples, joined_bank, padded_targets, scaled_bank, thinned_rows
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.fleet.losses import cross_entropy
 from training.fleet.network import FleetNetwork
 from training.fleet.windows import FleetData
 from training.metrics import log_loss_rows
-from training.predictors.base import Arrays, BasePredictor, Float, Int64
+from training.predictors.base import Arrays, BasePredictor, Float, Int64, part_of, prefixed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,10 +57,10 @@ class PriceDirectionPredictor(BasePredictor):
         scaler = self._fit_scaler(examples)
         columns = self._choose_columns(examples, pooled=True)
         bank = scaled_bank(examples.panel, scaler, columns)
-        train, valid = _thinned(examples, part.fit.pooled_rows)
+        train, valid = thinned_rows(examples, part.fit.pooled_rows)
         series, train_ends = joined_bank(bank, train)
         _, valid_ends = joined_bank(bank, valid)
-        targets = _padded(examples)
+        targets = padded_targets(examples)
         network = self._network(columns.shape[1])
         prior = ClassPrior.fit(*_labels(examples, "train"), len(examples.rows)).probabilities.mean(axis=0)
         data = FleetData((POOLED,), series, targets.reshape(1, -1, 1), (train_ends,), (valid_ends,))
@@ -84,7 +84,7 @@ class PriceDirectionPredictor(BasePredictor):
             "calibration/evidence": np.array([calibration.evidence]),
             "scores/quantiles": scores.quantiles,
             "scores/rows": np.array([scores.rows]),
-            **{f"logistic/{key}": value for key, value in logistic.to_arrays().items()},
+            **prefixed("logistic", logistic.to_arrays()),
         }
 
     def fit_examples(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> Self:
@@ -104,9 +104,11 @@ class PriceDirectionPredictor(BasePredictor):
             self._best_epoch = np.zeros(count, np.int64)
         else:
             train = tuple(rows.train.astype(np.int32) for rows in examples.rows)
-            data = FleetData(examples.panel.symbols, bank, _padded(examples)[:, :, None], train, valid)
+            data = FleetData(examples.panel.symbols, bank, padded_targets(examples), train, valid)
             if part.strategy == "finetuned":
-                plan = replace(self._plan(), learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
+                plan = replace(
+                    self._plan(), learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage
+                )
                 initial = np.repeat(pooled["weights"], count, 0)
             else:
                 plan = self._plan()
@@ -121,7 +123,9 @@ class PriceDirectionPredictor(BasePredictor):
         healthy = np.array([i for i in range(count) if i not in failed], np.int64)
         self._calibrate(examples, logits, healthy, pooled)
         self._logistic = (
-            LogisticRegression.from_arrays(_part(pooled, "logistic")) if pooled else self._fit_logistic(examples, self._scaler)
+            LogisticRegression.from_arrays(part_of(pooled, "logistic"))
+            if pooled
+            else self._fit_logistic(examples, self._scaler)
         )
         self.symbols = examples.panel.symbols
         if failed:
@@ -144,6 +148,15 @@ class PriceDirectionPredictor(BasePredictor):
         out: dict[str, npt.NDArray[Any]] = {name: probabilities[:, i] for i, name in enumerate(CLASSES)}
         out |= {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
         return out
+
+    def adapt_label_sets(self, probabilities: Float, labels: Int64, symbol: Int64) -> npt.NDArray[np.bool_]:
+        """Return label sets (n, 3) made walk-forward, and keep the state after the last outcome to serve with.
+
+        Rows are each symbol's, in order of time; ``symbol`` (n,) are rows of this fleet. Coverage drifts when
+        validation and what follows differ; the update uses an outcome only from ``horizon`` bars later on.
+        """
+        sets, self._sets = self._sets.walk_forward(probabilities, labels, symbol, self.config.direction.horizon)
+        return sets
 
     def baselines(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, Float]:
         """Return what the forecasts are judged against: ``prior`` and ``logistic`` probabilities (n, 3)."""
@@ -191,10 +204,10 @@ class PriceDirectionPredictor(BasePredictor):
             "best_epoch": self._best_epoch,
             "columns": self._columns,
             "prior/probabilities": self._prior.probabilities,
-            **{f"scaler/{key}": value for key, value in self._scaler.to_arrays().items()},
-            **{f"calibration/{key}": value for key, value in self._calibrator.to_arrays().items()},
-            **{f"sets/{key}": value for key, value in self._sets.to_arrays().items()},
-            **{f"logistic/{key}": value for key, value in self._logistic.to_arrays().items()},
+            **prefixed("scaler", self._scaler.to_arrays()),
+            **prefixed("calibration", self._calibrator.to_arrays()),
+            **prefixed("sets", self._sets.to_arrays()),
+            **prefixed("logistic", self._logistic.to_arrays()),
         }
 
     def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
@@ -202,18 +215,22 @@ class PriceDirectionPredictor(BasePredictor):
         self._weights = arrays["weights"][needed]
         self._best_epoch, self._columns = arrays["best_epoch"][rows], arrays["columns"][rows]
         self._prior = ClassPrior(arrays["prior/probabilities"][rows])
-        self._scaler = FleetScaler.from_arrays(_part(arrays, "scaler")).take(rows)
-        calibrator = Calibrator.from_arrays(_part(arrays, "calibration"))
+        self._scaler = FleetScaler.from_arrays(part_of(arrays, "scaler")).take(rows)
+        calibrator = Calibrator.from_arrays(part_of(arrays, "calibration"))
         self._calibrator = replace(calibrator, parameters=calibrator.parameters[rows])
-        sets = LabelSets.from_arrays(_part(arrays, "sets"))
+        sets = LabelSets.from_arrays(part_of(arrays, "sets"))
         self._sets = replace(sets, offset=sets.offset[rows], error_rate=sets.error_rate[rows])
-        logistic = LogisticRegression.from_arrays(_part(arrays, "logistic"))
+        logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic"))
         if len(logistic.weight) > 1:
             logistic = LogisticRegression(logistic.weight[rows], logistic.intercept[rows], logistic.ridge[rows])
         self._logistic = logistic
 
     def _calibrate(
-        self, examples: Examples, logits: Sequence[npt.NDArray[Any]], healthy: Int64, pooled: Mapping[str, npt.NDArray[Any]]
+        self,
+        examples: Examples,
+        logits: Sequence[npt.NDArray[Any]],
+        healthy: Int64,
+        pooled: Mapping[str, npt.NDArray[Any]],
     ) -> None:
         """Fit calibrators and label sets on validation; a symbol without a pooled prior is its own."""
         part, count = self.config.direction, len(examples.rows)
@@ -299,24 +316,11 @@ class PriceDirectionPredictor(BasePredictor):
         return FleetNetwork(self.config.direction.network, features, len(CLASSES))
 
     def _plan(self) -> FitPlan:
-        fit = self.config.direction.fit
-        return FitPlan(
-            epochs=fit.epochs,
-            batch_size=fit.batch_size,
-            learning_rate=fit.learning_rate,
-            patience=fit.patience,
-            seed=self.config.run.seed,
-            weight_decay=fit.weight_decay,
-            clip_norm=fit.clip_norm,
-        )
+        return FitPlan.of(self.config.direction.fit, self.config.run.seed)
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         found = self.forecast(panel, rows)
         return float(np.log(found["up"][0] / found["down"][0]))
-
-
-def _part(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
-    return {key.removeprefix(f"{prefix}/"): value for key, value in arrays.items() if key.startswith(f"{prefix}/")}
 
 
 def _labels(examples: Examples, part: str) -> tuple[Int64, Int64]:
@@ -327,22 +331,6 @@ def _labels(examples: Examples, part: str) -> tuple[Int64, Int64]:
 def _day_blocks(dates: npt.NDArray[np.datetime64], horizon: int) -> Int64:
     """Return one group a day, or a block of ``horizon`` days whose labels overlap."""
     return np.unique(dates, return_inverse=True)[1].astype(np.int64) // max(horizon, 1)
-
-
-def _padded(examples: Examples) -> npt.NDArray[np.float32]:
-    """Return targets (S, N) padded at the end."""
-    lengths = np.diff(examples.panel.offsets)
-    out = np.zeros((len(lengths), int(lengths.max(initial=0))), np.float32)
-    for i, length in enumerate(lengths):
-        out[i, :length] = examples.targets[examples.panel.rows(i)]
-    return out
-
-
-def _thinned(examples: Examples, cap: int) -> tuple[tuple[Int64, ...], tuple[Int64, ...]]:
-    """Return each symbol's train rows, thinned evenly so that all together are at most ``cap``, and its valid rows."""
-    total = sum(len(rows.train) for rows in examples.rows)
-    stride = max(1, -(-total // cap))
-    return tuple(rows.train[::stride] for rows in examples.rows), tuple(rows.valid for rows in examples.rows)
 
 
 def _with_prior(network: FleetNetwork, weights: npt.NDArray[np.float32], prior: Float) -> npt.NDArray[np.float32]:

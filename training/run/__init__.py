@@ -1,0 +1,1 @@
+"""A training run: bars staged in blocks, a plan of jobs, a queue that workers pull from, and the driver."""

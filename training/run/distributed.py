@@ -1,0 +1,163 @@
+"""Do a run's jobs with Ray Train: one run of long-lived workers that pull blocks from a queue.
+
+Ray must have been started by ``cluster.session``. Blocks go straight to the store and progress through the queue's
+actor; ``ray.train.report`` is never called, because it is a barrier and workers do different numbers of jobs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Literal
+
+import ray
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from configs import schema
+from configs.errors import ClusterError, FleetcastError
+from features.store import Store
+from training.run.plan import Job
+from training.run.queue import JobQueue, Progress
+
+_POLL_S = 0.5
+_SPARE_FAILURES = 10
+
+
+@ray.remote(num_cpus=0, max_restarts=0)
+class QueueActor:
+    """The queue that all workers share; see :class:`training.run.queue.JobQueue`."""
+
+    def __init__(self, queue: JobQueue) -> None:
+        self._queue = queue
+
+    def join(self, rank: int) -> None:
+        self._queue.join(rank)
+
+    def next(self, rank: int) -> Job | Literal["wait", "end"]:
+        return self._queue.next(rank)
+
+    def finish(self, rank: int, output: str) -> None:
+        self._queue.finish(rank, output)
+
+    def fail(self, rank: int, reason: str, final: bool) -> None:
+        self._queue.fail(rank, reason, final)
+
+    def progress(self) -> Progress:
+        return self._queue.progress()
+
+    def state(self) -> JobQueue:
+        return self._queue
+
+
+def run_on_ray(
+    store: Store, plan_name: str, queue: JobQueue, run: schema.RunConfig, on_progress: Callable[[Progress], None]
+) -> JobQueue:
+    """Empty the queue with as many workers as the configuration or the cluster gives, and return it.
+
+    Raises
+    ------
+    ClusterError
+        The cluster lacks the processors asked for, or the workers cannot be kept alive.
+    """
+    workers = plan_workers(run, ray.cluster_resources(), len(queue.jobs) - len(queue.done))
+    actor = QueueActor.remote(queue)  # type: ignore[attr-defined]
+    name = f"{plan_name}-{uuid.uuid4().hex[:6]}"
+    trainer = DataParallelTrainer(
+        _work,
+        train_loop_config={
+            "queue": actor,
+            "uri": store.uri,
+            "plan": plan_name,
+            "threads": max(1, int(run.cpus_per_worker)),
+        },
+        scaling_config=ScalingConfig(
+            num_workers=workers,
+            use_gpu=run.use_gpu,
+            resources_per_worker={"CPU": run.cpus_per_worker, **({"GPU": 1} if run.use_gpu else {})},
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=f"{store.uri}/runs/ray",
+            failure_config=FailureConfig(max_failures=(run.retries + 1) * min(len(queue.jobs), 100) + _SPARE_FAILURES),
+        ),
+    )
+    failure: list[BaseException] = []
+    thread = threading.Thread(target=_fit, args=(trainer, failure), daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            on_progress(ray.get(actor.progress.remote()))
+            thread.join(_POLL_S)
+        done: JobQueue = ray.get(actor.state.remote())
+    finally:
+        ray.kill(actor)
+        with contextlib.suppress(FleetcastError):
+            store.delete(f"runs/ray/{name}")
+    on_progress(done.progress())
+    if failure and done.progress().jobs_done < len(done.jobs):
+        raise ClusterError(
+            f"the training workers could not be kept alive ({_first_line(failure[0])}). Blocks that are finished are "
+            "kept: run the same command again to go on."
+        ) from failure[0]
+    return done
+
+
+def plan_workers(run: schema.RunConfig, resources: dict[str, float], jobs: int) -> int:
+    """Return how many workers to start: what is asked for, at most one a job, and only what the cluster can give.
+
+    A request that can never be met would wait for ever, so it is refused here.
+    """
+    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    possible = int(cpus // run.cpus_per_worker)
+    if run.use_gpu:
+        if gpus < 1:
+            raise ClusterError(
+                f"run.use_gpu is true but the cluster has no GPU (it has {cpus:g} CPUs). "
+                "Start Ray on a machine with a GPU, or use --set run.use_gpu=false."
+            )
+        possible = min(possible, int(gpus))
+    if possible < max(run.workers or 1, 1):
+        raise ClusterError(
+            f"{run.workers or 1} workers of {run.cpus_per_worker:g} CPUs{' and a GPU' if run.use_gpu else ''} do not fit "
+            f"a cluster of {cpus:g} CPUs and {gpus:g} GPUs. Lower run.workers or run.cpus_per_worker."
+        )
+    return max(1, min(run.workers or possible, jobs))
+
+
+def _fit(trainer: DataParallelTrainer, failure: list[BaseException]) -> None:
+    try:
+        trainer.fit()
+    except BaseException as error:
+        failure.append(error)
+
+
+def _work(settings: dict[str, Any]) -> None:
+    """Run on each worker: pull jobs until the queue ends."""
+    from training.fleet.backend import use_threads
+    from training.run.worker import run_job
+
+    use_threads(settings["threads"])
+    rank = ray.train.get_context().get_world_rank()
+    queue = settings["queue"]
+    ray.get(queue.join.remote(rank))
+    while (job := ray.get(queue.next.remote(rank))) != "end":
+        if job == "wait":
+            time.sleep(_POLL_S)
+            continue
+        try:
+            run_job(settings["uri"], settings["plan"], job)
+        except FleetcastError as error:
+            ray.get(queue.fail.remote(rank, str(error), True))
+        except Exception as error:  # a block's failure, whatever it is, must not stop the others
+            ray.get(queue.fail.remote(rank, f"{type(error).__name__}: {error}", False))
+        else:
+            ray.get(queue.finish.remote(rank, job.output))
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

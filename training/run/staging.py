@@ -1,0 +1,81 @@
+"""Bars on their way to workers: blocks of symbols of similar length, in files named by their content.
+
+Bars pass through one symbol at a time, so a universe of any size needs the memory of a few blocks. The same bars
+give the same names, so a run that starts again stages nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from safetensors.numpy import load, save
+
+from configs.errors import StoreError
+from configs.load import config_hash
+from features.bars import SymbolBars
+from features.lake import fingerprint
+from features.store import Store
+
+_FIELDS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, slots=True)
+class StagedBlock:
+    """One file of bars: its name in the store, and its symbols with their numbers of bars."""
+
+    name: str
+    symbols: tuple[str, ...]
+    bars: tuple[int, ...]
+    fingerprints: tuple[str, ...]
+
+
+def stage_bars(store: Store, bars: Iterable[SymbolBars], block_symbols: int) -> Iterator[StagedBlock]:
+    """Write bars into blocks of at most ``block_symbols`` symbols whose lengths differ by at most a fifth.
+
+    Padding a block to its longest symbol then wastes little. Blocks depend on the order and content of ``bars`` only.
+    """
+    waiting: dict[int, list[SymbolBars]] = {}
+    for one in bars:
+        bucket = waiting.setdefault(int(math.log(max(len(one), 1), 1.2)), [])
+        bucket.append(one)
+        if len(bucket) == block_symbols:
+            yield _write(store, bucket)
+            bucket.clear()
+    for _, bucket in sorted(waiting.items()):
+        if bucket:
+            yield _write(store, bucket)
+
+
+def read_staged(store: Store, name: str, only: Sequence[str] | None = None) -> list[SymbolBars]:
+    """Return a staged block's bars, or those of some of its symbols, in the block's order."""
+    try:
+        arrays = load(store.read(name))
+        facts = json.loads(arrays["facts"].tobytes())
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise StoreError(f"staged bars {name!r} cannot be read ({error}). Run the same command again.") from error
+    wanted = None if only is None else frozenset(only)
+    out = []
+    for i, (symbol, has_range, has_volume) in enumerate(facts):
+        if wanted is not None and symbol not in wanted:
+            continue
+        values = {field: arrays[f"{i}/{field}"] for field in _FIELDS}
+        dates = arrays[f"{i}/dates"].view("datetime64[ns]")
+        out.append(SymbolBars(symbol=symbol, dates=dates, has_range=has_range, has_volume=has_volume, **values))
+    return out
+
+
+def _write(store: Store, block: Sequence[SymbolBars]) -> StagedBlock:
+    symbols, prints = tuple(b.symbol for b in block), tuple(fingerprint(b) for b in block)
+    name = f"runs/bars/{config_hash(symbols, prints)}.safetensors"
+    if not store.exists(name):
+        facts = json.dumps([(b.symbol, b.has_range, b.has_volume) for b in block]).encode()
+        arrays = {"facts": np.frombuffer(facts, np.uint8)}
+        for i, one in enumerate(block):
+            arrays[f"{i}/dates"] = one.dates.astype("datetime64[ns]").view(np.int64)
+            arrays |= {f"{i}/{field}": np.ascontiguousarray(getattr(one, field)) for field in _FIELDS}
+        store.write(name, save(arrays))
+    return StagedBlock(name, symbols, tuple(len(b) for b in block), prints)
