@@ -1,21 +1,60 @@
-"""What a run *is*: frozen, validated values. Imports nothing of Fleetcast."""
+"""What a run *is*: frozen, validated values. Imports nothing of Fleetcast.
 
-from configs.errors import ClusterError, ConfigError, DataError, FleetcastError, ModelError, StoreError
-from configs.load import config_hash, load_config, preset_names
-from configs.schema import (
-    Config,
-    ContextConfig,
-    DataConfig,
-    DirectionConfig,
-    FeatureConfig,
-    FitConfig,
-    ForestConfig,
-    LabelConfig,
-    NetworkConfig,
-    RunConfig,
-    SplitConfig,
-    VolatilityConfig,
-)
+Names are imported when they are first used: an error class must not cost the command line the import of pydantic.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from configs.errors import (
+        ClusterError,
+        ConfigError,
+        DataError,
+        FleetcastError,
+        ModelError,
+        StoreError,
+    )
+    from configs.load import (
+        config_hash,
+        load_config,
+        preset_names,
+    )
+    from configs.schema import (
+        Config,
+        ContextConfig,
+        DataConfig,
+        DirectionConfig,
+        FeatureConfig,
+        FitConfig,
+        ForestConfig,
+        LabelConfig,
+        NetworkConfig,
+        RunConfig,
+        SplitConfig,
+        VolatilityConfig,
+    )
+
+_HOMES = {
+    "configs.errors": ("ClusterError", "ConfigError", "DataError", "FleetcastError", "ModelError", "StoreError"),
+    "configs.load": ("config_hash", "load_config", "preset_names"),
+    "configs.schema": (
+        "Config",
+        "ContextConfig",
+        "DataConfig",
+        "DirectionConfig",
+        "FeatureConfig",
+        "FitConfig",
+        "ForestConfig",
+        "LabelConfig",
+        "NetworkConfig",
+        "RunConfig",
+        "SplitConfig",
+        "VolatilityConfig",
+    ),
+}
 
 __all__ = [
     "ClusterError",
@@ -40,3 +79,10 @@ __all__ = [
     "load_config",
     "preset_names",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'configs' has no attribute {name!r}")

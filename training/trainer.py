@@ -19,9 +19,8 @@ from training.leaderboard import KindResult
 from training.manifest import library_versions
 from training.promotion import Policy, decide
 from training.registry import ModelManager
-from training.run.plan import RunPlan, make_plan
+from training.run.plan import RunPlan, make_plan, write_plan
 from training.run.queue import JobQueue, Progress
-from training.run.worker import write_plan
 
 CHAMPION = "champion"
 

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig
@@ -20,37 +20,10 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from configs import schema
 from configs.errors import ClusterError, FleetcastError
 from features.store import Store
-from training.run.plan import Job
 from training.run.queue import JobQueue, Progress
 
 _POLL_S = 0.5
 _SPARE_FAILURES = 10
-
-
-@ray.remote(num_cpus=0, max_restarts=0)
-class QueueActor:
-    """The queue that all workers share; see :class:`training.run.queue.JobQueue`."""
-
-    def __init__(self, queue: JobQueue) -> None:
-        self._queue = queue
-
-    def join(self, rank: int) -> None:
-        self._queue.join(rank)
-
-    def next(self, rank: int) -> Job | Literal["wait", "end"]:
-        return self._queue.next(rank)
-
-    def finish(self, rank: int, output: str) -> None:
-        self._queue.finish(rank, output)
-
-    def fail(self, rank: int, reason: str, final: bool) -> None:
-        self._queue.fail(rank, reason, final)
-
-    def progress(self) -> Progress:
-        return self._queue.progress()
-
-    def state(self) -> JobQueue:
-        return self._queue
 
 
 def run_on_ray(
@@ -64,7 +37,7 @@ def run_on_ray(
         The cluster lacks the processors asked for, or the workers cannot be kept alive.
     """
     workers = plan_workers(run, ray.cluster_resources(), len(queue.jobs) - len(queue.done))
-    actor = QueueActor.remote(queue)  # type: ignore[attr-defined]
+    actor = ray.remote(num_cpus=0, max_restarts=0)(JobQueue).remote(queue.jobs, queue.retries, queue.done)
     name = f"{plan_name}-{uuid.uuid4().hex[:6]}"
     trainer = DataParallelTrainer(
         _work,
@@ -92,15 +65,21 @@ def run_on_ray(
         while thread.is_alive():
             on_progress(ray.get(actor.progress.remote()))
             thread.join(_POLL_S)
-        done: JobQueue = ray.get(actor.state.remote())
+        done: JobQueue = ray.get(actor.snapshot.remote())
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            f"the Ray cluster was lost in mid run ({_last_line(error)}). Blocks that are finished are kept: "
+            "run the same command again to go on."
+        ) from error
     finally:
-        ray.kill(actor)
+        with contextlib.suppress(ray.exceptions.RayError):
+            ray.kill(actor)
         with contextlib.suppress(FleetcastError):
             store.delete(f"runs/ray/{name}")
     on_progress(done.progress())
     if failure and done.progress().jobs_done < len(done.jobs):
         raise ClusterError(
-            f"the training workers could not be kept alive ({_first_line(failure[0])}). Blocks that are finished are "
+            f"the training workers could not be kept alive ({_last_line(failure[0])}). Blocks that are finished are "
             "kept: run the same command again to go on."
         ) from failure[0]
     return done
@@ -122,8 +101,8 @@ def plan_workers(run: schema.RunConfig, resources: dict[str, float], jobs: int) 
         possible = min(possible, int(gpus))
     if possible < max(run.workers or 1, 1):
         raise ClusterError(
-            f"{run.workers or 1} workers of {run.cpus_per_worker:g} CPUs{' and a GPU' if run.use_gpu else ''} do not fit "
-            f"a cluster of {cpus:g} CPUs and {gpus:g} GPUs. Lower run.workers or run.cpus_per_worker."
+            f"{run.workers or 1} workers of {run.cpus_per_worker:g} CPUs{' and a GPU' if run.use_gpu else ''} do not "
+            f"fit a cluster of {cpus:g} CPUs and {gpus:g} GPUs. Lower run.workers or run.cpus_per_worker."
         )
     return max(1, min(run.workers or possible, jobs))
 
@@ -158,6 +137,6 @@ def _work(settings: dict[str, Any]) -> None:
             ray.get(queue.finish.remote(rank, job.output))
 
 
-def _first_line(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

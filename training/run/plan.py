@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from training.manifest import library_versions
 from training.run.staging import StagedBlock, read_staged, stage_bars
 
 POOLED = "pooled"
+_PLAN = "runs/plans/{name}.json"
 _FITTING_LIBRARIES = ("numpy", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
@@ -140,6 +142,19 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         warnings=tuple(notes),
         bars=sum(seen.lengths[symbol] for symbol in trained),
     )
+
+
+def write_plan(store: Store, plan: RunPlan) -> None:
+    """Write a plan where workers find it."""
+    store.write(_PLAN.format(name=plan.name), plan.model_dump_json().encode())
+
+
+@lru_cache(maxsize=2)
+def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, MarketContext | None]:
+    """Return the store, the plan and the market tables of a run; kept, because a worker does many jobs of one run."""
+    store = Store(uri)
+    plan = RunPlan.model_validate_json(store.read(_PLAN.format(name=name)))
+    return store, plan, *read_market(store, plan.market)
 
 
 def read_market(store: Store, name: str) -> tuple[UniverseTable, MarketContext | None]:

@@ -97,6 +97,10 @@ class JobQueue:
             failed=len(self.failed),
         )
 
+    def snapshot(self) -> JobQueue:
+        """Return the queue; called on an actor, a copy of it."""
+        return self
+
     def _again(self, job: Job, reason: str, final: bool = False) -> None:
         self._tried[job.output] = tried = self._tried.get(job.output, 0) + 1
         if not final and tried <= self.retries:

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
 
 import numpy as np
 
 from configs.errors import DataError
 from features.bars import SymbolBars
-from features.context import MarketContext
 from features.engineer import build_panel
-from features.store import Store
-from features.universe import UniverseTable
 from training.blocks import Block, read_block, write_block
 from training.evaluation import evaluate
 from training.examples import Examples, make_examples
 from training.predictors import predictor_class
-from training.run.plan import POOLED, Job, RunPlan, read_market
+from training.run.plan import POOLED, Job, read_plan
 from training.run.staging import read_staged
-
-PLAN = "runs/plans/{name}.json"
-
-
-def write_plan(store: Store, plan: RunPlan) -> str:
-    """Write a plan where workers find it, and return its name."""
-    store.write(PLAN.format(name=plan.name), plan.model_dump_json().encode())
-    return plan.name
-
-
-@lru_cache(maxsize=2)
-def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, MarketContext | None]:
-    """Return the plan and the market tables of a run; kept, because a worker does many jobs of one run."""
-    store = Store(uri)
-    plan = RunPlan.model_validate_json(store.read(PLAN.format(name=name)))
-    return store, plan, *read_market(store, plan.market)
 
 
 def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:

@@ -1,0 +1,38 @@
+"""The command line. Verbs live in ``cluster.commands``; what they need is imported when they run."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from cluster.commands import data, models
+from cluster.commands.train import train
+from configs.errors import FleetcastError
+
+app = typer.Typer(
+    name="fleetcast",
+    help="Train, evaluate and keep price-direction and volatility models for many symbols at once, on Ray.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line: a user's error becomes one line and exit code 2, an interruption 130."""
+    try:
+        app()
+    except FleetcastError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; finished blocks are kept: run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

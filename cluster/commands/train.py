@@ -1,0 +1,56 @@
+"""``fleetcast train``: one command from bars to published, compared and promoted models."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Promote(StrEnum):
+    """When a new version becomes champion."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+def train(
+    preset: Annotated[str, typer.Option(help="demo, smoke, equities or gpu.")] = "demo",
+    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
+    bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
+    symbols: Annotated[str, typer.Option(help="Names separated by commas; all of the source by default.")] = "",
+    kinds: Annotated[str, typer.Option(help="direction, volatility or both, separated by commas.")] = "",
+    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeat at will.")] = None,
+    promote: Annotated[Promote, typer.Option(help="When the new version becomes champion.")] = Promote.auto,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Train every symbol's direction and volatility models, and publish a version of each kind."""
+    from pathlib import Path
+
+    from cluster.progress import show_result, watching
+    from cluster.session import connect
+    from configs.load import load_config
+
+    given = list(overrides or [])
+    if bars is not None:
+        is_name = bars in ("lake", "embedded") or "://" in bars
+        given.append(f"data.bars={bars if is_name else Path(bars).expanduser().absolute()}")
+    if symbols:
+        given.append(f"data.symbols=[{', '.join(repr(name.strip()) for name in symbols.split(',') if name.strip())}]")
+    if kinds:
+        given.append(f"run.kinds=[{kinds}]")
+    resolved = load_config(preset, config, given)
+    from training.trainer import ModelTrainer
+
+    trainer = ModelTrainer(resolved, store)
+    with watching(as_json) as listener, connect(address):
+        result = trainer.train_multi_asset_models(
+            resolved.data.symbols, resolved.run.kinds, promote=promote.value, listener=listener
+        )
+    show_result(result, trainer.store, as_json)
+    if not all(one.version for one in result.results):
+        raise typer.Exit(1)

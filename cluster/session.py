@@ -1,0 +1,85 @@
+"""The one place that starts Ray or joins a running cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from configs.errors import ClusterError
+
+# Without these, Ray would start every worker through `uv run` in a copy of the project, and TensorFlow would greet
+# each user with a page of banners.
+_ENVIRONMENT = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "KERAS_BACKEND": "tensorflow",
+}
+_CONNECT_S = 3.0
+
+
+@contextmanager
+def connect(address: str | None = None, cpus: int | None = None) -> Iterator[None]:
+    """Join the cluster at ``address``, or start Ray on this machine and stop it at the end.
+
+    Parameters
+    ----------
+    address
+        ``host:port`` of a cluster's head, ``ray://host:port``, or ``auto`` for one on this machine.
+    cpus
+        Processors of a Ray started here; all of the machine's by default.
+
+    Raises
+    ------
+    ClusterError
+        The address cannot be reached, or Ray does not start.
+    """
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    if address is not None:
+        _check_reachable(address)
+    import ray
+
+    started_here = not ray.is_initialized()
+    if started_here:
+        try:
+            ray.init(
+                address=address if address is not None else "local",
+                num_cpus=cpus if address is None else None,
+                include_dashboard=False if address is None else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": _ENVIRONMENT},
+            )
+        except Exception as error:  # Ray raises half a dozen unrelated types here
+            where = f"the Ray cluster at {address!r} cannot be joined" if address else "Ray cannot be started here"
+            detail = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ClusterError(
+                f"{where}: {detail}. Check the address, and that both sides run the same Ray."
+            ) from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        if started_here:
+            ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse an address nobody listens at: Ray itself would retry for minutes."""
+    if address == "auto":
+        return
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator or not port.isdigit():
+        raise ClusterError(f"--address {address!r} is not of the form host:port, ray://host:port or auto.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except OSError as error:
+        raise ClusterError(
+            f"nothing answers at --address {address!r} ({error}). Start Ray there with `ray start --head`, or leave "
+            "--address out to use this machine."
+        ) from error
