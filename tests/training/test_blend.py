@@ -27,7 +27,7 @@ def members(n=3000, seed=0, spread=(0.2, 0.4, 1.0)):
 
 def test_pooled_weights_are_the_optimum_that_a_general_optimiser_finds():
     forecasts, target = members()
-    blend = fit_pooled_blend(forecasts, target, np.ones(len(target), bool), H)
+    blend = fit_pooled_blend(forecasts, target, np.ones(len(target), bool), H, level_trust=1.0)
 
     def loss(theta):
         w = np.exp(theta[:3]) / np.exp(theta[:3]).sum()
@@ -46,8 +46,19 @@ def test_the_blend_is_no_worse_than_any_levelled_member_on_the_rows_it_was_fitte
     forecasts, target = members(seed=3)
     rows = np.ones(len(target), bool)
     best = min(qlike(target, f * np.mean(target / f)) for f in forecasts.T)
-    blend = fit_pooled_blend(forecasts, target, rows, H)
+    blend = fit_pooled_blend(forecasts, target, rows, H, level_trust=1.0)
     assert qlike(target, blend.forecast(forecasts, np.zeros(len(target), int))) <= best
+
+
+def test_half_of_the_validation_level_is_trusted_and_the_weights_are_the_same():
+    forecasts, target = members()
+    rows = np.ones(len(target), bool)
+    whole = fit_pooled_blend(forecasts, 1.3 * target, rows, H, level_trust=1.0)
+    half = fit_pooled_blend(forecasts, 1.3 * target, rows, H)
+    assert half.log_level[0] == pytest.approx(whole.log_level[0] / 2)
+    assert np.array_equal(half.weights, whole.weights)
+    # The intervals are cut around the forecast that is made, so they do not move.
+    np.testing.assert_allclose(half.ends + half.log_level[0], whole.ends + whole.log_level[0])
 
 
 @settings(max_examples=40, deadline=None)
@@ -95,7 +106,7 @@ def test_shrinkage_runs_from_the_symbols_own_optimum_to_the_pool():
     index, rows = np.repeat([0, 1], 1000), np.ones(2000, bool)
     pool = fit_pooled_blend(forecasts, target, rows, H)
     own = fit_blend(forecasts, target, index, rows, 2, H, pool, 0.0)
-    alone = fit_pooled_blend(b, 3 * yb, rows[:1000], H)
+    alone = fit_pooled_blend(b, 3 * yb, rows[:1000], H, level_trust=1.0)
     np.testing.assert_allclose(own.weights[1], alone.weights[0], atol=1e-6)
     np.testing.assert_allclose(own.log_level[1], alone.log_level[0], atol=1e-6)
     np.testing.assert_allclose(own.ends[1], alone.ends[0], atol=1e-5)

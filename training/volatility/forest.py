@@ -94,7 +94,7 @@ def fit_forest(x: Float32, target: Float, base: Float, config: ForestConfig, see
     n_jobs : int
         Threads. A worker of a cluster passes its own cores.
     """
-    from sklearn.ensemble import ExtraTreesRegressor  # type: ignore[import-untyped]
+    from sklearn.ensemble import ExtraTreesRegressor
 
     rows = sample_rows(len(x), config.max_rows, seed)
     x, target, base = np.ascontiguousarray(x[rows], dtype=np.float32), target[rows], base[rows]

@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.signal import lfilter  # type: ignore[import-untyped]
+from scipy.signal import lfilter
 
 from training.volatility.level import RatioSums
 from training.volatility.state import FleetState, Float, Ints, Mask, symbol_index
