@@ -13,16 +13,13 @@ from features.context import MarketContext
 from features.sources import open_source
 from features.sources.base import Source
 from features.store import Store
-from training.blocks import read_block, read_index, verify_block
-from training.daily import DirectionDaily, VolatilityDaily
+from training.blocks import verify_block
 from training.leaderboard import KindResult
-from training.manifest import library_versions
-from training.promotion import Policy, decide
+from training.promotion import Policy
+from training.publication import publish_kind
 from training.registry import ModelManager
 from training.run.plan import RunPlan, make_plan, write_plan
 from training.run.queue import JobQueue, Progress
-
-CHAMPION = "champion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,20 @@ class TrainingResult:
     results: tuple[KindResult, ...]
     plan: RunPlan
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that is planned: ``done`` are the outputs that exist already, whole and undamaged."""
+
+    plan: RunPlan
+    done: frozenset[str]
+    seconds: float
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to fit."""
+        return all(job.output in self.done for job in self.plan.jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +98,39 @@ class ModelTrainer:
             The store cannot be written.
         """
         listener = listener or Listener()
-        clock = [time.perf_counter()]
-        seconds: dict[str, float] = {}
+        return self.run(self.prepare(symbols, model_types, listener=listener), promote=promote, listener=listener)
 
-        def lap(stage: str) -> None:
-            clock.append(time.perf_counter())
-            seconds[stage] = round(clock[-1] - clock[-2], 3)
-
+    def prepare(
+        self, symbols: Sequence[str] = (), model_types: Sequence[Kind] = (), *, listener: Listener | None = None
+    ) -> Prepared:
+        """Read and stage the bars, decide who is trained, and find which jobs are finished; needs no cluster."""
+        start = time.perf_counter()
         config = self._configured(symbols, model_types)
         source = open_source(config.data.bars, self.store)
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
         write_plan(self.store, plan)
-        done = {job.output for job in plan.jobs if _finished(self.store, job.output)}
-        listener.planned(plan, len(done))
-        lap("prepare")
-        queue = self._run(plan, JobQueue(plan.jobs, config.run.retries, done), listener)
-        lap("train")
-        results = [self._publish(plan, kind, queue, promote) for kind in config.run.kinds]
-        lap("publish")
-        return TrainingResult(tuple(results), plan, seconds)
+        done = frozenset(job.output for job in plan.jobs if _finished(self.store, job.output))
+        (listener or Listener()).planned(plan, len(done))
+        return Prepared(plan, done, time.perf_counter() - start)
+
+    def run(self, prepared: Prepared, *, promote: Policy = "auto", listener: Listener | None = None) -> TrainingResult:
+        """Do the jobs that are left, publish a version of each kind, and decide on promotion."""
+        plan, start = prepared.plan, time.perf_counter()
+        queue = JobQueue(plan.jobs, plan.config.run.retries, set(prepared.done))
+        queue = self._work(prepared, queue, listener or Listener())
+        trained = time.perf_counter()
+        results = tuple(publish_kind(self.models, plan, kind, queue, promote) for kind in plan.config.run.kinds)
+        seconds = {"prepare": prepared.seconds, "train": trained - start, "publish": time.perf_counter() - trained}
+        return TrainingResult(results, plan, {stage: round(value, 3) for stage, value in seconds.items()})
 
     def _configured(self, symbols: Sequence[str], kinds: Sequence[Kind]) -> Config:
         data = self.config.data.model_copy(update={"symbols": tuple(symbols) or self.config.data.symbols})
-        run = self.config.run.model_copy(update={"kinds": tuple(dict.fromkeys(kinds))})
+        run = self.config.run.model_copy(update={"kinds": tuple(dict.fromkeys(kinds)) or self.config.run.kinds})
         return Config.model_validate(self.config.model_copy(update={"data": data, "run": run}).model_dump())
 
-    def _run(self, plan: RunPlan, queue: JobQueue, listener: Listener) -> JobQueue:
-        if all(job.output in queue.done for job in plan.jobs):
+    def _work(self, prepared: Prepared, queue: JobQueue, listener: Listener) -> JobQueue:
+        plan = prepared.plan
+        if prepared.is_finished:
             listener.progress(queue.progress())
             return queue
         import ray
@@ -125,50 +142,6 @@ class ModelTrainer:
         from training.run.local import run_here
 
         return run_here(self.store.uri, plan.name, queue, listener.progress)
-
-    def _publish(self, plan: RunPlan, kind: str, queue: JobQueue, promote: Policy) -> KindResult:
-        """Publish a kind's blocks as a version; without any fitted symbol there is no version, only reasons."""
-        skipped, failed, per_symbol, fitted, daily = dict(plan.skipped), {}, {}, [], []
-        sums = DirectionDaily if kind == "direction" else VolatilityDaily
-        for job in plan.blocks(kind):
-            if job.output in queue.failed:
-                failed |= dict.fromkeys(job.symbols, queue.failed[job.output])
-                continue
-            metrics = read_index(self.store, job.output).metrics
-            skipped |= metrics["skipped"]
-            failed |= metrics["failed"]
-            per_symbol |= metrics["per_symbol"]
-            if metrics["per_symbol"]:
-                fitted.append(job.output)
-                arrays = read_block(self.store, job.output, test=False).arrays
-                part = {key.removeprefix("daily/"): v for key, v in arrays.items() if key.startswith("daily/")}
-                if part:
-                    daily.append(sums.from_arrays(part))
-        horizon = plan.config.direction.horizon if kind == "direction" else plan.config.volatility.horizon
-        summary = sums.merge(*daily).summary(horizon) if daily else {}
-        problems = {"skipped": sorted(skipped.items()), "failed": sorted(failed.items())}
-        if not fitted:
-            return KindResult(kind, summary, {}, **problems, decision="no symbol was trained, so there is no version")
-        before = self.models.aliases(kind).champion
-        version = self.models.publish(
-            kind,
-            fitted,
-            {
-                "config": plan.config.model_dump(mode="json"),
-                "data_hash": plan.data_hash,
-                "libraries": library_versions(),
-                "metrics": summary,
-                "notes": {"skipped": skipped, "failed": failed, "quarantined": list(plan.warnings)},
-            },
-        )
-        champion = self.models.test_losses(kind, before) if before else None
-        decision = decide(self.models.test_losses(kind, version.version), champion, promote, overlap=horizon - 1)
-        if decision.promote:
-            self.models.promote(kind, version.version, decision.reason)
-        verb = "promoted to champion" if decision.promote else "not promoted"
-        return KindResult(
-            kind, summary, per_symbol, **problems, version=version.version, decision=f"{verb}: {decision.reason}"
-        )
 
 
 def load_context(source: Source, config: Config, store: Store) -> MarketContext | None:

@@ -29,6 +29,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
+    from contextlib import nullcontext
     from pathlib import Path
 
     from cluster.progress import show_result, watching
@@ -47,10 +48,10 @@ def train(
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)
-    with watching(as_json) as listener, connect(address):
-        result = trainer.train_multi_asset_models(
-            resolved.data.symbols, resolved.run.kinds, promote=promote.value, listener=listener
-        )
+    with watching(as_json) as listener:
+        prepared = trainer.prepare(listener=listener)
+        with nullcontext() if prepared.is_finished else connect(address):
+            result = trainer.run(prepared, promote=promote.value, listener=listener)
     show_result(result, trainer.store, as_json)
     if not all(one.version for one in result.results):
         raise typer.Exit(1)

@@ -36,8 +36,10 @@ def run_on_ray(
     ClusterError
         The cluster lacks the processors asked for, or the workers cannot be kept alive.
     """
-    workers = plan_workers(run, ray.cluster_resources(), len(queue.jobs) - len(queue.done))
-    actor = ray.remote(num_cpus=0, max_restarts=0)(JobQueue).remote(queue.jobs, queue.retries, queue.done)
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    workers = plan_workers(run, resources, len(queue.jobs) - len(queue.done))
+    remote: Any = ray.remote(num_cpus=0, max_restarts=0)(JobQueue)
+    actor = remote.remote(queue.jobs, queue.retries, queue.done)
     name = f"{plan_name}-{uuid.uuid4().hex[:6]}"
     trainer = DataParallelTrainer(
         _work,

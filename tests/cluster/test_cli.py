@@ -1,0 +1,83 @@
+"""The command line's manners: quick help, and one line for every mistake of a user."""
+
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+import pytest
+
+from cluster.cli import main
+
+LINE = "error: "
+
+
+class Finished(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    heavy = ("numpy", "pandas", "pydantic", "ray", "tensorflow")
+    code = f"import sys, cluster.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_lists_every_verb(fleetcast):
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        done = fleetcast("--help")
+        best = min(best, time.perf_counter() - start)
+    assert done.code == 0
+    for verb in ("train", "data", "models"):
+        assert verb in done.out
+    assert best < 2.0, "0.5 s on a quiet machine; the margin is for a loaded one"
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command line in this process: its imports are paid once."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["fleetcast", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--preset", "nope"), "preset 'nope' does not exist. Choose one of: demo"),
+        (("--config", "/no/such.yaml"), "config file '/no/such.yaml' cannot be read"),
+        (("--set", "direction.fit.epoch=3"), "direction.fit.epoch is not a setting (known here: epochs"),
+        (("--set", "run.seed=x"), "run.seed has value 'x'"),
+        (("--set", "run"), "--set 'run' is not of the form section.key=value"),
+        (("--kinds", "price"), "run.kinds"),
+        (("--bars", "/no/such.csv"), "/no/such.csv"),
+        (("--preset", "smoke", "--address", "127.0.0.1:1"), "nothing answers at --address '127.0.0.1:1'"),
+        (("--preset", "smoke", "--address", "nonsense"), "--address 'nonsense' is not of the form host:port"),
+        (("--store", "ftp://x/y"), "ftp://x/y"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, arguments, expected):
+    store = () if "--store" in arguments else ("--store", str(tmp_path / "store"))
+    done = call("train", *arguments, *store)
+    assert done.code == 2
+    lines = [line for line in done.err.splitlines() if line]
+    assert lines[-1].startswith(LINE) and expected in lines[-1]
+    assert "Traceback" not in done.err
+
+
+def test_a_store_that_cannot_be_written_is_one_line(call, tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("not a folder")
+    done = call("train", "--preset", "smoke", "--store", str(blocker / "store"))
+    assert done.code == 2
+    assert done.err.splitlines()[-1].startswith(LINE) and "store" in done.err and "Traceback" not in done.err

@@ -1,0 +1,131 @@
+"""``fleetcast train`` end to end on Ray: what it prints, publishes, survives and refuses."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+from configs import load_config
+from features.store import Store
+from training.registry import ModelManager
+from training.trainer import Listener, ModelTrainer
+
+pytestmark = pytest.mark.slow
+
+
+def block_files(store):
+    """Return every file of every fitted block by its name in the store."""
+    found = sorted((store / "runs").glob("*-*/*"))
+    return {str(path.relative_to(store)): path.read_bytes() for path in found if path.is_file()}
+
+
+def wait_for(condition, seconds=120):
+    """Wait until a condition holds; a run that never gets there fails the test."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "the run did not get that far"
+        pause.wait(0.05)
+
+
+def test_the_json_document_is_all_of_stdout_and_complete(trained):
+    document = trained.document
+    assert set(document) == {"version", "symbols", "metrics", "seconds"}
+    assert set(document["version"]) == {"direction", "volatility"}
+    assert document["symbols"]["trained"] == 6
+    assert [one["symbol"] for one in document["symbols"]["skipped"]] == ["FB"]
+    assert "196 bars; at least 300 are needed" in document["symbols"]["skipped"][0]["reason"]
+    assert document["symbols"]["failed"] == []
+    direction, volatility = document["metrics"]["direction"], document["metrics"]["volatility"]
+    for baseline in ("prior", "logistic"):
+        assert direction[f"log_loss_vs_{baseline}_se"] > 0
+    for baseline in ("ewma", "garch", "log_har", "log_har_pooled"):
+        assert volatility[f"qlike_vs_{baseline}_se"] > 0
+    assert volatility["qlike"] < volatility["qlike_ewma"]
+    assert set(document["seconds"]) == {"prepare", "train", "publish"}
+
+
+def test_the_first_version_is_champion_and_holds_its_config(trained):
+    models = ModelManager(Store(trained.store))
+    for kind, version in trained.document["version"].items():
+        assert models.aliases(kind).champion == version
+        manifest = models.manifest(kind, version)
+        assert sorted(manifest.symbols) == ["AAPL", "GOOG", "IBM", "MSFT", "^GSPC", "^IXIC"]
+        assert manifest.config == load_config("smoke").model_dump(mode="json")
+        assert manifest.notes["skipped"].keys() == {"FB"}
+
+
+def test_the_same_command_again_trains_nothing_and_publishes_nothing(trained, fleetcast):
+    before = block_files(trained.store)
+    again = fleetcast("train", "--preset", "smoke", "--store", str(trained.store))
+    assert again.code == 0, again.err
+    assert "8 of 8 jobs finished before" in again.out
+    assert "it is the champion already" in again.out
+    assert block_files(trained.store) == before
+    assert ModelManager(Store(trained.store)).versions("direction") == [trained.document["version"]["direction"]]
+
+
+def test_a_leaderboard_shows_model_and_baselines_with_errors(trained, fleetcast):
+    out = fleetcast("train", "--preset", "smoke", "--store", str(trained.store)).out
+    for text in (
+        "direction: untouched test period",
+        "volatility: untouched test period",
+        "log_har_pooled",
+        "prior",
+        "±",
+    ):
+        assert text in out
+    assert "FB" in out and "196 bars" in out
+
+
+def test_a_killed_worker_costs_only_time(trained, ray_cluster, tmp_path):
+    victims = []
+
+    def kill_one(progress):
+        workers = [p for p in psutil.process_iter(["cmdline"]) if "RayTrainWorker" in " ".join(p.info["cmdline"] or [])]
+        if not victims and progress.running and workers:
+            victims.append(workers[0].pid)
+            os.kill(workers[0].pid, signal.SIGKILL)
+
+    trainer = ModelTrainer(load_config("smoke"), str(tmp_path / "store"))
+    result = trainer.train_multi_asset_models(listener=Listener(progress=kill_one))
+    assert victims, "no worker was caught at work"
+    assert all(one.version and not one.failed for one in result.results)
+    assert block_files(tmp_path / "store") == block_files(trained.store)
+
+
+def test_a_killed_command_goes_on_where_it_was(trained, start, fleetcast, tmp_path):
+    store = tmp_path / "store"
+    command = ("train", "--preset", "smoke", "--store", str(store), "--json")
+    process = start(*command)
+    wait_for(lambda: len(list((store / "runs").glob("*-*/*.json"))) >= 2 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    kept = {name: data for name, data in block_files(store).items() if name.endswith(".json")}
+    assert kept
+    assert not (store / "models").exists(), "nothing is published before all is done"
+    again = fleetcast(*command)
+    assert again.code == 0, again.err
+    assert json.loads(again.out)["symbols"] == trained.document["symbols"]
+    assert block_files(store) == block_files(trained.store)
+
+
+def test_no_symbol_to_train_exits_2_with_the_reasons(fleetcast, tmp_path):
+    done = fleetcast("train", "--preset", "smoke", "--symbols", "FB,NOPE", "--store", str(tmp_path / "s"), "--json")
+    assert done.code == 2
+    assert done.out == ""
+    assert "no symbol can be trained (FB: 196 bars" in done.err and "Traceback" not in done.err
+
+
+def test_a_gpu_that_is_not_there_is_one_line(fleetcast, tmp_path):
+    done = fleetcast(
+        "train", "--preset", "smoke", "--set", "run.use_gpu=true", "--store", str(tmp_path / "s"), "--symbols", "AAPL"
+    )
+    assert done.code == 2
+    assert "the cluster has no GPU" in done.err and "--set run.use_gpu=false" in done.err
+    assert "Traceback" not in done.err
