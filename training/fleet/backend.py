@@ -15,6 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 from keras import ops
 
+__all__ = ["TENSORFLOW", "Tensor", "compiled", "matmul_nt", "matmul_tn", "ops", "use_threads", "value_and_gradient"]
+
 Tensor = Any
 Signature = Sequence[tuple[Sequence[int | None], str]]
 
@@ -31,10 +33,12 @@ def compiled(function: Callable[..., Any], signature: Signature) -> Callable[...
         import tensorflow as tf
 
         specs = [tf.TensorSpec(shape, dtype) for shape, dtype in signature]
-        return tf.function(function, input_signature=specs, autograph=False)  # type: ignore[no-any-return]
+        graph: Callable[..., Any] = tf.function(function, input_signature=specs, autograph=False)
+        return graph
     import jax
 
-    return jax.jit(function)
+    jitted: Callable[..., Any] = jax.jit(function)
+    return jitted
 
 
 def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], at: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from configs.schema import FitConfig
-from training.fleet.backend import TENSORFLOW, Tensor, compiled, ops, value_and_gradient
+from training.fleet.backend import TENSORFLOW, Tensor, ops
+from training.fleet.graphs import FitPlan, Loss, evaluation_function, forward_function, step_function
 from training.fleet.network import FleetNetwork, symbol_generator
-from training.fleet.windows import FleetData, Int32, gather_last, gather_windows, pad_ends
+from training.fleet.windows import FleetData, Int32, pad_ends
+
+__all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet"]
 
 Float32 = npt.NDArray[np.float32]
-Loss = Callable[[Tensor, Tensor], Tensor]
 
-_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-7
 _EVALUATION_WINDOWS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class FitPlan:
-    """The numbers of one fit. ``shrinkage`` pulls weights towards ``anchor`` (L2, added to the gradient)."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    seed: int
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    shrinkage: float = 0.0
-
-    @classmethod
-    def of(cls, config: FitConfig, seed: int) -> Self:
-        """Return the plan of a configuration for fitting from scratch."""
-        return cls(
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            patience=config.patience,
-            seed=seed,
-            weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +39,29 @@ def fit_fleet(
 ) -> FleetFit:
     """Fit a fleet by Adam with per-symbol early stopping on the validation windows.
 
-    Args:
-        network: the architecture.
-        loss: one of :mod:`training.fleet.losses`.
-        data: windows of S symbols; validation windows are used only to choose each symbol's epoch.
-        plan: the numbers of the fit.
-        initial: weights (S, P) to start from.
-        anchor: weights (S, P) that ``plan.shrinkage`` pulls towards; ``initial`` if not given.
+    Every step is elementwise or a product within one symbol, so symbols cannot influence each other.
 
-    Source: Kingma, Ba (2015), Adam, Algorithm 1; every step is elementwise, so symbols cannot influence each other.
+    Parameters
+    ----------
+    network
+        The architecture.
+    loss
+        One of :mod:`training.fleet.losses`.
+    data
+        Windows of S symbols; validation windows are used only to choose each symbol's epoch.
+    plan
+        The numbers of the fit.
+    initial
+        Weights (S, P) to start from.
+    anchor
+        Weights (S, P) that ``plan.shrinkage`` pulls towards; ``initial`` if not given.
+
+    References
+    ----------
+    Kingma & Ba (2015). Adam: a method for stochastic optimization. ICLR, algorithm 1.
     """
-    step = _step_function(network, loss, data.targets.shape[-1], plan)
-    evaluate = _evaluation_function(network, loss, data.targets.shape[-1])
+    step = step_function(network, loss, data.targets.shape[-1], plan)
+    evaluate = evaluation_function(network, loss, data.targets.shape[-1])
     count = len(data.symbols)
     rows = np.arange(count)  # positions of the symbols still being fitted
     bank, targets = _tensor(data.bank), _tensor(data.targets)
@@ -124,9 +106,9 @@ def fit_fleet(
     return FleetFit(best, best_epoch, history, failures)
 
 
-def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: tuple[Int32, ...]) -> list[Float32]:
+def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: Sequence[Int32]) -> list[Float32]:
     """Return each symbol's outputs (windows, outputs) for windows that end at ``ends`` in ``bank`` (S, N, F)."""
-    forward = _forward_function(network)
+    forward = forward_function(network)
     padded, _ = pad_ends(ends, max(map(len, ends), default=0))
     device_bank, device_weights = _tensor(bank), _tensor(weights)
     chunks = [
@@ -171,7 +153,7 @@ def _mean_loss(
     bank: Tensor,
     targets: Tensor,
     weights: Tensor,
-    ends: list[Int32] | tuple[Int32, ...],
+    ends: Sequence[Int32],
 ) -> Float32:
     """Return each symbol's mean loss (S,) over its windows; NaN where it has none."""
     longest = max(map(len, ends), default=0)
@@ -182,96 +164,9 @@ def _mean_loss(
         losses = ops.convert_to_numpy(evaluate(bank, targets, weights, padded[:, part]))
         total += np.where(sample_weights[:, part] > 0, losses, 0.0).sum(axis=1, dtype=np.float64)
     counts = sample_weights.sum(axis=1)
-    return np.divide(total, counts, out=np.full(len(ends), np.nan), where=counts > 0).astype(np.float32)
-
-
-@lru_cache(maxsize=8)
-def _step_function(network: FleetNetwork, loss: Loss, columns: int, plan: FitPlan) -> Callable[..., tuple[Tensor, ...]]:
-    def step(
-        bank: Tensor,
-        targets: Tensor,
-        weights: Tensor,
-        first: Tensor,
-        second: Tensor,
-        updates: Tensor,
-        anchor: Tensor,
-        ends: Tensor,
-        sample_weights: Tensor,
-        keep: Tensor,
-    ) -> tuple[Tensor, ...]:
-        windows = gather_windows(bank, ends, network.config.window)
-        wanted = gather_last(targets, ends)
-
-        def objective(at: Tensor) -> tuple[Tensor, Tensor]:
-            losses = loss(network.apply(at, windows, keep), wanted)
-            counts = ops.maximum(ops.sum(sample_weights, axis=1), 1.0)
-            per_symbol = ops.sum(losses * sample_weights, axis=1) / counts
-            return ops.sum(per_symbol), per_symbol
-
-        _, gradient = value_and_gradient(objective, weights)
-        if plan.shrinkage:
-            gradient = gradient + plan.shrinkage * (weights - anchor)
-        norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
-        gradient = gradient * ops.minimum(1.0, plan.clip_norm / (norm + 1e-12))
-        active = ops.max(sample_weights, axis=1, keepdims=True) > 0.0
-        count = updates + 1.0
-        new_first = _BETA1 * first + (1.0 - _BETA1) * gradient
-        new_second = _BETA2 * second + (1.0 - _BETA2) * ops.square(gradient)
-        rate = plan.learning_rate * ops.sqrt(1.0 - _BETA2**count) / (1.0 - _BETA1**count)
-        moved = weights - rate * new_first / (ops.sqrt(new_second) + _EPSILON)
-        if plan.weight_decay:
-            moved = moved - plan.learning_rate * plan.weight_decay * weights
-        return (
-            ops.where(active, moved, weights),
-            ops.where(active, new_first, first),
-            ops.where(active, new_second, second),
-            ops.where(active, count, updates),
-        )
-
-    rows = (None, network.parameters)
-    return compiled(
-        step,
-        [
-            ((None, None, network.features), "float32"),
-            ((None, None, columns), "float32"),
-            (rows, "float32"),
-            (rows, "float32"),
-            (rows, "float32"),
-            ((None, 1), "float32"),
-            (rows, "float32"),
-            ((None, None), "int32"),
-            ((None, None), "float32"),
-            ((None, None, network.config.lstm_units[-1]), "float32"),
-        ],
-    )
-
-
-@lru_cache(maxsize=8)
-def _evaluation_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[..., Tensor]:
-    def evaluate(bank: Tensor, targets: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
-        windows = gather_windows(bank, ends, network.config.window)
-        return loss(network.apply(weights, windows), gather_last(targets, ends))
-
-    return compiled(
-        evaluate,
-        [
-            ((None, None, network.features), "float32"),
-            ((None, None, columns), "float32"),
-            ((None, network.parameters), "float32"),
-            ((None, None), "int32"),
-        ],
-    )
-
-
-@lru_cache(maxsize=8)
-def _forward_function(network: FleetNetwork) -> Callable[..., Tensor]:
-    def forward(bank: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
-        return network.apply(weights, gather_windows(bank, ends, network.config.window))
-
-    return compiled(
-        forward,
-        [((None, None, network.features), "float32"), ((None, network.parameters), "float32"), ((None, None), "int32")],
-    )
+    mean = np.full(len(ends), np.nan)
+    np.divide(total, counts, out=mean, where=counts > 0)
+    return mean.astype(np.float32)
 
 
 def _tensor(values: npt.NDArray[np.float32]) -> Tensor:

@@ -17,7 +17,9 @@ def fleet_dense(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
 def fleet_layer_norm(x: Tensor, scale: Tensor, offset: Tensor, epsilon: float = 1e-3) -> Tensor:
     """Normalise the last axis of (S, R, U) with per-symbol scale and offset (S, U).
 
-    Source: Ba, Kiros, Hinton (2016), Layer Normalization.
+    References
+    ----------
+    Ba, Kiros & Hinton (2016). Layer normalization. arXiv:1607.06450, eq. 4.
     """
     centred = x - ops.mean(x, axis=-1, keepdims=True)
     normed = centred * ops.rsqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True) + epsilon)
@@ -33,7 +35,10 @@ def fleet_lstm(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, steps
     The gradient is written out: automatic differentiation accumulates the kernels' gradients step by step, here
     each is one product over all steps. A test checks it against Keras' LSTM and its automatic gradient.
 
-    Source: Hochreiter, Schmidhuber (1997); Gers et al. (2000) for the forget gate.
+    References
+    ----------
+    Hochreiter & Schmidhuber (1997). Long short-term memory. Neural Computation 9. Gers, Schmidhuber & Cummins (2000).
+    Learning to forget. Neural Computation 12 (the forget gate).
     """
     units = recurrent.shape[1]
 
@@ -96,7 +101,9 @@ def fleet_attention(
     the last step as the query. Keys and values are never formed for every step: the query is carried back through
     the key projection, and the value projection is applied after averaging, so the cost is O(U) a step, not O(U²).
 
-    Source: Vaswani et al. (2017), §3.2; the reordering is associativity.
+    References
+    ----------
+    Vaswani et al. (2017). Attention is all you need. NeurIPS, section 3.2; the reordering is associativity.
     """
     units = key.shape[1]
     size = units // heads

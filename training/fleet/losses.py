@@ -18,7 +18,9 @@ def qlike(outputs: Tensor, targets: Tensor) -> Tensor:
     The network corrects a base forecast in logarithms, so zero outputs are the base forecast itself. The ratio is
     capped at e⁶ so that one broken bar cannot dominate a step.
 
-    Source: Patton (2011), Volatility forecast comparison using imperfect volatility proxies, eq. 24.
+    References
+    ----------
+    Patton (2011). Volatility forecast comparison using imperfect volatility proxies. J. Econometrics 160, eq. 24.
     """
     log_ratio = ops.clip(targets[:, :, 0] - targets[:, :, 1] - outputs[:, :, 0], -20.0, 6.0)
     return ops.exp(log_ratio) - log_ratio - 1.0

@@ -23,12 +23,13 @@ class FleetNetwork:
     LSTM layers → multi-head attention queried by the last state, added to it → layer norm → dropout → linear.
     ``layout`` lists each parameter's name and shape in the order in which a row of the weights holds them.
 
-    Example:
-        >>> network = FleetNetwork(NetworkConfig(window=4, lstm_units=(8,)), features=3, outputs=3)
-        >>> weights = network.initial_weights(["AAPL", "MSFT"], seed=7)
-        >>> windows = np.zeros((2, 4 * 5, 3), np.float32)  # 5 windows a symbol, time-major
-        >>> network.apply(weights, windows).shape
-        TensorShape([2, 5, 3])
+    Examples
+    --------
+    >>> network = FleetNetwork(NetworkConfig(window=4, lstm_units=(8,)), features=3, outputs=3)
+    >>> weights = network.initial_weights(["AAPL", "MSFT"], seed=7)
+    >>> windows = np.zeros((2, 4 * 5, 3), np.float32)  # 5 windows a symbol, time-major
+    >>> tuple(network.apply(weights, windows).shape)
+    (2, 5, 3)
     """
 
     config: NetworkConfig
@@ -113,10 +114,14 @@ class FleetNetwork:
     def apply(self, weights: Tensor, windows: Tensor, keep: Tensor | None = None) -> Tensor:
         """Return the head's outputs (S, B, outputs).
 
-        Args:
-            weights: (S, P).
-            windows: (S, T·B, features), time-major rows (see :mod:`training.fleet.layers`).
-            keep: dropout mask (S, B, U) of the last hidden layer, already scaled by 1 / (1 - rate); None to predict.
+        Parameters
+        ----------
+        weights
+            (S, P).
+        windows
+            (S, T·B, features), time-major rows (see :mod:`training.fleet.layers`).
+        keep
+            Dropout mask (S, B, U) of the last hidden layer, already scaled by 1 / (1 - rate); ``None`` to predict.
         """
         named = self.unpack(weights)
         steps, x = self.config.window, windows
