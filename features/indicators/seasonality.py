@@ -7,15 +7,15 @@ import numpy as np
 from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs
 
+_HARMONICS = (1, 2, 3, 4)  # of the year: reporting seasons come four times
 _COLUMNS = (
     "weekday_sin",
     "weekday_cos",
     "month_day_sin",
     "month_day_cos",
     "turn_of_month",
-    "year_sin",
-    "year_cos",
     "day_gap",
+    *(f"year_{wave}_{harmonic}" for harmonic in _HARMONICS for wave in ("sin", "cos")),
 )
 
 
@@ -33,7 +33,8 @@ def _compute(inputs: Inputs) -> list[Float]:
     turn = ((month_day < 4) | (month_day >= month_length - 2)).astype(np.float64)
     gap = np.full(len(dates), np.nan)
     gap[1:] = np.log((dates[1:] - dates[:-1]) / np.timedelta64(1, "D"))
-    return [np.sin(week), np.cos(week), np.sin(month), np.cos(month), turn, np.sin(year), np.cos(year), gap]
+    waves = [wave(harmonic * year) for harmonic in _HARMONICS for wave in (np.sin, np.cos)]
+    return [np.sin(week), np.cos(week), np.sin(month), np.cos(month), turn, gap, *waves]
 
 
 SPEC = FeatureSpec(

@@ -1,0 +1,71 @@
+"""What happened at this point of past quarters: earnings and the like come back after a quarter and after a year.
+
+Companies report about every 62.75 sessions, and the days around a report carry several times the usual variance
+(Patell and Wolfson 1981, J. Accounting Research 19; Dubinsky et al. 2019, Rev. Financial Studies 32).
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from features.indicators._spec import FeatureSpec
+from features.inputs import Float, Inputs
+from features.rolling import lag
+
+_QUARTER = 62.75  # sessions: 251 a year
+_QUARTERS = 8
+_HALF = 30  # bars on either side of a past bar that say what was usual then; all of them lie before t
+_NEAR = (1, 5)  # bars ahead of t, one quarter or more ago
+_WIDE = (-5, 12)
+_CAP = 100.0
+
+_COLUMNS = tuple(f"event_{what}_{when}" for what in ("move", "gap") for when in ("quarters", "years", "around"))
+
+
+def _compute(inputs: Inputs) -> list[Float]:
+    bars, n = inputs.bars, len(inputs.bars)
+    if n <= 2 * _HALF + 1:
+        return [np.full(n, np.nan)] * len(_COLUMNS)
+    usual = _centred_mean(inputs.variance, _HALF)
+    overnight = np.full(n, np.nan)
+    overnight[1:] = np.log(bars.open[1:] / bars.close[:-1])
+    moves = np.sqrt(np.minimum(inputs.variance / usual, _CAP))
+    gaps = np.log1p(np.minimum(overnight**2 / usual, _CAP))
+    ago = [round(_QUARTER * quarter) for quarter in range(1, _QUARTERS + 1)]
+    columns: list[Float] = []
+    for size in (moves, gaps):
+        near = np.stack([_window_mean(size, *_NEAR, bars_ago) for bars_ago in ago])
+        wide = np.stack([_window_mean(size, *_WIDE, bars_ago) for bars_ago in ago])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # no past quarter yet
+            quarters, years, around = (np.nanmean(part, axis=0) for part in (near, near[3::4], wide))
+        columns += [quarters, np.where(np.isnan(years), quarters, years), around]
+    return columns
+
+
+def _centred_mean(x: Float, half: int) -> Float:
+    """Return means over t − half … t + half of the values there are; not causal: use it ``half`` bars later."""
+    seen = np.isfinite(x)
+    kernel = np.ones(2 * half + 1)
+    total = np.convolve(np.where(seen, x, 0.0), kernel, "same")
+    return np.asarray(total / np.convolve(seen.astype(np.float64), kernel, "same"))
+
+
+def _window_mean(x: Float, first: int, last: int, bars_ago: int) -> Float:
+    """Return the mean of x over t + first … t + last, as it was ``bars_ago`` bars before t."""
+    seen, kernel = np.isfinite(x), np.ones(last - first + 1)
+    total = np.convolve(np.where(seen, x, 0.0), kernel)[: len(x)]
+    return lag(total / np.convolve(seen.astype(np.float64), kernel)[: len(x)], bars_ago - last)
+
+
+SPEC = FeatureSpec(
+    name="event_cycle",
+    group="calendar",
+    description="size of moves and of overnight gaps at this point of the past 8 quarters and 2 years, and around it",
+    columns=lambda layout: _COLUMNS,
+    compute=_compute,
+    warmup=lambda layout: 59,
+    needs=frozenset({"range"}),
+)
