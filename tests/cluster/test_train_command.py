@@ -23,7 +23,7 @@ def block_files(store):
     return {str(path.relative_to(store)): path.read_bytes() for path in found if path.is_file()}
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=300):
     """Wait until a condition holds; a run that never gets there fails the test."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
