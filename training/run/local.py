@@ -17,10 +17,11 @@ def run_here(uri: str, plan_name: str, queue: JobQueue, on_progress: Callable[[P
         on_progress(queue.progress())
         try:
             run_job(uri, plan_name, job)
-            queue.finish(RANK, job.output)
         except FleetcastError as error:
             queue.fail(RANK, str(error), final=True)
         except Exception as error:  # a block's failure, whatever it is, must not stop the others
             queue.fail(RANK, f"{type(error).__name__}: {error}")
+        else:
+            queue.finish(RANK, job.output)
     on_progress(queue.progress())
     return queue

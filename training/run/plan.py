@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load, save
 
 from configs.errors import DataError
 from configs.load import config_hash
-from configs.schema import Config, Frozen
+from configs.schema import Config, DirectionConfig, Frozen, VolatilityConfig
 from features.bars import SymbolBars
 from features.context import MarketContext
 from features.engineer import feature_names
@@ -24,10 +23,12 @@ from features.store import Store
 from features.universe import UniverseTable
 from features.universe_build import build_universe
 from training.manifest import library_versions
+from training.run.market import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars
 
 POOLED = "pooled"
 _PLAN = "runs/plans/{name}.json"
+SplitText = tuple[str, str, str, str, str, int, int]
 _FITTING_LIBRARIES = ("numpy", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
@@ -45,7 +46,7 @@ class Job(Frozen):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The symbols of this job, in the order of its inputs."""
+        """Symbols of this job, in the order of its inputs."""
         return tuple(symbol for _, symbols in self.inputs for symbol in symbols)
 
 
@@ -57,7 +58,7 @@ class RunPlan(Frozen):
     data_hash: str
     market: str
     feature_names: tuple[str, ...]
-    splits: dict[str, tuple[str, str, str, str, str, int, int]]
+    splits: dict[str, SplitText]
     jobs: tuple[Job, ...]
     skipped: dict[str, str]
     warnings: tuple[str, ...] = ()
@@ -65,8 +66,9 @@ class RunPlan(Frozen):
 
     def split(self, kind: str) -> Split:
         """Return the split of a kind."""
-        *dates, purge, embargo = self.splits[kind]
-        return Split(*(np.datetime64(day, "ns") for day in dates), purge=purge, embargo=embargo)  # type: ignore[arg-type]
+        *days, purge, embargo = self.splits[kind]
+        train_end, valid_start, valid_end, test_start, test_end = (np.datetime64(str(day), "ns") for day in days)
+        return Split(train_end, valid_start, valid_end, test_start, test_end, int(purge), int(embargo))
 
     def blocks(self, kind: str) -> list[Job]:
         """Return the jobs that fit blocks of a kind."""
@@ -74,61 +76,72 @@ class RunPlan(Frozen):
 
 
 @dataclass
-class _Universe:
-    """What one pass over the bars learns."""
+class _Seen:
+    """What one pass over the source learns: how long each symbol is, and why some are not worth staging."""
 
-    staged: list[StagedBlock] = field(default_factory=list)
     lengths: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Calendar:
+    """What the symbols that make up the universe have together: their dates, and whether any has a range or volume."""
+
     dates: npt.NDArray[np.datetime64] = field(default_factory=lambda: np.empty(0, "datetime64[ns]"))
     has_range: bool = False
     has_volume: bool = False
+
+    def noting(self, bars: Iterable[SymbolBars]) -> Iterator[SymbolBars]:
+        """Pass bars on."""
+        for one in bars:
+            if len(np.setdiff1d(one.dates, self.dates, assume_unique=True)):
+                self.dates = np.union1d(self.dates, one.dates)
+            self.has_range |= one.has_range
+            self.has_volume |= one.has_volume
+            yield one
 
 
 def make_plan(source: Source, config: Config, store: Store, context: MarketContext | None) -> RunPlan:
     """Read the bars once, stage them, decide who is trained, and return the plan of the run.
 
-    The universe's table is made of symbols without a quarantined row, so that a symbol with broken data cannot change
-    what the others learn.
+    What symbols share (dates, the universe's table, the sample of the pooled fit) is made of those without a
+    quarantined row, so that a symbol with broken data cannot change what the others learn; unless more than half of
+    all have one.
 
     Raises
     ------
     DataError
         No symbol can be trained, or the split leaves a part empty.
     """
-    seen = _Universe()
-    seen.staged = list(stage_bars(store, _inspected(source, config, seen), config.run.block_symbols))
+    seen = _Seen()
+    staged = list(stage_bars(store, _worth_staging(source, config, seen), config.run.block_symbols))
     seen.skipped |= source.missing
-    lost = source.quarantine.lost()
-    notes = []
-    for symbol, count in sorted(lost.items()):
-        bars = seen.lengths.get(symbol, 0)
-        if symbol in seen.skipped or symbol not in seen.lengths:
-            continue
-        if count > config.data.max_quarantined * (bars + count):
-            seen.skipped[symbol] = (
-                f"{count} of {bars + count} rows break a rule; at most {config.data.max_quarantined:.0%} may "
-                "(data.max_quarantined)"
-            )
-        else:
-            rules = ", ".join(f"{rule} {n}" for rule, n in source.quarantine.of(symbol).counts().items())
-            notes.append(f"{symbol}: {count} of {bars + count} rows were quarantined ({rules})")
-    trained = sorted(symbol for symbol in seen.lengths if symbol not in seen.skipped)
+    notes = _judge(source, config, seen)
+    trained = {symbol for symbol in seen.lengths if symbol not in seen.skipped}
     if not trained:
         reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in sorted(seen.skipped.items())[:3])
         raise DataError(
             f"no symbol can be trained ({reasons or 'the source holds none'}). Give other bars or --symbols."
         )
-    members = set(trained) - set(lost)
-    universe = build_universe(_staged_bars(store, seen.staged, members), config.features)
-    names = feature_names(config.features, universe, context, has_range=seen.has_range, has_volume=seen.has_volume)
-    market = _write_market(store, universe, context)
-    data_hash = config_hash(
-        sorted((s, p) for b in seen.staged for s, p in zip(b.symbols, b.fingerprints, strict=True) if s in trained),
-        market,
+    clean = trained - set(source.quarantine.lost())
+    if 2 * len(clean) < len(trained):
+        clean = trained
+    calendar = _Calendar()
+    universe = build_universe(calendar.noting(_staged_bars(store, staged, clean)), config.features)
+    market = write_market(store, universe, context)
+    names = feature_names(
+        config.features, universe, context, has_range=calendar.has_range, has_volume=calendar.has_volume
     )
-    splits = {kind: resolve_split(seen.dates, config.split, _horizon(config, kind)) for kind in config.run.kinds}
-    jobs = [job for kind in config.run.kinds for job in _jobs(config, kind, seen, set(trained), data_hash)]
+    splits: dict[str, SplitText] = {
+        kind: _split_text(resolve_split(calendar.dates, config.split, _section(config, kind).horizon))
+        for kind in config.run.kinds
+    }
+    prints = (pair for block in staged for pair in zip(block.symbols, block.fingerprints, strict=True))
+    data_hash = config_hash(sorted(pair for pair in prints if pair[0] in trained), market)
+    inputs = [(b.name, chosen) for b in staged if (chosen := tuple(s for s in b.symbols if s in trained))]
+    # The longest blocks first, so that no worker starts a long one when the others are about to end.
+    inputs.sort(key=lambda block: -sum(seen.lengths[symbol] for symbol in block[1]))
+    jobs = [job for kind in splits for job in _jobs(config, kind, inputs, clean, [data_hash, splits[kind]])]
     jobs.sort(key=lambda job: (job.name != POOLED, job.name, job.kind))
     return RunPlan(
         name=config_hash([job.output for job in jobs]),
@@ -136,7 +149,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         data_hash=data_hash,
         market=market,
         feature_names=names,
-        splits={kind: _split_text(split) for kind, split in splits.items()},
+        splits=splits,
         jobs=tuple(jobs),
         skipped=dict(sorted(seen.skipped.items())),
         warnings=tuple(notes),
@@ -157,19 +170,8 @@ def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, Marke
     return store, plan, *read_market(store, plan.market)
 
 
-def read_market(store: Store, name: str) -> tuple[UniverseTable, MarketContext | None]:
-    """Return the universe table and the market context that :func:`make_plan` wrote."""
-    arrays = load(store.read(name))
-    parts: dict[str, dict[str, npt.NDArray[Any]]] = {"universe": {}, "context": {}}
-    for key, value in arrays.items():
-        section, _, rest = key.partition("|")
-        parts[section][rest] = value
-    context = MarketContext.from_arrays(parts["context"]) if parts["context"] else None
-    return UniverseTable.from_arrays(parts["universe"]), context
-
-
-def _inspected(source: Source, config: Config, seen: _Universe) -> Iterator[SymbolBars]:
-    """Pass on the symbols worth staging, noting lengths, dates and the reasons of those that are not."""
+def _worth_staging(source: Source, config: Config, seen: _Seen) -> Iterator[SymbolBars]:
+    """Pass on the symbols worth staging, noting their lengths and the reasons of the others."""
     data = config.data
     for bars in source.load(data.symbols, data.start, data.end):
         if len(bars) < data.min_bars:
@@ -178,10 +180,23 @@ def _inspected(source: Source, config: Config, seen: _Universe) -> Iterator[Symb
             seen.skipped[bars.symbol] = "the price is constant"
         else:
             seen.lengths[bars.symbol] = len(bars)
-            seen.dates = np.union1d(seen.dates, bars.dates) if len(np.setdiff1d(bars.dates, seen.dates)) else seen.dates
-            seen.has_range |= bars.has_range
-            seen.has_volume |= bars.has_volume
             yield bars
+
+
+def _judge(source: Source, config: Config, seen: _Seen) -> list[str]:
+    """Skip symbols of which too much was quarantined, and return notes on the others that lost a row."""
+    notes = []
+    for symbol, count in sorted(source.quarantine.lost().items()):
+        if symbol in seen.skipped or symbol not in seen.lengths:
+            continue
+        rows = seen.lengths[symbol] + count
+        if count > config.data.max_quarantined * rows:
+            most = f"at most {config.data.max_quarantined:.0%} may (data.max_quarantined)"
+            seen.skipped[symbol] = f"{count} of {rows} rows break a rule; {most}"
+        else:
+            rules = ", ".join(f"{rule} {n}" for rule, n in source.quarantine.of(symbol).counts().items())
+            notes.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
+    return notes
 
 
 def _staged_bars(store: Store, staged: list[StagedBlock], members: set[str]) -> Iterator[SymbolBars]:
@@ -191,26 +206,22 @@ def _staged_bars(store: Store, staged: list[StagedBlock], members: set[str]) -> 
             yield from read_staged(store, block.name, chosen)
 
 
-def _jobs(config: Config, kind: str, seen: _Universe, trained: set[str], data_hash: str) -> Iterator[Job]:
+def _jobs(
+    config: Config, kind: str, inputs: list[tuple[str, tuple[str, ...]]], clean: set[str], data: list[object]
+) -> Iterator[Job]:
     """Yield a kind's jobs; the output's name holds the hash of all that decides the fitted numbers."""
-    section = config.direction if kind == "direction" else config.volatility
-    run = config.run
+    section, run = _section(config, kind), config.run
+    sample = frozenset(_sample(clean, section.fit.pooled_symbols, run.seed))
     identity = config_hash(
-        [config.features, section, config.direction.label, config.split, run.seed, run.use_gpu, run.cpus_per_worker],
-        [run.block_symbols, data_hash, library_versions(_FITTING_LIBRARIES)],
+        [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
+        [run.block_symbols, data, sorted(sample), library_versions(_FITTING_LIBRARIES), _code_hash()],
     )
     folder = f"runs/{kind}-{identity}"
-    inputs = []
-    for block in seen.staged:
-        chosen = tuple(symbol for symbol in block.symbols if symbol in trained)
-        if chosen:
-            inputs.append((block.name, chosen))
     needs = None
     if kind == "volatility" or section.strategy != "per_symbol":
-        sample = frozenset(_sample(trained, section.fit.pooled_symbols, run.seed))
         picked = [(name, tuple(symbol for symbol in symbols if symbol in sample)) for name, symbols in inputs]
         needs = f"{folder}/{POOLED}"
-        yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(p for p in picked if p[1]))
+        yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(one for one in picked if one[1]))
     for number, one in enumerate(inputs):
         name = f"block-{number:05d}"
         yield Job(kind=kind, name=name, output=f"{folder}/{name}", inputs=(one,), needs=needs)
@@ -221,21 +232,19 @@ def _sample(symbols: set[str], count: int, seed: int) -> list[str]:
     return sorted(symbols, key=lambda symbol: hashlib.sha256(f"{seed} {symbol}".encode()).digest())[:count]
 
 
-def _horizon(config: Config, kind: str) -> int:
-    return config.direction.horizon if kind == "direction" else config.volatility.horizon
+@cache
+def _code_hash() -> str:
+    """Return a hash of the code that fits, so that blocks of an older Fleetcast are not mistaken for this one's."""
+    root = Path(__file__).parents[2]
+    files = sorted(path for name in ("configs", "features", "training") for path in (root / name).rglob("*.py"))
+    return config_hash([(str(path.relative_to(root)), path.read_text(encoding="utf-8")) for path in files])
 
 
-def _split_text(split: Split) -> tuple[str, str, str, str, str, int, int]:
+def _section(config: Config, kind: str) -> DirectionConfig | VolatilityConfig:
+    return config.direction if kind == "direction" else config.volatility
+
+
+def _split_text(split: Split) -> SplitText:
     days = (split.train_end, split.valid_start, split.valid_end, split.test_start, split.test_end)
-    return (*(str(day) for day in days), split.purge, split.embargo)  # type: ignore[return-value]
-
-
-def _write_market(store: Store, universe: UniverseTable, context: MarketContext | None) -> str:
-    arrays = {f"universe|{key}": np.ascontiguousarray(value) for key, value in universe.to_arrays().items()}
-    if context is not None:
-        arrays |= {f"context|{key}": np.ascontiguousarray(value) for key, value in context.to_arrays().items()}
-    data = save(arrays)
-    name = f"runs/market/{hashlib.sha256(data).hexdigest()[:12]}.safetensors"
-    if not store.exists(name):
-        store.write(name, data)
-    return name
+    first, second, third, fourth, fifth = (str(day) for day in days)
+    return first, second, third, fourth, fifth, split.purge, split.embargo
