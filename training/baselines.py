@@ -35,6 +35,10 @@ class ClassPrior:
         """Return probabilities (n, 3) of rows of these symbols (n,)."""
         return self.probabilities[np.asarray(symbol_row, dtype=np.int64)]
 
+    def take(self, symbols: npt.ArrayLike) -> Self:
+        """Return the priors of the symbols at these positions, in this order."""
+        return type(self)(self.probabilities[np.asarray(symbols)])
+
     def to_arrays(self) -> dict[str, Array]:
         """Return ``probabilities`` (S, 3)."""
         return {"probabilities": self.probabilities}
@@ -129,6 +133,13 @@ class LogisticRegression:
         for symbol, rows in _by_symbol(row, len(self.weight)):
             logits[rows] = features[rows] @ self.weight[symbol] + self.intercept[symbol]
         return softmax(logits)
+
+    def take(self, symbols: npt.ArrayLike) -> Self:
+        """Return the regressions of the symbols at these positions; a pooled one is returned as it is."""
+        if len(self.weight) == 1:
+            return self
+        rows = np.asarray(symbols)
+        return type(self)(self.weight[rows], self.intercept[rows], self.ridge[rows])
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return ``weight`` (S, F, 3), ``intercept`` (S, 3) and ``ridge`` (S,)."""

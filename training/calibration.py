@@ -62,6 +62,10 @@ class Calibrator:
         theta = np.concatenate([self.parameters, self.pooled[None]])[row]
         return softmax(theta[:, :1] * z + theta[:, 1:])
 
+    def take(self, symbols: npt.ArrayLike) -> Self:
+        """Return the calibrations of the symbols at these positions, in this order."""
+        return type(self)(self.parameters[np.asarray(symbols)], self.pooled)
+
     def to_arrays(self) -> dict[str, Array]:
         """Return ``parameters`` (S, 4) and ``pooled`` (4,)."""
         return {"parameters": self.parameters, "pooled": self.pooled}

@@ -23,7 +23,7 @@ from training.metrics import Array, Ints, check_direction
 
 Sets = npt.NDArray[np.bool_]
 
-_GRID = 2001
+_GRID, _OWN_GRID = 2001, 101
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ class LabelSets:
     level
         Nominal coverage.
     offset
-        A symbol's threshold less the pooled one at the nominal level, (S,).
+        A symbol's threshold less its row of ``quantiles`` at the nominal level, (S,).
     error_rate
         The rate α at which a symbol's next set is built, (S,): 1 - level until outcomes move it.
     quantiles
-        The pooled scores' quantiles, (2001,).
+        Quantiles of the validation scores on an even grid of levels: one row (1, 2001) that all symbols share, or each
+        symbol's own (S, 101).
     """
 
     level: float
@@ -56,13 +57,13 @@ class LabelSets:
     quantiles: Array
 
     def sets(self, probabilities: npt.ArrayLike, symbol_row: npt.ArrayLike) -> Sets:
-        """Return the classes in each row's set, boolean (n, 3), with every symbol's present state; row -1 is pooled."""
+        """Return the classes in each row's set, boolean (n, 3), with every symbol's present state."""
         p = np.asarray(probabilities, dtype=np.float64)
         row = np.asarray(symbol_row, dtype=np.int64)
-        if p.ndim != 2 or row.shape != (len(p),) or (len(row) and (row.min() < -1 or row.max() >= len(self.offset))):
-            raise ValueError(f"symbol_row must be ({len(p)},) with values from -1 to {len(self.offset) - 1}")
-        threshold = np.append(self._thresholds(self.error_rate), self._pooled(np.array([1.0 - self.level])))
-        return _sets(p, threshold[row])
+        if p.ndim != 2 or row.shape != (len(p),) or (len(row) and (row.min() < 0 or row.max() >= len(self.offset))):
+            raise ValueError(f"symbol_row must be ({len(p)},) with values from 0 to {len(self.offset) - 1}")
+        every = np.arange(len(self.offset))
+        return _sets(p, self._thresholds(self.error_rate, every)[row])
 
     def walk_forward(
         self,
@@ -104,7 +105,7 @@ class LabelSets:
                 rate[row[known]] += gamma * (1.0 - self.level - ~out[known, y[known]])
             if t < len(by_time):
                 now = by_time[t]
-                out[now] = _sets(p[now], self._thresholds(rate, row[now]))
+                out[now] = _sets(p[now], self._thresholds(rate[row[now]], row[now]))
         return out, replace(self, error_rate=rate)
 
     def to_arrays(self) -> dict[str, Array]:
@@ -121,14 +122,18 @@ class LabelSets:
         """Invert :meth:`to_arrays`."""
         return cls(float(arrays["level"][0]), arrays["offset"], arrays["error_rate"], arrays["quantiles"])
 
-    def _thresholds(self, rate: Array, rows: Ints | slice = slice(None)) -> Array:
-        chosen = rate[rows]
-        threshold = self._pooled(chosen) + self.offset[rows]
-        # Beyond [0, 1] the adaptive rate asks for every class, or for the likeliest alone.
-        return np.where(chosen <= 0.0, np.inf, np.where(chosen >= 1.0, -np.inf, threshold))
+    def take(self, symbols: npt.ArrayLike) -> Self:
+        """Return the sets of the symbols at these positions, in this order."""
+        rows = np.asarray(symbols)
+        quantiles = self.quantiles if len(self.quantiles) == 1 else self.quantiles[rows]
+        return replace(self, offset=self.offset[rows], error_rate=self.error_rate[rows], quantiles=quantiles)
 
-    def _pooled(self, rate: Array) -> Array:
-        return np.interp(1.0 - rate, np.linspace(0.0, 1.0, len(self.quantiles)), self.quantiles)
+    def _thresholds(self, rate: Array, symbol: Ints) -> Array:
+        """Return the thresholds at rates (n,) of symbols (n,)."""
+        grid = np.zeros_like(symbol) if len(self.quantiles) == 1 else symbol
+        threshold = _at_level(self.quantiles, grid, 1.0 - rate) + self.offset[symbol]
+        # Beyond [0, 1] the adaptive rate asks for every class, or for the likeliest alone.
+        return np.where(rate <= 0.0, np.inf, np.where(rate >= 1.0, -np.inf, threshold))
 
 
 def pool_scores(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> PooledScores:
@@ -143,11 +148,11 @@ def fit_label_sets(
     probabilities: npt.ArrayLike,
     symbol_row: npt.ArrayLike,
     symbols: int,
-    pooled: PooledScores,
+    pooled: PooledScores | None,
     level: float = 0.9,
     shrinkage: float = 500.0,
 ) -> LabelSets:
-    """Return split-conformal thresholds per symbol, shrunk to the pooled one.
+    """Return split-conformal thresholds per symbol, shrunk to the pooled one, or each on its own without one.
 
     A symbol's threshold is the smallest score q for which its own n scores, ``shrinkage`` pooled scores and
     one unseen at infinity (the finite-sample correction) put at least ``level`` of their weight at or below
@@ -165,19 +170,34 @@ def fit_label_sets(
         raise ValueError(f"symbol_row must be ({len(y)},) with values from 0 to {symbols - 1}")
     if not 0.0 < level < 1.0 or shrinkage < 0:
         raise ValueError(f"level {level} must lie in (0, 1) and shrinkage {shrinkage} must not be negative")
-    levels = np.linspace(0.0, 1.0, len(pooled.quantiles))
-    base = float(np.interp(level, levels, pooled.quantiles))
-    shared = np.quantile(pooled.quantiles, (np.arange(_GRID - 1) + 0.5) / (_GRID - 1))
     order = np.argsort(row, kind="stable")
     score = (1.0 - p[np.arange(len(y)), y])[order]
     parts = np.split(score, np.cumsum(np.bincount(row, minlength=symbols))[:-1])
+    if pooled is None:
+        shared, shrinkage = np.empty(0), 0.0
+        even = np.linspace(0.0, 1.0, _OWN_GRID)
+        quantiles = np.stack([np.quantile(own, even) if len(own) else even for own in parts])
+    else:
+        shared = np.quantile(pooled.quantiles, (np.arange(_GRID - 1) + 0.5) / (_GRID - 1))
+        quantiles = pooled.quantiles[None]
     threshold = np.array([_weighted_threshold(own, shared, shrinkage, level) for own in parts])
-    return LabelSets(level, threshold - base, np.full(symbols, 1.0 - level), pooled.quantiles)
+    grid = np.arange(symbols) if pooled is None else np.zeros(symbols, np.int64)
+    base = _at_level(quantiles, grid, np.full(symbols, level))
+    return LabelSets(level, threshold - base, np.full(symbols, 1.0 - level), quantiles)
+
+
+def _at_level(quantiles: Array, grid: Ints, level: Array) -> Array:
+    """Return quantiles (n,) at levels (n,) of the rows ``grid`` (n,), linear between the grid's levels."""
+    last = quantiles.shape[1] - 1
+    place = np.clip(level, 0.0, 1.0) * last
+    below = np.minimum(place.astype(np.int64), last - 1)
+    low, high = quantiles[grid, below], quantiles[grid, below + 1]
+    return np.asarray(low + (place - below) * (high - low))
 
 
 def _weighted_threshold(own: Array, shared: Array, shrinkage: float, level: float) -> float:
     scores = np.concatenate([own, shared])
-    weights = np.concatenate([np.ones(len(own)), np.full(len(shared), shrinkage / len(shared))])
+    weights = np.concatenate([np.ones(len(own)), np.full(len(shared), shrinkage / max(len(shared), 1))])
     order = np.argsort(scores, kind="stable")
     reached = np.cumsum(weights[order])
     place = int(np.searchsorted(reached, level * (len(own) + shrinkage + 1.0) - 1e-9))

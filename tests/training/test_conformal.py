@@ -55,8 +55,7 @@ def test_symbol_without_rows_gets_the_pooled_threshold() -> None:
     y, p, row = simulate(3, 400, 2)
     sets = fit_label_sets(y, p, row, 4, pool_scores(y, p), 0.9)
     assert sets.offset[3] == pytest.approx(0.0, abs=0.01)
-    shared, own = sets.sets(p, np.full(len(p), -1)), sets.sets(p, np.full(len(p), 3))
-    assert (own >= shared).all() and own.mean() == pytest.approx(shared.mean(), abs=0.005)
+    assert covered(sets.sets(p, np.full(len(p), 3)), y).mean() == pytest.approx(0.9, abs=0.01)
 
 
 def test_result_of_a_symbol_does_not_depend_on_its_neighbours() -> None:
@@ -68,6 +67,20 @@ def test_result_of_a_symbol_does_not_depend_on_its_neighbours() -> None:
     a, _ = alone.walk_forward(p[row == 2], y[row == 2], np.zeros(100), horizon=1)
     b, _ = together.walk_forward(p, y, row, horizon=1)
     np.testing.assert_array_equal(a, b[row == 2])
+
+
+def test_symbols_on_their_own_cover_and_do_not_depend_on_their_neighbours() -> None:
+    y, p, row = simulate(4, 400, 3)
+    together = fit_label_sets(y, p, row, 4, None)
+    alone = fit_label_sets(y[row == 2], p[row == 2], np.zeros(400), 1, None)
+    first, state = alone.walk_forward(p[row == 2], y[row == 2], np.zeros(400), horizon=1)
+    second, states = together.walk_forward(p, y, row, horizon=1)
+    np.testing.assert_array_equal(first, second[row == 2])
+    kept = states.take([2])
+    for name, values in state.to_arrays().items():
+        np.testing.assert_array_equal(values, kept.to_arrays()[name])
+    fresh = simulate(4, 4000, 5)
+    assert covered(together.sets(fresh[1], fresh[2]), fresh[0]).mean() == pytest.approx(0.9, abs=0.015)
 
 
 def test_adaptive_sets_win_coverage_back_under_drift() -> None:
