@@ -1,3 +1,4 @@
+# LEAD REWRITES THIS FILE AND volatility_pool.py UNTIL 14:50 (new recipe, memory): please leave both alone till then.
 """Volatility: the mean variance of the next bars from a blend of members, with conformal intervals."""
 
 from __future__ import annotations
