@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ from features.splits import Split, SplitRows, split_rows
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
+Part = Literal["train", "valid", "test"]
 
 MIN_TRAIN_ROWS, MIN_VALID_ROWS = 120, 30
 
@@ -36,11 +39,13 @@ class Examples:
     def unfit(self) -> dict[str, str]:
         """Return the symbols that cannot be fitted, each with its reason."""
         reasons = {}
-        for symbol, rows in zip(self.panel.symbols, self.rows, strict=True):
+        for i, (symbol, rows) in enumerate(zip(self.panel.symbols, self.rows, strict=True)):
             if len(rows.train) < MIN_TRAIN_ROWS:
                 reasons[symbol] = f"{len(rows.train)} training windows; at least {MIN_TRAIN_ROWS} are needed"
             elif len(rows.valid) < MIN_VALID_ROWS:
                 reasons[symbol] = f"{len(rows.valid)} validation windows; at least {MIN_VALID_ROWS} are needed"
+            elif np.ptp(self.panel.close[rows.train + self.panel.offsets[i]]) == 0:
+                reasons[symbol] = "the price is constant over the whole training period"
         return reasons
 
     def select(self, symbols: tuple[str, ...]) -> Examples:
@@ -55,12 +60,41 @@ class Examples:
             tuple(self.rows[position[symbol]] for symbol in symbols),
         )
 
+    def part(self, name: Part) -> list[Int64]:
+        """Return each symbol's rows of ``train``, ``valid`` or ``test``."""
+        return [getattr(rows, name) for rows in self.rows]
+
+    def train_and_valid(self) -> list[Int64]:
+        """Return each symbol's rows that a fit may see."""
+        return [np.concatenate([rows.train, rows.valid]) for rows in self.rows]
+
+    def places(self, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
+        """Return rows within each symbol as rows of the panel, and each one's symbol."""
+        return panel_rows(self.panel, rows)
+
     def global_rows(self, part: str) -> tuple[Int64, Int64]:
         """Return all symbols' rows of ``train``, ``valid`` or ``test`` as rows of the panel, and each one's symbol."""
         pieces = [getattr(rows, part) + self.panel.offsets[i] for i, rows in enumerate(self.rows)]
         counts = [len(piece) for piece in pieces]
         joined = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
         return joined.astype(np.int64), np.repeat(np.arange(len(pieces)), counts)
+
+    def labels(self, name: Part) -> tuple[Int64, Int64]:
+        """Return the classes of a part's rows, and each one's symbol."""
+        places, symbol = self.places(self.part(name))
+        return self.targets[places].astype(np.int64), symbol
+
+    def train_features(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield each symbol's features of its train rows."""
+        for i, rows in enumerate(self.rows):
+            yield self.panel.features[self.panel.rows(i)][rows.train]
+
+
+def panel_rows(panel: Panel, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
+    """Return rows within each symbol as rows of the panel (n,), and each one's position among the symbols (n,)."""
+    pieces = [np.asarray(part, np.int64) + panel.offsets[i] for i, part in enumerate(rows)]
+    joined = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+    return joined, np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
 
 
 def make_examples(panel: Panel, split: Split, config: Config, kind: str) -> Examples:

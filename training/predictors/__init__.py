@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from configs.errors import ModelError
 from training.predictors.base import BasePredictor
-from training.predictors.direction import PriceDirectionPredictor
-from training.predictors.volatility import VolatilityPredictor
 
 if TYPE_CHECKING:
     from training.blocks import Block
 
-__all__ = [
-    "BasePredictor",
-    "PriceDirectionPredictor",
-    "VolatilityPredictor",
-    "predictor_class",
-    "predictor_from_block",
-]
+__all__ = ["BasePredictor", "predictor_class", "predictor_from_block"]
 
-_CLASSES: dict[str, type[BasePredictor]] = {c.kind: c for c in (PriceDirectionPredictor, VolatilityPredictor)}
+_HOMES = {
+    "direction": ("training.predictors.direction", "PriceDirectionPredictor"),
+    "volatility": ("training.predictors.volatility", "VolatilityPredictor"),
+}
 
 
 def predictor_class(kind: str) -> type[BasePredictor]:
     """Return the predictor of a kind of model."""
-    if kind not in _CLASSES:
-        raise ModelError(f"kind {kind!r} does not exist. Choose one of: {', '.join(_CLASSES)}.")
-    return _CLASSES[kind]
+    if kind not in _HOMES:
+        raise ModelError(f"kind {kind!r} does not exist. Choose one of: {', '.join(_HOMES)}.")
+    home, name = _HOMES[kind]
+    found: type[BasePredictor] = getattr(import_module(home), name)
+    return found
 
 
 def predictor_from_block(block: Block, symbols: Sequence[str] | None = None) -> BasePredictor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -16,22 +15,19 @@ import numpy.typing as npt
 
 from configs.errors import DataError, ModelError
 from configs.schema import Config
-from features.bars import SymbolBars, bars_from_frame
 from features.context import MarketContext
-from features.engineer import build_panel
 from features.panel import Panel
 from features.splits import Split, resolve_split
-from features.universe import UniverseTable
-from features.universe_build import build_universe
-from training.examples import Examples, make_examples
+from training.examples import Examples, Int64, Part, make_examples, panel_rows
+from training.predictors.importance import contributions, permutation_importance
+from training.predictors.inputs import AnyBars, listed, panel_of, some
+from training.predictors.state import Arrays, Float, part_of, prefixed, take_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Int64 = npt.NDArray[np.int64]
-Float = npt.NDArray[np.float64]
-Arrays = dict[str, npt.NDArray[Any]]
-Bars = "pd.DataFrame | SymbolBars | Sequence[SymbolBars]"
+
+__all__ = ["Arrays", "BasePredictor", "Float", "Int64", "part_of", "prefixed", "take_rows"]
 
 
 class BasePredictor(ABC):
@@ -47,6 +43,14 @@ class BasePredictor(ABC):
         The panel's columns that the fleet was fitted on.
     failures
         Symbols that could not be fitted, each with its reason; the others are unaffected.
+
+    Examples
+    --------
+    Every predictor is used the same way, whatever its kind:
+
+    >>> from training import BasePredictor, PriceDirectionPredictor, VolatilityPredictor
+    >>> [issubclass(kind, BasePredictor) for kind in (PriceDirectionPredictor, VolatilityPredictor)]
+    [True, True]
     """
 
     kind: ClassVar[str]
@@ -56,15 +60,8 @@ class BasePredictor(ABC):
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()
         self.failures: dict[str, str] = {}
-        self._context: MarketContext | None = None
 
-    def fit(
-        self,
-        bars: pd.DataFrame | SymbolBars | Sequence[SymbolBars],
-        *,
-        context: MarketContext | None = None,
-        split: Split | None = None,
-    ) -> Self:
+    def fit(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Self:
         """Fit every symbol in these bars.
 
         Parameters
@@ -79,20 +76,27 @@ class BasePredictor(ABC):
         Raises
         ------
         DataError
-            No symbol has enough bars.
+            No symbol has enough bars, or none could be fitted.
         """
-        panel = self._panel(bars, context, columns=None)
-        section = self.config.direction if self.kind == "direction" else self.config.volatility
-        split = split or resolve_split(panel.dates, self.config.split, section.horizon)
-        examples = make_examples(panel, split, self.config, self.kind)
+        self.symbols = self.feature_names = ()
+        return self.fit_every(self.examples(bars, context=context, split=split))
+
+    def fit_every(self, examples: Examples) -> Self:
+        """Fit what symbols share, then every symbol that can be fitted; the others go to ``failures``.
+
+        Raises
+        ------
+        DataError
+            None can be fitted.
+        """
         unfit = examples.unfit()
-        fit = tuple(symbol for symbol in panel.symbols if symbol not in unfit)
-        if not fit:
-            reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(unfit.items())[:3])
+        chosen = examples.select(tuple(symbol for symbol in examples.panel.symbols if symbol not in unfit))
+        if chosen.rows:
+            self.fit_examples(chosen, self.fit_pooled(chosen))
+            self.failures = unfit | self.failures
+        if not self.symbols:
+            reasons = "; ".join(f"{symbol}: {why}" for symbol, why in list((unfit | self.failures).items())[:3])
             raise DataError(f"no symbol can be fitted ({reasons}). Give longer histories, or move the split.")
-        chosen = examples.select(fit)
-        self.fit_examples(chosen, self.fit_pooled(chosen))
-        self.failures = unfit | self.failures
         return self
 
     @abstractmethod
@@ -111,7 +115,7 @@ class BasePredictor(ABC):
         """
 
     @abstractmethod
-    def row_losses(self, examples: Examples, part: str) -> tuple[Float, Int64]:
+    def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
         """Return the loss of every row of ``train``, ``valid`` or ``test``, and its symbol's position."""
 
     @abstractmethod
@@ -121,6 +125,10 @@ class BasePredictor(ABC):
     @abstractmethod
     def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
         """Take the state of these rows from arrays of :meth:`to_arrays`."""
+
+    @abstractmethod
+    def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
+        """Return one number that summarises one forecast, for contributions."""
 
     def meta(self) -> dict[str, Any]:
         """Return what :meth:`from_state` needs besides the arrays, as JSON."""
@@ -134,101 +142,93 @@ class BasePredictor(ABC):
         meta: Mapping[str, Any],
         only: Sequence[str] | None = None,
     ) -> Self:
-        """Rebuild a fitted predictor of ``symbols``, or of ``only`` some of them."""
+        """Rebuild a fitted predictor of ``symbols``, or of ``only`` some of them.
+
+        Raises
+        ------
+        ModelError
+            A symbol is not in the state.
+        """
         predictor = cls(Config.model_validate(meta["config"]))
         position = {symbol: i for i, symbol in enumerate(symbols)}
         chosen = tuple(symbols if only is None else only)
         missing = [symbol for symbol in chosen if symbol not in position]
         if missing:
-            raise ModelError(f"symbol {missing[0]!r} is not in this model, which holds {len(position)} others.")
+            raise ModelError(f"symbol {missing[0]!r} is not in this model; it holds {some(symbols)}. Train it first.")
         predictor.symbols = chosen
         predictor.feature_names = tuple(meta["feature_names"])
         predictor._load(arrays, np.array([position[symbol] for symbol in chosen], np.int64))
         return predictor
 
-    def predict_panel(self, panel: Panel, rows: Sequence[Int64] | None = None) -> pd.DataFrame:
-        """Return forecasts indexed by ``(symbol, date)``: of these rows, or of every complete window."""
-        import pandas as pd
-
-        unknown = [symbol for symbol in panel.symbols if symbol not in self.symbols]
-        if unknown:
-            known = ", ".join(self.symbols[:5])
-            raise ModelError(f"no model for {unknown[0]!r}; this predictor was fitted on {known}. Fit it first.")
-        if rows is None:
-            first = panel.warmup + self.window - 1
-            lengths = np.diff(panel.offsets)
-            rows = [np.arange(min(first, length), length, dtype=np.int64) for length in lengths]
-        columns = self.forecast(panel, rows)
-        places = np.concatenate([panel.offsets[i] + part for i, part in enumerate(rows)]) if len(rows) else []
-        names = np.repeat(np.asarray(panel.symbols, dtype=object), [len(part) for part in rows])
-        index = pd.MultiIndex.from_arrays([names, panel.dates[places]], names=["symbol", "date"])
-        return pd.DataFrame(columns, index=index)
-
-    def predict(
-        self, bars: pd.DataFrame | SymbolBars | Sequence[SymbolBars], *, context: MarketContext | None = None
-    ) -> pd.DataFrame:
+    def predict(self, bars: AnyBars, *, context: MarketContext | None = None) -> pd.DataFrame:
         """Return a forecast at every bar that completes a window, indexed by ``(symbol, date)``.
 
         Cross-asset features are computed over all symbols given here, so pass the same universe as to ``fit``;
         symbols that were not fitted have no forecast.
+
+        Raises
+        ------
+        ModelError
+            Nothing is fitted, or none of these symbols is.
+        """
+        return self.predict_panel(self.panel(bars, context=context))
+
+    def predict_panel(self, panel: Panel, rows: Sequence[Int64] | None = None) -> pd.DataFrame:
+        """Return forecasts indexed by ``(symbol, date)``: of these rows, or of every complete window."""
+        import pandas as pd
+
+        if rows is None:
+            first = panel.warmup + self.window - 1
+            rows = [np.arange(min(first, length), length, dtype=np.int64) for length in np.diff(panel.offsets)]
+        columns = self.forecast(panel, rows)
+        places, symbol = panel_rows(panel, rows)
+        names = np.asarray(panel.symbols, dtype=object)[symbol]
+        index = pd.MultiIndex.from_arrays([names, panel.dates[places]], names=["symbol", "date"])
+        return pd.DataFrame(columns, index=index)
+
+    def get_feature_importance(
+        self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None, seed: int = 0
+    ) -> dict[str, tuple[float, float]]:
+        """Return each feature's importance and its standard error, the most important first.
+
+        Importance is how much the validation loss rises when the feature is permuted; see
+        :func:`training.predictors.importance.permutation_importance`. The arguments are those of ``fit``.
         """
         self._check_fitted()
-        panel = self._panel(bars, context, columns=self.feature_names)
-        return self.predict_panel(panel.select(tuple(s for s in panel.symbols if s in self.symbols) or panel.symbols))
-
-    def get_feature_importance(self, examples: Examples, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """Return, per feature, how much the validation loss rises when the feature is permuted, and its standard error.
-
-        Values are permuted within each symbol's validation windows, so the feature keeps its distribution and loses its
-        timing (Breiman 2001, §10). Sorted by importance; the error is over symbols (over rows where there is one).
-        """
-        self._check_fitted()
-        base, symbol = self.row_losses(examples, "valid")
-        rng = np.random.default_rng(seed)
-        places = []
-        for i, rows in enumerate(examples.rows):
-            first = int(rows.valid[0]) - self.window + 1
-            places.append(np.arange(first, int(rows.valid[-1]) + 1) + examples.panel.offsets[i])
-        order = [rng.permutation(part) for part in places]
-        out = {}
-        for column, name in enumerate(examples.panel.feature_names):
-            features = examples.panel.features.copy()
-            for part, mixed in zip(places, order, strict=True):
-                features[part, column] = examples.panel.features[mixed, column]
-            permuted = replace(examples, panel=replace(examples.panel, features=features))
-            rise = self.row_losses(permuted, "valid")[0] - base
-            if len(examples.rows) > 1:
-                rise = np.bincount(symbol, rise) / np.maximum(np.bincount(symbol), 1)
-            out[name] = (float(rise.mean()), float(rise.std(ddof=1) / np.sqrt(len(rise))))
-        return dict(sorted(out.items(), key=lambda item: -item[1][0]))
+        examples = self.examples(bars, context=context, split=split)
+        fitted = tuple(symbol for symbol in examples.panel.symbols if symbol in self.symbols)
+        return permutation_importance(self, examples.select(fitted), seed)
 
     def analyze_feature_contributions(
-        self,
-        bars: pd.DataFrame | SymbolBars | Sequence[SymbolBars],
-        symbol: str,
-        *,
-        context: MarketContext | None = None,
+        self, bars: AnyBars, symbol: str, *, context: MarketContext | None = None
     ) -> dict[str, float]:
-        """Return how much each feature moves the latest forecast of ``symbol`` away from its training average.
+        """Return how much each feature moves the latest forecast of ``symbol``, the largest first.
 
-        A feature's contribution is the forecast as it is less the forecast with that feature at its training centre
-        over the whole window (occlusion): in log odds of up against down for direction, in log variance for
-        volatility. Sorted by size.
+        In log odds of up against down for direction, in log variance for volatility; see
+        :func:`training.predictors.importance.contributions`.
         """
-        self._check_fitted()
-        panel = self._panel(bars, context, columns=self.feature_names).select((symbol,))
-        last = [np.array([len(panel.dates) - 1], np.int64)]
-        actual = self._score(panel, last)
-        out = {}
-        for column, name in enumerate(panel.feature_names):
-            features = panel.features.copy()
-            features[-self.window :, column] = np.nan
-            out[name] = actual - self._score(replace(panel, features=features), last)
-        return dict(sorted(out.items(), key=lambda item: -abs(item[1])))
+        panel = self.panel(bars, context=context)
+        return contributions(self._score, panel.select((symbol,)), self.window)
 
-    @abstractmethod
-    def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
-        """Return one number that summarises one forecast, for contributions."""
+    def panel(self, bars: AnyBars, *, context: MarketContext | None = None) -> Panel:
+        """Return the panel of the fitted symbols in these bars, with features relative to all of them."""
+        self._check_fitted()
+        given = listed(bars)
+        fitted = [one for one in given if one.symbol in self.symbols]
+        if not fitted:
+            raise ModelError(
+                f"there is no model for {some([one.symbol for one in given])}; this {type(self).__name__} holds "
+                f"{some(self.symbols)}. Fit it on them first."
+            )
+        return panel_of(fitted, given, self.config, context, self.feature_names)
+
+    def examples(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Examples:
+        """Return the examples that these bars make; a fitted predictor's have its own features."""
+        given = listed(bars)
+        panel = panel_of(given, given, self.config, context, self.feature_names or None)
+        section = self.config.direction if self.kind == "direction" else self.config.volatility
+        split = split or resolve_split(panel.dates, self.config.split, section.horizon)
+        return make_examples(panel, split, self.config, self.kind)
 
     @property
     def window(self) -> int:
@@ -242,29 +242,7 @@ class BasePredictor(ABC):
 
     def _rows_of(self, panel: Panel) -> Int64:
         position = {symbol: i for i, symbol in enumerate(self.symbols)}
+        unknown = [symbol for symbol in panel.symbols if symbol not in position]
+        if unknown:
+            raise ModelError(f"there is no model for {unknown[0]!r}; this one holds {some(self.symbols)}.")
         return np.array([position[symbol] for symbol in panel.symbols], np.int64)
-
-    def _panel(
-        self,
-        bars: pd.DataFrame | SymbolBars | Sequence[SymbolBars],
-        context: MarketContext | None,
-        columns: Sequence[str] | None,
-    ) -> Panel:
-        if isinstance(bars, SymbolBars):
-            given: list[SymbolBars] = [bars]
-        elif isinstance(bars, Sequence):
-            given = list(bars)
-        else:
-            given, _ = bars_from_frame(bars, "SYMBOL")
-        universe: UniverseTable = build_universe(given, self.config.features)
-        return build_panel(given, self.config.features, universe, context, self.config.direction.label, columns=columns)
-
-
-def prefixed(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
-    """Return arrays under ``prefix/``."""
-    return {f"{prefix}/{key}": value for key, value in arrays.items()}
-
-
-def part_of(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
-    """Return the arrays under ``prefix/``, without it."""
-    return {key.removeprefix(f"{prefix}/"): value for key, value in arrays.items() if key.startswith(f"{prefix}/")}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 
 from configs.errors import DataError
-from features.bars import SymbolBars
 from features.engineer import build_panel
 from training.blocks import Block, read_block, write_block
 from training.evaluation import evaluate
 from training.examples import Examples, make_examples
-from training.predictors import predictor_class
+from training.predictors import BasePredictor, predictor_class
+from training.predictors.state import prefixed
 from training.run.plan import POOLED, Job, read_plan
 from training.run.staging import read_staged
 
@@ -30,42 +32,39 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
     )
     examples = make_examples(panel, plan.split(job.kind), plan.config, job.kind)
     clock.lap("features")
-    predictor = predictor_class(job.kind)(plan.config)
-    skipped = examples.unfit() | _broken(bars, examples)
+    skipped = examples.unfit()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
+    predictor = predictor_class(job.kind)(plan.config)
     if job.name == POOLED:
         if not chosen.rows:
             raise DataError(
                 f"{job.kind}: none of {len(skipped)} symbols can be fitted; {next(iter(skipped))}: "
                 f"{next(iter(skipped.values()))}. Give longer histories, or move the split."
             )
-        write_block(store, job.output, Block(job.kind, (), predictor.fit_pooled(chosen)))
+        block = Block(job.kind, (), predictor.fit_pooled(chosen))
         clock.lap("fit")
-        return clock.seconds
-    if not chosen.rows:
-        metrics = {"per_symbol": {}, "skipped": skipped, "failed": {}}
-        write_block(store, job.output, Block(job.kind, (), {}, {}, metrics))
-        return clock.seconds
-    pooled = read_block(store, job.needs).arrays if job.needs else {}
-    predictor.fit_examples(chosen, pooled)
-    clock.lap("fit")
-    evaluation = evaluate(predictor, chosen)
-    clock.lap("evaluate")
-    arrays = predictor.to_arrays() | {f"daily/{key}": value for key, value in evaluation.daily.items()}
-    metrics = {"per_symbol": evaluation.per_symbol, "skipped": skipped, "failed": predictor.failures}
-    block = Block(job.kind, predictor.symbols, arrays, predictor.meta(), metrics, evaluation.table)
+    else:
+        block = _fit_block(predictor, chosen, read_block(store, job.needs).arrays if job.needs else {}, clock)
+        block.metrics["skipped"] = skipped
     write_block(store, job.output, block)
     clock.lap("write")
     return clock.seconds
 
 
-def _broken(bars: list[SymbolBars], examples: Examples) -> dict[str, str]:
-    """Return symbols that train on a price that never moves, with the reason."""
-    reasons = {}
-    for one, rows in zip(bars, examples.rows, strict=True):
-        if len(rows.train) and np.ptp(one.close[rows.train]) == 0:
-            reasons[one.symbol] = "the price is constant over the whole training period"
-    return reasons
+def _fit_block(
+    predictor: BasePredictor, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], clock: _Clock
+) -> Block:
+    if examples.rows:
+        predictor.fit_examples(examples, pooled)
+    clock.lap("fit")
+    metrics: dict[str, Any] = {"per_symbol": {}, "failed": predictor.failures}
+    if not predictor.symbols:
+        return Block(predictor.kind, (), {}, {}, metrics)
+    evaluation = evaluate(predictor, examples)
+    clock.lap("evaluate")
+    metrics["per_symbol"] = evaluation.per_symbol
+    arrays = predictor.to_arrays() | prefixed("daily", evaluation.daily)
+    return Block(predictor.kind, predictor.symbols, arrays, predictor.meta(), metrics, evaluation.table)
 
 
 class _Clock:

@@ -1,0 +1,134 @@
+"""What all symbols of a direction model share, fitted once on a sample of them: network, calibration, baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from features.scaling import FleetScaler
+from features.selection import select_features
+from training.baselines import ClassPrior, LogisticRegression
+from training.calibration import Calibrator, PooledCalibration, fit_pooled
+from training.conformal import PooledScores, pool_scores
+from training.examples import Examples, Int64
+from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
+from training.fleet.losses import cross_entropy
+from training.fleet.network import FleetNetwork
+from training.predictors.banks import POOLED, fleet_data
+from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
+
+CLASSES = ("down", "sideways", "up")
+
+_SELECTION_ROWS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionPool:
+    """One network's ``weights`` (1, P) on the features ``columns`` (1, k), and what belongs to it.
+
+    ``calibration`` and ``scores`` come from validation rows of all symbols; ``logistic`` is the pooled baseline.
+    """
+
+    weights: Float32
+    columns: Int64
+    calibration: PooledCalibration
+    scores: PooledScores
+    logistic: LogisticRegression
+
+    def to_arrays(self) -> Arrays:
+        """Return plain arrays."""
+        return {
+            "weights": self.weights,
+            "columns": self.columns,
+            "calibration/parameters": self.calibration.parameters,
+            "calibration/information": self.calibration.information,
+            "calibration/evidence": np.array([self.calibration.evidence]),
+            "scores/quantiles": self.scores.quantiles,
+            "scores/rows": np.array([self.scores.rows]),
+            **prefixed("logistic", self.logistic.to_arrays()),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Invert :meth:`to_arrays`."""
+        calibration = PooledCalibration(
+            arrays["calibration/parameters"],
+            arrays["calibration/information"],
+            float(arrays["calibration/evidence"][0]),
+        )
+        scores = PooledScores(arrays["scores/quantiles"], int(arrays["scores/rows"][0]))
+        logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic"))
+        return cls(arrays["weights"], arrays["columns"], calibration, scores, logistic)
+
+
+def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
+    """Fit one network, its calibration and the pooled logistic baseline on these symbols."""
+    part, panel = config.direction, examples.panel
+    scaler = FleetScaler.fit(examples.train_features(), config.features)
+    columns = choose_columns(examples, config, pooled=True)
+    network = direction_network(config, columns)
+    data = fleet_data(
+        examples, part.network.window, scaler, columns, examples.targets[:, None], pooled_rows=part.fit.pooled_rows
+    )
+    prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows)).probabilities.mean(axis=0)
+    plan = replace(
+        FitPlan.of(part.fit, config.run.seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size
+    )
+    fit = fit_fleet(network, cross_entropy, data, plan, initial_weights(network, (POOLED,), config, prior[None]))
+    logits = predict_fleet(network, fit.weights, data.bank, data.valid)[0]
+    places, _ = examples.places(examples.part("valid"))
+    labels = examples.targets[places].astype(np.int64)
+    days = day_blocks(panel.dates[places], part.horizon)
+    calibration = fit_pooled(logits, labels, part.calibration, days, prior)
+    shared = Calibrator(calibration.parameters[None], calibration.parameters)
+    scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
+    return DirectionPool(fit.weights, columns, calibration, scores, fit_logistic(examples, scaler, pooled=True))
+
+
+def direction_network(config: Config, columns: Int64) -> FleetNetwork:
+    """Return the architecture for these chosen features (S, k)."""
+    return FleetNetwork(config.direction.network, columns.shape[1], len(CLASSES))
+
+
+def initial_weights(network: FleetNetwork, symbols: tuple[str, ...], config: Config, prior: Float) -> Float32:
+    """Return weights (S, P) that forecast each symbol's class prior (S, 3) until they are trained."""
+    weights = network.initial_weights(symbols, config.run.seed)
+    weights[:, -network.outputs :] = np.log(prior)  # the head's biases are the last weights of a row
+    return weights
+
+
+def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64:
+    """Return the positions of the features to use: one choice for all (1, k), or each symbol's own (S, k)."""
+    panel, k = examples.panel, config.features.max_features
+    width = len(panel.feature_names)
+    if k is None or k >= width:
+        return np.arange(width, dtype=np.int64)[None]
+    if pooled:
+        rows, _ = examples.places(examples.part("train"))
+        rows = rows[:: max(1, len(rows) // _SELECTION_ROWS)]
+        return select_features(panel.features[rows], examples.targets[rows], k)[None]
+    labels = (examples.targets[panel.rows(i)][rows.train] for i, rows in enumerate(examples.rows))
+    return np.stack([select_features(x, y, k) for x, y in zip(examples.train_features(), labels, strict=True)])
+
+
+def fit_logistic(examples: Examples, scaler: FleetScaler, *, pooled: bool) -> LogisticRegression:
+    """Fit the logistic baseline on the last bar's scaled features, one for all symbols or one for each."""
+    panel, rows = examples.panel, examples.train_and_valid()
+    places, symbol = examples.places(rows)
+    parts = (panel.features[panel.rows(i)][own] for i, own in enumerate(rows))
+    x = np.concatenate([scaler.transform(part, i) for i, part in enumerate(parts)])
+    y = examples.targets[places].astype(np.int64)
+    train = np.concatenate([np.arange(len(own)) < len(one.train) for own, one in zip(rows, examples.rows, strict=True)])
+    if pooled:
+        return LogisticRegression.fit_pooled(x, y, train, ~train)
+    return LogisticRegression.fit_per_symbol(x, y, symbol, len(rows), train, ~train)
+
+
+def day_blocks(dates: npt.NDArray[np.datetime64], horizon: int) -> Int64:
+    """Return one group a day (n,), or a block of ``horizon`` days, whose labels overlap."""
+    return np.unique(dates, return_inverse=True)[1].astype(np.int64) // horizon

@@ -1,0 +1,75 @@
+"""Which features a predictor uses: permutation importance on validation, and occlusion for one forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.errors import DataError
+from features.panel import Panel
+from training.examples import Examples, Int64
+
+if TYPE_CHECKING:
+    from training.predictors.base import BasePredictor
+
+
+def permutation_importance(
+    predictor: BasePredictor, examples: Examples, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Return, per feature, how much the validation loss rises when it is permuted, and its standard error.
+
+    Values are permuted within each symbol's validation windows, so a feature keeps its distribution and loses its
+    timing. A feature that other features repeat looks unimportant: the forecast does not miss it. The standard error is
+    over symbols, or over rows where there is one symbol. Sorted, the most important first.
+
+    Raises
+    ------
+    DataError
+        A symbol has no validation rows.
+
+    References
+    ----------
+    Breiman (2001). Random forests. Machine Learning 45, section 10.
+    """
+    panel = examples.panel
+    rng = np.random.default_rng(seed)
+    windows: list[Int64] = []
+    for symbol, valid, start in zip(panel.symbols, examples.part("valid"), panel.offsets[:-1], strict=True):
+        if not len(valid):
+            raise DataError(f"{symbol} has no validation rows to permute features on. Give bars that reach into it.")
+        windows.append(np.arange(valid[0] - predictor.window + 1, valid[-1] + 1) + start)
+    place = np.concatenate(windows)
+    other = np.concatenate([rng.permutation(own) for own in windows])
+    before, row = predictor.row_losses(examples, "valid")
+    features = panel.features.copy()
+    permuted = replace(examples, panel=replace(panel, features=features))
+    out = {}
+    for column, name in enumerate(panel.feature_names):
+        features[place, column] = panel.features[other, column]
+        rise = predictor.row_losses(permuted, "valid")[0] - before
+        features[place, column] = panel.features[place, column]
+        if len(examples.rows) > 1:
+            rise = np.bincount(row, rise) / np.bincount(row)
+        out[name] = (float(rise.mean()), float(rise.std(ddof=1) / np.sqrt(len(rise))))
+    return dict(sorted(out.items(), key=lambda item: -item[1][0]))
+
+
+def contributions(score: Callable[[Panel, Sequence[Int64]], float], panel: Panel, window: int) -> dict[str, float]:
+    """Return how much each feature moves the score of the latest bar of a panel of one symbol.
+
+    A feature's contribution is the score as it is, less the score with that feature at its training centre over the
+    whole window (occlusion). Contributions of features that work together do not add up to the whole. Sorted by size.
+    """
+    last = [np.array([len(panel.dates) - 1], np.int64)]
+    actual = score(panel, last)
+    features = panel.features.copy()
+    hidden = replace(panel, features=features)
+    out = {}
+    for column, name in enumerate(panel.feature_names):
+        features[-window:, column] = np.nan  # a missing value counts as the training centre
+        out[name] = actual - score(hidden, last)
+        features[-window:, column] = panel.features[-window:, column]
+    return dict(sorted(out.items(), key=lambda item: -abs(item[1])))

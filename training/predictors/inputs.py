@@ -1,0 +1,43 @@
+"""From what a person has at hand, a frame or bars, to the panel that predictors read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+from configs.schema import Config
+from features.bars import SymbolBars, bars_from_frame
+from features.context import MarketContext
+from features.engineer import build_panel
+from features.panel import Panel
+from features.universe_build import build_universe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AnyBars: TypeAlias = Union["pd.DataFrame", SymbolBars, Sequence[SymbolBars]]
+"""A frame in any common spelling (one symbol or many; one without a name is ``SYMBOL``), or validated bars."""
+
+
+def listed(bars: AnyBars) -> list[SymbolBars]:
+    """Return the bars of each symbol."""
+    if isinstance(bars, SymbolBars):
+        return [bars]
+    return list(bars) if isinstance(bars, Sequence) else bars_from_frame(bars, "SYMBOL")[0]
+
+
+def panel_of(
+    bars: Sequence[SymbolBars],
+    universe: Sequence[SymbolBars],
+    config: Config,
+    context: MarketContext | None,
+    columns: Sequence[str] | None,
+) -> Panel:
+    """Return the panel of ``bars`` with features relative to all of ``universe``; see :func:`build_panel`."""
+    table = build_universe(universe, config.features)
+    return build_panel(bars, config.features, table, context, config.direction.label, columns=columns)
+
+
+def some(symbols: Sequence[str], most: int = 5) -> str:
+    """Return the first of these names, and how many more there are."""
+    return ", ".join(symbols[:most]) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")
