@@ -163,10 +163,10 @@ class DirectionConfig(Frozen):
 class ForestConfig(Frozen):
     """The random-forest member; ``max_rows`` caps the rows a forest is fitted on."""
 
-    trees: Positive = 100
-    max_depth: Positive = 10
-    min_samples_leaf: Positive = 50
-    max_rows: Positive = 200_000
+    trees: Positive = 50
+    max_depth: Positive = 12
+    min_samples_leaf: Positive = 20
+    max_rows: Positive = 50_000
 
 
 class VolatilityConfig(Frozen):

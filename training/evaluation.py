@@ -1,4 +1,4 @@
-"""What a fitted predictor is worth on the test period: every row's forecast and losses, daily sums, scores by symbol."""
+"""What a predictor is worth on the test period: every row's forecast and losses, daily sums, scores by symbol."""
 
 from __future__ import annotations
 
@@ -70,25 +70,14 @@ def _volatility(
     predictor: VolatilityPredictor, examples: Examples, rows: npt.NDArray[np.int64], symbol: npt.NDArray[np.int64]
 ) -> Evaluation:
     panel, horizon = examples.panel, predictor.config.volatility.horizon
-    columns = predictor.forecast(panel, [one.test for one in examples.rows])
+    columns, others = predictor.forecast_beside(panel, [one.test for one in examples.rows])
     target, forecast = examples.targets[rows], columns["variance"]
-    others = {
-        name.removeprefix("variance_"): values for name, values in columns.items() if name.startswith("variance_")
-    }
-    usable = {name: np.where(np.isfinite(values) & (values > 0), values, forecast) for name, values in others.items()}
-    interval = (columns["variance_low"], columns["variance_high"]) if "variance_low" in columns else None
-    for end in ("low", "high"):
-        usable.pop(end, None)
-    daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, usable, interval)
-    values: dict[str, npt.NDArray[Any]] = {
-        "loss": metrics.qlike_rows(target, forecast),
-        "target": target,
-        "forecast": forecast,
-    }
-    if interval is not None:
-        values |= {"low": interval[0], "high": interval[1]}
-    values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in usable.items()}
-    scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, usable, horizon)
+    low, high = columns["variance_low"], columns["variance_high"]
+    daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high))
+    values = {"loss": metrics.qlike_rows(target, forecast), "target": target, "forecast": forecast}
+    values |= {"low": low, "high": high}
+    values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in others.items()}
+    scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, others, horizon)
     return Evaluation(_table(examples, rows, symbol, values), daily.to_arrays(), scores)
 
 
