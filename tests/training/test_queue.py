@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.run.plan import POOLED, Job
+from training.run.job import POOLED, Job
 from training.run.queue import JobQueue
 
 
@@ -199,3 +199,13 @@ def test_what_is_done_before_is_not_done_again():
 def test_a_need_that_no_job_meets_is_refused_at_once():
     with pytest.raises(ValueError, match="needs 'elsewhere', which no job makes"):
         JobQueue((block(0, "elsewhere"),), retries=0)
+
+
+def test_workers_that_cannot_load_the_code_end_the_run():
+    queue = JobQueue(plan(2, with_pooled=False), retries=2)
+    running = queue.next(0)
+    queue.give_up("a worker cannot load the training code")
+    assert queue.next(1) == "end"
+    queue.finish(0, running.output)
+    assert queue.done == set() and len(queue.failed) == 2
+    assert queue.broken == "a worker cannot load the training code"

@@ -79,6 +79,8 @@ def run_on_ray(
         with contextlib.suppress(FleetcastError):
             store.delete(f"runs/ray/{name}")
     on_progress(done.progress())
+    if done.broken:
+        raise ClusterError(f"{done.broken}. Check that every node runs this version of Fleetcast.")
     if failure and done.progress().jobs_done < len(done.jobs):
         raise ClusterError(
             f"the training workers could not be kept alive ({_last_line(failure[0])}). Blocks that are finished are "
@@ -118,12 +120,15 @@ def _fit(trainer: DataParallelTrainer, failure: list[BaseException]) -> None:
 
 def _work(settings: dict[str, Any]) -> None:
     """Run on each worker: pull jobs until the queue ends."""
-    from training.fleet.backend import use_threads
-    from training.run.worker import run_job
-
-    use_threads(settings["threads"])
     rank = ray.train.get_context().get_world_rank()
     queue = settings["queue"]
+    try:
+        from training.fleet.backend import use_threads
+        from training.run.worker import run_job
+    except Exception as error:  # restarting the workers would only repeat it
+        ray.get(queue.give_up.remote(f"a worker cannot load the training code: {type(error).__name__}: {error}"))
+        return
+    use_threads(settings["threads"])
     ray.get(queue.join.remote(rank))
     while (job := ray.get(queue.next.remote(rank))) != "end":
         if job == "wait":

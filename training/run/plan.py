@@ -23,31 +23,13 @@ from features.store import Store
 from features.universe import UniverseTable
 from features.universe_build import build_universe
 from training.manifest import library_versions
+from training.run.job import POOLED, Job
 from training.run.market import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars
 
-POOLED = "pooled"
 _PLAN = "runs/plans/{name}.json"
 SplitText = tuple[str, str, str, str, str, int, int]
 _FITTING_LIBRARIES = ("numpy", "tensorflow", "arch", "scikit-learn", "TA-Lib")
-
-
-class Job(Frozen):
-    """One thing a worker does: fit what symbols share (``pooled``) or fit one block.
-
-    ``inputs`` lists staged files with the symbols to take of each; ``output`` is the prefix of the block it writes.
-    """
-
-    kind: str
-    name: str
-    output: str
-    inputs: tuple[tuple[str, tuple[str, ...]], ...]
-    needs: str | None = None
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """Symbols of this job, in the order of its inputs."""
-        return tuple(symbol for _, symbols in self.inputs for symbol in symbols)
 
 
 class RunPlan(Frozen):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from training.run.plan import POOLED, Job
+from training.run.job import POOLED, Job
 
 DIED = "its worker process died (out of memory, or killed)"
 
@@ -42,6 +42,8 @@ class JobQueue:
         Outputs that exist already.
     failed
         Outputs that were given up, each with its reason.
+    broken
+        Why the workers could do no job at all, or empty.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class JobQueue:
     retries: int
     done: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
+    broken: str = ""
 
     def __post_init__(self) -> None:
         made = self.done | {job.output for job in self.jobs}
@@ -107,6 +110,14 @@ class JobQueue:
         job = self._running.pop(rank, None)
         if job is not None:
             self._count(job, reason, final)
+
+    def give_up(self, reason: str) -> None:
+        """Give up all that is left: the workers cannot do any job, whichever it is."""
+        self.broken = reason
+        for job in [*self._running.values(), *self._waiting]:
+            self.failed[job.output] = reason
+        self._running.clear()
+        self._waiting.clear()
 
     def progress(self) -> Progress:
         """Return how far the run is."""

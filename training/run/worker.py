@@ -15,7 +15,8 @@ from training.evaluation import evaluate
 from training.examples import Examples, make_examples
 from training.predictors import BasePredictor, predictor_class
 from training.predictors.state import prefixed
-from training.run.plan import POOLED, Job, read_plan
+from training.run.job import POOLED, Job
+from training.run.plan import read_plan
 from training.run.staging import read_staged
 
 
