@@ -34,7 +34,7 @@ class Evaluation:
 def evaluate(predictor: BasePredictor, examples: Examples) -> Evaluation:
     """Score a predictor on the test rows of its symbols, beside its baselines."""
     examples = examples.select(predictor.symbols)
-    rows, symbol = examples.global_rows("test")
+    rows, symbol = examples.places(examples.part("test"))
     if not len(rows):
         return Evaluation(None, {}, {name: {} for name in predictor.symbols})
     if isinstance(predictor, PriceDirectionPredictor):
@@ -48,7 +48,7 @@ def _direction(
 ) -> Evaluation:
     """Label sets adapt day by day to the outcomes known by then; the predictor keeps their last state to serve with."""
     panel, horizon = examples.panel, predictor.config.direction.horizon
-    test = [one.test for one in examples.rows]
+    test = examples.part("test")
     columns = predictor.forecast(panel, test)
     baselines = predictor.baselines(panel, test)
     probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
@@ -70,7 +70,7 @@ def _volatility(
     predictor: VolatilityPredictor, examples: Examples, rows: npt.NDArray[np.int64], symbol: npt.NDArray[np.int64]
 ) -> Evaluation:
     panel, horizon = examples.panel, predictor.config.volatility.horizon
-    columns, others = predictor.forecast_beside(panel, [one.test for one in examples.rows])
+    columns, others = predictor.forecast_beside(panel, examples.part("test"))
     target, forecast = examples.targets[rows], columns["variance"]
     low, high = columns["variance_low"], columns["variance_high"]
     daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high))

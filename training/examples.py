@@ -12,11 +12,9 @@ import numpy.typing as npt
 from configs.schema import Config
 from features.labels import direction_labels, volatility_target
 from features.panel import Panel
-from features.scaling import FleetScaler
 from features.splits import Split, SplitRows, split_rows
 
 Float = npt.NDArray[np.float64]
-Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Part = Literal["train", "valid", "test"]
 
@@ -72,13 +70,6 @@ class Examples:
         """Return rows within each symbol as rows of the panel, and each one's symbol."""
         return panel_rows(self.panel, rows)
 
-    def global_rows(self, part: str) -> tuple[Int64, Int64]:
-        """Return all symbols' rows of ``train``, ``valid`` or ``test`` as rows of the panel, and each one's symbol."""
-        pieces = [getattr(rows, part) + self.panel.offsets[i] for i, rows in enumerate(self.rows)]
-        counts = [len(piece) for piece in pieces]
-        joined = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
-        return joined.astype(np.int64), np.repeat(np.arange(len(pieces)), counts)
-
     def labels(self, name: Part) -> tuple[Int64, Int64]:
         """Return the classes of a part's rows, and each one's symbol."""
         places, symbol = self.places(self.part(name))
@@ -116,37 +107,3 @@ def make_examples(panel: Panel, split: Split, config: Config, kind: str) -> Exam
         chosen = split_rows(panel.dates[part], split, section.horizon)
         rows.append(SplitRows(*(r[(r >= first) & known[r]] for r in chosen)))
     return Examples(panel, targets, tuple(rows))
-
-
-def scaled_bank(panel: Panel, scaler: FleetScaler, columns: Int64) -> Float32:
-    """Return scaled features (S, N, k), padded with zeros; ``columns`` (S, k) are each symbol's chosen features."""
-    lengths = np.diff(panel.offsets)
-    bank = np.zeros((len(panel.symbols), int(lengths.max(initial=0)), columns.shape[1]), np.float32)
-    for i in range(len(panel.symbols)):
-        bank[i, : lengths[i]] = scaler.transform(panel.features[panel.rows(i)], i)[:, columns[i]]
-    return bank
-
-
-def joined_bank(bank: Float32, rows: tuple[Int64, ...]) -> tuple[Float32, npt.NDArray[np.int32]]:
-    """Return all symbols' bars as one series (1, S·N, k), and the rows (per symbol, in N) as positions in it."""
-    symbols, bars, width = bank.shape
-    joined = [values + i * bars for i, values in enumerate(rows)]
-    ends = np.concatenate(joined) if joined else np.zeros(0)
-    return bank.reshape(1, symbols * bars, width), ends.astype(np.int32)
-
-
-def padded_targets(examples: Examples, columns: Float32 | None = None) -> Float32:
-    """Return targets (S, N, K), padded at the end: ``columns`` (rows, K), or the examples' own with K = 1."""
-    values = examples.targets[:, None] if columns is None else columns
-    lengths = np.diff(examples.panel.offsets)
-    out = np.zeros((len(lengths), int(lengths.max(initial=0)), values.shape[1]), np.float32)
-    for i, length in enumerate(lengths):
-        out[i, :length] = values[examples.panel.rows(i)]
-    return out
-
-
-def thinned_rows(examples: Examples, cap: int) -> tuple[tuple[Int64, ...], tuple[Int64, ...]]:
-    """Return each symbol's train rows, thinned evenly so that all together are about ``cap``, and its valid rows."""
-    total = sum(len(rows.train) for rows in examples.rows)
-    stride = max(1, -(-total // cap))
-    return tuple(rows.train[::stride] for rows in examples.rows), tuple(rows.valid for rows in examples.rows)

@@ -21,13 +21,10 @@ from features.splits import Split, resolve_split
 from training.examples import Examples, Int64, Part, make_examples, panel_rows
 from training.predictors.importance import contributions, permutation_importance
 from training.predictors.inputs import AnyBars, listed, panel_of, some
-from training.predictors.state import Arrays, Float, part_of, prefixed, take_rows
+from training.predictors.state import Arrays, Float
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-__all__ = ["Arrays", "BasePredictor", "Float", "Int64", "part_of", "prefixed", "take_rows"]
 
 
 class BasePredictor(ABC):
@@ -195,8 +192,8 @@ class BasePredictor(ABC):
         :func:`training.predictors.importance.permutation_importance`. The arguments are those of ``fit``.
         """
         self._check_fitted()
-        examples = self.examples(bars, context=context, split=split)
-        fitted = tuple(symbol for symbol in examples.panel.symbols if symbol in self.symbols)
+        examples, known = self.examples(bars, context=context, split=split), frozenset(self.symbols)
+        fitted = tuple(symbol for symbol in examples.panel.symbols if symbol in known)
         return permutation_importance(self, examples.select(fitted), seed)
 
     def analyze_feature_contributions(
@@ -213,8 +210,8 @@ class BasePredictor(ABC):
     def panel(self, bars: AnyBars, *, context: MarketContext | None = None) -> Panel:
         """Return the panel of the fitted symbols in these bars, with features relative to all of them."""
         self._check_fitted()
-        given = listed(bars)
-        fitted = [one for one in given if one.symbol in self.symbols]
+        given, known = listed(bars), frozenset(self.symbols)
+        fitted = [one for one in given if one.symbol in known]
         if not fitted:
             raise ModelError(
                 f"there is no model for {some([one.symbol for one in given])}; this {type(self).__name__} holds "
