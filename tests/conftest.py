@@ -1,9 +1,13 @@
-"""Shared by all tests: quiet TensorFlow, and one Ray cluster a session for those that need it."""
+"""Shared by all tests: quiet TensorFlow, one Ray cluster a session, random universes and the smallest configuration."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import pytest
+
+from configs.schema import Config
+from features.bars import SymbolBars
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -15,3 +19,49 @@ def ray_cluster() -> Iterator[None]:
 
     with connect(cpus=2):
         yield
+
+
+def random_universe(symbols: Sequence[str], bars: int = 500, seed: int = 0) -> list[SymbolBars]:
+    """Return daily bars with a common factor, clustered volatility, a range and volume.
+
+    A symbol's bars depend on its name, their number and the seed only, never on the other symbols.
+    """
+    dates = np.busday_offset("2015-01-01", np.arange(bars), roll="forward").astype("datetime64[ns]")
+    common = np.random.default_rng(seed)
+    level = np.exp(np.convolve(common.normal(0.0, 0.15, bars + 40), np.full(40, 0.3), "valid")[:bars])
+    market = 0.006 * level * common.normal(size=bars)
+    out = []
+    for symbol in symbols:
+        rng = np.random.default_rng([seed, *symbol.encode()])
+        sigma = 0.010 * level * np.exp(0.3 * rng.normal())
+        close = 50.0 * np.exp(np.cumsum(market + sigma * rng.normal(size=bars)))
+        opened = np.concatenate([[50.0], close[:-1]]) * np.exp(0.3 * sigma * rng.normal(size=bars))
+        high = np.maximum(opened, close) * np.exp(0.5 * sigma * np.abs(rng.normal(size=bars)))
+        low = np.minimum(opened, close) * np.exp(-0.5 * sigma * np.abs(rng.normal(size=bars)))
+        volume = np.exp(rng.normal(12.0, 0.4, bars))
+        out.append(SymbolBars(symbol, dates, opened, high, low, close, volume, has_range=True, has_volume=True))
+    return out
+
+
+@pytest.fixture(scope="session")
+def make_universe() -> Callable[..., list[SymbolBars]]:
+    """Return the maker of random universes: ``make_universe(symbols, bars, seed)``."""
+    return random_universe
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Callable[..., Config]:
+    """Return the maker of the smallest configurations that still go through everything: ``tiny_config("a.b=c", …)``."""
+    from configs import load_config
+
+    smallest = ["split={train_end: null, valid_end: null, test_start: null, test_end: null, valid_fraction: 0.2}"]
+    for kind in ("direction", "volatility"):
+        smallest += [f"{kind}.network={{window: 5, lstm_units: [4], attention_heads: 1}}"]
+        smallest += [f"{kind}.fit={{epochs: 2, pooled_epochs: 2, batch_size: 32, pooled_batch_size: 64}}"]
+    smallest += [
+        "features.technical_indicators=[trend, volatility, cross_asset]",
+        "features.max_features=6",
+        "data.min_bars=200",
+    ]
+    smallest += ["volatility.forest={trees: 5, max_depth: 3, min_samples_leaf: 10}"]
+    return lambda *overrides: load_config("smoke", overrides=[*smallest, *overrides])
