@@ -22,7 +22,7 @@ def ray_cluster() -> Iterator[None]:
 
 
 def random_universe(symbols: Sequence[str], bars: int = 500, seed: int = 0) -> list[SymbolBars]:
-    """Return daily bars with a common factor, clustered volatility, a range and volume.
+    """Return daily bars with a common factor, clustered volatility, momentum to learn, a range and volume.
 
     A symbol's bars depend on its name, their number and the seed only, never on the other symbols.
     """
@@ -34,7 +34,9 @@ def random_universe(symbols: Sequence[str], bars: int = 500, seed: int = 0) -> l
     for symbol in symbols:
         rng = np.random.default_rng([seed, *symbol.encode()])
         sigma = 0.010 * level * np.exp(0.3 * rng.normal())
-        close = 50.0 * np.exp(np.cumsum(market + sigma * rng.normal(size=bars)))
+        returns = market + sigma * rng.normal(size=bars)
+        returns[1:] += 0.4 * returns[:-1]
+        close = 50.0 * np.exp(np.cumsum(returns))
         opened = np.concatenate([[50.0], close[:-1]]) * np.exp(0.3 * sigma * rng.normal(size=bars))
         high = np.maximum(opened, close) * np.exp(0.5 * sigma * np.abs(rng.normal(size=bars)))
         low = np.minimum(opened, close) * np.exp(-0.5 * sigma * np.abs(rng.normal(size=bars)))
@@ -57,7 +59,8 @@ def tiny_config() -> Callable[..., Config]:
     smallest = ["split={train_end: null, valid_end: null, test_start: null, test_end: null, valid_fraction: 0.2}"]
     for kind in ("direction", "volatility"):
         smallest += [f"{kind}.network={{window: 5, lstm_units: [4], attention_heads: 1}}"]
-        smallest += [f"{kind}.fit={{epochs: 2, pooled_epochs: 2, batch_size: 32, pooled_batch_size: 64}}"]
+        smallest += [f"{kind}.fit={{epochs: 3, pooled_epochs: 3, batch_size: 32, pooled_batch_size: 64}}"]
+        smallest += [f"{kind}.fit.learning_rate=0.02"]
     smallest += [
         "features.technical_indicators=[trend, volatility, cross_asset]",
         "features.max_features=6",

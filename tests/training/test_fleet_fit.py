@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from configs import NetworkConfig
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.fleet.losses import cross_entropy

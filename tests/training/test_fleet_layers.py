@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from configs import NetworkConfig
 from training.fleet.layers import fleet_attention, fleet_layer_norm, fleet_lstm
 from training.fleet.network import FleetNetwork

@@ -202,8 +202,8 @@ class PriceDirectionPredictor(BasePredictor):
             self._weights, self._best_epoch, failed = fit.weights, fit.best_epoch, fit.failures
             bank, ends, weights = data.bank, data.valid, fit.weights
         logits = predict_fleet(network, weights, bank, ends)
-        failed |= {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
-        return logits, {symbols[i]: reason for i, reason in failed.items()}
+        broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
+        return logits, {symbols[i]: reason for i, reason in (broken | failed).items()}
 
     def _calibrate(self, examples: Examples, logits: Float32, pool: DirectionPool | None) -> None:
         """Fit calibrators and label sets on validation, shrunk to the pool's; without one each symbol is its own."""
