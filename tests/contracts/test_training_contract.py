@@ -1,0 +1,192 @@
+"""What a whole training run promises: isolation, determinism, resume, and models that load as they were."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.store import Store
+from training.leaderboard import KindResult
+from training.predictors import predictor_from_block
+from training.publication import publish_kind
+from training.registry import ModelManager
+from training.run.local import run_here
+from training.run.queue import JobQueue
+from training.trainer import ModelTrainer
+
+CLEAN = ("AAA", "BBB", "CCC", "DDD")
+KINDS = ("direction", "volatility")
+
+
+class Run:
+    """A training run in this process, and what it left."""
+
+    def __init__(self, config, store: Path):
+        self.trainer = ModelTrainer(config, str(store))
+        prepared = self.trainer.prepare()
+        self.plan, self.before = prepared.plan, prepared.done
+        self.progress = []
+        queue = JobQueue(self.plan.jobs, config.run.retries, set(prepared.done))
+        self.queue = run_here(self.trainer.store.uri, self.plan.name, queue, self.progress.append)
+        self.results: dict[str, KindResult] = {
+            kind: publish_kind(self.trainer.models, self.plan, kind, self.queue, "auto") for kind in config.run.kinds
+        }
+
+    def model(self, kind: str, symbol: str):
+        """Return the predictor of one symbol."""
+        return predictor_from_block(self.trainer.models.load_block(kind, "latest", symbol), (symbol,))
+
+
+def write_bars(folder: Path, bars) -> None:
+    folder.mkdir(exist_ok=True)
+    for one in bars:
+        frame = pd.DataFrame({"date": one.dates, **{f: getattr(one, f) for f in FIELDS}})
+        frame.to_csv(folder / f"{one.symbol}.csv", index=False)
+
+
+FIELDS = ("open", "high", "low", "close", "volume")
+
+
+def break_bars(folder: Path, make_universe) -> None:
+    """Add symbols that are broken in every way that data are."""
+    write_bars(folder, make_universe(("EMPTY", "FLAT", "SHORT", "TWICE", "MINUS")))
+    for name in ("EMPTY", "FLAT", "SHORT", "TWICE", "MINUS"):
+        path = folder / f"{name}.csv"
+        frame = pd.read_csv(path)
+        prices = list(FIELDS[:4])
+        if name == "EMPTY":
+            frame[prices] = np.nan
+        elif name == "FLAT":
+            frame[prices] = 12.5
+        elif name == "SHORT":
+            frame = frame.tail(30)
+        elif name == "TWICE":
+            again = frame.iloc[[250]].assign(close=lambda row: row["close"] * 1.01, high=lambda row: row["high"] * 1.02)
+            frame = pd.concat([frame.iloc[:251], again, frame.iloc[251:]])
+        else:
+            frame.loc[100:180, prices] *= -1.0
+        frame.to_csv(path, index=False)
+
+
+def files_of(store: Path) -> dict[str, bytes]:
+    """Return every file of the fitted blocks."""
+    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob("runs/*-*/*"))}
+
+
+@pytest.fixture(scope="module")
+def bars_folder(tmp_path_factory, make_universe):
+    folder = tmp_path_factory.mktemp("bars")
+    write_bars(folder, make_universe(CLEAN))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def configured(tiny_config, bars_folder):
+    return lambda *more: tiny_config(f"data.bars={bars_folder}", "run.block_symbols=2", *more)
+
+
+@pytest.fixture(scope="module")
+def pooled_run(configured, tmp_path_factory):
+    return Run(configured(), tmp_path_factory.mktemp("store"))
+
+
+@pytest.mark.parametrize("strategy", ["per_symbol", "pooled"])
+def test_broken_symbols_are_reported_and_the_others_are_as_without_them(
+    tiny_config, bars_folder, tmp_path, make_universe, strategy
+):
+    wanted = [f"{kind}.strategy={strategy}" for kind in KINDS]
+    clean = Run(tiny_config(f"data.bars={bars_folder}", *wanted), tmp_path / "clean")
+    mixed = tmp_path / "bars"
+    write_bars(mixed, make_universe(CLEAN))
+    break_bars(mixed, make_universe)
+    broken = Run(tiny_config(f"data.bars={mixed}", *wanted), tmp_path / "broken")
+    assert broken.plan.warnings == ("TWICE: 1 of 501 rows were quarantined (duplicate_date 1)",)
+    for kind in KINDS:
+        reasons = dict(broken.results[kind].skipped)
+        assert set(reasons) == {"EMPTY", "FLAT", "SHORT", "MINUS"}
+        assert "all 500 rows break a rule" in reasons["EMPTY"]
+        assert reasons["FLAT"] == "the price is constant"
+        assert reasons["SHORT"] == "30 bars; at least 200 are needed (data.min_bars)"
+        assert reasons["MINUS"] == "81 of 500 rows break a rule; at most 5% may (data.max_quarantined)"
+        assert not broken.results[kind].failed
+        assert set(broken.trainer.models.manifest(kind).symbols) == {*CLEAN, "TWICE"}
+        for symbol in CLEAN:
+            ours, theirs = clean.model(kind, symbol).to_arrays(), broken.model(kind, symbol).to_arrays()
+            assert ours.keys() == theirs.keys()
+            for name in ours:
+                # Trees are stored as wide as the largest of their block.
+                width = tuple(slice(min(sizes)) for sizes in zip(ours[name].shape, theirs[name].shape, strict=True))
+                np.testing.assert_array_equal(ours[name][width], theirs[name][width], err_msg=f"{symbol} {name}")
+
+
+def test_the_same_run_twice_is_byte_equal(configured, pooled_run, tmp_path):
+    Run(configured(), tmp_path)
+    first, second = files_of(Path(pooled_run.trainer.store.uri)), files_of(tmp_path)
+    assert len(first) == 2 * (2 + 2 * 3), "two kinds of one pooled fit (two files) and two blocks (three)"
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(configured, tmp_path):
+    first = Run(configured(), tmp_path)
+    whole = files_of(tmp_path)
+    lost = sorted(name for name in whole if "block-00001" in name)
+    damaged = next(name for name in whole if "direction" in name and name.endswith("block-00000.safetensors"))
+    for name in lost:
+        (tmp_path / name).unlink()
+    (tmp_path / damaged).unlink()  # the published version may share the file
+    (tmp_path / damaged).write_bytes(whole[damaged][:100])
+    kept = {name: (tmp_path / name).stat().st_mtime_ns for name in whole if name not in lost and name != damaged}
+    second = Run(configured(), tmp_path)
+    assert files_of(tmp_path) == whole
+    done = {job.output for job in first.plan.jobs}
+    again = {Path(name).with_suffix("").with_suffix("").as_posix() for name in (*lost, damaged)}
+    assert second.before == done - again
+    untouched = [name for name in kept if not name.startswith(tuple(again))]
+    assert untouched
+    assert all((tmp_path / name).stat().st_mtime_ns == kept[name] for name in untouched)
+    for kind in KINDS:
+        assert second.results[kind].version == first.results[kind].version, "the same blocks are the same version"
+
+
+def test_nothing_is_done_again_when_all_is_done(configured, pooled_run):
+    again = Run(configured(), Path(pooled_run.trainer.store.uri))
+    assert again.before == {job.output for job in again.plan.jobs}
+    assert [step.jobs_done for step in again.progress] == [len(again.plan.jobs)]
+
+
+def test_another_seed_is_another_run(configured, pooled_run):
+    other = ModelTrainer(configured("run.seed=8"), pooled_run.trainer.store).prepare()
+    assert not other.done
+    assert other.plan.data_hash == pooled_run.plan.data_hash
+
+
+def test_a_change_of_one_kind_leaves_the_others_blocks_alone(configured, pooled_run):
+    other = ModelTrainer(configured("direction.fit.epochs=5"), pooled_run.trainer.store).prepare()
+    assert {job.kind for job in other.plan.jobs if job.output in other.done} == {"volatility"}
+
+
+def test_a_published_model_forecasts_as_it_was_fitted(pooled_run, make_universe):
+    manager = ModelManager(Store(pooled_run.trainer.store.uri))
+    bars = make_universe(CLEAN)
+    for kind, name in (("direction", "price_direction_aaa"), ("volatility", "volatility_aaa")):
+        loaded = manager.load_model(name, version="champion")
+        assert loaded.symbols == ("AAA",)
+        assert loaded.kind == kind
+        found = loaded.predict(bars)
+        assert found.index.get_level_values("symbol").unique().tolist() == ["AAA"]
+        table = pd.concat(part.to_pandas() for part in manager.test_predictions(kind))
+        table = table[table["symbol"] == "AAA"].set_index("date")
+        columns = {"down": "p_down", "up": "p_up"} if kind == "direction" else {"variance": "forecast"}
+        assert len(table) > 50
+        for ours, theirs in columns.items():
+            live = found[ours].droplevel("symbol").loc[table.index]
+            np.testing.assert_allclose(live, table[theirs], rtol=1e-4)
+
+
+def test_every_kind_is_scored_beside_its_baselines(pooled_run):
+    direction, volatility = pooled_run.results["direction"].summary, pooled_run.results["volatility"].summary
+    assert {"log_loss", "log_loss_prior", "log_loss_logistic", "coverage", "ece"} <= direction.keys()
+    assert {"qlike", "qlike_ewma", "qlike_garch", "qlike_log_har", "qlike_log_har_pooled"} <= volatility.keys()
+    assert set(pooled_run.results["direction"].per_symbol) == set(CLEAN)
