@@ -141,7 +141,7 @@ class FitConfig(Frozen):
     patience: Positive = 3
     pooled_epochs: Positive = 10
     pooled_batch_size: Positive = 512
-    pooled_symbols: Positive = 256
+    pooled_symbols: Positive = 128
     pooled_rows: Positive = 400_000
     finetune_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     shrinkage: Annotated[float, Field(ge=0)] = 1e-2

@@ -129,3 +129,14 @@ def test_a_gpu_that_is_not_there_is_one_line(fleetcast, tmp_path):
     assert done.code == 2
     assert "the cluster has no GPU" in done.err and "--set run.use_gpu=false" in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_running_cluster_is_joined_and_left_running(trained, ray_cluster, fleetcast, tmp_path):
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    store = tmp_path / "store"
+    done = fleetcast("train", "--preset", "smoke", "--store", str(store), "--address", address, "--json")
+    assert done.code == 0, done.err
+    assert block_files(store) == block_files(trained.store)
+    assert ray.cluster_resources()["CPU"] == 2
