@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from configs.errors import StoreError
@@ -51,11 +52,18 @@ def stage_bars(store: Store, bars: Iterable[SymbolBars], block_symbols: int) -> 
 
 
 def read_staged(store: Store, name: str, only: Sequence[str] | None = None) -> list[SymbolBars]:
-    """Return a staged block's bars, or those of some of its symbols, in the block's order."""
+    """Return a staged block's bars, or those of some of its symbols, in the block's order.
+
+    Raises
+    ------
+    StoreError
+        The file is missing or damaged; a damaged one is removed, so that it is staged anew.
+    """
     try:
         arrays = load(store.read(name))
         facts = json.loads(arrays["facts"].tobytes())
-    except (FileNotFoundError, ValueError, KeyError) as error:
+    except (FileNotFoundError, SafetensorError, ValueError, KeyError) as error:
+        store.delete(name)
         raise StoreError(f"staged bars {name!r} cannot be read ({error}). Run the same command again.") from error
     wanted = None if only is None else frozenset(only)
     out = []

@@ -1,0 +1,144 @@
+"""The plan of a run: who is trained and why not, what is shared, and names that hold all that decides the numbers."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.errors import DataError
+from features.quarantine import COLUMNS, Quarantine
+from features.store import Store
+from training.run.plan import POOLED, RunPlan, make_plan, read_plan, write_plan
+
+NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE")
+
+
+class Bars:
+    """A source of bars that are at hand, with rows that others have quarantined."""
+
+    name = "memory"
+
+    def __init__(self, bars, quarantined: dict[str, int] | None = None):
+        self.bars = list(bars)
+        self.missing: dict[str, str] = {}
+        rows = [(s, "duplicate_date") for s, count in (quarantined or {}).items() for _ in range(count)]
+        frame = pd.DataFrame(rows, columns=["symbol", "rule"], dtype="str").reindex(columns=list(COLUMNS))
+        self.quarantine = Quarantine(frame) if rows else Quarantine.empty()
+
+    def load(self, symbols=(), start=None, end=None) -> Iterator:
+        yield from self.bars
+
+
+@pytest.fixture
+def planned(tmp_path, tiny_config, make_universe):
+    def make(*overrides, bars=None, quarantined=None) -> RunPlan:
+        source = Bars(make_universe(NAMES) if bars is None else bars, quarantined)
+        return make_plan(source, tiny_config("run.block_symbols=2", *overrides), Store(str(tmp_path)), None)
+
+    return make
+
+
+def test_every_symbol_is_in_one_block_of_each_kind(planned):
+    plan = planned()
+    for kind in ("direction", "volatility"):
+        assert sorted(s for job in plan.blocks(kind) for s in job.symbols) == list(NAMES)
+        pooled = next(job for job in plan.jobs if job.kind == kind and job.name == POOLED)
+        assert {job.needs for job in plan.blocks(kind)} == {pooled.output}
+        assert sorted(pooled.symbols) == list(NAMES)
+    assert [job.name for job in plan.jobs[:2]] == [POOLED, POOLED], "what others wait for comes first"
+    assert plan.bars == 5 * 500
+
+
+def test_symbols_on_their_own_need_no_pooled_fit(planned):
+    plan = planned("direction.strategy=per_symbol", "run.kinds=[direction]")
+    assert all(job.needs is None and job.name != POOLED for job in plan.jobs)
+
+
+def test_long_blocks_come_first(planned, make_universe):
+    bars = [*make_universe(("S1", "S2"), bars=300), *make_universe(("L1", "L2"), bars=900)]
+    plan = planned("run.kinds=[direction]", bars=bars)
+    assert [job.symbols for job in plan.blocks("direction")] == [("L1", "L2"), ("S1", "S2")]
+
+
+def test_the_same_run_has_the_same_names_and_any_difference_another(planned, make_universe):
+    first = planned()
+    assert planned() == first
+    changed = [
+        planned("run.seed=8"),
+        planned("run.block_symbols=3"),
+        planned("features.clip=4"),
+        planned("split.valid_fraction=0.1"),
+        planned(bars=make_universe(NAMES[:4])),
+        planned(bars=make_universe(NAMES, seed=1)),
+    ]
+    outputs = {job.output for job in first.jobs}
+    for other in changed:
+        assert not outputs & {job.output for job in other.jobs}
+    assert {plan.name for plan in (first, *changed)}.__len__() == 7
+
+
+def test_where_a_run_executes_does_not_change_its_names(planned):
+    outputs = [job.output for job in planned().jobs]
+    assert [job.output for job in planned("run.workers=3", "run.retries=0").jobs] == outputs
+
+
+def test_reasons_of_symbols_that_are_not_trained(planned, make_universe):
+    good, flat, short, dirty, noted = make_universe(NAMES)
+    flat = replace(flat, open=flat.open * 0 + 5, high=flat.high * 0 + 5, low=flat.low * 0 + 5, close=flat.close * 0 + 5)
+    short = make_universe(("CCC",), bars=50)[0]
+    plan = planned(bars=[good, flat, short, dirty, noted], quarantined={"DDD": 100, "EEE": 2, "CCC": 3})
+    assert plan.skipped == {
+        "BBB": "the price is constant",
+        "CCC": "50 bars; at least 200 are needed (data.min_bars)",
+        "DDD": "100 of 600 rows break a rule; at most 5% may (data.max_quarantined)",
+    }
+    assert plan.warnings == ("EEE: 2 of 502 rows were quarantined (duplicate_date 2)",)
+    assert sorted(s for job in plan.blocks("direction") for s in job.symbols) == ["AAA", "EEE"]
+
+
+def test_a_run_without_a_symbol_says_why(planned, make_universe):
+    with pytest.raises(DataError, match=r"no symbol can be trained \(AAA: 90 bars; at least 200"):
+        planned(bars=make_universe(("AAA",), bars=90))
+    with pytest.raises(DataError, match="the source holds none"):
+        planned(bars=[])
+
+
+def test_broken_symbols_do_not_touch_what_all_share(planned, make_universe):
+    """One row in quarantine: trained, but neither the calendar, the market nor the pooled fit may depend on it."""
+    good = make_universe(NAMES[:4])
+    (odd,) = make_universe(("ODD",), seed=5)
+    odd = replace(odd, dates=odd.dates + np.timedelta64(6, "h"))
+    clean, mixed = planned(bars=good), planned(bars=[*good, odd], quarantined={"ODD": 1})
+    assert mixed.market == clean.market
+    assert mixed.splits == clean.splits
+    pooled = [job for job in mixed.jobs if job.name == POOLED]
+    assert all(set(job.symbols) == set(NAMES[:4]) for job in pooled)
+    assert any("ODD" in job.symbols for job in mixed.blocks("direction"))
+
+
+def test_a_universe_that_is_mostly_broken_shares_what_it_has(planned):
+    plan = planned(quarantined={"AAA": 1, "BBB": 1, "CCC": 1})
+    assert all(set(job.symbols) == set(NAMES) for job in plan.jobs if job.name == POOLED)
+
+
+def test_the_pooled_sample_changes_little_with_the_universe(planned, make_universe):
+    symbols = [f"S{i}" for i in range(12)]
+    sizes = ("direction.fit.pooled_symbols=4", "run.kinds=[direction]")
+    some = planned(*sizes, bars=make_universe(symbols[:11], bars=220)).jobs[0]
+    more = planned(*sizes, bars=make_universe(symbols, bars=220)).jobs[0]
+    assert len(some.symbols) == len(more.symbols) == 4
+    assert len(set(some.symbols) & set(more.symbols)) >= 3
+
+
+def test_workers_read_what_the_driver_planned(planned, tmp_path):
+    plan, store = planned(), Store(str(tmp_path))
+    write_plan(store, plan)
+    _, read, universe, context = read_plan(store.uri, plan.name)
+    assert read == plan
+    assert context is None
+    assert len(universe.dates) == 500
+    split = read.split("volatility")
+    assert split.train_end < split.valid_start < split.valid_end < split.test_start < split.test_end
+    assert split.purge == 5
