@@ -8,6 +8,7 @@ import tensorflow as tf
 from configs import NetworkConfig
 from training.fleet.layers import fleet_attention, fleet_layer_norm, fleet_lstm
 from training.fleet.network import FleetNetwork
+from training.fleet.windows import gather_windows, needed_bars
 
 S, B, T, D, U = 3, 5, 6, 4, 8
 
@@ -32,11 +33,12 @@ def test_lstm_outputs_and_gradients_equal_keras(rng):
         rng.standard_normal(shape).astype(np.float32) * 0.5 for shape in ((S, D, 4 * U), (S, U, 4 * U), (S, 4 * U))
     )
     seed = rng.standard_normal((S, B, T, U)).astype(np.float32)
+    last_seed = rng.standard_normal((S, B, U)).astype(np.float32)
     fleet_inputs = [tf.constant(v) for v in (time_major(x), kernel, recurrent, bias)]
     with tf.GradientTape() as tape:
         tape.watch(fleet_inputs)
-        states = fleet_lstm(*fleet_inputs, steps=T)
-        total = tf.reduce_sum(states * time_major(seed))
+        states, last = fleet_lstm(*fleet_inputs, steps=T)
+        total = tf.reduce_sum(states * time_major(seed)) + tf.reduce_sum(last * last_seed)
     d_x, d_kernel, d_recurrent, d_bias = (g.numpy() for g in tape.gradient(total, fleet_inputs))
     for s in range(S):
         layer = keras.layers.LSTM(U, return_sequences=True)
@@ -46,10 +48,11 @@ def test_lstm_outputs_and_gradients_equal_keras(rng):
         with tf.GradientTape() as tape:
             tape.watch(one)
             expected = layer(one)
-            total = tf.reduce_sum(expected * seed[s])
+            total = tf.reduce_sum(expected * seed[s]) + tf.reduce_sum(expected[:, -1] * last_seed[s])
         g_x, *g_weights = tape.gradient(total, [one, *layer.trainable_variables])
         mine = states.numpy()[s].reshape(T, B, U).transpose(1, 0, 2)
         np.testing.assert_allclose(mine, expected, atol=1e-5)
+        np.testing.assert_allclose(last[s], expected[:, -1], atol=1e-5)
         np.testing.assert_allclose(d_x[s].reshape(T, B, D).transpose(1, 0, 2), g_x, atol=1e-4)
         for got, want in zip((d_kernel[s], d_recurrent[s], d_bias[s]), g_weights, strict=True):
             np.testing.assert_allclose(keras_order(got), want, atol=1e-4)
@@ -59,7 +62,8 @@ def test_attention_equals_keras_with_the_last_state_as_query(rng):
     heads = 2
     x = rng.standard_normal((S, B, T, U)).astype(np.float32)
     query, key, value, output = (rng.standard_normal((S, U, U)).astype(np.float32) for _ in range(4))
-    got = fleet_attention(tf.constant(time_major(x)), query, key, value, output, steps=T, heads=heads).numpy()
+    rows, last = tf.constant(time_major(x)), tf.constant(x[:, :, -1])
+    got = fleet_attention(rows, last, query, key, value, output, steps=T, heads=heads).numpy()
     for s in range(S):
         layer = keras.layers.MultiHeadAttention(heads, U // heads, use_bias=False)
         layer.build((None, 1, U), (None, T, U))
@@ -97,6 +101,19 @@ def test_any_mix_of_rows_is_one_forward_pass(rng):
     together = network.apply(weights, x).numpy()
     mix = [2, 0, 2, 3, 1]
     np.testing.assert_allclose(network.apply(weights[mix], x[mix]).numpy(), together[mix], atol=1e-5)
+
+
+@pytest.mark.parametrize("units", [(U,), (U, U)])
+def test_projecting_each_bar_once_changes_nothing(rng, units):
+    network = FleetNetwork(NetworkConfig(window=T, lstm_units=units, attention_heads=2), features=D, outputs=3)
+    weights = rng.standard_normal((S, network.parameters)).astype(np.float32)
+    bank = rng.standard_normal((S, 40, D)).astype(np.float32)
+    ends = rng.permuted(np.tile(np.arange(T - 1, 40, dtype=np.int32), (S, 1)), axis=1)[:, :B]
+    expected = network.apply(weights, gather_windows(bank, ends, T))
+    np.testing.assert_allclose(network.apply_to_bars(weights, bank, ends), expected, atol=1e-5)
+    bars, places = needed_bars(bank, ends, T)
+    assert bars.shape[1] <= min(B * T, 40)
+    np.testing.assert_allclose(network.apply_to_bars(weights, bars, places), expected, atol=1e-5)
 
 
 def test_heads_must_divide_units():

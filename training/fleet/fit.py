@@ -11,13 +11,13 @@ import numpy.typing as npt
 from training.fleet.backend import TENSORFLOW, Tensor, ops
 from training.fleet.graphs import FitPlan, Loss, evaluation_function, forward_function, step_function
 from training.fleet.network import FleetNetwork, symbol_generator
-from training.fleet.windows import FleetData, Int32, pad_ends
+from training.fleet.windows import FleetData, Int32, needed_bars, pad_ends
 
 __all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet"]
 
 Float32 = npt.NDArray[np.float32]
 
-_EVALUATION_WINDOWS = 256
+_EVALUATED_AT_ONCE = 8192  # windows of all symbols together; 20 steps of 32 units take 10 KiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def fit_fleet(
 
     best, best_epoch = initial.copy(), np.zeros(count, np.int64)
     history = np.full((plan.epochs + 1, count), np.nan, np.float32)
-    history[0] = _mean_loss(evaluate, bank, targets, weights, data.valid)
+    valid = _validation(data, network.config.window)
+    history[0] = _mean_loss(evaluate, weights, valid)
     best_loss = np.where(np.isfinite(history[0]), history[0], np.inf)
     stalled = np.zeros(count, np.int64)
 
@@ -79,17 +80,18 @@ def fit_fleet(
         moving = np.flatnonzero(stalled[rows] < plan.patience)
         if not len(moving):
             break
-        if len(moving) <= 0.8 * len(rows) and TENSORFLOW:
+        if len(moving) < len(rows) and TENSORFLOW:  # JAX would compile every new number of symbols
             bank, targets, weights, anchors, first, second, updates = (
                 ops.take(value, moving, axis=0) for value in (bank, targets, weights, anchors, first, second, updates)
             )
+            valid = [tuple(ops.take(value, moving, axis=0) for value in chunk) for chunk in valid]
             rows = rows[moving]
         fitting = stalled[rows] < plan.patience
         for ends, sample_weights, keep in _epoch_batches(network, data, rows, fitting, epoch, plan):
             weights, first, second, updates = step(
                 bank, targets, weights, first, second, updates, anchors, ends, sample_weights, keep
             )
-        losses = _mean_loss(evaluate, bank, targets, weights, [data.valid[row] for row in rows])
+        losses = _mean_loss(evaluate, weights, valid)
         current = ops.convert_to_numpy(weights)
         for position in np.flatnonzero(fitting):
             row, value = rows[position], losses[position]
@@ -110,10 +112,10 @@ def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: 
     """Return each symbol's outputs (windows, outputs) for windows that end at ``ends`` in ``bank`` (S, N, F)."""
     forward = forward_function(network)
     padded, _ = pad_ends(ends, max(map(len, ends), default=0))
-    device_bank, device_weights = _tensor(bank), _tensor(weights)
+    device_weights = _tensor(weights)
     chunks = [
-        ops.convert_to_numpy(forward(device_bank, device_weights, padded[:, start : start + _EVALUATION_WINDOWS]))
-        for start in range(0, padded.shape[1], _EVALUATION_WINDOWS)
+        ops.convert_to_numpy(forward(device_weights, *needed_bars(bank, padded[:, part], network.config.window)))
+        for part in _parts(padded)
     ]
     outputs = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(ends), 0, network.outputs), np.float32)
     return [outputs[row, : len(values)] for row, values in enumerate(ends)]
@@ -148,25 +150,33 @@ def _epoch_batches(
     return batches
 
 
-def _mean_loss(
-    evaluate: Callable[..., Tensor],
-    bank: Tensor,
-    targets: Tensor,
-    weights: Tensor,
-    ends: Sequence[Int32],
-) -> Float32:
-    """Return each symbol's mean loss (S,) over its windows; NaN where it has none."""
-    longest = max(map(len, ends), default=0)
-    padded, sample_weights = pad_ends(ends, longest)
-    total = np.zeros(len(ends), np.float64)
-    for start in range(0, longest, _EVALUATION_WINDOWS):
-        part = slice(start, start + _EVALUATION_WINDOWS)
-        losses = ops.convert_to_numpy(evaluate(bank, targets, weights, padded[:, part]))
-        total += np.where(sample_weights[:, part] > 0, losses, 0.0).sum(axis=1, dtype=np.float64)
-    counts = sample_weights.sum(axis=1)
-    mean = np.full(len(ends), np.nan)
+def _validation(data: FleetData, window: int) -> list[tuple[Tensor, ...]]:
+    """Return the validation windows in chunks of bars, ends, targets and weights (0 on padding), on the device."""
+    padded, weights = pad_ends(data.valid, max(map(len, data.valid), default=0))
+    wanted = np.take_along_axis(data.targets, padded[:, :, None], axis=1)
+    chunks = [
+        (*needed_bars(data.bank, padded[:, part], window), wanted[:, part], weights[:, part]) for part in _parts(padded)
+    ]
+    return [tuple(ops.convert_to_tensor(values) for values in chunk) for chunk in chunks]
+
+
+def _mean_loss(evaluate: Callable[..., Tensor], weights: Tensor, chunks: list[tuple[Tensor, ...]]) -> Float32:
+    """Return each symbol's mean loss (S,) over its validation windows; NaN where it has none."""
+    total, counts = np.zeros((2, len(weights)))
+    for *windows, sample_weights in chunks:
+        counted = ops.convert_to_numpy(sample_weights) > 0
+        losses = ops.convert_to_numpy(evaluate(weights, *windows))
+        total += np.where(counted, losses, 0.0).sum(axis=1, dtype=np.float64)
+        counts += counted.sum(axis=1)
+    mean = np.full(len(total), np.nan)
     np.divide(total, counts, out=mean, where=counts > 0)
     return mean.astype(np.float32)
+
+
+def _parts(padded: Int32) -> list[slice]:
+    """Return slices of the windows of all symbols, small enough to be evaluated at once."""
+    size = max(_EVALUATED_AT_ONCE // max(len(padded), 1), 256)
+    return [slice(start, start + size) for start in range(0, padded.shape[1], size)]
 
 
 def _tensor(values: npt.NDArray[np.float32]) -> Tensor:

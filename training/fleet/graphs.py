@@ -5,7 +5,7 @@ Each is built once for an architecture and kept, because tracing costs seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -112,31 +112,24 @@ def step_function(network: FleetNetwork, loss: Loss, columns: int, plan: FitPlan
 
 @lru_cache(maxsize=8)
 def evaluation_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[..., Tensor]:
-    """Return the loss (S, B) of windows that end at ``ends`` (S, B), without dropout."""
+    """Return the loss (S, B) of windows that end at ``ends`` (S, B) in ``bars``, without dropout."""
 
-    def evaluate(bank: Tensor, targets: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
-        windows = gather_windows(bank, ends, network.config.window)
-        return loss(network.apply(weights, windows), gather_last(targets, ends))
+    def evaluate(weights: Tensor, bars: Tensor, ends: Tensor, targets: Tensor) -> Tensor:
+        return loss(network.apply_to_bars(weights, bars, ends), targets)
 
-    return compiled(
-        evaluate,
-        [
-            ((None, None, network.features), "float32"),
-            ((None, None, columns), "float32"),
-            ((None, network.parameters), "float32"),
-            ((None, None), "int32"),
-        ],
-    )
+    return compiled(evaluate, [*_windows(network), ((None, None, columns), "float32")])
 
 
 @lru_cache(maxsize=8)
 def forward_function(network: FleetNetwork) -> Callable[..., Tensor]:
-    """Return the outputs (S, B, outputs) of windows that end at ``ends`` (S, B)."""
+    """Return the outputs (S, B, outputs) of windows that end at ``ends`` (S, B) in ``bars``."""
+    return compiled(network.apply_to_bars, _windows(network))
 
-    def forward(bank: Tensor, weights: Tensor, ends: Tensor) -> Tensor:
-        return network.apply(weights, gather_windows(bank, ends, network.config.window))
 
-    return compiled(
-        forward,
-        [((None, None, network.features), "float32"), ((None, network.parameters), "float32"), ((None, None), "int32")],
-    )
+def _windows(network: FleetNetwork) -> list[tuple[Sequence[int | None], str]]:
+    """Return the signature of weights, bars and ends."""
+    return [
+        ((None, network.parameters), "float32"),
+        ((None, None, network.features), "float32"),
+        ((None, None), "int32"),
+    ]

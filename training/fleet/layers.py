@@ -6,7 +6,10 @@ every window is one contiguous slice and a product over all steps is one large m
 
 from __future__ import annotations
 
-from training.fleet.backend import Tensor, matmul_nt, matmul_tn, ops
+from collections.abc import Sequence
+
+from training.fleet.backend import Tensor, matmul_nt, matmul_tn, ops, sigmoid_gradient, tanh_gradient
+from training.fleet.windows import gather_last
 
 
 def fleet_dense(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -26,11 +29,11 @@ def fleet_layer_norm(x: Tensor, scale: Tensor, offset: Tensor, epsilon: float = 
     return normed * ops.expand_dims(scale, 1) + ops.expand_dims(offset, 1)
 
 
-def fleet_lstm(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, steps: int) -> Tensor:
-    """Return every hidden state of S LSTMs over time-major rows.
+def fleet_lstm(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Return every hidden state of S LSTMs over time-major rows, and each window's last.
 
-    Shapes: ``x`` (S, T·B, D), ``kernel`` (S, D, 4U), ``recurrent`` (S, U, 4U), ``bias`` (S, 4U), result
-    (S, T·B, U); ``steps`` is T. Gates are ordered input, forget, output, candidate.
+    Shapes: ``x`` (S, T·B, D), ``kernel`` (S, D, 4U), ``recurrent`` (S, U, 4U), ``bias`` (S, 4U), results
+    (S, T·B, U) and (S, B, U); ``steps`` is T. Gates are ordered input, forget, output, candidate.
 
     The gradient is written out: automatic differentiation accumulates the kernels' gradients step by step, here
     each is one product over all steps. A test checks it against Keras' LSTM and its automatic gradient.
@@ -40,60 +43,75 @@ def fleet_lstm(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, steps
     Hochreiter & Schmidhuber (1997). Long short-term memory. Neural Computation 9. Gers, Schmidhuber & Cummins (2000).
     Learning to forget. Neural Computation 12 (the forget gate).
     """
-    units = recurrent.shape[1]
 
     @ops.custom_gradient  # type: ignore[untyped-decorator]
-    def run(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> tuple[Tensor, object]:
-        inputs = ops.split(fleet_dense(x, kernel, bias), steps, axis=1)  # T × (S, B, 4U)
-        zero = ops.zeros_like(inputs[0][:, :, :units])
-        hidden, cell = zero, zero
-        states: list[Tensor] = []
-        saved: list[tuple[Tensor, ...]] = []
-        for step in range(steps):
-            z = inputs[step] + ops.matmul(hidden, recurrent) if step else inputs[0]
-            gates = ops.sigmoid(z[:, :, : 3 * units])
-            i, f, o = gates[:, :, :units], gates[:, :, units : 2 * units], gates[:, :, 2 * units :]
-            g = ops.tanh(z[:, :, 3 * units :])
-            previous, cell = cell, f * cell + i * g if step else i * g
-            squashed = ops.tanh(cell)
-            hidden = o * squashed
-            saved.append((i, f, o, g, previous, squashed))
-            states.append(hidden)
+    def run(x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> tuple[tuple[Tensor, Tensor], object]:
+        inputs = ops.split(fleet_dense(x, kernel, bias), steps, axis=1)
+        states, saved = _recurrence(inputs, recurrent)
 
-        def gradient(*args: Tensor, upstream: Tensor = None) -> tuple[Tensor, ...]:
-            upstreams = ops.split(args[0] if upstream is None else upstream, steps, axis=1)
-            d_hidden, d_cell = zero, zero
+        def gradient(*args: Tensor) -> tuple[Tensor, ...]:
+            d_states, d_hidden = args if len(args) == 2 else args[0]  # TensorFlow's and JAX's conventions
+            upstreams = ops.split(d_states, steps, axis=1)
+            d_cell = zero = ops.zeros_like(states[0])
             d_inputs: list[Tensor] = [None] * steps
             for step in reversed(range(steps)):
                 i, f, o, g, previous, squashed = saved[step]
                 d_hidden = d_hidden + upstreams[step]
-                d_output = d_hidden * o
-                d_cell = d_cell + d_output * (1.0 - squashed * squashed)
-                d_i = d_cell * i
-                d_f = d_cell * f
+                d_cell = d_cell + tanh_gradient(squashed, d_hidden * o)
                 d_z = ops.concatenate(
                     [
-                        d_i * g * (1.0 - i),
-                        d_f * previous * (1.0 - f),
-                        d_output * squashed * (1.0 - o),
-                        d_i * (1.0 - g * g),
+                        sigmoid_gradient(i, d_cell * g),
+                        sigmoid_gradient(f, d_cell * previous),
+                        sigmoid_gradient(o, d_hidden * squashed),
+                        tanh_gradient(g, d_cell * i),
                     ],
                     axis=-1,
                 )
                 d_inputs[step] = d_z
-                d_cell = d_f
+                d_cell = d_cell * f
                 d_hidden = matmul_nt(d_z, recurrent)
             d_all = ops.concatenate(d_inputs, axis=1)  # (S, T·B, 4U)
             before = ops.concatenate([zero, *states[:-1]], axis=1)
             return matmul_nt(d_all, kernel), matmul_tn(x, d_all), matmul_tn(before, d_all), ops.sum(d_all, axis=1)
 
-        return ops.concatenate(states, axis=1), gradient
+        return (ops.concatenate(states, axis=1), states[-1]), gradient
 
-    return run(x, kernel, recurrent, bias)
+    states, last = run(x, kernel, recurrent, bias)
+    return states, last
+
+
+def fleet_lstm_over_bars(
+    bars: Tensor, ends: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor, steps: int
+) -> tuple[Tensor, Tensor]:
+    """Return what :func:`fleet_lstm` does for the windows that end at ``ends`` (S, B) in ``bars`` (S, N, D).
+
+    Each bar is projected once, not once for each of the T windows that hold it; for evaluating, not for training.
+    """
+    projected = fleet_dense(bars, kernel, bias)
+    states, _ = _recurrence([gather_last(projected, ends - back) for back in reversed(range(steps))], recurrent)
+    return ops.concatenate(states, axis=1), states[-1]
+
+
+def _recurrence(inputs: Sequence[Tensor], recurrent: Tensor) -> tuple[list[Tensor], list[tuple[Tensor, ...]]]:
+    """Return the hidden states T × (S, B, U) after projected inputs T × (S, B, 4U), and what the gradient needs."""
+    units = recurrent.shape[1]
+    hidden = cell = ops.zeros_like(inputs[0][:, :, :units])
+    states, saved = [], []
+    for step, z in enumerate(inputs):
+        z = z + ops.matmul(hidden, recurrent) if step else z
+        gates = ops.sigmoid(z[:, :, : 3 * units])
+        i, f, o = gates[:, :, :units], gates[:, :, units : 2 * units], gates[:, :, 2 * units :]
+        g = ops.tanh(z[:, :, 3 * units :])
+        previous, cell = cell, f * cell + i * g
+        squashed = ops.tanh(cell)
+        hidden = o * squashed
+        saved.append((i, f, o, g, previous, squashed))
+        states.append(hidden)
+    return states, saved
 
 
 def fleet_attention(
-    x: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, *, steps: int, heads: int
+    x: Tensor, last: Tensor, query: Tensor, key: Tensor, value: Tensor, output: Tensor, *, steps: int, heads: int
 ) -> Tensor:
     """Return multi-head attention of each window's last state over all its states.
 
@@ -113,7 +131,7 @@ def fleet_attention(
     def by_head(values: Tensor) -> Tensor:  # (S, R, U) to (S, heads, R, size)
         return ops.transpose(ops.reshape(values, (count, -1, heads, size)), (0, 2, 1, 3))
 
-    queries = by_head(ops.matmul(series[:, :, -1], query) * (size**-0.5))
+    queries = by_head(ops.matmul(last, query) * (size**-0.5))
     carried = matmul_nt(queries, by_head(key))  # (S, heads, B, U): the query seen from the inputs
     scores = matmul_nt(ops.transpose(carried, (0, 2, 1, 3)), series)  # (S, B, heads, T)
     mixed = ops.matmul(ops.softmax(scores, axis=-1), series)  # (S, B, heads, U)

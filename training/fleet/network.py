@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from configs.schema import NetworkConfig
 from training.fleet.backend import Tensor, ops
-from training.fleet.layers import fleet_attention, fleet_dense, fleet_layer_norm, fleet_lstm
+from training.fleet.layers import fleet_attention, fleet_dense, fleet_layer_norm, fleet_lstm, fleet_lstm_over_bars
 
 Float32 = npt.NDArray[np.float32]
 
@@ -104,12 +104,9 @@ class FleetNetwork:
 
     def unpack(self, weights: Tensor) -> dict[str, Tensor]:
         """Return named parameters (S, *shape) from weights (S, P)."""
-        named, start = {}, 0
-        for name, shape in self.layout:
-            size = math.prod(shape)
-            named[name] = ops.reshape(weights[:, start : start + size], (-1, *shape))
-            start += size
-        return named
+        sizes = [math.prod(shape) for _, shape in self.layout]
+        parts = ops.split(weights, np.cumsum(sizes)[:-1].tolist(), axis=1)
+        return {name: ops.reshape(part, (-1, *shape)) for (name, shape), part in zip(self.layout, parts, strict=True)}
 
     def apply(self, weights: Tensor, windows: Tensor, keep: Tensor | None = None) -> Tensor:
         """Return the head's outputs (S, B, outputs).
@@ -124,19 +121,32 @@ class FleetNetwork:
             Dropout mask (S, B, U) of the last hidden layer, already scaled by 1 / (1 - rate); ``None`` to predict.
         """
         named = self.unpack(weights)
-        steps, x = self.config.window, windows
-        for layer in range(len(self.config.lstm_units)):
-            prefix = f"lstm{layer}/"
-            x = fleet_lstm(x, named[prefix + "kernel"], named[prefix + "recurrent"], named[prefix + "bias"], steps)
-        units = self.config.lstm_units[-1]
-        state = ops.reshape(x, (ops.shape(x)[0], steps, -1, units))[:, -1]
+        return self._above(named, *fleet_lstm(windows, *_lstm(named, 0), self.config.window), keep)
+
+    def apply_to_bars(self, weights: Tensor, bars: Tensor, ends: Tensor) -> Tensor:
+        """Return the outputs (S, B, outputs) of the windows that end at ``ends`` (S, B) in ``bars`` (S, N, features).
+
+        The same numbers as :meth:`apply` on gathered windows, in about half the time where windows overlap.
+        """
+        named = self.unpack(weights)
+        return self._above(named, *fleet_lstm_over_bars(bars, ends, *_lstm(named, 0), self.config.window))
+
+    def _above(self, named: dict[str, Tensor], x: Tensor, state: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Return the outputs, given every state (S, T·B, U) of the first layer and the last ones (S, B, U)."""
+        steps = self.config.window
+        for layer in range(1, len(self.config.lstm_units)):
+            x, state = fleet_lstm(x, *_lstm(named, layer), steps)
         if heads := self.config.attention_heads:
             projections = [named[f"attention/{name}"] for name in ("query", "key", "value", "output")]
-            state = state + fleet_attention(x, *projections, steps=steps, heads=heads)
+            state = state + fleet_attention(x, state, *projections, steps=steps, heads=heads)
         state = fleet_layer_norm(state, named["norm/scale"], named["norm/offset"])
         if keep is not None:
             state = state * keep
         return fleet_dense(state, named["head/kernel"], named["head/bias"])
+
+
+def _lstm(named: dict[str, Tensor], layer: int) -> tuple[Tensor, Tensor, Tensor]:
+    return named[f"lstm{layer}/kernel"], named[f"lstm{layer}/recurrent"], named[f"lstm{layer}/bias"]
 
 
 def symbol_generator(seed: int, symbol: str, purpose: str) -> np.random.Generator:

@@ -45,6 +45,22 @@ def gather_last(values: Tensor, ends: Tensor) -> Tensor:
     return gather_windows(values, ends, 1)
 
 
+def needed_bars(bank: Float32, ends: Int32, window: int) -> tuple[Float32, Int32]:
+    """Return the bars (S, L, F) of a bank (S, N, F) that windows ending at ``ends`` (S, B) need, and the ends in them.
+
+    Bars keep their order and windows stay whole, so overlapping windows share their bars.
+    """
+    rows = np.arange(len(bank))[:, None]
+    needed = np.zeros(bank.shape[:2], bool)
+    for back in range(window):
+        needed[rows, ends - back] = True
+    place = needed.cumsum(axis=1, dtype=np.int32) - 1
+    bars = np.zeros((len(bank), int(place.max(initial=-1)) + 1, bank.shape[2]), np.float32)
+    for row, chosen in enumerate(needed):
+        bars[row, : place[row, -1] + 1] = bank[row, chosen]
+    return bars, place[rows, ends]
+
+
 def pad_ends(ends: Sequence[Int32], length: int) -> tuple[Int32, Float32]:
     """Return ends (S, length) padded by each symbol's first end, and weights (S, length) that are 0 on padding."""
     padded = np.zeros((len(ends), length), np.int32)
