@@ -17,7 +17,9 @@ class Promote(StrEnum):
 
 
 def train(
-    preset: Annotated[str, typer.Option(help="demo, smoke, equities or gpu.")] = "demo",
+    preset: Annotated[
+        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities with --bars.")
+    ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
     bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
     symbols: Annotated[str, typer.Option(help="Names separated by commas; all of the source by default.")] = "",
@@ -44,7 +46,7 @@ def train(
         given.append(f"data.symbols=[{', '.join(repr(name.strip()) for name in symbols.split(',') if name.strip())}]")
     if kinds:
         given.append(f"run.kinds=[{kinds}]")
-    resolved = load_config(preset, config, given)
+    resolved = load_config(preset or ("demo" if bars in (None, "embedded") else "equities"), config, given)
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)
