@@ -23,15 +23,12 @@ app.add_typer(models.app, name="models")
 
 
 def main() -> None:
-    """Run the command line: a user's error becomes one line and exit code 2, an interruption 130."""
+    """Run the command line: a user's error becomes one line and exit code 2."""
     try:
         app()
     except FleetcastError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; finished blocks are kept: run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

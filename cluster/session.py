@@ -41,7 +41,7 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     if address is not None:
-        _check_reachable(address)
+        check_reachable(address)
     import ray
 
     started_here = not ray.is_initialized()
@@ -69,7 +69,7 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
             ray.shutdown()
 
 
-def _check_reachable(address: str) -> None:
+def check_reachable(address: str) -> None:
     """Refuse an address nobody listens at: Ray itself would retry for minutes."""
     if address == "auto":
         return

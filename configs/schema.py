@@ -125,9 +125,15 @@ class NetworkConfig(Frozen):
     """LSTM layers, then multi-head self-attention, over windows of ``window`` bars."""
 
     window: Positive = 20
-    lstm_units: tuple[Positive, ...] = (32,)
+    lstm_units: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32,)
     attention_heads: Annotated[int, Field(ge=0)] = 4
     dropout: Rate = 0.1
+
+    @model_validator(mode="after")
+    def _heads_divide_units(self) -> Self:
+        if self.attention_heads and self.lstm_units[-1] % self.attention_heads:
+            raise ValueError(f"the last of lstm_units {self.lstm_units} must be a multiple of attention_heads")
+        return self
 
 
 class FitConfig(Frozen):

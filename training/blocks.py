@@ -173,6 +173,15 @@ def verify_block(store: Store, prefix: str) -> tuple[BlockIndex, dict[str, FileR
     return index, {INDEX: FileRecord.of(data), **index.files}
 
 
+def is_finished(store: Store, prefix: str) -> bool:
+    """Whether a block is in the store, whole and undamaged."""
+    try:
+        verify_block(store, prefix)
+    except ModelError:
+        return False
+    return True
+
+
 def parse_index(path: str, data: bytes) -> BlockIndex:
     """Return the index that these bytes spell; ``path`` is named in errors."""
     try:

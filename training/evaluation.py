@@ -53,7 +53,7 @@ def _direction(
     baselines = predictor.baselines(panel, test)
     probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
     labels = examples.targets[rows].astype(np.int64)
-    sets = predictor.adapt_label_sets(probabilities, labels, symbol)
+    sets = predictor.adapt_label_sets(probabilities, labels, symbol, panel.dates[rows])
     daily = DirectionDaily.from_predictions(panel.dates[rows], labels, probabilities, baselines, sets)
     values: dict[str, npt.NDArray[Any]] = {
         "loss": metrics.log_loss_rows(labels, probabilities),
@@ -71,6 +71,9 @@ def _volatility(
 ) -> Evaluation:
     panel, horizon = examples.panel, predictor.config.volatility.horizon
     columns, others = predictor.forecast_beside(panel, examples.part("test"))
+    known = np.isfinite(columns["variance"]) & (columns["variance"] > 0)  # after a long halt no member has a forecast
+    rows, symbol = rows[known], symbol[known]
+    columns, others = ({name: values[known] for name, values in table.items()} for table in (columns, others))
     target, forecast = examples.targets[rows], columns["variance"]
     low, high = columns["variance_low"], columns["variance_high"]
     daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high))

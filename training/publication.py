@@ -29,6 +29,8 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
         metrics = read_index(models.store, job.output).metrics
         skipped |= metrics["skipped"]
         failed |= metrics["failed"]
+        told = {*metrics["per_symbol"], *metrics["skipped"], *metrics["failed"]}
+        failed |= {symbol: "its block says nothing of it" for symbol in job.symbols if symbol not in told}
         per_symbol |= metrics["per_symbol"]
         if metrics["per_symbol"]:
             fitted.append(job.output)

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from configs.errors import DataError, ModelError
+from configs.errors import DataError
 from configs.load import load_config
 from configs.schema import Config, Kind
 from features.context import MarketContext
 from features.sources import open_source
 from features.sources.base import Source
 from features.store import Store
-from training.blocks import verify_block
+from training.blocks import is_finished
 from training.leaderboard import KindResult
 from training.promotion import Policy
 from training.publication import publish_kind
@@ -109,7 +109,7 @@ class ModelTrainer:
         source = open_source(config.data.bars, self.store)
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
         write_plan(self.store, plan)
-        done = frozenset(job.output for job in plan.jobs if _finished(self.store, job.output))
+        done = frozenset(job.output for job in plan.jobs if is_finished(self.store, job.output))
         (listener or Listener()).planned(plan, len(done))
         return Prepared(plan, done, time.perf_counter() - start)
 
@@ -180,12 +180,3 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
             )
         frame = held
     return MarketContext.from_frame(frame, wanted)
-
-
-def _finished(store: Store, output: str) -> bool:
-    """Whether a job's block is in the store, whole and undamaged."""
-    try:
-        verify_block(store, output)
-    except ModelError:
-        return False
-    return True

@@ -31,26 +31,29 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
+    import json
     from contextlib import nullcontext
     from pathlib import Path
 
-    from cluster.progress import show_result, watching
-    from cluster.session import connect
+    from cluster.progress import interruptible, show_result, watching
+    from cluster.session import check_reachable, connect
     from configs.load import load_config
 
     given = list(overrides or [])
     if bars is not None:
         is_name = bars in ("lake", "embedded") or "://" in bars
-        given.append(f"data.bars={bars if is_name else Path(bars).expanduser().absolute()}")
+        given.append(f"data.bars={json.dumps(bars if is_name else str(Path(bars).expanduser().absolute()))}")
     if symbols:
-        given.append(f"data.symbols=[{', '.join(repr(name.strip()) for name in symbols.split(',') if name.strip())}]")
+        given.append(f"data.symbols={json.dumps([name.strip() for name in symbols.split(',') if name.strip()])}")
     if kinds:
         given.append(f"run.kinds=[{kinds}]")
     resolved = load_config(preset or ("demo" if bars in (None, "embedded") else "equities"), config, given)
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)
-    with watching(as_json) as listener:
+    if address is not None:
+        check_reachable(address)
+    with interruptible(), watching(as_json) as listener:
         prepared = trainer.prepare(listener=listener)
         with nullcontext() if prepared.is_finished else connect(address):
             result = trainer.run(prepared, promote=promote.value, listener=listener)

@@ -104,6 +104,17 @@ def tanh_gradient(y: Tensor, upstream: Tensor) -> Tensor:
     return upstream * (1.0 - y * y)
 
 
+def sees_gpu() -> bool:
+    """Whether the backend can use a GPU in this process."""
+    if TENSORFLOW:
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    import jax
+
+    return any(device.platform == "gpu" for device in jax.devices())
+
+
 def use_threads(threads: int) -> None:
     """Fix the threads of one process, so that results and speed do not depend on how many cores the host has.
 

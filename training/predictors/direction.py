@@ -68,7 +68,9 @@ class PriceDirectionPredictor(BasePredictor):
     _prior: ClassPrior
     _logistic: LogisticRegression
     _calibrator: Calibrator
-    _sets: LabelSets
+    _sets: LabelSets  # as fitted on validation
+    _adapted: LabelSets  # as of the last outcome seen, for bars after ``_adapted_to``
+    _adapted_to: npt.NDArray[np.datetime64]  # (1,)
 
     def fit_pooled(self, examples: Examples) -> Arrays:
         """Fit the shared network, its calibration and the pooled logistic baseline; nothing when each is on its own."""
@@ -112,16 +114,22 @@ class PriceDirectionPredictor(BasePredictor):
         symbol = own[panel_rows(panel, rows)[1]]
         probabilities = self._calibrator.apply(logits, symbol)
         sets = self._sets.sets(probabilities, symbol)
+        late = panel.dates[panel_rows(panel, rows)[0]] > self._adapted_to[0]
+        sets[late] = self._adapted.sets(probabilities[late], symbol[late])
         out: dict[str, npt.NDArray[Any]] = {name: probabilities[:, i] for i, name in enumerate(CLASSES)}
         return out | {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
 
-    def adapt_label_sets(self, probabilities: Float, labels: Int64, symbol: Int64) -> npt.NDArray[np.bool_]:
-        """Return label sets (n, 3) made walk-forward, and keep the state after the last outcome to serve with.
+    def adapt_label_sets(
+        self, probabilities: Float, labels: Int64, symbol: Int64, dates: npt.NDArray[np.datetime64]
+    ) -> npt.NDArray[np.bool_]:
+        """Return label sets (n, 3) made walk-forward, and keep the state after the last outcome for what comes later.
 
         Rows are each symbol's, in order of time; ``symbol`` (n,) are rows of this fleet. Coverage drifts when
-        validation and what follows differ; the update uses an outcome only from ``horizon`` bars later on.
+        validation and what follows differ; the update uses an outcome only from ``horizon`` bars later on. Bars up to
+        the last of ``dates`` keep the sets of validation: with the later state they would know their own outcomes.
         """
-        sets, self._sets = self._sets.walk_forward(probabilities, labels, symbol, self.config.direction.horizon)
+        sets, self._adapted = self._sets.walk_forward(probabilities, labels, symbol, self.config.direction.horizon)
+        self._adapted_to = dates.max(keepdims=True)
         return np.asarray(sets)
 
     def baselines(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, Float]:
@@ -165,6 +173,8 @@ class PriceDirectionPredictor(BasePredictor):
             **prefixed("scaler", self._scaler.to_arrays()),
             **prefixed("calibration", self._calibrator.to_arrays()),
             **prefixed("sets", self._sets.to_arrays()),
+            **prefixed("adapted", self._adapted.to_arrays()),
+            "adapted_to": self._adapted_to.astype("datetime64[ns]").view(np.int64),
             **prefixed("logistic", self._logistic.to_arrays()),
         }
 
@@ -175,6 +185,8 @@ class PriceDirectionPredictor(BasePredictor):
         self._scaler = FleetScaler.from_arrays(part_of(arrays, "scaler")).take(rows)
         self._calibrator = Calibrator.from_arrays(part_of(arrays, "calibration")).take(rows)
         self._sets = LabelSets.from_arrays(part_of(arrays, "sets")).take(rows)
+        self._adapted = LabelSets.from_arrays(part_of(arrays, "adapted")).take(rows)
+        self._adapted_to = arrays["adapted_to"].view("datetime64[ns]")
         self._logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic")).take(rows)
 
     def _fit_networks(self, examples: Examples, pool: DirectionPool | None) -> tuple[list[Float32], dict[str, str]]:
@@ -231,6 +243,8 @@ class PriceDirectionPredictor(BasePredictor):
             part.conformal_level,
             part.calibration_shrinkage,
         )
+        self._adapted = self._sets
+        self._adapted_to = examples.panel.dates.max(keepdims=True)
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         found = self.forecast(panel, rows)

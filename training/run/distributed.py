@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ray
@@ -20,7 +20,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from configs import schema
 from configs.errors import ClusterError, FleetcastError
 from features.store import Store
-from training.run.queue import JobQueue, Progress
+from training.run.queue import JobQueue, Progress, blame
 
 _POLL_S = 0.5
 _SPARE_FAILURES = 10
@@ -36,8 +36,8 @@ def run_on_ray(
     ClusterError
         The cluster lacks the processors asked for, or the workers cannot be kept alive.
     """
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    workers = plan_workers(run, resources, len(queue.jobs) - len(queue.done))
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    workers = plan_workers(run, nodes, len(queue.jobs) - len(queue.done))
     remote: Any = ray.remote(num_cpus=0, max_restarts=0)(JobQueue)
     actor = remote.remote(queue.jobs, queue.retries, queue.done)
     name = f"{plan_name}-{uuid.uuid4().hex[:6]}"
@@ -48,6 +48,7 @@ def run_on_ray(
             "uri": store.uri,
             "plan": plan_name,
             "threads": max(1, int(run.cpus_per_worker)),
+            "use_gpu": run.use_gpu,
         },
         scaling_config=ScalingConfig(
             num_workers=workers,
@@ -56,8 +57,12 @@ def run_on_ray(
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=f"{store.uri}/runs/ray",
-            failure_config=FailureConfig(max_failures=(run.retries + 1) * min(len(queue.jobs), 100) + _SPARE_FAILURES),
+            storage_path=store.path("runs/ray"),
+            storage_filesystem=store.fs,
+            failure_config=FailureConfig(  # type: ignore[call-arg]
+                max_failures=(run.retries + 1) * min(len(queue.jobs), 100) + _SPARE_FAILURES,
+                controller_failure_limit=_SPARE_FAILURES,
+            ),
         ),
     )
     failure: list[BaseException] = []
@@ -89,24 +94,28 @@ def run_on_ray(
     return done
 
 
-def plan_workers(run: schema.RunConfig, resources: dict[str, float], jobs: int) -> int:
-    """Return how many workers to start: what is asked for, at most one a job, and only what the cluster can give.
+def plan_workers(run: schema.RunConfig, nodes: Sequence[Mapping[str, float]], jobs: int) -> int:
+    """Return how many workers to start: what is asked for, at most one a job, and only what the nodes can hold.
 
     A request that can never be met would wait for ever, so it is refused here.
     """
-    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
-    possible = int(cpus // run.cpus_per_worker)
+    cpus, gpus = (sum(node.get(name, 0.0) for node in nodes) for name in ("CPU", "GPU"))
     if run.use_gpu:
         if gpus < 1:
             raise ClusterError(
                 f"run.use_gpu is true but the cluster has no GPU (it has {cpus:g} CPUs). "
                 "Start Ray on a machine with a GPU, or use --set run.use_gpu=false."
             )
-        possible = min(possible, int(gpus))
+    fitting = (
+        min(node.get("CPU", 0.0) // run.cpus_per_worker, node.get("GPU", 0.0) if run.use_gpu else float("inf"))
+        for node in nodes
+    )
+    possible = int(sum(fitting))
     if possible < max(run.workers or 1, 1):
         raise ClusterError(
             f"{run.workers or 1} workers of {run.cpus_per_worker:g} CPUs{' and a GPU' if run.use_gpu else ''} do not "
-            f"fit a cluster of {cpus:g} CPUs and {gpus:g} GPUs. Lower run.workers or run.cpus_per_worker."
+            f"fit the {len(nodes)} nodes of the cluster ({cpus:g} CPUs and {gpus:g} GPUs in all). "
+            "Lower run.workers or run.cpus_per_worker."
         )
     return max(1, min(run.workers or possible, jobs))
 
@@ -123,12 +132,16 @@ def _work(settings: dict[str, Any]) -> None:
     rank = ray.train.get_context().get_world_rank()
     queue = settings["queue"]
     try:
-        from training.fleet.backend import use_threads
+        from training.fleet.backend import sees_gpu, use_threads
         from training.run.worker import run_job
     except Exception as error:  # restarting the workers would only repeat it
         ray.get(queue.give_up.remote(f"a worker cannot load the training code: {type(error).__name__}: {error}"))
         return
     use_threads(settings["threads"])
+    if settings["use_gpu"] and not sees_gpu():
+        reason = "a worker has a GPU reserved, but TensorFlow sees none there: install tensorflow[and-cuda] on its node"
+        ray.get(queue.give_up.remote(reason))
+        return
     ray.get(queue.join.remote(rank))
     while (job := ray.get(queue.next.remote(rank))) != "end":
         if job == "wait":
@@ -136,10 +149,8 @@ def _work(settings: dict[str, Any]) -> None:
             continue
         try:
             run_job(settings["uri"], settings["plan"], job)
-        except FleetcastError as error:
-            ray.get(queue.fail.remote(rank, str(error), True))
         except Exception as error:  # a block's failure, whatever it is, must not stop the others
-            ray.get(queue.fail.remote(rank, f"{type(error).__name__}: {error}", False))
+            ray.get(queue.fail.remote(rank, *blame(error)))
         else:
             ray.get(queue.finish.remote(rank, job.output))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from configs.errors import FleetcastError
-from training.run.queue import JobQueue, Progress
+from training.run.queue import JobQueue, Progress, blame
 from training.run.worker import run_job
 
 RANK = 0
@@ -17,10 +16,8 @@ def run_here(uri: str, plan_name: str, queue: JobQueue, on_progress: Callable[[P
         on_progress(queue.progress())
         try:
             run_job(uri, plan_name, job)
-        except FleetcastError as error:
-            queue.fail(RANK, str(error), final=True)
         except Exception as error:  # a block's failure, whatever it is, must not stop the others
-            queue.fail(RANK, f"{type(error).__name__}: {error}")
+            queue.fail(RANK, *blame(error))
         else:
             queue.finish(RANK, job.output)
     on_progress(queue.progress())

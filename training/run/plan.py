@@ -17,6 +17,7 @@ from configs.schema import Config, DirectionConfig, Frozen, VolatilityConfig
 from features.bars import SymbolBars
 from features.context import MarketContext
 from features.engineer import feature_names
+from features.quarantine import Quarantine
 from features.sources.base import Source
 from features.splits import Split, resolve_split
 from features.store import Store
@@ -29,7 +30,7 @@ from training.run.staging import StagedBlock, read_staged, stage_bars
 
 _PLAN = "runs/plans/{name}.json"
 SplitText = tuple[str, str, str, str, str, int, int]
-_FITTING_LIBRARIES = ("numpy", "tensorflow", "arch", "scikit-learn", "TA-Lib")
+_FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
 class RunPlan(Frozen):
@@ -155,7 +156,7 @@ def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, Marke
 def _worth_staging(source: Source, config: Config, seen: _Seen) -> Iterator[SymbolBars]:
     """Pass on the symbols worth staging, noting their lengths and the reasons of the others."""
     data = config.data
-    for bars in source.load(data.symbols, data.start, data.end):
+    for bars in source.load(sorted(data.symbols), data.start, data.end):
         if len(bars) < data.min_bars:
             seen.skipped[bars.symbol] = f"{len(bars)} bars; at least {data.min_bars} are needed (data.min_bars)"
         elif np.ptp(bars.close) <= 1e-9 * bars.close[0]:
@@ -168,6 +169,7 @@ def _worth_staging(source: Source, config: Config, seen: _Seen) -> Iterator[Symb
 def _judge(source: Source, config: Config, seen: _Seen) -> list[str]:
     """Skip symbols of which too much was quarantined, and return notes on the others that lost a row."""
     notes = []
+    parts = dict(iter(source.quarantine.frame.groupby("symbol", sort=False, observed=True)))
     for symbol, count in sorted(source.quarantine.lost().items()):
         if symbol in seen.skipped or symbol not in seen.lengths:
             continue
@@ -176,7 +178,7 @@ def _judge(source: Source, config: Config, seen: _Seen) -> list[str]:
             most = f"at most {config.data.max_quarantined:.0%} may (data.max_quarantined)"
             seen.skipped[symbol] = f"{count} of {rows} rows break a rule; {most}"
         else:
-            rules = ", ".join(f"{rule} {n}" for rule, n in source.quarantine.of(symbol).counts().items())
+            rules = ", ".join(f"{rule} {n}" for rule, n in Quarantine(parts[symbol]).counts().items())
             notes.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
     return notes
 
@@ -191,22 +193,22 @@ def _staged_bars(store: Store, staged: list[StagedBlock], members: set[str]) -> 
 def _jobs(
     config: Config, kind: str, inputs: list[tuple[str, tuple[str, ...]]], clean: set[str], data: list[object]
 ) -> Iterator[Job]:
-    """Yield a kind's jobs; the output's name holds the hash of all that decides the fitted numbers."""
+    """Yield a kind's jobs; an output's name holds the hash of all that decides its numbers, its symbols included."""
     section, run = _section(config, kind), config.run
     sample = frozenset(_sample(clean, section.fit.pooled_symbols, run.seed))
+    picked = [(name, own) for name, symbols in inputs if (own := tuple(s for s in symbols if s in sample))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
-        [run.block_symbols, data, sorted(sample), library_versions(_FITTING_LIBRARIES), _code_hash()],
+        [data, picked, library_versions(_FITTING_LIBRARIES), _code_hash()],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None
     if kind == "volatility" or section.strategy != "per_symbol":
-        picked = [(name, tuple(symbol for symbol in symbols if symbol in sample)) for name, symbols in inputs]
         needs = f"{folder}/{POOLED}"
-        yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(one for one in picked if one[1]))
+        yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(picked))
     for number, one in enumerate(inputs):
-        name = f"block-{number:05d}"
-        yield Job(kind=kind, name=name, output=f"{folder}/{name}", inputs=(one,), needs=needs)
+        output = f"{folder}/block-{config_hash(one)}"
+        yield Job(kind=kind, name=f"block-{number:05d}", output=output, inputs=(one,), needs=needs)
 
 
 def _sample(symbols: set[str], count: int, seed: int) -> list[str]:

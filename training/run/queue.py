@@ -1,9 +1,9 @@
 """Which job a worker does next, and what a failure means. Pure decisions: no cluster, no clock, no files.
 
 Workers pull, so a slow block never idles the others. A job that raises is tried again, up to the retries. A worker that
-dies says nothing about whose fault it was (Ray restarts all workers with it), so what was running becomes a *suspect*:
-it runs again only while nothing else does, and only a death of a suspect counts as its failure. A block that kills its
-worker is thus found out, and no other job pays for it.
+dies says nothing about whose fault it was (Ray restarts all workers with it), so what was running runs again; what was
+running at two deaths becomes a *suspect*: it runs only while nothing else does, and only then does a death count as its
+failure. A block that kills its worker is thus found out, and no other job pays for it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from configs.errors import ConfigError, DataError, FleetcastError
 from training.run.job import POOLED, Job
 
 DIED = "its worker process died (out of memory, or killed)"
@@ -26,6 +27,12 @@ class Progress:
     symbols: int
     running: tuple[str, ...]
     failed: int
+
+
+def blame(error: Exception) -> tuple[str, bool]:
+    """Return what to tell of a job's exception, and whether it is final: the data's or the settings' fault."""
+    told = str(error) if isinstance(error, FleetcastError) else f"{type(error).__name__}: {error}"
+    return told, isinstance(error, DataError | ConfigError)
 
 
 @dataclass
@@ -65,6 +72,7 @@ class JobQueue:
         self._waiting = [job for job in self.jobs if job.output not in self.done]
         self._running: dict[int, Job] = {}
         self._tried: dict[str, int] = {}
+        self._witnessed: set[str] = set()
         self._suspects: set[str] = set()
 
     def snapshot(self) -> Self:
@@ -79,7 +87,7 @@ class JobQueue:
         if job.output in self._suspects:
             self._count(job, DIED)
         else:
-            self._suspects.add(job.output)
+            (self._suspects if job.output in self._witnessed else self._witnessed).add(job.output)
             self._waiting.append(job)
 
     def next(self, rank: int) -> Job | Literal["wait", "end"]:

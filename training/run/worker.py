@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from configs.errors import DataError
 from features.engineer import build_panel
-from training.blocks import Block, read_block, write_block
+from training.blocks import Block, is_finished, read_block, write_block
 from training.evaluation import evaluate
 from training.examples import Examples, make_examples
 from training.predictors import BasePredictor, predictor_class
@@ -26,6 +26,8 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
     A block none of whose symbols can be fitted is written too, empty, with the reasons.
     """
     store, plan, universe, context = read_plan(uri, plan_name)
+    if is_finished(store, job.output):  # by another run of the same plan
+        return {}
     clock = _Clock()
     bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(
