@@ -1,0 +1,103 @@
+"""Which features a predictor uses, on a universe where one of them is known to matter."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.errors import DataError, ModelError
+from features.splits import resolve_split
+from training.examples import make_examples
+from training.predictors.importance import permutation_importance
+
+PLANTED = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "bench_planted.py"))
+SMALL = (
+    "direction.network={window: 4, lstm_units: [8], attention_heads: 0, dropout: 0}",
+    "direction.fit={learning_rate: 0.02, pooled_batch_size: 64, pooled_epochs: 4}",
+    "features={technical_indicators: [rate_of_change, volume_level, rsi], lookback_periods: [5]}",
+)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """The bar before last decides: of the features only ``roc_1`` tells its move."""
+    from training import PriceDirectionPredictor
+
+    bars = PLANTED["planted_universe"](4, 1200, 0.85)
+    return PriceDirectionPredictor(PLANTED["planted_config"]("pooled", *SMALL)).fit(bars), bars
+
+
+def test_the_feature_that_matters_comes_first(planted):
+    predictor, bars = planted
+    found = predictor.get_feature_importance(bars)
+    assert set(found) == set(predictor.feature_names)
+    (best, (rise, error)), (_, (next_rise, _)) = list(found.items())[:2]
+    assert best == "roc_1"
+    assert rise > 5 * error > 0
+    assert rise > 3 * next_rise
+    assert list(found.values()) == sorted(found.values(), key=lambda value: -value[0])
+
+
+def test_importance_is_the_same_for_the_same_seed(planted):
+    predictor, bars = planted
+    assert predictor.get_feature_importance(bars, seed=1) == predictor.get_feature_importance(bars, seed=1)
+    assert predictor.get_feature_importance(bars, seed=2) != predictor.get_feature_importance(bars, seed=1)
+
+
+def test_measuring_importance_leaves_the_examples_as_they_were(planted):
+    predictor, bars = planted
+    examples = predictor.examples(bars)
+    before = examples.panel.features.copy()
+    permutation_importance(predictor, examples)
+    np.testing.assert_array_equal(examples.panel.features, before)
+
+
+def test_importance_needs_validation_rows(planted):
+    predictor, bars = planted
+    split = resolve_split(bars[0].dates, predictor.config.split, 1)
+    examples = make_examples(predictor.panel(bars), split, predictor.config, "direction")
+    nothing = tuple(rows._replace(valid=rows.valid[:0]) for rows in examples.rows)
+    with pytest.raises(DataError, match="P000 has no validation rows"):
+        permutation_importance(predictor, type(examples)(examples.panel, examples.targets, nothing))
+
+
+def test_contributions_tell_what_moved_one_forecast(planted):
+    predictor, bars = planted
+    found = predictor.analyze_feature_contributions(bars, "P001")
+    assert set(found) == set(predictor.feature_names)
+    assert list(found.values()) == sorted(found.values(), key=lambda value: -abs(value))
+    assert next(iter(found)) == "roc_1"
+    up = predictor.predict_direction(bars).loc["P001"].iloc[-1]
+    leaning = np.log(up["up"] / up["down"])
+    assert np.sign(found["roc_1"]) == np.sign(leaning), "the forecast leans where its main reason points"
+
+
+def test_features_that_a_model_does_not_see_contribute_nothing(make_universe, tiny_config):
+    from training import PriceDirectionPredictor
+
+    bars = make_universe(("AAA", "BBB", "CCC"))
+    predictor = PriceDirectionPredictor(tiny_config("features.max_features=2")).fit(bars)
+    found = predictor.analyze_feature_contributions(bars, "AAA")
+    assert sum(value != 0.0 for value in found.values()) <= 2
+    assert len(found) > 20
+
+
+def test_volatility_explains_itself_too(make_universe, tiny_config):
+    from training import VolatilityPredictor
+
+    bars = make_universe(("AAA", "BBB", "CCC"))
+    predictor = VolatilityPredictor(tiny_config("features.technical_indicators=[range_estimators]")).fit(bars)
+    importance = predictor.get_feature_importance(bars)
+    assert set(importance) == set(predictor.feature_names)
+    assert all(np.isfinite(value) and error >= 0 for value, error in importance.values())
+    found = predictor.analyze_feature_contributions(bars, "BBB")
+    assert any(value != 0.0 for value in found.values())
+
+
+def test_a_symbol_without_a_model_cannot_be_explained(planted, make_universe):
+    predictor, bars = planted
+    with pytest.raises(DataError, match="no 'ZZZ'"):
+        predictor.analyze_feature_contributions(bars, "ZZZ")
+    with pytest.raises(ModelError, match="not fitted"):
+        type(predictor)(predictor.config).get_feature_importance(bars)
