@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.fleet.backend import Tensor, matmul_nt, matmul_tn, ops, sigmoid_gradient, tanh_gradient
-from training.fleet.windows import gather_last
+from training.fleet.windows import gather_steps
 
 
 def fleet_dense(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -87,8 +87,7 @@ def fleet_lstm_over_bars(
 
     Each bar is projected once, not once for each of the T windows that hold it; for evaluating, not for training.
     """
-    projected = fleet_dense(bars, kernel, bias)
-    states, _ = _recurrence([gather_last(projected, ends - back) for back in reversed(range(steps))], recurrent)
+    states, _ = _recurrence(gather_steps(fleet_dense(bars, kernel, bias), ends, steps), recurrent)
     return ops.concatenate(states, axis=1), states[-1]
 
 

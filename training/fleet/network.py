@@ -38,9 +38,7 @@ class FleetNetwork:
     layout: tuple[tuple[str, tuple[int, ...]], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        last, heads = self.config.lstm_units[-1], self.config.attention_heads
-        if heads and last % heads:
-            raise ValueError(f"lstm_units[-1] = {last} must be a multiple of attention_heads = {heads}")
+        heads = self.config.attention_heads
         shapes: list[tuple[str, tuple[int, ...]]] = []
         width = self.features
         for layer, units in enumerate(self.config.lstm_units):

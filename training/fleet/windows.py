@@ -31,18 +31,28 @@ class FleetData:
 
 def gather_windows(bank: Tensor, ends: Tensor, window: int) -> Tensor:
     """Return time-major windows (S, T·B, F) that end at ``ends`` (S, B) in ``bank`` (S, N, F)."""
-    shape = ops.shape(bank)
-    flat = ops.reshape(bank, (-1, bank.shape[-1]))
-    symbol_start = ops.expand_dims(ops.arange(shape[0], dtype="int32") * ops.cast(shape[1], "int32"), 1)
-    last = ops.expand_dims(ends + symbol_start, 1)  # (S, 1, B)
+    flat, last = _flattened(bank, ends)
     offsets = np.arange(1 - window, 1, dtype=np.int32)[None, :, None]
-    rows = last + offsets  # (S, T, B)
-    return ops.take(flat, ops.reshape(rows, (shape[0], -1)), axis=0)
+    rows = ops.expand_dims(last, 1) + offsets  # (S, T, B)
+    return ops.take(flat, ops.reshape(rows, (ops.shape(bank)[0], -1)), axis=0)
+
+
+def gather_steps(bank: Tensor, ends: Tensor, window: int) -> list[Tensor]:
+    """Return the same windows step by step, the oldest first: T × (S, B, F)."""
+    flat, last = _flattened(bank, ends)
+    return [ops.take(flat, last - back, axis=0) for back in reversed(range(window))]
 
 
 def gather_last(values: Tensor, ends: Tensor) -> Tensor:
     """Return ``values`` (S, N, K) at ``ends`` (S, B): (S, B, K)."""
     return gather_windows(values, ends, 1)
+
+
+def _flattened(bank: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """Return all bars of a bank in one column (S·N, F), and where windows end in it (S, B)."""
+    shape = ops.shape(bank)
+    start = ops.arange(shape[0], dtype="int32") * ops.cast(shape[1], "int32")
+    return ops.reshape(bank, (-1, bank.shape[-1])), ends + ops.expand_dims(start, 1)
 
 
 def needed_bars(bank: Float32, ends: Int32, window: int) -> tuple[Float32, Int32]:
