@@ -40,8 +40,15 @@ class ModelManager:
 
     Examples
     --------
-    >>> manager = ModelManager(".fleetcast")
-    >>> predictor = manager.load_model("price_direction_aapl", version="champion")  # doctest: +SKIP
+    >>> from tempfile import mkdtemp
+    >>> from configs import load_config
+    >>> from training import ModelTrainer
+    >>> trainer = ModelTrainer(load_config("smoke"), store=mkdtemp())
+    >>> _ = trainer.train_multi_asset_models(["AAPL", "IBM"], ["volatility"])
+    >>> manager = ModelManager(trainer.store)
+    >>> predictor = manager.load_model("volatility_ibm", version="champion")
+    >>> predictor.kind, predictor.symbols
+    ('volatility', ('IBM',))
     """
 
     def __init__(self, store: Store | str | os.PathLike[str]) -> None:

@@ -65,10 +65,13 @@ class ModelTrainer:
 
     Examples
     --------
-    >>> trainer = ModelTrainer(load_config("smoke"), store="/tmp/fleetcast-example")
-    >>> result = trainer.train_multi_asset_models(["AAPL", "IBM"], ["direction"])  # doctest: +SKIP
-    >>> result.results[0].summary["log_loss"]  # doctest: +SKIP
-    1.09
+    >>> from tempfile import mkdtemp
+    >>> trainer = ModelTrainer(load_config("smoke"), store=mkdtemp())
+    >>> result = trainer.train_multi_asset_models(["AAPL", "IBM"], ["direction"])
+    >>> sorted(result.results[0].per_symbol)
+    ['AAPL', 'IBM']
+    >>> trainer.models.load_model("price_direction_aapl").symbols
+    ('AAPL',)
     """
 
     def __init__(self, config: Config | None = None, store: Store | str = ".fleetcast") -> None:

@@ -80,15 +80,20 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_override_values_are_read_as_yaml(override: str, place: str, value: object) -> None:
-    found: object = load_config("demo", overrides=[override])
+    found: object = load_config("equities", overrides=[override])
     for key in place.split("."):
         found = getattr(found, key)
     assert found == value
 
 
 def test_override_maps_add_to_those_before_them() -> None:
-    config = load_config("demo", overrides=["data.context.kinds.vix=level", "data.context.kinds.oil=price"])
+    config = load_config("equities", overrides=["data.context.kinds.vix=level", "data.context.kinds.oil=price"])
     assert config.data.context.kinds == {"vix": "level", "oil": "price"}
+
+
+def test_an_architecture_that_cannot_be_built_is_refused() -> None:
+    assert "must be a multiple of attention_heads" in refusal("direction.network.lstm_units=[32, 6]")
+    assert "volatility.network.lstm_units" in refusal("volatility.network.lstm_units=[]")
 
 
 @given(st.integers(0, 10**6), st.floats(1e-6, 1.0), st.sampled_from(["per_symbol", "pooled", "finetuned"]))

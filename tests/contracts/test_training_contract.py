@@ -131,8 +131,10 @@ def test_the_same_run_twice_is_byte_equal(configured, pooled_run, tmp_path):
 def test_a_run_that_was_stopped_goes_on_where_it_was(configured, tmp_path):
     first = Run(configured(), tmp_path)
     whole = files_of(tmp_path)
-    lost = sorted(name for name in whole if "block-00001" in name)
-    damaged = next(name for name in whole if "direction" in name and name.endswith("block-00000.safetensors"))
+    outputs = {(job.kind, job.name): job.output for job in first.plan.jobs}
+    gone = tuple(outputs[kind, "block-00001"] for kind in KINDS)
+    lost = sorted(name for name in whole if name.startswith(gone))
+    damaged = outputs["direction", "block-00000"] + ".safetensors"
     for name in lost:
         (tmp_path / name).unlink()
     (tmp_path / damaged).unlink()  # the published version may share the file

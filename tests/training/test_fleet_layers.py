@@ -114,8 +114,3 @@ def test_projecting_each_bar_once_changes_nothing(rng, units):
     bars, places = needed_bars(bank, ends, T)
     assert bars.shape[1] <= min(B * T, 40)
     np.testing.assert_allclose(network.apply_to_bars(weights, bars, places), expected, atol=1e-5)
-
-
-def test_heads_must_divide_units():
-    with pytest.raises(ValueError, match=r"lstm_units\[-1\] = 6 must be a multiple of attention_heads = 4"):
-        FleetNetwork(NetworkConfig(lstm_units=(6,), attention_heads=4), features=D, outputs=3)
