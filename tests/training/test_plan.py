@@ -142,3 +142,18 @@ def test_workers_read_what_the_driver_planned(planned, tmp_path):
     split = read.split("volatility")
     assert split.train_end < split.valid_start < split.valid_end < split.test_start < split.test_end
     assert split.purge == 5
+
+
+def test_a_block_is_named_after_the_symbols_it_holds(planned, make_universe):
+    """Blocks are filled as bars come, so one symbol more, though it is skipped, moves others to another block."""
+    bars = make_universe(("A", "Q", "B", "C", "D"))
+    plans = [
+        planned(bars=bars, quarantined={"Q": 400}),
+        planned(bars=[one for one in bars if one.symbol != "Q"]),
+        planned(bars=bars[::-1], quarantined={"Q": 400}),
+    ]
+    assert "Q" in plans[0].skipped
+    symbols = {}
+    for plan in plans:
+        for job in plan.jobs:
+            assert symbols.setdefault(job.output, job.symbols) == job.symbols
