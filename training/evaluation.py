@@ -53,7 +53,7 @@ def _direction(
     baselines = predictor.baselines(panel, test)
     probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
     labels = examples.targets[rows].astype(np.int64)
-    sets = predictor.adapt_label_sets(probabilities, labels, symbol, panel.dates[rows])
+    sets = predictor.adapt_label_sets(probabilities, labels, symbol, panel.dates[rows + horizon])
     daily = DirectionDaily.from_predictions(panel.dates[rows], labels, probabilities, baselines, sets)
     values: dict[str, npt.NDArray[Any]] = {
         "loss": metrics.log_loss_rows(labels, probabilities),

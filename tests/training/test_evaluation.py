@@ -54,10 +54,23 @@ def test_direction_is_scored_on_every_test_row(scored):
     assert summary["coverage"] == pytest.approx(inside[np.arange(len(labels)), labels].mean())
 
 
-def test_label_sets_are_served_with_what_the_test_period_taught(scored):
-    predictor, _, _ = scored("direction")
-    rate = predictor.to_arrays()["sets/error_rate"]
-    assert (rate != 1.0 - predictor.config.direction.conformal_level).all()
+def test_label_sets_of_later_bars_know_what_the_test_period_taught(scored):
+    """The others keep the sets of validation: with the later state they would know their own outcomes."""
+    predictor, examples, _ = scored("direction")
+    arrays = predictor.to_arrays()
+    level = predictor.config.direction.conformal_level
+    np.testing.assert_allclose(arrays["sets/error_rate"], 1.0 - level)
+    assert (arrays["adapted/error_rate"] != 1.0 - level).all()
+    panel = examples.panel
+    for i, rows in enumerate(examples.part("test")):
+        last = panel.dates[panel.rows(i)][rows[-1] + predictor.config.direction.horizon]
+        assert arrays["adapted_to"][i] == last.astype("datetime64[ns]").astype(np.int64)
+    arrays["adapted/error_rate"][:] = 1.0  # would leave the likeliest class alone
+    other = type(predictor).from_state(predictor.symbols, arrays, predictor.meta())
+    later = replace(panel, dates=panel.dates + np.timedelta64(900, "D"))
+    names = ["in_set_down", "in_set_sideways", "in_set_up"]
+    assert (other.predict_panel(panel)[names].sum(axis=1) > 1).any()
+    assert (other.predict_panel(later)[names].sum(axis=1) == 1).all()
 
 
 def test_volatility_is_scored_on_every_test_row(scored):

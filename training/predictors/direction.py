@@ -13,7 +13,7 @@ from features.context import MarketContext
 from features.panel import Panel
 from features.scaling import FleetScaler
 from training.baselines import ClassPrior, LogisticRegression
-from training.calibration import Calibrator, fit_calibrator, fit_pooled
+from training.calibration import Calibrator, fit_calibrator
 from training.conformal import LabelSets, fit_label_sets
 from training.examples import Examples, Int64, Part, panel_rows
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
@@ -24,6 +24,7 @@ from training.predictors.base import BasePredictor
 from training.predictors.direction_pool import (
     CLASSES,
     DirectionPool,
+    calibrate_alone,
     choose_columns,
     day_blocks,
     direction_network,
@@ -69,8 +70,8 @@ class PriceDirectionPredictor(BasePredictor):
     _logistic: LogisticRegression
     _calibrator: Calibrator
     _sets: LabelSets  # as fitted on validation
-    _adapted: LabelSets  # as of the last outcome seen, for bars after ``_adapted_to``
-    _adapted_to: npt.NDArray[np.datetime64]  # (1,)
+    _adapted: LabelSets  # as of the last outcome seen, for bars after it
+    _adapted_to: npt.NDArray[np.datetime64]  # (S,), when that outcome was known
 
     def fit_pooled(self, examples: Examples) -> Arrays:
         """Fit the shared network, its calibration and the pooled logistic baseline; nothing when each is on its own."""
@@ -102,34 +103,29 @@ class PriceDirectionPredictor(BasePredictor):
     def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
         """Return ``down, sideways, up`` (calibrated probabilities) and ``in_set_<class>``, the conformal label set."""
         own = self._rows_of(panel)
-        columns = take_rows(self._columns, own)
-        layout = BankLayout.of(rows, self.window)
-        bank = layout.features(panel, self._scaler.take(own), columns)
-        weights = take_rows(self._weights, own)
-        if len(weights) < len(own):
-            weights = np.repeat(weights, len(own), axis=0)
-        logits = np.concatenate(
-            predict_fleet(direction_network(self.config, columns), weights, bank, layout.ends(rows))
-        )
-        symbol = own[panel_rows(panel, rows)[1]]
+        logits = np.concatenate(self._logits(panel, rows, own))
+        places, position = panel_rows(panel, rows)
+        symbol = own[position]
         probabilities = self._calibrator.apply(logits, symbol)
         sets = self._sets.sets(probabilities, symbol)
-        late = panel.dates[panel_rows(panel, rows)[0]] > self._adapted_to[0]
+        late = panel.dates[places] > self._adapted_to[symbol]
         sets[late] = self._adapted.sets(probabilities[late], symbol[late])
         out: dict[str, npt.NDArray[Any]] = {name: probabilities[:, i] for i, name in enumerate(CLASSES)}
         return out | {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
 
     def adapt_label_sets(
-        self, probabilities: Float, labels: Int64, symbol: Int64, dates: npt.NDArray[np.datetime64]
+        self, probabilities: Float, labels: Int64, symbol: Int64, known: npt.NDArray[np.datetime64]
     ) -> npt.NDArray[np.bool_]:
         """Return label sets (n, 3) made walk-forward, and keep the state after the last outcome for what comes later.
 
-        Rows are each symbol's, in order of time; ``symbol`` (n,) are rows of this fleet. Coverage drifts when
-        validation and what follows differ; the update uses an outcome only from ``horizon`` bars later on. Bars up to
-        the last of ``dates`` keep the sets of validation: with the later state they would know their own outcomes.
+        Rows are each symbol's, in order of time; ``symbol`` (n,) are rows of this fleet, ``known`` (n,) the dates on
+        which the outcomes were known. Coverage drifts when validation and what follows differ; the update uses an
+        outcome only from ``horizon`` bars later on. Bars up to a symbol's last outcome keep the sets of validation:
+        with the later state they would know their own outcomes.
         """
         sets, self._adapted = self._sets.walk_forward(probabilities, labels, symbol, self.config.direction.horizon)
-        self._adapted_to = dates.max(keepdims=True)
+        self._adapted_to = self._adapted_to.copy()
+        np.maximum.at(self._adapted_to, symbol, known)
         return np.asarray(sets)
 
     def baselines(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, Float]:
@@ -186,34 +182,35 @@ class PriceDirectionPredictor(BasePredictor):
         self._calibrator = Calibrator.from_arrays(part_of(arrays, "calibration")).take(rows)
         self._sets = LabelSets.from_arrays(part_of(arrays, "sets")).take(rows)
         self._adapted = LabelSets.from_arrays(part_of(arrays, "adapted")).take(rows)
-        self._adapted_to = arrays["adapted_to"].view("datetime64[ns]")
+        self._adapted_to = arrays["adapted_to"][rows].view("datetime64[ns]")
         self._logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic")).take(rows)
+
+    def _logits(self, panel: Panel, rows: Sequence[Int64], own: Int64) -> list[Float32]:
+        """Return the networks' outputs (n, 3) of each symbol of a panel, whose rows in this fleet are ``own``."""
+        columns, weights = take_rows(self._columns, own), take_rows(self._weights, own)
+        if len(weights) < len(own):
+            weights = np.repeat(weights, len(own), axis=0)
+        layout = BankLayout.of(rows, self.window)
+        bank = layout.features(panel, self._scaler.take(own), columns)
+        return predict_fleet(direction_network(self.config, columns), weights, bank, layout.ends(rows))
 
     def _fit_networks(self, examples: Examples, pool: DirectionPool | None) -> tuple[list[Float32], dict[str, str]]:
         """Fit the weights; return each symbol's logits of its validation rows, and the symbols that failed."""
-        part, symbols = self.config.direction, examples.panel.symbols
-        network = direction_network(self.config, self._columns)
-        plan, initial = FitPlan.of(part.fit, self.config.run.seed), None
-        if pool is None:
-            initial = initial_weights(network, symbols, self.config, self._prior.probabilities)
-        elif part.strategy == "finetuned":
-            initial = np.repeat(pool.weights, len(symbols), axis=0)
-            plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
-        failed: dict[int, str] = {}
-        if initial is None:
-            assert pool is not None
+        part, symbols, failed = self.config.direction, examples.panel.symbols, dict[int, str]()
+        if pool is not None and part.strategy == "pooled":
             self._weights, self._best_epoch = pool.weights, np.zeros(len(symbols), np.int64)
-            valid = examples.part("valid")
-            layout = BankLayout.of(valid, self.window)
-            bank, ends = layout.features(examples.panel, self._scaler, self._columns), layout.ends(valid)
-            weights = np.repeat(pool.weights, len(symbols), axis=0)
+            logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))
         else:
-            targets = examples.targets[:, None]
-            data = fleet_data(examples, self.window, self._scaler, self._columns, targets)
+            network, plan = direction_network(self.config, self._columns), FitPlan.of(part.fit, self.config.run.seed)
+            if pool is None:
+                initial = initial_weights(network, symbols, self.config, self._prior.probabilities)
+            else:
+                initial = np.repeat(pool.weights, len(symbols), axis=0)
+                plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
+            data = fleet_data(examples, self.window, self._scaler, self._columns, examples.targets[:, None])
             fit = fit_fleet(network, cross_entropy, data, plan, initial)
             self._weights, self._best_epoch, failed = fit.weights, fit.best_epoch, fit.failures
-            bank, ends, weights = data.bank, data.valid, fit.weights
-        logits = predict_fleet(network, weights, bank, ends)
+            logits = predict_fleet(network, fit.weights, data.bank, data.valid)
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
         return logits, {symbols[i]: reason for i, reason in (broken | failed).items()}
 
@@ -228,12 +225,9 @@ class PriceDirectionPredictor(BasePredictor):
             )
         else:
             days = day_blocks(examples.panel.dates[places], part.horizon)
-            own = (symbol == i for i in range(count))
-            parameters = [
-                fit_pooled(logits[mine], labels[mine], part.calibration, days[mine], prior).parameters
-                for mine, prior in zip(own, self._prior.probabilities, strict=True)
-            ]
-            self._calibrator = Calibrator(np.stack(parameters), np.array([1.0, 0.0, 0.0, 0.0]))
+            self._calibrator = calibrate_alone(
+                logits, labels, symbol, days, self._prior.probabilities, part.calibration
+            )
         self._sets = fit_label_sets(
             labels,
             self._calibrator.apply(logits, symbol),
@@ -243,8 +237,8 @@ class PriceDirectionPredictor(BasePredictor):
             part.conformal_level,
             part.calibration_shrinkage,
         )
-        self._adapted = self._sets
-        self._adapted_to = examples.panel.dates.max(keepdims=True)
+        ends = examples.panel.offsets[:-1] + [rows.valid[-1] + part.horizon for rows in examples.rows]
+        self._adapted, self._adapted_to = self._sets, examples.panel.dates[ends]
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         found = self.forecast(panel, rows)

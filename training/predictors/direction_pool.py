@@ -13,7 +13,7 @@ from configs.schema import Config
 from features.scaling import FleetScaler
 from features.selection import select_features
 from training.baselines import ClassPrior, LogisticRegression
-from training.calibration import Calibrator, PooledCalibration, fit_pooled
+from training.calibration import Calibrator, Method, PooledCalibration, fit_pooled
 from training.conformal import PooledScores, pool_scores
 from training.examples import Examples, Int64
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
@@ -127,6 +127,15 @@ def fit_logistic(examples: Examples, scaler: FleetScaler, *, pooled: bool) -> Lo
     if pooled:
         return LogisticRegression.fit_pooled(x, y, train, ~train)
     return LogisticRegression.fit_per_symbol(x, y, symbol, len(rows), train, ~train)
+
+
+def calibrate_alone(
+    logits: Float32, labels: Int64, symbol: Int64, days: Int64, priors: Float, method: Method
+) -> Calibrator:
+    """Fit each symbol's calibration on its own rows (n,), shrunk to the evidence that they give, towards its prior."""
+    own = [symbol == i for i in range(len(priors))]
+    found = [fit_pooled(logits[i], labels[i], method, days[i], p) for i, p in zip(own, priors, strict=True)]
+    return Calibrator(np.stack([one.parameters for one in found]), np.array([1.0, 0.0, 0.0, 0.0]))
 
 
 def day_blocks(dates: npt.NDArray[np.datetime64], horizon: int) -> Int64:
