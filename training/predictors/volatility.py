@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,41 +12,18 @@ from features.labels import annualised
 from features.panel import Panel
 from features.scaling import FleetScaler
 from training.examples import Examples, Int64, Part, panel_rows
-from training.fleet.fit import FitPlan, fit_fleet
 from training.metrics import qlike_rows
-from training.predictors.banks import BankLayout, fleet_data
+from training.predictors.banks import BankLayout
 from training.predictors.base import BasePredictor
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
-from training.predictors.volatility_network import (
-    QLIKE_LOSS,
-    log_columns,
-    network_corrections,
-    network_level,
-    own_columns,
-    volatility_network,
-)
-from training.predictors.volatility_pool import (
-    VolatilityPool,
-    fit_trees,
-    fit_volatility_pool,
-    linear_forecast,
-    linear_grams,
-)
+from training.predictors.volatility_network import network_corrections, own_columns, volatility_network
+from training.predictors.volatility_own import fit_own_forests, fit_own_linear, fit_own_network, own_base
+from training.predictors.volatility_pool import VolatilityPool, fit_volatility_pool, linear_forecast
 from training.volatility.blend import BlendFleet, fit_blend
 from training.volatility.ewma import EwmaFleet, fit_ewma
 from training.volatility.forest import ForestFleet
 from training.volatility.garch import GarchFleet, fit_garch
-from training.volatility.har import (
-    BASELINE_LAGS,
-    LEVEL_SHRINKAGE,
-    MEMBER_LAGS,
-    SHRINKAGE,
-    HarFleet,
-    fit_per_symbol,
-    har_design,
-    solve_har,
-)
-from training.volatility.level import RatioSums
+from training.volatility.har import BASELINE_LAGS, HarFleet, fit_per_symbol, har_design
 
 
 class VolatilityPredictor(BasePredictor):
@@ -89,7 +65,7 @@ class VolatilityPredictor(BasePredictor):
         """Fit every member of every symbol, shrunk to what all symbols share."""
         part, panel = self.config.volatility, examples.panel
         pool = VolatilityPool.from_arrays(pooled)
-        self.symbols, self.feature_names = panel.symbols, panel.feature_names
+        self.symbols, self.feature_names, self.failures = panel.symbols, panel.feature_names, {}
         self._scaler, self._log_har_pooled = pool.scaler, pool.log_har
         train, _ = examples.places(examples.part("train"))
         is_train = np.zeros(len(examples.targets), bool)
@@ -99,12 +75,14 @@ class VolatilityPredictor(BasePredictor):
         self._ewma = fit_ewma(panel.variance, examples.targets, panel.offsets, is_train)
         # A symbol whose GARCH cannot be estimated has no GARCH forecast; the blend gives the other members its weight.
         self._garch, _ = fit_garch(panel.close, examples.targets, panel.offsets, is_train, part.horizon)
-        self._linear = self._fit_linear(examples, pool)
+        self._linear = fit_own_linear(examples, pool)
         self._forest, self._weights, self._level = pool.forest, pool.weights, pool.level
-        if part.strategy != "pooled" and pool.weights is not None:
-            self._weights, self._level = self._fit_network(examples, pool)
-        if part.strategy == "per_symbol" and pool.forest is not None:
-            self._forest = self._fit_forests(examples)
+        if part.strategy != "pooled":
+            base = own_base(examples, pool, self._linear)
+            if pool.weights is not None:
+                self._weights, self._level = fit_own_network(examples, pool, base, self.config)
+            if pool.forest is not None and part.strategy == "per_symbol":
+                self._forest = fit_own_forests(examples, pool, base, self.config)
         valid, symbol = examples.places(examples.part("valid"))
         table = self._members(panel, examples.part("valid"))
         self._blend = fit_blend(
@@ -233,48 +211,6 @@ class VolatilityPredictor(BasePredictor):
         places, position = panel_rows(panel, rows)
         inputs = garch.inputs(panel.close, panel.offsets)[places]
         return garch.forecast(inputs, position, self.config.volatility.horizon)
-
-    def _fit_linear(self, examples: Examples, pool: VolatilityPool) -> HarFleet:
-        """Fit each symbol's coefficients and level, shrunk to the pooled fit."""
-        count = len(examples.rows)
-        grams = linear_grams(examples, self._scaler)
-        fleet = solve_har(grams, MEMBER_LAGS, pool=(pool.linear, pool.grams), shrinkage=SHRINKAGE)
-        train, symbol = examples.places(examples.part("train"))
-        raw = linear_forecast(examples.panel, examples.part("train"), self._scaler, fleet, np.arange(count))
-        sums = RatioSums.of(examples.targets[train], raw, symbol, np.ones(len(train), bool), count)
-        return replace(fleet, level=sums.level(float(pool.linear.level[0]), LEVEL_SHRINKAGE))
-
-    def _fit_network(self, examples: Examples, pool: VolatilityPool) -> tuple[Float32, Float]:
-        """Fit each symbol's network and its level; one that cannot be fitted keeps its initial weights."""
-        part, seed, symbols = self.config.volatility, self.config.run.seed, examples.panel.symbols
-        columns = own_columns(examples.panel)
-        network, plan = volatility_network(self.config, columns), FitPlan.of(part.fit, seed)
-        initial = network.initial_weights(symbols, seed)
-        if part.strategy == "finetuned":
-            assert pool.weights is not None
-            initial = np.repeat(pool.weights, len(symbols), axis=0)
-            plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
-        targets = log_columns(examples.targets, self._base(examples))
-        data = fleet_data(examples, self.window, self._scaler, columns, targets)
-        weights = fit_fleet(network, QLIKE_LOSS, data, plan, initial).weights
-        return weights, network_level(network, weights, data)
-
-    def _fit_forests(self, examples: Examples) -> ForestFleet:
-        base, fleets = self._base(examples), []
-        for i, rows in enumerate(examples.rows):
-            places = rows.train + examples.panel.offsets[i]
-            places = places[np.isfinite(base[places])]
-            fleets.append(fit_trees(examples.panel, places, base, examples.targets, self._scaler, self.config))
-        return ForestFleet.concat(fleets)
-
-    def _base(self, examples: Examples) -> Float:
-        """Return the linear member's forecasts at train and validation rows of the panel, NaN elsewhere."""
-        rows = examples.train_and_valid()
-        places, _ = examples.places(rows)
-        out = np.full(len(examples.targets), np.nan)
-        index = np.arange(len(examples.rows))
-        out[places] = linear_forecast(examples.panel, rows, self._scaler, self._linear, index)
-        return out
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         return float(np.log(self.forecast(panel, rows)["variance"][0]))
