@@ -40,7 +40,7 @@ class SymbolBars:
 
 
 def bars_from_frame(
-    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame"
+    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame", unnamed: str | None = None
 ) -> tuple[list[SymbolBars], Quarantine]:
     """Return clean bars by symbol (sorted by name) and the rows that broke a rule.
 
@@ -51,9 +51,11 @@ def bars_from_frame(
         see :func:`features.columns.long_table` for names, :func:`features.parsing.parse_dates` for dates and
         :func:`features.validation.check` for adjustment. Unsorted rows are sorted.
     symbol
-        The symbol of a frame that names none.
+        The symbol of a frame that names none; renames the only symbol of a frame that names one.
     place
         Where the frame comes from (a path), for messages.
+    unnamed
+        The symbol of a frame that names none; renames nothing.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def bars_from_frame(
     >>> bars[0].close.tolist(), len(quarantine)
     ([1000.0, 1010.5], 0)
     """
-    checked, quarantine = check(long_table(frame, symbol, place), place)
+    checked, quarantine = check(long_table(frame, symbol, place, unnamed=unnamed), place)
     bars = []
     for i, name in enumerate(checked.names):
         rows = slice(int(checked.offsets[i]), int(checked.offsets[i + 1]))

@@ -42,7 +42,9 @@ def field_of(name: object) -> str | None:
     return _FIELD.get(spelling(name))
 
 
-def long_table(frame: pd.DataFrame, symbol: str | None = None, place: str = "the frame") -> pd.DataFrame:
+def long_table(
+    frame: pd.DataFrame, symbol: str | None = None, place: str = "the frame", *, unnamed: str | None = None
+) -> pd.DataFrame:
     """Return a table with our column names, one row per symbol and date, values untouched.
 
     Parameters
@@ -54,6 +56,8 @@ def long_table(frame: pd.DataFrame, symbol: str | None = None, place: str = "the
         The symbol of a frame that names none; renames the only symbol of a frame that names one.
     place
         Where the frame comes from, for messages.
+    unnamed
+        The symbol of a frame that names none; renames nothing.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def long_table(frame: pd.DataFrame, symbol: str | None = None, place: str = "the
     if "close" not in table and "adj_close" in table and not {"open", "high", "low"} & set(table):
         table = table.rename(columns={"adj_close": "close"})
     _require(table, frame, place)
-    codes, names = _symbols(table, symbol, place)
+    codes, names = _symbols(table, symbol, unnamed, place)
     table["symbol"] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     return table
 
@@ -172,9 +176,10 @@ def _require(table: pd.DataFrame, frame: pd.DataFrame, place: str) -> None:
         )
 
 
-def _symbols(table: pd.DataFrame, symbol: str | None, place: str) -> tuple[Codes, list[str]]:
+def _symbols(table: pd.DataFrame, symbol: str | None, unnamed: str | None, place: str) -> tuple[Codes, list[str]]:
     """Return each row's position in the sorted names, and the names."""
     if "symbol" not in table:
+        symbol = unnamed if symbol is None else symbol
         if symbol is None:
             raise DataError(
                 f"{place} names no symbol; expected a symbol column or a name. Give one with symbol= or --symbol."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -20,10 +21,24 @@ AnyBars: TypeAlias = Union["pd.DataFrame", SymbolBars, Sequence[SymbolBars]]
 
 
 def listed(bars: AnyBars) -> list[SymbolBars]:
-    """Return the bars of each symbol."""
+    """Return the bars of each symbol.
+
+    Warns
+    -----
+    UserWarning
+        Rows of a frame break a rule of :mod:`features.validation` and are left out.
+    """
     if isinstance(bars, SymbolBars):
         return [bars]
-    return list(bars) if isinstance(bars, Sequence) else bars_from_frame(bars, "SYMBOL")[0]
+    if isinstance(bars, Sequence):
+        return list(bars)
+    found, quarantine = bars_from_frame(bars, unnamed="SYMBOL")
+    if lost := quarantine.lost():
+        rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
+        warnings.warn(
+            f"{sum(lost.values())} rows of {some(sorted(lost))} break a rule and are left out ({rules})", stacklevel=4
+        )
+    return found
 
 
 def panel_of(
