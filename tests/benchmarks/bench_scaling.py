@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -85,7 +86,7 @@ def main() -> None:
         stages = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in run.report["seconds"].items())
         print(
             f"{run.report['symbols']['trained']} of {size} symbols in {run.seconds:.0f} s ({stages}), "
-            f"{60 * size / run.seconds:.1f} symbols/min, at most {run.peak_gib:.2f} GiB",
+            f"{60 * size / run.seconds:.1f} symbols/min, at most {run.peak_gib:.2f} GiB, load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
     figures: dict[str, Any] = {

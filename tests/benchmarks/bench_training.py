@@ -11,9 +11,9 @@ and the Ray tasks one worker of one thread a core, the loop one process that may
 
 The last line is JSON: ``symbols_per_min`` of the fleet; ``ratio_vs_keras_loop`` and ``ratio_vs_ray_tasks``, times as
 fast as the best of several ways to set Keras up; ``ratio_vs_keras_reused``, against a loop that traces one model and
-resets it for each symbol; ``fraction_of_limit``, the seconds that the fit's matrix products would take at the rate of
-large ones on all cores, over the seconds it took; ``val_loss_fleet`` and ``val_loss_keras``, the mean best validation
-loss of the symbols that both fitted.
+resets it for each symbol; ``ratio_one_process``, the fleet too in one process; ``fraction_of_limit``, the seconds that
+the fit's matrix products would take at the rate of large ones on all cores, over the seconds it took;
+``val_loss_fleet`` and ``val_loss_keras``, the mean best validation loss of the symbols that both fitted.
 """
 
 from __future__ import annotations
@@ -94,7 +94,10 @@ def main() -> None:
     count, cores = len(task.data.symbols), len(os.sched_getaffinity(0))
     some = range(min(given.keras_symbols, count))
     windows = sum(map(len, task.data.train))
-    say(f"{count} symbols, {windows:,} training windows of {task.network.features} features; {cores} cores")
+    say(
+        f"{count} symbols, {windows:,} training windows of {task.network.features} features; {cores} cores, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
 
     from cluster.session import connect
 
@@ -114,6 +117,10 @@ def main() -> None:
         f"fleet: {fleet_s:.1f} s in {len(blocks)} blocks of up to {size} on {cores} workers, {epochs.mean():.1f} "
         f"epochs a symbol; its products at {' and '.join(f'{r / 1e9:.0f}' for r in rates)} GFLOP/s take {limit_s:.1f} s"
     )
+    start = time.perf_counter()
+    fit_block(blocks[0])
+    alone_s = (time.perf_counter() - start) * count / len(blocks[0].data.symbols)
+    say(f"fleet in one process with all cores: {alone_s:.1f} s, from its first block")
     looped = [fit_keras(task, row, setup) for row in some]
     model = keras_model(task, setup)
     fit_keras(task, 0, setup, model)  # traces
@@ -126,6 +133,7 @@ def main() -> None:
     for name, seconds in a_symbol.items():
         say(f"{name}: {seconds:.2f} s a symbol ({len(some)} of {count} fitted), {60 / seconds:.1f} symbols/min")
     say(f"Keras ran {statistics.mean(n for _, n, _ in (*looped, *by_tasks)):.1f} epochs a symbol")
+    say(f"load {os.getloadavg()[0]:.1f}")
     best = np.nanmin(losses, axis=0)[list(some)].mean()
     figures = {
         "symbols": count,
@@ -133,6 +141,7 @@ def main() -> None:
         "cores": cores,
         "symbols_per_min": 60 * count / fleet_s,
         **{f"ratio_vs_{name}": seconds * count / fleet_s for name, seconds in a_symbol.items()},
+        "ratio_one_process": a_symbol["keras_loop"] * count / alone_s,
         "fraction_of_limit": limit_s / fleet_s,
         "gflops_per_s": statistics.mean(rates) / 1e9,
         "val_loss_fleet": float(best),
