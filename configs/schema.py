@@ -159,8 +159,8 @@ class DirectionConfig(Frozen):
     horizon: Positive = 1
     strategy: Strategy = "pooled"
     label: LabelConfig = LabelConfig()
-    network: NetworkConfig = NetworkConfig()
-    fit: FitConfig = FitConfig()
+    network: NetworkConfig = NetworkConfig(window=10, lstm_units=(16,))
+    fit: FitConfig = FitConfig(learning_rate=5e-4, patience=2, pooled_epochs=8)
     calibration: Literal["temperature", "vector", "none"] = "vector"
     calibration_shrinkage: Annotated[float, Field(ge=0)] = 500.0
     conformal_level: Fraction = 0.9

@@ -109,8 +109,8 @@ class LogisticRegression:
         """Fit one regression per symbol, each with the ridge that wins on its own validation rows.
 
         With ``center``, a pooled fit, weights shrink to the pooled ones instead of to zero. A symbol without
-        training rows gets the centre, or equal probabilities. Parameters are those of :meth:`fit_pooled`,
-        with the symbol (n,) of each row.
+        training rows gets the centre, or equal probabilities; one whose features are not finite gets NaN, so that it
+        cannot stop the others. Parameters are those of :meth:`fit_pooled`, with the symbol (n,) of each row.
         """
         y = check_labels(labels)
         row = _check_rows(symbol_row, len(y), symbols)
@@ -120,19 +120,26 @@ class LogisticRegression:
         ridge = np.full(symbols, grid[-1])
         for symbol, rows in _by_symbol(row, symbols):
             fit, choose = rows[train[rows]], rows[valid[rows]]
-            if len(fit):
+            if not np.isfinite(features[rows]).all():
+                weight[symbol], intercept[symbol] = np.nan, np.nan
+            elif len(fit):
                 weight[symbol], intercept[symbol], ridge[symbol] = _fit(features, y, fit, choose, start, grid)
         return cls(weight, intercept, ridge)
 
     def predict(self, features: Float32, symbol_row: npt.ArrayLike) -> Array:
         """Return probabilities (n, 3) of features (n, F); a pooled fit ignores which symbol a row is of."""
-        if len(self.weight) == 1:
-            return softmax(features @ self.weight[0] + self.intercept[0])
-        row = _check_rows(symbol_row, len(features), len(self.weight))
-        logits = np.empty((len(features), CLASSES))
-        for symbol, rows in _by_symbol(row, len(self.weight)):
-            logits[rows] = features[rows] @ self.weight[symbol] + self.intercept[symbol]
-        return softmax(logits)
+        return softmax(self.logits(features, symbol_row))
+
+    def logits(self, features: Float32, symbol_row: npt.ArrayLike) -> Array:
+        """Return what :meth:`predict` takes the softmax of, (n, 3); NaN for a row that is not finite."""
+        with np.errstate(invalid="ignore"):
+            if len(self.weight) == 1:
+                return np.asarray(features @ self.weight[0] + self.intercept[0])
+            row = _check_rows(symbol_row, len(features), len(self.weight))
+            logits = np.empty((len(features), CLASSES))
+            for symbol, rows in _by_symbol(row, len(self.weight)):
+                logits[rows] = features[rows] @ self.weight[symbol] + self.intercept[symbol]
+            return logits
 
     def take(self, symbols: npt.ArrayLike) -> Self:
         """Return the regressions of the symbols at these positions; a pooled one is returned as it is."""

@@ -83,25 +83,26 @@ def fit_pooled(
     days: npt.ArrayLike | None = None,
     prior: npt.ArrayLike | None = None,
 ) -> PooledCalibration:
-    """Fit the shared calibration on the validation rows of all symbols.
+    """Fit the shared calibration on the validation rows of all symbols: how far to go from the prior to the network.
 
-    The fitted scale is multiplied by ``max(0, 1 - 1/t²)``, t being the scale over its standard error: the
-    positive-part shrinkage of James and Stein toward "no skill", which hardly touches a network with
-    skill and brings one without to the class frequencies. Should the result lose to the raw
-    network on validation, the unshrunk fit, which cannot, is kept.
+    Probabilities are ``softmax(ln prior + a (z - ln prior))``, so a year with a bull market cannot teach all symbols
+    that prices rise: free biases lost more in the year after than they had gained. The fitted ``a`` is multiplied by
+    ``max(0, 1 - 1/t²)``, t being ``a`` over its standard error: the positive-part shrinkage of James and Stein
+    toward "no skill", which hardly touches a network with skill and brings one without to the prior. Should the result
+    lose to the raw network on validation, the unshrunk fit, which cannot, is kept.
 
     Parameters
     ----------
     logits, labels
         Validation only, (n, 3) and (n,): fitted on train they would repeat the network's overconfidence.
     method
-        ``vector`` fits scale and biases, ``temperature`` the scale only, ``none`` is the identity.
+        ``none`` is the identity; the others differ in what :func:`fit_calibrator` adds for a symbol.
     days
         Day of each row (n,), any sortable values: rows of one day share a shock, and ignoring it would
         overstate the evidence for skill. Labels that overlap over h bars need blocks of at least h days
         here (``day // h``). Without it, rows count as independent.
     prior
-        Class frequencies (3,) of train and validation, used for the biases in proportion to the lack of skill.
+        Class frequencies (3,) of train; of ``labels`` if not given.
 
     References
     ----------
@@ -110,28 +111,24 @@ def fit_pooled(
     z, y = _check_logits(logits), check_labels(labels)
     if len(z) != len(y):
         raise ValueError(f"logits have {len(z)} rows and labels {len(y)}; expected the same")
-    one = np.zeros(len(y), dtype=np.int64)
-    nothing = np.zeros((PARAMETERS, PARAMETERS))
     if method == "none":
         return PooledCalibration(_IDENTITY, _information(z, _IDENTITY), 1.0)
-    free = _free(method)
-    fitted = newton(z, y, one, _IDENTITY[None], nothing, 0.0, free)
-    error = _scale_error(z, y, fitted[0], free, one if days is None else np.asarray(days), days is not None)
-    evidence = max(0.0, 1.0 - (error / fitted[0, 0]) ** 2)
+    frequency = np.bincount(y, minlength=CLASSES) + 1.0 if prior is None else np.asarray(prior, dtype=np.float64)
+    if frequency.shape != (CLASSES,) or not (frequency > 0).all():
+        raise ValueError(f"prior {frequency!r} must be three positive class frequencies")
+    log_prior = np.log(frequency) - np.log(frequency).mean()
+    own = z - log_prior
+    one, free = np.zeros(len(y), dtype=np.int64), _free("temperature")
+    start = np.concatenate([[1.0], log_prior])
+    fitted = newton(own, y, one, start[None], np.zeros((PARAMETERS, PARAMETERS)), 0.0, free)[0]
+    error = _scale_error(own, y, fitted, free, one if days is None else np.asarray(days), days is not None)
+    evidence = max(0.0, 1.0 - (error / fitted[0]) ** 2)
     theta = fitted.copy()
-    theta[0, 0] = max(evidence * fitted[0, 0], MIN_SCALE)
-    if method == "vector":
-        without_scale = np.array([False, True, True, True])
-        theta = newton(z, y, one, theta, nothing, 0.0, without_scale)
-        frequency = np.bincount(y, minlength=CLASSES) + 1.0 if prior is None else np.asarray(prior, dtype=np.float64)
-        if frequency.shape != (CLASSES,) or not (frequency > 0).all():
-            raise ValueError(f"prior {frequency!r} must be three positive class frequencies")
-        toward = np.log(frequency / frequency.sum()) - theta[0, 0] * z.mean(axis=0)
-        theta[0, 1:] = evidence * theta[0, 1:] + (1.0 - evidence) * (toward - toward.mean())
-    raw = loss_rows(z, y, np.broadcast_to(_IDENTITY, (1, PARAMETERS)), one).sum()
-    if loss_rows(z, y, theta, one).sum() > raw:
+    theta[0] = max(evidence * fitted[0], MIN_SCALE)
+    if loss_rows(own, y, theta[None], one).sum() > loss_rows(own, y, start[None], one).sum():
         theta, evidence = fitted, 1.0
-    return PooledCalibration(theta[0], _information(z, theta[0]), evidence)
+    parameters = np.concatenate([theta[:1], (1.0 - theta[0]) * log_prior])
+    return PooledCalibration(parameters, _information(z, parameters), evidence)
 
 
 def fit_calibrator(

@@ -65,12 +65,22 @@ def test_network_without_skill_ends_at_the_class_prior(symbols: int, shock: floa
     assert metrics.log_loss(fresh[1], p) < metrics.log_loss(fresh[1], softmax(fresh[0])) - 0.2
 
 
-def test_prior_of_train_and_validation_is_used_where_there_is_no_skill() -> None:
+def test_prior_of_train_is_used_where_there_is_no_skill() -> None:
     z, y, _, day = simulate(0.0, 20, 250, 5)
-    prior = np.array([0.25, 0.45, 0.30])
+    prior = softmax(PRIOR)
     pooled = fit_pooled(z, y, days=day, prior=prior)
     assert pooled.evidence == 0.0
     np.testing.assert_allclose(softmax(pooled.parameters[1:]), prior, atol=1e-3)
+
+
+def test_what_happened_to_the_market_in_the_validation_year_is_not_learned() -> None:
+    z, y, _, day = simulate(0.5, 50, 250, 5)
+    risen = np.where((y == 0) & (day % 5 == 0), 2, y)
+    prior = softmax(PRIOR)
+    quiet, bull = (fit_pooled(z, labels, days=day, prior=prior).parameters for labels in (y, risen))
+    before, after = (softmax(t[0] * z + t[1:]).mean(axis=0) for t in (quiet, bull))
+    assert np.bincount(risen)[2] > 1.15 * np.bincount(y)[2]
+    np.testing.assert_allclose(after, before, atol=0.01)
 
 
 def test_overconfidence_is_undone_and_skill_is_kept() -> None:

@@ -12,6 +12,11 @@ def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     return ops.logsumexp(outputs, axis=-1) - ops.sum(outputs * chosen, axis=-1)
 
 
+def corrected_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return ``−log softmax(outputs + targets[..., 1:])[class]``: the network corrects a base forecast's logits."""
+    return cross_entropy(outputs + targets[:, :, 1:], targets)
+
+
 def qlike(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return QLIKE ``y/f − ln(y/f) − 1`` with ``ln f = targets[..., 1] + outputs[..., 0]``, ``ln y = targets[..., 0]``.
 

@@ -14,23 +14,25 @@ from features.panel import Panel
 from features.scaling import FleetScaler
 from training.baselines import ClassPrior, LogisticRegression
 from training.calibration import Calibrator, fit_calibrator
+from training.calibration_fit import softmax
 from training.conformal import LabelSets, fit_label_sets
 from training.examples import Examples, Int64, Part, panel_rows
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
-from training.fleet.losses import cross_entropy
+from training.fleet.losses import corrected_cross_entropy
 from training.metrics import log_loss_rows
 from training.predictors.banks import BankLayout, fleet_data
 from training.predictors.base import BasePredictor
 from training.predictors.direction_pool import (
     CLASSES,
     DirectionPool,
+    base_logits,
     calibrate_alone,
     choose_columns,
+    corrected_targets,
     day_blocks,
     direction_network,
     fit_direction_pool,
     fit_logistic,
-    initial_weights,
 )
 from training.predictors.inputs import AnyBars
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
@@ -42,10 +44,10 @@ __all__ = ["CLASSES", "PriceDirectionPredictor"]
 
 
 class PriceDirectionPredictor(BasePredictor):
-    """A fleet of LSTM networks with multi-head attention, calibrated on validation.
+    """A fleet of LSTM networks with multi-head attention that corrects a logistic regression, calibrated on validation.
 
-    An untrained network forecasts the class prior and early stopping may keep it, so a symbol whose validation year
-    shows nothing to learn claims nothing.
+    An untrained network corrects nothing and early stopping may keep it; the regression's ridge is chosen, and its
+    logits are scaled, by what validation shows. A symbol whose validation year shows nothing to learn claims nothing.
 
     Examples
     --------
@@ -86,17 +88,18 @@ class PriceDirectionPredictor(BasePredictor):
         self._scaler = FleetScaler.fit(examples.train_features(), self.config.features)
         self._prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows))
         self._columns = pool.columns if pool else choose_columns(examples, self.config, pooled=False)
+        self._logistic = pool.logistic if pool else fit_logistic(examples, self._scaler, self._columns, pooled=False)
         logits, self.failures = self._fit_networks(examples, pool)
         kept = np.array([i for i, s in enumerate(examples.panel.symbols) if s not in self.failures], np.int64)
         if self.failures:
             examples = examples.select(tuple(examples.panel.symbols[i] for i in kept))
             self._scaler, self._prior = self._scaler.take(kept), self._prior.take(kept)
+            self._logistic = self._logistic.take(kept)
             self._columns, self._weights = take_rows(self._columns, kept), take_rows(self._weights, kept)
             self._best_epoch = self._best_epoch[kept]
         self.symbols = examples.panel.symbols
         if not self.symbols:
             return self
-        self._logistic = pool.logistic if pool else fit_logistic(examples, self._scaler, pooled=False)
         self._calibrate(examples, np.concatenate([logits[i] for i in kept]), pool)
         return self
 
@@ -132,9 +135,9 @@ class PriceDirectionPredictor(BasePredictor):
         """Return what the forecasts are judged against: ``prior`` and ``logistic`` probabilities (n, 3)."""
         own = self._rows_of(panel)
         symbol = own[panel_rows(panel, rows)[1]]
-        parts = (panel.features[panel.rows(i)][r] for i, r in enumerate(rows))
-        features = np.concatenate([self._scaler.transform(part, int(own[i])) for i, part in enumerate(parts)])
-        return {"prior": self._prior.predict(symbol), "logistic": self._logistic.predict(features, symbol)}
+        columns, scaler = take_rows(self._columns, own), self._scaler.take(own)
+        logistic = softmax(base_logits(panel, rows, scaler, columns, self._logistic.take(own)))
+        return {"prior": self._prior.predict(symbol), "logistic": logistic}
 
     def predict_proba(self, bars: AnyBars, *, context: MarketContext | None = None) -> pd.DataFrame:
         """Return calibrated probabilities ``down, sideways, up`` by ``(symbol, date)``."""
@@ -186,31 +189,34 @@ class PriceDirectionPredictor(BasePredictor):
         self._logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic")).take(rows)
 
     def _logits(self, panel: Panel, rows: Sequence[Int64], own: Int64) -> list[Float32]:
-        """Return the networks' outputs (n, 3) of each symbol of a panel, whose rows in this fleet are ``own``."""
-        columns, weights = take_rows(self._columns, own), take_rows(self._weights, own)
+        """Return base plus correction (n, 3) of each symbol of a panel, whose rows in this fleet are ``own``."""
+        columns, weights, scaler = take_rows(self._columns, own), take_rows(self._weights, own), self._scaler.take(own)
         if len(weights) < len(own):
             weights = np.repeat(weights, len(own), axis=0)
         layout = BankLayout.of(rows, self.window)
-        bank = layout.features(panel, self._scaler.take(own), columns)
-        return predict_fleet(direction_network(self.config, columns), weights, bank, layout.ends(rows))
+        bank = layout.features(panel, scaler, columns)
+        corrections = predict_fleet(direction_network(self.config, columns), weights, bank, layout.ends(rows))
+        base = base_logits(panel, rows, scaler, columns, self._logistic.take(own))
+        starts = np.cumsum([len(r) for r in rows])[:-1]
+        return [b + z for b, z in zip(np.split(base, starts), corrections, strict=True)]
 
     def _fit_networks(self, examples: Examples, pool: DirectionPool | None) -> tuple[list[Float32], dict[str, str]]:
         """Fit the weights; return each symbol's logits of its validation rows, and the symbols that failed."""
         part, symbols, failed = self.config.direction, examples.panel.symbols, dict[int, str]()
         if pool is not None and part.strategy == "pooled":
             self._weights, self._best_epoch = pool.weights, np.zeros(len(symbols), np.int64)
-            logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))
         else:
             network, plan = direction_network(self.config, self._columns), FitPlan.of(part.fit, self.config.run.seed)
             if pool is None:
-                initial = initial_weights(network, symbols, self.config, self._prior.probabilities)
+                initial = network.initial_weights(symbols, self.config.run.seed)
             else:
                 initial = np.repeat(pool.weights, len(symbols), axis=0)
                 plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
-            data = fleet_data(examples, self.window, self._scaler, self._columns, examples.targets[:, None])
-            fit = fit_fleet(network, cross_entropy, data, plan, initial)
+            targets = corrected_targets(examples, self._scaler, self._columns, self._logistic)
+            data = fleet_data(examples, self.window, self._scaler, self._columns, targets)
+            fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
             self._weights, self._best_epoch, failed = fit.weights, fit.best_epoch, fit.failures
-            logits = predict_fleet(network, fit.weights, data.bank, data.valid)
+        logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
         return logits, {symbols[i]: reason for i, reason in (broken | failed).items()}
 

@@ -1,8 +1,8 @@
-"""What all symbols of a direction model share, fitted once on a sample of them: network, calibration, baseline."""
+"""What all symbols of a direction model share, fitted once on a sample of them: regression, network, calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
+from features.panel import Panel
 from features.scaling import FleetScaler
 from features.selection import select_features
 from training.baselines import ClassPrior, LogisticRegression
@@ -17,7 +18,7 @@ from training.calibration import Calibrator, Method, PooledCalibration, fit_pool
 from training.conformal import PooledScores, pool_scores
 from training.examples import Examples, Int64
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
-from training.fleet.losses import cross_entropy
+from training.fleet.losses import corrected_cross_entropy
 from training.fleet.network import FleetNetwork
 from training.predictors.banks import POOLED, fleet_data
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
@@ -31,7 +32,8 @@ _SELECTION_ROWS = 50_000
 class DirectionPool:
     """One network's ``weights`` (1, P) on the features ``columns`` (1, k), and what belongs to it.
 
-    ``calibration`` and ``scores`` come from validation rows of all symbols; ``logistic`` is the pooled baseline.
+    ``calibration`` and ``scores`` come from validation rows of all symbols; ``logistic`` is the regression that the
+    network corrects.
     """
 
     weights: Float32
@@ -67,27 +69,28 @@ class DirectionPool:
 
 
 def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
-    """Fit one network, its calibration and the pooled logistic baseline on these symbols."""
+    """Fit one regression on these symbols, one network that corrects it, and the calibration of both."""
     part, panel = config.direction, examples.panel
     scaler = FleetScaler.fit(examples.train_features(), config.features)
     columns = choose_columns(examples, config, pooled=True)
     network = direction_network(config, columns)
-    data = fleet_data(
-        examples, part.network.window, scaler, columns, examples.targets[:, None], pooled_rows=part.fit.pooled_rows
-    )
+    logistic = fit_logistic(examples, scaler, columns, pooled=True)
+    targets = corrected_targets(examples, scaler, columns, logistic)
+    data = fleet_data(examples, part.network.window, scaler, columns, targets, pooled_rows=part.fit.pooled_rows)
     prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows)).probabilities.mean(axis=0)
     plan = replace(
         FitPlan.of(part.fit, config.run.seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size
     )
-    fit = fit_fleet(network, cross_entropy, data, plan, initial_weights(network, (POOLED,), config, prior[None]))
-    logits = predict_fleet(network, fit.weights, data.bank, data.valid)[0]
+    initial = network.initial_weights((POOLED,), config.run.seed)
+    fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
     places, _ = examples.places(examples.part("valid"))
+    logits = targets[places, 1:] + predict_fleet(network, fit.weights, data.bank, data.valid)[0]
     labels = examples.targets[places].astype(np.int64)
     days = day_blocks(panel.dates[places], part.horizon)
     calibration = fit_pooled(logits, labels, part.calibration, days, prior)
     shared = Calibrator(calibration.parameters[None], calibration.parameters)
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
-    return DirectionPool(fit.weights, columns, calibration, scores, fit_logistic(examples, scaler, pooled=True))
+    return DirectionPool(fit.weights, columns, calibration, scores, logistic)
 
 
 def direction_network(config: Config, columns: Int64) -> FleetNetwork:
@@ -95,11 +98,23 @@ def direction_network(config: Config, columns: Int64) -> FleetNetwork:
     return FleetNetwork(config.direction.network, columns.shape[1], len(CLASSES))
 
 
-def initial_weights(network: FleetNetwork, symbols: tuple[str, ...], config: Config, prior: Float) -> Float32:
-    """Return weights (S, P) that forecast each symbol's class prior (S, 3) until they are trained."""
-    weights = network.initial_weights(symbols, config.run.seed)
-    weights[:, -network.outputs :] = np.log(prior)  # the head's biases are the last weights of a row
-    return weights
+def base_logits(
+    panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns: Int64, logistic: LogisticRegression
+) -> Float32:
+    """Return the regression's logits (n, 3) of these rows of each symbol: what the network corrects."""
+    parts = _last_bars(panel, rows, scaler, columns)
+    logits = [logistic.logits(part, np.full(len(part), i)) for i, part in enumerate(parts)]
+    return np.concatenate(logits).astype(np.float32)
+
+
+def corrected_targets(examples: Examples, scaler: FleetScaler, columns: Int64, logistic: LogisticRegression) -> Float32:
+    """Return class and base logits (rows, 4) of the panel; only train and validation rows are filled."""
+    rows = examples.train_and_valid()
+    places, _ = examples.places(rows)
+    out = np.zeros((len(examples.targets), 1 + len(CLASSES)), np.float32)
+    out[places, 0] = examples.targets[places]
+    out[places, 1:] = base_logits(examples.panel, rows, scaler, columns, logistic)
+    return out
 
 
 def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64:
@@ -116,17 +131,23 @@ def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64
     return np.stack([select_features(x, y, k) for x, y in zip(examples.train_features(), labels, strict=True)])
 
 
-def fit_logistic(examples: Examples, scaler: FleetScaler, *, pooled: bool) -> LogisticRegression:
-    """Fit the logistic baseline on the last bar's scaled features, one for all symbols or one for each."""
-    panel, rows = examples.panel, examples.train_and_valid()
+def fit_logistic(examples: Examples, scaler: FleetScaler, columns: Int64, *, pooled: bool) -> LogisticRegression:
+    """Fit the logistic regression on the last bar's scaled features, one for all symbols or one for each."""
+    rows = examples.train_and_valid()
     places, symbol = examples.places(rows)
-    parts = (panel.features[panel.rows(i)][own] for i, own in enumerate(rows))
-    x = np.concatenate([scaler.transform(part, i) for i, part in enumerate(parts)])
+    x = np.concatenate(list(_last_bars(examples.panel, rows, scaler, columns)))
     y = examples.targets[places].astype(np.int64)
     train = np.concatenate([np.arange(len(own)) < len(one.train) for own, one in zip(rows, examples.rows, strict=True)])
     if pooled:
         return LogisticRegression.fit_pooled(x, y, train, ~train)
     return LogisticRegression.fit_per_symbol(x, y, symbol, len(rows), train, ~train)
+
+
+def _last_bars(panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns: Int64) -> Iterator[Float32]:
+    """Yield each symbol's scaled features (n, k) of these rows."""
+    for i, own in enumerate(rows):
+        scaled = scaler.transform(panel.features[panel.rows(i)][own], i)
+        yield scaled if columns.shape[1] == scaled.shape[1] else scaled[:, columns[i if len(columns) > 1 else 0]]
 
 
 def calibrate_alone(
