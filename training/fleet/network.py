@@ -106,6 +106,13 @@ class FleetNetwork:
         parts = ops.split(weights, np.cumsum(sizes)[:-1].tolist(), axis=1)
         return {name: ops.reshape(part, (-1, *shape)) for (name, shape), part in zip(self.layout, parts, strict=True)}
 
+    def scale_outputs(self, weights: Float32, factor: npt.ArrayLike) -> Float32:
+        """Return weights (S, P) whose networks' outputs are those of ``weights`` times ``factor`` (S,)."""
+        head = sum(math.prod(shape) for name, shape in self.layout if name.startswith("head/"))
+        scaled = weights.copy()
+        scaled[:, -head:] *= np.asarray(factor, np.float32)[:, None]
+        return scaled
+
     def apply(self, weights: Tensor, windows: Tensor, keep: Tensor | None = None) -> Tensor:
         """Return the head's outputs (S, B, outputs).
 

@@ -33,6 +33,7 @@ from training.predictors.direction_pool import (
     direction_network,
     fit_direction_pool,
     fit_logistic,
+    vouched_weights,
 )
 from training.predictors.inputs import AnyBars
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
@@ -215,7 +216,8 @@ class PriceDirectionPredictor(BasePredictor):
             targets = corrected_targets(examples, self._scaler, self._columns, self._logistic)
             data = fleet_data(examples, self.window, self._scaler, self._columns, targets)
             fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
-            self._weights, self._best_epoch, failed = fit.weights, fit.best_epoch, fit.failures
+            vouched = vouched_weights(network, fit.weights, initial, examples, data, part.horizon)
+            self._weights, self._best_epoch, failed = vouched, fit.best_epoch, fit.failures
         logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
         return logits, {symbols[i]: reason for i, reason in (broken | failed).items()}

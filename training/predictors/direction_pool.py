@@ -16,16 +16,19 @@ from features.selection import select_features
 from training.baselines import ClassPrior, LogisticRegression
 from training.calibration import Calibrator, Method, PooledCalibration, fit_pooled
 from training.conformal import PooledScores, pool_scores
+from training.evidence import kept_share
 from training.examples import Examples, Int64
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.fleet.losses import corrected_cross_entropy
 from training.fleet.network import FleetNetwork
+from training.fleet.windows import FleetData
 from training.predictors.banks import POOLED, fleet_data
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
 
 CLASSES = ("down", "sideways", "up")
 
 _SELECTION_ROWS = 50_000
+_CAUTION = 4.0  # one symbol's rows: below two standard errors there is no evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +87,15 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     initial = network.initial_weights((POOLED,), config.run.seed)
     fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
     places, _ = examples.places(examples.part("valid"))
-    logits = targets[places, 1:] + predict_fleet(network, fit.weights, data.bank, data.valid)[0]
     labels = examples.targets[places].astype(np.int64)
     days = day_blocks(panel.dates[places], part.horizon)
+    base, correction = targets[places, 1:], predict_fleet(network, fit.weights, data.bank, data.valid)[0]
+    share = kept_share(base, correction, labels, days)
+    logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
     calibration = fit_pooled(logits, labels, part.calibration, days, prior)
     shared = Calibrator(calibration.parameters[None], calibration.parameters)
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
-    return DirectionPool(fit.weights, columns, calibration, scores, logistic)
+    return DirectionPool(weights, columns, calibration, scores, logistic)
 
 
 def direction_network(config: Config, columns: Int64) -> FleetNetwork:
@@ -148,6 +153,26 @@ def _last_bars(panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns
     for i, own in enumerate(rows):
         scaled = scaler.transform(panel.features[panel.rows(i)][own], i)
         yield scaled if columns.shape[1] == scaled.shape[1] else scaled[:, columns[i if len(columns) > 1 else 0]]
+
+
+def vouched_weights(
+    network: FleetNetwork, fitted: Float32, initial: Float32, examples: Examples, data: FleetData, horizon: int
+) -> Float32:
+    """Return each symbol's weights (S, P) as far as its own validation rows vouch for them.
+
+    A network that was fitted from nothing is scaled by the share of its correction that is kept; one that was adapted
+    from the pooled network stays adapted only where more than half of the change is kept.
+    """
+    before, after = (predict_fleet(network, weights, data.bank, data.valid) for weights in (initial, fitted))
+    shares = np.zeros(len(fitted))
+    for i, (rows, old, new) in enumerate(zip(examples.rows, before, after, strict=True)):
+        wanted = data.targets[i, data.valid[i]]
+        if np.isfinite(new).all() and np.isfinite(wanted).all():
+            days = day_blocks(examples.panel.dates[examples.panel.rows(i)][rows.valid], horizon)
+            shares[i] = kept_share(wanted[:, 1:] + old, new - old, wanted[:, 0].astype(np.int64), days, _CAUTION)
+    if not any(values.any() for values in before):
+        return network.scale_outputs(fitted, shares)
+    return np.where(shares[:, None] > 0.5, fitted, initial)
 
 
 def calibrate_alone(
