@@ -11,9 +11,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from configs.errors import ModelError
-from training.jsonable import to_json
-from training.ranking import SymbolScore, rank_symbols
-from training.registry import ModelManager
+from training.evaluation.ranking import SymbolScore, rank_symbols
+from training.registry.jsonable import to_json
+from training.registry.manager import ModelManager
 
 _HEADLINES = ("log_loss", "qlike", "mcc", "r2")
 _SHOWN = 5

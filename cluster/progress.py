@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from features.store import Store
-from training.leaderboard import render, to_json
+from training.evaluation.leaderboard import render, to_json
 from training.run import queue
 from training.run.plan import RunPlan
 from training.trainer import Listener, TrainingResult

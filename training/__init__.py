@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from training.predictors.direction import PriceDirectionPredictor
     from training.predictors.ensemble import EnsemblePredictor
     from training.predictors.volatility import VolatilityPredictor
-    from training.registry import ModelManager
+    from training.registry.manager import ModelManager
     from training.trainer import ModelTrainer
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 _HOME_OF = {
     "BasePredictor": "training.predictors.base",
     "EnsemblePredictor": "training.predictors.ensemble",
-    "ModelManager": "training.registry",
+    "ModelManager": "training.registry.manager",
     "ModelTrainer": "training.trainer",
     "PriceDirectionPredictor": "training.predictors.direction",
     "VolatilityPredictor": "training.predictors.volatility",

@@ -13,6 +13,7 @@ from configs.schema import Config
 from features.labels import direction_labels, volatility_target
 from features.panel import Panel
 from features.splits import Split, SplitRows, split_rows
+from training.volatility.har import COMPLETE_AFTER
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -88,10 +89,16 @@ def panel_rows(panel: Panel, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
     return joined, np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
 
 
+def first_row(panel: Panel, config: Config, kind: str) -> int:
+    """Return the first row of a symbol that can have a forecast: its features, its window, the log-HAR's means."""
+    if kind == "direction":
+        return panel.warmup + config.direction.network.window - 1
+    return max(panel.warmup + config.volatility.network.window - 1, COMPLETE_AFTER)
+
+
 def make_examples(panel: Panel, split: Split, config: Config, kind: str) -> Examples:
-    """Return the examples of a kind; a row counts once its window has passed the features' warm-up."""
-    section = config.direction if kind == "direction" else config.volatility
-    first = panel.warmup + section.network.window - 1
+    """Return the examples of a kind; a row counts from :func:`first_row` on."""
+    section, first = (config.direction if kind == "direction" else config.volatility), first_row(panel, config, kind)
     targets = np.empty(len(panel.dates))
     rows = []
     for i in range(len(panel.symbols)):

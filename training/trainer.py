@@ -13,12 +13,12 @@ from features.context import MarketContext
 from features.sources import open_source
 from features.sources.base import Source
 from features.store import Store
-from training.blocks import is_finished
-from training.leaderboard import KindResult
-from training.promotion import Policy
-from training.publication import publish_kind
-from training.registry import ModelManager
+from training.evaluation.leaderboard import KindResult
+from training.evaluation.promotion import Policy
+from training.registry.blocks import is_finished
+from training.registry.manager import ModelManager
 from training.run.plan import RunPlan, make_plan, write_plan
+from training.run.publication import publish_kind
 from training.run.queue import JobQueue, Progress
 
 

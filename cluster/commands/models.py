@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from training.registry import ModelManager
+    from training.registry.manager import ModelManager
 
 app = typer.Typer(help="List, show, promote, roll back and prune the versions of models.", no_args_is_help=True)
 
@@ -96,7 +96,7 @@ def prune(
 
 
 def _manager(store: str) -> ModelManager:
-    from training.registry import ModelManager
+    from training.registry.manager import ModelManager
 
     return ModelManager(store)
 

@@ -33,10 +33,10 @@ from rich.console import Console
 from configs.errors import ConfigError, FleetcastError
 from configs.load import load_config
 from configs.schema import Config
-from training.clustered import day_jackknife
-from training.leaderboard import KindResult, render
-from training.metrics import ratio
-from training.registry import ModelManager
+from training.evaluation.clustered import day_jackknife
+from training.evaluation.leaderboard import KindResult, render
+from training.evaluation.metrics import ratio
+from training.registry.manager import ModelManager
 from training.run.queue import Progress
 from training.trainer import Listener, ModelTrainer, TrainingResult
 

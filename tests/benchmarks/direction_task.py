@@ -11,7 +11,7 @@ from configs.schema import Config
 from features import bars_from_frame, build_panel, build_universe
 from features.scaling import FleetScaler
 from features.splits import resolve_split
-from training.baselines import ClassPrior
+from training.evaluation.baselines import ClassPrior
 from training.examples import make_examples
 from training.fleet.fit import FitPlan
 from training.fleet.network import FleetNetwork

@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 from cluster.commands.models import app
 from cluster.model_tables import age, headline, size
 from configs.errors import FleetcastError, ModelError
-from training.blocks import Block, write_block
-from training.layout import manifest_path
-from training.registry import ModelManager
+from training.registry.blocks import Block, write_block
+from training.registry.layout import manifest_path
+from training.registry.manager import ModelManager
 
 METRICS = {
     "direction": {
@@ -166,7 +166,7 @@ def test_prune_says_what_it_removed(manager: ModelManager) -> None:
 
 
 def test_the_module_is_light() -> None:
-    heavy = "{'numpy', 'pandas', 'pyarrow', 'pydantic', 'tensorflow', 'ray', 'training.registry'}"
+    heavy = "{'numpy', 'pandas', 'pyarrow', 'pydantic', 'tensorflow', 'ray', 'training.registry.manager'}"
     script = f"import sys, cluster.commands.models; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run(
         [sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True

@@ -11,7 +11,7 @@ import pytest
 
 from configs import load_config
 from features.store import Store
-from training.registry import ModelManager
+from training.registry.manager import ModelManager
 from training.trainer import Listener, ModelTrainer
 
 pytestmark = pytest.mark.slow

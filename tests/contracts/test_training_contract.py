@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from features.store import Store
-from training.leaderboard import KindResult
+from training.evaluation.leaderboard import KindResult
 from training.predictors import predictor_from_block
-from training.publication import publish_kind
-from training.registry import ModelManager
+from training.registry.manager import ModelManager
 from training.run.local import run_here
+from training.run.publication import publish_kind
 from training.run.queue import JobQueue
 from training.trainer import ModelTrainer
 

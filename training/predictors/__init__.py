@@ -10,7 +10,7 @@ from configs.errors import ModelError
 from training.predictors.base import BasePredictor
 
 if TYPE_CHECKING:
-    from training.blocks import Block
+    from training.registry.blocks import Block
 
 __all__ = ["BasePredictor", "predictor_class", "predictor_from_block"]
 

@@ -18,7 +18,7 @@ from configs.schema import Config
 from features.context import MarketContext
 from features.panel import Panel
 from features.splits import Split, resolve_split
-from training.examples import Examples, Int64, Part, make_examples, panel_rows
+from training.examples import Examples, Int64, Part, first_row, make_examples, panel_rows
 from training.predictors.importance import contributions, permutation_importance
 from training.predictors.inputs import AnyBars, listed, panel_of, some
 from training.predictors.state import Arrays, Float
@@ -175,7 +175,7 @@ class BasePredictor(ABC):
         import pandas as pd
 
         if rows is None:
-            first = panel.warmup + self.window - 1
+            first = first_row(panel, self.config, self.kind)
             rows = [np.arange(min(first, length), length, dtype=np.int64) for length in np.diff(panel.offsets)]
         columns = self.forecast(panel, rows)
         places, symbol = panel_rows(panel, rows)

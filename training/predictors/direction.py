@@ -12,14 +12,14 @@ import numpy.typing as npt
 from features.context import MarketContext
 from features.panel import Panel
 from features.scaling import FleetScaler
-from training.baselines import ClassPrior, LogisticRegression
-from training.calibration import Calibrator, fit_calibrator
-from training.calibration_fit import softmax
-from training.conformal import LabelSets, fit_label_sets
+from training.calibration.calibrator import Calibrator, fit_calibrator
+from training.calibration.conformal import LabelSets, fit_label_sets
+from training.calibration.newton import softmax
+from training.evaluation.baselines import ClassPrior, LogisticRegression
+from training.evaluation.metrics import log_loss_rows
 from training.examples import Examples, Int64, Part, panel_rows
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.fleet.losses import corrected_cross_entropy
-from training.metrics import log_loss_rows
 from training.predictors.banks import BankLayout, fleet_data
 from training.predictors.base import BasePredictor
 from training.predictors.direction_pool import (
@@ -216,7 +216,7 @@ class PriceDirectionPredictor(BasePredictor):
             targets = corrected_targets(examples, self._scaler, self._columns, self._logistic)
             data = fleet_data(examples, self.window, self._scaler, self._columns, targets)
             fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
-            vouched = vouched_weights(network, fit.weights, initial, examples, data, part.horizon)
+            vouched = vouched_weights(network, fit.weights, initial if pool else None, examples, data, part.horizon)
             self._weights, self._best_epoch, failed = vouched, fit.best_epoch, fit.failures
         logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}

@@ -13,10 +13,10 @@ from configs.schema import Config
 from features.panel import Panel
 from features.scaling import FleetScaler
 from features.selection import select_features
-from training.baselines import ClassPrior, LogisticRegression
-from training.calibration import Calibrator, Method, PooledCalibration, fit_pooled
-from training.conformal import PooledScores, pool_scores
-from training.evidence import kept_share
+from training.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
+from training.calibration.conformal import PooledScores, pool_scores
+from training.calibration.evidence import ALONE, kept_share
+from training.evaluation.baselines import ClassPrior, LogisticRegression
 from training.examples import Examples, Int64
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.fleet.losses import corrected_cross_entropy
@@ -28,7 +28,6 @@ from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
 CLASSES = ("down", "sideways", "up")
 
 _SELECTION_ROWS = 50_000
-_CAUTION = 4.0  # one symbol's rows: below two standard errors there is no evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,23 +155,26 @@ def _last_bars(panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns
 
 
 def vouched_weights(
-    network: FleetNetwork, fitted: Float32, initial: Float32, examples: Examples, data: FleetData, horizon: int
+    network: FleetNetwork, fitted: Float32, pooled: Float32 | None, examples: Examples, data: FleetData, horizon: int
 ) -> Float32:
     """Return each symbol's weights (S, P) as far as its own validation rows vouch for them.
 
     A network that was fitted from nothing is scaled by the share of its correction that is kept; one that was adapted
-    from the pooled network stays adapted only where more than half of the change is kept.
+    from ``pooled`` weights (S, P) stays adapted only where more than half of the change is kept.
     """
-    before, after = (predict_fleet(network, weights, data.bank, data.valid) for weights in (initial, fitted))
+    after = predict_fleet(network, fitted, data.bank, data.valid)
+    before = [np.zeros_like(z) for z in after]
+    if pooled is not None:
+        before = predict_fleet(network, pooled, data.bank, data.valid)
     shares = np.zeros(len(fitted))
     for i, (rows, old, new) in enumerate(zip(examples.rows, before, after, strict=True)):
         wanted = data.targets[i, data.valid[i]]
         if np.isfinite(new).all() and np.isfinite(wanted).all():
             days = day_blocks(examples.panel.dates[examples.panel.rows(i)][rows.valid], horizon)
-            shares[i] = kept_share(wanted[:, 1:] + old, new - old, wanted[:, 0].astype(np.int64), days, _CAUTION)
-    if not any(values.any() for values in before):
+            shares[i] = kept_share(wanted[:, 1:] + old, new - old, wanted[:, 0].astype(np.int64), days, ALONE)
+    if pooled is None:
         return network.scale_outputs(fitted, shares)
-    return np.where(shares[:, None] > 0.5, fitted, initial)
+    return np.where(shares[:, None] > 0.5, fitted, pooled)
 
 
 def calibrate_alone(
@@ -180,7 +182,7 @@ def calibrate_alone(
 ) -> Calibrator:
     """Fit each symbol's calibration on its own rows (n,), shrunk to the evidence that they give, towards its prior."""
     own = [symbol == i for i in range(len(priors))]
-    found = [fit_pooled(logits[i], labels[i], method, days[i], p) for i, p in zip(own, priors, strict=True)]
+    found = [fit_pooled(logits[i], labels[i], method, days[i], p, ALONE) for i, p in zip(own, priors, strict=True)]
     return Calibrator(np.stack([one.parameters for one in found]), np.array([1.0, 0.0, 0.0, 0.0]))
 
 

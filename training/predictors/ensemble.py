@@ -14,8 +14,8 @@ from configs.schema import Config
 from features.context import MarketContext
 from features.panel import Panel
 from features.splits import Split
-from training.calibration_fit import softmax
-from training.examples import Int64
+from training.calibration.newton import softmax
+from training.examples import Int64, first_row
 from training.predictors.base import BasePredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
 from training.predictors.inputs import AnyBars, some
@@ -123,9 +123,8 @@ class EnsemblePredictor:
         if self.volatility is None or not self.symbols:
             raise ModelError("this EnsemblePredictor has no symbol that all its members know. Call fit(bars) first.")
         *panels, last = self._panels((*self.directions, self.volatility), bars, context)
-        starts = [
-            p.warmup + m.window - 1 for p, m in zip((*panels, last), (*self.directions, self.volatility), strict=True)
-        ]
+        members = (*self.directions, self.volatility)
+        starts = [first_row(p, m.config, m.kind) for p, m in zip((*panels, last), members, strict=True)]
         rows = [np.arange(min(max(starts), length), length, dtype=np.int64) for length in np.diff(last.offsets)]
         out = self.volatility.predict_panel(last, rows)[_VOLATILITY]
         pooled = softmax(np.einsum("k,nkc->nc", self.weights, self._log_probabilities(panels, rows)))

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from features.labels import annualised
 from features.panel import Panel
 from features.scaling import FleetScaler
+from training.evaluation.metrics import qlike_rows
 from training.examples import Examples, Int64, Part, panel_rows
-from training.metrics import qlike_rows
 from training.predictors.banks import BankLayout
 from training.predictors.base import BasePredictor
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows

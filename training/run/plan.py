@@ -23,7 +23,7 @@ from features.splits import Split, resolve_split
 from features.store import Store
 from features.universe import UniverseTable
 from features.universe_build import build_universe
-from training.manifest import library_versions
+from training.registry.manifest import library_versions
 from training.run.job import POOLED, Job
 from training.run.market import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars

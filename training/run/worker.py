@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from configs.errors import DataError
 from features.engineer import build_panel
-from training.blocks import Block, is_finished, read_block, write_block
-from training.evaluation import evaluate
+from training.evaluation.evaluate import evaluate
 from training.examples import Examples, make_examples
 from training.predictors import BasePredictor, predictor_class
 from training.predictors.state import prefixed
+from training.registry.blocks import Block, is_finished, read_block, write_block
 from training.run.job import POOLED, Job
 from training.run.plan import read_plan
 from training.run.staging import read_staged

@@ -19,6 +19,7 @@ from training.volatility.state import SHARED, FleetState, Float, Ints, Mask, sym
 
 BASELINE_LAGS = (1, 5, 22)
 MEMBER_LAGS = (1, 5, 22, 66, 252)
+COMPLETE_AFTER = MEMBER_LAGS[-2]  # bars after which all lagged means exist, see har_lags
 RIDGE = 1e-6
 SHRINKAGE = 10_000.0
 LEVEL_SHRINKAGE = 2_000.0

@@ -1,0 +1,96 @@
+"""Which features a predictor uses, on a universe where past moves are known to matter and volume is not."""
+
+import numpy as np
+import pytest
+
+from configs.errors import DataError, ModelError
+from features.splits import resolve_split
+from training.examples import make_examples
+from training.predictors.importance import permutation_importance
+
+
+@pytest.fixture(scope="module")
+def fitted(planted_case):
+    """``roc_1`` tells the move that decides, ``roc_5`` and ``rsi_5`` a part of it, volume nothing."""
+    from training import PriceDirectionPredictor
+
+    config, bars = planted_case
+    return PriceDirectionPredictor(config).fit(bars), bars
+
+
+def test_the_feature_that_matters_comes_first(fitted):
+    predictor, bars = fitted
+    found = predictor.get_feature_importance(bars)
+    assert set(found) == set(predictor.feature_names)
+    best, (rise, error) = next(iter(found.items()))
+    assert best == "roc_1"
+    assert rise > 5 * error > 0
+    useless = [found[name][0] for name in found if name.startswith("volume")]
+    assert useless
+    assert max(useless) < rise / 20
+    assert list(found.values()) == sorted(found.values(), key=lambda value: -value[0])
+
+
+def test_importance_is_the_same_for_the_same_seed(fitted):
+    predictor, bars = fitted
+    assert predictor.get_feature_importance(bars, seed=1) == predictor.get_feature_importance(bars, seed=1)
+    assert predictor.get_feature_importance(bars, seed=2) != predictor.get_feature_importance(bars, seed=1)
+
+
+def test_measuring_importance_leaves_the_examples_as_they_were(fitted):
+    predictor, bars = fitted
+    examples = predictor.examples(bars)
+    before = examples.panel.features.copy()
+    permutation_importance(predictor, examples)
+    np.testing.assert_array_equal(examples.panel.features, before)
+
+
+def test_importance_needs_validation_rows(fitted):
+    predictor, bars = fitted
+    split = resolve_split(bars[0].dates, predictor.config.split, 1)
+    examples = make_examples(predictor.panel(bars), split, predictor.config, "direction")
+    nothing = tuple(rows._replace(valid=rows.valid[:0]) for rows in examples.rows)
+    with pytest.raises(DataError, match="P000 has no validation rows"):
+        permutation_importance(predictor, type(examples)(examples.panel, examples.targets, nothing))
+
+
+def test_contributions_tell_what_moved_one_forecast(fitted):
+    predictor, bars = fitted
+    found = predictor.analyze_feature_contributions(bars, "P001")
+    assert set(found) == set(predictor.feature_names)
+    assert list(found.values()) == sorted(found.values(), key=lambda value: -abs(value))
+    up = predictor.predict_direction(bars).loc["P001"].iloc[-1]
+    leaning = np.log(up["up"] / up["down"])
+    main = next(iter(found))
+    assert main in ("roc_1", "roc_5")
+    assert np.sign(found[main]) == np.sign(leaning), "the forecast leans where its main reason points"
+
+
+def test_features_that_a_model_does_not_see_contribute_nothing(make_universe, tiny_config):
+    from training import PriceDirectionPredictor
+
+    bars = make_universe(("AAA", "BBB", "CCC"))
+    predictor = PriceDirectionPredictor(tiny_config("features.max_features=2")).fit(bars)
+    found = predictor.analyze_feature_contributions(bars, "AAA")
+    assert sum(value != 0.0 for value in found.values()) <= 2
+    assert len(found) > 20
+
+
+def test_volatility_explains_itself_too(make_universe, tiny_config):
+    from training import VolatilityPredictor
+
+    bars = make_universe(("AAA", "BBB", "CCC"))
+    predictor = VolatilityPredictor(tiny_config("features.technical_indicators=[range_estimators]")).fit(bars)
+    importance = predictor.get_feature_importance(bars)
+    assert set(importance) == set(predictor.feature_names)
+    assert all(np.isfinite(value) and error >= 0 for value, error in importance.values())
+    found = predictor.analyze_feature_contributions(bars, "BBB")
+    assert any(value != 0.0 for value in found.values())
+
+
+def test_a_symbol_without_a_model_cannot_be_explained(fitted, make_universe):
+    predictor, bars = fitted
+    with pytest.raises(DataError, match="no 'ZZZ'"):
+        predictor.analyze_feature_contributions(bars, "ZZZ")
+    with pytest.raises(ModelError, match="not fitted"):
+        type(predictor)(predictor.config).get_feature_importance(bars)

@@ -1,0 +1,80 @@
+"""A job from staged bars to a block in the store, without a cluster."""
+
+import numpy as np
+import pytest
+
+from configs.errors import DataError
+from features.quarantine import Quarantine
+from features.store import Store
+from training.evaluation.daily import DirectionDaily
+from training.predictors.state import part_of
+from training.registry.blocks import read_block
+from training.run.plan import POOLED, make_plan, write_plan
+from training.run.worker import run_job
+
+
+class Bars:
+    """A source of bars that are at hand."""
+
+    name = "memory"
+
+    def __init__(self, bars):
+        self.bars, self.missing, self.quarantine = bars, {}, Quarantine.empty()
+
+    def load(self, symbols=(), start=None, end=None):
+        yield from self.bars
+
+
+@pytest.fixture
+def planned(tmp_path, tiny_config):
+    def make(bars, *overrides):
+        store = Store(str(tmp_path))
+        plan = make_plan(Bars(bars), tiny_config("run.kinds=[direction]", *overrides), store, None)
+        write_plan(store, plan)
+        return store, plan
+
+    return make
+
+
+def test_a_block_holds_models_scores_and_test_predictions(planned, make_universe):
+    store, plan = planned(make_universe(("AAA", "BBB")))
+    seconds = [run_job(store.uri, plan.name, job) for job in plan.jobs]
+    assert seconds[0].keys() == {"features", "fit", "write"}
+    assert seconds[1].keys() == {"features", "fit", "evaluate", "write"}
+    pooled, block = (read_block(store, job.output) for job in plan.jobs)
+    assert pooled.symbols == ()
+    assert block.symbols == ("AAA", "BBB")
+    assert block.metrics["skipped"] == block.metrics["failed"] == {}
+    assert block.metrics["per_symbol"]["AAA"]["log_loss"] > 0
+    assert block.test is not None
+    assert {"symbol", "date", "loss", "loss_prior", "loss_logistic"} <= set(block.test.column_names)
+    daily = DirectionDaily.from_arrays(part_of(block.arrays, "daily"))
+    assert daily.summary()["rows"] == len(block.test)
+
+
+def test_a_young_symbol_is_skipped_and_the_others_of_its_block_are_fitted(planned, make_universe):
+    bars = [*make_universe(("AAA", "BBB")), *make_universe(("NEW",), bars=500)]
+    last = bars[2].dates[-1] - bars[2].dates[0]
+    bars[2].dates[:] = bars[2].dates + last - np.timedelta64(60, "D")
+    store, plan = planned(bars, "direction.strategy=per_symbol", "split.test_end=2016-12-01")
+    (job,) = plan.jobs
+    run_job(store.uri, plan.name, job)
+    block = read_block(store, job.output)
+    assert block.symbols == ("AAA", "BBB")
+    assert "training windows; at least 120 are needed" in block.metrics["skipped"]["NEW"]
+
+
+def test_a_block_without_any_symbol_to_fit_is_written_with_the_reasons(planned, make_universe):
+    store, plan = planned(make_universe(("AAA",)), "direction.strategy=per_symbol", "split.train_end=2015-05-01")
+    (job,) = plan.jobs
+    run_job(store.uri, plan.name, job)
+    block = read_block(store, job.output)
+    assert block.symbols == ()
+    assert set(block.metrics["skipped"]) == {"AAA"}
+    assert block.metrics["per_symbol"] == {}
+
+
+def test_a_pooled_fit_without_any_symbol_says_why(planned, make_universe):
+    store, plan = planned(make_universe(("AAA", "BBB")), "split.train_end=2015-05-01")
+    with pytest.raises(DataError, match=r"direction: none of 2 symbols can be fitted; AAA: \d+ training windows"):
+        run_job(store.uri, plan.name, next(job for job in plan.jobs if job.name == POOLED))

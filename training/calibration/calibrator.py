@@ -1,0 +1,207 @@
+r"""Calibration of class probabilities per symbol: softmax(a z + b), fitted on validation, shrunk to the pooled value.
+
+One scale for all classes keeps the softmax's invariance: adding a constant to a row's logits changes
+nothing, which class-wise scales would break. With a → 0 the forecast is the class frequency alone, so a
+network without skill ends at the prior.
+
+References
+----------
+Guo et al. (2017). On calibration of modern neural networks. ICML. Alexandari et al. (2020). Maximum
+likelihood with bias-corrected calibration. ICML (scale and bias).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from training.calibration.newton import MIN_SCALE, PARAMETERS, derivatives, newton, scores, softmax
+from training.evaluation.metrics import CLASSES, Array, Ints, check_labels
+
+Method = Literal["temperature", "vector", "none"]
+
+_IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
+
+
+@dataclass(frozen=True, slots=True)
+class PooledCalibration:
+    """The calibration that all symbols share.
+
+    Attributes
+    ----------
+    parameters
+        Scale and the biases of down, sideways and up, shape (4,).
+    information
+        Mean Hessian of the log loss of one row at these parameters, (4, 4): what one observation tells.
+    evidence
+        Share of the fitted scale that was kept, in [0, 1]; 0 when validation shows no skill.
+    """
+
+    parameters: Array
+    information: Array
+    evidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """Calibrations of S symbols: ``parameters`` (S, 4) as in :class:`PooledCalibration`, ``pooled`` (4,) for others."""
+
+    parameters: Array
+    pooled: Array
+
+    def apply(self, logits: npt.ArrayLike, symbol_row: npt.ArrayLike) -> Array:
+        """Return probabilities (n, 3) of logits (n, 3); ``symbol_row`` (n,) is each row's symbol, -1 for the pooled."""
+        z = _check_logits(logits)
+        row = np.asarray(symbol_row, dtype=np.int64)
+        if row.shape != (len(z),) or (len(row) and (row.min() < -1 or row.max() >= len(self.parameters))):
+            raise ValueError(f"symbol_row must be ({len(z)},) with values from -1 to {len(self.parameters) - 1}")
+        theta = np.concatenate([self.parameters, self.pooled[None]])[row]
+        return softmax(theta[:, :1] * z + theta[:, 1:])
+
+    def take(self, symbols: npt.ArrayLike) -> Self:
+        """Return the calibrations of the symbols at these positions, in this order."""
+        return type(self)(self.parameters[np.asarray(symbols)], self.pooled)
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return ``parameters`` (S, 4) and ``pooled`` (4,)."""
+        return {"parameters": self.parameters, "pooled": self.pooled}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Invert :meth:`to_arrays`."""
+        return cls(arrays["parameters"].astype(np.float64), arrays["pooled"].astype(np.float64))
+
+
+def fit_pooled(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    method: Method = "vector",
+    days: npt.ArrayLike | None = None,
+    prior: npt.ArrayLike | None = None,
+    caution: float = 1.0,
+) -> PooledCalibration:
+    """Fit the shared calibration on the validation rows of all symbols: how far to go from the prior to the network.
+
+    Probabilities are ``softmax(ln prior + a (z - ln prior))``, so a year with a bull market cannot teach all symbols
+    that prices rise: free biases lost more in the year after than they had gained. The fitted ``a`` is multiplied by
+    ``max(0, 1 - caution/t²)``, t being ``a`` over its standard error: the positive-part shrinkage of James and Stein
+    toward "no skill", which hardly touches a network with skill and brings one without to the prior. On validation
+    that costs about ``caution / 2`` nats in all, however many the rows.
+
+    Parameters
+    ----------
+    logits, labels
+        Validation only, (n, 3) and (n,): fitted on train they would repeat the network's overconfidence.
+    method
+        ``none`` is the identity; the others differ in what :func:`fit_calibrator` adds for a symbol.
+    days
+        Day of each row (n,), any sortable values: rows of one day share a shock, and ignoring it would
+        overstate the evidence for skill. Labels that overlap over h bars need blocks of at least h days
+        here (``day // h``). Without it, rows count as independent.
+    prior
+        Class frequencies (3,) of train; of ``labels`` if not given.
+    caution
+        See :func:`training.calibration.evidence.kept_share`.
+
+    References
+    ----------
+    Efron & Morris (1973). Stein's estimation rule and its competitors. JASA 68, 117-130.
+    """
+    z, y = _check_logits(logits), check_labels(labels)
+    if len(z) != len(y):
+        raise ValueError(f"logits have {len(z)} rows and labels {len(y)}; expected the same")
+    if method == "none":
+        return PooledCalibration(_IDENTITY, _information(z, _IDENTITY), 1.0)
+    frequency = np.bincount(y, minlength=CLASSES) + 1.0 if prior is None else np.asarray(prior, dtype=np.float64)
+    if frequency.shape != (CLASSES,) or not (frequency > 0).all():
+        raise ValueError(f"prior {frequency!r} must be three positive class frequencies")
+    log_prior = np.log(frequency) - np.log(frequency).mean()
+    own = z - log_prior
+    one, free = np.zeros(len(y), dtype=np.int64), _free("temperature")
+    start = np.concatenate([[1.0], log_prior])
+    fitted = newton(own, y, one, start[None], np.zeros((PARAMETERS, PARAMETERS)), 0.0, free)[0]
+    error = _scale_error(own, y, fitted, free, one if days is None else np.asarray(days), days is not None)
+    evidence = max(0.0, 1.0 - caution * (error / fitted[0]) ** 2)
+    scale = max(evidence * fitted[0], MIN_SCALE)
+    parameters = np.concatenate([[scale], (1.0 - scale) * log_prior])
+    return PooledCalibration(parameters, _information(z, parameters), evidence)
+
+
+def fit_calibrator(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    symbol_row: npt.ArrayLike,
+    symbols: int,
+    pooled: PooledCalibration,
+    method: Method = "vector",
+    shrinkage: float = 500.0,
+) -> Calibrator:
+    """Fit one calibration per symbol, each pulled to the pooled one as if by ``shrinkage`` more observations.
+
+    The penalty is ``shrinkage / 2 · (θ - pooled)ᵀ I (θ - pooled)`` with I the information of one row, so a
+    symbol's own rows count n / (n + shrinkage). What remains of its deviation is multiplied by
+    ``max(0, 1 - d/χ²)``, with χ² the score test of the pooled calibration on its rows and d its degrees of
+    freedom, so that chance alone moves few symbols. A result depends on the symbol's own rows and on
+    ``pooled`` only. A symbol without rows, and the whole fit under ``none``, gets the pooled calibration.
+
+    Parameters
+    ----------
+    logits, labels, symbol_row
+        Validation rows (n, 3), (n,), (n,) with ``symbol_row`` in [0, symbols).
+    """
+    z, y = _check_logits(logits), np.asarray(labels, dtype=np.int64)
+    row = np.asarray(symbol_row, dtype=np.int64)
+    if not len(z) == len(y) == len(row):
+        raise ValueError(f"{len(z)} logits, {len(y)} labels and {len(row)} symbol rows; expected the same number")
+    if len(row) and (row.min() < 0 or row.max() >= symbols):
+        raise ValueError(f"symbol_row must lie in [0, {symbols})")
+    if shrinkage < 0:
+        raise ValueError(f"shrinkage {shrinkage} must not be negative")
+    start = np.tile(pooled.parameters, (symbols, 1))
+    if method == "none" or len(z) == 0:
+        return Calibrator(start, pooled.parameters)
+    order = np.argsort(row, kind="stable")
+    z, y, row, free = z[order], check_labels(y)[order], row[order], _free(method)
+    theta = newton(z, y, row, start, pooled.information, shrinkage, free)
+    score = derivatives(z, y, row, start)[0][:, free]
+    rows = np.maximum(np.bincount(row, minlength=symbols), 1.0)
+    inverse = np.linalg.pinv(pooled.information[np.ix_(free, free)], rcond=1e-10, hermitian=True)
+    chi_square = np.einsum("si,ij,sj->s", score, inverse, score) / rows
+    freedom = max(int(free.sum()) - 1, 1)
+    kept = np.maximum(1.0 - freedom / np.maximum(chi_square, 1e-12), 0.0)
+    return Calibrator(start + kept[:, None] * (theta - start), pooled.parameters)
+
+
+def _information(z: Array, theta: Array) -> Array:
+    row = np.zeros(len(z), dtype=np.int64)
+    return np.asarray(derivatives(z, row, row, theta[None])[1][0] / len(z))
+
+
+def _scale_error(
+    z: Array, y: Ints, theta: Array, free: npt.NDArray[np.bool_], days: npt.NDArray[np.generic], clustered: bool
+) -> float:
+    """Return the standard error of the scale: sandwich over days, or over rows without days or with too few."""
+    score = scores(z, y, softmax(theta[0] * z + theta[1:]))[:, free]
+    if clustered:
+        _, group = np.unique(days, return_inverse=True)
+        if group.max() >= PARAMETERS:
+            score = np.stack([np.bincount(group, weights=column) for column in score.T], axis=1)
+    hessian = (_information(z, theta) * len(z))[np.ix_(free, free)]
+    inverse = np.linalg.pinv(hessian, rcond=1e-10, hermitian=True)
+    variance = inverse @ (score.T @ score) @ inverse
+    return float(np.sqrt(max(variance[0, 0], 0.0)))
+
+
+def _free(method: Method) -> npt.NDArray[np.bool_]:
+    return np.array([True, *[method == "vector"] * CLASSES])
+
+
+def _check_logits(logits: npt.ArrayLike) -> Array:
+    z = np.asarray(logits, dtype=np.float64)
+    if z.ndim != 2 or z.shape[1] != CLASSES or not np.isfinite(z).all():
+        raise ValueError(f"logits have shape {z.shape}; expected finite values of shape (n, {CLASSES})")
+    return z

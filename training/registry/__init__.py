@@ -1,0 +1,1 @@
+"""Versions of models: blocks on disk, manifests that appear last, aliases that move atomically."""

@@ -1,0 +1,261 @@
+"""The registry: versions of fitted models, their aliases, and the way back to a predictor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from configs.errors import ModelError
+from features.store import Store
+from training.evaluation.promotion import TestLosses
+from training.registry import layout, pruning, publishing
+from training.registry.aliases import Aliases
+from training.registry.blocks import Block, read_block, read_test
+from training.registry.manifest import Manifest, parse_manifest, vouched_prefix
+from training.registry.model_names import match_symbol, parse_model_name
+
+if TYPE_CHECKING:
+    from training.predictors import BasePredictor
+
+LATEST = "latest"
+_NAMED = 5
+
+
+class ModelManager:
+    """Publish, name, load and retire versions of models.
+
+    Wherever a method takes a ``version`` it may be a version's name, a unique beginning of one, an alias
+    (``champion``, ``previous``) or ``latest``; one that does not exist is a ``ModelError`` that names those that do.
+
+    Parameters
+    ----------
+    store
+        A :class:`~features.store.Store`, or the path or URI of one. On a local store every change holds a lock that
+        is per kind; an object store has none, so there let one process at a time promote and prune.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from configs import load_config
+    >>> from training import ModelTrainer
+    >>> trainer = ModelTrainer(load_config("smoke"), store=mkdtemp())
+    >>> _ = trainer.train_multi_asset_models(["AAPL", "IBM"], ["volatility"])
+    >>> manager = ModelManager(trainer.store)
+    >>> predictor = manager.load_model("volatility_ibm", version="champion")
+    >>> predictor.kind, predictor.symbols
+    ('volatility', ('IBM',))
+    """
+
+    def __init__(self, store: Store | str | os.PathLike[str]) -> None:
+        self.store = store if isinstance(store, Store) else Store(store)
+        self._manifests: dict[tuple[str, str], Manifest] = {}
+
+    def kinds(self, whole: bool = True) -> list[str]:
+        """Return the kinds that have a version; ``whole=False`` adds those that only have a folder."""
+        named = [kind for kind in self.store.names("models") if layout.is_kind(kind)]
+        return [kind for kind in named if self.versions(kind)] if whole else named
+
+    def versions(self, kind: str) -> list[str]:
+        """Return the versions of a kind, oldest first."""
+        return layout.published(self.store, kind)
+
+    def latest(self, kind: str) -> str:
+        """Return the newest version of a kind."""
+        return self.resolve(kind, LATEST)
+
+    def aliases(self, kind: str) -> Aliases:
+        """Return the aliases of a kind and how they came about."""
+        path = layout.aliases_path(kind)
+        try:
+            return Aliases.model_validate_json(self.store.read(path))
+        except FileNotFoundError:
+            return Aliases()
+        except ValidationError as error:
+            raise ModelError(
+                f"{self.store.path(path)!r} does not hold aliases. Delete it, then promote a version again."
+            ) from error
+
+    def resolve(self, kind: str, version: str = LATEST) -> str:
+        """Return the full name of the version that a name, a unique beginning, an alias or ``latest`` means."""
+        known = self.versions(kind)
+        if not known:
+            raise ModelError(f"{self.store.uri!r} holds no {kind} model. Make one with `fleetcast train`.")
+        if version == LATEST:
+            return known[-1]
+        aliases = self.aliases(kind).named()
+        found = [v for v in known if v == aliases.get(version, version)]
+        if not found and version and version not in aliases:
+            found = [v for v in known if v.startswith(version)]
+        if len(found) == 1:
+            return found[0]
+        listed = ", ".join([*aliases, LATEST, *reversed(known[-_NAMED:])])
+        older = f" and {len(known) - _NAMED} older" if len(known) > _NAMED else ""
+        problem = f"matches {len(found)} versions of" if found else "is no version of"
+        if version in aliases:
+            problem = f"names {aliases[version]}, which no longer exists, in"
+        raise ModelError(f"{version!r} {problem} {kind}. Choose one of: {listed}{older}.")
+
+    def find(self, version: str, kind: str | None = None) -> tuple[str, str]:
+        """Return the kind and full name of a version when the kind may be left open.
+
+        Raises
+        ------
+        ModelError
+            No kind has it, or several have and ``kind`` does not say which.
+        """
+        if kind is not None:
+            return kind, self.resolve(kind, version)
+        found, reasons = [], []
+        for candidate in self.kinds():
+            try:
+                found.append((candidate, self.resolve(candidate, version)))
+            except ModelError as error:
+                reasons.append(str(error))
+        if len(found) > 1:
+            kinds = [candidate for candidate, _ in found]
+            raise ModelError(f"{version!r} exists for {' and '.join(kinds)}. Add --kind {kinds[0]} or another of them.")
+        if not found:
+            raise ModelError(
+                " ".join(reasons) or f"{self.store.uri!r} holds no model. Make one with `fleetcast train`."
+            )
+        return found[0]
+
+    def manifest(self, kind: str, version: str = LATEST) -> Manifest:
+        """Return what a version is.
+
+        Raises
+        ------
+        ModelError
+            The version does not exist, or its manifest is corrupt or of an incompatible schema.
+        """
+        name = self.resolve(kind, version)
+        if (kind, name) not in self._manifests:
+            path = layout.manifest_path(kind, name)
+            try:
+                self._manifests[kind, name] = parse_manifest(self.store.path(path), self.store.read(path))
+            except FileNotFoundError as error:
+                raise ModelError(f"{kind} {name} was removed meanwhile. Choose another version.") from error
+        return self._manifests[kind, name]
+
+    def publish(self, kind: str, blocks: Sequence[str], manifest_extra: Mapping[str, Any]) -> publishing.ModelVersion:
+        """Make a version of blocks that a run has written to this store; it appears whole or not at all.
+
+        Publishing the same configuration, data and blocks again returns the version that holds them.
+
+        Parameters
+        ----------
+        kind
+            ``"direction"`` or ``"volatility"``.
+        blocks
+            Prefixes as given to :func:`.write_block`; block *i* of the version is ``blocks[i]``.
+        manifest_extra
+            ``config`` (resolved) and ``data_hash``; optionally ``libraries``, ``metrics``, ``seconds``, ``notes``.
+
+        Raises
+        ------
+        ModelError
+            No blocks, a missing or corrupt one, one of another kind, or a symbol in two of them.
+        StoreError
+            The store cannot be written.
+        """
+        return publishing.publish(self.store, kind, blocks, manifest_extra)
+
+    def promote(self, kind: str, version: str, reason: str) -> Aliases:
+        """Make a version the champion and remember the one before; nothing changes if it is champion already."""
+        with layout.changing(self.store, kind):
+            before = self.aliases(kind)
+            return self._replace(kind, before, before.promoted(self.resolve(kind, version), reason, datetime.now(UTC)))
+
+    def rollback(self, kind: str, reason: str = "rolled back") -> Aliases:
+        """Swap champion and previous; ``ModelError`` if there is no previous one."""
+        with layout.changing(self.store, kind):
+            before = self.aliases(kind)
+            after = before.rolled_back(reason, datetime.now(UTC))
+            self.resolve(kind, "previous")
+            return self._replace(kind, before, after)
+
+    def prune(
+        self, kind: str, keep: int, older_than: timedelta | None = None, grace: timedelta = pruning.GRACE
+    ) -> pruning.Freed:
+        """Remove old versions of a kind, and half versions and runs that nothing has touched for a while.
+
+        Parameters
+        ----------
+        kind
+            The kind whose versions may go.
+        keep
+            How many of the newest versions stay, at least 1; the champion and the previous one stay as well.
+        older_than
+            If given, only versions older than this go.
+        grace
+            How long a half version or a run's folder must have been untouched; it guards work that is still going on.
+        """
+        with layout.changing(self.store, kind):
+            aliased = frozenset(self.aliases(kind).named().values())
+            return pruning.prune(self.store, kind, aliased, keep, older_than, grace)
+
+    def load_block(self, kind: str, version: str, which: str | int, test: bool = False) -> Block:
+        """Return the block that holds a symbol, or the block of that number, checked against the manifest.
+
+        Raises
+        ------
+        ModelError
+            The version, symbol or block does not exist, or a file is corrupt.
+        """
+        manifest = self.manifest(kind, version)
+        number = which if isinstance(which, int) else manifest.symbols[self._symbol(manifest, which)][0]
+        return read_block(self.store, vouched_prefix(self.store, manifest, number), test=test)
+
+    def test_predictions(
+        self, kind: str, version: str = LATEST, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Yield the test tables of a version, block by block; blocks written without one are passed over."""
+        manifest = self.manifest(kind, version)
+        for number in range(len(manifest.blocks)):
+            table = read_test(self.store, vouched_prefix(self.store, manifest, number), columns)
+            if table is not None:
+                yield table
+
+    def test_losses(self, kind: str, version: str = LATEST) -> TestLosses:
+        """Return a version's test losses as :func:`training.evaluation.promotion.decide` compares them."""
+        manifest = self.manifest(kind, version)
+
+        def read(number: int, columns: Sequence[str]) -> pa.Table | None:
+            return read_test(self.store, vouched_prefix(self.store, manifest, number), columns)
+
+        return TestLosses(manifest.version, {s: block for s, (block, _) in manifest.symbols.items()}, read)
+
+    def load_model(self, name: str, version: str = LATEST) -> BasePredictor:
+        """Return the predictor of one symbol.
+
+        Parameters
+        ----------
+        name
+            ``price_direction_<symbol>`` or ``volatility_<symbol>``; the symbol in any case if that is unambiguous.
+        version
+            A version's name, a unique beginning of one, an alias or ``latest``.
+
+        Raises
+        ------
+        ModelError
+            The name is neither, or the version or the symbol does not exist.
+        """
+        kind, spelling = parse_model_name(name)
+        from training.predictors import predictor_from_block
+
+        manifest = self.manifest(kind, version)
+        symbol = self._symbol(manifest, spelling)
+        return predictor_from_block(self.load_block(kind, manifest.version, symbol), (symbol,))
+
+    def _replace(self, kind: str, before: Aliases, after: Aliases) -> Aliases:
+        if after != before:
+            self.store.write_json(layout.aliases_path(kind), after.model_dump(mode="json"))
+        return after
+
+    def _symbol(self, manifest: Manifest, spelling: str) -> str:
+        return match_symbol(spelling, manifest.symbols, f"{manifest.kind} {manifest.version}")

@@ -1,0 +1,114 @@
+"""The manifest: what one version of a kind is. It is written last, so a version that has one is whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from configs.errors import ModelError
+from configs.schema import Frozen
+from features.store import Store
+from training.registry.blocks import INDEX, FileRecord
+from training.registry.layout import block_prefix
+
+MANIFEST_SCHEMA = 1
+
+_LIBRARIES = ("fleetcast", "numpy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib", "ray")
+
+
+def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
+    """Return the installed version of each of these packages that is installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class Description(Frozen):
+    """What a run says of its version: the resolved ``config``, the data's hash, headline ``metrics``, times."""
+
+    config: dict[str, Any]
+    data_hash: str
+    libraries: dict[str, str] = Field(default_factory=library_versions)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    seconds: dict[str, float] = Field(default_factory=dict)
+    notes: Any = None
+
+
+class Manifest(Description):
+    """Everything about a version but its arrays and tables.
+
+    ``symbols`` maps a symbol to its block and its row there; ``blocks`` maps, block by block, a file's suffix to its
+    record; ``content`` is the SHA-256 that two versions share exactly when they were made of the same configuration,
+    data and blocks.
+    """
+
+    schema_version: int
+    kind: str
+    version: str
+    created: datetime
+    content: str
+    symbols: dict[str, tuple[int, int]]
+    blocks: tuple[dict[str, FileRecord], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all block files."""
+        return sum(record.size for block in self.blocks for record in block.values())
+
+
+def parse_manifest(path: str, data: bytes) -> Manifest:
+    """Return the manifest that these bytes spell; ``path`` is named in errors.
+
+    Raises
+    ------
+    ModelError
+        The bytes are no manifest, or one of an incompatible schema.
+    """
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise ModelError(f"{path!r} is not valid JSON ({error}). Restore it from a copy, or train again.") from error
+    found = value.get("schema_version") if isinstance(value, dict) else None
+    if found is not None and found != MANIFEST_SCHEMA:
+        raise ModelError(
+            f"{path!r} has manifest schema {found}; this Fleetcast reads schema {MANIFEST_SCHEMA}. "
+            "Use the Fleetcast that wrote it, or train again."
+        )
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise ModelError(f"{path!r}: {place}: {first['msg']}. Restore it from a copy, or train again.") from error
+
+
+def vouched_prefix(store: Store, manifest: Manifest, number: int) -> str:
+    """Return a block's prefix once its index, which vouches for the block's other files, is the manifest's own.
+
+    Raises
+    ------
+    ModelError
+        There is no such block, or its index is missing or differs.
+    """
+    if not 0 <= number < len(manifest.blocks):
+        raise ModelError(
+            f"{manifest.kind} {manifest.version} has no block {number}; it has {len(manifest.blocks)}, from 0."
+        )
+    prefix = block_prefix(manifest.kind, manifest.version, number)
+    path = store.path(prefix + INDEX)
+    try:
+        record = FileRecord.of(store.read(prefix + INDEX))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path!r} is missing. Restore it from a copy, or train again.") from error
+    if record != manifest.blocks[number].get(INDEX):
+        raise ModelError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. Restore it, or train again.")
+    return prefix

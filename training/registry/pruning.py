@@ -1,0 +1,69 @@
+"""Retention: old versions, half versions and the leftovers of runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pyarrow import fs as pafs
+
+from configs.errors import ModelError
+from features.store import Store
+from training.registry.layout import folders, manifest_path, published, version_folder, version_moment
+
+GRACE = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What was removed: names of versions, of half versions and of runs, and the bytes that came free on disk.
+
+    Versions share their files with the run that made them (hard links); such a file counts when its last name goes.
+    """
+
+    versions: tuple[str, ...]
+    half_versions: tuple[str, ...]
+    runs: tuple[str, ...]
+    size: int
+
+
+def prune(
+    store: Store, kind: str, aliased: frozenset[str], keep: int, older_than: timedelta | None, grace: timedelta
+) -> Freed:
+    """Remove what may go; the caller holds the kind's lock. See :meth:`.ModelManager.prune`."""
+    if keep < 1:
+        raise ModelError(f"keep is {keep}; expected at least 1, so that a latest version remains.")
+    now = datetime.now(UTC)
+    size = 0
+    whole = published(store, kind)
+    kept = aliased | set(whole[-keep:])
+    old = [v for v in whole if v not in kept and (older_than is None or now - version_moment(v) > older_than)]
+    for version in old:
+        folder = version_folder(kind, version)
+        size += _freed_by(store, folder)
+        store.delete(manifest_path(kind, version))
+        store.delete(folder)
+    half = [v for v in folders(store, kind) if v not in whole]
+    half = [v for v in half if _untouched(store, version_folder(kind, v), now, grace)]
+    runs = [name for name in store.names("runs") if _untouched(store, f"runs/{name}", now, grace)]
+    for folder in (*(version_folder(kind, v) for v in half), *(f"runs/{name}" for name in runs)):
+        size += _freed_by(store, folder)
+        store.delete(folder)
+    return Freed(tuple(old), tuple(half), tuple(runs), size)
+
+
+def _untouched(store: Store, folder: str, now: datetime, grace: timedelta) -> bool:
+    """Whether nothing in a folder has changed within the grace period; a run that is alive keeps writing."""
+    path = store.path(folder)
+    inside = store.fs.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
+    times = [info.mtime_ns for info in (*inside, store.fs.get_file_info(path)) if info.mtime_ns is not None]
+    return bool(times) and now.timestamp() - max(times) / 1e9 > grace.total_seconds()
+
+
+def _freed_by(store: Store, folder: str) -> int:
+    if not store.is_local:
+        return store.size(folder)
+    infos = store.fs.get_file_info(pafs.FileSelector(store.path(folder), recursive=True, allow_not_found=True))
+    stats = [os.stat(info.path) for info in infos if info.type == pafs.FileType.File]
+    return sum(stat.st_size for stat in stats if stat.st_nlink == 1)

@@ -1,0 +1,169 @@
+"""From the blocks of a run to a version that appears whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from configs.errors import ModelError, StoreError
+from features.store import Store
+from training.registry.blocks import FileRecord, verify_block
+from training.registry.jsonable import to_json
+from training.registry.layout import (
+    block_prefix,
+    changing,
+    folders,
+    kind_folder,
+    manifest_path,
+    published,
+    version_folder,
+    version_moment,
+    version_name,
+)
+from training.registry.manifest import MANIFEST_SCHEMA, Description, Manifest, parse_manifest
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A published version; ``is_new`` is false where the same content had been published before."""
+
+    kind: str
+    version: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class _Verified:
+    """Blocks whose files were all checked: symbol → (block, row), and per block suffix → record."""
+
+    symbols: dict[str, tuple[int, int]]
+    records: tuple[dict[str, FileRecord], ...]
+
+
+def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, Any]) -> ModelVersion:
+    """Make a version of the blocks under these prefixes; see :meth:`training.registry.manager.ModelManager.publish`."""
+    kind_folder(kind)
+    described = _described(extra)
+    verified = _verify(store, kind, blocks)
+    hashes = [[record.sha256 for record in files.values()] for files in verified.records]
+    identity = json.dumps([kind, described.config, described.data_hash, hashes], sort_keys=True)
+    content = hashlib.sha256(identity.encode()).hexdigest()
+    with changing(store, kind):
+        for version in reversed(published(store, kind)):
+            if version.endswith(content[:6]) and _holds(store, kind, version, content):
+                return ModelVersion(kind, version, is_new=False)
+        version = _claim(store, kind, content)
+        try:
+            for number, (prefix, files) in enumerate(zip(blocks, verified.records, strict=True)):
+                for suffix in files:
+                    _place(store, prefix + suffix, block_prefix(kind, version, number) + suffix)
+            manifest = Manifest(
+                schema_version=MANIFEST_SCHEMA,
+                kind=kind,
+                version=version,
+                created=datetime.now(UTC),
+                content=content,
+                symbols=verified.symbols,
+                blocks=verified.records,
+                **described.model_dump(),
+            )
+            store.write_json(manifest_path(kind, version), manifest.model_dump(mode="json"))
+        except BaseException:
+            with suppress(StoreError):
+                store.delete(version_folder(kind, version))
+            raise
+    return ModelVersion(kind, version, is_new=True)
+
+
+def _described(extra: Mapping[str, Any]) -> Description:
+    try:
+        return Description.model_validate(to_json(extra))
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+        raise ModelError(
+            f"manifest_extra does not fit ({'; '.join(problems)}); expected {', '.join(Description.model_fields)}. "
+            "Put anything else into notes."
+        ) from error
+
+
+def _verify(store: Store, kind: str, blocks: Sequence[str]) -> _Verified:
+    symbols: dict[str, tuple[int, int]] = {}
+    records = []
+    for number, prefix in enumerate(blocks):
+        index, files = verify_block(store, prefix)
+        if index.kind != kind:
+            raise ModelError(
+                f"block {prefix!r} is of kind {index.kind!r}; expected {kind!r}. Publish it as its own kind."
+            )
+        for row, symbol in enumerate(index.symbols):
+            if symbol in symbols:
+                other = blocks[symbols[symbol][0]]
+                raise ModelError(f"symbol {symbol!r} is in blocks {other!r} and {prefix!r}. Publish one of them.")
+            symbols[symbol] = (number, row)
+        records.append(dict(sorted(files.items())))
+    if not symbols:
+        raise ModelError(f"there is no trained symbol to publish as {kind}. Train at least one.")
+    return _Verified(symbols, tuple(records))
+
+
+def _holds(store: Store, kind: str, version: str, content: str) -> bool:
+    """Whether a version is of this content and intact, so that publishing again repairs one that is not."""
+    path = manifest_path(kind, version)
+    try:
+        manifest = parse_manifest(store.path(path), store.read(path))
+        if manifest.content != content:
+            return False
+        for number, files in enumerate(manifest.blocks):
+            if verify_block(store, block_prefix(kind, version, number))[1] != files:
+                return False
+    except (ModelError, FileNotFoundError):
+        return False
+    return True
+
+
+def _claim(store: Store, kind: str, content: str) -> str:
+    """Create a folder that nobody else has; its name sorts after every earlier version's, whatever the clock says."""
+    moment = datetime.now(UTC).replace(microsecond=0)
+    while True:
+        earlier = folders(store, kind)
+        if earlier:
+            moment = max(moment, version_moment(earlier[-1]) + timedelta(seconds=1))
+        version = version_name(moment, content)
+        folder = version_folder(kind, version)
+        if not store.is_local:
+            store.fs.create_dir(store.path(folder), recursive=True)
+            return version
+        try:
+            os.makedirs(store.path(kind_folder(kind)), exist_ok=True)
+            os.mkdir(store.path(folder))
+            return version
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StoreError(
+                f"cannot create {store.path(folder)!r}: {error}. Check that the store is writable."
+            ) from error
+
+
+def _place(store: Store, source: str, target: str) -> None:
+    """Give a file a second name: a hard link where the file system has them (files are replaced, never changed)."""
+    try:
+        if not store.is_local:
+            store.fs.copy_file(store.path(source), store.path(target))
+            return
+        try:
+            os.link(store.path(source), store.path(target))
+        except OSError:
+            store.write(target, store.read(source))
+    except FileNotFoundError as error:
+        raise ModelError(f"{store.path(source)!r} disappeared while it was published. Train again.") from error
+    except OSError as error:
+        raise StoreError(f"cannot write {store.path(target)!r}: {error}. Check that the store is writable.") from error

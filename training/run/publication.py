@@ -1,0 +1,63 @@
+"""From fitted blocks to a published version of one kind: scores summed over blocks, and the decision on promotion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from training.evaluation.daily import DirectionDaily, VolatilityDaily
+from training.evaluation.leaderboard import KindResult
+from training.evaluation.promotion import Policy, decide
+from training.registry.blocks import read_block, read_index
+from training.registry.manager import ModelManager
+from training.registry.manifest import library_versions
+from training.run.plan import RunPlan
+from training.run.queue import JobQueue
+
+
+def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue, promote: Policy) -> KindResult:
+    """Publish a kind's blocks as a version; without any fitted symbol there is no version, only reasons."""
+    sums: type[DirectionDaily] | type[VolatilityDaily] = DirectionDaily if kind == "direction" else VolatilityDaily
+    skipped, failed = dict(plan.skipped), dict[str, str]()
+    per_symbol: dict[str, dict[str, float]] = {}
+    fitted: list[str] = []
+    daily: list[Any] = []
+    for job in plan.blocks(kind):
+        if job.output in queue.failed:
+            failed |= dict.fromkeys(job.symbols, queue.failed[job.output])
+            continue
+        metrics = read_index(models.store, job.output).metrics
+        skipped |= metrics["skipped"]
+        failed |= metrics["failed"]
+        told = {*metrics["per_symbol"], *metrics["skipped"], *metrics["failed"]}
+        failed |= {symbol: "its block says nothing of it" for symbol in job.symbols if symbol not in told}
+        per_symbol |= metrics["per_symbol"]
+        if metrics["per_symbol"]:
+            fitted.append(job.output)
+            arrays = read_block(models.store, job.output, test=False).arrays
+            part = {key.removeprefix("daily/"): v for key, v in arrays.items() if key.startswith("daily/")}
+            if part:
+                daily.append(sums.from_arrays(part))
+    horizon = plan.config.direction.horizon if kind == "direction" else plan.config.volatility.horizon
+    summary = sums.merge(*daily).summary(horizon) if daily else {}
+    result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()))
+    if not fitted:
+        return replace(result, decision="no symbol was trained, so there is no version")
+    before = models.aliases(kind).champion
+    version = models.publish(
+        kind,
+        fitted,
+        {
+            "config": plan.config.model_dump(mode="json"),
+            "data_hash": plan.data_hash,
+            "libraries": library_versions(),
+            "metrics": summary,
+            "notes": {"skipped": skipped, "failed": failed, "quarantined": list(plan.warnings)},
+        },
+    )
+    champion = models.test_losses(kind, before) if before else None
+    decision = decide(models.test_losses(kind, version.version), champion, promote, overlap=horizon - 1)
+    if decision.promote:
+        models.promote(kind, version.version, decision.reason)
+    verb = "promoted to champion" if decision.promote else "not promoted"
+    return replace(result, version=version.version, decision=f"{verb}: {decision.reason}")
