@@ -17,7 +17,6 @@ from training.fleet.fit import FitPlan
 from training.fleet.network import FleetNetwork
 from training.fleet.windows import FleetData
 from training.predictors.banks import fleet_data
-from training.predictors.direction_pool import initial_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +59,6 @@ def make_task(path: str, symbols: int, config: Config) -> Task:
     network = FleetNetwork(config.direction.network, columns.shape[1], 3)
     prior = ClassPrior.fit(*examples.labels("train"), len(data.symbols)).probabilities
     plan = FitPlan.of(config.direction.fit, config.run.seed)
-    return Task(network, data, plan, initial_weights(network, data.symbols, config, prior))
+    initial = network.initial_weights(data.symbols, config.run.seed)
+    initial[:, -network.outputs :] = np.log(prior)  # the head's biases are the last weights of a row
+    return Task(network, data, plan, initial)

@@ -130,6 +130,7 @@ class VolatilityDaily(DailySums):
         forecast: npt.ArrayLike,
         baselines: Mapping[str, npt.ArrayLike] | None = None,
         interval: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        own: Mapping[str, npt.ArrayLike] | None = None,
     ) -> Self:
         """Reduce rows to daily sums; rows whose target is exactly zero are left out and counted as ``excluded``.
 
@@ -141,6 +142,9 @@ class VolatilityDaily(DailySums):
             Name of a baseline or member to its variance forecasts (n,).
         interval
             Lower and upper end (n,) as variance per bar; its width is reported as annualised volatility.
+        own
+            Name of a baseline to where its forecasts are its own (n,) bool; elsewhere it repeats the model's, so that
+            all are judged on the same rows, and the share of such rows is reported.
 
         Raises
         ------
@@ -153,7 +157,7 @@ class VolatilityDaily(DailySums):
         total = DayTotals(row, len(days), moved)
         forecasts = {MODEL: forecast, **(baselines or {})}
         tables = [_moving(table, moved) for table in forecasts.values()]
-        y = y[moved]
+        y, whole = y[moved], np.ones(len(y), bool)
         vol = metrics.annualised_vol(metrics.check_variance(y, tables[0])[0])
         low, high = (np.zeros(len(y)), np.zeros(len(y))) if interval is None else (_moving(e, moved) for e in interval)
         if not np.isfinite(low + high).all() or (low > high).any() or (low < 0).any():
@@ -162,6 +166,7 @@ class VolatilityDaily(DailySums):
             "rows": total(np.ones(len(y))),
             "excluded": DayTotals(row, len(days))(~moved),
             "qlike": total.stack(metrics.qlike_rows(y, table) for table in tables),
+            "borrowed": total.stack(~_moving((own or {}).get(name, whole), moved).astype(bool) for name in forecasts),
             "vol_error": total.stack((vol - metrics.annualised_vol(table)) ** 2 for table in tables),
             "vol": total(vol),
             "vol_square": total(vol**2),
@@ -176,13 +181,16 @@ class VolatilityDaily(DailySums):
 
         ``qlike`` and ``vol_mse`` (squared annualised volatility) are better when a difference is negative,
         ``r2`` (of annualised volatility, around the mean of all rows) when positive. ``coverage`` and
-        ``interval_width`` exist when intervals were given. ``horizon`` is in bars.
+        ``interval_width`` exist when intervals were given, and ``borrowed_<baseline>``, the share of rows without a
+        forecast of its own, where there are any. ``horizon`` is in bars.
         """
         lag = horizon - 1
         out = {key: float(self.sums[key].sum()) for key in ("rows", "excluded")} | {"days": float(len(self.dates))}
         self.put(out, "qlike", _mean, ("qlike", "rows"), lag)
         self.put(out, "vol_mse", _mean, ("vol_error", "rows"), lag)
         self.put(out, "r2", _r2, ("vol_error", "vol", "vol_square", "rows"), lag)
+        shares = self.sums["borrowed"].sum(axis=0) / max(out["rows"], 1.0)
+        out |= {f"borrowed_{name}": float(s) for name, s in zip(self.names, shares, strict=True) if s > 0}
         if self.sums["interval_rows"].any():
             for key, name in (("coverage", "covered"), ("interval_width", "width")):
                 value, se = day_jackknife(ratio, (self.sums[name], self.sums["interval_rows"]), lag)

@@ -76,7 +76,9 @@ def _volatility(
     columns, others = ({name: values[known] for name, values in table.items()} for table in (columns, others))
     target, forecast = examples.targets[rows], columns["variance"]
     low, high = columns["variance_low"], columns["variance_high"]
-    daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high))
+    own = {name: np.isfinite(table) for name, table in others.items()}
+    others = {name: np.where(own[name], table, forecast) for name, table in others.items()}
+    daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), own)
     values = {"loss": metrics.qlike_rows(target, forecast), "target": target, "forecast": forecast}
     values |= {"low": low, "high": high}
     values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in others.items()}

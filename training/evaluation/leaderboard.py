@@ -109,7 +109,9 @@ def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableT
         if count:
             out.append(_scores_table(result))
         out += [Text(f"  {sentence}") for sentence in verdicts(result)]
-        out += [Text(f"  {line}") for line in (_alone(result), *_extremes(result, extremes)) if line]
+        out += [
+            Text(f"  {line}") for line in (_alone(result), *_borrowed(result), *_extremes(result, extremes)) if line
+        ]
         if result.version:
             out.append(Text(f"  version {result.version}{': ' + result.decision if result.decision else ''}"))
         out.append(Text(""))
@@ -202,6 +204,14 @@ def _alone(result: KindResult) -> str:
         if key in result.summary
     ]
     return "; ".join(parts)
+
+
+def _borrowed(result: KindResult) -> list[str]:
+    """Return which forecasters had none of their own for some rows: judged there on the model's, they look alike."""
+    shares = {k.removeprefix("borrowed_"): v for k, v in result.summary.items() if k.startswith("borrowed_")}
+    return [
+        f"{name} has no forecast for {share:.1%} of the rows and repeats the model's" for name, share in shares.items()
+    ]
 
 
 def _extremes(result: KindResult, count: int) -> list[str]:

@@ -22,12 +22,12 @@ from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.fleet.losses import corrected_cross_entropy
 from training.predictors.banks import BankLayout, fleet_data
 from training.predictors.base import BasePredictor
+from training.predictors.columns import choose_columns
 from training.predictors.direction_pool import (
     CLASSES,
     DirectionPool,
     base_logits,
     calibrate_alone,
-    choose_columns,
     corrected_targets,
     day_blocks,
     direction_network,

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from configs.schema import Config
 from features.panel import Panel
 from features.scaling import FleetScaler
-from features.selection import select_features
 from training.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
 from training.calibration.conformal import PooledScores, pool_scores
 from training.calibration.evidence import ALONE, kept_share
@@ -23,11 +22,10 @@ from training.fleet.losses import corrected_cross_entropy
 from training.fleet.network import FleetNetwork
 from training.fleet.windows import FleetData
 from training.predictors.banks import POOLED, fleet_data
+from training.predictors.columns import choose_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
 
 CLASSES = ("down", "sideways", "up")
-
-_SELECTION_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +117,6 @@ def corrected_targets(examples: Examples, scaler: FleetScaler, columns: Int64, l
     out[places, 0] = examples.targets[places]
     out[places, 1:] = base_logits(examples.panel, rows, scaler, columns, logistic)
     return out
-
-
-def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64:
-    """Return the positions of the features to use: one choice for all (1, k), or each symbol's own (S, k)."""
-    panel, k = examples.panel, config.features.max_features
-    width = len(panel.feature_names)
-    if k is None or k >= width:
-        return np.arange(width, dtype=np.int64)[None]
-    if pooled:
-        rows, _ = examples.places(examples.part("train"))
-        rows = rows[:: max(1, len(rows) // _SELECTION_ROWS)]
-        return select_features(panel.features[rows], examples.targets[rows], k)[None]
-    labels = (examples.targets[panel.rows(i)][rows.train] for i, rows in enumerate(examples.rows))
-    return np.stack([select_features(x, y, k) for x, y in zip(examples.train_features(), labels, strict=True)])
 
 
 def fit_logistic(examples: Examples, scaler: FleetScaler, columns: Int64, *, pooled: bool) -> LogisticRegression:

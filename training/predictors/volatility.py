@@ -15,8 +15,9 @@ from training.evaluation.metrics import qlike_rows
 from training.examples import Examples, Int64, Part, panel_rows
 from training.predictors.banks import BankLayout
 from training.predictors.base import BasePredictor
+from training.predictors.columns import own_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
-from training.predictors.volatility_network import network_corrections, own_columns, volatility_network
+from training.predictors.volatility_network import network_corrections, volatility_network
 from training.predictors.volatility_own import fit_own_forests, fit_own_linear, fit_own_network, own_base
 from training.predictors.volatility_pool import VolatilityPool, fit_volatility_pool, linear_forecast
 from training.volatility.blend import BlendFleet, fit_blend
@@ -47,6 +48,7 @@ class VolatilityPredictor(BasePredictor):
     kind: ClassVar[str] = "volatility"
 
     _scaler: FleetScaler  # one for all
+    _columns: Int64  # (1, k), one choice for all
     _log_har_pooled: HarFleet  # one for all
     _log_har: HarFleet
     _ewma: EwmaFleet
@@ -66,7 +68,7 @@ class VolatilityPredictor(BasePredictor):
         part, panel = self.config.volatility, examples.panel
         pool = VolatilityPool.from_arrays(pooled)
         self.symbols, self.feature_names, self.failures = panel.symbols, panel.feature_names, {}
-        self._scaler, self._log_har_pooled = pool.scaler, pool.log_har
+        self._scaler, self._columns, self._log_har_pooled = pool.scaler, pool.columns, pool.log_har
         train, _ = examples.places(examples.part("train"))
         is_train = np.zeros(len(examples.targets), bool)
         is_train[train] = True
@@ -115,7 +117,7 @@ class VolatilityPredictor(BasePredictor):
         """Return the forecast, and the variances of what it is judged against: baselines, then members.
 
         Baselines are ``ewma``, ``garch``, ``log_har`` (per symbol) and ``log_har_pooled``; members ``linear``,
-        ``forest`` and ``lstm``. One that has no forecast for a row repeats the blend's.
+        ``forest`` and ``lstm``. One is NaN for a row that it has no forecast for.
         """
         own = self._rows_of(panel)
         places, position = panel_rows(panel, rows)
@@ -133,7 +135,7 @@ class VolatilityPredictor(BasePredictor):
         for name, values in zip(self.config.volatility.members, table.T, strict=True):
             others |= {} if name == "garch" else {"linear" if name == "log_har" else name: values}
         usable = {name: np.isfinite(values) & (values > 0) for name, values in others.items()}
-        return out, {name: np.where(usable[name], values, out["variance"]) for name, values in others.items()}
+        return out, {name: np.where(usable[name], values, np.nan) for name, values in others.items()}
 
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
         """Return QLIKE."""
@@ -153,13 +155,14 @@ class VolatilityPredictor(BasePredictor):
             "forest": self._forest,
             "blend": self._blend,
         }
-        out: Arrays = {}
+        out: Arrays = {"columns": self._columns}
         for name, fleet in fleets.items():
             out |= prefixed(name, fleet.to_arrays()) if fleet is not None else {}
         return out if self._weights is None else out | {"weights": self._weights, "level": self._level}
 
     def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
         self._scaler = FleetScaler.from_arrays(part_of(arrays, "scaler"))
+        self._columns = arrays["columns"]
         self._log_har_pooled = HarFleet.from_arrays(part_of(arrays, "log_har_pooled"))
         self._log_har = HarFleet.from_arrays(part_of(arrays, "log_har")).take(rows)
         self._ewma = EwmaFleet.from_arrays(part_of(arrays, "ewma")).take(rows)
@@ -186,8 +189,8 @@ class VolatilityPredictor(BasePredictor):
         """Return each member's variance for these rows (n, M), NaN where it has none."""
         own = self._rows_of(panel)
         places, position = panel_rows(panel, rows)
-        base = linear_forecast(panel, rows, self._scaler, self._linear, own)
-        columns = own_columns(panel)
+        base = linear_forecast(panel, rows, self._scaler, self._columns, self._linear, own)
+        columns = own_columns(panel, self._columns)
         found = {"log_har": base}
         if "garch" in self.config.volatility.members:
             found["garch"] = self._garch_forecast(panel, rows)

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
-from features.panel import Panel
 from training.examples import Int64
 from training.fleet.fit import predict_fleet
 from training.fleet.losses import qlike
@@ -17,14 +16,8 @@ from training.volatility.level import RatioSums
 
 QLIKE_LOSS = qlike
 
-_MARKET_WIDE = ("universe_", "context_", "breadth", "dispersion", "year_", "weekday_", "month_", "turn_of", "day_gap")
 _CAP = 2.0  # a correction beyond e² is an extrapolation
 _LEVEL_STRIDE = 7
-
-
-def own_columns(panel: Panel) -> Int64:
-    """Return the positions (1, k) of features that tell of the symbol itself, not of the day."""
-    return np.array([[i for i, name in enumerate(panel.feature_names) if not name.startswith(_MARKET_WIDE)]], np.int64)
 
 
 def volatility_network(config: Config, columns: Int64) -> FleetNetwork:

@@ -10,12 +10,12 @@ from configs.schema import Config
 from training.examples import Examples
 from training.fleet.fit import FitPlan, fit_fleet
 from training.predictors.banks import fleet_data
+from training.predictors.columns import own_columns
 from training.predictors.state import Float, Float32
 from training.predictors.volatility_network import (
     QLIKE_LOSS,
     log_columns,
     network_level,
-    own_columns,
     volatility_network,
 )
 from training.predictors.volatility_pool import VolatilityPool, fit_trees, linear_forecast, linear_grams
@@ -27,10 +27,10 @@ from training.volatility.level import RatioSums
 def fit_own_linear(examples: Examples, pool: VolatilityPool) -> HarFleet:
     """Fit each symbol's coefficients and level, shrunk to the pooled fit."""
     count = len(examples.rows)
-    grams = linear_grams(examples, pool.scaler)
+    grams = linear_grams(examples, pool.scaler, pool.columns)
     fleet = solve_har(grams, MEMBER_LAGS, pool=(pool.linear, pool.grams), shrinkage=SHRINKAGE)
     train, symbol = examples.places(examples.part("train"))
-    raw = linear_forecast(examples.panel, examples.part("train"), pool.scaler, fleet, np.arange(count))
+    raw = linear_forecast(examples.panel, examples.part("train"), pool.scaler, pool.columns, fleet, np.arange(count))
     sums = RatioSums.of(examples.targets[train], raw, symbol, np.ones(len(train), bool), count)
     return replace(fleet, level=sums.level(float(pool.linear.level[0]), LEVEL_SHRINKAGE))
 
@@ -40,14 +40,14 @@ def own_base(examples: Examples, pool: VolatilityPool, linear: HarFleet) -> Floa
     rows = examples.train_and_valid()
     places, _ = examples.places(rows)
     out = np.full(len(examples.targets), np.nan)
-    out[places] = linear_forecast(examples.panel, rows, pool.scaler, linear, np.arange(len(rows)))
+    out[places] = linear_forecast(examples.panel, rows, pool.scaler, pool.columns, linear, np.arange(len(rows)))
     return out
 
 
 def fit_own_network(examples: Examples, pool: VolatilityPool, base: Float, config: Config) -> tuple[Float32, Float]:
     """Fit each symbol's network and its level; one that cannot be fitted keeps its initial weights."""
     part, seed, symbols = config.volatility, config.run.seed, examples.panel.symbols
-    columns = own_columns(examples.panel)
+    columns = own_columns(examples.panel, pool.columns)
     network, plan = volatility_network(config, columns), FitPlan.of(part.fit, seed)
     initial = network.initial_weights(symbols, seed)
     if part.strategy == "finetuned":
@@ -62,10 +62,13 @@ def fit_own_network(examples: Examples, pool: VolatilityPool, base: Float, confi
 def fit_own_forests(examples: Examples, pool: VolatilityPool, base: Float, config: Config) -> ForestFleet:
     """Grow a forest for each symbol; one without a usable train row gets the pooled one."""
     assert pool.forest is not None
-    fleets = []
+    fleets, columns = [], own_columns(examples.panel, pool.columns)
     for i, rows in enumerate(examples.rows):
         places = rows.train + examples.panel.offsets[i]
         places = places[np.isfinite(base[places])]
-        own = fit_trees(examples.panel, places, base, examples.targets, pool.scaler, config) if len(places) else None
-        fleets.append(own or pool.forest)
+        fleets.append(
+            fit_trees(examples.panel, places, base, examples.targets, pool.scaler, columns, config)
+            if len(places)
+            else pool.forest
+        )
     return ForestFleet.concat(fleets)

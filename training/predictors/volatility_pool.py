@@ -15,13 +15,13 @@ from features.scaling import FleetScaler
 from training.examples import Examples, Int64
 from training.fleet.fit import FitPlan, fit_fleet
 from training.predictors.banks import POOLED, fleet_data
+from training.predictors.columns import choose_columns, own_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
 from training.predictors.volatility_network import (
     QLIKE_LOSS,
     log_columns,
     network_corrections,
     network_level,
-    own_columns,
 )
 from training.predictors.volatility_network import volatility_network as make_network
 from training.volatility.blend import BlendFleet, fit_pooled_blend
@@ -37,11 +37,13 @@ from training.volatility.state import symbol_index
 class VolatilityPool:
     """``log_har`` is the plain baseline, ``linear`` the member on all features, each with one row for all symbols.
 
-    ``grams`` are the sums that ``linear`` came from, so that each symbol's own fit can be shrunk to it. ``weights``
-    (1, P) and ``level`` (1,) are the network's; a member that is not asked for is ``None``.
+    ``columns`` (1, k) are the features in use. ``grams`` are the sums that ``linear`` came from, so that each symbol's
+    own fit can be shrunk to it. ``weights`` (1, P) and ``level`` (1,) are the network's; a member that is not asked for
+    is ``None``.
     """
 
     scaler: FleetScaler
+    columns: Int64
     log_har: HarFleet
     linear: HarFleet
     grams: GramAccumulator
@@ -54,7 +56,12 @@ class VolatilityPool:
         """Return plain arrays."""
         out = prefixed("scaler", self.scaler.to_arrays()) | prefixed("log_har", self.log_har.to_arrays())
         out |= prefixed("linear", self.linear.to_arrays()) | prefixed("blend", self.blend.to_arrays())
-        out |= {"grams/xx": self.grams.xx, "grams/xy": self.grams.xy, "grams/count": self.grams.count}
+        out |= {
+            "columns": self.columns,
+            "grams/xx": self.grams.xx,
+            "grams/xy": self.grams.xy,
+            "grams/count": self.grams.count,
+        }
         if self.forest is not None:
             out |= prefixed("forest", self.forest.to_arrays())
         if self.weights is not None:
@@ -67,6 +74,7 @@ class VolatilityPool:
         forest = part_of(arrays, "forest")
         return cls(
             FleetScaler.from_arrays(part_of(arrays, "scaler")),
+            arrays["columns"],
             HarFleet.from_arrays(part_of(arrays, "log_har")),
             HarFleet.from_arrays(part_of(arrays, "linear")),
             GramAccumulator(arrays["grams/xx"], arrays["grams/xy"], arrays["grams/count"]),
@@ -87,15 +95,17 @@ def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
     lagged = har_design(panel.variance, offsets, BASELINE_LAGS)
     log_har = fit_pooled_har(lagged, target, offsets, is_train, BASELINE_LAGS)
     scaler = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
-    grams = linear_grams(examples, scaler).pooled()
+    columns = choose_columns(examples, config, pooled=True)
+    own = own_columns(panel, columns)
+    grams = linear_grams(examples, scaler, columns).pooled()
     linear = solve_har(grams, MEMBER_LAGS)
-    zeros = np.zeros(len(train), np.int64)
-    raw = linear_forecast(panel, examples.part("train"), scaler, linear, np.zeros(len(examples.rows), np.int64))
-    sums = RatioSums.of(target[train], raw, zeros, np.ones(len(train), bool), 1)
+    shared = np.zeros(len(examples.rows), np.int64)
+    raw = linear_forecast(panel, examples.part("train"), scaler, columns, linear, shared)
+    sums = RatioSums.of(target[train], raw, np.zeros(len(train), np.int64), np.ones(len(train), bool), 1)
     linear = replace(linear, level=sums.level())
     base = np.full(len(target), np.nan)
     base[train] = raw * linear.level[0]
-    base[valid] = linear_forecast(panel, examples.part("valid"), scaler, linear, np.zeros(len(examples.rows), np.int64))
+    base[valid] = linear_forecast(panel, examples.part("valid"), scaler, columns, linear, shared)
     forecasts = {"log_har": base[valid]}
     if "garch" in part.members:
         garch, _ = fit_garch(panel.close, target, offsets, is_train, part.horizon)
@@ -105,15 +115,12 @@ def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
     level = np.ones(1)
     if "forest" in part.members:
         known = train[np.isfinite(base[train])]
-        forest = fit_trees(panel, known, base, target, scaler, config)
-        x = scaler.transform(panel.features[valid])[:, own_columns(panel)[0]]
+        forest = fit_trees(panel, known, base, target, scaler, own, config)
+        x = scaler.transform(panel.features[valid])[:, own[0]]
         forecasts["forest"] = forest.forecast(base[valid], x, np.zeros(len(valid), np.int64))
     if "lstm" in part.members:
-        columns = own_columns(panel)
-        network = make_network(config, columns)
-        data = fleet_data(
-            examples, part.network.window, scaler, columns, log_columns(target, base), pooled_rows=part.fit.pooled_rows
-        )
+        network, logs = make_network(config, own), log_columns(target, base)
+        data = fleet_data(examples, part.network.window, scaler, own, logs, pooled_rows=part.fit.pooled_rows)
         plan = replace(FitPlan.of(part.fit, seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size)
         weights = fit_fleet(network, QLIKE_LOSS, data, plan, network.initial_weights((POOLED,), seed)).weights
         level = network_level(network, weights, data)
@@ -121,27 +128,27 @@ def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
     table = np.full((len(target), len(part.members)), np.nan)
     table[valid] = np.stack([forecasts[name] for name in part.members], axis=1)
     blend = fit_pooled_blend(table, target, is_valid, part.horizon, part.interval_level)
-    return VolatilityPool(scaler, log_har, linear, grams, forest, weights, level, blend)
+    return VolatilityPool(scaler, columns, log_har, linear, grams, forest, weights, level, blend)
 
 
 def fit_trees(
-    panel: Panel, rows: Int64, base: Float, target: Float, scaler: FleetScaler, config: Config
+    panel: Panel, rows: Int64, base: Float, target: Float, scaler: FleetScaler, own: Int64, config: Config
 ) -> ForestFleet:
     """Fit one forest on what ``base`` (rows of the panel,) leaves of the target, on a sample of these train rows.
 
-    Market-wide columns are left out: with them trees recognise single days of the training period.
+    ``own`` (1, k) leaves market-wide columns out: with them trees recognise single days of the training period.
     """
     forest, seed = config.volatility.forest, config.run.seed
     rows = rows[sample_rows(len(rows), forest.max_rows, seed)]
-    x = scaler.transform(panel.features[rows])[:, own_columns(panel)[0]]
+    x = scaler.transform(panel.features[rows])[:, own[0]]
     return fit_forest(x, target[rows], base[rows], forest, seed)
 
 
-def linear_grams(examples: Examples, scaler: FleetScaler) -> GramAccumulator:
+def linear_grams(examples: Examples, scaler: FleetScaler, columns: Int64) -> GramAccumulator:
     """Return each symbol's sums over its train rows; designs are made one symbol at a time."""
     parts = []
     for i, rows in enumerate(examples.rows):
-        x = linear_design(examples.panel, i, rows.train, scaler)
+        x = linear_design(examples.panel, i, rows.train, scaler, columns)
         target = examples.targets[examples.panel.rows(i)][rows.train]
         parts.append(GramAccumulator.of(x, target, np.array([0, len(x)]), np.ones(len(x), bool)))
     return GramAccumulator(
@@ -151,18 +158,22 @@ def linear_grams(examples: Examples, scaler: FleetScaler) -> GramAccumulator:
     )
 
 
-def linear_design(panel: Panel, symbol: int, rows: Int64, scaler: FleetScaler) -> Float:
-    """Return one symbol's regressors (n, 1 + L + F) of these rows: one, log mean variances, scaled features."""
+def linear_design(panel: Panel, symbol: int, rows: Int64, scaler: FleetScaler, columns: Int64) -> Float:
+    """Return one symbol's regressors (n, 1 + L + k) of these rows: one, log mean variances, scaled features."""
     part = panel.rows(symbol)
     variance = panel.variance[part]
     lags = har_design(variance, np.array([0, len(variance)]), MEMBER_LAGS)[rows]
-    return np.concatenate([lags, scaler.transform(panel.features[part][rows])], axis=1)
+    scaled = scaler.transform(panel.features[part][rows])
+    return np.concatenate([lags, scaled if columns.shape[1] == scaled.shape[1] else scaled[:, columns[0]]], axis=1)
 
 
-def linear_forecast(panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, fleet: HarFleet, index: Int64) -> Float:
+def linear_forecast(
+    panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns: Int64, fleet: HarFleet, index: Int64
+) -> Float:
     """Return forecasts of rows of each symbol, stacked; symbol i uses row ``index[i]`` of the fleet."""
     parts = [
-        fleet.forecast(linear_design(panel, i, own, scaler), np.full(len(own), index[i])) for i, own in enumerate(rows)
+        fleet.forecast(linear_design(panel, i, own, scaler, columns), np.full(len(own), index[i]))
+        for i, own in enumerate(rows)
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from training.evaluation import metrics
 from training.evaluation.clustered import day_jackknife, hac_weights, long_run_se
 from training.evaluation.daily import DirectionDaily, VolatilityDaily
+from training.evaluation.leaderboard import KindResult, render
 from training.evaluation.per_symbol import direction_by_symbol, volatility_by_symbol
 
 
@@ -181,6 +182,20 @@ def test_bars_without_movement_are_left_out_and_counted() -> None:
     s = volatility_daily(still).summary()
     assert s["excluded"] == 1.0 and s["rows"] == 199.0
     assert s["qlike"] == pytest.approx(metrics.qlike(r["target"][moving], r["model"][moving]), abs=1e-12)
+
+
+def test_rows_that_a_baseline_borrows_are_told() -> None:
+    r = volatility_rows()
+    own = np.arange(len(r["target"])) % 4 > 0
+    ewma = np.where(own, r["ewma"], r["model"])
+    s = VolatilityDaily.from_predictions(
+        r["dates"], r["target"], r["model"], {"ewma": ewma, "same": r["model"]}, own={"ewma": own}
+    ).summary()
+    assert s["borrowed_ewma"] == pytest.approx(0.25, abs=0.01)
+    assert "borrowed_same" not in s
+    result = KindResult("volatility", s | {"qlike_vs_log_har_pooled": 0.0})
+    text = "\n".join(str(one) for one in render([result]))
+    assert "ewma has no forecast for 25.0% of the rows and repeats the model's" in text
 
 
 def test_wrong_input_is_refused() -> None:

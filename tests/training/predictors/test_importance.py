@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import training
 from configs.errors import DataError, ModelError
 from features.splits import resolve_split
 from training.examples import make_examples
@@ -66,11 +67,10 @@ def test_contributions_tell_what_moved_one_forecast(fitted):
     assert np.sign(found[main]) == np.sign(leaning), "the forecast leans where its main reason points"
 
 
-def test_features_that_a_model_does_not_see_contribute_nothing(make_universe, tiny_config):
-    from training import PriceDirectionPredictor
-
+@pytest.mark.parametrize("name", ["PriceDirectionPredictor", "VolatilityPredictor"])
+def test_features_that_a_model_does_not_see_contribute_nothing(make_universe, tiny_config, name):
     bars = make_universe(("AAA", "BBB", "CCC"))
-    predictor = PriceDirectionPredictor(tiny_config("features.max_features=2")).fit(bars)
+    predictor = getattr(training, name)(tiny_config("features.max_features=2")).fit(bars)
     found = predictor.analyze_feature_contributions(bars, "AAA")
     assert sum(value != 0.0 for value in found.values()) <= 2
     assert len(found) > 20
