@@ -107,7 +107,8 @@ class _Watch:
         self._bar.update(self._task, description=doing, total=now.symbols, completed=now.symbols_done, pace=pace)
         if not self._console.is_terminal and time.monotonic() - self._spoken > _LINE_EVERY_S:
             self._spoken = time.monotonic()
-            self._console.print(f"{now.symbols_done}/{now.symbols} symbol models; {doing}; {pace}", highlight=False)
+            parts = (f"{now.symbols_done}/{now.symbols} symbol models", doing, pace)
+            self._console.print("; ".join(part for part in parts if part), highlight=False)
             sys.stdout.flush()
 
     def _pace(self, now: queue.Progress) -> str:
