@@ -6,8 +6,6 @@ Companies report about every 62.75 sessions, and the days around a report carry 
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from features.indicators._spec import FeatureSpec
@@ -36,11 +34,10 @@ def _compute(inputs: Inputs) -> list[Float]:
     ago = [round(_QUARTER * quarter) for quarter in range(1, _QUARTERS + 1)]
     columns: list[Float] = []
     for size in (moves, gaps):
-        near = np.stack([_window_mean(size, *_NEAR, bars_ago) for bars_ago in ago])
-        wide = np.stack([_window_mean(size, *_WIDE, bars_ago) for bars_ago in ago])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # no past quarter yet
-            quarters, years, around = (np.nanmean(part, axis=0) for part in (near, near[3::4], wide))
+        near, wide = (_window_mean(size, last - first + 1) for first, last in (_NEAR, _WIDE))
+        past = [lag(near, bars_ago - _NEAR[1]) for bars_ago in ago]
+        around = _mean_of_known([lag(wide, bars_ago - _WIDE[1]) for bars_ago in ago])
+        quarters, years = _mean_of_known(past), _mean_of_known(past[3::4])
         columns += [quarters, np.where(np.isnan(years), quarters, years), around]
     return columns
 
@@ -53,11 +50,21 @@ def _centred_mean(x: Float, half: int) -> Float:
     return np.asarray(total / np.convolve(seen.astype(np.float64), kernel, "same"))
 
 
-def _window_mean(x: Float, first: int, last: int, bars_ago: int) -> Float:
-    """Return the mean of x over t + first … t + last, as it was ``bars_ago`` bars before t."""
-    seen, kernel = np.isfinite(x), np.ones(last - first + 1)
+def _window_mean(x: Float, bars: int) -> Float:
+    """Return the mean of the values there are among the last ``bars``."""
+    seen, kernel = np.isfinite(x), np.ones(bars)
     total = np.convolve(np.where(seen, x, 0.0), kernel)[: len(x)]
-    return lag(total / np.convolve(seen.astype(np.float64), kernel)[: len(x)], bars_ago - last)
+    return np.asarray(total / np.convolve(seen.astype(np.float64), kernel)[: len(x)])
+
+
+def _mean_of_known(series: list[Float]) -> Float:
+    """Return the mean, row by row, of the series that have a value there."""
+    total, known = np.zeros(len(series[0])), np.zeros(len(series[0]))
+    for x in series:
+        seen = np.isfinite(x)
+        total += np.where(seen, x, 0.0)
+        known += seen
+    return np.asarray(total / known)
 
 
 SPEC = FeatureSpec(
