@@ -15,7 +15,7 @@ from features.sources.base import Source
 from features.store import Store
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Policy
-from training.registry.blocks import is_finished
+from training.registry.blocks import INDEX, is_finished
 from training.registry.manager import ModelManager
 from training.run.plan import RunPlan, make_plan, write_plan
 from training.run.publication import publish_kind
@@ -112,7 +112,8 @@ class ModelTrainer:
         source = open_source(config.data.bars, self.store)
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
         write_plan(self.store, plan)
-        done = frozenset(job.output for job in plan.jobs if is_finished(self.store, job.output))
+        outputs = (job.output for job in plan.jobs)
+        done = frozenset(o for o in outputs if is_finished(self.store, o) and self.store.touch(o + INDEX))
         (listener or Listener()).planned(plan, len(done))
         return Prepared(plan, done, time.perf_counter() - start)
 

@@ -171,6 +171,15 @@ class ModelManager:
             before = self.aliases(kind)
             return self._replace(kind, before, before.promoted(self.resolve(kind, version), reason, datetime.now(UTC)))
 
+    def promote_over(self, kind: str, version: str, champion: str | None, reason: str) -> bool:
+        """Make a version the champion if ``champion``, which it was compared with, still is; return whether it did."""
+        with layout.changing(self.store, kind):
+            before = self.aliases(kind)
+            if before.champion != champion:
+                return False
+            self._replace(kind, before, before.promoted(self.resolve(kind, version), reason, datetime.now(UTC)))
+        return True
+
     def rollback(self, kind: str, reason: str = "rolled back") -> Aliases:
         """Swap champion and previous; ``ModelError`` if there is no previous one."""
         with layout.changing(self.store, kind):

@@ -7,12 +7,14 @@ from typing import Any
 
 from training.evaluation.daily import DirectionDaily, VolatilityDaily
 from training.evaluation.leaderboard import KindResult
-from training.evaluation.promotion import Policy, decide
+from training.evaluation.promotion import Decision, Policy, decide
 from training.registry.blocks import read_block, read_index
 from training.registry.manager import ModelManager
 from training.registry.manifest import library_versions
 from training.run.plan import RunPlan
 from training.run.queue import JobQueue
+
+_COMPARISONS = 5
 
 
 def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue, promote: Policy) -> KindResult:
@@ -43,7 +45,6 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()))
     if not fitted:
         return replace(result, decision="no symbol was trained, so there is no version")
-    before = models.aliases(kind).champion
     version = models.publish(
         kind,
         fitted,
@@ -55,9 +56,17 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
             "notes": {"skipped": skipped, "failed": failed, "quarantined": list(plan.warnings)},
         },
     )
-    champion = models.test_losses(kind, before) if before else None
-    decision = decide(models.test_losses(kind, version.version), champion, promote, overlap=horizon - 1)
-    if decision.promote:
-        models.promote(kind, version.version, decision.reason)
+    decision = promote_if_better(models, kind, version.version, promote, horizon)
     verb = "promoted to champion" if decision.promote else "not promoted"
     return replace(result, version=version.version, decision=f"{verb}: {decision.reason}")
+
+
+def promote_if_better(models: ModelManager, kind: str, version: str, promote: Policy, horizon: int) -> Decision:
+    """Compare a version with the champion and promote it over that one; where another took its place, compare again."""
+    for _ in range(_COMPARISONS):
+        before = models.aliases(kind).champion
+        champion = models.test_losses(kind, before) if before else None
+        decision = decide(models.test_losses(kind, version), champion, promote, overlap=horizon - 1)
+        if not decision.promote or models.promote_over(kind, version, before, decision.reason):
+            return decision
+    return Decision(False, f"the champion changed {_COMPARISONS} times during the comparison; promote it by hand")

@@ -14,6 +14,7 @@ from training.registry.blocks import Block, write_block
 from training.registry.layout import manifest_path, version_name
 from training.registry.manager import ModelManager
 from training.registry.model_names import parse_model_name
+from training.run.publication import promote_if_better
 
 NOTHING = timedelta(0)
 
@@ -274,6 +275,18 @@ def test_an_alias_file_that_is_not_one_is_a_clear_error(manager: ModelManager) -
     manager.store.write("models/direction/aliases.json", b"[]")
     with pytest.raises(ModelError, match="does not hold aliases"):
         manager.resolve("direction", "champion")
+
+
+def test_a_version_is_promoted_over_the_champion_that_it_was_compared_with(manager: ModelManager) -> None:
+    first, better, between = (release(manager, run) for run in ("xxxx", "xx", "xxx"))
+    manager.promote("direction", first, "the first")
+    assert manager.promote_over("direction", better, first, "lower loss")
+    assert not manager.promote_over("direction", between, first, "lower loss than the first")
+    assert not manager.promote_over("direction", between, None, "there was none")
+    assert manager.aliases("direction").champion == better
+    decision = promote_if_better(manager, "direction", between, "auto", 1)
+    assert not decision.promote
+    assert manager.aliases("direction").champion == better
 
 
 def test_prune_keeps_the_newest_and_whatever_an_alias_names(manager: ModelManager) -> None:
