@@ -15,7 +15,7 @@ from features.context import MarketContext
 from features.labels import bar_variance, direction_labels, ewma_volatility
 from features.panel import Panel
 from features.plan import FeaturePlan, plan_features
-from features.universe import NO_UNIVERSE, UniverseTable
+from features.universe import UniverseTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +151,6 @@ def fill_panel(plan: FeaturePlan, bars: Sequence[SymbolBars], label: LabelConfig
         variance=np.empty(rows),
         ewma_vol=np.empty(rows),
         warmup=plan.warmup,
-        universe=plan.universe.facts if plan.universe is not None else NO_UNIVERSE,
     )
     for i, one in enumerate(bars):
         part = panel.rows(i)

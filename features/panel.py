@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
-from features.universe import NO_UNIVERSE, UniverseFacts
 
 Float32 = npt.NDArray[np.float32]
 Float = npt.NDArray[np.float64]
@@ -26,8 +25,7 @@ class Panel:
     ``close`` (rows,) float64, ``variance`` (rows,) float64, the bar's variance estimate v_t (overnight +
     Garman–Klass for bars with a range, squared close-to-close return otherwise; NaN in a symbol's first
     row), ``ewma_vol`` (rows,) float64, the per-bar volatility known at each bar (EWMA of v_t).
-    ``warmup`` is how many leading bars of each symbol are not to be used, ``universe`` what features relative to the
-    universe were made with.
+    ``warmup`` is how many leading bars of each symbol are not to be used.
     """
 
     symbols: tuple[str, ...]
@@ -39,7 +37,6 @@ class Panel:
     variance: Float
     ewma_vol: Float
     warmup: int
-    universe: UniverseFacts = NO_UNIVERSE
 
     def rows(self, index: int) -> slice:
         """Return the rows of the symbol at this position."""

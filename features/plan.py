@@ -43,8 +43,10 @@ class FeaturePlan:
         # Undefined values (0/0, log 0) are part of the contract of an entry and become NaN below, in one place.
         with np.errstate(all="ignore"):
             for spec, positions in self.steps:
-                lacks = {"range": not bars.has_range, "volume": not bars.has_volume, "universe": self.universe is None}
-                if any(lacks.get(need, False) for need in spec.needs) or not len(bars):
+                lacks = ("range" in spec.needs and not bars.has_range) or (
+                    "volume" in spec.needs and not bars.has_volume
+                )
+                if lacks or not len(bars):
                     continue
                 for position, values in zip(positions, spec.compute(inputs), strict=True):
                     if position >= 0:
@@ -74,8 +76,7 @@ def plan_features(
         Whether any symbol of the whole universe has highs and lows, or volume.
     columns
         Exactly these columns in this order, for instance a model's own; the two flags and the choice of
-        ``technical_indicators`` are then ignored, so every block and every later day gets the same columns. Without a
-        universe, those that need it are all NaN.
+        ``technical_indicators`` are then ignored, so every block and every later day gets the same columns.
 
     Raises
     ------
@@ -83,17 +84,16 @@ def plan_features(
         ``technical_indicators`` holds an unknown name.
     DataError
         The data allow none of the features, a named entry needs what is not given, or ``columns`` holds a name that
-        these periods and this context do not produce.
+        these periods, this universe and this context do not produce.
     """
     given = {"universe": universe is not None and not universe.is_empty, "context": context is not None}
     if columns is None:
         given |= {"range": has_range, "volume": has_volume}
     else:
-        given |= {"range": True, "volume": True, "universe": True}
-    known = universe if universe is not None and not universe.is_empty else None
-    if known is not None and known.periods != config.lookback_periods:
+        given |= {"range": True, "volume": True}
+    if given["universe"] and universe is not None and universe.periods != config.lookback_periods:
         raise DataError(
-            f"the universe table was built for lookback_periods {list(known.periods)}, the features ask for "
+            f"the universe table was built for lookback_periods {list(universe.periods)}, the features ask for "
             f"{list(config.lookback_periods)}. Build it again with this configuration."
         )
     layout = Layout(config.lookback_periods, context.columns if context is not None else ())
@@ -113,7 +113,7 @@ def plan_features(
     if unknown:
         raise DataError(
             f"{len(unknown)} features cannot be made from these data, such as {unknown[0]!r}. Use the "
-            "lookback_periods and market context that the model was trained with."
+            "lookback_periods, universe and market context that the model was trained with."
         )
     if not names:
         raise DataError("no feature can be made from these data. Widen features.technical_indicators.")
@@ -123,4 +123,4 @@ def plan_features(
         places = tuple(position.get(name, -1) for name in spec.columns(layout))
         if any(place >= 0 for place in places):
             steps.append((spec, places))
-    return FeaturePlan(layout, names, tuple(steps), known, context)
+    return FeaturePlan(layout, names, tuple(steps), universe if given["universe"] else None, context)

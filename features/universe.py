@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,16 +45,6 @@ def ranked_quantities(inputs: Inputs) -> dict[str, Float]:
         recent = rolling_mean(inputs.volume, periods[0])
         out["volume_change"] = 2.0 * np.log(recent / inputs.mean_volume)
     return out
-
-
-class UniverseFacts(NamedTuple):
-    """What a model remembers of the universe it was fitted with: its symbols, and whether bars saw the day before."""
-
-    symbols: int
-    lagged: bool
-
-
-NO_UNIVERSE = UniverseFacts(0, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +103,6 @@ class UniverseTable:
     def is_empty(self) -> bool:
         """Whether there is no date with enough symbols, so that nothing can be relative to the universe."""
         return len(self.dates) == 0
-
-    @property
-    def facts(self) -> UniverseFacts:
-        """The most symbols that have a bar of one date, and whether rows are looked up a day later."""
-        return UniverseFacts(int(self.count.max(initial=0)), self.lagged)
 
     def at(self, dates: Dates) -> UniverseRows:
         """Return the latest row at or before each of these dates (before it, if ``lagged``), shape (N,)."""

@@ -18,7 +18,6 @@ from configs.schema import Config
 from features.context import MarketContext
 from features.panel import Panel
 from features.splits import Split, resolve_split
-from features.universe import NO_UNIVERSE, UniverseFacts
 from training.examples import Examples, Int64, Part, first_row, make_examples, panel_rows
 from training.predictors.importance import contributions, permutation_importance
 from training.predictors.inputs import AnyBars, listed, panel_of, some
@@ -37,8 +36,8 @@ class BasePredictor(ABC):
         The run's configuration.
     symbols
         The symbols that are fitted, in row order.
-    feature_names, universe
-        The panel's columns that the fleet was fitted on, and the universe that they were relative to.
+    feature_names
+        The panel's columns that the fleet was fitted on.
     failures
         Symbols that could not be fitted, each with its reason; the others are unaffected.
 
@@ -57,7 +56,6 @@ class BasePredictor(ABC):
         self.config = config or Config()
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()
-        self.universe = NO_UNIVERSE
         self.failures: dict[str, str] = {}
 
     def fit(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Self:
@@ -131,11 +129,7 @@ class BasePredictor(ABC):
 
     def meta(self) -> dict[str, Any]:
         """Return what :meth:`from_state` needs besides the arrays, as JSON."""
-        return {
-            "config": self.config.model_dump(mode="json"),
-            "feature_names": list(self.feature_names),
-            "universe": list(self.universe),
-        }
+        return {"config": self.config.model_dump(mode="json"), "feature_names": list(self.feature_names)}
 
     @classmethod
     def from_state(
@@ -160,15 +154,14 @@ class BasePredictor(ABC):
             raise ModelError(f"symbol {missing[0]!r} is not in this model; it holds {some(symbols)}. Train it first.")
         predictor.symbols = chosen
         predictor.feature_names = tuple(meta["feature_names"])
-        predictor.universe = UniverseFacts(*meta["universe"])
         predictor._load(arrays, np.array([position[symbol] for symbol in chosen], np.int64))
         return predictor
 
     def predict(self, bars: AnyBars, *, context: MarketContext | None = None) -> pd.DataFrame:
         """Return a forecast at every bar that completes a window, indexed by ``(symbol, date)``.
 
-        Cross-asset features are computed over all symbols given here, so pass the same universe as to ``fit``: with
-        less than half of it they count as missing, and a warning says so. Symbols that were not fitted have none.
+        Cross-asset features are computed over all symbols given here, so pass the same universe as to ``fit``;
+        symbols that were not fitted have no forecast.
 
         Raises
         ------
@@ -224,13 +217,12 @@ class BasePredictor(ABC):
                 f"there is no model for {some([one.symbol for one in given])}; this {type(self).__name__} holds "
                 f"{some(self.symbols)}. Fit it on them first."
             )
-        return panel_of(fitted, given, self.config, context, self.feature_names, self.universe)
+        return panel_of(fitted, given, self.config, context, self.feature_names)
 
     def examples(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Examples:
         """Return the examples that these bars make; a fitted predictor's have its own features."""
         given = listed(bars)
-        remembered = self.universe if self.feature_names else None
-        panel = panel_of(given, given, self.config, context, self.feature_names or None, remembered)
+        panel = panel_of(given, given, self.config, context, self.feature_names or None)
         section = self.config.direction if self.kind == "direction" else self.config.volatility
         split = split or resolve_split(panel.dates, self.config.split, section.horizon)
         return make_examples(panel, split, self.config, self.kind)

@@ -85,7 +85,7 @@ class PriceDirectionPredictor(BasePredictor):
     def fit_examples(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Fit one network per symbol, or give every symbol the pooled one, as the strategy says."""
         pool = DirectionPool.from_arrays(pooled) if pooled else None
-        self.feature_names, self.universe = examples.panel.feature_names, examples.panel.universe
+        self.feature_names = examples.panel.feature_names
         self._scaler = FleetScaler.fit(examples.train_features(), self.config.features)
         self._prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows))
         self._columns = pool.columns if pool else choose_columns(examples, self.config, pooled=False)

@@ -11,7 +11,6 @@ from features.bars import SymbolBars, bars_from_frame
 from features.context import MarketContext
 from features.engineer import build_panel
 from features.panel import Panel
-from features.universe import NO_UNIVERSE, UniverseFacts
 from features.universe_build import build_universe
 
 if TYPE_CHECKING:
@@ -48,32 +47,10 @@ def panel_of(
     config: Config,
     context: MarketContext | None,
     columns: Sequence[str] | None,
-    remembered: UniverseFacts | None = None,
 ) -> Panel:
-    """Return the panel of ``bars`` with features relative to all of ``universe``; see :func:`build_panel`.
-
-    ``remembered`` is what a fitted model's universe was: it decides on the day that bars see, and where less than half
-    as many symbols are given, features relative to the universe are missing rather than of another universe.
-
-    Warns
-    -----
-    UserWarning
-        They are missing.
-    """
-    features, table = config.features, None
-    if remembered is not None:
-        as_of = "day_before" if remembered.lagged else "same_day"
-        features = features.model_copy(update={"universe_as_of": as_of})
-    if remembered != NO_UNIVERSE:
-        table = build_universe(universe, features)
-    if remembered is not None and table is not None and 2 * table.facts.symbols < remembered.symbols:
-        warnings.warn(
-            f"bars of {len(universe)} symbols are given to a model that was fitted with a universe of "
-            f"{remembered.symbols}: features relative to the universe count as missing. Give bars of more symbols",
-            stacklevel=4,
-        )
-        table = None
-    return build_panel(bars, features, table, context, config.direction.label, columns=columns)
+    """Return the panel of ``bars`` with features relative to all of ``universe``; see :func:`build_panel`."""
+    table = build_universe(universe, config.features)
+    return build_panel(bars, config.features, table, context, config.direction.label, columns=columns)
 
 
 def some(symbols: Sequence[str], most: int = 5) -> str:

@@ -68,7 +68,6 @@ class VolatilityPredictor(BasePredictor):
         part, panel = self.config.volatility, examples.panel
         pool = VolatilityPool.from_arrays(pooled)
         self.symbols, self.feature_names, self.failures = panel.symbols, panel.feature_names, {}
-        self.universe = panel.universe
         self._scaler, self._columns, self._log_har_pooled = pool.scaler, pool.columns, pool.log_har
         train, _ = examples.places(examples.part("train"))
         is_train = np.zeros(len(examples.targets), bool)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import training
 from training import PriceDirectionPredictor
 from training.predictors.inputs import listed, some
 
@@ -36,29 +35,6 @@ def test_one_symbol_needs_no_universe(make_universe, tiny_config):
     alone = PriceDirectionPredictor(config).fit(unnamed)
     assert alone.symbols == ("SYMBOL",)
     assert alone.predict_direction(unnamed)["label"].isin(["down", "sideways", "up"]).all()
-
-
-@pytest.mark.parametrize("name", ["PriceDirectionPredictor", "VolatilityPredictor"])
-def test_a_view_without_its_universe_says_so_instead_of_taking_another(make_universe, tiny_config, name):
-    bars = make_universe(("AAA", "BBB", "CCC", "DDD"))
-    whole = getattr(training, name)(tiny_config("features.technical_indicators=[trend, cross_asset]")).fit(bars)
-    assert whole.universe == (4, False)
-    view = type(whole).from_state(whole.symbols, whole.to_arrays(), whole.meta(), ("BBB",))
-    with pytest.warns(UserWarning, match="bars of 1 symbols are given to a model .* a universe of 4"):
-        alone = view.predict(bars[1:2])
-    assert alone.notna().all(axis=None)
-    with_all, same = view.predict(bars), whole.predict(bars).loc[["BBB"]]
-    np.testing.assert_allclose(with_all.to_numpy(np.float64), same.to_numpy(np.float64), rtol=1e-5)
-    assert alone.index.equals(with_all.index)
-    assert not np.allclose(alone.to_numpy(np.float64), with_all.to_numpy(np.float64), rtol=1e-3)
-
-
-def test_a_model_sees_the_day_of_the_universe_that_it_was_fitted_with(make_universe, tiny_config):
-    bars = make_universe(("AAA", "BBB", "CCC", "DDD"))
-    config = tiny_config("features.technical_indicators=[cross_asset]", "features.universe_as_of=day_before")
-    predictor = training.PriceDirectionPredictor(config).fit(bars)
-    assert predictor.universe == (4, True)
-    assert predictor.panel(bars).universe == (4, True)
 
 
 def test_rows_that_are_left_out_are_told(make_universe):
