@@ -63,9 +63,7 @@ class FeatureConfig(Frozen):
     ``technical_indicators`` names catalog entries or whole groups; empty means all that the data
     allows. ``lookback_periods`` (bars) parametrise every rolling feature. ``max_features`` keeps the
     best on *train* only; ``None`` keeps all. ``scaling_method`` is fitted on train only and clips at
-    ``clip`` scaled units. ``universe_as_of`` guards against the leak of markets that close later on the
-    same date: a bar sees the universe of its own day, or of the day before; ``auto`` is the day before
-    where symbols trade on different calendars.
+    ``clip`` scaled units.
     """
 
     lookback_periods: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = (5, 20, 60)
@@ -74,7 +72,6 @@ class FeatureConfig(Frozen):
     max_features: Positive | None = None
     clip: Annotated[float, Field(gt=0)] = 5.0
     universe: tuple[str, ...] = ()
-    universe_as_of: Literal["auto", "same_day", "day_before"] = "auto"
 
     @model_validator(mode="after")
     def _periods_increase(self) -> Self:

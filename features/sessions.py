@@ -40,33 +40,18 @@ def fitting_calendar(dates: Dates) -> str | None:
         return None
     if (~np.is_busday(days)).mean() > 0.05:
         return ALWAYS
-    best, fewest = WEEKDAYS, _misfit(days, WEEKDAYS)
-    for name in _EXCHANGES if fewest else ():
-        misfit = _misfit(days, name)
+    best, fewest = WEEKDAYS, len(np.setxor1d(_sessions(WEEKDAYS, days[0], days[-1]), days))
+    for name in _EXCHANGES:
+        try:
+            sessions = _sessions(name, days[0], days[-1])
+        except ValueError:
+            continue  # the exchange's calendar does not reach back that far
+        misfit = len(np.setxor1d(sessions, days))
         if misfit < fewest:
             best, fewest = name, misfit
         if best == name and misfit <= _GOOD_FIT * len(days):
             break
     return best
-
-
-def keeps_calendar(dates: Dates, calendar: str | None) -> bool:
-    """Whether no other calendar fits these dates better by over a fiftieth of them: lost sessions do not count."""
-    days = dates.astype("datetime64[D]")
-    if calendar is None or (days != dates).any():
-        return calendar == fitting_calendar(dates)
-    misfit = _misfit(days, calendar)
-    if misfit <= _GOOD_FIT * len(days):
-        return True
-    return misfit - _misfit(days, fitting_calendar(dates) or calendar) <= _GOOD_FIT * len(days)
-
-
-def _misfit(days: Dates, name: str) -> float:
-    """Return the sessions missing and the bars on closed days; infinite where the calendar does not reach back."""
-    try:
-        return len(np.setxor1d(_sessions(name, days[0], days[-1]), days))
-    except ValueError:
-        return np.inf
 
 
 def _sessions(name: str, first: np.datetime64, last: np.datetime64) -> Dates:

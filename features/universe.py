@@ -86,7 +86,7 @@ class UniverseTable:
     Shapes: ``dates`` (D,) datetime64[ns]; ``count`` (D,) symbols with a bar; ``log_index``, ``dispersion``,
     ``breadth``, ``volatility`` (D,) as in :class:`UniverseRows`; ``quantiles``: per ranked quantity, (D, Q) float32,
     evenly spaced quantiles over the symbols (NaN where fewer than three have it). ``periods`` are the lookbacks it
-    was built for. ``lagged``: a bar sees the day before, because some symbols close later on the same date than others.
+    was built for.
     """
 
     periods: tuple[int, ...]
@@ -97,7 +97,6 @@ class UniverseTable:
     breadth: Float
     volatility: Float
     quantiles: Mapping[str, Float32]
-    lagged: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -105,8 +104,8 @@ class UniverseTable:
         return len(self.dates) == 0
 
     def at(self, dates: Dates) -> UniverseRows:
-        """Return the latest row at or before each of these dates (before it, if ``lagged``), shape (N,)."""
-        position = np.searchsorted(self.dates, dates, side="left" if self.lagged else "right") - 1
+        """Return the latest row at or before each of these dates, shape (N,)."""
+        position = np.searchsorted(self.dates, dates, side="right") - 1
         if self.is_empty:
             position = np.full(len(dates), -1)
         else:
@@ -134,7 +133,6 @@ class UniverseTable:
             "dispersion": self.dispersion,
             "breadth": self.breadth,
             "volatility": self.volatility,
-            "lagged": np.array([self.lagged], np.int8),
         }
         return arrays | {f"quantiles.{name}": grid for name, grid in self.quantiles.items()}
 
@@ -151,5 +149,4 @@ class UniverseTable:
             breadth=arrays["breadth"],
             volatility=arrays["volatility"],
             quantiles={k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)},
-            lagged=bool(arrays["lagged"][0]),
         )

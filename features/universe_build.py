@@ -7,7 +7,6 @@ and quantity. Counts do not depend on the order of the symbols.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy.typing as npt
 from configs.schema import FeatureConfig
 from features.bars import SymbolBars
 from features.inputs import Inputs, Layout
-from features.sessions import fitting_calendar, keeps_calendar
 from features.universe import (
     MIN_SYMBOLS,
     RANK_LIMIT,
@@ -32,8 +30,6 @@ _BINS = 256
 _QUANTILES = 33  # a power of two plus one, for the binary search of UniverseRows.rank
 _CHUNK = 32  # symbols whose dates are merged at once; growing the arrays costs a copy of them
 _BLOCK = 4096  # dates whose cumulative histograms are held at once
-_TELLING = 60  # bars; fewer do not tell one exchange's holidays from another's
-_KEPT = 64  # sets of dates that are recognised without being fitted to a calendar
 _SUMS = ("symbols", "returns", "return", "return_squared", "rising", "variances", "volatility")
 
 
@@ -41,40 +37,15 @@ def build_universe(bars: Iterable[SymbolBars], config: FeatureConfig | None = No
     """Return the table of these symbols, or of those that ``config.universe`` names if it names any.
 
     ``bars`` is read once and not kept, so 20,000 symbols may be streamed from the lake. Dates with fewer than three
-    symbols have no row. Where symbols trade on different calendars, some close hours later on the same date: unless the
-    configuration says otherwise, every bar then sees the universe of the day before.
+    symbols have no row.
     """
     config = config or FeatureConfig()
     chosen = frozenset(config.universe)
     members = (b for b in bars if not chosen or b.symbol in chosen)
-    accumulator, clocks = _Accumulator(config.lookback_periods), _Clocks()
+    accumulator = _Accumulator(config.lookback_periods)
     while chunk := list(islice(members, _CHUNK)):
         accumulator.add(chunk)
-        if config.universe_as_of == "auto":
-            clocks.add(chunk)
-    return replace(accumulator.table(), lagged=clocks.differ or config.universe_as_of == "day_before")
-
-
-class _Clocks:
-    """Whether symbols trade on one calendar, that of the first."""
-
-    def __init__(self) -> None:
-        self.differ = False
-        self._first: tuple[str | None] | None = None
-        self._known: set[bytes] = set()
-
-    def add(self, chunk: list[SymbolBars]) -> None:
-        for bars in chunk:
-            if self.differ or len(bars) < _TELLING:
-                continue
-            stamp = bars.dates.tobytes()
-            if stamp in self._known:
-                continue
-            if len(self._known) < _KEPT:
-                self._known.add(stamp)
-            if self._first is None:
-                self._first = (fitting_calendar(bars.dates),)
-            self.differ = not keeps_calendar(bars.dates, self._first[0])
+    return accumulator.table()
 
 
 class _Accumulator:

@@ -228,28 +228,3 @@ def test_series_lack_only_the_columns_that_need_what_they_lack() -> None:
     for name, defined in zip(panel.feature_names, usable, strict=True):
         assert defined == (not needs[name] & {"range", "volume"}), name
     assert usable.sum() >= 50
-
-
-def test_a_market_that_closes_later_on_the_same_date_tells_nothing_of_that_date() -> None:
-    """Six stocks, and six coins that trade seven days a week and close hours after the stocks."""
-    stocks, coins = world(), []
-    for one in world(seed=1):
-        dates = (one.dates[0] + np.arange(len(one)) * np.timedelta64(1, "D")).astype("datetime64[ns]")
-        coins.append(dataclasses.replace(one, symbol=f"{one.symbol}-USD", dates=dates))
-    t = 150
-    coin = int(np.flatnonzero(coins[0].dates < stocks[0].dates[t])[-1])
-    before = features_of(stocks[0], stocks + coins, market_frame(0))
-    moved = features_of(stocks[0], stocks + [tail_changed(c, coin, seed=9) for c in coins], market_frame(0))
-    pd.testing.assert_frame_equal(moved.iloc[: t + 1], before.iloc[: t + 1], check_exact=True)
-    assert not moved.iloc[t + 1 :].equals(before.iloc[t + 1 :])
-
-
-def test_the_day_of_the_universe_can_be_set() -> None:
-    stocks = world()
-    assert not build_universe(stocks, CONFIG).lagged
-    lagged = build_universe(stocks, CONFIG.model_copy(update={"universe_as_of": "day_before"}))
-    assert lagged.lagged
-    assert type(lagged).from_arrays(lagged.to_arrays()).lagged
-    coins = [dataclasses.replace(stocks[0], dates=stocks[0].dates[0] + np.arange(N) * np.timedelta64(1, "D"))]
-    assert build_universe(stocks + coins, CONFIG).lagged
-    assert not build_universe(stocks + coins, CONFIG.model_copy(update={"universe_as_of": "same_day"})).lagged

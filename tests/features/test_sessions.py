@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from features.sessions import ALWAYS, WEEKDAYS, fitting_calendar, keeps_calendar, session_gaps
+from features.sessions import ALWAYS, WEEKDAYS, fitting_calendar, session_gaps
 
 
 def days(first: str, last: str) -> np.ndarray:
@@ -43,15 +43,3 @@ def test_before_the_calendars_default_span():
 def test_nothing_to_speak_of(dates):
     array = np.array(dates, "datetime64[ns]")
     assert fitting_calendar(array) is None and len(session_gaps(array)) == 0
-
-
-def test_lost_sessions_keep_a_calendar_and_another_exchange_does_not():
-    sessions = new_york_2021()
-    assert keeps_calendar(np.delete(sessions, [3, 50, 51, 52, 180]), "XNYS")
-    assert not keeps_calendar(days("2021-01-01", "2021-12-31"), "XNYS")
-    assert not keeps_calendar(weekdays("2021-01-01", "2021-12-31"), "XNYS")
-    assert not keeps_calendar(sessions, WEEKDAYS)
-    hours = (np.datetime64("2021-03-01") + np.arange(200) * np.timedelta64(1, "h")).astype("datetime64[ns]")
-    assert keeps_calendar(hours, None)
-    assert not keeps_calendar(sessions, None)
-    assert not keeps_calendar(hours, "XNYS")

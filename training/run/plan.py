@@ -111,11 +111,6 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         clean = trained
     calendar = _Calendar()
     universe = build_universe(calendar.noting(_staged_bars(store, staged, clean)), config.features)
-    if universe.lagged and config.features.universe_as_of == "auto":
-        notes.append(
-            "symbols trade on different calendars, so features of the universe are those of the day before "
-            "(features.universe_as_of)"
-        )
     market = write_market(store, universe, context)
     names = feature_names(
         config.features, universe, context, has_range=calendar.has_range, has_volume=calendar.has_volume
