@@ -1,11 +1,13 @@
 """What one symbol's features need to know of all symbols: one row per date, built in one pass.
 
 With this table a symbol's features are a function of its own bars, the table and the market context only, so any block
-of symbols can be computed on any worker. Row t holds nothing from after t.
+of symbols can be computed on any worker. The row of a date holds all closes of that date, and New York's come hours
+after Tokyo's; so where symbols do not share one trading day, a bar sees the rows of earlier days only (``lag`` 1).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -86,10 +88,17 @@ class UniverseTable:
     Shapes: ``dates`` (D,) datetime64[ns]; ``count`` (D,) symbols with a bar; ``log_index``, ``dispersion``,
     ``breadth``, ``volatility`` (D,) as in :class:`UniverseRows`; ``quantiles``: per ranked quantity, (D, Q) float32,
     evenly spaced quantiles over the symbols (NaN where fewer than three have it). ``periods`` are the lookbacks it
-    was built for.
+    was built for, ``members`` is the number of symbols it was built of.
+
+    ``lag`` guards against look-ahead between time zones: with 0 a bar sees the rows up to its own stamp, with 1 only
+    those of days before its own. ``calendars`` are what was found where the data decided on it: one name, or several
+    that differ. Whoever looks something up in this table, in training or years later, uses its lag.
     """
 
     periods: tuple[int, ...]
+    members: int
+    lag: int
+    calendars: tuple[str, ...]
     dates: Dates
     count: npt.NDArray[np.int32]
     log_index: Float
@@ -104,8 +113,11 @@ class UniverseTable:
         return len(self.dates) == 0
 
     def at(self, dates: Dates) -> UniverseRows:
-        """Return the latest row at or before each of these dates, shape (N,)."""
-        position = np.searchsorted(self.dates, dates, side="right") - 1
+        """Return the latest row that may be known to bars of these dates, shape (N,)."""
+        if self.lag:
+            position = np.searchsorted(self.dates, dates.astype("datetime64[D]"), side="left") - 1
+        else:
+            position = np.searchsorted(self.dates, dates, side="right") - 1
         if self.is_empty:
             position = np.full(len(dates), -1)
         else:
@@ -124,9 +136,12 @@ class UniverseTable:
         )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the table as plain numeric arrays (dates as int64 nanoseconds)."""
+        """Return the table as plain numeric arrays (dates as int64 nanoseconds, names as UTF-8 JSON bytes)."""
         arrays: dict[str, npt.NDArray[Any]] = {
             "periods": np.array(self.periods, np.int64),
+            "members": np.array([self.members], np.int64),
+            "lag": np.array([self.lag], np.int64),
+            "calendars": np.frombuffer(json.dumps(self.calendars).encode(), np.uint8),
             "dates": self.dates.astype("datetime64[ns]").astype(np.int64),
             "count": self.count,
             "log_index": self.log_index,
@@ -142,6 +157,9 @@ class UniverseTable:
         prefix = "quantiles."
         return cls(
             periods=tuple(int(p) for p in arrays["periods"]),
+            members=int(arrays["members"][0]),
+            lag=int(arrays["lag"][0]),
+            calendars=tuple(json.loads(arrays["calendars"].tobytes())),
             dates=arrays["dates"].astype(np.int64).view("datetime64[ns]"),
             count=arrays["count"],
             log_index=arrays["log_index"],
