@@ -57,6 +57,12 @@ class FeaturePlan:
         out[...] = columns.T
 
 
+def universe_columns(config: FeatureConfig) -> frozenset[str]:
+    """Return the names of all features that are relative to the universe."""
+    layout = Layout(config.lookback_periods)
+    return frozenset(name for spec in choose_specs(()) if "universe" in spec.needs for name in spec.columns(layout))
+
+
 def plan_features(
     config: FeatureConfig,
     *,

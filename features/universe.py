@@ -26,6 +26,7 @@ Dates = npt.NDArray[np.datetime64]
 
 MIN_SYMBOLS = 3  # below this, "the universe" is the symbol itself
 RANK_LIMIT = 8.0  # ranked quantities are mapped to −limit … limit; what is beyond shares the outermost rank
+QUANTILES = 33  # a power of two plus one, for the binary search of UniverseRows.rank
 _MAX_AGE = np.timedelta64(7, "D")  # a bar further from the table's last row than this finds no universe
 
 
@@ -82,6 +83,14 @@ class UniverseRows:
 
 
 @dataclass(frozen=True, slots=True)
+class UniverseFacts:
+    """What a model must remember of the universe it was fitted with: how many symbols, and the lag of its rows."""
+
+    members: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
 class UniverseTable:
     """One row per date with at least three symbols, sorted.
 
@@ -111,6 +120,32 @@ class UniverseTable:
     def is_empty(self) -> bool:
         """Whether there is no date with enough symbols, so that nothing can be relative to the universe."""
         return len(self.dates) == 0
+
+    @property
+    def facts(self) -> UniverseFacts | None:
+        """What a model fitted with this table must remember; None of an empty one, to which nothing is relative."""
+        return None if self.is_empty else UniverseFacts(self.members, self.lag)
+
+    @classmethod
+    def unknown(cls, periods: tuple[int, ...], lag: int) -> UniverseTable:
+        """Return a table in which every bar finds nothing, so that all that is relative to the universe is NaN.
+
+        It stands for a universe that exists but is not at hand; an empty table says that there is none.
+        """
+        nothing = np.full(1, np.nan)
+        return cls(
+            periods=periods,
+            members=0,
+            lag=lag,
+            calendars=(),
+            dates=np.array([np.iinfo(np.int64).min + 1]).view("datetime64[ns]"),
+            count=np.zeros(1, np.int32),
+            log_index=nothing,
+            dispersion=nothing,
+            breadth=nothing,
+            volatility=nothing,
+            quantiles={name: np.full((1, QUANTILES), np.nan, np.float32) for name in rank_names(periods)},
+        )
 
     def at(self, dates: Dates) -> UniverseRows:
         """Return the latest row that may be known to bars of these dates, shape (N,)."""

@@ -18,6 +18,7 @@ from features.clocks import TradingClocks
 from features.inputs import Inputs, Layout
 from features.universe import (
     MIN_SYMBOLS,
+    QUANTILES,
     RANK_LIMIT,
     Dates,
     Float,
@@ -28,7 +29,6 @@ from features.universe import (
 )
 
 _BINS = 256
-_QUANTILES = 33  # a power of two plus one, for the binary search of UniverseRows.rank
 _CHUNK = 32  # symbols whose dates are merged at once; growing the arrays costs a copy of them
 _BLOCK = 4096  # dates whose cumulative histograms are held at once
 _SUMS = ("symbols", "returns", "return", "return_squared", "rising", "variances", "volatility")
@@ -128,15 +128,15 @@ class _Accumulator:
 
 
 def _quantiles(counts: npt.NDArray[np.int32], rows: npt.NDArray[np.intp]) -> Float32:
-    """Return evenly spaced quantiles of each row's histogram, linear within a bin, shape (rows, _QUANTILES)."""
-    out = np.empty((len(rows), _QUANTILES), np.float32)
+    """Return evenly spaced quantiles of each row's histogram, linear within a bin, shape (rows, QUANTILES)."""
+    out = np.empty((len(rows), QUANTILES), np.float32)
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
         density = counts[block]
         cumulative = np.cumsum(density, axis=1)
         total = cumulative[:, -1]
         row = np.arange(len(block))
-        for j, level in enumerate(np.linspace(0.0, 1.0, _QUANTILES)):
+        for j, level in enumerate(np.linspace(0.0, 1.0, QUANTILES)):
             # The tiny offset puts level 0 at the lower edge of the first bin in use, not of the whole histogram.
             target = np.maximum(level, 1e-9) * total
             index = np.minimum(np.count_nonzero(cumulative < target[:, None], axis=1), _BINS - 1)
