@@ -63,7 +63,11 @@ class FeatureConfig(Frozen):
     ``technical_indicators`` names catalog entries or whole groups; empty means all that the data
     allows. ``lookback_periods`` (bars) parametrise every rolling feature. ``max_features`` keeps the
     best on *train* only; ``None`` keeps all. ``scaling_method`` is fitted on train only and clips at
-    ``clip`` scaled units.
+    ``clip`` scaled units. ``universe`` names the symbols that cross-asset features are relative to;
+    empty means all. ``universe_lag`` (sessions) guards against look-ahead between time zones: with 0 a
+    bar sees the universe up to its own date, whose later closes (New York's, for a bar of Tokyo) it
+    could not know unless all symbols trade at the same hours; with 1 it sees the days before its own.
+    ``None`` decides from the dates: 0 where all symbols trade on one calendar, else 1.
     """
 
     lookback_periods: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = (5, 20, 60)
@@ -72,6 +76,7 @@ class FeatureConfig(Frozen):
     max_features: Positive | None = None
     clip: Annotated[float, Field(gt=0)] = 5.0
     universe: tuple[str, ...] = ()
+    universe_lag: Annotated[int, Field(ge=0, le=1)] | None = None
 
     @model_validator(mode="after")
     def _periods_increase(self) -> Self:

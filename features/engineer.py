@@ -151,6 +151,7 @@ def fill_panel(plan: FeaturePlan, bars: Sequence[SymbolBars], label: LabelConfig
         variance=np.empty(rows),
         ewma_vol=np.empty(rows),
         warmup=plan.warmup,
+        universe=plan.universe.facts if plan.universe is not None else None,
     )
     for i, one in enumerate(bars):
         part = panel.rows(i)

@@ -114,6 +114,18 @@ class Inputs:
         """The universe's rows as of this symbol's bars."""
         return self._universe.at(self.bars.dates) if self._universe is not None else None
 
+    @cached_property
+    def market_returns(self) -> tuple[Float, Float]:
+        """Returns of this symbol and of the universe over the same days, up to the last one that is known of both.
+
+        Where the universe's rows are a session old, so is the symbol's return: a beta pairs what happened together.
+        """
+        assert self._universe is not None and self.market is not None
+        own = self.returns
+        if self._universe.lag:
+            own = np.concatenate([[np.nan], own])[: len(own)]
+        return own, change(self.market.log_index, 1)
+
     def period_return(self, bars: int) -> Float:
         """Return the log return over the last ``bars`` bars."""
         if bars not in self._period_returns:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
+from features.universe import UniverseFacts
 
 Float32 = npt.NDArray[np.float32]
 Float = npt.NDArray[np.float64]
@@ -25,7 +26,8 @@ class Panel:
     ``close`` (rows,) float64, ``variance`` (rows,) float64, the bar's variance estimate v_t (overnight +
     Garman–Klass for bars with a range, squared close-to-close return otherwise; NaN in a symbol's first
     row), ``ewma_vol`` (rows,) float64, the per-bar volatility known at each bar (EWMA of v_t).
-    ``warmup`` is how many leading bars of each symbol are not to be used.
+    ``warmup`` is how many leading bars of each symbol are not to be used. ``universe`` is what a model must remember
+    of the universe that the features are relative to, None where there is none.
     """
 
     symbols: tuple[str, ...]
@@ -37,6 +39,7 @@ class Panel:
     variance: Float
     ewma_vol: Float
     warmup: int
+    universe: UniverseFacts | None = None
 
     def rows(self, index: int) -> slice:
         """Return the rows of the symbol at this position."""

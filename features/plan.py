@@ -34,7 +34,9 @@ class FeaturePlan:
     @property
     def warmup(self) -> int:
         """The longest warm-up of the entries in use, at least the one bar that has no previous close."""
-        return max([1, *(spec.warmup(self.layout) for spec, _ in self.steps)])
+        lag = self.universe.lag if self.universe is not None else 0
+        settled = (spec.warmup(self.layout) + lag * ("universe" in spec.needs) for spec, _ in self.steps)
+        return max([1, *settled])
 
     def compute(self, bars: SymbolBars, out: Float32) -> None:
         """Write one symbol's features into ``out`` (N, F) float32, row-major; NaN where a feature is not defined."""
@@ -53,6 +55,12 @@ class FeaturePlan:
                         columns[position] = values
         columns[~np.isfinite(columns)] = np.nan
         out[...] = columns.T
+
+
+def universe_columns(config: FeatureConfig) -> frozenset[str]:
+    """Return the names of all features that are relative to the universe."""
+    layout = Layout(config.lookback_periods)
+    return frozenset(name for spec in choose_specs(()) if "universe" in spec.needs for name in spec.columns(layout))
 
 
 def plan_features(

@@ -1,11 +1,13 @@
 """What one symbol's features need to know of all symbols: one row per date, built in one pass.
 
 With this table a symbol's features are a function of its own bars, the table and the market context only, so any block
-of symbols can be computed on any worker. Row t holds nothing from after t.
+of symbols can be computed on any worker. The row of a date holds all closes of that date, and New York's come hours
+after Tokyo's; so where symbols do not share one trading day, a bar sees the rows of earlier days only (``lag`` 1).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ Dates = npt.NDArray[np.datetime64]
 
 MIN_SYMBOLS = 3  # below this, "the universe" is the symbol itself
 RANK_LIMIT = 8.0  # ranked quantities are mapped to −limit … limit; what is beyond shares the outermost rank
+QUANTILES = 33  # a power of two plus one, for the binary search of UniverseRows.rank
 _MAX_AGE = np.timedelta64(7, "D")  # a bar further from the table's last row than this finds no universe
 
 
@@ -80,16 +83,31 @@ class UniverseRows:
 
 
 @dataclass(frozen=True, slots=True)
+class UniverseFacts:
+    """What a model must remember of the universe it was fitted with: how many symbols, and the lag of its rows."""
+
+    members: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
 class UniverseTable:
     """One row per date with at least three symbols, sorted.
 
     Shapes: ``dates`` (D,) datetime64[ns]; ``count`` (D,) symbols with a bar; ``log_index``, ``dispersion``,
     ``breadth``, ``volatility`` (D,) as in :class:`UniverseRows`; ``quantiles``: per ranked quantity, (D, Q) float32,
     evenly spaced quantiles over the symbols (NaN where fewer than three have it). ``periods`` are the lookbacks it
-    was built for.
+    was built for, ``members`` is the number of symbols it was built of.
+
+    ``lag`` guards against look-ahead between time zones: with 0 a bar sees the rows up to its own stamp, with 1 only
+    those of days before its own. ``calendars`` are what was found where the data decided on it: one name, or several
+    that differ. Whoever looks something up in this table, in training or years later, uses its lag.
     """
 
     periods: tuple[int, ...]
+    members: int
+    lag: int
+    calendars: tuple[str, ...]
     dates: Dates
     count: npt.NDArray[np.int32]
     log_index: Float
@@ -103,9 +121,38 @@ class UniverseTable:
         """Whether there is no date with enough symbols, so that nothing can be relative to the universe."""
         return len(self.dates) == 0
 
+    @property
+    def facts(self) -> UniverseFacts | None:
+        """What a model fitted with this table must remember; None of an empty one, to which nothing is relative."""
+        return None if self.is_empty else UniverseFacts(self.members, self.lag)
+
+    @classmethod
+    def unknown(cls, periods: tuple[int, ...], lag: int) -> UniverseTable:
+        """Return a table in which every bar finds nothing, so that all that is relative to the universe is NaN.
+
+        It stands for a universe that exists but is not at hand; an empty table says that there is none.
+        """
+        nothing = np.full(1, np.nan)
+        return cls(
+            periods=periods,
+            members=0,
+            lag=lag,
+            calendars=(),
+            dates=np.array([np.iinfo(np.int64).min + 1]).view("datetime64[ns]"),
+            count=np.zeros(1, np.int32),
+            log_index=nothing,
+            dispersion=nothing,
+            breadth=nothing,
+            volatility=nothing,
+            quantiles={name: np.full((1, QUANTILES), np.nan, np.float32) for name in rank_names(periods)},
+        )
+
     def at(self, dates: Dates) -> UniverseRows:
-        """Return the latest row at or before each of these dates, shape (N,)."""
-        position = np.searchsorted(self.dates, dates, side="right") - 1
+        """Return the latest row that may be known to bars of these dates, shape (N,)."""
+        if self.lag:
+            position = np.searchsorted(self.dates, dates.astype("datetime64[D]"), side="left") - 1
+        else:
+            position = np.searchsorted(self.dates, dates, side="right") - 1
         if self.is_empty:
             position = np.full(len(dates), -1)
         else:
@@ -124,9 +171,12 @@ class UniverseTable:
         )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the table as plain numeric arrays (dates as int64 nanoseconds)."""
+        """Return the table as plain numeric arrays (dates as int64 nanoseconds, names as UTF-8 JSON bytes)."""
         arrays: dict[str, npt.NDArray[Any]] = {
             "periods": np.array(self.periods, np.int64),
+            "members": np.array([self.members], np.int64),
+            "lag": np.array([self.lag], np.int64),
+            "calendars": np.frombuffer(json.dumps(self.calendars).encode(), np.uint8),
             "dates": self.dates.astype("datetime64[ns]").astype(np.int64),
             "count": self.count,
             "log_index": self.log_index,
@@ -142,6 +192,9 @@ class UniverseTable:
         prefix = "quantiles."
         return cls(
             periods=tuple(int(p) for p in arrays["periods"]),
+            members=int(arrays["members"][0]),
+            lag=int(arrays["lag"][0]),
+            calendars=tuple(json.loads(arrays["calendars"].tobytes())),
             dates=arrays["dates"].astype(np.int64).view("datetime64[ns]"),
             count=arrays["count"],
             log_index=arrays["log_index"],

@@ -6,7 +6,7 @@ and quantity. Counts do not depend on the order of the symbols.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from configs.schema import FeatureConfig
 from features.bars import SymbolBars
+from features.clocks import TradingClocks
 from features.inputs import Inputs, Layout
 from features.universe import (
     MIN_SYMBOLS,
+    QUANTILES,
     RANK_LIMIT,
     Dates,
     Float,
@@ -27,7 +29,6 @@ from features.universe import (
 )
 
 _BINS = 256
-_QUANTILES = 33  # a power of two plus one, for the binary search of UniverseRows.rank
 _CHUNK = 32  # symbols whose dates are merged at once; growing the arrays costs a copy of them
 _BLOCK = 4096  # dates whose cumulative histograms are held at once
 _SUMS = ("symbols", "returns", "return", "return_squared", "rising", "variances", "volatility")
@@ -37,26 +38,38 @@ def build_universe(bars: Iterable[SymbolBars], config: FeatureConfig | None = No
     """Return the table of these symbols, or of those that ``config.universe`` names if it names any.
 
     ``bars`` is read once and not kept, so 20,000 symbols may be streamed from the lake. Dates with fewer than three
-    symbols have no row.
+    symbols have no row. Unless ``config.universe_lag`` says it, the table's lag is decided by the calendars of *all*
+    these symbols: one that is no member looks its features up as well.
     """
     config = config or FeatureConfig()
     chosen = frozenset(config.universe)
-    members = (b for b in bars if not chosen or b.symbol in chosen)
-    accumulator = _Accumulator(config.lookback_periods)
-    while chunk := list(islice(members, _CHUNK)):
+    clocks = TradingClocks()
+
+    def members() -> Iterator[SymbolBars]:
+        for one in bars:
+            if config.universe_lag is None:
+                clocks.note(one.dates)
+            if not chosen or one.symbol in chosen:
+                yield one
+
+    accumulator, stream = _Accumulator(config.lookback_periods), members()
+    while chunk := list(islice(stream, _CHUNK)):
         accumulator.add(chunk)
-    return accumulator.table()
+    lag = clocks.lag if config.universe_lag is None else config.universe_lag
+    return accumulator.table(lag, clocks.calendars)
 
 
 class _Accumulator:
     def __init__(self, periods: tuple[int, ...]) -> None:
         self.layout = Layout(periods)
+        self.members = 0
         self.dates: Dates = np.empty(0, "datetime64[ns]")
         self.sums: dict[str, Float] = {name: np.zeros(0) for name in _SUMS}
         self.counts = {name: np.zeros((0, _BINS), np.int32) for name in rank_names(periods)}
 
     def add(self, chunk: list[SymbolBars]) -> None:
         self._grow(np.unique(np.concatenate([self.dates, *(b.dates for b in chunk)])))
+        self.members += len(chunk)
         for bars in chunk:
             self._add_symbol(bars, np.searchsorted(self.dates, bars.dates))
 
@@ -91,7 +104,7 @@ class _Accumulator:
             bins = (np.clip(values[known], -RANK_LIMIT, RANK_LIMIT) + RANK_LIMIT) * (_BINS / (2.0 * RANK_LIMIT))
             self.counts[name][rows[known], np.minimum(bins.astype(np.int64), _BINS - 1)] += 1
 
-    def table(self) -> UniverseTable:
+    def table(self, lag: int, calendars: tuple[str, ...]) -> UniverseTable:
         kept = np.flatnonzero(self.sums["symbols"] >= MIN_SYMBOLS)
         sums = {name: values[kept] for name, values in self.sums.items()}
         enough = sums["returns"] >= MIN_SYMBOLS
@@ -101,6 +114,9 @@ class _Accumulator:
         measured = np.where(sums["variances"] >= MIN_SYMBOLS, sums["variances"], np.nan)
         return UniverseTable(
             periods=self.layout.periods,
+            members=self.members,
+            lag=lag,
+            calendars=calendars,
             dates=self.dates[kept],
             count=sums["symbols"].astype(np.int32),
             log_index=np.cumsum(np.where(enough, mean, 0.0)),
@@ -112,15 +128,15 @@ class _Accumulator:
 
 
 def _quantiles(counts: npt.NDArray[np.int32], rows: npt.NDArray[np.intp]) -> Float32:
-    """Return evenly spaced quantiles of each row's histogram, linear within a bin, shape (rows, _QUANTILES)."""
-    out = np.empty((len(rows), _QUANTILES), np.float32)
+    """Return evenly spaced quantiles of each row's histogram, linear within a bin, shape (rows, QUANTILES)."""
+    out = np.empty((len(rows), QUANTILES), np.float32)
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]
         density = counts[block]
         cumulative = np.cumsum(density, axis=1)
         total = cumulative[:, -1]
         row = np.arange(len(block))
-        for j, level in enumerate(np.linspace(0.0, 1.0, _QUANTILES)):
+        for j, level in enumerate(np.linspace(0.0, 1.0, QUANTILES)):
             # The tiny offset puts level 0 at the lower edge of the first bin in use, not of the whole histogram.
             target = np.maximum(level, 1e-9) * total
             index = np.minimum(np.count_nonzero(cumulative < target[:, None], axis=1), _BINS - 1)

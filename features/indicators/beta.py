@@ -6,12 +6,11 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs
-from features.rolling import change, rolling_mean, rolling_var
+from features.rolling import rolling_mean, rolling_var
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    assert inputs.market is not None
-    own, market = inputs.returns, change(inputs.market.log_index, 1)
+    own, market = inputs.market_returns
     both = own * market
     columns = []
     for p in inputs.layout.longer:

@@ -13,6 +13,7 @@ from features import MarketContext, SymbolBars, build_panel, build_universe, des
 from features.catalog import all_specs
 from features.inputs import Layout
 from features.plan import plan_features
+from features.sessions import session_gaps
 
 N = 260
 CONFIG = FeatureConfig()
@@ -228,3 +229,25 @@ def test_series_lack_only_the_columns_that_need_what_they_lack() -> None:
     for name, defined in zip(panel.feature_names, usable, strict=True):
         assert defined == (not needs[name] & {"range", "volume"}), name
     assert usable.sum() >= 50
+
+
+def at_exchange(calendar: str, names: str) -> list[SymbolBars]:
+    ends = np.array(["2021-01-04", "2021-12-30"], "datetime64[ns]")
+    dates = np.union1d(ends, session_gaps(ends, calendar))
+    return [dataclasses.replace(bars(2, len(dates), name), dates=dates) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"), [("XTKS", "XNYS"), ("XLON", "XNYS"), ("XASX", "XLON"), ("XTKS", "24/7"), ("XNYS", "24/5")]
+)
+@pytest.mark.parametrize("day", ["2021-07-01", "2021-09-15", "2021-12-30"])
+def test_a_market_that_closes_later_on_a_date_moves_nothing_of_that_date(earlier: str, later: str, day: str) -> None:
+    """The row of a date holds closes that come hours after the earlier market's close of the same date."""
+    first, second = at_exchange(earlier, "ABCD"), at_exchange(later, "EFGH")
+    date = np.datetime64(day, "ns")
+    changed = [tail_changed(b, int(np.searchsorted(b.dates, date)) - 1, seed=9) for b in second]
+    usual, moved = (build_panel(first[:1], CONFIG, build_universe([*first, *other])) for other in (second, changed))
+    until = usual.dates <= date
+    np.testing.assert_array_equal(moved.features[until], usual.features[until])
+    if not until.all():
+        assert (moved.features[~until] != usual.features[~until]).any()

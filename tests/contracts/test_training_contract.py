@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from features.store import Store
+from features.universe import UniverseFacts
 from training.evaluation.leaderboard import KindResult
 from training.predictors import predictor_from_block
 from training.registry.manager import ModelManager
@@ -185,6 +186,18 @@ def test_a_published_model_forecasts_as_it_was_fitted(pooled_run, make_universe)
         for ours, theirs in columns.items():
             live = found[ours].droplevel("symbol").loc[table.index]
             np.testing.assert_allclose(live, table[theirs], rtol=1e-4)
+
+
+def test_a_view_asked_without_its_universe_says_so(pooled_run, make_universe):
+    loaded = ModelManager(Store(pooled_run.trainer.store.uri)).load_model("volatility_aaa")
+    assert loaded.universe == UniverseFacts(members=len(CLEAN), lag=0)
+    (alone,) = make_universe(("AAA",))
+    with pytest.warns(
+        UserWarning, match="bars of 1 of the universe's symbols are given, and the model was fitted with 4"
+    ):
+        found = loaded.predict(alone)
+    assert (found["volatility"] > 0).all()
+    assert found.index.equals(loaded.predict(make_universe(CLEAN)).index)
 
 
 def test_every_kind_is_scored_beside_its_baselines(pooled_run):

@@ -43,3 +43,14 @@ def test_before_the_calendars_default_span():
 def test_nothing_to_speak_of(dates):
     array = np.array(dates, "datetime64[ns]")
     assert fitting_calendar(array) is None and len(session_gaps(array)) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["XNYS", "XLON", "XETR", "XPAR", "XTSE", "XTKS", "XHKG", "XBOM", "XASX", ALWAYS, WEEKDAYS]
+)
+def test_every_calendar_is_told_from_the_others(name):
+    ends = np.array(["2018-01-04", "2023-12-28"], "datetime64[ns]")
+    sessions = np.union1d(ends, session_gaps(ends, name))
+    assert fitting_calendar(sessions) == name
+    some_lost = np.delete(sessions, np.random.default_rng(0).integers(0, len(sessions), 60))
+    assert fitting_calendar(some_lost) == name

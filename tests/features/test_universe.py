@@ -13,6 +13,7 @@ from configs.schema import ContextConfig, FeatureConfig
 from features import MarketContext, UniverseTable, build_panel, build_universe
 from features.inputs import Inputs, Layout
 from features.labels import bar_variance
+from features.sessions import session_gaps
 from features.universe import ranked_quantities
 
 CONFIG = FeatureConfig()
@@ -60,8 +61,9 @@ def test_order_of_symbols_and_of_blocks_does_not_matter(world, table):
 
 def test_round_trip(table, world):
     again = UniverseTable.from_arrays({k: v.copy() for k, v in table.to_arrays().items()})
-    assert again.periods == table.periods
-    assert all(v.dtype.kind in "if" for v in table.to_arrays().values())
+    assert (again.periods, again.members, again.lag) == (table.periods, 40, 0)
+    assert again.calendars == table.calendars == ("24/5",)
+    assert all(v.dtype.kind in "iuf" for v in table.to_arrays().values())
     np.testing.assert_array_equal(
         build_panel(world[:1], CONFIG, again).features, build_panel(world[:1], CONFIG, table).features
     )
@@ -158,3 +160,50 @@ def test_context_round_trip_and_columns_in_the_panel(make_bars):
 def test_context_errors_say_what_to_do(frame, kinds, message):
     with pytest.raises(DataError, match=message):
         MarketContext.from_frame(frame, ContextConfig(kinds=kinds))
+
+
+def on_days(bars, dates):
+    return dataclasses.replace(bars, dates=dates)
+
+
+def hong_kong_and_new_york(make_bars):
+    """Return four symbols of each, on their exchanges' sessions of the same year."""
+    ends = np.array(["2021-01-04", "2021-12-31"], "datetime64[ns]")
+    out = []
+    for calendar, names in (("XHKG", "HIJK"), ("XNYS", "NOPQ")):
+        dates = np.union1d(ends, session_gaps(ends, calendar))
+        out.append([on_days(make_bars(seed=3, n=len(dates), symbol=name), dates) for name in names])
+    return out
+
+
+def test_lag_is_decided_by_the_calendars_and_can_be_set(make_bars):
+    east, west = hong_kong_and_new_york(make_bars)
+    assert [build_universe(one, CONFIG).lag for one in (east, west)] == [0, 0]
+    both = build_universe([*east, *west], CONFIG)
+    assert (both.lag, both.members) == (1, 8)
+    assert set(both.calendars) == {"XHKG", "XNYS"}
+    assert build_universe([*east, *west], CONFIG.model_copy(update={"universe_lag": 0})).lag == 0
+    assert build_universe(west, CONFIG.model_copy(update={"universe_lag": 1})).lag == 1
+    only_west = CONFIG.model_copy(update={"universe": tuple(b.symbol for b in west)})
+    named = build_universe([*east, *west], only_west)
+    assert (named.lag, named.members) == (1, 4), "one that is no member looks its features up as well"
+
+
+def test_with_a_lag_a_bar_sees_the_days_before_its_own(world):
+    table = build_universe(world, CONFIG.model_copy(update={"universe_lag": 1}))
+    unlagged = dataclasses.replace(table, lag=0)
+    dates = table.dates[50:60]
+    for hours in (0, 14):
+        seen = table.at(dates + np.timedelta64(hours, "h"))
+        np.testing.assert_array_equal(seen.breadth, unlagged.at(table.dates[49:59]).breadth)
+    assert np.isnan(table.at(table.dates[:1]).breadth).all()
+
+
+def test_with_a_lag_all_is_defined_a_bar_later_and_beta_pairs_the_same_days(world):
+    lagged = build_universe(world, CONFIG.model_copy(update={"universe_lag": 1}))
+    late, usual = (build_panel(world[:1], CONFIG, table) for table in (lagged, dataclasses.replace(lagged, lag=0)))
+    assert late.warmup == usual.warmup + 1
+    assert np.isfinite(late.features[late.warmup :]).all()
+    for name in ("beta_20", "correlation_60", "universe_return_5"):
+        column = usual.feature_names.index(name)
+        np.testing.assert_allclose(late.features[1:, column], usual.features[:-1, column], rtol=1e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -15,12 +16,14 @@ import numpy.typing as npt
 
 from configs.errors import DataError, ModelError
 from configs.schema import Config
+from features.bars import SymbolBars
 from features.context import MarketContext
 from features.panel import Panel
 from features.splits import Split, resolve_split
+from features.universe import UniverseFacts, UniverseTable
 from training.examples import Examples, Int64, Part, first_row, make_examples, panel_rows
 from training.predictors.importance import contributions, permutation_importance
-from training.predictors.inputs import AnyBars, listed, panel_of, some
+from training.predictors.inputs import AnyBars, listed, panel_of, some, universe_as_fitted
 from training.predictors.state import Arrays, Float
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ class BasePredictor(ABC):
         The symbols that are fitted, in row order.
     feature_names
         The panel's columns that the fleet was fitted on.
+    universe
+        How many symbols the universe had that it was fitted with, and the lag; None where features need no universe.
     failures
         Symbols that could not be fitted, each with its reason; the others are unaffected.
 
@@ -56,6 +61,7 @@ class BasePredictor(ABC):
         self.config = config or Config()
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()
+        self.universe: UniverseFacts | None = None
         self.failures: dict[str, str] = {}
 
     def fit(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Self:
@@ -75,7 +81,7 @@ class BasePredictor(ABC):
         DataError
             No symbol has enough bars, or none could be fitted.
         """
-        self.symbols = self.feature_names = ()
+        self.symbols, self.feature_names, self.universe = (), (), None
         return self.fit_every(self.examples(bars, context=context, split=split))
 
     def fit_every(self, examples: Examples) -> Self:
@@ -129,7 +135,11 @@ class BasePredictor(ABC):
 
     def meta(self) -> dict[str, Any]:
         """Return what :meth:`from_state` needs besides the arrays, as JSON."""
-        return {"config": self.config.model_dump(mode="json"), "feature_names": list(self.feature_names)}
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "feature_names": list(self.feature_names),
+            "universe": asdict(self.universe) if self.universe else None,
+        }
 
     @classmethod
     def from_state(
@@ -154,21 +164,38 @@ class BasePredictor(ABC):
             raise ModelError(f"symbol {missing[0]!r} is not in this model; it holds {some(symbols)}. Train it first.")
         predictor.symbols = chosen
         predictor.feature_names = tuple(meta["feature_names"])
+        universe = meta.get("universe")
+        predictor.universe = UniverseFacts(**universe) if universe else None
         predictor._load(arrays, np.array([position[symbol] for symbol in chosen], np.int64))
         return predictor
 
-    def predict(self, bars: AnyBars, *, context: MarketContext | None = None) -> pd.DataFrame:
+    def predict(
+        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+    ) -> pd.DataFrame:
         """Return a forecast at every bar that completes a window, indexed by ``(symbol, date)``.
 
-        Cross-asset features are computed over all symbols given here, so pass the same universe as to ``fit``;
-        symbols that were not fitted have no forecast.
+        Symbols that were not fitted have no forecast.
+
+        Parameters
+        ----------
+        bars
+            Cross-asset features are relative to all symbols given here, so give the same as to ``fit``; or
+        universe
+            a table of them (:func:`features.build_universe`), to forecast a few symbols of a large universe.
+        context
+            The market series that were given to ``fit``.
 
         Raises
         ------
         ModelError
             Nothing is fitted, or none of these symbols is.
+
+        Warns
+        -----
+        UserWarning
+            Less than half of the universe is given, so cross-asset features count as missing.
         """
-        return self.predict_panel(self.panel(bars, context=context))
+        return self.predict_panel(self.panel(bars, context=context, universe=universe))
 
     def predict_panel(self, panel: Panel, rows: Sequence[Int64] | None = None) -> pd.DataFrame:
         """Return forecasts indexed by ``(symbol, date)``: of these rows, or of every complete window."""
@@ -197,18 +224,25 @@ class BasePredictor(ABC):
         return permutation_importance(self, examples.select(fitted), seed)
 
     def analyze_feature_contributions(
-        self, bars: AnyBars, symbol: str, *, context: MarketContext | None = None
+        self,
+        bars: AnyBars,
+        symbol: str,
+        *,
+        context: MarketContext | None = None,
+        universe: UniverseTable | None = None,
     ) -> dict[str, float]:
         """Return how much each feature moves the latest forecast of ``symbol``, the largest first.
 
         In log odds of up against down for direction, in log variance for volatility; see
-        :func:`training.predictors.importance.contributions`.
+        :func:`training.predictors.importance.contributions`. The other arguments are those of :meth:`predict`.
         """
-        panel = self.panel(bars, context=context)
+        panel = self.panel(bars, context=context, universe=universe)
         return contributions(self._score, panel.select((symbol,)), self.window)
 
-    def panel(self, bars: AnyBars, *, context: MarketContext | None = None) -> Panel:
-        """Return the panel of the fitted symbols in these bars, with features relative to all of them."""
+    def panel(
+        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+    ) -> Panel:
+        """Return the panel of the fitted symbols in these bars; the arguments are those of :meth:`predict`."""
         self._check_fitted()
         given, known = listed(bars), frozenset(self.symbols)
         fitted = [one for one in given if one.symbol in known]
@@ -217,12 +251,15 @@ class BasePredictor(ABC):
                 f"there is no model for {some([one.symbol for one in given])}; this {type(self).__name__} holds "
                 f"{some(self.symbols)}. Fit it on them first."
             )
-        return panel_of(fitted, given, self.config, context, self.feature_names)
+        return panel_of(
+            fitted, self._table(given if universe is None else universe), self.config, context, self.feature_names
+        )
 
     def examples(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Examples:
         """Return the examples that these bars make; a fitted predictor's have its own features."""
         given = listed(bars)
-        panel = panel_of(given, given, self.config, context, self.feature_names or None)
+        table = self._table(given) if self.symbols else given
+        panel = panel_of(given, table, self.config, context, self.feature_names or None)
         section = self.config.direction if self.kind == "direction" else self.config.volatility
         split = split or resolve_split(panel.dates, self.config.split, section.horizon)
         return make_examples(panel, split, self.config, self.kind)
@@ -232,6 +269,9 @@ class BasePredictor(ABC):
         """Bars that one forecast looks back on."""
         section = self.config.direction if self.kind == "direction" else self.config.volatility
         return section.network.window
+
+    def _table(self, universe: Sequence[SymbolBars] | UniverseTable) -> UniverseTable:
+        return universe_as_fitted(universe, self.config.features, self.feature_names, self.universe)
 
     def _check_fitted(self) -> None:
         if not self.symbols:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from features.context import MarketContext
 from features.panel import Panel
 from features.scaling import FleetScaler
+from features.universe import UniverseTable
 from training.calibration.calibrator import Calibrator, fit_calibrator
 from training.calibration.conformal import LabelSets, fit_label_sets
 from training.calibration.newton import softmax
@@ -85,7 +86,7 @@ class PriceDirectionPredictor(BasePredictor):
     def fit_examples(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Fit one network per symbol, or give every symbol the pooled one, as the strategy says."""
         pool = DirectionPool.from_arrays(pooled) if pooled else None
-        self.feature_names = examples.panel.feature_names
+        self.feature_names, self.universe = examples.panel.feature_names, examples.panel.universe
         self._scaler = FleetScaler.fit(examples.train_features(), self.config.features)
         self._prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows))
         self._columns = pool.columns if pool else choose_columns(examples, self.config, pooled=False)
@@ -140,13 +141,17 @@ class PriceDirectionPredictor(BasePredictor):
         logistic = softmax(base_logits(panel, rows, scaler, columns, self._logistic.take(own)))
         return {"prior": self._prior.predict(symbol), "logistic": logistic}
 
-    def predict_proba(self, bars: AnyBars, *, context: MarketContext | None = None) -> pd.DataFrame:
+    def predict_proba(
+        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+    ) -> pd.DataFrame:
         """Return calibrated probabilities ``down, sideways, up`` by ``(symbol, date)``."""
-        return self.predict(bars, context=context)[list(CLASSES)]
+        return self.predict(bars, context=context, universe=universe)[list(CLASSES)]
 
-    def predict_direction(self, bars: AnyBars, *, context: MarketContext | None = None) -> pd.DataFrame:
+    def predict_direction(
+        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+    ) -> pd.DataFrame:
         """Return probabilities, the likeliest ``label``, its ``confidence`` and the conformal ``label_set``."""
-        found = self.predict(bars, context=context)
+        found = self.predict(bars, context=context, universe=universe)
         out = found[list(CLASSES)].copy()
         values = out.to_numpy()
         members = found[[f"in_set_{name}" for name in CLASSES]].to_numpy()

@@ -14,6 +14,7 @@ from configs.schema import Config
 from features.context import MarketContext
 from features.panel import Panel
 from features.splits import Split
+from features.universe import UniverseFacts, UniverseTable
 from training.calibration.newton import softmax
 from training.examples import Int64, first_row
 from training.predictors.base import BasePredictor
@@ -110,10 +111,13 @@ class EnsemblePredictor:
         self.weights = pool_weights(logs, labels, self.config.direction.calibration_shrinkage)
         return self
 
-    def predict(self, bars: AnyBars, *, context: MarketContext | None = None) -> pd.DataFrame:
+    def predict(
+        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+    ) -> pd.DataFrame:
         """Return class probabilities, the likeliest ``label``, its ``confidence``, and annualised ``volatility``.
 
         Indexed by ``(symbol, date)``: the symbols that all members know, at every bar that completes all windows.
+        The arguments are those of :meth:`BasePredictor.predict`.
 
         Raises
         ------
@@ -122,7 +126,7 @@ class EnsemblePredictor:
         """
         if self.volatility is None or not self.symbols:
             raise ModelError("this EnsemblePredictor has no symbol that all its members know. Call fit(bars) first.")
-        *panels, last = self._panels((*self.directions, self.volatility), bars, context)
+        *panels, last = self._panels((*self.directions, self.volatility), bars, context, universe)
         members = (*self.directions, self.volatility)
         starts = [first_row(p, m.config, m.kind) for p, m in zip((*panels, last), members, strict=True)]
         rows = [np.arange(min(max(starts), length), length, dtype=np.int64) for length in np.diff(last.offsets)]
@@ -134,18 +138,24 @@ class EnsemblePredictor:
         out.insert(len(CLASSES) + 1, "confidence", pooled.max(axis=1))
         return out
 
-    def _panels(self, members: Sequence[BasePredictor], bars: AnyBars, context: MarketContext | None) -> list[Panel]:
-        """Return each member's panel of the common symbols; members with the same features share one."""
-        built: dict[tuple[str, ...], Panel] = {}
+    def _panels(
+        self,
+        members: Sequence[BasePredictor],
+        bars: AnyBars,
+        context: MarketContext | None,
+        universe: UniverseTable | None,
+    ) -> list[Panel]:
+        """Return each member's panel of the common symbols; members with the same features and universe share one."""
+        built: dict[tuple[tuple[str, ...], UniverseFacts | None], Panel] = {}
         known = frozenset(self.symbols)
         for member in members:
-            if member.feature_names not in built:
-                panel = member.panel(bars, context=context)
+            if (member.feature_names, member.universe) not in built:
+                panel = member.panel(bars, context=context, universe=universe)
                 common = tuple(symbol for symbol in panel.symbols if symbol in known)
                 if not common:
                     raise ModelError(f"none of these symbols was fitted; the ensemble holds {some(self.symbols)}.")
-                built[member.feature_names] = panel.select(common)
-        return [built[member.feature_names] for member in members]
+                built[member.feature_names, member.universe] = panel.select(common)
+        return [built[member.feature_names, member.universe] for member in members]
 
     def _log_probabilities(self, panels: Sequence[Panel], rows: Sequence[Int64]) -> Float:
         """Return the logarithm of each direction fleet's probabilities, (n, K, 3)."""

@@ -67,7 +67,8 @@ class VolatilityPredictor(BasePredictor):
         """Fit every member of every symbol, shrunk to what all symbols share."""
         part, panel = self.config.volatility, examples.panel
         pool = VolatilityPool.from_arrays(pooled)
-        self.symbols, self.feature_names, self.failures = panel.symbols, panel.feature_names, {}
+        self.symbols, self.failures = panel.symbols, {}
+        self.feature_names, self.universe = panel.feature_names, panel.universe
         self._scaler, self._columns, self._log_har_pooled = pool.scaler, pool.columns, pool.log_har
         train, _ = examples.places(examples.part("train"))
         is_train = np.zeros(len(examples.targets), bool)

@@ -242,6 +242,8 @@ class ModelManager:
     def load_model(self, name: str, version: str = LATEST) -> BasePredictor:
         """Return the predictor of one symbol.
 
+        To forecast, give it the bars of its universe, or a table of them; see :meth:`BasePredictor.predict`.
+
         Parameters
         ----------
         name

@@ -111,6 +111,8 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         clean = trained
     calendar = _Calendar()
     universe = build_universe(calendar.noting(_staged_bars(store, staged, clean)), config.features)
+    if config.features.universe_lag is None and universe.lag and not universe.is_empty:
+        notes.insert(0, _lag_note(universe))
     market = write_market(store, universe, context)
     names = feature_names(
         config.features, universe, context, has_range=calendar.has_range, has_volume=calendar.has_volume
@@ -181,6 +183,13 @@ def _judge(source: Source, config: Config, seen: _Seen) -> list[str]:
             rules = ", ".join(f"{rule} {n}" for rule, n in Quarantine(parts[symbol]).counts().items())
             notes.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
     return notes
+
+
+def _lag_note(universe: UniverseTable) -> str:
+    return (
+        f"symbols trade on different calendars ({', '.join(universe.calendars)}), so universe features are lagged by "
+        "one session lest they know closes of later time zones (features.universe_lag=0 overrides)"
+    )
 
 
 def _staged_bars(store: Store, staged: list[StagedBlock], members: set[str]) -> Iterator[SymbolBars]:

@@ -53,7 +53,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
             "data_hash": plan.data_hash,
             "libraries": library_versions(),
             "metrics": summary,
-            "notes": {"skipped": skipped, "failed": failed, "quarantined": list(plan.warnings)},
+            "notes": {"skipped": skipped, "failed": failed, "warnings": list(plan.warnings)},
         },
     )
     decision = promote_if_better(models, kind, version.version, promote, horizon)

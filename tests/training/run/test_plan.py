@@ -105,6 +105,20 @@ def test_a_run_without_a_symbol_says_why(planned, make_universe):
         planned(bars=[])
 
 
+def test_calendars_that_differ_are_told_with_what_follows(planned, make_universe):
+    (odd,) = make_universe(("COIN",), bars=500)
+    odd = replace(odd, dates=odd.dates[0] + np.arange(500) * np.timedelta64(1, "D"))
+    assert planned().warnings == ()
+    bars = [*make_universe(NAMES), odd]
+    assert planned(bars=bars).warnings == (
+        "symbols trade on different calendars (24/5, 24/7), so universe features are lagged by one session lest they "
+        "know closes of later time zones (features.universe_lag=0 overrides)",
+    )
+    unlagged = planned("features.universe_lag=0", bars=bars)
+    assert unlagged.warnings == ()
+    assert unlagged.market != planned(bars=bars).market
+
+
 def test_broken_symbols_do_not_touch_what_all_share(planned, make_universe):
     """One row in quarantine: trained, but neither the calendar, the market nor the pooled fit may depend on it."""
     good = make_universe(NAMES[:4])
@@ -138,7 +152,7 @@ def test_workers_read_what_the_driver_planned(planned, tmp_path):
     _, read, universe, context = read_plan(store.uri, plan.name)
     assert read == plan
     assert context is None
-    assert len(universe.dates) == 500
+    assert (len(universe.dates), universe.members, universe.lag) == (500, 5, 0)
     split = read.split("volatility")
     assert split.train_end < split.valid_start < split.valid_end < split.test_start < split.test_end
     assert split.purge == 5
