@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from configs.errors import ModelError
 from training.evaluation.daily import DirectionDaily, VolatilityDaily
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Decision, Policy, decide
@@ -62,11 +63,22 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
 
 
 def promote_if_better(models: ModelManager, kind: str, version: str, promote: Policy, horizon: int) -> Decision:
-    """Compare a version with the champion and promote it over that one; where another took its place, compare again."""
+    """Compare a version with the champion and promote it over that one; where another took its place, compare again.
+
+    Raises
+    ------
+    ModelError
+        A file of either version is missing or corrupt.
+    """
     for _ in range(_COMPARISONS):
         before = models.aliases(kind).champion
-        champion = models.test_losses(kind, before) if before else None
-        decision = decide(models.test_losses(kind, version), champion, promote, overlap=horizon - 1)
+        try:
+            champion = models.test_losses(kind, before) if before else None
+            decision = decide(models.test_losses(kind, version), champion, promote, overlap=horizon - 1)
+        except ModelError:
+            if models.aliases(kind).champion == before:
+                raise
+            continue  # it was replaced and pruned while it was read
         if not decision.promote or models.promote_over(kind, version, before, decision.reason):
             return decision
     return Decision(False, f"the champion changed {_COMPARISONS} times during the comparison; promote it by hand")
