@@ -1,8 +1,9 @@
-"""The decision on promotion when trainings end at the same time."""
+"""From blocks to a version: scores without reading the models, and promotion when trainings end at the same time."""
 
 import os
 import subprocess
 import sys
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,10 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from configs.errors import ModelError
+from configs.schema import Config
+from training.evaluation.daily import DirectionDaily
 from training.evaluation.promotion import TestLosses
-from training.registry.blocks import Block, write_block
+from training.predictors.state import part_of, prefixed
+from training.registry.blocks import Block, read_block, write_block
 from training.registry.manager import LATEST, ModelManager
-from training.run.publication import promote_if_better
+from training.run.job import Job
+from training.run.plan import RunPlan
+from training.run.publication import promote_if_better, publish_kind
+from training.run.queue import JobQueue
 
 ROOT = Path(__file__).parents[3]
 
@@ -137,3 +145,53 @@ def test_trainings_that_end_at_once_leave_the_best_as_champion(manager):
     aliases = manager.aliases("direction")
     assert aliases.champion == versions[-1]
     assert all(losses[later.champion] < losses[earlier.champion] for earlier, later in pairwise(aliases.history))
+
+
+def planned(manager: ModelManager, config: Config, count: int) -> tuple[RunPlan, JobQueue]:
+    """Write blocks of big models with daily sums, as workers do, and return their plan and a queue that has done it."""
+    days = np.datetime64("2020-01-01", "D") + np.arange(60)
+    rng = np.random.default_rng(0)
+    jobs = []
+    for number in range(count):
+        daily = DirectionDaily.from_predictions(days, rng.integers(0, 3, 60), rng.dirichlet([5, 5, 5], 60))
+        arrays = {"weights": np.zeros(250_000), **prefixed("daily", daily.to_arrays())}
+        metrics = {"per_symbol": {f"S{number}": {"rows": 60.0}}, "skipped": {}, "failed": {}}
+        job = Job(kind="direction", name=f"block-{number}", output=f"runs/direction-x/block-{number}", inputs=())
+        write_block(manager.store, job.output, Block("direction", (f"S{number}",), arrays, {}, metrics))
+        jobs.append(job)
+    plan = RunPlan(
+        name="p",
+        config=config,
+        data_hash="d",
+        market="",
+        feature_names=(),
+        splits={},
+        jobs=tuple(jobs),
+        skipped={},
+        bars=0,
+    )
+    return plan, JobQueue(plan.jobs, 0, {job.output for job in jobs})
+
+
+def test_scores_are_those_of_all_blocks_and_memory_is_that_of_one(manager, tiny_config):
+    plan, queue = planned(manager, tiny_config(), 24)
+    every = [part_of(read_block(manager.store, job.output).arrays, "daily") for job in plan.jobs]
+    expected = DirectionDaily.merge(*map(DirectionDaily.from_arrays, every)).summary()
+    block = manager.store.size(plan.jobs[0].output + ".safetensors")
+    del every
+    tracemalloc.start()
+    result = publish_kind(manager, plan, "direction", queue, "auto")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert result.summary == pytest.approx(expected, nan_ok=True)
+    assert manager.manifest("direction").metrics["log_loss"] == expected["log_loss"]
+    assert peak < 3 * block, f"{peak} bytes at the most for 24 blocks of {block}"
+
+
+def test_a_block_that_is_damaged_where_no_sums_lie_is_not_published(manager, tiny_config):
+    plan, queue = planned(manager, tiny_config(), 2)
+    path = Path(manager.store.path(plan.jobs[1].output + ".safetensors"))
+    path.write_bytes(path.read_bytes().replace(b"\0" * 64, b"\1" * 64, 1))
+    with pytest.raises(ModelError, match=r"block-1\.safetensors' is corrupt"):
+        publish_kind(manager, plan, "direction", queue, "auto")
+    assert manager.versions("direction") == []
