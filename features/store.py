@@ -159,6 +159,18 @@ class Store:
         except OSError as error:
             raise StoreError(f"cannot read {target!r}: {_reason(error)}. Check the store's permissions.") from error
 
+    @contextmanager
+    def open(self, relative: str) -> Iterator[pa.NativeFile]:
+        """Yield a file to read parts of (``read_at``, ``size``); ``FileNotFoundError`` if there is none."""
+        target = self.path(relative)
+        try:
+            with self.fs.open_input_file(target) as file:
+                yield file
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(f"cannot read {target!r}: {_reason(error)}. Check the store's permissions.") from error
+
     def write_json(self, relative: str, value: Any) -> None:
         """Write a value as sorted JSON (so equal values give equal bytes); NaN and infinity are refused."""
         self.write(relative, json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode())

@@ -17,6 +17,7 @@ from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Policy
 from training.registry.blocks import INDEX, is_finished
 from training.registry.manager import ModelManager
+from training.registry.runs import STAGED, mark_in_use
 from training.run.plan import RunPlan, make_plan, write_plan
 from training.run.publication import publish_kind
 from training.run.queue import JobQueue, Progress
@@ -109,8 +110,10 @@ class ModelTrainer:
         """Read and stage the bars, decide who is trained, and find which jobs are finished; needs no cluster."""
         start = time.perf_counter()
         config = self._configured(symbols, model_types)
+        mark_in_use(self.store, STAGED)
         source = open_source(config.data.bars, self.store)
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
+        mark_in_use(self.store, plan.folders)
         write_plan(self.store, plan)
         outputs = (job.output for job in plan.jobs)
         done = frozenset(o for o in outputs if is_finished(self.store, o) and self.store.touch(o + INDEX))
@@ -123,6 +126,7 @@ class ModelTrainer:
         queue = JobQueue(plan.jobs, plan.config.run.retries, set(prepared.done))
         queue = self._work(prepared, queue, listener or Listener())
         trained = time.perf_counter()
+        mark_in_use(self.store, plan.folders)
         results = tuple(publish_kind(self.models, plan, kind, queue, promote) for kind in plan.config.run.kinds)
         seconds = {"prepare": prepared.seconds, "train": trained - start, "publish": time.perf_counter() - trained}
         return TrainingResult(results, plan, {stage: round(value, 3) for stage, value in seconds.items()})

@@ -72,7 +72,7 @@ def break_bars(folder: Path, make_universe) -> None:
 
 def files_of(store: Path) -> dict[str, bytes]:
     """Return every file of the fitted blocks."""
-    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob("runs/*-*/*"))}
+    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob("runs/*-*/*.*"))}
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ class DailySums:
         return cls(dates=dates, names=parts[0].names, sums=sums)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return numeric arrays that :meth:`from_arrays` reads back exactly."""
+        """Return numeric arrays that :meth:`from_arrays` reads back exactly; counts take as few bytes as they need."""
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "dates": self.dates.astype(np.int64),
             "names": np.frombuffer("\n".join(self.names).encode(), dtype=np.uint8).copy(),
@@ -69,9 +69,9 @@ class DailySums:
         for key, value in self.sums.items():
             if key in self.sparse:
                 cells = np.flatnonzero(value.any(axis=tuple(range(value.ndim - 1))))
-                arrays[f"{key}.cells"], arrays[key] = cells, np.ascontiguousarray(value[..., cells])
+                arrays[f"{key}.cells"], arrays[key] = cells, _narrow(np.ascontiguousarray(value[..., cells]))
             else:
-                arrays[key] = value
+                arrays[key] = _narrow(value)
         return arrays
 
     @classmethod
@@ -121,6 +121,12 @@ class DayTotals:
         """Return the counts, or sums of weights, (D, width) by cell (n,) in [0, width)."""
         flat = np.bincount(self.row * width + cells, weights=weights, minlength=self.days * width)
         return flat.reshape(self.days, width).astype(np.float64)
+
+
+def _narrow(values: Array) -> npt.NDArray[np.generic]:
+    """Return counts in the smallest unsigned type that holds them all, other sums as they are."""
+    is_count = values.size > 0 and bool(((values >= 0) & (values < 2**32) & (values == np.floor(values))).all())
+    return values.astype(np.min_scalar_type(int(values.max()))) if is_count else values
 
 
 def day_index(dates: npt.ArrayLike, rows: int) -> tuple[npt.NDArray[np.datetime64], Ints]:

@@ -11,6 +11,7 @@ from pyarrow import fs as pafs
 from configs.errors import ModelError
 from features.store import Store
 from training.registry.layout import folders, manifest_path, published, version_folder, version_moment
+from training.registry.runs import RUNS, changing_runs
 
 GRACE = timedelta(days=7)
 
@@ -46,19 +47,27 @@ def prune(
         store.delete(folder)
     half = [v for v in folders(store, kind) if v not in whole]
     half = [v for v in half if _untouched(store, version_folder(kind, v), now, grace)]
-    runs = [name for name in store.names("runs") if _untouched(store, f"runs/{name}", now, grace)]
-    for folder in (*(version_folder(kind, v) for v in half), *(f"runs/{name}" for name in runs)):
-        size += _freed_by(store, folder)
-        store.delete(folder)
+    for version in half:
+        size += _remove(store, version_folder(kind, version))
+    with changing_runs(store):
+        runs = [name for name in store.names(RUNS) if _untouched(store, f"{RUNS}/{name}", now, grace)]
+        for name in runs:
+            size += _remove(store, f"{RUNS}/{name}")
     return Freed(tuple(old), tuple(half), tuple(runs), size)
 
 
 def _untouched(store: Store, folder: str, now: datetime, grace: timedelta) -> bool:
-    """Whether nothing in a folder has changed within the grace period; a run that is alive keeps writing."""
+    """Whether nothing in a folder has changed within the grace period; a run that is alive keeps marking it."""
     path = store.path(folder)
     inside = store.fs.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
     times = [info.mtime_ns for info in (*inside, store.fs.get_file_info(path)) if info.mtime_ns is not None]
     return bool(times) and now.timestamp() - max(times) / 1e9 > grace.total_seconds()
+
+
+def _remove(store: Store, folder: str) -> int:
+    freed = _freed_by(store, folder)
+    store.delete(folder)
+    return freed
 
 
 def _freed_by(store: Store, folder: str) -> int:

@@ -20,9 +20,11 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from configs import schema
 from configs.errors import ClusterError, FleetcastError
 from features.store import Store
+from training.registry.runs import mark_in_use
 from training.run.queue import JobQueue, Progress, blame
 
 _POLL_S = 0.5
+_FOLDER = "runs/ray"
 _SPARE_FAILURES = 10
 
 
@@ -57,7 +59,7 @@ def run_on_ray(
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=store.path("runs/ray"),
+            storage_path=store.path(_FOLDER),
             storage_filesystem=store.fs,
             failure_config=FailureConfig(  # type: ignore[call-arg]
                 max_failures=(run.retries + 1) * min(len(queue.jobs), 100) + _SPARE_FAILURES,
@@ -82,7 +84,7 @@ def run_on_ray(
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(actor)
         with contextlib.suppress(FleetcastError):
-            store.delete(f"runs/ray/{name}")
+            store.delete(f"{_FOLDER}/{name}")
     on_progress(done.progress())
     if done.broken:
         raise ClusterError(f"{done.broken}. Check that every node runs this version of Fleetcast.")
@@ -148,6 +150,7 @@ def _work(settings: dict[str, Any]) -> None:
             time.sleep(_POLL_S)
             continue
         try:
+            mark_in_use(Store(settings["uri"]), [_FOLDER])
             run_job(settings["uri"], settings["plan"], job)
         except Exception as error:  # a block's failure, whatever it is, must not stop the others
             ray.get(queue.fail.remote(rank, *blame(error)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from configs.errors import DataError
+from configs.errors import DataError, StoreError
 from configs.load import config_hash
 from configs.schema import Config, DirectionConfig, Frozen, VolatilityConfig
 from features.bars import SymbolBars
@@ -24,6 +24,7 @@ from features.store import Store
 from features.universe import UniverseTable
 from features.universe_build import build_universe
 from training.registry.manifest import library_versions
+from training.registry.runs import STAGED
 from training.run.job import POOLED, Job
 from training.run.market import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars
@@ -52,6 +53,11 @@ class RunPlan(Frozen):
         *days, purge, embargo = self.splits[kind]
         train_end, valid_start, valid_end, test_start, test_end = (np.datetime64(str(day), "ns") for day in days)
         return Split(train_end, valid_start, valid_end, test_start, test_end, int(purge), int(embargo))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """All folders of the store that the run reads or writes, those of its finished blocks included."""
+        return (*STAGED, *sorted({job.output.rpartition("/")[0] for job in self.jobs}))
 
     def blocks(self, kind: str) -> list[Job]:
         """Return the jobs that fit blocks of a kind."""
@@ -149,10 +155,21 @@ def write_plan(store: Store, plan: RunPlan) -> None:
 
 @lru_cache(maxsize=2)
 def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, MarketContext | None]:
-    """Return the store, the plan and the market tables of a run; kept, because a worker does many jobs of one run."""
+    """Return the store, the plan and the market tables of a run; kept, because a worker does many jobs of one run.
+
+    Raises
+    ------
+    StoreError
+        The plan or the market's file is gone.
+    """
     store = Store(uri)
-    plan = RunPlan.model_validate_json(store.read(_PLAN.format(name=name)))
-    return store, plan, *read_market(store, plan.market)
+    try:
+        plan = RunPlan.model_validate_json(store.read(_PLAN.format(name=name)))
+        return store, plan, *read_market(store, plan.market)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"the plan of run {name} is no longer in {store.uri!r} ({error}). Run the same command again."
+        ) from error
 
 
 def _worth_staging(source: Source, config: Config, seen: _Seen) -> Iterator[SymbolBars]:

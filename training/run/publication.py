@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from configs.errors import ModelError
 from training.evaluation.daily import DirectionDaily, VolatilityDaily
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Decision, Policy, decide
-from training.registry.blocks import read_block, read_index
+from training.registry.arrays import read_arrays
+from training.registry.blocks import read_index
 from training.registry.manager import ModelManager
 from training.registry.manifest import library_versions
 from training.run.plan import RunPlan
@@ -18,12 +20,16 @@ _COMPARISONS = 5
 
 
 def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue, promote: Policy) -> KindResult:
-    """Publish a kind's blocks as a version; without any fitted symbol there is no version, only reasons."""
+    """Publish a kind's blocks as a version; without any fitted symbol there is no version, only reasons.
+
+    Of each block only its index and daily sums are read here; publishing then reads every file once, to verify it, so a
+    damaged block whose sums were added ends in an error and not in a version.
+    """
     sums: type[DirectionDaily] | type[VolatilityDaily] = DirectionDaily if kind == "direction" else VolatilityDaily
     skipped, failed = dict(plan.skipped), dict[str, str]()
     per_symbol: dict[str, dict[str, float]] = {}
     fitted: list[str] = []
-    daily: list[Any] = []
+    total: Any = None
     for job in plan.blocks(kind):
         if job.output in queue.failed:
             failed |= dict.fromkeys(job.symbols, queue.failed[job.output])
@@ -36,12 +42,12 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
         per_symbol |= metrics["per_symbol"]
         if metrics["per_symbol"]:
             fitted.append(job.output)
-            arrays = read_block(models.store, job.output, test=False).arrays
-            part = {key.removeprefix("daily/"): v for key, v in arrays.items() if key.startswith("daily/")}
-            if part:
-                daily.append(sums.from_arrays(part))
+            daily = read_arrays(models.store, job.output, "daily/")
+            if daily:  # added at once: the sums of all blocks together would not fit a driver's memory
+                part: Any = sums.from_arrays(daily)
+                total = part if total is None else sums.merge(total, part)
     horizon = plan.config.direction.horizon if kind == "direction" else plan.config.volatility.horizon
-    summary = sums.merge(*daily).summary(horizon) if daily else {}
+    summary = {} if total is None else total.summary(horizon)
     result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()))
     if not fitted:
         return replace(result, decision="no symbol was trained, so there is no version")
@@ -62,11 +68,22 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
 
 
 def promote_if_better(models: ModelManager, kind: str, version: str, promote: Policy, horizon: int) -> Decision:
-    """Compare a version with the champion and promote it over that one; where another took its place, compare again."""
+    """Compare a version with the champion and promote it over that one; where another took its place, compare again.
+
+    Raises
+    ------
+    ModelError
+        A file of either version is missing or corrupt.
+    """
     for _ in range(_COMPARISONS):
         before = models.aliases(kind).champion
-        champion = models.test_losses(kind, before) if before else None
-        decision = decide(models.test_losses(kind, version), champion, promote, overlap=horizon - 1)
+        try:
+            champion = models.test_losses(kind, before) if before else None
+            decision = decide(models.test_losses(kind, version), champion, promote, overlap=horizon - 1)
+        except ModelError:
+            if models.aliases(kind).champion == before:
+                raise
+            continue  # it was replaced and pruned while it was read
         if not decision.promote or models.promote_over(kind, version, before, decision.reason):
             return decision
     return Decision(False, f"the champion changed {_COMPARISONS} times during the comparison; promote it by hand")

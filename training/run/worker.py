@@ -15,6 +15,7 @@ from training.examples import Examples, make_examples
 from training.predictors import BasePredictor, predictor_class
 from training.predictors.state import prefixed
 from training.registry.blocks import Block, is_finished, read_block, write_block
+from training.registry.runs import mark_in_use
 from training.run.job import POOLED, Job
 from training.run.plan import read_plan
 from training.run.staging import read_staged
@@ -23,9 +24,16 @@ from training.run.staging import read_staged
 def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
     """Do one job, and return its seconds by stage. The block appears in the store whole or not at all.
 
-    A block none of whose symbols can be fitted is written too, empty, with the reasons.
+    A block none of whose symbols can be fitted is written too, empty, with the reasons. All folders of the run are
+    marked as in use, so a run may last longer than pruning's grace as long as no single job does.
+
+    Raises
+    ------
+    StoreError, ModelError
+        The plan, the staged bars or the pooled fit are gone; the same command makes them again.
     """
     store, plan, universe, context = read_plan(uri, plan_name)
+    mark_in_use(store, plan.folders)
     if is_finished(store, job.output):  # by another run of the same plan
         return {}
     clock = _Clock()

@@ -140,6 +140,16 @@ def test_arrays_bring_back_the_same_sums(daily: DirectionDaily | VolatilityDaily
         np.testing.assert_array_equal(again.sums[key], value)
 
 
+def test_counts_are_kept_in_as_few_bytes_as_they_need_and_come_back_as_they_were() -> None:
+    for counts, bytes_each in ((255.0, 1), (256.0, 2), (65_536.0, 4), (2.0**32, 8), (0.5, 8), (np.inf, 8), (-1.0, 8)):
+        daily = VolatilityDaily(
+            np.array(["2020-01-01", "2020-01-02"], "M8[D]"), ("model",), {"x": np.array([0, counts])}
+        )
+        stored = daily.to_arrays()
+        assert stored["x"].itemsize == bytes_each
+        np.testing.assert_array_equal(VolatilityDaily.from_arrays(stored).sums["x"], daily.sums["x"])
+
+
 def test_memory_depends_on_days_not_on_symbols() -> None:
     few, many = (direction_daily(direction_rows(0, n, 50)) for n in (2, 60))
     assert sum(v.nbytes for v in few.sums.values()) == sum(v.nbytes for v in many.sums.values())

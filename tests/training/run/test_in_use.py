@@ -1,0 +1,148 @@
+"""What a run uses survives pruning, however long ago it was written and however long the run takes."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from configs.errors import StoreError
+from features.store import Store
+from training.registry.blocks import is_finished
+from training.registry.manager import ModelManager
+from training.registry.runs import mark_in_use
+from training.run.plan import read_plan
+from training.run.worker import run_job
+from training.trainer import ModelTrainer
+
+ROOT = Path(__file__).parents[3]
+FIELDS = ("open", "high", "low", "close", "volume")
+
+USE = """
+import os, sys
+from features.store import Store
+from training.registry.runs import mark_in_use
+store, name = Store(sys.argv[1]), "runs/bars/b.safetensors"
+print("ready", flush=True)
+sys.stdin.read(1)
+for _ in range(500):
+    mark_in_use(store, ["runs/bars"])
+    if not store.exists(name):
+        store.write(name, b"bars")
+    assert all(store.read(name) == b"bars" for _ in range(10))
+    for one in ("runs/bars/in-use", name, "runs/bars"):
+        os.utime(store.path(one), (1, 1))
+"""
+
+PRUNE = """
+import sys
+from training.registry.manager import ModelManager
+manager = ModelManager(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.read(1)
+while True:
+    print(*manager.prune("direction", keep=1).runs, flush=True)
+"""
+
+
+@pytest.fixture
+def trainer(tmp_path, tiny_config, make_universe) -> ModelTrainer:
+    folder = tmp_path / "bars"
+    folder.mkdir()
+    for one in make_universe(("AAA", "BBB")):
+        frame = pd.DataFrame({"date": one.dates, **{field: getattr(one, field) for field in FIELDS}})
+        frame.to_csv(folder / f"{one.symbol}.csv", index=False)
+    config = tiny_config(f"data.bars={folder}", "direction.strategy=per_symbol", "run.block_symbols=1")
+    return ModelTrainer(config, str(tmp_path / "store"))
+
+
+def forget(store: Store) -> None:
+    """Make all that runs have written look a month old."""
+    for path in [*Path(store.path("runs")).rglob("*"), Path(store.path("runs"))]:
+        os.utime(path, (path.stat().st_mtime - 30 * 86_400,) * 2)
+
+
+def test_a_long_run_keeps_its_folders_alive_with_every_job(trainer):
+    """Also those that the job itself does not touch: the staged bars of later jobs, finished blocks of another kind."""
+    store, models = trainer.store, trainer.models
+    plan = trainer.prepare().plan
+    direction = [job for job in plan.jobs if job.kind == "direction"]
+    volatility = [job for job in plan.jobs if job.kind == "volatility"]
+    for job in direction:
+        run_job(store.uri, plan.name, job)
+    forget(store)
+    run_job(store.uri, plan.name, volatility[0])
+    assert models.prune("direction", keep=1).runs == ()
+    for job in volatility[1:]:
+        forget(store)
+        run_job(store.uri, plan.name, job)
+        assert models.prune("direction", keep=1).runs == ()
+    assert all(is_finished(store, job.output) for job in plan.jobs)
+
+
+def test_what_a_new_run_finds_finished_is_spared(trainer):
+    store, models = trainer.store, trainer.models
+    plan = trainer.prepare().plan
+    for job in plan.blocks("direction"):
+        run_job(store.uri, plan.name, job)
+    forget(store)
+    again = trainer.prepare()
+    assert again.done == {job.output for job in plan.blocks("direction")}
+    assert models.prune("direction", keep=1).runs == ()
+    forget(store)
+    kinds = {folder.removeprefix("runs/") for folder in plan.folders}
+    assert set(models.prune("direction", keep=1).runs) == kinds
+
+
+def test_a_job_whose_input_is_gone_says_what_to_do_and_the_same_command_makes_it_again(trainer):
+    store = trainer.store
+    plan = trainer.prepare().plan
+    job = plan.blocks("direction")[0]
+    run_job(store.uri, plan.name, job)
+    whole = {suffix: store.read(job.output + suffix) for suffix in (".json", ".safetensors", ".test.parquet")}
+    for lost in ("bars", "market", "plans"):
+        store.delete(f"runs/{lost}")
+        store.delete(job.output + ".json")
+        read_plan.cache_clear()
+        with pytest.raises(StoreError, match=r"Run the same command again\."):
+            run_job(store.uri, plan.name, job)
+        assert trainer.prepare().plan == plan
+        run_job(store.uri, plan.name, job)
+        assert {suffix: store.read(job.output + suffix) for suffix in whole} == whole
+
+
+def test_what_is_there_after_a_mark_stays_whoever_prunes_meanwhile(tmp_path):
+    mark_in_use(Store(tmp_path), ["runs/bars"])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for script in (USE, PRUNE)
+    ]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("x")
+        process.stdin.flush()
+    using, pruning = processes
+    told = using.communicate(timeout=120)
+    pruning.kill()
+    pruned, _ = pruning.communicate(timeout=120)
+    assert using.returncode == 0, told
+    assert pruned.splitlines().count("bars") > 0, "pruning has taken the folder between two uses"
+
+
+def test_a_mark_counts_on_a_store_that_is_no_local_disk():
+    store = Store("mock:///bucket/in-use")
+    store.write("runs/bars/b", b"bars")
+    mark_in_use(store, ["runs/bars"])
+    assert ModelManager(store).prune("direction", keep=1, grace=timedelta(hours=1)).runs == ()
