@@ -188,21 +188,6 @@ class Store:
         """Whether a file or folder of that name exists."""
         return bool(self.fs.get_file_info(self.path(relative)).type != pafs.FileType.NotFound)
 
-    def touch(self, relative: str) -> bool:
-        """Make a file look as if just written, so that nobody takes it for forgotten; return whether there is one."""
-        target = self.path(relative)
-        try:
-            if self.is_local:
-                with self._explained("touch", target):
-                    os.utime(target)
-            else:
-                self.write(relative, self.read(relative))
-        except (FileNotFoundError, StoreError):
-            if self.exists(relative):
-                raise
-            return False
-        return True
-
     def names(self, relative: str) -> list[str]:
         """Return the sorted names directly below a folder (temporary files left out); [] if there is none."""
         target = self.path(relative)

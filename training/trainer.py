@@ -15,7 +15,7 @@ from features.sources.base import Source
 from features.store import Store
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Policy
-from training.registry.blocks import INDEX, is_finished
+from training.registry.blocks import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
 from training.run.plan import RunPlan, make_plan, write_plan
@@ -115,8 +115,7 @@ class ModelTrainer:
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
         mark_in_use(self.store, plan.folders)
         write_plan(self.store, plan)
-        outputs = (job.output for job in plan.jobs)
-        done = frozenset(o for o in outputs if is_finished(self.store, o) and self.store.touch(o + INDEX))
+        done = frozenset(job.output for job in plan.jobs if is_finished(self.store, job.output))
         (listener or Listener()).planned(plan, len(done))
         return Prepared(plan, done, time.perf_counter() - start)
 

@@ -125,13 +125,3 @@ def test_a_lock_dies_with_its_holder(tmp_path):
     assert subprocess.run([sys.executable, "-c", hold, str(tmp_path)], check=False).returncode == 9
     with Store(tmp_path).lock("a"):
         assert Store(tmp_path).exists(".locks/a")
-
-
-def test_a_touched_file_looks_new_and_a_missing_one_is_told(tmp_path):
-    store = Store(tmp_path)
-    store.write("a/b", b"x")
-    os.utime(tmp_path / "a" / "b", (1, 1))
-    assert store.touch("a/b")
-    assert (tmp_path / "a" / "b").stat().st_mtime > 1_000_000
-    assert store.read("a/b") == b"x"
-    assert not store.touch("a/c")

@@ -21,7 +21,7 @@ def write_market(store: Store, universe: UniverseTable, context: MarketContext |
         arrays |= {f"context|{key}": np.ascontiguousarray(value) for key, value in context.to_arrays().items()}
     data = save(arrays)
     name = f"runs/market/{hashlib.sha256(data).hexdigest()[:12]}.safetensors"
-    if not store.touch(name):
+    if not store.exists(name):
         store.write(name, data)
     return name
 

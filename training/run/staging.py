@@ -79,7 +79,7 @@ def read_staged(store: Store, name: str, only: Sequence[str] | None = None) -> l
 def _write(store: Store, block: Sequence[SymbolBars]) -> StagedBlock:
     symbols, prints = tuple(b.symbol for b in block), tuple(fingerprint(b) for b in block)
     name = f"runs/bars/{config_hash(symbols, prints)}.safetensors"
-    if not store.touch(name):  # a file used again must not be pruned as forgotten
+    if not store.exists(name):
         facts = json.dumps([(b.symbol, b.has_range, b.has_volume) for b in block]).encode()
         arrays = {"facts": np.frombuffer(facts, np.uint8)}
         for i, one in enumerate(block):
