@@ -15,7 +15,8 @@ from features.sources.base import Source
 from features.store import Store
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Policy
-from training.registry.blocks import INDEX, is_finished
+from training.registry.block_index import INDEX
+from training.registry.blocks import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
 from training.run.plan import RunPlan, make_plan, write_plan
