@@ -12,7 +12,7 @@ from safetensors.numpy import load
 
 from configs.errors import ModelError
 from features.store import Store
-from training.registry.blocks import ARRAYS
+from training.registry.block_index import ARRAYS
 
 _LENGTH = 8  # bytes of a safetensors file that say how long its header is
 

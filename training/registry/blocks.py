@@ -1,14 +1,13 @@
 """The block: what one worker fits for a few symbols, and the three files that hold it.
 
 ``<prefix>.safetensors`` holds the arrays, ``<prefix>.test.parquet`` the test predictions and losses, and
-``<prefix>.json``, written last, the symbols, metadata, metrics and the other files' SHA-256. Equal blocks give
-byte-equal files, and nothing is ever unpickled.
+``<prefix>.json``, written last, the symbols, metadata, metrics and the other files' SHA-256. Arrays that a block has in
+common with the pooled one beside it lie there only (:mod:`.shared`). Equal blocks give byte-equal files, and nothing is
+ever unpickled.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,21 +16,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from configs.errors import ModelError
-from configs.schema import Frozen
 from features.store import Store
+from training.registry.block_index import (
+    ARRAYS,
+    BLOCK_SCHEMA,
+    INDEX,
+    RESTORE,
+    TEST,
+    BlockIndex,
+    FileRecord,
+    parse_index,
+)
 from training.registry.jsonable import to_json
+from training.registry.shared import Shared, pooled_beside
 
-BLOCK_SCHEMA = 1
-INDEX, ARRAYS, TEST = ".json", ".safetensors", ".test.parquet"
 TEST_COLUMNS = ("symbol", "date", "loss")
 
 _DTYPES = frozenset("?" + "bBhHiIqQ" + "efd" + "lL")
-_RESTORE = "Restore it from a copy, or train again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,37 +68,16 @@ class Block:
     test: pa.Table | None = None
 
 
-class FileRecord(Frozen):
-    """Name a file's content: SHA-256 (hexadecimal) and size in bytes."""
-
-    sha256: str
-    size: int
-
-    @classmethod
-    def of(cls, data: bytes) -> FileRecord:
-        """Return the record of these bytes."""
-        return cls(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-
-
-class BlockIndex(Frozen):
-    """Everything of a block but its arrays and table; ``files`` maps a suffix to its record."""
-
-    schema_version: int
-    kind: str
-    symbols: tuple[str, ...]
-    meta: dict[str, Any]
-    metrics: dict[str, Any]
-    files: dict[str, FileRecord]
-
-
-def write_block(store: Store, prefix: str, block: Block) -> None:
+def write_block(store: Store, prefix: str, block: Block, share: bool = False) -> None:
     """Write a block's files; its index comes last, so a block with an index is whole.
+
+    With ``share``, arrays that are equal to those of the pooled block beside it are left to that one.
 
     Raises
     ------
     ModelError
         The block cannot be stored (repeated symbols, an array of objects or dates, a test table without
-        ``symbol``, ``date`` and ``loss``).
+        ``symbol``, ``date`` and ``loss``), or the pooled block cannot be read.
     StoreError
         The store cannot be written.
     """
@@ -101,7 +85,14 @@ def write_block(store: Store, prefix: str, block: Block) -> None:
         raise ModelError(
             f"block {prefix!r} names a symbol twice: {', '.join(block.symbols)}. Give each symbol one row."
         )
-    payload = {ARRAYS: save({name: _storable(prefix, name, block.arrays[name]) for name in sorted(block.arrays)})}
+    arrays = {name: _storable(prefix, name, block.arrays[name]) for name in sorted(block.arrays)}
+    shared = None
+    if share:
+        pooled = pooled_beside(prefix)
+        other = read_index(store, pooled)
+        shared = Shared.of(other.files[ARRAYS].sha256, arrays, _arrays(store, pooled, other, verify=True))
+    left = frozenset(shared.arrays if shared else ())
+    payload = {ARRAYS: save({name: array for name, array in arrays.items() if name not in left})}
     if block.test is not None:
         payload[TEST] = _parquet(prefix, block.test)
     index = {
@@ -111,6 +102,7 @@ def write_block(store: Store, prefix: str, block: Block) -> None:
         "meta": to_json(block.meta),
         "metrics": to_json(block.metrics),
         "files": {suffix: FileRecord.of(data).model_dump() for suffix, data in payload.items()},
+        "shared": shared.model_dump(mode="json") if shared else None,
     }
     store.delete(prefix + INDEX)
     for suffix, data in payload.items():
@@ -119,7 +111,9 @@ def write_block(store: Store, prefix: str, block: Block) -> None:
 
 
 def read_block(store: Store, prefix: str, verify: bool = True, test: bool = True) -> Block:
-    """Return the block written under ``prefix``; ``verify`` checks SHA-256, ``test=False`` leaves the table out.
+    """Return the block written under ``prefix``, with what it shares; ``test=False`` leaves the table out.
+
+    ``verify`` checks SHA-256.
 
     Raises
     ------
@@ -127,11 +121,11 @@ def read_block(store: Store, prefix: str, verify: bool = True, test: bool = True
         A file is missing, truncated or corrupt (the message names it), or of another schema.
     """
     index = read_index(store, prefix)
-    data = _read(store, prefix, ARRAYS, index, verify)
-    try:
-        arrays = load(data)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelError(f"{store.path(prefix + ARRAYS)!r} is not a safetensors file ({error}). {_RESTORE}.") from error
+    arrays = _arrays(store, prefix, index, verify)
+    if index.shared is not None:
+        pooled = shared_with(store, prefix, index.shared)
+        common = _arrays(store, pooled, read_index(store, pooled), verify)
+        arrays |= {name: common[name] for name in index.shared.arrays}
     table = _table(store, prefix, index, None, verify) if test else None
     return Block(index.kind, index.symbols, dict(sorted(arrays.items())), index.meta, index.metrics, table)
 
@@ -158,8 +152,26 @@ def read_index(store: Store, prefix: str) -> BlockIndex:
     return parse_index(store.path(prefix + INDEX), _bytes(store, prefix + INDEX))
 
 
+def shared_with(store: Store, prefix: str, shared: Shared) -> str:
+    """Return the prefix of the pooled block that holds what this one shares, if it is the one that was meant.
+
+    Raises
+    ------
+    ModelError
+        It is missing, or holds other arrays.
+    """
+    pooled = pooled_beside(prefix)
+    if read_index(store, pooled).files[ARRAYS].sha256 != shared.sha256:
+        raise ModelError(
+            f"{store.path(pooled + ARRAYS)!r} is not what {store.path(prefix + INDEX)!r} shares with it. {RESTORE}."
+        )
+    return pooled
+
+
 def verify_block(store: Store, prefix: str) -> tuple[BlockIndex, dict[str, FileRecord]]:
     """Check every file of a block and return its index and the records of all its files, by suffix.
+
+    The pooled block that holds what it shares is not checked: it is one for many.
 
     Raises
     ------
@@ -174,30 +186,25 @@ def verify_block(store: Store, prefix: str) -> tuple[BlockIndex, dict[str, FileR
 
 
 def is_finished(store: Store, prefix: str) -> bool:
-    """Whether a block is in the store, whole and undamaged."""
+    """Whether a block is in the store, whole and undamaged.
+
+    One that shares arrays with a pooled block that is gone counts: a run makes that one again, and gets the same bytes.
+    """
     try:
-        verify_block(store, prefix)
+        index, _ = verify_block(store, prefix)
+        if index.shared is not None and store.exists(pooled_beside(prefix) + INDEX):
+            shared_with(store, prefix, index.shared)
     except ModelError:
         return False
     return True
 
 
-def parse_index(path: str, data: bytes) -> BlockIndex:
-    """Return the index that these bytes spell; ``path`` is named in errors."""
+def _arrays(store: Store, prefix: str, index: BlockIndex, verify: bool) -> dict[str, npt.NDArray[Any]]:
+    data = _read(store, prefix, ARRAYS, index, verify)
     try:
-        value = json.loads(data)
-        found = value.get("schema_version") if isinstance(value, dict) else None
-        if found != BLOCK_SCHEMA and found is not None:
-            raise ModelError(
-                f"{path!r} has block schema {found}; this Fleetcast reads {BLOCK_SCHEMA}. "
-                "Use the Fleetcast that wrote it, or train again."
-            )
-        index = BlockIndex.model_validate(value)
-    except (ValueError, ValidationError) as error:
-        raise ModelError(f"{path!r} is not a block's index. {_RESTORE}.") from error
-    if ARRAYS not in index.files or not set(index.files) <= {ARRAYS, TEST}:
-        raise ModelError(f"{path!r} lists files {sorted(index.files)}; expected {ARRAYS} and {TEST}. {_RESTORE}.")
-    return index
+        return load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"{store.path(prefix + ARRAYS)!r} is not a safetensors file ({error}). {RESTORE}.") from error
 
 
 def _storable(prefix: str, name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -227,10 +234,10 @@ def _read(store: Store, prefix: str, suffix: str, index: BlockIndex, verify: boo
     data, record = _bytes(store, prefix + suffix), index.files[suffix]
     if len(data) != record.size:
         raise ModelError(
-            f"{store.path(prefix + suffix)!r} holds {len(data)} bytes instead of {record.size}. {_RESTORE}."
+            f"{store.path(prefix + suffix)!r} holds {len(data)} bytes instead of {record.size}. {RESTORE}."
         )
     if verify and FileRecord.of(data) != record:
-        raise ModelError(f"{store.path(prefix + suffix)!r} is corrupt: its SHA-256 differs from its index. {_RESTORE}.")
+        raise ModelError(f"{store.path(prefix + suffix)!r} is corrupt: its SHA-256 differs from its index. {RESTORE}.")
     return data
 
 
@@ -245,11 +252,11 @@ def _table(
         wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
         return file.read(columns=wanted)
     except (pa.ArrowException, OSError) as error:
-        raise ModelError(f"{store.path(prefix + TEST)!r} is not a Parquet file ({error}). {_RESTORE}.") from error
+        raise ModelError(f"{store.path(prefix + TEST)!r} is not a Parquet file ({error}). {RESTORE}.") from error
 
 
 def _bytes(store: Store, relative: str) -> bytes:
     try:
         return store.read(relative)
     except FileNotFoundError as error:
-        raise ModelError(f"{store.path(relative)!r} is missing. {_RESTORE}.") from error
+        raise ModelError(f"{store.path(relative)!r} is missing. {RESTORE}.") from error

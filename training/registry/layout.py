@@ -1,7 +1,8 @@
 """Where versions lie in a store, and how they are named.
 
-``models/<kind>/<version>/`` holds ``block-00000.*``, ``block-00001.*`` … and, written last, ``manifest.json``: a folder
-without one is a half version, invisible to every reader. ``models/<kind>/aliases.json`` holds the aliases.
+``models/<kind>/<version>/`` holds ``block-00000.*``, ``block-00001.*`` …, ``pooled.*`` with what they share and,
+written last, ``manifest.json``: a folder without one is a half version, invisible to every reader.
+``models/<kind>/aliases.json`` holds the aliases.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 
 from configs.errors import ModelError
 from features.store import Store
+from training.registry.shared import POOLED
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
@@ -45,6 +47,11 @@ def manifest_path(kind: str, version: str) -> str:
 def block_prefix(kind: str, version: str, number: int) -> str:
     """Return the prefix of a version's block."""
     return f"{version_folder(kind, version)}/block-{number:05d}"
+
+
+def pooled_prefix(kind: str, version: str) -> str:
+    """Return the prefix of the block that holds what a version's blocks share."""
+    return f"{version_folder(kind, version)}/{POOLED}"
 
 
 def aliases_path(kind: str) -> str:

@@ -13,10 +13,10 @@ from pydantic import Field, ValidationError
 from configs.errors import ModelError
 from configs.schema import Frozen
 from features.store import Store
-from training.registry.blocks import INDEX, FileRecord
+from training.registry.block_index import INDEX, FileRecord
 from training.registry.layout import block_prefix
 
-MANIFEST_SCHEMA = 1
+MANIFEST_SCHEMA = 2
 
 _LIBRARIES = ("fleetcast", "numpy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib", "ray")
 
@@ -47,8 +47,8 @@ class Manifest(Description):
     """Everything about a version but its arrays and tables.
 
     ``symbols`` maps a symbol to its block and its row there; ``blocks`` maps, block by block, a file's suffix to its
-    record; ``content`` is the SHA-256 that two versions share exactly when they were made of the same configuration,
-    data and blocks.
+    record, and ``shared`` those of the pooled block that holds what they share; ``content`` is the SHA-256 that two
+    versions have in common exactly when they were made of the same configuration, data and blocks.
     """
 
     schema_version: int
@@ -58,11 +58,12 @@ class Manifest(Description):
     content: str
     symbols: dict[str, tuple[int, int]]
     blocks: tuple[dict[str, FileRecord], ...]
+    shared: dict[str, FileRecord] = Field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Bytes of all block files."""
-        return sum(record.size for block in self.blocks for record in block.values())
+        return sum(record.size for block in (*self.blocks, self.shared) for record in block.values())
 
 
 def parse_manifest(path: str, data: bytes) -> Manifest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from configs.errors import ModelError, StoreError
 from features.store import Store
-from training.registry.blocks import FileRecord, verify_block
+from training.registry.block_index import FileRecord
+from training.registry.blocks import shared_with, verify_block
 from training.registry.jsonable import to_json
 from training.registry.layout import (
     block_prefix,
@@ -23,6 +24,7 @@ from training.registry.layout import (
     folders,
     kind_folder,
     manifest_path,
+    pooled_prefix,
     published,
     version_folder,
     version_moment,
@@ -42,10 +44,15 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class _Verified:
-    """Blocks whose files were all checked: symbol → (block, row), and per block suffix → record."""
+    """Blocks whose files were all checked: symbol → (block, row), and per block suffix → record.
+
+    ``pooled`` is the prefix of the block that holds what these share, if any, and ``shared`` its records.
+    """
 
     symbols: dict[str, tuple[int, int]]
     records: tuple[dict[str, FileRecord], ...]
+    pooled: str
+    shared: dict[str, FileRecord]
 
 
 def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, Any]) -> ModelVersion:
@@ -63,8 +70,8 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
         version = _claim(store, kind, content)
         try:
             for number, (prefix, files) in enumerate(zip(blocks, verified.records, strict=True)):
-                for suffix in files:
-                    _place(store, prefix + suffix, block_prefix(kind, version, number) + suffix)
+                _place_block(store, prefix, files, block_prefix(kind, version, number))
+            _place_block(store, verified.pooled, verified.shared, pooled_prefix(kind, version))
             manifest = Manifest(
                 schema_version=MANIFEST_SCHEMA,
                 kind=kind,
@@ -73,6 +80,7 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
                 content=content,
                 symbols=verified.symbols,
                 blocks=verified.records,
+                shared=verified.shared,
                 **described.model_dump(),
             )
             store.write_json(manifest_path(kind, version), manifest.model_dump(mode="json"))
@@ -97,6 +105,7 @@ def _described(extra: Mapping[str, Any]) -> Description:
 def _verify(store: Store, kind: str, blocks: Sequence[str]) -> _Verified:
     symbols: dict[str, tuple[int, int]] = {}
     records = []
+    pooled = set()
     for number, prefix in enumerate(blocks):
         index, files = verify_block(store, prefix)
         if index.kind != kind:
@@ -109,9 +118,15 @@ def _verify(store: Store, kind: str, blocks: Sequence[str]) -> _Verified:
                 raise ModelError(f"symbol {symbol!r} is in blocks {other!r} and {prefix!r}. Publish one of them.")
             symbols[symbol] = (number, row)
         records.append(dict(sorted(files.items())))
+        if index.shared is not None:
+            pooled.add(shared_with(store, prefix, index.shared))
     if not symbols:
         raise ModelError(f"there is no trained symbol to publish as {kind}. Train at least one.")
-    return _Verified(symbols, tuple(records))
+    if len(pooled) > 1:
+        raise ModelError(f"blocks share {' and '.join(map(repr, sorted(pooled)))}. Publish the blocks of one run.")
+    base = next(iter(pooled), "")
+    shared = dict(sorted(verify_block(store, base)[1].items())) if base else {}
+    return _Verified(symbols, tuple(records), base, shared)
 
 
 def _holds(store: Store, kind: str, version: str, content: str) -> bool:
@@ -121,9 +136,10 @@ def _holds(store: Store, kind: str, version: str, content: str) -> bool:
         manifest = parse_manifest(store.path(path), store.read(path))
         if manifest.content != content:
             return False
-        for number, files in enumerate(manifest.blocks):
-            if verify_block(store, block_prefix(kind, version, number))[1] != files:
-                return False
+        held = {block_prefix(kind, version, number): files for number, files in enumerate(manifest.blocks)}
+        held |= {pooled_prefix(kind, version): manifest.shared} if manifest.shared else {}
+        if any(verify_block(store, prefix)[1] != files for prefix, files in held.items()):
+            return False
     except (ModelError, FileNotFoundError):
         return False
     return True
@@ -151,6 +167,11 @@ def _claim(store: Store, kind: str, content: str) -> str:
             raise StoreError(
                 f"cannot create {store.path(folder)!r}: {error}. Check that the store is writable."
             ) from error
+
+
+def _place_block(store: Store, prefix: str, files: Iterable[str], target: str) -> None:
+    for suffix in files:
+        _place(store, prefix + suffix, target + suffix)
 
 
 def _place(store: Store, source: str, target: str) -> None:

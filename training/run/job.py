@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from configs.schema import Frozen
+from training.registry.shared import POOLED
 
-POOLED = "pooled"
+__all__ = ["POOLED", "Job"]
 
 
 class Job(Frozen):

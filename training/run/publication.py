@@ -70,6 +70,8 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
 def promote_if_better(models: ModelManager, kind: str, version: str, promote: Policy, horizon: int) -> Decision:
     """Compare a version with the champion and promote it over that one; where another took its place, compare again.
 
+    A champion of an incompatible schema cannot be compared with, and stays unless ``always`` was asked for.
+
     Raises
     ------
     ModelError
@@ -78,8 +80,7 @@ def promote_if_better(models: ModelManager, kind: str, version: str, promote: Po
     for _ in range(_COMPARISONS):
         before = models.aliases(kind).champion
         try:
-            champion = models.test_losses(kind, before) if before else None
-            decision = decide(models.test_losses(kind, version), champion, promote, overlap=horizon - 1)
+            decision = _decision(models, kind, version, before, promote, horizon)
         except ModelError:
             if models.aliases(kind).champion == before:
                 raise
@@ -87,3 +88,16 @@ def promote_if_better(models: ModelManager, kind: str, version: str, promote: Po
         if not decision.promote or models.promote_over(kind, version, before, decision.reason):
             return decision
     return Decision(False, f"the champion changed {_COMPARISONS} times during the comparison; promote it by hand")
+
+
+def _decision(
+    models: ModelManager, kind: str, version: str, champion: str | None, promote: Policy, horizon: int
+) -> Decision:
+    challenger = models.test_losses(kind, version)
+    try:
+        other = models.test_losses(kind, champion) if champion else None
+    except ModelError as error:
+        if champion not in models.versions(kind):
+            raise
+        return Decision(promote == "always", f"it cannot be compared with the champion: {error}")
+    return decide(challenger, other, promote, overlap=horizon - 1)

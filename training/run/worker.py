@@ -57,7 +57,7 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
     else:
         block = _fit_block(predictor, chosen, read_block(store, job.needs).arrays if job.needs else {}, clock)
         block.metrics["skipped"] = skipped
-    write_block(store, job.output, block)
+    write_block(store, job.output, block, share=job.needs is not None and bool(block.symbols))
     clock.lap("write")
     return clock.seconds
 

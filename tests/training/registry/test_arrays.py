@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from configs.errors import ModelError
 from features.store import Store
 from training.registry.arrays import read_arrays
-from training.registry.blocks import ARRAYS, Block, read_block, write_block
+from training.registry.block_index import ARRAYS
+from training.registry.blocks import Block, read_block, write_block
 
 PREFIX = "runs/a/block-00000"
 NAMES = st.builds(

@@ -185,9 +185,9 @@ def test_an_incompatible_schema_is_one_error_that_names_both(manager: ModelManag
     version = release(manager, "r")
     path = manifest_path("direction", version)
     manager.store.write_json(path, {**manager.store.read_json(path), "schema_version": 42})
-    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads schema 1\b"):
+    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads schema 2\b"):
         ModelManager(manager.store).manifest("direction", version)
-    manager.store.write_json(path, {"schema_version": 1, "kind": "direction"})
+    manager.store.write_json(path, {"schema_version": 2, "kind": "direction"})
     with pytest.raises(ModelError, match="Field required"):
         ModelManager(manager.store).manifest("direction", version)
     manager.store.write(path, b"{")
@@ -368,5 +368,5 @@ def test_a_symbol_matches_exactly_before_it_matches_in_any_case(manager: ModelMa
 def test_the_manifest_is_readable_by_other_tools(manager: ModelManager) -> None:
     version = release(manager, "r")
     manifest = json.loads(manager.store.read(manifest_path("direction", version)))
-    assert manifest["schema_version"] == 1 and manifest["symbols"]["AAPL"] == [0, 0]
+    assert manifest["schema_version"] == 2 and manifest["symbols"]["AAPL"] == [0, 0]
     assert len(manifest["blocks"][0][".safetensors"]["sha256"]) == 64

@@ -118,6 +118,18 @@ def test_a_champion_that_never_holds_still_is_left_to_a_person(manager):
     assert manager.aliases("direction").champion in (first, second)
 
 
+@pytest.mark.parametrize(("policy", "promoted"), [("auto", False), ("always", True)])
+def test_a_champion_of_another_schema_is_no_error_once_a_version_is_published(manager, policy, promoted):
+    first, new = release(manager, 2.0), release(manager, 1.0)
+    manager.promote("direction", first, "the first")
+    path = f"models/direction/{first}/manifest.json"
+    manager.store.write_json(path, {**manager.store.read_json(path), "schema_version": 1})
+    decision = promote_if_better(manager, "direction", new, policy, 1)
+    assert decision.promote is promoted
+    assert "manifest schema 1" in decision.reason
+    assert manager.aliases("direction").champion == (new if promoted else first)
+
+
 def test_trainings_that_end_at_once_leave_the_best_as_champion(manager):
     losses = {release(manager, loss): loss for loss in np.linspace(9.0, 1.0, 9).tolist()}
     versions = list(losses)

@@ -1,0 +1,122 @@
+"""What the blocks of a run share lies in a version once, and each block vouches for it."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.errors import ModelError
+from features.store import Store
+from training.registry.blocks import Block, is_finished, read_block, read_index, write_block
+from training.registry.manager import ModelManager
+
+FOREST = np.arange(1000.0)
+EXTRA = {"config": {}, "data_hash": "d"}
+
+
+def train(store: Store, run: str = "r", forest: np.ndarray = FOREST) -> list[str]:
+    """Write a pooled fit and two blocks that have its forest, as workers do, and return the blocks' prefixes."""
+    base = f"runs/{run}/pooled"
+    write_block(store, base, Block("volatility", (), {"forest": forest, "grams": np.zeros(3), "linear": np.ones(2)}))
+    prefixes = [f"runs/{run}/block-{name}" for name in "AB"]
+    for number, prefix in enumerate(prefixes):
+        arrays = {"forest": forest, "linear": np.full(2, 2.0 + number), "own": np.array([number])}
+        write_block(store, prefix, Block("volatility", (prefix[-1],), arrays), share=True)
+    return prefixes
+
+
+@pytest.fixture
+def manager(tmp_path) -> ModelManager:
+    return ModelManager(tmp_path / "store")
+
+
+def test_a_block_leaves_to_the_pooled_fit_what_is_equal_and_reads_back_whole(manager):
+    first, second = train(manager.store)
+    shared = read_index(manager.store, first).shared
+    assert shared is not None and shared.arrays == ("forest",)
+    assert manager.store.size(first + ".safetensors") < FOREST.nbytes / 10
+    arrays = read_block(manager.store, second).arrays
+    assert list(arrays) == ["forest", "linear", "own"]
+    np.testing.assert_array_equal(arrays["forest"], FOREST)
+    np.testing.assert_array_equal(arrays["linear"], [3.0, 3.0])
+
+
+def test_only_what_is_equal_bit_for_bit_is_left_out(manager):
+    store = manager.store
+    write_block(store, "runs/r/pooled", Block("volatility", (), {"a": np.zeros(2), "b": np.zeros(2), "c": np.zeros(2)}))
+    arrays = {"a": np.zeros(2, np.float32), "b": np.zeros((1, 2)), "c": np.array([0.0, -0.0]), "d": np.zeros(2)}
+    write_block(store, "runs/r/b", Block("volatility", ("A",), arrays), share=True)
+    assert read_index(store, "runs/r/b").shared is None
+    found = read_block(store, "runs/r/b").arrays
+    assert all((found[n].dtype, found[n].tobytes()) == (a.dtype, a.tobytes()) for n, a in arrays.items())
+    with pytest.raises(ModelError, match=r"other/pooled\.json' is missing"):
+        write_block(store, "runs/other/b", Block("volatility", ("A",), arrays), share=True)
+
+
+def test_a_version_holds_it_once_and_outlives_its_run(manager):
+    prefixes = train(manager.store)
+    made = manager.publish("volatility", prefixes, EXTRA)
+    folder = Path(manager.store.path(f"models/volatility/{made.version}"))
+    manifest = manager.manifest("volatility")
+    assert set(manifest.shared) == {".json", ".safetensors"}
+    held = [path for path in folder.iterdir() if path.name != "manifest.json"]
+    assert len(held) == 6 and manifest.size == sum(path.stat().st_size for path in held)
+    assert not manager.publish("volatility", prefixes, EXTRA).is_new
+    manager.store.delete("runs")
+    for symbol in "AB":
+        np.testing.assert_array_equal(manager.load_block("volatility", "latest", symbol).arrays["forest"], FOREST)
+
+
+def test_pruning_the_run_frees_nothing_that_a_version_shares(manager):
+    prefixes = train(manager.store)
+    manager.publish("volatility", prefixes, EXTRA)
+    assert manager.prune("volatility", keep=1, grace=timedelta(0)).size == 0
+    np.testing.assert_array_equal(manager.load_block("volatility", "latest", "B").arrays["forest"], FOREST)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+@pytest.mark.parametrize("damage", ["flip", "delete", "other"])
+def test_damage_to_it_is_found_by_every_reader_and_by_publishing(manager, suffix, damage):
+    prefixes = train(manager.store)
+    version = manager.publish("volatility", prefixes, EXTRA).version
+    train(manager.store, "other", FOREST + 1)
+    for folder in ("runs/r", f"models/volatility/{version}"):
+        path = Path(manager.store.path(f"{folder}/pooled{suffix}"))
+        data = bytearray(path.read_bytes())
+        path.unlink()
+        if damage == "flip":
+            data[-2] ^= 1
+            path.write_bytes(data)
+        elif damage == "other":
+            path.write_bytes(manager.store.read(f"runs/other/pooled{suffix}"))
+    with pytest.raises(ModelError, match="pooled"):
+        manager.load_block("volatility", version, "A")
+    with pytest.raises(ModelError, match="pooled"):
+        manager.publish("volatility", prefixes, EXTRA)
+    assert manager.versions("volatility") == [version]
+
+
+def test_publishing_again_replaces_a_version_whose_shared_block_is_damaged(manager):
+    prefixes = train(manager.store)
+    first = manager.publish("volatility", prefixes, EXTRA).version
+    os.unlink(manager.store.path(f"models/volatility/{first}/pooled.safetensors"))
+    second = manager.publish("volatility", prefixes, EXTRA)
+    assert second.is_new
+    np.testing.assert_array_equal(manager.load_block("volatility", second.version, "A").arrays["forest"], FOREST)
+
+
+def test_blocks_are_finished_without_it_but_not_with_another(manager):
+    """A pooled fit that is gone is made again with the same bytes; with others, the blocks must be fitted anew."""
+    prefixes = train(manager.store)
+    manager.store.delete("runs/r/pooled.json")
+    assert all(is_finished(manager.store, prefix) for prefix in prefixes)
+    write_block(manager.store, "runs/r/pooled", Block("volatility", (), {"forest": FOREST + 1}))
+    assert not any(is_finished(manager.store, prefix) for prefix in prefixes)
+
+
+def test_blocks_of_runs_that_share_different_fits_are_not_one_version(manager):
+    one, other = train(manager.store)[0], train(manager.store, "other", FOREST + 1)[1]
+    with pytest.raises(ModelError, match="blocks of one run"):
+        manager.publish("volatility", [one, other], EXTRA)
