@@ -159,7 +159,12 @@ class FitConfig(Frozen):
 
 
 class DirectionConfig(Frozen):
-    """The price-direction fleet: classes down, sideways, up over ``horizon`` bars."""
+    """The price-direction fleet: classes down, sideways, up over ``horizon`` bars.
+
+    ``calibration`` scales logits towards the class prior, for all symbols alike; with ``vector`` each
+    symbol's own rows may then move its scale and biases, with ``temperature`` its scale. Where symbols
+    share nothing (``per_symbol``) both are the same.
+    """
 
     horizon: Positive = 1
     strategy: Strategy = "pooled"

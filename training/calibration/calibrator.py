@@ -19,8 +19,9 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from training.calibration.evidence import earned_scale
 from training.calibration.newton import MIN_SCALE, PARAMETERS, derivatives, newton, scores, softmax
-from training.evaluation.metrics import CLASSES, Array, Ints, check_labels
+from training.evaluation.metrics import CLASSES, Array, check_labels
 
 Method = Literal["temperature", "vector", "none"]
 
@@ -37,13 +38,14 @@ class PooledCalibration:
         Scale and the biases of down, sideways and up, shape (4,).
     information
         Mean Hessian of the log loss of one row at these parameters, (4, 4): what one observation tells.
-    evidence
-        Share of the fitted scale that was kept, in [0, 1]; 0 when validation shows no skill.
+    drift
+        Mean gradient of one row's log loss by the biases, (4,) with 0 for the scale: what happened to all symbols
+        alike, such as a bull market, and says nothing of any of them.
     """
 
     parameters: Array
     information: Array
-    evidence: float
+    drift: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,56 +81,43 @@ class Calibrator:
 def fit_pooled(
     logits: npt.ArrayLike,
     labels: npt.ArrayLike,
+    days: npt.ArrayLike,
     method: Method = "vector",
-    days: npt.ArrayLike | None = None,
     prior: npt.ArrayLike | None = None,
+    horizon: int = 1,
     caution: float = 1.0,
 ) -> PooledCalibration:
     """Fit the shared calibration on the validation rows of all symbols: how far to go from the prior to the network.
 
-    Probabilities are ``softmax(ln prior + a (z - ln prior))``, so a year with a bull market cannot teach all symbols
-    that prices rise: free biases lost more in the year after than they had gained. The fitted ``a`` is multiplied by
-    ``max(0, 1 - caution/t²)``, t being ``a`` over its standard error: the positive-part shrinkage of James and Stein
-    toward "no skill", which hardly touches a network with skill and brings one without to the prior. On validation
-    that costs about ``caution / 2`` nats in all, however many the rows.
+    Probabilities are ``softmax(ln prior + a (z - ln prior))`` with a from :func:`.earned_scale`, so a year with a bull
+    market cannot teach that prices rise: free biases lost more in the year after than they had gained. What the year
+    did teach all symbols alike is kept as ``drift``, to be taken out of what each symbol learns on its own.
 
     Parameters
     ----------
-    logits, labels
-        Validation only, (n, 3) and (n,): fitted on train they would repeat the network's overconfidence.
+    logits, labels, days
+        Validation only, (n, 3), (n,) and (n,): fitted on train they would repeat the network's overconfidence.
     method
         ``none`` is the identity; the others differ in what :func:`fit_calibrator` adds for a symbol.
-    days
-        Day of each row (n,), any sortable values: rows of one day share a shock, and ignoring it would
-        overstate the evidence for skill. Labels that overlap over h bars need blocks of at least h days
-        here (``day // h``). Without it, rows count as independent.
     prior
         Class frequencies (3,) of train; of ``labels`` if not given.
-    caution
-        See :func:`training.calibration.evidence.kept_share`.
-
-    References
-    ----------
-    Efron & Morris (1973). Stein's estimation rule and its competitors. JASA 68, 117-130.
+    horizon, caution
+        See :func:`.earned_scale`.
     """
     z, y = _check_logits(logits), check_labels(labels)
     if len(z) != len(y):
         raise ValueError(f"logits have {len(z)} rows and labels {len(y)}; expected the same")
     if method == "none":
-        return PooledCalibration(_IDENTITY, _information(z, _IDENTITY), 1.0)
+        return PooledCalibration(_IDENTITY, _information(z, _IDENTITY), np.zeros(PARAMETERS))
     frequency = np.bincount(y, minlength=CLASSES) + 1.0 if prior is None else np.asarray(prior, dtype=np.float64)
     if frequency.shape != (CLASSES,) or not (frequency > 0).all():
         raise ValueError(f"prior {frequency!r} must be three positive class frequencies")
     log_prior = np.log(frequency) - np.log(frequency).mean()
-    own = z - log_prior
-    one, free = np.zeros(len(y), dtype=np.int64), _free("temperature")
-    start = np.concatenate([[1.0], log_prior])
-    fitted = newton(own, y, one, start[None], np.zeros((PARAMETERS, PARAMETERS)), 0.0, free)[0]
-    error = _scale_error(own, y, fitted, free, one if days is None else np.asarray(days), days is not None)
-    evidence = max(0.0, 1.0 - caution * (error / fitted[0]) ** 2)
-    scale = max(evidence * fitted[0], MIN_SCALE)
+    scale = max(earned_scale(np.broadcast_to(log_prior, z.shape), z - log_prior, y, days, horizon, caution), MIN_SCALE)
     parameters = np.concatenate([[scale], (1.0 - scale) * log_prior])
-    return PooledCalibration(parameters, _information(z, parameters), evidence)
+    drift = scores(z, y, softmax(scale * z + parameters[1:])).mean(axis=0)
+    drift[0] = 0.0
+    return PooledCalibration(parameters, _information(z, parameters), drift)
 
 
 def fit_calibrator(
@@ -139,19 +128,23 @@ def fit_calibrator(
     pooled: PooledCalibration,
     method: Method = "vector",
     shrinkage: float = 500.0,
+    horizon: int = 1,
 ) -> Calibrator:
     """Fit one calibration per symbol, each pulled to the pooled one as if by ``shrinkage`` more observations.
 
     The penalty is ``shrinkage / 2 · (θ - pooled)ᵀ I (θ - pooled)`` with I the information of one row, so a
     symbol's own rows count n / (n + shrinkage). What remains of its deviation is multiplied by
     ``max(0, 1 - d/χ²)``, with χ² the score test of the pooled calibration on its rows and d its degrees of
-    freedom, so that chance alone moves few symbols. A result depends on the symbol's own rows and on
-    ``pooled`` only. A symbol without rows, and the whole fit under ``none``, gets the pooled calibration.
+    freedom, so that chance alone moves few symbols far. The pool's drift is taken out of every gradient. A result
+    depends on the symbol's own rows and on ``pooled`` only. A symbol without rows, and the whole fit under ``none``,
+    gets the pooled calibration.
 
     Parameters
     ----------
     logits, labels, symbol_row
         Validation rows (n, 3), (n,), (n,) with ``symbol_row`` in [0, symbols).
+    horizon
+        Bars that a label spans: overlapping labels make so many rows tell about as much as one.
     """
     z, y = _check_logits(logits), np.asarray(labels, dtype=np.int64)
     row = np.asarray(symbol_row, dtype=np.int64)
@@ -166,11 +159,11 @@ def fit_calibrator(
         return Calibrator(start, pooled.parameters)
     order = np.argsort(row, kind="stable")
     z, y, row, free = z[order], check_labels(y)[order], row[order], _free(method)
-    theta = newton(z, y, row, start, pooled.information, shrinkage, free)
-    score = derivatives(z, y, row, start)[0][:, free]
+    theta = newton(z, y, row, start, pooled.information, shrinkage * horizon, free, pooled.drift)
     rows = np.maximum(np.bincount(row, minlength=symbols), 1.0)
+    score = (derivatives(z, y, row, start)[0] - rows[:, None] * pooled.drift)[:, free]
     inverse = np.linalg.pinv(pooled.information[np.ix_(free, free)], rcond=1e-10, hermitian=True)
-    chi_square = np.einsum("si,ij,sj->s", score, inverse, score) / rows
+    chi_square = np.einsum("si,ij,sj->s", score, inverse, score) / (rows * horizon)
     freedom = max(int(free.sum()) - 1, 1)
     kept = np.maximum(1.0 - freedom / np.maximum(chi_square, 1e-12), 0.0)
     return Calibrator(start + kept[:, None] * (theta - start), pooled.parameters)
@@ -179,21 +172,6 @@ def fit_calibrator(
 def _information(z: Array, theta: Array) -> Array:
     row = np.zeros(len(z), dtype=np.int64)
     return np.asarray(derivatives(z, row, row, theta[None])[1][0] / len(z))
-
-
-def _scale_error(
-    z: Array, y: Ints, theta: Array, free: npt.NDArray[np.bool_], days: npt.NDArray[np.generic], clustered: bool
-) -> float:
-    """Return the standard error of the scale: sandwich over days, or over rows without days or with too few."""
-    score = scores(z, y, softmax(theta[0] * z + theta[1:]))[:, free]
-    if clustered:
-        _, group = np.unique(days, return_inverse=True)
-        if group.max() >= PARAMETERS:
-            score = np.stack([np.bincount(group, weights=column) for column in score.T], axis=1)
-    hessian = (_information(z, theta) * len(z))[np.ix_(free, free)]
-    inverse = np.linalg.pinv(hessian, rcond=1e-10, hermitian=True)
-    variance = inverse @ (score.T @ score) @ inverse
-    return float(np.sqrt(max(variance[0, 0], 0.0)))
 
 
 def _free(method: Method) -> npt.NDArray[np.bool_]:

@@ -21,11 +21,19 @@ def softmax(logits: npt.ArrayLike) -> Array:
 
 
 def newton(
-    z: Array, y: Ints, row: Ints, start: Array, information: Array, strength: float, free: npt.NDArray[np.bool_]
+    z: Array,
+    y: Ints,
+    row: Ints,
+    start: Array,
+    information: Array,
+    strength: float,
+    free: npt.NDArray[np.bool_],
+    drift: Array | None = None,
 ) -> Array:
     r"""Minimise each symbol's log loss + strength/2 (θ - start)ᵀ information (θ - start) over its free parameters.
 
-    Steps that do not improve a symbol are halved for that symbol; the scale stays at or above ``MIN_SCALE``.
+    Steps that do not improve a symbol are halved for that symbol; the scale stays at or above ``MIN_SCALE``. ``drift``
+    (4,), if given, is taken out of every row's gradient: what all symbols have in common.
 
     Parameters
     ----------
@@ -35,10 +43,11 @@ def newton(
         Parameters (S, 4) as scale and three biases, (4, 4), and which of the four may move.
     """
     theta = start.copy()
-    loss = _penalised(z, y, row, theta, start, information, strength)
+    common = np.bincount(row, minlength=len(start))[:, None] * (np.zeros(PARAMETERS) if drift is None else drift)
+    loss = _penalised(z, y, row, theta, start, information, strength, common)
     for _ in range(50):
         gradient, hessian = derivatives(z, y, row, theta)
-        gradient += strength * (theta - start) @ information
+        gradient += strength * (theta - start) @ information - common
         hessian += strength * information
         mask = np.tile(free, (len(theta), 1))
         # A scale on its floor that wants further down is held there, and the biases are solved without it.
@@ -57,7 +66,7 @@ def newton(
         for _ in range(30):
             trial = theta + length[:, None] * step
             trial[:, 0] = np.where(free[0], np.maximum(trial[:, 0], MIN_SCALE), trial[:, 0])
-            trial_loss = _penalised(z, y, row, trial, start, information, strength)
+            trial_loss = _penalised(z, y, row, trial, start, information, strength, common)
             worse = open_ & ~(trial_loss <= loss)
             if not worse.any():
                 break
@@ -105,7 +114,9 @@ def derivatives(z: Array, y: Ints, row: Ints, theta: Array) -> tuple[Array, Arra
     return gradient, hessian
 
 
-def _penalised(z: Array, y: Ints, row: Ints, theta: Array, start: Array, information: Array, strength: float) -> Array:
+def _penalised(
+    z: Array, y: Ints, row: Ints, theta: Array, start: Array, information: Array, strength: float, common: Array
+) -> Array:
     away = theta - start
-    penalty = 0.5 * strength * np.einsum("si,ij,sj->s", away, information, away)
+    penalty = 0.5 * strength * np.einsum("si,ij,sj->s", away, information, away) - (away * common).sum(axis=1)
     return np.asarray(np.bincount(row, weights=loss_rows(z, y, theta, row), minlength=len(theta)) + penalty)

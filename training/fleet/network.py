@@ -74,7 +74,7 @@ class FleetNetwork:
         """Return (S, P) weights; a symbol's row depends on ``(seed, symbol)`` only, never on its position.
 
         Kernels are Glorot uniform, recurrent kernels orthogonal, forget biases 1; the head starts at zero, so an
-        untrained network forecasts its prior.
+        untrained network's outputs are zero: it corrects nothing.
         """
         return np.stack([self._initial_row(symbol_generator(seed, symbol, "weights")) for symbol in symbols])
 

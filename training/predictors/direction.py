@@ -30,7 +30,6 @@ from training.predictors.direction_pool import (
     base_logits,
     calibrate_alone,
     corrected_targets,
-    day_blocks,
     direction_network,
     fit_direction_pool,
     fit_logistic,
@@ -48,8 +47,9 @@ __all__ = ["CLASSES", "PriceDirectionPredictor"]
 class PriceDirectionPredictor(BasePredictor):
     """A fleet of LSTM networks with multi-head attention that corrects a logistic regression, calibrated on validation.
 
-    An untrained network corrects nothing and early stopping may keep it; the regression's ridge is chosen, and its
-    logits are scaled, by what validation shows. A symbol whose validation year shows nothing to learn claims nothing.
+    An untrained network corrects nothing and early stopping may keep it; the regression's ridge, the share of the
+    correction and the scale of both are chosen by what validation shows: of all symbols together, or of each alone
+    under ``per_symbol``. Where that is nothing, forecasts are the class prior.
 
     Examples
     --------
@@ -69,7 +69,6 @@ class PriceDirectionPredictor(BasePredictor):
     _scaler: FleetScaler
     _columns: Int64  # (S, k), or (1, k) for all
     _weights: Float32  # (S, P), or (1, P) for all
-    _best_epoch: Int64
     _prior: ClassPrior
     _logistic: LogisticRegression
     _calibrator: Calibrator
@@ -98,7 +97,6 @@ class PriceDirectionPredictor(BasePredictor):
             self._scaler, self._prior = self._scaler.take(kept), self._prior.take(kept)
             self._logistic = self._logistic.take(kept)
             self._columns, self._weights = take_rows(self._columns, kept), take_rows(self._weights, kept)
-            self._best_epoch = self._best_epoch[kept]
         self.symbols = examples.panel.symbols
         if not self.symbols:
             return self
@@ -173,7 +171,6 @@ class PriceDirectionPredictor(BasePredictor):
         return {
             "weights": self._weights,
             "columns": self._columns,
-            "best_epoch": self._best_epoch,
             **prefixed("prior", self._prior.to_arrays()),
             **prefixed("scaler", self._scaler.to_arrays()),
             **prefixed("calibration", self._calibrator.to_arrays()),
@@ -185,7 +182,6 @@ class PriceDirectionPredictor(BasePredictor):
 
     def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
         self._weights, self._columns = take_rows(arrays["weights"], rows), take_rows(arrays["columns"], rows)
-        self._best_epoch = arrays["best_epoch"][rows]
         self._prior = ClassPrior.from_arrays(part_of(arrays, "prior")).take(rows)
         self._scaler = FleetScaler.from_arrays(part_of(arrays, "scaler")).take(rows)
         self._calibrator = Calibrator.from_arrays(part_of(arrays, "calibration")).take(rows)
@@ -210,7 +206,7 @@ class PriceDirectionPredictor(BasePredictor):
         """Fit the weights; return each symbol's logits of its validation rows, and the symbols that failed."""
         part, symbols, failed = self.config.direction, examples.panel.symbols, dict[int, str]()
         if pool is not None and part.strategy == "pooled":
-            self._weights, self._best_epoch = pool.weights, np.zeros(len(symbols), np.int64)
+            self._weights = pool.weights
         else:
             network, plan = direction_network(self.config, self._columns), FitPlan.of(part.fit, self.config.run.seed)
             if pool is None:
@@ -221,8 +217,10 @@ class PriceDirectionPredictor(BasePredictor):
             targets = corrected_targets(examples, self._scaler, self._columns, self._logistic)
             data = fleet_data(examples, self.window, self._scaler, self._columns, targets)
             fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
-            vouched = vouched_weights(network, fit.weights, initial if pool else None, examples, data, part.horizon)
-            self._weights, self._best_epoch, failed = vouched, fit.best_epoch, fit.failures
+            self._weights, failed = (
+                vouched_weights(network, fit.weights, initial if pool else None, examples, data, part.horizon),
+                fit.failures,
+            )
         logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
         return logits, {symbols[i]: reason for i, reason in (broken | failed).items()}
@@ -233,14 +231,13 @@ class PriceDirectionPredictor(BasePredictor):
         places, symbol = examples.places(examples.part("valid"))
         labels = examples.targets[places].astype(np.int64)
         if pool is not None:
+            shrinkage, horizon = part.calibration_shrinkage, part.horizon
             self._calibrator = fit_calibrator(
-                logits, labels, symbol, count, pool.calibration, part.calibration, part.calibration_shrinkage
+                logits, labels, symbol, count, pool.calibration, part.calibration, shrinkage, horizon
             )
         else:
-            days = day_blocks(examples.panel.dates[places], part.horizon)
-            self._calibrator = calibrate_alone(
-                logits, labels, symbol, days, self._prior.probabilities, part.calibration
-            )
+            dates, priors = examples.panel.dates[places], self._prior.probabilities
+            self._calibrator = calibrate_alone(logits, labels, symbol, dates, priors, part.calibration, part.horizon)
         self._sets = fit_label_sets(
             labels,
             self._calibrator.apply(logits, symbol),

@@ -49,7 +49,7 @@ class DirectionPool:
             "columns": self.columns,
             "calibration/parameters": self.calibration.parameters,
             "calibration/information": self.calibration.information,
-            "calibration/evidence": np.array([self.calibration.evidence]),
+            "calibration/drift": self.calibration.drift,
             "scores/quantiles": self.scores.quantiles,
             "scores/rows": np.array([self.scores.rows]),
             **prefixed("logistic", self.logistic.to_arrays()),
@@ -59,9 +59,7 @@ class DirectionPool:
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Invert :meth:`to_arrays`."""
         calibration = PooledCalibration(
-            arrays["calibration/parameters"],
-            arrays["calibration/information"],
-            float(arrays["calibration/evidence"][0]),
+            *(arrays[f"calibration/{name}"] for name in ("parameters", "information", "drift"))
         )
         scores = PooledScores(arrays["scores/quantiles"], int(arrays["scores/rows"][0]))
         logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic"))
@@ -85,11 +83,11 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
     places, _ = examples.places(examples.part("valid"))
     labels = examples.targets[places].astype(np.int64)
-    days = day_blocks(panel.dates[places], part.horizon)
+    days = panel.dates[places]
     base, correction = targets[places, 1:], predict_fleet(network, fit.weights, data.bank, data.valid)[0]
-    share = kept_share(base, correction, labels, days)
+    share = kept_share(base, correction, labels, days, part.horizon)
     logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
-    calibration = fit_pooled(logits, labels, part.calibration, days, prior)
+    calibration = fit_pooled(logits, labels, days, part.calibration, prior, part.horizon)
     shared = Calibrator(calibration.parameters[None], calibration.parameters)
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
     return DirectionPool(weights, columns, calibration, scores, logistic)
@@ -154,22 +152,25 @@ def vouched_weights(
     for i, (rows, old, new) in enumerate(zip(examples.rows, before, after, strict=True)):
         wanted = data.targets[i, data.valid[i]]
         if np.isfinite(new).all() and np.isfinite(wanted).all():
-            days = day_blocks(examples.panel.dates[examples.panel.rows(i)][rows.valid], horizon)
-            shares[i] = kept_share(wanted[:, 1:] + old, new - old, wanted[:, 0].astype(np.int64), days, ALONE)
+            days, labels = examples.panel.dates[examples.panel.rows(i)][rows.valid], wanted[:, 0].astype(np.int64)
+            shares[i] = kept_share(wanted[:, 1:] + old, new - old, labels, days, horizon, ALONE)
     if pooled is None:
         return network.scale_outputs(fitted, shares)
     return np.where(shares[:, None] > 0.5, fitted, pooled)
 
 
 def calibrate_alone(
-    logits: Float32, labels: Int64, symbol: Int64, days: Int64, priors: Float, method: Method
+    logits: Float32,
+    labels: Int64,
+    symbol: Int64,
+    dates: npt.NDArray[np.datetime64],
+    priors: Float,
+    method: Method,
+    horizon: int,
 ) -> Calibrator:
-    """Fit each symbol's calibration on its own rows (n,), shrunk to the evidence that they give, towards its prior."""
-    own = [symbol == i for i in range(len(priors))]
-    found = [fit_pooled(logits[i], labels[i], method, days[i], p, ALONE) for i, p in zip(own, priors, strict=True)]
-    return Calibrator(np.stack([one.parameters for one in found]), np.array([1.0, 0.0, 0.0, 0.0]))
-
-
-def day_blocks(dates: npt.NDArray[np.datetime64], horizon: int) -> Int64:
-    """Return one group a day (n,), or a block of ``horizon`` days, whose labels overlap."""
-    return np.unique(dates, return_inverse=True)[1].astype(np.int64) // horizon
+    """Fit each symbol's calibration on its own rows (n,), as far as they show that it may leave its prior."""
+    found = []
+    for i, prior in enumerate(priors):
+        own = symbol == i
+        found.append(fit_pooled(logits[own], labels[own], dates[own], method, prior, horizon, ALONE).parameters)
+    return Calibrator(np.stack(found), np.array([1.0, 0.0, 0.0, 0.0]))

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from training.calibration.calibrator import Calibrator, fit_calibrator, fit_pooled
-from training.calibration.newton import derivatives, loss_rows, newton, softmax
+from training.calibration.newton import MIN_SCALE, derivatives, loss_rows, newton, softmax
 from training.evaluation import metrics
 
 PRIOR = np.log([0.3, 0.38, 0.32])
@@ -25,7 +25,7 @@ def simulate(
 
 
 def calibrate(z: np.ndarray, y: np.ndarray, row: np.ndarray, day: np.ndarray, **options: float) -> Calibrator:
-    pooled = fit_pooled(z, y, days=day)
+    pooled = fit_pooled(z, y, day)
     return fit_calibrator(z, y, row, int(row.max()) + 1, pooled, **options)  # type: ignore[arg-type]
 
 
@@ -68,19 +68,44 @@ def test_network_without_skill_ends_at_the_class_prior(symbols: int, shock: floa
 def test_prior_of_train_is_used_where_there_is_no_skill() -> None:
     z, y, _, day = simulate(0.0, 20, 250, 5)
     prior = softmax(PRIOR)
-    pooled = fit_pooled(z, y, days=day, prior=prior)
-    assert pooled.evidence == 0.0
+    pooled = fit_pooled(z, y, day, prior=prior)
+    assert pooled.parameters[0] == MIN_SCALE
     np.testing.assert_allclose(softmax(pooled.parameters[1:]), prior, atol=1e-3)
 
 
 def test_what_happened_to_the_market_in_the_validation_year_is_not_learned() -> None:
-    z, y, _, day = simulate(0.5, 50, 250, 5)
+    z, y, row, day = simulate(0.5, 50, 250, 5)
     risen = np.where((y == 0) & (day % 5 == 0), 2, y)
-    prior = softmax(PRIOR)
-    quiet, bull = (fit_pooled(z, labels, days=day, prior=prior).parameters for labels in (y, risen))
-    before, after = (softmax(t[0] * z + t[1:]).mean(axis=0) for t in (quiet, bull))
     assert np.bincount(risen)[2] > 1.15 * np.bincount(y)[2]
-    np.testing.assert_allclose(after, before, atol=0.01)
+    means, moved = [], []
+    for labels in (y, risen):
+        pooled = fit_pooled(z, labels, day, prior=softmax(PRIOR))
+        own = fit_calibrator(z, labels, row, 50, pooled)
+        means.append([c.mean(axis=0) for c in (own.apply(z, row), own.apply(z, np.full(len(z), -1)))])
+        moved.append(np.mean(np.abs(own.parameters - pooled.parameters).max(axis=1) > 1e-3))
+    np.testing.assert_allclose(means[1], means[0], atol=0.01)
+    assert moved[1] < moved[0] + 0.2, "no more symbols find something of their own than in a quiet year"
+
+
+def test_labels_that_overlap_tell_less() -> None:
+    """Twenty bars' returns on every bar: neighbours share nineteen of them, and the network's noise lasts as long."""
+    horizon, bars, symbols = 20, 250, 40
+    rng = np.random.default_rng(11)
+    smooth = np.apply_along_axis(
+        np.convolve, 1, rng.normal(size=(symbols, bars + horizon - 1)), np.ones(horizon), "valid"
+    )
+    y = np.searchsorted([-0.43 * np.sqrt(horizon), 0.43 * np.sqrt(horizon)], smooth.ravel())
+    noise = rng.normal(size=(symbols, bars + horizon - 1, 3))
+    z = np.stack([np.apply_along_axis(np.convolve, 1, noise[..., k], np.ones(horizon), "valid") for k in range(3)], -1)
+    z = z.reshape(-1, 3) / np.sqrt(horizon)
+    row, day = np.repeat(np.arange(symbols), bars), np.tile(np.arange(bars), symbols)
+    prior = np.full(3, 1 / 3)
+    away = {}
+    for told in (1, horizon):
+        own = fit_calibrator(z, y, row, symbols, fit_pooled(z, y, day, prior=prior, horizon=told), horizon=told)
+        away[told] = np.sqrt(np.mean((own.apply(z, row) - prior) ** 2))
+    assert away[horizon] < 0.01
+    assert away[horizon] < 0.5 * away[1]
 
 
 def test_overconfidence_is_undone_and_skill_is_kept() -> None:
@@ -100,7 +125,7 @@ def test_calibration_costs_a_few_nats_at_most_on_all_validation_rows(
 ) -> None:
     for seed in range(3):
         z, y, row, day = simulate(skill, 6, 120, seed, sharpness)
-        pooled = fit_pooled(z, y, method, days=day)  # type: ignore[arg-type]
+        pooled = fit_pooled(z, y, day, method)  # type: ignore[arg-type]
         raw = metrics.log_loss(y, softmax(z))
         for shrinkage in (0.0, 500.0):
             c = fit_calibrator(z, y, row, 6, pooled, method, shrinkage)  # type: ignore[arg-type]
@@ -112,7 +137,7 @@ def test_calibration_costs_a_few_nats_at_most_on_all_validation_rows(
 def test_symbols_own_rows_decide_only_when_there_are_many() -> None:
     z, y, row, _ = simulate(1.0, 3, 4000, 8)
     z[row == 2] *= 4.0
-    pooled = fit_pooled(z[row == 0], y[row == 0])
+    pooled = fit_pooled(z[row == 0], y[row == 0], np.arange(4000))
     keep = (row != 1) | (np.arange(len(row)) % 4000 < 20)
     c = fit_calibrator(z[keep], y[keep], row[keep], 4, pooled)
     assert c.parameters[2, 0] == pytest.approx(0.25, rel=0.15)
@@ -122,7 +147,7 @@ def test_symbols_own_rows_decide_only_when_there_are_many() -> None:
 
 def test_result_of_a_symbol_does_not_depend_on_its_neighbours() -> None:
     z, y, row, day = simulate(0.5, 5, 300, 9)
-    pooled = fit_pooled(z, y, days=day)
+    pooled = fit_pooled(z, y, day)
     together = fit_calibrator(z, y, row, 5, pooled, shrinkage=50.0)
     alone = fit_calibrator(z[row == 3], y[row == 3], np.zeros(300), 1, pooled, shrinkage=50.0)
     np.testing.assert_allclose(alone.parameters[0], together.parameters[3], atol=1e-6)
@@ -147,12 +172,12 @@ def test_classes_that_never_occur_and_separable_rows_stay_finite() -> None:
 
 
 def test_wrong_input_is_refused() -> None:
-    z, y, row, _ = simulate(0.5, 2, 20, 11)
+    z, y, row, day = simulate(0.5, 2, 20, 11)
     with pytest.raises(ValueError, match="finite"):
-        fit_pooled(np.full_like(z, np.nan), y)
+        fit_pooled(np.full_like(z, np.nan), y, day)
     with pytest.raises(ValueError, match="rows"):
-        fit_pooled(z[:-1], y)
-    pooled = fit_pooled(z, y)
+        fit_pooled(z[:-1], y, day)
+    pooled = fit_pooled(z, y, day)
     with pytest.raises(ValueError, match=r"\[0, 1\)"):
         fit_calibrator(z, y, row, 1, pooled)
     with pytest.raises(ValueError, match="negative"):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.calibration.evidence import kept_share
+from training.calibration.evidence import ALONE, earned_scale, kept_share
 from training.calibration.newton import softmax
 
 
@@ -53,3 +53,40 @@ def test_it_is_a_share_whatever_the_rows(rows, seed):
 def test_of_no_correction_nothing_is_kept():
     base, correction, labels, days = drawn(1.0, rows=50)
     assert kept_share(base, 0.0 * correction, labels, days) == 0.0
+
+
+@pytest.mark.parametrize(("size", "rare"), [(3.0, 0.05), (5.0, 0.05), (2.0, 1.0)])
+def test_large_and_rare_corrections_do_not_throw_the_search_off(size, rare):
+    rng = np.random.default_rng(4)
+    for _ in range(50):
+        base = rng.normal(0.0, 0.3, (2000, 3))
+        correction = size * rng.normal(size=(2000, 3)) * (rng.random(2000) < rare)[:, None]
+        labels = (rng.random(2000)[:, None] > softmax(base + correction).cumsum(axis=1)).sum(axis=1).clip(max=2)
+        assert earned_scale(base, correction, labels, np.arange(2000)) > 0.5
+
+
+def test_a_correction_that_early_stopping_chose_among_noise_is_seldom_kept():
+    kept = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        labels, days = rng.integers(0, 3, 250), np.arange(250)
+        epochs = np.cumsum(rng.normal(0.0, 0.1, (10, 250, 3)), axis=0)
+        loss = [-np.log(softmax(z)[days, labels]).mean() for z in epochs]
+        kept.append(kept_share(np.zeros((250, 3)), epochs[int(np.argmin(loss))], labels, days, caution=ALONE) > 0)
+    assert np.mean(kept) < 0.15
+
+
+def test_hours_of_one_day_are_one_day():
+    base, correction, labels, _ = drawn(0.3, rows=2_000)
+    days = np.datetime64("2024-01-01") + np.arange(2_000) // 8
+    hours = days.astype("datetime64[ns]") + (np.arange(2_000) % 8) * np.timedelta64(1, "h")
+    assert earned_scale(base, correction, labels, hours) == earned_scale(base, correction, labels, days)
+
+
+def test_overlapping_labels_and_few_days_are_less_evidence():
+    base, correction, labels, _ = drawn(1.0, rows=6_000)
+    days = np.arange(6_000) // 30
+    repeated = [np.repeat(values.reshape(200, 30, -1)[::5], 5, axis=0) for values in (base, correction, labels)]
+    repeated = [values.reshape(6_000, -1).squeeze() for values in repeated]
+    assert earned_scale(*repeated, days, horizon=5) < earned_scale(*repeated, days)
+    assert earned_scale(base, correction, labels, days * 0) == 0.0
