@@ -19,8 +19,8 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from training.calibration.evidence import earned_scale
-from training.calibration.newton import MIN_SCALE, PARAMETERS, derivatives, newton, scores, softmax
+from training.calibration.evidence import kept_share
+from training.calibration.newton import MIN_SCALE, derivatives, newton, scores, softmax
 from training.evaluation.metrics import CLASSES, Array, check_labels
 
 Method = Literal["temperature", "vector", "none"]
@@ -39,8 +39,8 @@ class PooledCalibration:
     information
         Mean Hessian of the log loss of one row at these parameters, (4, 4): what one observation tells.
     drift
-        Mean gradient of one row's log loss by the biases, (4,) with 0 for the scale: what happened to all symbols
-        alike, such as a bull market, and says nothing of any of them.
+        Mean residual of the rows, p less the class that came, (3,): what happened to all symbols alike, such as a bull
+        market, and says nothing of any of them.
     """
 
     parameters: Array
@@ -89,7 +89,7 @@ def fit_pooled(
 ) -> PooledCalibration:
     """Fit the shared calibration on the validation rows of all symbols: how far to go from the prior to the network.
 
-    Probabilities are ``softmax(ln prior + a (z - ln prior))`` with a from :func:`.earned_scale`, so a year with a bull
+    Probabilities are ``softmax(ln prior + a (z - ln prior))`` with a from :func:`.kept_share`, so a year with a bull
     market cannot teach that prices rise: free biases lost more in the year after than they had gained. What the year
     did teach all symbols alike is kept as ``drift``, to be taken out of what each symbol learns on its own.
 
@@ -102,21 +102,21 @@ def fit_pooled(
     prior
         Class frequencies (3,) of train; of ``labels`` if not given.
     horizon, caution
-        See :func:`.earned_scale`.
+        See :func:`.kept_share`.
     """
     z, y = _check_logits(logits), check_labels(labels)
     if len(z) != len(y):
         raise ValueError(f"logits have {len(z)} rows and labels {len(y)}; expected the same")
     if method == "none":
-        return PooledCalibration(_IDENTITY, _information(z, _IDENTITY), np.zeros(PARAMETERS))
+        return PooledCalibration(_IDENTITY, _information(z, _IDENTITY), np.zeros(CLASSES))
     frequency = np.bincount(y, minlength=CLASSES) + 1.0 if prior is None else np.asarray(prior, dtype=np.float64)
     if frequency.shape != (CLASSES,) or not (frequency > 0).all():
         raise ValueError(f"prior {frequency!r} must be three positive class frequencies")
     log_prior = np.log(frequency) - np.log(frequency).mean()
-    scale = max(earned_scale(np.broadcast_to(log_prior, z.shape), z - log_prior, y, days, horizon, caution), MIN_SCALE)
+    share = kept_share(np.broadcast_to(log_prior, z.shape), z - log_prior, y, days, horizon, caution)
+    scale = max(share, MIN_SCALE)
     parameters = np.concatenate([[scale], (1.0 - scale) * log_prior])
-    drift = scores(z, y, softmax(scale * z + parameters[1:])).mean(axis=0)
-    drift[0] = 0.0
+    drift = scores(z, y, softmax(scale * z + parameters[1:])).mean(axis=0)[1:]
     return PooledCalibration(parameters, _information(z, parameters), drift)
 
 
@@ -135,7 +135,7 @@ def fit_calibrator(
     The penalty is ``shrinkage / 2 · (θ - pooled)ᵀ I (θ - pooled)`` with I the information of one row, so a
     symbol's own rows count n / (n + shrinkage). What remains of its deviation is multiplied by
     ``max(0, 1 - d/χ²)``, with χ² the score test of the pooled calibration on its rows and d its degrees of
-    freedom, so that chance alone moves few symbols far. The pool's drift is taken out of every gradient. A result
+    freedom, so that chance alone moves few symbols far. The pool's drift is taken out of every row's residual. A result
     depends on the symbol's own rows and on ``pooled`` only. A symbol without rows, and the whole fit under ``none``,
     gets the pooled calibration.
 
@@ -159,11 +159,14 @@ def fit_calibrator(
         return Calibrator(start, pooled.parameters)
     order = np.argsort(row, kind="stable")
     z, y, row, free = z[order], check_labels(y)[order], row[order], _free(method)
-    theta = newton(z, y, row, start, pooled.information, shrinkage * horizon, free, pooled.drift)
-    rows = np.maximum(np.bincount(row, minlength=symbols), 1.0)
-    score = (derivatives(z, y, row, start)[0] - rows[:, None] * pooled.drift)[:, free]
+    rows = np.bincount(row, minlength=symbols)
+    common = np.concatenate(
+        [np.bincount(row, z @ pooled.drift, symbols)[:, None], rows[:, None] * pooled.drift], axis=1
+    )
+    theta = newton(z, y, row, start, pooled.information, shrinkage * horizon, free, common)
+    score = (derivatives(z, y, row, start)[0] - common)[:, free]
     inverse = np.linalg.pinv(pooled.information[np.ix_(free, free)], rcond=1e-10, hermitian=True)
-    chi_square = np.einsum("si,ij,sj->s", score, inverse, score) / (rows * horizon)
+    chi_square = np.einsum("si,ij,sj->s", score, inverse, score) / (np.maximum(rows, 1) * horizon)
     freedom = max(int(free.sum()) - 1, 1)
     kept = np.maximum(1.0 - freedom / np.maximum(chi_square, 1e-12), 0.0)
     return Calibrator(start + kept[:, None] * (theta - start), pooled.parameters)

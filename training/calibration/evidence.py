@@ -14,7 +14,7 @@ ALONE = 4.0  # caution for the rows of one symbol, where chance alone often give
 _MOST = 20.0
 
 
-def earned_scale(
+def kept_share(
     base: npt.ArrayLike,
     correction: npt.ArrayLike,
     labels: npt.ArrayLike,
@@ -22,10 +22,11 @@ def earned_scale(
     horizon: int = 1,
     caution: float = 1.0,
 ) -> float:
-    r"""Return c ≥ 0 of ``softmax(base + c · correction)``.
+    r"""Return the share c in [0, 1] of a correction to keep: ``softmax(base + c · correction)``.
 
     c minimises the log loss on validation and is multiplied by ``max(0, 1 - caution/t²)``, t being c over its standard
-    error: without evidence nothing is kept, and much evidence costs nothing. The error is clustered by day, because
+    error: without evidence nothing is kept, and much evidence costs nothing. What was chosen on these very rows is
+    never amplified. The error is clustered by day, because
     all rows of a day share a shock, and adds the covariance of days whose labels overlap. With too few days to tell,
     nothing is kept.
 
@@ -60,19 +61,7 @@ def earned_scale(
     stamps = stamps.astype("datetime64[D]") if stamps.dtype.kind == "M" else stamps
     influence = np.bincount(np.unique(stamps, return_inverse=True)[1], weights=_slope(z, d, y, c))
     error = float(long_run_se(influence / max(curvature, 1e-12), horizon - 1))
-    return max(0.0, 1.0 - caution * (error / c) ** 2) * c if np.isfinite(error) else 0.0
-
-
-def kept_share(
-    base: npt.ArrayLike,
-    correction: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    days: npt.ArrayLike,
-    horizon: int = 1,
-    caution: float = 1.0,
-) -> float:
-    """Return the share in [0, 1] of a correction to keep: :func:`earned_scale`, but never more than all of it."""
-    return min(earned_scale(base, correction, labels, days, horizon, caution), 1.0)
+    return min(max(0.0, 1.0 - caution * (error / c) ** 2) * c, 1.0) if np.isfinite(error) else 0.0
 
 
 def _slope(z: Array, d: Array, y: Ints, c: float) -> Array:

@@ -28,12 +28,12 @@ def newton(
     information: Array,
     strength: float,
     free: npt.NDArray[np.bool_],
-    drift: Array | None = None,
+    common: Array | None = None,
 ) -> Array:
     r"""Minimise each symbol's log loss + strength/2 (θ - start)ᵀ information (θ - start) over its free parameters.
 
-    Steps that do not improve a symbol are halved for that symbol; the scale stays at or above ``MIN_SCALE``. ``drift``
-    (4,), if given, is taken out of every row's gradient: what all symbols have in common.
+    Steps that do not improve a symbol are halved for that symbol; the scale stays at or above ``MIN_SCALE``. ``common``
+    (S, 4), if given, is taken out of the gradients.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def newton(
         Parameters (S, 4) as scale and three biases, (4, 4), and which of the four may move.
     """
     theta = start.copy()
-    common = np.bincount(row, minlength=len(start))[:, None] * (np.zeros(PARAMETERS) if drift is None else drift)
+    common = np.zeros_like(start) if common is None else common
     loss = _penalised(z, y, row, theta, start, information, strength, common)
     for _ in range(50):
         gradient, hessian = derivatives(z, y, row, theta)

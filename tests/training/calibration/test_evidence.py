@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.calibration.evidence import ALONE, earned_scale, kept_share
+from training.calibration.evidence import ALONE, kept_share
 from training.calibration.newton import softmax
 
 
@@ -62,7 +62,7 @@ def test_large_and_rare_corrections_do_not_throw_the_search_off(size, rare):
         base = rng.normal(0.0, 0.3, (2000, 3))
         correction = size * rng.normal(size=(2000, 3)) * (rng.random(2000) < rare)[:, None]
         labels = (rng.random(2000)[:, None] > softmax(base + correction).cumsum(axis=1)).sum(axis=1).clip(max=2)
-        assert earned_scale(base, correction, labels, np.arange(2000)) > 0.5
+        assert kept_share(base, correction, labels, np.arange(2000)) > 0.5
 
 
 def test_a_correction_that_early_stopping_chose_among_noise_is_seldom_kept():
@@ -80,7 +80,7 @@ def test_hours_of_one_day_are_one_day():
     base, correction, labels, _ = drawn(0.3, rows=2_000)
     days = np.datetime64("2024-01-01") + np.arange(2_000) // 8
     hours = days.astype("datetime64[ns]") + (np.arange(2_000) % 8) * np.timedelta64(1, "h")
-    assert earned_scale(base, correction, labels, hours) == earned_scale(base, correction, labels, days)
+    assert kept_share(base, correction, labels, hours) == kept_share(base, correction, labels, days)
 
 
 def test_overlapping_labels_and_few_days_are_less_evidence():
@@ -88,5 +88,5 @@ def test_overlapping_labels_and_few_days_are_less_evidence():
     days = np.arange(6_000) // 30
     repeated = [np.repeat(values.reshape(200, 30, -1)[::5], 5, axis=0) for values in (base, correction, labels)]
     repeated = [values.reshape(6_000, -1).squeeze() for values in repeated]
-    assert earned_scale(*repeated, days, horizon=5) < earned_scale(*repeated, days)
-    assert earned_scale(base, correction, labels, days * 0) == 0.0
+    assert kept_share(*repeated, days, horizon=5) < kept_share(*repeated, days)
+    assert kept_share(base, correction, labels, days * 0) == 0.0

@@ -39,4 +39,4 @@ def test_without_a_signal_none_is_claimed(measured, strategy):
     assert found["claimed_mean"] <= 0.0125
     if strategy == "pooled":  # else one of eight symbols that keeps something by chance is an eighth of the rows
         assert found["claimed_95"] <= 0.025
-    assert found["log_loss"] <= found["bayes_log_loss"] + 0.001
+        assert found["log_loss"] <= found["bayes_log_loss"] + 0.001
