@@ -5,29 +5,42 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 
 from features.parsing import Dates
-from features.sessions import best_fit, calendar_fits
+from features.sessions import calendar_grid
 
 INTRADAY = "intraday"
+UNKNOWN = "unknown"
 _RECENT = 1260  # five years tell any two calendars apart, and calendars reach back less far than some symbols
+_SPAN = np.timedelta64(3653, "D")  # and monthly bars, or one absurd date, must not ask for centuries of holidays
 _ODD_STAMPS = 0.05  # a daily series may have this share of bars that are not stamped midnight
-_MIN_DAYS, _MIN_SHARE = 3, 0.01  # what speaks against a calendar: Paris and Sydney differ on 1.8 % of days, most on 4 %
-_DENSE = 0.05  # with fewer sessions missing than this, a missing session is evidence too
+_MIN_DAYS = 3
+_MIN_SHARE = 0.005  # of bars speak against a calendar: Paris and Sydney differ on 1.8 % of days, most on 4 %
+_STRAY = 0.01  # a series that differs from a calendar on fewer days trades on it, whatever its few bars on closed days
+_BREAK_DAYS = 14  # longer without a bar is a suspension or an outage; the longest holidays are shorter
+_DAILY = 0.25  # with bars on a smaller share of sessions (weekly ones) the weekday decides which are missing
+_CHANCE = 16.0  # days count as left out on purpose where chance does so with a probability below exp(−16)
 
 
 class TradingClocks:
     """Collects, symbol by symbol, which calendars can be everyone's.
 
-    One calendar is everyone's if no symbol's dates speak against it. A symbol speaks against a calendar when another
-    fits it better on at least 3 days and 1 % of its bars. Days without a bar count only where the symbol trades nearly
-    daily, so neither a few missing days, nor an illiquid symbol, nor a history of a few months makes a calendar of its
-    own. Intraday bars (UTC stamps) share one clock, which is not that of daily ones.
+    One calendar is everyone's if no symbol's dates speak against it. Against a calendar speak bars on days that it is
+    closed, and sessions without a bar where these are another calendar's holidays and lack bars beyond chance: 3 days
+    and 0.5 % of the symbol's bars together. So neither missing days, nor a suspension, nor an illiquid symbol, nor a
+    history of a few months makes a calendar of its own. A symbol that speaks against all calendars trades on an
+    exchange that is not among them (``unknown``), and is not taken to share a clock with anybody. Intraday bars (UTC
+    stamps) share one clock, which is not that of daily ones.
+
+    What dates cannot tell is missed: exchanges with the same holidays and other hours (Frankfurt's floor and Xetra),
+    and a market without a calendar here whose holidays are nobody else's, which looks like currencies with lost days.
     """
 
     def __init__(self) -> None:
         self._symbols: Counter[str] = Counter()
         self._against: Counter[tuple[str, str]] = Counter()  # symbols of a calendar that cannot trade on another
+        self._names: tuple[str, ...] = ()
         self._intraday = 0
 
     def note(self, dates: Dates) -> None:
@@ -39,32 +52,72 @@ class TradingClocks:
             self._intraday += 1
             return
         days = days[midnight]
+        days = days[days[-1:] - days < _SPAN]
         if len(days) < 2:
             return
-        fits = calendar_fits(days)
-        own = best_fit(fits, len(days))
+        self._names, misfit, against = _testimony(days)
+        own = UNKNOWN if against.all() else self._names[int(np.argmin(np.where(against, np.inf, misfit)))]
         self._symbols[own] += 1
-        enough = max(_MIN_DAYS, _MIN_SHARE * len(days))
-        dense = fits[own].misfit <= _DENSE * len(days)
-        for name, fit in fits.items():
-            worse = fit.misfit - fits[own].misfit if dense else fit.closed - fits[own].closed
-            if worse >= enough:
-                self._against[own, name] += 1
+        self._against.update((own, name) for name, told in zip(self._names, against, strict=True) if told)
 
     @property
     def calendars(self) -> tuple[str, ...]:
-        """The calendar of most symbols and those of symbols that cannot trade on it; one name if all share it."""
+        """The calendar of most symbols and those of symbols that cannot trade on it; one name if all share it.
+
+        Symbols on no calendar that is known are ``unknown``, even to each other.
+        """
         found: tuple[str, ...] = ()
         if self._symbols:
             against: Counter[str] = Counter()
             for (_, name), count in self._against.items():
                 against[name] += count
-            common = min(self._symbols, key=lambda name: (against[name], -self._symbols[name]))
+            common = min(self._names, key=lambda name: (against[name], -self._symbols[name]))
             others = [name for name, _ in self._symbols.most_common() if self._against[name, common]]
-            found = (common, *others)
+            # Where even the calendar of least objections suits nobody, it is nobody's.
+            found = (common, *others) if against[common] < self._symbols.total() else tuple(others)
         return found + ((INTRADAY,) if self._intraday else ())
 
     @property
     def lag(self) -> int:
-        """Sessions that a date's row must be old to be known to all: 0 where all share a calendar, else 1."""
-        return int(len(self.calendars) > 1)
+        """Sessions that a date's row must be old to be known to all: 0 where all share a known calendar, else 1."""
+        return int(len(self.calendars) > 1 or UNKNOWN in self.calendars)
+
+
+def _testimony(days: Dates) -> tuple[tuple[str, ...], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return calendars, on how many days each and these ``datetime64[D]`` days differ, and if they speak against it."""
+    names, is_open = calendar_grid(days[0], days[-1])  # (C, span)
+    at = (days - days[0]).astype(np.int64)
+    steps = np.diff(at)
+    watched = np.repeat(np.append(steps <= _BREAK_DAYS, True), np.append(steps, 1))
+    watched[at] = True
+    here = is_open[:, at]
+    bars = here @ here.T  # (C, C): on days that both calendars are open
+    sessions = (is_open * watched) @ is_open.T
+    closed = len(days) - bars.diagonal()
+    missing = sessions.diagonal() - bars.diagonal()
+    evidence = closed + _left_out(sessions, bars).max(axis=1)
+    enough = max(_MIN_DAYS, _MIN_SHARE * len(days))
+    misfit, against = missing + closed, evidence >= enough
+    best = int(np.argmin(misfit))
+    against[best] &= misfit[best] > _STRAY * len(days)
+    return names, misfit, against
+
+
+def _left_out(sessions: npt.NDArray[np.float32], bars: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return how many of a calendar's (row) sessions that are another's (column) holidays lack bars beyond chance.
+
+    Of n such sessions a share s has bars, of the sessions of both a share q. Chance makes s so small with a probability
+    of at most exp(−n·KL(s, q)), KL(s, q) = s·ln(s/q) + (1 − s)·ln((1 − s)/(1 − q)).
+
+    References
+    ----------
+    Hoeffding (1963), Probability inequalities for sums of bounded random variables, theorem 1, equation 2.1.
+    """
+    n = sessions.diagonal()[:, None] - sessions
+    held = bars.diagonal()[:, None] - bars
+    s = held / np.maximum(n, 1.0)
+    q = (bars + 0.5) / (sessions + 1.0)  # never 0 nor 1: what has not happened yet may
+    present, absent = np.maximum(s, 1e-9), np.maximum(1.0 - s, 1e-9)
+    surprise = n * (s * np.log(present / q) + (1.0 - s) * np.log(absent / (1.0 - q)))
+    told = (s < q) & (q >= _DAILY) & (surprise >= _CHANCE)
+    return np.where(told, bars / np.maximum(sessions, 1.0) * n - held, np.float32(0.0))

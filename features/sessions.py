@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from features.parsing import Dates
 
 ALWAYS, WEEKDAYS = "24/7", "24/5"
-# New York, London, Frankfurt, Paris, Toronto, Tokyo, Hong Kong, Mumbai, Sydney.
-_EXCHANGES = ("XNYS", "XLON", "XETR", "XPAR", "XTSE", "XTKS", "XHKG", "XBOM", "XASX")
+# Europe and Africa, the Americas, Asia and Oceania: one of several exchanges that share holidays and hours.
+EXCHANGES = (
+    *("XNYS", "XLON", "XETR", "XPAR", "XSWX", "XSTO", "XCSE", "XIST", "XJSE", "XTSE", "XMEX", "BVMF", "XSGO"),
+    *("XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK", "XIDX", "XPHS", "XBOM", "XASX", "XNZE"),
+)
+_NAMES = (WEEKDAYS, *EXCHANGES, ALWAYS)
 _WEEKEND_SHARE = 0.05  # more bars than this on weekends, and the series trades around the clock
 
 
@@ -37,44 +40,30 @@ def session_gaps(dates: Dates, calendar: str | None = None) -> Dates:
 
 
 def fitting_calendar(dates: Dates) -> str | None:
-    """Return the calendar with the fewest sessions missing and bars on closed days; None for intraday bars."""
+    """Return the calendar with the fewest sessions missing and bars on closed days; None for intraday bars.
+
+    A series with weekends is around the clock. Of two that fit alike the first counts: weekdays, then New York, then
+    the others.
+    """
     days = dates.astype("datetime64[D]")
     if len(days) < 2 or (days != dates).any():
         return None
-    return best_fit(calendar_fits(days), len(days))
-
-
-class CalendarFit(NamedTuple):
-    """How a series lies on a calendar: sessions without a bar, and bars on days that are closed."""
-
-    missing: int
-    closed: int
-
-    @property
-    def misfit(self) -> int:
-        """Days on which series and calendar differ."""
-        return self.missing + self.closed
-
-
-def calendar_fits(days: Dates) -> dict[str, CalendarFit]:
-    """Return how these sorted ``datetime64[D]`` days, at least one, lie on every calendar that covers their span.
-
-    Of two that fit alike the first counts: weekdays, then New York, then the others.
-    """
-    first, last = days[0], days[-1]
-    start, names, is_open, opened = _grid(_decade(first), _decade(last))
-    at = (days - start).astype(np.int64)
-    on_sessions = np.count_nonzero(is_open[:, at], axis=1)
-    sessions = opened[:, at[-1] + 1] - opened[:, at[0]]
-    pairs = zip(sessions - on_sessions, len(days) - on_sessions, strict=True)
-    return {name: CalendarFit(int(m), int(c)) for name, (m, c) in zip(names, pairs, strict=True)}
-
-
-def best_fit(fits: Mapping[str, CalendarFit], bars: int) -> str:
-    """Return the calendar of a series with these fits: around the clock if it has weekends, else the least misfit."""
-    if fits[WEEKDAYS].closed > _WEEKEND_SHARE * bars:
+    names, is_open = calendar_grid(days[0], days[-1])
+    on_sessions = is_open[:, (days - days[0]).astype(np.int64)].sum(axis=1)
+    missing, closed = is_open.sum(axis=1) - on_sessions, len(days) - on_sessions
+    if closed[names.index(WEEKDAYS)] > _WEEKEND_SHARE * len(days):
         return ALWAYS
-    return min((name for name in fits if name != ALWAYS), key=lambda name: fits[name].misfit)
+    misfit = np.where(np.array(names) == ALWAYS, np.inf, missing + closed)
+    return names[int(np.argmin(misfit))]
+
+
+def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
+    """Return all calendars and whether each is open (1) or closed (0) from the first to the last day, (C, days).
+
+    Where a calendar does not know its holidays, long ago or years ahead, every weekday is open.
+    """
+    start, is_open = _grid(_decade(first), _decade(last))
+    return _NAMES, is_open[:, int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
 
 
 def _sessions(name: str, first: np.datetime64, last: np.datetime64) -> Dates:
@@ -91,36 +80,40 @@ def _decade(day: np.datetime64) -> int:
 
 
 @lru_cache(maxsize=16)
-def _grid(first: int, last: int) -> tuple[np.datetime64, tuple[str, ...], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
-    """Return a first day, calendars, whether each is open (C, days) and how often it was before (C, days + 1)."""
+def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]]:
+    """Return the first day of a decade, and whether calendars are open from then to the end of another, (C, days)."""
     start, end = np.datetime64(f"{first}-01-01"), np.datetime64(f"{last + 9}-12-31")
-    names, rows = [], []
-    for name in (WEEKDAYS, *_EXCHANGES, ALWAYS):
-        try:
-            sessions = _sessions(name, start, end)
-        except ValueError:
-            continue  # the exchange's calendar does not reach back that far
-        names.append(name)
-        rows.append(np.zeros(int((end - start).astype(np.int64)) + 1, np.bool_))
-        rows[-1][(sessions - start).astype(np.int64)] = True
-    is_open = np.stack(rows)
-    opened = np.zeros((len(names), is_open.shape[1] + 1), np.int32)
-    np.cumsum(is_open, axis=1, out=opened[:, 1:])
-    return start, tuple(names), is_open, opened
+    days = np.arange(start, end + 1)
+    is_open = np.zeros((len(_NAMES), len(days)), np.float32)
+    for row, name in zip(is_open, _NAMES, strict=True):
+        sessions = _sessions(name, start, end)
+        row[(sessions - start).astype(np.int64)] = 1.0
+        if name not in (ALWAYS, WEEKDAYS):
+            known = (days >= sessions[0]) & (days <= sessions[-1]) if len(sessions) else np.zeros(len(days), np.bool_)
+            row[np.is_busday(days) & ~known] = 1.0
+    return start, is_open
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def _exchange_sessions(name: str, decade: int) -> Dates:
-    """Return a decade's sessions: whole decades, so that symbols with different histories share a few calendars."""
+    """Return a decade's known sessions: whole decades, so that symbols with different histories share a few calendars.
+
+    Holidays that follow no rule, as Mumbai's, are known from a first year on to the last that is announced.
+    """
     import exchange_calendars
 
-    start, end = f"{decade}-01-01", f"{decade + 9}-12-31"
+    start, end = pd.Timestamp(f"{decade}-01-01"), pd.Timestamp(f"{decade + 9}-12-31")
     with warnings.catch_warnings():
         # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1; sessions do not.
         warnings.simplefilter("ignore")
         try:
             calendar = exchange_calendars.get_calendar(name, start=start, end=end)
-        except ValueError:  # Mumbai's holidays are announced year by year: up to the last that is known
-            calendar = exchange_calendars.get_calendar(name, start=start)
+        except ValueError:
+            usual = exchange_calendars.get_calendar(name)
+            bounds = usual.bound_min() or start, usual.bound_max() or end
+            start, end = max(start, bounds[0]), min(end, bounds[1])
+            if start >= end:
+                return np.array([], "datetime64[D]")
+            calendar = exchange_calendars.get_calendar(name, start=start, end=end)
     sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
-    return sessions[sessions <= np.datetime64(end)]
+    return sessions

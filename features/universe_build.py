@@ -6,7 +6,7 @@ and quantity. Counts do not depend on the order of the symbols.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -34,8 +34,10 @@ _BLOCK = 4096  # dates whose cumulative histograms are held at once
 _SUMS = ("symbols", "returns", "return", "return_squared", "rising", "variances", "volatility")
 
 
-def build_universe(bars: Iterable[SymbolBars], config: FeatureConfig | None = None) -> UniverseTable:
-    """Return the table of these symbols, or of those that ``config.universe`` names if it names any.
+def build_universe(
+    bars: Iterable[SymbolBars], config: FeatureConfig | None = None, members: Container[str] | None = None
+) -> UniverseTable:
+    """Return the table of these symbols, or of those that ``config.universe`` names and ``members`` holds, if given.
 
     ``bars`` is read once and not kept, so 20,000 symbols may be streamed from the lake. Dates with fewer than three
     symbols have no row. Unless ``config.universe_lag`` says it, the table's lag is decided by the calendars of *all*
@@ -45,14 +47,14 @@ def build_universe(bars: Iterable[SymbolBars], config: FeatureConfig | None = No
     chosen = frozenset(config.universe)
     clocks = TradingClocks()
 
-    def members() -> Iterator[SymbolBars]:
+    def chosen_bars() -> Iterator[SymbolBars]:
         for one in bars:
             if config.universe_lag is None:
                 clocks.note(one.dates)
-            if not chosen or one.symbol in chosen:
+            if (not chosen or one.symbol in chosen) and (members is None or one.symbol in members):
                 yield one
 
-    accumulator, stream = _Accumulator(config.lookback_periods), members()
+    accumulator, stream = _Accumulator(config.lookback_periods), chosen_bars()
     while chunk := list(islice(stream, _CHUNK)):
         accumulator.add(chunk)
     lag = clocks.lag if config.universe_lag is None else config.universe_lag

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from features.sessions import ALWAYS, WEEKDAYS, fitting_calendar, session_gaps
+from features.sessions import ALWAYS, EXCHANGES, WEEKDAYS, fitting_calendar, session_gaps
 
 
 def days(first: str, last: str) -> np.ndarray:
@@ -45,9 +45,7 @@ def test_nothing_to_speak_of(dates):
     assert fitting_calendar(array) is None and len(session_gaps(array)) == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["XNYS", "XLON", "XETR", "XPAR", "XTSE", "XTKS", "XHKG", "XBOM", "XASX", ALWAYS, WEEKDAYS]
-)
+@pytest.mark.parametrize("name", [*EXCHANGES, ALWAYS, WEEKDAYS])
 def test_every_calendar_is_told_from_the_others(name):
     ends = np.array(["2018-01-04", "2023-12-28"], "datetime64[ns]")
     sessions = np.union1d(ends, session_gaps(ends, name))

@@ -80,14 +80,18 @@ class _Calendar:
     has_range: bool = False
     has_volume: bool = False
 
-    def noting(self, bars: Iterable[SymbolBars]) -> Iterator[SymbolBars]:
-        """Pass bars on."""
+    def noting(self, bars: Iterable[SymbolBars], members: set[str]) -> Iterator[SymbolBars]:
+        """Pass all bars on, taking those of members into account."""
         for one in bars:
-            if len(np.setdiff1d(one.dates, self.dates, assume_unique=True)):
-                self.dates = np.union1d(self.dates, one.dates)
-            self.has_range |= one.has_range
-            self.has_volume |= one.has_volume
+            if one.symbol in members:
+                self._note(one)
             yield one
+
+    def _note(self, one: SymbolBars) -> None:
+        if len(np.setdiff1d(one.dates, self.dates, assume_unique=True)):
+            self.dates = np.union1d(self.dates, one.dates)
+        self.has_range |= one.has_range
+        self.has_volume |= one.has_volume
 
 
 def make_plan(source: Source, config: Config, store: Store, context: MarketContext | None) -> RunPlan:
@@ -95,7 +99,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
 
     What symbols share (dates, the universe's table, the sample of the pooled fit) is made of those without a
     quarantined row, so that a symbol with broken data cannot change what the others learn; unless more than half of
-    all have one.
+    all have one. Only whether all share one trading day depends on every trained symbol, for each looks the table up.
 
     Raises
     ------
@@ -116,7 +120,8 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     if 2 * len(clean) < len(trained):
         clean = trained
     calendar = _Calendar()
-    universe = build_universe(calendar.noting(_staged_bars(store, staged, clean)), config.features)
+    bars = calendar.noting(_staged_bars(store, staged, trained), clean)
+    universe = build_universe(bars, config.features, members=clean)
     if config.features.universe_lag is None and universe.lag and not universe.is_empty:
         notes.insert(0, _lag_note(universe))
     market = write_market(store, universe, context)
@@ -203,8 +208,9 @@ def _judge(source: Source, config: Config, seen: _Seen) -> list[str]:
 
 
 def _lag_note(universe: UniverseTable) -> str:
+    what = "different calendars" if len(universe.calendars) > 1 else "a calendar"
     return (
-        f"symbols trade on different calendars ({', '.join(universe.calendars)}), so universe features are lagged by "
+        f"symbols trade on {what} ({', '.join(universe.calendars)}), so universe features are lagged by "
         "one session lest they know closes of later time zones (features.universe_lag=0 overrides)"
     )
 

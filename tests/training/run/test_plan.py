@@ -9,7 +9,9 @@ import pytest
 
 from configs.errors import DataError
 from features.quarantine import COLUMNS, Quarantine
+from features.sessions import session_gaps
 from features.store import Store
+from training.run.market import read_market
 from training.run.plan import POOLED, RunPlan, make_plan, read_plan, write_plan
 
 NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE")
@@ -122,14 +124,42 @@ def test_calendars_that_differ_are_told_with_what_follows(planned, make_universe
 def test_broken_symbols_do_not_touch_what_all_share(planned, make_universe):
     """One row in quarantine: trained, but neither the calendar, the market nor the pooled fit may depend on it."""
     good = make_universe(NAMES[:4])
-    (odd,) = make_universe(("ODD",), seed=5)
-    odd = replace(odd, dates=odd.dates + np.timedelta64(6, "h"))
+    (odd,) = make_universe(("ODD",), bars=520, seed=5)
+    kept = np.delete(np.arange(520), [7, 90, 91])
+    columns = ("dates", "open", "high", "low", "close", "volume")
+    odd = replace(odd, **{name: getattr(odd, name)[kept] for name in columns})
     clean, mixed = planned(bars=good), planned(bars=[*good, odd], quarantined={"ODD": 1})
     assert mixed.market == clean.market
     assert mixed.splits == clean.splits
     pooled = [job for job in mixed.jobs if job.name == POOLED]
     assert all(set(job.symbols) == set(NAMES[:4]) for job in pooled)
     assert any("ODD" in job.symbols for job in mixed.blocks("direction"))
+
+
+def on_sessions(bars, calendar):
+    ends = np.array(["2015-01-05", "2019-12-27"], "datetime64[ns]")
+    return replace(bars, dates=np.union1d(ends, session_gaps(ends, calendar))[: len(bars)])
+
+
+def test_a_trained_symbol_of_another_clock_lags_the_universe_though_it_lost_a_row(planned, make_universe, tmp_path):
+    *west, east = make_universe((*NAMES, "TOKYO"))
+    bars = [*(on_sessions(one, "XNYS") for one in west), on_sessions(east, "XTKS")]
+    clean, mixed = planned(bars=bars), planned(bars=bars, quarantined={"TOKYO": 1})
+    tables = [read_market(Store(str(tmp_path)), plan.market)[0] for plan in (clean, mixed)]
+    assert [(one.members, one.lag, one.calendars) for one in tables] == [
+        (6, 1, ("XNYS", "XTKS")),
+        (5, 1, ("XNYS", "XTKS")),
+    ]
+    assert any("different calendars (XNYS, XTKS)" in note for note in mixed.warnings)
+
+
+def test_a_symbol_that_is_skipped_does_not_touch_the_clock(planned, make_universe):
+    good = make_universe(NAMES[:4])
+    (odd,) = make_universe(("ODD",), seed=5)
+    nonsense = replace(odd, dates=odd.dates + np.timedelta64(6, "h"))
+    skipped = planned(bars=[*good, nonsense], quarantined={"ODD": 100})
+    assert set(skipped.skipped) == {"ODD"}
+    assert {job.output for job in skipped.jobs} == {job.output for job in planned(bars=good).jobs}
 
 
 def test_a_universe_that_is_mostly_broken_shares_what_it_has(planned):
