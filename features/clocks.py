@@ -12,6 +12,7 @@ from features.sessions import calendar_grid
 
 INTRADAY = "intraday"
 UNKNOWN = "unknown"
+SAME_DAYS = "the same days"
 _RECENT = 1260  # five years tell any two calendars apart, and calendars reach back less far than some symbols
 _SPAN = np.timedelta64(3653, "D")  # and monthly bars, or one absurd date, must not ask for centuries of holidays
 _ODD_STAMPS = 0.05  # a daily series may have this share of bars that are not stamped midnight
@@ -20,6 +21,8 @@ _MIN_SHARE = 0.005  # of bars speak against a calendar: Paris and Sydney differ 
 _STRAY = 0.01  # a series that differs from a calendar on fewer days trades on it, whatever its few bars on closed days
 _BREAK_DAYS = 14  # longer without a bar is a suspension or an outage; the longest holidays are shorter
 _DAILY = 0.25  # with bars on a smaller share of sessions (weekly ones) the weekday decides which are missing
+_TELLING = 250  # sessions: a year without a difference is one market, whatever its calendar
+_HELD = 64  # sets of days to compare before calendars are asked, which takes seconds to make them
 _CHANCE = 16.0  # days count as left out on purpose where chance does so with a probability below exp(−16)
 
 
@@ -31,7 +34,8 @@ class TradingClocks:
     and 0.5 % of the symbol's bars together. So neither missing days, nor a suspension, nor an illiquid symbol, nor a
     history of a few months makes a calendar of its own. A symbol that speaks against all calendars trades on an
     exchange that is not among them (``unknown``), and is not taken to share a clock with anybody. Intraday bars (UTC
-    stamps) share one clock, which is not that of daily ones.
+    stamps) share one clock, which is not that of daily ones. Symbols that have all their days in common need no
+    calendar.
 
     What dates cannot tell is missed: exchanges with the same holidays and other hours (Frankfurt's floor and Xetra),
     and a market without a calendar here whose holidays are nobody else's, which looks like currencies with lost days.
@@ -42,6 +46,7 @@ class TradingClocks:
         self._against: Counter[tuple[str, str]] = Counter()  # symbols of a calendar that cannot trade on another
         self._names: tuple[str, ...] = ()
         self._intraday = 0
+        self._waiting: dict[bytes, tuple[Dates, int]] = {}  # sets of days that were not held to calendars yet
 
     def note(self, dates: Dates) -> None:
         """Take one symbol's dates (N,), sorted ``datetime64[ns]``, into account."""
@@ -55,10 +60,18 @@ class TradingClocks:
         days = days[days[-1:] - days < _SPAN]
         if len(days) < 2:
             return
-        self._names, misfit, against = _testimony(days)
-        own = UNKNOWN if against.all() else self._names[int(np.argmin(np.where(against, np.inf, misfit)))]
-        self._symbols[own] += 1
-        self._against.update((own, name) for name, told in zip(self._names, against, strict=True) if told)
+        _, count = self._waiting.get(days.tobytes(), (days, 0))
+        self._waiting[days.tobytes()] = days, count + 1
+        if len(self._waiting) > _HELD:
+            self._hear()
+
+    def _hear(self) -> None:
+        for days, count in self._waiting.values():
+            self._names, misfit, against = _testimony(days)
+            own = UNKNOWN if against.all() else self._names[int(np.argmin(np.where(against, np.inf, misfit)))]
+            self._symbols[own] += count
+            self._against.update({(own, n): count for n, told in zip(self._names, against, strict=True) if told})
+        self._waiting.clear()
 
     @property
     def calendars(self) -> tuple[str, ...]:
@@ -67,6 +80,10 @@ class TradingClocks:
         Symbols on no calendar that is known are ``unknown``, even to each other.
         """
         found: tuple[str, ...] = ()
+        if not self._symbols and not self._intraday and _all_in_common([days for days, _ in self._waiting.values()]):
+            found = (SAME_DAYS,)
+        else:
+            self._hear()
         if self._symbols:
             against: Counter[str] = Counter()
             for (_, name), count in self._against.items():
@@ -81,6 +98,13 @@ class TradingClocks:
     def lag(self) -> int:
         """Sessions that a date's row must be old to be known to all: 0 where all share a known calendar, else 1."""
         return int(len(self.calendars) > 1 or UNKNOWN in self.calendars)
+
+
+def _all_in_common(sets: list[Dates]) -> bool:
+    """Whether each of these sets of days holds, from its first to its last, every day that any of them has."""
+    every = np.unique(np.concatenate(sets)) if sets else np.empty(0, "datetime64[D]")
+    inside = (np.searchsorted(every, days[-1], "right") - np.searchsorted(every, days[0]) for days in sets)
+    return len(every) >= _TELLING and all(n == len(days) for n, days in zip(inside, sets, strict=True))
 
 
 def _testimony(days: Dates) -> tuple[tuple[str, ...], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

@@ -7,7 +7,6 @@ after Tokyo's; so where symbols do not share one trading day, a bar sees the row
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -100,14 +99,14 @@ class UniverseTable:
     was built for, ``members`` is the number of symbols it was built of.
 
     ``lag`` guards against look-ahead between time zones: with 0 a bar sees the rows up to its own stamp, with 1 only
-    those of days before its own. ``calendars`` are what was found where the data decided on it: one name, or several
-    that differ. Whoever looks something up in this table, in training or years later, uses its lag.
+    those of days before its own. Whoever looks something up in this table, in training or years later, uses its lag.
+    ``calendars`` are what was found where the data decided on it, one name or several that differ; it is told to people
+    and not kept.
     """
 
     periods: tuple[int, ...]
     members: int
     lag: int
-    calendars: tuple[str, ...]
     dates: Dates
     count: npt.NDArray[np.int32]
     log_index: Float
@@ -115,6 +114,7 @@ class UniverseTable:
     breadth: Float
     volatility: Float
     quantiles: Mapping[str, Float32]
+    calendars: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -137,7 +137,6 @@ class UniverseTable:
             periods=periods,
             members=0,
             lag=lag,
-            calendars=(),
             dates=np.array([np.iinfo(np.int64).min + 1]).view("datetime64[ns]"),
             count=np.zeros(1, np.int32),
             log_index=nothing,
@@ -171,12 +170,11 @@ class UniverseTable:
         )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the table as plain numeric arrays (dates as int64 nanoseconds, names as UTF-8 JSON bytes)."""
+        """Return the table as plain numeric arrays (dates as int64 nanoseconds)."""
         arrays: dict[str, npt.NDArray[Any]] = {
             "periods": np.array(self.periods, np.int64),
             "members": np.array([self.members], np.int64),
             "lag": np.array([self.lag], np.int64),
-            "calendars": np.frombuffer(json.dumps(self.calendars).encode(), np.uint8),
             "dates": self.dates.astype("datetime64[ns]").astype(np.int64),
             "count": self.count,
             "log_index": self.log_index,
@@ -194,7 +192,6 @@ class UniverseTable:
             periods=tuple(int(p) for p in arrays["periods"]),
             members=int(arrays["members"][0]),
             lag=int(arrays["lag"][0]),
-            calendars=tuple(json.loads(arrays["calendars"].tobytes())),
             dates=arrays["dates"].astype(np.int64).view("datetime64[ns]"),
             count=arrays["count"],
             log_index=arrays["log_index"],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from features.clocks import UNKNOWN, TradingClocks
+from features.clocks import SAME_DAYS, UNKNOWN, TradingClocks
 from features.sessions import ALWAYS, WEEKDAYS, session_gaps
 
 
@@ -109,8 +109,9 @@ def test_an_exchange_without_a_calendar_of_its_own_shares_no_clock(name, other):
 
 
 def test_a_market_on_no_known_calendar_is_in_doubt():
-    clocks = clocks_of(*[sessions("XSAU")] * 5)  # Sundays to Thursdays
+    clocks = clocks_of(*(thinned(sessions("XSAU"), 0.02, seed) for seed in range(5)))  # Sundays to Thursdays
     assert (clocks.lag, clocks.calendars) == (1, (UNKNOWN,))
+    assert clocks_of(*[sessions("XSAU")] * 5).lag == 0, "all their days are the same"
     assert clocks_of(NEW_YORK, NEW_YORK, sessions("XSAU")).calendars == ("XNYS", UNKNOWN)
 
 
@@ -154,3 +155,18 @@ def test_years_that_a_calendar_does_not_know_speak_against_nobody(name, first, l
     days = np.arange(np.datetime64(first), np.datetime64(last)).astype("datetime64[ns]")
     unknown = days[np.is_busday(days.astype("datetime64[D]")) & ((days < known[0]) | (days > known[-1]))]
     assert clocks_of(known, np.union1d(known, unknown)).lag == 0
+
+
+def test_symbols_with_all_days_in_common_need_no_calendar():
+    recent = NEW_YORK[-400:]
+    clocks = clocks_of(NEW_YORK, recent, NEW_YORK[:700], recent)
+    assert (clocks.lag, clocks.calendars) == (0, (SAME_DAYS,))
+    clocks.note(sessions("XTKS")[-300:])
+    assert (clocks.lag, clocks.calendars) == (1, ("XNYS", "XTKS"))
+    assert clocks_of(NEW_YORK[:100]).calendars == ("XNYS",), "a few months do not tell"
+
+
+def test_many_different_histories_are_told_apart_as_few_are():
+    symbols = [NEW_YORK[start : start + 600] for start in range(0, 800, 8)]
+    assert clocks_of(*symbols).lag == 0
+    assert clocks_of(*symbols, sessions("XTKS")).lag == 1
