@@ -72,6 +72,18 @@ class FleetScaler:
         out[np.isnan(out)] = 0.0
         return out
 
+    def transform_rows(self, features: Float32, index: npt.NDArray[np.int64]) -> Float32:
+        """Return features (n, …, F), row i of which is of symbol ``index[i]``, as :meth:`transform` does."""
+        row = index if len(self.center) > 1 else np.zeros(len(index), np.int64)
+        middle = (1,) * (features.ndim - 2)
+        center, scale = (
+            values[row].reshape(len(row), *middle, features.shape[-1]) for values in (self.center, self.scale)
+        )
+        out: Float32 = (features - center) / scale
+        np.clip(out, -self.clip, self.clip, out=out)
+        out[np.isnan(out)] = 0.0
+        return out
+
     def take(self, indices: npt.NDArray[np.intp]) -> FleetScaler:
         """Return the scaler of these symbols, in this order; a pooled scaler is returned as it is."""
         if len(self.center) == 1:

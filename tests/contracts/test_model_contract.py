@@ -216,3 +216,27 @@ def test_mistakes_are_told_in_a_line(case, kind, strategy):
     with pytest.raises(DataError, match="no symbol can be fitted"):
         short = [replace(b, **{f: getattr(b, f)[-150:] for f in ("dates", *PRICES, "volume")}) for b in one.bars]
         one.new().fit(short, split=Split(*[short[0].dates[i] for i in (100, 101, 120, 121, 149)], purge=1))
+
+
+@EVERY
+def test_windows_without_their_panel_give_the_same_forecasts_in_any_mix(case, kind, strategy):
+    one = case(kind, strategy)
+    panel = one.examples.panel
+    last = np.diff(panel.offsets) - 1
+    rows = [last[:1] - [20, 0], last[1:2], last[2:3] - [200, 50, 0], last[3:]]
+    whole = one.predictor.forecast(panel, rows)
+    windows = one.predictor.windows(panel, rows)
+    symbols = np.repeat(np.arange(4), [2, 1, 3, 1])
+    mix = np.random.default_rng(0).permutation(np.repeat(np.arange(7), 3))
+    for chosen in (np.arange(7), mix, np.array([5])):
+        found = one.predictor.forecast_windows(windows.take(chosen), symbols[chosen])
+        assert found.keys() == whole.keys()
+        for name, values in whole.items():
+            np.testing.assert_allclose(found[name], values[chosen], rtol=1e-5, atol=1e-7, err_msg=name)
+    joined = type(windows).concat([windows.take([0, 1, 2]), windows.take([3, 4, 5, 6])])
+    again = one.predictor.forecast_windows(joined, symbols)
+    np.testing.assert_array_equal(
+        again[next(iter(whole))], one.predictor.forecast_windows(windows, symbols)[next(iter(whole))]
+    )
+    nothing = one.predictor.forecast_windows(windows.take([]), symbols[:0])
+    assert all(len(values) == 0 for values in nothing.values())

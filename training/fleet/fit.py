@@ -13,7 +13,7 @@ from training.fleet.graphs import FitPlan, Loss, evaluation_function, forward_fu
 from training.fleet.network import FleetNetwork, symbol_generator
 from training.fleet.windows import FleetData, Int32, needed_bars, pad_ends
 
-__all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet"]
+__all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet", "predict_windows"]
 
 Float32 = npt.NDArray[np.float32]
 
@@ -119,6 +119,19 @@ def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: 
     ]
     outputs = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(ends), 0, network.outputs), np.float32)
     return [outputs[row, : len(values)] for row, values in enumerate(ends)]
+
+
+def predict_windows(network: FleetNetwork, weights: Float32, windows: Float32) -> Float32:
+    """Return the outputs (n, outputs) of windows (n, T, F): of one network (1, P), or of a network each (n, P)."""
+    count, steps, width = windows.shape
+    if not count:
+        return np.zeros((0, network.outputs), np.float32)
+    if len(weights) == 1:
+        bars, ends = windows.reshape(1, count * steps, width), np.arange(steps - 1, count * steps, steps)[None]
+    else:
+        bars, ends = windows, np.full((count, 1), steps - 1)
+    outputs = forward_function(network)(_tensor(weights), _tensor(bars), ends.astype(np.int32))
+    return np.asarray(ops.convert_to_numpy(outputs), np.float32).reshape(count, network.outputs)
 
 
 def _epoch_batches(

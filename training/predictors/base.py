@@ -25,6 +25,7 @@ from training.examples import Examples, Int64, Part, first_row, make_examples, p
 from training.predictors.importance import contributions, permutation_importance
 from training.predictors.inputs import AnyBars, listed, panel_of, some, universe_as_fitted
 from training.predictors.state import Arrays, Float
+from training.predictors.windows import Windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +117,14 @@ class BasePredictor(ABC):
 
         ``rows`` holds positions within each symbol of the panel; results are stacked symbol after symbol.
         """
+
+    @abstractmethod
+    def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
+        """Return what :meth:`forecast` reads for these rows, each at least :func:`.first_row`, without the panel."""
+
+    @abstractmethod
+    def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of :meth:`forecast` for windows of any mix of symbols, rows of this fleet (n,)."""
 
     @abstractmethod
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:

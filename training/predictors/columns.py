@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from configs.schema import Config
-from features.panel import Panel
 from features.selection import select_features
 from training.examples import Examples, Int64
 
@@ -27,7 +28,7 @@ def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64
     return np.stack([select_features(x, y, k) for x, y in zip(examples.train_features(), labels, strict=True)])
 
 
-def own_columns(panel: Panel, columns: Int64) -> Int64:
+def own_columns(names: Sequence[str], columns: Int64) -> Int64:
     """Return those of the chosen features (1, k) that tell of the symbol itself, not of the day; all if none does."""
-    own = [i for i in columns[0] if not panel.feature_names[i].startswith(_MARKET_WIDE)]
+    own = [i for i in columns[0] if not names[i].startswith(_MARKET_WIDE)]
     return np.array([own], np.int64) if own else columns

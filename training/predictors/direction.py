@@ -19,7 +19,7 @@ from training.calibration.newton import softmax
 from training.evaluation.baselines import ClassPrior, LogisticRegression
 from training.evaluation.metrics import log_loss_rows
 from training.examples import Examples, Int64, Part, panel_rows
-from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
+from training.fleet.fit import FitPlan, fit_fleet, predict_fleet, predict_windows
 from training.fleet.losses import corrected_cross_entropy
 from training.predictors.banks import BankLayout, fleet_data
 from training.predictors.base import BasePredictor
@@ -37,6 +37,7 @@ from training.predictors.direction_pool import (
 )
 from training.predictors.inputs import AnyBars
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
+from training.predictors.windows import Windows, window_features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,10 +109,31 @@ class PriceDirectionPredictor(BasePredictor):
         own = self._rows_of(panel)
         logits = np.concatenate(self._logits(panel, rows, own))
         places, position = panel_rows(panel, rows)
-        symbol = own[position]
+        return self._columns_of(logits, own[position], panel.dates[places])
+
+    def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
+        """Return the features of each window."""
+        places, _ = panel_rows(panel, rows)
+        features = window_features(panel.features, places, self.window)
+        return Windows(panel.dates[places], features, np.zeros((len(places), 0)), np.full(len(places), np.nan))
+
+    def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of :meth:`forecast`."""
+        scaled = self._scaler.transform_rows(windows.features, symbols)
+        if self._columns.shape[1] < scaled.shape[2]:
+            chosen = take_rows(self._columns, symbols)
+            scaled = np.take_along_axis(scaled, chosen[:, None], axis=2)
+        base = self._logistic.logits(scaled[:, -1], symbols).astype(np.float32)
+        network = direction_network(self.config, self._columns)
+        corrections = predict_windows(network, take_rows(self._weights, symbols), scaled)
+        return self._columns_of(base + corrections, symbols, windows.dates)
+
+    def _columns_of(
+        self, logits: Float32, symbol: Int64, dates: npt.NDArray[np.datetime64]
+    ) -> dict[str, npt.NDArray[Any]]:
         probabilities = self._calibrator.apply(logits, symbol)
         sets = self._sets.sets(probabilities, symbol)
-        late = panel.dates[places] > self._adapted_to[symbol]
+        late = dates > self._adapted_to[symbol]
         sets[late] = self._adapted.sets(probabilities[late], symbol[late])
         out: dict[str, npt.NDArray[Any]] = {name: probabilities[:, i] for i, name in enumerate(CLASSES)}
         return out | {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}

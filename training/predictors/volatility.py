@@ -13,18 +13,20 @@ from features.panel import Panel
 from features.scaling import FleetScaler
 from training.evaluation.metrics import qlike_rows
 from training.examples import Examples, Int64, Part, panel_rows
+from training.fleet.fit import predict_windows
 from training.predictors.banks import BankLayout
 from training.predictors.base import BasePredictor
 from training.predictors.columns import own_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
-from training.predictors.volatility_network import network_corrections, volatility_network
+from training.predictors.volatility_network import correction_factors, network_corrections, volatility_network
 from training.predictors.volatility_own import fit_own_forests, fit_own_linear, fit_own_network, own_base
 from training.predictors.volatility_pool import VolatilityPool, fit_volatility_pool, linear_forecast
+from training.predictors.windows import Windows, window_features
 from training.volatility.blend import BlendFleet, fit_blend
 from training.volatility.ewma import EwmaFleet, fit_ewma
 from training.volatility.forest import ForestFleet
 from training.volatility.garch import GarchFleet, fit_garch
-from training.volatility.har import BASELINE_LAGS, HarFleet, fit_per_symbol, har_design
+from training.volatility.har import BASELINE_LAGS, MEMBER_LAGS, HarFleet, fit_per_symbol, har_design, har_lags
 
 
 class VolatilityPredictor(BasePredictor):
@@ -112,6 +114,38 @@ class VolatilityPredictor(BasePredictor):
         """Return ``variance`` and its interval ``_low, _high``, and the three as annualised ``volatility``."""
         return self._blended(panel, rows, self._members(panel, rows))
 
+    def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
+        """Return the features of each window, the log-HAR's means and the GARCH's next variance."""
+        places, _ = panel_rows(panel, rows)
+        garch = self._garch.take(self._rows_of(panel))
+        return Windows(
+            panel.dates[places],
+            window_features(panel.features, places, self.window),
+            har_lags(panel.variance, panel.offsets, MEMBER_LAGS)[places],
+            garch.inputs(panel.close, panel.offsets)[places],
+        )
+
+    def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of :meth:`forecast`."""
+        scaled = self._scaler.transform_rows(windows.features, symbols)
+        columns = own_columns(self.feature_names, self._columns)[0]
+        constant = np.ones((len(windows), 1))
+        design = np.concatenate([constant, windows.log_means, scaled[:, -1][:, self._columns[0]]], axis=1)
+        base = self._linear.forecast(design, symbols)
+        found = {"log_har": base}
+        if "garch" in self.config.volatility.members:
+            horizon = self.config.volatility.horizon
+            found["garch"] = self._garch.forecast(windows.next_variance, symbols, horizon)
+        if self._forest is not None:
+            tree = symbols if len(self._forest) > 1 else np.zeros(len(symbols), np.int64)
+            found["forest"] = self._forest.forecast(base, scaled[:, -1][:, columns], tree)
+        if self._weights is not None:
+            network, weights = volatility_network(self.config, columns[None]), take_rows(self._weights, symbols)
+            outputs = predict_windows(network, weights, np.ascontiguousarray(scaled[:, :, columns]))
+            found["lstm"] = take_rows(self._level, symbols) * base * correction_factors(outputs[:, 0])
+        table = np.stack([found[name] for name in self.config.volatility.members], axis=1)
+        return self._columns_of(table, symbols)
+
     def forecast_beside(
         self, panel: Panel, rows: Sequence[Int64]
     ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
@@ -179,7 +213,9 @@ class VolatilityPredictor(BasePredictor):
             self._weights, self._level = self._weights[rows], self._level[rows]
 
     def _blended(self, panel: Panel, rows: Sequence[Int64], table: Float) -> dict[str, npt.NDArray[Any]]:
-        symbol = self._rows_of(panel)[panel_rows(panel, rows)[1]]
+        return self._columns_of(table, self._rows_of(panel)[panel_rows(panel, rows)[1]])
+
+    def _columns_of(self, table: Float, symbol: Int64) -> dict[str, npt.NDArray[Any]]:
         variance = self._blend.forecast(table, symbol)
         low, high = self._blend.interval(variance, symbol).T
         ends = {"": variance, "_low": low, "_high": high}
@@ -191,7 +227,7 @@ class VolatilityPredictor(BasePredictor):
         own = self._rows_of(panel)
         places, position = panel_rows(panel, rows)
         base = linear_forecast(panel, rows, self._scaler, self._columns, self._linear, own)
-        columns = own_columns(panel, self._columns)
+        columns = own_columns(panel.feature_names, self._columns)
         found = {"log_har": base}
         if "garch" in self.config.volatility.members:
             found["garch"] = self._garch_forecast(panel, rows)

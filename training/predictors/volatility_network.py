@@ -39,6 +39,11 @@ def network_corrections(
     """Return the factors (n,) on the base forecast for windows of every series, stacked."""
     outputs = predict_fleet(network, weights, bank, ends)
     logs = np.concatenate([out[:, 0] for out in outputs]) if outputs else np.zeros(0)
+    return correction_factors(logs)
+
+
+def correction_factors(logs: npt.NDArray[np.floating]) -> Float:
+    """Return the factors (n,) that a network's outputs (n,) stand for."""
     return np.exp(np.clip(logs.astype(np.float64), -_CAP, _CAP))
 
 

@@ -47,7 +47,7 @@ def own_base(examples: Examples, pool: VolatilityPool, linear: HarFleet) -> Floa
 def fit_own_network(examples: Examples, pool: VolatilityPool, base: Float, config: Config) -> tuple[Float32, Float]:
     """Fit each symbol's network and its level; one that cannot be fitted keeps its initial weights."""
     part, seed, symbols = config.volatility, config.run.seed, examples.panel.symbols
-    columns = own_columns(examples.panel, pool.columns)
+    columns = own_columns(examples.panel.feature_names, pool.columns)
     network, plan = volatility_network(config, columns), FitPlan.of(part.fit, seed)
     initial = network.initial_weights(symbols, seed)
     if part.strategy == "finetuned":
@@ -62,7 +62,7 @@ def fit_own_network(examples: Examples, pool: VolatilityPool, base: Float, confi
 def fit_own_forests(examples: Examples, pool: VolatilityPool, base: Float, config: Config) -> ForestFleet:
     """Grow a forest for each symbol; one without a usable train row gets the pooled one."""
     assert pool.forest is not None
-    fleets, columns = [], own_columns(examples.panel, pool.columns)
+    fleets, columns = [], own_columns(examples.panel.feature_names, pool.columns)
     for i, rows in enumerate(examples.rows):
         places = rows.train + examples.panel.offsets[i]
         places = places[np.isfinite(base[places])]

@@ -96,7 +96,7 @@ def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
     log_har = fit_pooled_har(lagged, target, offsets, is_train, BASELINE_LAGS)
     scaler = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
     columns = choose_columns(examples, config, pooled=True)
-    own = own_columns(panel, columns)
+    own = own_columns(panel.feature_names, columns)
     grams = linear_grams(examples, scaler, columns).pooled()
     linear = solve_har(grams, MEMBER_LAGS)
     shared = np.zeros(len(examples.rows), np.int64)
