@@ -1,0 +1,82 @@
+"""One predictor of a whole version: the blocks that workers fitted, stacked again to one fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.errors import ModelError
+from training.predictors import BasePredictor, predictor_from_block
+
+if TYPE_CHECKING:
+    from training.registry.manager import ModelManager
+
+
+def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[str] | None = None) -> BasePredictor:
+    """Return the predictor of all symbols of a version, or of those in ``only``.
+
+    Raises
+    ------
+    ModelError
+        The version does not exist, a file of it is corrupt, its blocks do not belong together, or it holds none of
+        the symbols asked for.
+    """
+    manifest = manager.manifest(kind, version)
+    chosen = [symbol for symbol in sorted(manifest.symbols) if only is None or symbol in only]
+    if not chosen:
+        raise ModelError(f"{kind} {manifest.version} holds none of the symbols asked for. Train them first.")
+    numbers = sorted({manifest.symbols[symbol][0] for symbol in chosen})
+    fleet = join([predictor_from_block(manager.load_block(kind, manifest.version, number)) for number in numbers])
+    return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), chosen)
+
+
+def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
+    """Return one fleet of all symbols of these, of one kind and configuration; there must be at least one.
+
+    Raises
+    ------
+    ModelError
+        A symbol is in two of them, or what all symbols share is not the same in each.
+    """
+    first = predictors[0]
+    if len(predictors) == 1:
+        return first
+    symbols = [symbol for one in predictors for symbol in one.symbols]
+    if len(set(symbols)) < len(symbols) or any(one.meta() != first.meta() for one in predictors):
+        raise ModelError("these fleets hold a symbol twice, or were fitted with different settings. Train them as one.")
+    largest = max(predictors, key=lambda one: len(one.symbols))
+    own, alone = _own_arrays(largest), len(largest.symbols) == 1
+    states = [one.to_arrays() for one in predictors]
+    arrays = {}
+    for name, ours in states[0].items():
+        same = all(np.array_equal(ours, state[name], equal_nan=True) for state in states)
+        if name in own or (alone and not same):
+            arrays[name] = _stacked([state[name] for state in states])
+        elif same:
+            arrays[name] = ours
+        else:
+            raise ModelError(f"these fleets do not share {name!r}. Train them in one run.")
+    return type(first).from_state(symbols, arrays, first.meta())
+
+
+def _own_arrays(predictor: BasePredictor) -> set[str]:
+    """Return the names of the arrays with a row for each symbol: those of two symbols are twice as long as of one.
+
+    Of a fleet of one, a single row may as well be what all share; :func:`join` then goes by what differs.
+    """
+    symbols, arrays, meta = predictor.symbols, predictor.to_arrays(), predictor.meta()
+    one, two = (type(predictor).from_state(symbols, arrays, meta, symbols[:1] * count).to_arrays() for count in (1, 2))
+    return {name for name, values in one.items() if len(two[name]) != len(values)}
+
+
+def _stacked(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return parts joined by row; of trees, the smaller are padded by nodes that no row reaches."""
+    widest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
+    padded = [
+        np.pad(part, [(0, 0), *((0, most - size) for most, size in zip(widest, part.shape[1:], strict=True))])
+        for part in parts
+    ]
+    return np.concatenate(padded)
