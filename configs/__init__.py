@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         LabelConfig,
         NetworkConfig,
         RunConfig,
+        ServeConfig,
         SplitConfig,
         VolatilityConfig,
     )
@@ -51,6 +52,7 @@ _HOMES = {
         "LabelConfig",
         "NetworkConfig",
         "RunConfig",
+        "ServeConfig",
         "SplitConfig",
         "VolatilityConfig",
     ),
@@ -72,6 +74,7 @@ __all__ = [
     "ModelError",
     "NetworkConfig",
     "RunConfig",
+    "ServeConfig",
     "SplitConfig",
     "StoreError",
     "VolatilityConfig",

@@ -6,7 +6,7 @@ Units: horizons, windows and purges count bars; dates are session dates; fractio
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -212,6 +212,32 @@ class RunConfig(Frozen):
     retries: Annotated[int, Field(ge=0)] = 2
 
 
+class ServeConfig(Frozen):
+    """How models are served; nothing here changes a forecast, and versions do not keep it.
+
+    Each of ``replicas`` (Ray Serve adds more up to ``max_replicas`` under load) holds all models and the newest
+    windows; it looks every ``poll_s`` seconds for another champion or newer bars. ``history_bars`` are read of each
+    symbol: recursive features and GARCH variances forget what lies before. Data older than ``max_age_days`` gives an
+    error instead of a forecast; ``None`` tells the age and leaves the judgement to the client. Requests beyond
+    ``max_ongoing`` at work and ``max_queued`` waiting (each a replica) are answered 429; ``requests_per_minute`` holds
+    for each API key and replica. ``fast_ingress`` puts HAProxy before the replicas.
+    """
+
+    replicas: Positive = 1
+    max_replicas: Positive | None = None
+    cpus_per_replica: Annotated[float, Field(gt=0)] = 1.0
+    poll_s: Annotated[float, Field(gt=0)] = 2.0
+    history_bars: Annotated[int, Field(ge=250)] = 2500
+    max_age_days: Annotated[float, Field(gt=0)] | None = None
+    max_symbols: Positive = 5000
+    max_body_mib: Annotated[float, Field(gt=0)] = 8.0
+    max_ongoing: Positive = 256
+    max_queued: Positive = 512
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    requests_per_minute: Positive | None = None
+    fast_ingress: bool = True
+
+
 class Config(Frozen):
     """Everything that defines a run."""
 
@@ -221,3 +247,8 @@ class Config(Frozen):
     direction: DirectionConfig = DirectionConfig()
     volatility: VolatilityConfig = VolatilityConfig()
     run: RunConfig = RunConfig()
+    serve: ServeConfig = ServeConfig()
+
+    def of_models(self) -> dict[str, Any]:
+        """Return as JSON what decides on models; how they are served later does not."""
+        return self.model_dump(mode="json", exclude={"serve"})

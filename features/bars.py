@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,14 @@ class SymbolBars:
 
     def __len__(self) -> int:
         return len(self.dates)
+
+    def last(self, count: int) -> SymbolBars:
+        """Return the last bars, as arrays of their own: the older ones can be freed."""
+        if len(self) <= count:
+            return self
+        dates, volume = self.dates[-count:].copy(), self.volume[-count:].copy()
+        prices = {name: getattr(self, name)[-count:].copy() for name in ("open", "high", "low", "close")}
+        return replace(self, dates=dates, volume=volume, **prices)
 
 
 def bars_from_frame(

@@ -48,6 +48,10 @@ class Lake:
         names = self.store.names(_BARS)
         return sorted(decode_symbol(name.removesuffix(".parquet")) for name in names if name.endswith(".parquet"))
 
+    def stamp(self) -> str:
+        """Return a text that changes when a symbol's bars do; found without reading them."""
+        return self.store.stamp(_BARS)
+
     def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
         """Merge bars into the lake by date; the newer import wins, and what it changes is counted.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -202,6 +203,14 @@ class Store:
             return int(info.size)
         selector = pafs.FileSelector(self.path(relative), recursive=True, allow_not_found=True)
         return sum(int(i.size or 0) for i in self.fs.get_file_info(selector) if i.type == pafs.FileType.File)
+
+    def stamp(self, relative: str) -> str:
+        """Return a hash of names, sizes and times of the files directly below a folder: it changes when one does."""
+        target = self.path(relative)
+        with self._explained("list", target):
+            found = self.fs.get_file_info(pafs.FileSelector(target, allow_not_found=True))
+        facts = sorted(f"{i.base_name} {i.size} {i.mtime_ns}" for i in found if not i.base_name.endswith(".tmp"))
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def delete(self, relative: str) -> None:
         """Delete a file or a whole folder; nothing happens if there is none."""

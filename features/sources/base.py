@@ -29,6 +29,10 @@ class Source(Protocol):
         """Yield each symbol's bars once; all symbols if none is named; ``start`` and ``end`` are both included."""
         ...
 
+    def stamp(self) -> str:
+        """Return a text that changes when the bars do; found without reading them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:

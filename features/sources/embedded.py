@@ -66,6 +66,10 @@ class EmbeddedSource:
             else:
                 self.missing[symbol] = "no bars in the period asked for"
 
+    def stamp(self) -> str:
+        """Return always the same: these bars do not change."""
+        return self.name
+
 
 def embedded_context() -> pd.DataFrame:
     """Return market series in long form ``date, series, value``: VIX (2014 to 2019) and WTI crude (1986 to 2019).

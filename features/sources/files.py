@@ -69,6 +69,11 @@ class FileSource:
         if not given and not wanted:
             raise DataError(f"no file of {self.spec!r} can be used; the first: {next(iter(self.missing.values()))}")
 
+    def stamp(self) -> str:
+        """Return the paths with their sizes and times, those of new files of the folder or glob included."""
+        facts = [(str(path), info.st_size, info.st_mtime_ns) for path in _expand(self.spec) for info in (path.stat(),)]
+        return repr(facts)
+
     def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
         """Yield what the files hold: those of one symbol each as they are read, the others joined."""
         names = {path: self._name(path) for path in self.paths}

@@ -43,6 +43,10 @@ class LakeSource:
                 self.missing[symbol] = "no bars in the period asked for"
         self.quarantine = Quarantine.concat(quarantined)
 
+    def stamp(self) -> str:
+        """Return the lake's."""
+        return self.lake.stamp()
+
 
 def _open(spec: str, store: Store) -> LakeSource:
     return LakeSource(Lake(store))

@@ -102,6 +102,10 @@ class YahooSource:
                 f"Yahoo gave no bars for any of {len(names)} symbols ({unreached}). Check the network or try later."
             )
 
+    def stamp(self) -> str:
+        """Return today's date in UTC: bars of finished days come once a day."""
+        return datetime.now(UTC).date().isoformat()
+
     def _batch(
         self, pool: ThreadPoolExecutor, names: Sequence[str], start: date | None, until: date
     ) -> dict[str, pd.DataFrame | Exception]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.bars import bars_from_frame
 from features.lake import Lake, fingerprint
 from features.sources import catalog, open_source
 from features.sources.base import Source
@@ -79,3 +80,36 @@ def test_loading_again_gives_the_same_and_forgets_what_was_missing(source):
 def test_a_period_without_bars_is_reported(source):
     assert list(source.load(["IBM"], date(1950, 1, 1), date(1950, 12, 31))) == []
     assert list(source.missing) == ["IBM"]
+
+
+def test_its_stamp_stays_while_nothing_changes_and_is_found_without_loading(source):
+    before = source.stamp()
+    list(source.load(NAMES, START, END))
+    assert source.stamp() == before
+
+
+@pytest.mark.parametrize("name", ["files", "lake"])
+def test_its_stamp_changes_with_the_bars(name, tmp_path):
+    store, folder = Store(tmp_path / "store"), tmp_path / "bars"
+    folder.mkdir()
+    frame = frames()["IBM"]
+    short, whole = frame.head(600), frame
+
+    def put(rows):
+        if name == "files":
+            rows.to_parquet(folder / "IBM.parquet")
+        else:
+            Lake(store).append(bars_from_frame(rows, "IBM")[0][0])
+
+    put(short)
+    source = open_source(str(folder) if name == "files" else "lake", store)
+    stamps = [source.stamp()]
+    put(whole)
+    stamps.append(source.stamp())
+    (bars,) = EmbeddedSource().load(["MSFT"])
+    if name == "files":
+        frame.to_parquet(folder / "MSFT.parquet")
+    else:
+        Lake(store).append(bars)
+    stamps.append(source.stamp())
+    assert len(set(stamps)) == 3

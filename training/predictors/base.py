@@ -145,7 +145,7 @@ class BasePredictor(ABC):
     def meta(self) -> dict[str, Any]:
         """Return what :meth:`from_state` needs besides the arrays, as JSON."""
         return {
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.of_models(),
             "feature_names": list(self.feature_names),
             "universe": asdict(self.universe) if self.universe else None,
         }

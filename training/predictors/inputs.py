@@ -88,7 +88,7 @@ def universe_as_fitted(
         table = replace(universe, lag=fitted.lag)
     else:
         table = build_universe(universe, config.model_copy(update={"universe_lag": fitted.lag}))
-    if 2 * table.members >= fitted.members and not table.is_empty:
+    if resembles(table, fitted):
         return table
     warnings.warn(
         f"cross-asset features count as missing: bars of {table.members} of the universe's symbols are given, and the "
@@ -97,6 +97,11 @@ def universe_as_fitted(
         stacklevel=5,
     )
     return UniverseTable.unknown(config.lookback_periods, fitted.lag)
+
+
+def resembles(table: UniverseTable, fitted: UniverseFacts) -> bool:
+    """Whether a universe has at least half as many symbols as the one that a model was fitted with."""
+    return 2 * table.members >= fitted.members and not table.is_empty
 
 
 def some(symbols: Sequence[str], most: int = 5) -> str:

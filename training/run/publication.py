@@ -55,7 +55,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
         kind,
         fitted,
         {
-            "config": plan.config.model_dump(mode="json"),
+            "config": plan.config.of_models(),
             "data_hash": plan.data_hash,
             "libraries": library_versions(),
             "metrics": summary,

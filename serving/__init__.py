@@ -1,0 +1,32 @@
+"""Serve fitted fleets: the engine that answers, and the HTTP application around it.
+
+Names are imported when they are first used, so that importing the package does not import TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serving.answers import Prediction, PredictionRequest, PredictionResponse
+    from serving.engine import PredictionEngine
+
+__all__ = ["Prediction", "PredictionEngine", "PredictionRequest", "PredictionResponse"]
+
+_HOME_OF = {
+    "Prediction": "serving.answers",
+    "PredictionEngine": "serving.engine",
+    "PredictionRequest": "serving.answers",
+    "PredictionResponse": "serving.answers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'serving' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,117 @@
+"""The fitted fleets of one alias: of each kind the version it names, all symbols stacked to one model."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.errors import ModelError
+from configs.schema import Kind
+from serving.answers import KINDS, DirectionForecast, Probabilities, VolatilityForecast
+from training.predictors import BasePredictor
+from training.predictors.join import load_fleet
+from training.predictors.windows import Windows
+from training.registry.manager import ModelManager
+
+_AT_ONCE = 512
+_CLASSES = ("down", "sideways", "up")
+
+Columns = Mapping[str, npt.NDArray[Any]]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Fleet:
+    """One kind's fitted models, of all symbols of a version or of some.
+
+    ``position`` maps a symbol to its row, ``everyone`` are the symbols of the whole version, ``metrics`` those of the
+    test period.
+    """
+
+    kind: Kind
+    version: str
+    created: datetime
+    metrics: Mapping[str, Any]
+    predictor: BasePredictor
+    position: Mapping[str, int]
+    everyone: frozenset[str]
+
+    def forecast(self, windows: Windows, rows: Int64) -> Sequence[DirectionForecast | VolatilityForecast]:
+        """Return the forecasts of windows of any mix of symbols: rows (n,) of this fleet."""
+        parts = [
+            self.predictor.forecast_windows(windows.take(np.arange(start, stop)), rows[start:stop])
+            for start in range(0, max(len(rows), 1), _AT_ONCE)
+            for stop in (min(start + _AT_ONCE, len(rows)),)
+        ]
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return self._directions(columns) if self.kind == "direction" else self._volatilities(columns)
+
+    def _directions(self, columns: Columns) -> list[DirectionForecast]:
+        part = self.predictor.config.direction
+        chances = np.stack([columns[name] for name in _CLASSES], axis=1).tolist()
+        members = np.stack([columns[f"in_set_{name}"] for name in _CLASSES], axis=1).tolist()
+        out = []
+        for chance, member in zip(chances, members, strict=True):
+            likeliest = max(range(3), key=chance.__getitem__)
+            label_set = tuple(name for name, inside in zip(_CLASSES, member, strict=True) if inside)
+            out.append(
+                DirectionForecast(
+                    cast(Any, _CLASSES[likeliest]),
+                    chance[likeliest],
+                    Probabilities(*chance),
+                    label_set,
+                    part.conformal_level,
+                    part.horizon,
+                    self.version,
+                )
+            )
+        return out
+
+    def _volatilities(self, columns: Columns) -> list[VolatilityForecast]:
+        part = self.predictor.config.volatility
+        ends = (columns[f"volatility{end}"].tolist() for end in ("", "_low", "_high"))
+        return [
+            VolatilityForecast(middle, low, high, part.interval_level, part.horizon, self.version)
+            for middle, low, high in zip(*ends, strict=True)
+        ]
+
+
+def resolve_versions(manager: ModelManager, alias: str) -> dict[Kind, str]:
+    """Return the version that an alias (or a version's name, or ``latest``) means for each kind that has one.
+
+    Raises
+    ------
+    ModelError
+        No kind has it.
+    """
+    found: dict[Kind, str] = {}
+    reasons = []
+    for kind in KINDS:
+        try:
+            found[kind] = manager.resolve(kind, alias)
+        except ModelError as error:
+            reasons.append(str(error))
+    if not found:
+        raise ModelError(reasons[0] if len(set(reasons)) == 1 else " ".join(reasons))
+    return found
+
+
+def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[str] | None = None) -> Fleet:
+    """Load a version's models, of all its symbols or of some.
+
+    Raises
+    ------
+    ModelError
+        A file is missing or corrupt, of another schema, or it holds none of the symbols.
+    """
+    manifest = manager.manifest(kind, version)
+    predictor = load_fleet(manager, kind, version, only)
+    position = {symbol: i for i, symbol in enumerate(predictor.symbols)}
+    return Fleet(
+        kind, manifest.version, manifest.created, manifest.metrics, predictor, position, frozenset(manifest.symbols)
+    )

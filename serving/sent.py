@@ -1,0 +1,132 @@
+"""Forecasts from bars that clients send: featurised one by one, answered together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from configs.errors import DataError, FleetcastError
+from configs.schema import Kind
+from features.bars import SymbolBars, bars_from_frame
+from features.panel import Panel
+from serving.answers import Failure, Prediction, PredictionRequest
+from serving.state import Forecast, State
+from serving.tails import too_few
+from training.examples import first_row
+from training.predictors.windows import Windows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_log = logging.getLogger("fleetcast.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class SentBars:
+    """One request's bars, clean; ``notes`` tell what was left out of them."""
+
+    symbol: str
+    kinds: tuple[Kind, ...]
+    bars: SymbolBars
+    notes: tuple[str, ...]
+
+    @property
+    def bare(self) -> Prediction:
+        """The answer without forecasts."""
+        as_of: datetime = self.bars.dates[-1].astype("datetime64[us]").item()
+        return Prediction(self.symbol, as_of, float(self.bars.close[-1]), notes=self.notes)
+
+
+def read_sent(state: State, request: PredictionRequest, history_bars: int) -> SentBars | Failure:
+    """Return a request's bars, checked and cut to what forecasts read, or what is wrong with them."""
+    if not any(request.symbol in fleet.position for fleet in state.fleets.values()):
+        return state.unknown(request.symbol)
+    assert request.data is not None
+    try:
+        bars, notes = _clean(request.symbol, request.data)
+    except FleetcastError as error:
+        return Failure("bad_bars", str(error))
+    return SentBars(request.symbol, request.prediction_types, bars.last(history_bars), notes)
+
+
+def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
+    """Return the answers, in order: one forward pass a kind for all of them."""
+    wanted: dict[Kind, list[tuple[int, Windows]]] = {kind: [] for kind in state.fleets}
+    found: list[dict[Kind, Forecast | Failure]] = []
+    for i, one in enumerate(sent):
+        mine: dict[Kind, Forecast | Failure] = {}
+        for kind, outcome in _windows(state, one):
+            if isinstance(outcome, Failure):
+                mine[kind] = outcome
+            else:
+                wanted[kind].append((i, outcome))
+        found.append(mine)
+    for kind, parts in wanted.items():
+        if parts:
+            fleet = state.fleets[kind]
+            rows = np.array([fleet.position[sent[i].symbol] for i, _ in parts], np.int64)
+            forecasts = fleet.forecast(Windows.concat([windows for _, windows in parts]), rows)
+            for (i, _), forecast in zip(parts, forecasts, strict=True):
+                found[i][kind] = forecast
+    return [_assembled(state, one, mine) for one, mine in zip(sent, found, strict=True)]
+
+
+def _windows(state: State, one: SentBars) -> Iterator[tuple[Kind, Windows | Failure]]:
+    """Yield the last window of the bars, for each kind asked for that has a model of the symbol."""
+    panels: dict[int, Panel | Failure] = {}
+    for kind in one.kinds:
+        if kind not in state.fleets or one.symbol not in state.fleets[kind].position:
+            continue
+        tails, predictor = state.tails[kind], state.fleets[kind].predictor
+        if id(tails) not in panels:
+            panels[id(tails)] = _panel(state, kind, one)
+        panel = panels[id(tails)]
+        if isinstance(panel, Failure):
+            yield kind, panel
+            continue
+        first = first_row(panel, predictor.config, kind)
+        if len(one.bars) <= first:
+            yield kind, Failure("too_few_bars", too_few(len(one.bars), first))
+        else:
+            yield kind, predictor.windows(panel, [np.array([len(one.bars) - 1], np.int64)])
+
+
+def _panel(state: State, kind: Kind, one: SentBars) -> Panel | Failure:
+    tails = state.tails[kind]
+    try:
+        return tails.recipe.panel([one.bars], tails.table, tails.context)
+    except FleetcastError as error:
+        return Failure("bad_bars", str(error))
+    except Exception:  # one symbol's data must not fail the others of its batch
+        _log.exception("features of %r cannot be computed", one.symbol)
+        return Failure("internal", "its features cannot be computed; the server's log has the reason")
+
+
+def _assembled(state: State, one: SentBars, mine: Mapping[Kind, Forecast | Failure]) -> Prediction:
+    notes = {state.tails[kind].note for kind in mine if state.tails[kind].note}
+    bare = replace(one.bare, notes=(*one.notes, *sorted(notes)))
+    return state.assembled(bare, one.kinds, {kind: {one.symbol: found} for kind, found in mine.items()})
+
+
+def _clean(symbol: str, data: pd.DataFrame | SymbolBars) -> tuple[SymbolBars, tuple[str, ...]]:
+    """Return one symbol's bars, and a note on the rows that were left out.
+
+    Raises
+    ------
+    DataError
+        The frame cannot be read, or holds several symbols.
+    """
+    if isinstance(data, SymbolBars):
+        return replace(data, symbol=symbol), ()
+    found, quarantine = bars_from_frame(data, unnamed=symbol, place=f"the data of {symbol!r}")
+    if len(found) != 1:
+        raise DataError(f"the data of {symbol!r} hold {len(found)} symbols; expected one. Send one request a symbol.")
+    lost = sum(quarantine.lost().values())
+    rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
+    notes = (f"{lost} rows break a rule and were left out ({rules})",) if lost else ()
+    return replace(found[0], symbol=symbol), notes

@@ -1,0 +1,194 @@
+"""The state of a server at one moment: models, newest windows and every symbol's answer, replaced as one value.
+
+Whoever holds a state answers from it alone, so no response can mix versions or bars of two moments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from pydantic_core import to_json
+
+from configs.schema import Kind, ServeConfig
+from features.store import Store
+from serving.answers import KINDS, DirectionForecast, Failure, Prediction, VolatilityForecast
+from serving.fleets import Fleet, open_fleet
+from serving.market import Market
+from serving.tails import Recipe, Tails
+from training.registry.manager import ModelManager
+
+Forecast = DirectionForecast | VolatilityForecast
+Keep = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class State:
+    """All that answers come from.
+
+    ``forecasts`` hold by kind each symbol's newest forecast, or why it has none; ``newest`` the date and price of each
+    symbol's last bar. ``stamp`` names the bars, ``bars_name`` their place.
+    """
+
+    fleets: Mapping[Kind, Fleet]
+    tails: Mapping[Kind, Tails]
+    forecasts: Mapping[Kind, Mapping[str, Forecast | Failure]]
+    newest: Mapping[str, tuple[datetime, float]]
+    missing: Mapping[str, str]
+    bars_name: str
+    stamp: str
+    max_age: timedelta | None
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _rendered: dict[tuple[str, tuple[Kind, ...]], bytes] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> dict[Kind, str]:
+        """The version that serves each kind."""
+        return {kind: fleet.version for kind, fleet in self.fleets.items()}
+
+    @property
+    def symbols(self) -> list[str]:
+        """Every symbol that a model holds, sorted."""
+        return sorted({symbol for fleet in self.fleets.values() for symbol in fleet.position})
+
+    @property
+    def last_bar(self) -> datetime | None:
+        """The date of the newest bar of all."""
+        return max((moment for moment, _ in self.newest.values()), default=None)
+
+    def prediction(self, symbol: str, kinds: Sequence[Kind] = KINDS) -> Prediction:
+        """Return a symbol's answer from the newest bars; an unknown or stale one has an error."""
+        if not any(symbol in fleet.position for fleet in self.fleets.values()):
+            return Prediction(symbol, error=self.unknown(symbol))
+        if symbol not in self.newest:
+            return Prediction(symbol, error=Failure("no_bars", self.missing.get(symbol, "no bars are at hand")))
+        as_of, close = self.newest[symbol]
+        if self.max_age is not None and (age := datetime.now(UTC).replace(tzinfo=None) - as_of) > self.max_age:
+            told = f"the newest bar is {age.days} days old; at most {self.max_age.days} are allowed"
+            return Prediction(symbol, as_of, close, error=Failure("stale_bars", told))
+        return self.assembled(Prediction(symbol, as_of, close), kinds, self.forecasts)
+
+    def rendered(self, symbol: str, kinds: tuple[Kind, ...]) -> bytes:
+        """Return :meth:`prediction` as JSON; made once, unless its age counts or the symbol is unknown."""
+        found = self._rendered.get((symbol, kinds))
+        if found is None:
+            found = to_json(self.prediction(symbol, kinds))
+            if self.max_age is None and symbol in self.newest:
+                self._rendered[symbol, kinds] = found
+        return found
+
+    def assembled(
+        self, bare: Prediction, kinds: Sequence[Kind], forecasts: Mapping[Kind, Mapping[str, Forecast | Failure]]
+    ) -> Prediction:
+        """Return an answer with these kinds of forecasts of its symbol; the first that is missing gives the error."""
+        found: dict[str, Forecast] = {}
+        error = None
+        for kind in kinds:
+            one = forecasts.get(kind, {}).get(bare.symbol)
+            if one is None:
+                one = Failure("no_model", f"there is no {kind} model of {bare.symbol!r}")
+            if isinstance(one, Failure):
+                error = error or one
+            else:
+                found[kind] = one
+        return replace(bare, **found, error=error)  # type: ignore[arg-type]
+
+    def unknown(self, symbol: str) -> Failure:
+        """Return the error of a symbol that no model holds."""
+        held = self.symbols
+        some = ", ".join(held[:3]) + (", …" if len(held) > 3 else "")
+        return Failure("unknown_symbol", f"no model of {symbol[:64]!r}; {len(held)} symbols are served ({some})")
+
+
+def build_state(
+    manager: ModelManager,
+    versions: Mapping[Kind, str],
+    config: ServeConfig,
+    before: State | None = None,
+    keep: Keep | None = None,
+) -> State:
+    """Load models and newest bars, and compute every symbol's answer.
+
+    Parameters
+    ----------
+    versions
+        By kind, at least one.
+    before
+        A state whose models and windows are used again where they are still right.
+    keep
+        Which symbols this server holds; all by default.
+
+    Raises
+    ------
+    ModelError, DataError, StoreError
+        A version or the bars cannot be read.
+    """
+    fleets = {kind: _fleet(manager, kind, version, before, keep) for kind, version in versions.items()}
+    market = open_market(manager.store, fleets, config, before)
+    stamp = market.stamp()
+    tails = _tails(fleets, market, stamp, before, keep)
+    forecasts = {kind: _forecasts(fleet, tails[kind]) for kind, fleet in fleets.items()}
+    newest: dict[str, tuple[datetime, float]] = {}
+    for one in tails.values():
+        for panel in one.histories:
+            last = panel.offsets[1:] - 1
+            dates = panel.dates[last].astype("datetime64[us]").tolist()
+            newest |= dict(zip(panel.symbols, zip(dates, panel.close[last].tolist(), strict=True), strict=True))
+    max_age = None if config.max_age_days is None else timedelta(days=config.max_age_days)
+    missing = market.missing or (before.missing if before is not None else {})
+    return State(fleets, tails, forecasts, newest, missing, market.name, stamp, max_age)
+
+
+def open_market(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig, before: State | None) -> Market:
+    """Return the bars of all symbols of these models' versions: what compares a symbol with others needs them all.
+
+    Who read the lake before goes on doing so: an empty one is a problem, and no reason for older bars from elsewhere.
+    """
+    everyone = sorted(frozenset[str]().union(*(fleet.everyone for fleet in fleets.values())))
+    first = next(iter(fleets.values()))
+    name = "lake" if before is not None and before.bars_name == "lake" else None
+    return Market(store, first.predictor.config, everyone, config.history_bars, name)
+
+
+def _fleet(manager: ModelManager, kind: Kind, version: str, before: State | None, keep: Keep | None) -> Fleet:
+    if before is not None and kind in before.fleets and before.fleets[kind].version == version:
+        return before.fleets[kind]
+    only = None if keep is None else {symbol for symbol in manager.manifest(kind, version).symbols if keep(symbol)}
+    return open_fleet(manager, kind, version, only)
+
+
+def _tails(
+    fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: State | None, keep: Keep | None
+) -> dict[Kind, Tails]:
+    """Return each kind's tails; kinds with one recipe share theirs, and unchanged ones are those of before."""
+    recipes = {kind: Recipe.of(fleet.predictor) for kind, fleet in fleets.items()}
+    out: dict[Kind, Tails] = {}
+    for kind, recipe in recipes.items():
+        alike = [other for other, theirs in recipes.items() if theirs == recipe]
+        if made := next((out[other] for other in alike if other in out), None):
+            out[kind] = made
+            continue
+        window = max(fleets[other].predictor.window for other in alike)
+        wanted = {symbol for other in alike for symbol in fleets[other].position}
+        held = before.tails.values() if before is not None and before.stamp == stamp else ()
+        out[kind] = next((one for one in held if one.recipe == recipe and one.serves(window, wanted)), None) or _fresh(
+            recipe, window, wanted, market
+        )
+    return out
+
+
+def _fresh(recipe: Recipe, window: int, wanted: set[str], market: Market) -> Tails:
+    table, note = recipe.table(market.bars())
+    own = (one for one in market.bars() if one.symbol in wanted)
+    return Tails.build(recipe, window, own, frozenset(wanted), table, market.context(), note)
+
+
+def _forecasts(fleet: Fleet, tails: Tails) -> dict[str, Forecast | Failure]:
+    symbols, windows, short = tails.windows(fleet.predictor)
+    found: dict[str, Forecast | Failure] = {symbol: Failure("too_few_bars", why) for symbol, why in short.items()}
+    if windows is not None:
+        rows = np.array([fleet.position[symbol] for symbol in symbols], np.int64)
+        found |= dict(zip(symbols, fleet.forecast(windows, rows), strict=True))
+    return found

@@ -1,0 +1,161 @@
+"""Tails: the newest window of every symbol, featurised once, from which any model with the same features forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config, LabelConfig
+from features.bars import SymbolBars
+from features.context import MarketContext
+from features.engineer import build_panel
+from features.panel import Panel
+from features.plan import universe_columns
+from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
+from features.universe_build import build_universe
+from training.examples import first_row
+from training.predictors import BasePredictor
+from training.predictors.inputs import resembles
+from training.predictors.state import Float32
+from training.predictors.windows import Windows
+
+_CHUNK = 32  # symbols featurised at once: their whole panel is in memory
+
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How bars become the features that a model was fitted on; models with equal recipes share their tails."""
+
+    config: Config
+    feature_names: tuple[str, ...]
+    universe: UniverseFacts
+
+    @classmethod
+    def of(cls, predictor: BasePredictor) -> Self:
+        """Return the recipe of a fitted model, with everything of its configuration that does not matter left out."""
+        config, plain = predictor.config, Config()
+        recipe = plain.model_copy(
+            update={
+                "features": config.features,
+                "data": plain.data.model_copy(update={"context": config.data.context}),
+                "direction": plain.direction.model_copy(update={"label": config.direction.label}),
+            }
+        )
+        return cls(recipe, predictor.feature_names, predictor.universe or UniverseFacts(MIN_SYMBOLS, 0))
+
+    @property
+    def label(self) -> LabelConfig:
+        """What decides on the panel's volatility known at each bar."""
+        return self.config.direction.label
+
+    def table(self, bars: Iterable[SymbolBars]) -> tuple[UniverseTable, str]:
+        """Return the universe's table as the model was fitted with one, and why it counts as missing, if it does."""
+        features = self.config.features.model_copy(update={"universe_lag": self.universe.lag})
+        unknown = UniverseTable.unknown(features.lookback_periods, self.universe.lag)
+        if not universe_columns(features).intersection(self.feature_names):
+            return unknown, ""
+        table = build_universe(bars, features)
+        if resembles(table, self.universe):
+            return table, ""
+        return unknown, (
+            f"bars of {table.members} symbols are at hand and the model was fitted with {self.universe.members}, so "
+            "features that compare a symbol with the universe count as missing"
+        )
+
+    def panel(self, bars: Sequence[SymbolBars], table: UniverseTable, context: MarketContext | None) -> Panel:
+        """Return these symbols' features."""
+        return build_panel(bars, self.config.features, table, context, self.label, columns=self.feature_names)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tails:
+    """The newest windows of S symbols, and the series that forecasts need more of than a window.
+
+    ``wanted`` are the symbols that were asked for; those without bars are not among the S. ``features`` is (S, W, F)
+    float32, the last W bars of each symbol, NaN before its first. ``histories`` are panels
+    without features, of a few symbols each, with closes and variances of all bars that were read. ``table`` and
+    ``context`` are what the features are relative to, for bars that somebody sends. ``note`` says why features count as
+    missing, if some do.
+    """
+
+    recipe: Recipe
+    wanted: frozenset[str]
+    features: Float32
+    histories: tuple[Panel, ...]
+    table: UniverseTable
+    context: MarketContext | None
+    note: str
+
+    @classmethod
+    def build(
+        cls,
+        recipe: Recipe,
+        window: int,
+        bars: Iterator[SymbolBars],
+        wanted: frozenset[str],
+        table: UniverseTable,
+        context: MarketContext | None,
+        note: str = "",
+    ) -> Self:
+        """Featurise a stream of symbols and keep the last ``window`` bars of each."""
+        pieces, histories = [], []
+        while chunk := list(islice(bars, _CHUNK)):
+            panel = recipe.panel(chunk, table, context)
+            pieces.append(_last(panel, window))
+            histories.append(replace(panel, feature_names=(), features=np.empty((len(panel.dates), 0), np.float32)))
+        width = len(recipe.feature_names)
+        features = np.concatenate(pieces) if pieces else np.empty((0, window, width), np.float32)
+        return cls(recipe, wanted, features, tuple(histories), table, context, note)
+
+    def serves(self, window: int, symbols: Set[str]) -> bool:
+        """Whether windows of so many bars of these symbols can be taken from here."""
+        return self.features.shape[1] >= window and self.wanted >= symbols
+
+    def windows(self, predictor: BasePredictor) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
+        """Return the newest windows of the symbols that a model holds, and why others of them have none.
+
+        Windows are those of the returned symbols, in order; None if there is none.
+        """
+        known, parts = frozenset(predictor.symbols), list[Windows]()
+        symbols: list[str] = []
+        short: dict[str, str] = {}
+        start = 0
+        for panel in self.histories:
+            first = first_row(panel, predictor.config, predictor.kind)
+            lengths = np.diff(panel.offsets)
+            chosen = []
+            for i, symbol in enumerate(panel.symbols):
+                if symbol in known and lengths[i] > first:
+                    chosen.append(i)
+                elif symbol in known:
+                    short[symbol] = too_few(int(lengths[i]), first)
+            if chosen:
+                names = [panel.symbols[i] for i in chosen]
+                rows = [np.array([lengths[i] - 1], np.int64) for i in chosen]
+                found = predictor.windows(panel.select(names), rows)
+                newest = self.features[np.array(chosen) + start, -predictor.window :]
+                parts.append(replace(found, features=newest))
+                symbols += names
+            start += len(panel.symbols)
+        return tuple(symbols), Windows.concat(parts) if parts else None, short
+
+
+def too_few(bars: int, first: int) -> str:
+    """Return what to tell of a symbol that has no complete window."""
+    return f"{bars} bars; at least {first + 1} are needed for a forecast"
+
+
+def _last(panel: Panel, window: int) -> Float32:
+    """Return each symbol's last ``window`` rows (S, window, F), NaN where it has fewer."""
+    out = np.full((len(panel.symbols), window, panel.features.shape[1]), np.nan, np.float32)
+    for i in range(len(panel.symbols)):
+        rows = panel.features[panel.rows(i)][-window:]
+        out[i, window - len(rows) :] = rows
+    return out
