@@ -6,20 +6,22 @@ import sys
 
 import typer
 
-from cluster.commands import data, models
+from cluster.commands import data, models, serve
 from cluster.commands.train import train
 from configs.errors import FleetcastError
 
 app = typer.Typer(
     name="fleetcast",
-    help="Train, evaluate and keep price-direction and volatility models for many symbols at once, on Ray.",
+    help="Train, evaluate, keep and serve price-direction and volatility models for many symbols at once, on Ray.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(serve.serve)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
+app.add_typer(serve.keys, name="keys")
 
 
 def main() -> None:

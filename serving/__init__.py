@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from serving.answers import Prediction, PredictionRequest, PredictionResponse
+    from serving.client import FleetcastClient
     from serving.engine import PredictionEngine
 
-__all__ = ["Prediction", "PredictionEngine", "PredictionRequest", "PredictionResponse"]
+__all__ = ["FleetcastClient", "Prediction", "PredictionEngine", "PredictionRequest", "PredictionResponse"]
 
 _HOME_OF = {
+    "FleetcastClient": "serving.client",
     "Prediction": "serving.answers",
     "PredictionEngine": "serving.engine",
     "PredictionRequest": "serving.answers",

@@ -51,7 +51,7 @@ def bars_hash(bars: SymbolBars) -> bytes:
     for one in fields(bars):
         value = getattr(bars, one.name)
         if isinstance(value, np.ndarray):
-            digest.update(np.ascontiguousarray(value).view(np.uint8))
+            digest.update(np.ascontiguousarray(value).view(np.uint8).data)
         else:
             digest.update(repr(value).encode())
     return digest.digest()

@@ -16,10 +16,10 @@ from configs.schema import Kind, ServeConfig
 from features.store import Store
 from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse
 from serving.cache import LruCache, bars_hash
+from serving.counters import Statistics
 from serving.follower import Follower
 from serving.sent import SentBars, forecast_sent, read_sent
 from serving.state import Keep, State
-from serving.statistics import Statistics
 
 Source = Literal["snapshot", "cache", "computed", "refused"]
 

@@ -1,0 +1,69 @@
+"""``fleetcast serve``: forecasts over HTTP, and ``fleetcast keys``: who may ask for them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+keys = typer.Typer(help="Make API keys; a file keeps only their hashes.", no_args_is_help=True)
+
+KeyFile = Annotated[str, typer.Option("--api-key-file", help="File with a line for each key.")]
+
+
+def serve(
+    preset: Annotated[str, typer.Option(help="Whose serve section to take.")] = "demo",
+    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
+    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8000,
+    alias: Annotated[str, typer.Option(help="What to serve: an alias, latest, or a version.")] = "champion",
+    api_key_file: Annotated[str | None, typer.Option(help="Ask for a key of this file; see fleetcast keys.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")] = False,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="serve.key=value; repeat at will.")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
+) -> None:
+    """Serve the champions over HTTP; they are followed when they change. Ctrl-C drains and stops."""
+    from pathlib import Path
+
+    from cluster.ingress import check_port, prepare_ingress
+    from cluster.service import check_exposure, service, wait_for_end
+    from cluster.session import check_reachable, connect
+    from configs.load import load_config
+
+    resolved = load_config(preset, config, list(overrides or [])).serve
+    check_exposure(host, api_key_file, insecure)
+    from serving.fleets import resolve_versions
+    from serving.web.keys import Keys
+    from training.registry.manager import ModelManager
+
+    manager = ModelManager(store)
+    versions = resolve_versions(manager, alias)
+    key_file = None if api_key_file is None else str(Keys(Path(api_key_file).absolute()).path)
+    check_port(host, port) if address is None else check_reachable(address)
+    prepare_ingress(resolved.fast_ingress)
+    typer.echo("starting Ray and loading models (half a minute)")
+    with connect(address):
+        from serving.app import Arguments
+
+        arguments = Arguments(store=manager.store.uri, alias=alias, key_file=key_file, config=resolved)
+        with service(arguments, host, port) as url:
+            some = next(iter(manager.manifest(*next(iter(versions.items()))).symbols))
+            key = " -H 'Authorization: Bearer KEY'" if key_file else ""
+            typer.echo(
+                f"serving {' and '.join(f'{kind} {version}' for kind, version in versions.items())} at {url}\n"
+                f'  try   curl -s{key} {url}/v1/predictions -d \'{{"symbols": ["{some}"]}}\'\n'
+                f"  docs  {url}/docs\n  stop  Ctrl-C"
+            )
+            wait_for_end()
+            typer.echo("draining")
+
+
+@keys.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")], api_key_file: KeyFile = "fleetcast-keys"
+) -> None:
+    """Make a key, keep its hash, and print it once."""
+    from serving.web.keys import add_key
+
+    typer.echo(add_key(api_key_file, name))

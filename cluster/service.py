@@ -1,0 +1,102 @@
+"""The one place that runs the Serve application."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from configs.errors import ClusterError, ConfigError
+
+if TYPE_CHECKING:
+    from serving.app import Arguments
+
+NAME = "fleetcast"
+
+
+@contextmanager
+def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
+    """Run the application on the Ray that is connected, yield its URL, and drain and stop it at the end.
+
+    Raises
+    ------
+    ClusterError
+        No replica gets ready; the message holds the reason of the last one.
+    """
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+    from ray.serve.schema import LoggingConfig
+
+    from serving.app import build
+
+    for name in ("ray.serve", "ray"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    options = HTTPOptions(host=host, port=port, request_timeout_s=arguments.config.timeout_s + 5.0)
+    serve.start(http_options=options, logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"))
+    try:
+        try:
+            serve.run(build(arguments), name=NAME, route_prefix="/")
+        except RuntimeError as error:
+            raise ClusterError(f"no replica gets ready: {_reason() or error}. See the store and its models.") from error
+        yield f"http://{_spelled(host)}:{port}"
+    finally:
+        serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def check_exposure(host: str, key_file: str | None, insecure: bool) -> None:
+    """Refuse to listen beyond this machine without keys, unless that is said to be meant.
+
+    Raises
+    ------
+    ConfigError
+        It would.
+    """
+    if key_file is None and not insecure and not is_loopback(host):
+        raise ConfigError(
+            f"--host {host} lets everybody who reaches this machine ask, and there is no key file. Make a key with "
+            "`fleetcast keys add NAME --api-key-file FILE` and give --api-key-file FILE, or say --insecure."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def wait_for_end() -> None:
+    """Return when the process is interrupted or told to terminate."""
+    ended = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ended.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    ended.wait()
+
+
+def _reason() -> str:
+    from ray import serve
+
+    found = [
+        deployment.message
+        for application in serve.status().applications.values()
+        for deployment in application.deployments.values()
+        if deployment.message
+    ]
+    lines = [line.strip() for line in (found[0].splitlines() if found else []) if line.strip()]
+    told = [line for line in lines if line.startswith("configs.errors.")]
+    return (told or lines or [""])[-1].partition(": ")[2] or (lines or [""])[-1]
+
+
+def _spelled(host: str) -> str:
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    return f"[{shown}]" if ":" in shown else shown

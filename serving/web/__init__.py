@@ -1,0 +1,1 @@
+"""The HTTP side of serving: bodies, keys, limits, batching and routes."""

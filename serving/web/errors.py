@@ -1,0 +1,66 @@
+"""Errors as responses: one shape, ``{"error": {"code", "message", "details"}}``, and never an echo of what was sent."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+_log = logging.getLogger("fleetcast.serving")
+
+_TOLD = 20
+_CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def problem(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    details: list[dict[str, str]] | None = None,
+    retry_after_s: float | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Return an error response; ``retry_after_s`` is rounded up to whole seconds."""
+    extra = dict(headers or {})
+    if retry_after_s is not None:
+        extra["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
+    body = {"error": {"code": code, "message": message, "details": details or []}}
+    return JSONResponse(body, status, headers=extra)
+
+
+def invalid(error: ValidationError | RequestValidationError, *place: str) -> JSONResponse:
+    """Return 422 with the path and the reason of what does not fit; values are not echoed, they may not be JSON."""
+    if isinstance(error, ValidationError):
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        found = list(error.errors())
+    details = [
+        {"path": ".".join(str(part)[:80] for part in (*place, *one["loc"])), "message": str(one["msg"])[:200]}
+        for one in found[:_TOLD]
+    ]
+    message = f"{details[0]['path']}: {details[0]['message']}" if details else "the request does not fit"
+    return problem(422, "invalid", message + (f" (and {len(found) - 1} more)" * (len(found) > 1)), details=details)
+
+
+def handle_errors(api: FastAPI) -> None:
+    """Give every error of an application this shape."""
+
+    @api.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return invalid(error)
+
+    @api.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "error")
+        return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+
+    @api.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return problem(500, "internal", "the server failed; its log has the reason")

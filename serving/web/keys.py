@@ -1,0 +1,120 @@
+"""API keys: made here, kept as hashes, compared in constant time.
+
+A key file has a line a key, ``name:sha256:<hex>``. Keys are 256 random bits, so a plain hash of one cannot be reversed
+by guessing; the key itself is shown once, when it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from pathlib import Path
+
+from configs.errors import ConfigError
+
+_LINE = re.compile(r"([\w.@-]{1,64}):sha256:([0-9a-f]{64})")
+_PREFIX = "fc_"
+
+
+def make_key() -> str:
+    """Return a new key."""
+    return _PREFIX + secrets.token_urlsafe(32)
+
+
+def key_line(name: str, key: str) -> str:
+    """Return the line that stands for a key in a key file."""
+    line = f"{name}:sha256:{_digest(key)}"
+    if not _LINE.fullmatch(line):
+        raise ConfigError(f"key name {name[:80]!r} is not usable; expected 1 to 64 letters, digits or any of . _ @ -")
+    return line
+
+
+def add_key(path: str | os.PathLike[str], name: str) -> str:
+    """Make a key, append its hash to a file that only its owner may read, and return it.
+
+    Raises
+    ------
+    ConfigError
+        The name is not usable or taken, or the file cannot be read or written.
+    """
+    file, key = Path(path).expanduser(), make_key()
+    line = key_line(name, key)
+    if file.exists() and name in Keys(file).names:
+        raise ConfigError(f"{str(file)!r} has a key named {name!r} already. Delete its line, or choose another name.")
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+    except OSError as error:
+        raise ConfigError(f"key file {str(file)!r} cannot be written: {error.strerror}.") from error
+    return key
+
+
+class Keys:
+    """The keys of a file; it is read again when it changes, so that a deleted line ends a key's life at once.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, or holds a line that is no key, or none that is one.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser()
+        self._changed = -1
+        self._digests: dict[str, bytes] = {}
+        self._read()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the keys."""
+        return sorted(self._digests)
+
+    def name_of(self, key: str) -> str | None:
+        """Return a key's name, or None if it is not one of these."""
+        digest, found = _digest(key).encode(), None
+        for name, known in self._digests.items():
+            if hmac.compare_digest(digest, known):
+                found = name
+        return found
+
+    def refresh(self) -> str:
+        """Read the file again if it changed; return what is wrong with it, if something is (the old keys then stay)."""
+        try:
+            self._read()
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    def _read(self) -> None:
+        try:
+            changed = self.path.stat().st_mtime_ns
+            if changed == self._changed:
+                return
+            text = self.path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise ConfigError(
+                f"key file {str(self.path)!r} cannot be read: {reason}. Make one with `fleetcast keys add NAME`."
+            ) from error
+        found = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            match = _LINE.fullmatch(line.strip())
+            if match is None:
+                raise ConfigError(
+                    f"key file {str(self.path)!r}, line {number}: expected name:sha256:<64 hexadecimal digits>. "
+                    "Make keys with `fleetcast keys add NAME`; keys themselves do not belong in the file."
+                )
+            found[match[1]] = match[2].encode()
+        if not found:
+            raise ConfigError(f"key file {str(self.path)!r} holds no key. Make one with `fleetcast keys add NAME`.")
+        self._digests, self._changed = found, changed
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
