@@ -1,4 +1,4 @@
-"""A client of a Fleetcast server, for notebooks and trading processes. Needs httpx and nothing of a model."""
+"""A client of a Fleetcast server, for notebooks and trading processes. Needs httpx2 and nothing of a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
+import httpx2
 from pydantic import TypeAdapter
 
 from configs.errors import FleetcastError
@@ -69,7 +69,7 @@ class FleetcastClient:
         self.url, self.retries = url.rstrip("/"), retries
         key = os.environ.get("FLEETCAST_API_KEY") if key is None else key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+        self._http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s)
         self._sleep = sleep
 
     def predict(
@@ -134,7 +134,7 @@ class FleetcastClient:
             wait = 0.5 * 2.0**attempt
             try:
                 answer = self._http.request(method, path, json=body)
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 problem = ServerError(f"no server answers at {self.url} ({error}). Start one: fleetcast serve.")
             else:
                 if answer.is_success:
@@ -148,7 +148,7 @@ class FleetcastClient:
         raise problem
 
 
-def _problem(answer: httpx.Response) -> ServerError:
+def _problem(answer: httpx2.Response) -> ServerError:
     try:
         told = answer.json()["error"]
         code, message = str(told["code"]), str(told["message"])

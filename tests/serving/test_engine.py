@@ -1,0 +1,169 @@
+"""The engine answers as the predictors do, whatever the mix, and explains what it cannot answer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.schema import ServeConfig
+from serving.answers import KINDS, PredictionRequest
+from serving.engine import PredictionEngine
+from training import ModelManager
+
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
+HELD = 480  # bars of each in the lake
+
+
+def frame(bars, **changes):
+    columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    return pd.DataFrame({"date": bars.dates, **columns} | changes)
+
+
+@pytest.fixture(scope="module")
+def expected(trained_store, bars_of):
+    """What each symbol's own predictors say, by symbol: the champion's forecast at the last bar that the lake holds."""
+    manager = ModelManager(trained_store)
+    bars = [bars_of(symbol, HELD) for symbol in SYMBOLS]
+    out = {}
+    for symbol in SYMBOLS:
+        direction, volatility = (
+            manager.load_model(f"{name}_{symbol}", "champion").predict(bars).iloc[-1]
+            for name in ("price_direction", "volatility")
+        )
+        out[symbol] = direction, volatility
+    return out
+
+
+def agrees(prediction, expected):
+    direction, volatility = expected
+    chances = prediction.direction.probabilities
+    ours = [chances.down, chances.sideways, chances.up]
+    np.testing.assert_allclose(ours, direction[["down", "sideways", "up"]].to_numpy(float), rtol=1e-5)
+    label_set = [name for name in ("down", "sideways", "up") if direction[f"in_set_{name}"]]
+    assert list(prediction.direction.label_set) == label_set
+    assert prediction.direction.confidence == max(ours)
+    ours = [prediction.volatility.annualised, prediction.volatility.low, prediction.volatility.high]
+    theirs = volatility[["volatility", "volatility_low", "volatility_high"]].to_numpy(float)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    return True
+
+
+def test_answers_from_the_newest_bars_are_the_predictors_own(engine, expected, universe):
+    answers = engine.predict_batch([PredictionRequest(symbol) for symbol in SYMBOLS])
+    for symbol, answer in zip(SYMBOLS, answers, strict=True):
+        assert answer.error is None and answer.source == "snapshot"
+        assert agrees(answer.prediction, expected[symbol])
+        assert np.datetime64(answer.as_of) == universe[symbol].dates[HELD - 1]
+        assert answer.prediction.close == universe[symbol].close[HELD - 1]
+        assert answer.versions == engine.state.versions
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 40])
+def test_sent_bars_give_the_same_numbers_in_any_mix_and_order(trained_store, expected, bars_of, size):
+    with PredictionEngine(trained_store, follow=False, enable_caching=False) as engine:
+        mix = np.random.default_rng(size).choice(SYMBOLS, size).tolist()
+        requests = [PredictionRequest(symbol, bars_of(symbol, HELD)) for symbol in mix]
+        for symbol, answer in zip(mix, engine.predict_batch(requests), strict=True):
+            assert answer.source == "computed"
+            assert agrees(answer.prediction, expected[symbol])
+
+
+def test_a_frame_gives_the_same_numbers(engine, expected, bars_of):
+    for symbol in ("AAA", "EEE"):
+        bars = bars_of(symbol, HELD)
+        table = frame(bars) if bars.has_range else frame(bars)[["date", "close"]]
+        assert agrees(engine.predict_single(PredictionRequest(symbol, table)).prediction, expected[symbol])
+
+
+def test_newer_bars_give_other_forecasts(engine, expected, universe):
+    answer = engine.predict_single(PredictionRequest("AAA", universe["AAA"]))
+    assert np.datetime64(answer.as_of) == universe["AAA"].dates[-1]
+    assert answer.volatility.annualised != pytest.approx(expected["AAA"][1]["volatility"], rel=1e-6)
+
+
+def test_only_what_was_asked_for_is_answered(engine):
+    for kind in KINDS:
+        answer = engine.predict_single(PredictionRequest("AAA", prediction_types=[kind]))
+        other = "volatility" if kind == "direction" else "direction"
+        assert getattr(answer, kind) is not None and getattr(answer, other) is None and answer.error is None
+    with pytest.raises(ValueError, match="one or both of direction, volatility"):
+        PredictionRequest("AAA", prediction_types=["returns"])
+    with pytest.raises(ValueError, match="one or both"):
+        PredictionRequest("AAA", prediction_types=[])
+
+
+def test_one_bad_request_leaves_the_others_alone(engine, bars_of, expected):
+    good = bars_of("AAA", HELD)
+    torn = frame(good)
+    torn.loc[10, "high"] = torn.loc[10, "low"] / 2
+    requests = [
+        PredictionRequest("AAA", good),
+        PredictionRequest("ZZZ"),
+        PredictionRequest("ZZZ", good),
+        PredictionRequest("BBB", bars_of("BBB", 30)),
+        PredictionRequest("BBB", pd.DataFrame({"when": [1]})),
+        PredictionRequest("BBB", pd.concat([frame(good, symbol="X"), frame(good, symbol="Y")])),
+        PredictionRequest("AAA", torn),
+        PredictionRequest("CCC"),
+    ]
+    answers = engine.predict_batch(requests)
+    codes = [answer.error.code if answer.error else None for answer in answers]
+    assert codes == [None, *["unknown_symbol"] * 2, "too_few_bars", "bad_bars", "bad_bars", None, None]
+    assert agrees(answers[0].prediction, expected["AAA"]) and agrees(answers[7].prediction, expected["CCC"])
+    assert "30 bars; at least" in answers[3].error.message
+    assert "hold 2 symbols; expected one" in answers[5].error.message
+    assert answers[6].prediction.notes[0].startswith("1 rows break a rule and were left out (")
+
+
+def test_the_same_bars_again_come_from_the_cache_and_other_bars_do_not(trained_store, bars_of):
+    with PredictionEngine(trained_store, follow=False) as engine:
+        bars = bars_of("AAA", HELD)
+        once = engine.predict_single(PredictionRequest("AAA", bars))
+        again = engine.predict_single(PredictionRequest("AAA", frame(bars)))
+        assert (once.source, again.source) == ("computed", "cache")
+        assert once.prediction == again.prediction
+        moved = replace(bars, close=bars.close * np.where(np.arange(HELD) == 400, 1.0001, 1.0))
+        for request in (
+            PredictionRequest("BBB", bars),
+            PredictionRequest("AAA", moved),
+            PredictionRequest("AAA", bars, ["direction"]),
+        ):
+            assert engine.predict_single(request).source == "computed"
+        stats = engine.get_performance_stats()
+        assert stats["cache_hit_rate"] == 1 / 5 and stats["success_rate"] == 1.0
+        assert stats["sources"] == {"computed": 4, "cache": 1}
+        assert 0 < stats["processing_time_s"]["p50"] <= stats["processing_time_s"]["p99"]
+
+
+def test_many_threads_get_what_one_gets(trained_store, bars_of):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with PredictionEngine(trained_store, follow=False) as engine, ThreadPoolExecutor(8) as pool:
+        requests = [PredictionRequest(s, bars_of(s, n)) for n in (450, 470) for s in SYMBOLS] * 6
+        alone = [engine.predict_single(one).prediction for one in requests[:10]]
+        together = list(pool.map(lambda one: engine.predict_single(one).prediction, requests))
+        assert together == alone * 6
+
+
+def test_stale_bars_are_refused_where_an_age_is_set(trained_store):
+    with PredictionEngine(trained_store, follow=False, config=ServeConfig(max_age_days=30)) as engine:
+        answer = engine.predict_single(PredictionRequest("AAA"))
+        assert answer.error.code == "stale_bars" and answer.direction is None
+        assert answer.as_of is not None
+        assert engine.health_check()["status"] == "degraded"
+
+
+def test_a_shard_holds_only_its_symbols_and_answers_the_same(trained_store, expected):
+    with PredictionEngine(trained_store, follow=False, keep=lambda symbol: symbol in ("BBB", "EEE")) as engine:
+        assert engine.state.symbols == ["BBB", "EEE"]
+        for symbol in ("BBB", "EEE"):
+            assert agrees(engine.predict_single(PredictionRequest(symbol)).prediction, expected[symbol])
+        assert engine.predict_single(PredictionRequest("AAA")).error.code == "unknown_symbol"
+
+
+def test_health_tells_models_and_bars(engine):
+    health = engine.health_check()
+    assert health["status"] == "ok" and health["problems"] == []
+    assert {kind: facts["symbols"] for kind, facts in health["models"].items()} == {"direction": 5, "volatility": 5}
+    assert health["bars"]["source"] == "lake" and health["bars"]["symbols"] == 5

@@ -1,0 +1,216 @@
+"""The HTTP interface: one item a symbol, clear refusals, and never a 500 for what a client sends."""
+
+import json
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from configs.schema import ServeConfig
+from serving.answers import PredictionRequest
+from serving.web.api import build_api
+from serving.web.keys import Keys, add_key
+
+SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
+URL = "/v1/predictions"
+
+
+@contextmanager
+def client_of(engine, config=None, **options):
+    with TestClient(build_api(engine, config or ServeConfig(), **options), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(engine):
+    with client_of(engine) as made:
+        yield made
+
+
+def rows_of(bars):
+    columns = (bars.dates.astype("datetime64[D]").astype(str), bars.open, bars.high, bars.low, bars.close, bars.volume)
+    return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def test_many_symbols_are_answered_in_order_each_with_its_own_result_or_error(client, engine):
+    answer = client.post(URL, json={"symbols": ["BBB", "nosuch", "AAA"], "types": ["volatility"]})
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    assert [one["symbol"] for one in body["predictions"]] == ["BBB", "nosuch", "AAA"]
+    good, bad, _ = body["predictions"]
+    ours = engine.predict_single(PredictionRequest("BBB")).prediction
+    assert good["volatility"]["annualised"] == ours.volatility.annualised
+    assert good["direction"] is None and good["error"] is None
+    assert bad["error"]["code"] == "unknown_symbol" and bad["volatility"] is None
+    assert body["versions"] == engine.state.versions and body["processing_ms"] > 0
+
+
+def test_sent_bars_give_the_numbers_of_held_ones(client, bars_of):
+    rows = {symbol: rows_of(bars_of(symbol, 480)) for symbol in SYMBOLS}
+    held = client.post(URL, json={"symbols": SYMBOLS}).json()["predictions"]
+    sent = client.post(URL, json={"bars": rows}).json()["predictions"]
+    for one, other in zip(held, sent, strict=True):
+        assert one["as_of"] == other["as_of"]
+        for class_ in ("down", "sideways", "up"):
+            assert one["direction"]["probabilities"][class_] == pytest.approx(
+                other["direction"]["probabilities"][class_], rel=1e-5
+            )
+        assert one["volatility"]["annualised"] == pytest.approx(other["volatility"]["annualised"], rel=1e-5)
+
+
+def test_sent_and_held_bars_mix_in_one_request(client, bars_of):
+    asked = {"symbols": ["AAA", "BBB", "CCC"], "bars": {"BBB": rows_of(bars_of("BBB", 20)), "ZZZ": [], "AAA": []}}
+    assert client.post(URL, json=asked).status_code == 422
+    del asked["bars"]["ZZZ"], asked["bars"]["AAA"]
+    found = client.post(URL, json=asked).json()["predictions"]
+    assert [one["error"] and one["error"]["code"] for one in found] == [None, "too_few_bars", None]
+
+
+def test_one_symbol_by_its_name(client, engine):
+    answer = client.get(f"{URL}/AAA", params={"types": "direction"})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["symbol"] == "AAA" and body["volatility"] is None
+    assert body["direction"]["version"] == engine.state.versions["direction"]
+    missing = client.get(f"{URL}/nosuch")
+    assert missing.status_code == 404 and missing.json()["error"]["code"] == "unknown_symbol"
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "says"),
+    [
+        ('{"symbols": ["AAA"', "body", "EOF"),
+        ("", "body", "EOF"),
+        ("[]", "body", "object"),
+        ("{}", "body", "give symbols, or bars by symbol"),
+        ('{"symbols": []}', "body", "give symbols"),
+        ('{"symbols": ["AAA", 7]}', "body.symbols.1", "string"),
+        ('{"symbols": ["AAA"], "types": ["returns"]}', "body.types.0", "direction"),
+        ('{"symbols": ["AAA"], "types": []}', "body.types", "at least 1"),
+        ('{"symbols": ["AAA"], "typos": 1}', "body.typos", "not permitted"),
+        ('{"symbols": [""]}', "body.symbols.0", "at least 1 character"),
+        ('{"symbols": ["../../etc/passwd"]}', "body.symbols.0", "'..'"),
+        ('{"symbols": ["A\\u0000"]}', "body.symbols.0", "printable"),
+        (f'{{"symbols": ["{"A" * 65}"]}}', "body.symbols.0", "at most 64"),
+        (json.dumps({"symbols": ["AAA"] * 10_000}), "body.symbols", "at most 5000"),
+        ('{"bars": {"AAA": [["2020-01-02", NaN, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "finite"),
+        ('{"bars": {"AAA": [["2020-01-02", Infinity, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "finite"),
+        ('{"bars": {"AAA": [["2020-01-02", 1e999, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "finite"),
+        ('{"bars": {"AAA": [["2020-01-02", -1, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "greater than 0"),
+        ('{"bars": {"AAA": [["2020-01-02", "1", 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "number"),
+        ('{"bars": {"AAA": [["2020-01-02", 1, 1]]}}', "body.bars.AAA.0.3", "required"),
+        ('{"bars": {"AAA": []}}', "body.bars.AAA", "at least 1"),
+    ],
+)
+def test_what_does_not_fit_is_422_with_its_path(client, body, path, says):
+    answer = client.post(URL, content=body)
+    assert answer.status_code == 422, answer.text
+    error = answer.json()["error"]
+    assert error["code"] == "invalid"
+    assert any(one["path"].startswith(path) and says in one["message"] for one in error["details"]), error
+
+
+def test_dates_that_cannot_be_read_are_the_items_error(client, bars_of):
+    rows = rows_of(bars_of("AAA", 480))
+    rows[3][0] = "yesterday"
+    found = client.post(URL, json={"symbols": ["AAA", "BBB"], "bars": {"AAA": rows}}).json()["predictions"]
+    assert found[0]["error"]["code"] == "bad_bars" or found[0]["notes"], found[0]
+    assert found[1]["error"] is None
+
+
+def test_a_body_beyond_the_limit_is_413_without_being_parsed(client):
+    answer = client.post(URL, content=b'{"symbols": ["' + b"A" * 10_000_000 + b'"]}')
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "too_large"
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/predictions/..%2f..%2fetc", "/v1/predictions/%00"])
+def test_paths_that_are_none_are_a_clear_4xx(client, path):
+    answer = client.get(path)
+    assert answer.status_code in (404, 422) and "error" in answer.json()
+
+
+def test_other_methods_are_405(client):
+    answer = client.delete(URL)
+    assert answer.status_code == 405 and answer.json()["error"]["code"] == "method_not_allowed"
+
+
+def test_symbols_models_and_stats_tell_what_is_served(client, engine):
+    assert [one["symbol"] for one in client.get("/v1/symbols").json()] == SYMBOLS
+    models = {one["kind"]: one for one in client.get("/v1/models").json()}
+    assert models["direction"]["version"] == engine.state.versions["direction"]
+    assert {"log_loss", "log_loss_prior"} <= set(models["direction"]["metrics"])
+    stats = client.get("/v1/stats").json()
+    assert stats["health"]["status"] == "ok" and stats["performance"]["predictions"] > 0
+    assert client.get("/v1/health/live").json() == {"status": "ok"}
+    assert client.get("/v1/health/ready").json() == {"status": "ok"}
+
+
+def test_without_a_valid_key_nothing_is_told(engine, tmp_path):
+    key = add_key(tmp_path / "keys", "desk")
+    with client_of(engine, keys=Keys(tmp_path / "keys")) as client:
+        for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": f"Basic {key}"}):
+            for path in ("/v1/symbols", "/v1/stats", f"{URL}/AAA", "/v1/nothing"):
+                answer = client.get(path, headers=headers)
+                assert answer.status_code == 401 and answer.headers["WWW-Authenticate"] == "Bearer"
+            assert client.post(URL, json={"symbols": ["AAA"]}, headers=headers).status_code == 401
+        assert client.get("/v1/symbols", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+        assert client.get("/v1/health/ready").status_code == 200
+
+
+def test_a_rate_holds_for_each_key_and_says_when_to_come_again(engine, tmp_path):
+    keys = [add_key(tmp_path / "keys", name) for name in ("one", "two")]
+    with client_of(engine, ServeConfig(requests_per_minute=3), keys=Keys(tmp_path / "keys")) as client:
+        statuses = {}
+        for key in keys:
+            headers = {"Authorization": f"Bearer {key}"}
+            statuses[key] = [client.get("/v1/symbols", headers=headers).status_code for _ in range(4)]
+        assert list(statuses.values()) == [[200, 200, 200, 429]] * 2
+        last = client.get("/v1/symbols", headers={"Authorization": f"Bearer {keys[0]}"})
+        assert 1 <= int(last.headers["Retry-After"]) <= 20 and last.json()["error"]["code"] == "rate_limited"
+
+
+def test_an_answer_that_takes_too_long_is_503(engine, bars_of):
+    with client_of(engine, ServeConfig(timeout_s=0.001)) as client:
+        answer = client.post(URL, json={"bars": {"AAA": rows_of(bars_of("AAA", 479))}})
+        assert answer.status_code == 503 and answer.json()["error"]["code"] == "timeout"
+        assert answer.headers["Retry-After"] == "1"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+BAR = st.tuples(
+    st.sampled_from(["2020-01-02", "2020-02-30", "now", "", "1e9"]) | st.text(max_size=12),
+    *[st.floats(allow_nan=True) | st.integers() for _ in range(5)],
+)
+BODY = st.fixed_dictionaries(
+    {},
+    optional={
+        "symbols": st.lists(st.sampled_from([*SYMBOLS, "ZZZ"]) | st.text(max_size=8), max_size=5) | JSON,
+        "types": st.lists(st.sampled_from(["direction", "volatility", "x"]), max_size=3) | JSON,
+        "bars": st.dictionaries(st.sampled_from(SYMBOLS) | st.text(max_size=6), st.lists(BAR, max_size=4), max_size=3)
+        | JSON,
+        "extra": JSON,
+    },
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODY | JSON)
+def test_no_body_makes_it_fail(client, body):
+    answer = client.post(URL, content=json.dumps(body).encode("utf-8", "surrogatepass"))
+    assert answer.status_code in (200, 422)
+    found = answer.json()
+    if answer.status_code == 200:
+        assert all((one["error"] is None) == (one["as_of"] is not None) or one["error"] for one in found["predictions"])
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200))
+def test_no_bytes_make_it_fail(client, body):
+    assert client.post(URL, content=body).status_code == 422

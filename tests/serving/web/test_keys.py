@@ -1,0 +1,66 @@
+"""Keys are hashed at rest, found only if they are right, and end when their line does."""
+
+import os
+import stat
+
+import pytest
+
+from configs.errors import ConfigError
+from serving.web.keys import Keys, add_key
+from serving.web.limits import RateLimit
+
+
+def test_a_key_is_known_by_its_name_and_only_its_hash_is_kept(tmp_path):
+    file = tmp_path / "keys"
+    made = {name: add_key(file, name) for name in ("desk", "research.1")}
+    text = file.read_text()
+    assert all(key not in text and key.removeprefix("fc_") not in text for key in made.values())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    keys = Keys(file)
+    assert keys.names == ["desk", "research.1"]
+    assert {name: keys.name_of(key) for name, key in made.items()} == {name: name for name in made}
+    for wrong in ("", "fc_", made["desk"][:-1], made["desk"] + "x", "\udce4", text):
+        assert keys.name_of(wrong) is None
+
+
+def test_a_deleted_line_ends_a_key_and_a_broken_file_ends_none(tmp_path):
+    file = tmp_path / "keys"
+    desk, other = add_key(file, "desk"), add_key(file, "other")
+    keys = Keys(file)
+    lines = file.read_text().splitlines(keepends=True)
+    write(file, lines[1])
+    assert keys.refresh() == "" and keys.name_of(desk) is None and keys.name_of(other) == "other"
+    write(file, "nonsense")
+    assert "line 1: expected name:sha256:" in keys.refresh()
+    assert keys.name_of(other) == "other"
+
+
+def write(file, text):
+    before = file.stat().st_mtime_ns
+    file.write_text(text)
+    os.utime(file, ns=(before + 1, before + 1))
+
+
+def test_mistakes_are_told_in_a_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot be read: No such file.*fleetcast keys add NAME"):
+        Keys(tmp_path / "nothing")
+    (tmp_path / "empty").write_text("# none yet\n")
+    with pytest.raises(ConfigError, match="holds no key"):
+        Keys(tmp_path / "empty")
+    add_key(tmp_path / "keys", "desk")
+    with pytest.raises(ConfigError, match="has a key named 'desk' already"):
+        add_key(tmp_path / "keys", "desk")
+    with pytest.raises(ConfigError, match="is not usable"):
+        add_key(tmp_path / "keys", "a:b")
+
+
+def test_a_rate_refills_and_clients_do_not_share_it():
+    now = [0.0]
+    rate = RateLimit(60, clock=lambda: now[0])
+    assert [rate.wait_s("a") for _ in range(60)] == [0.0] * 60
+    assert rate.wait_s("a") == pytest.approx(1.0)
+    assert rate.wait_s("b") == 0.0
+    now[0] = 1.5
+    assert rate.wait_s("a") == 0.0 and rate.wait_s("a") == pytest.approx(0.5)
+    now[0] = 1e6
+    assert [rate.wait_s("a") for _ in range(61)].count(0.0) == 60
