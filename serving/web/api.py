@@ -64,13 +64,19 @@ def build_api(
         title="Fleetcast",
         version="1",
         description=_ABOUT,
-        max_body_size=int(config.max_body_mib * 2**20),
         redoc_url=None,
         responses={code: {"model": ErrorResponse} for code in (401, 413, 422, 429, 503)},
     )
     handle_errors(api)
     rate = None if config.requests_per_minute is None else RateLimit(config.requests_per_minute)
-    api.add_middleware(Guard, keys=keys, rate=rate, timeout_s=config.timeout_s, note=meter.request)
+    api.add_middleware(
+        Guard,
+        keys=keys,
+        rate=rate,
+        max_body=int(config.max_body_mib * 2**20),
+        timeout_s=config.timeout_s,
+        note=meter.request,
+    )
 
     async def predictions(request: Request) -> Response:
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The guard before every route: who asks, how often, and for how long an answer may take."""
+"""The guard before every route: who asks, how often, how much they send, and for how long an answer may take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.web.errors import problem
@@ -19,7 +20,7 @@ Note = Callable[[str, int, float], None]
 
 
 class Guard:
-    """ASGI middleware: ``/v1/`` needs a key if there are keys, counts against a rate, and ends in time.
+    """ASGI middleware: ``/v1/`` needs a key if there are keys, a rate and a size are kept, and answers come in time.
 
     The page, the documentation and the health probes are open: they hold no forecast.
 
@@ -31,6 +32,8 @@ class Guard:
         Who may ask (``Authorization: Bearer KEY``); everybody if None.
     rate
         How often a key, or without keys a client's address, may ask; as often as it likes if None.
+    max_body
+        Bytes that a body may have; more is 413, whatever its headers say.
     timeout_s
         Seconds after which a request that has no answer gets 503.
     note
@@ -38,16 +41,31 @@ class Guard:
     """
 
     def __init__(
-        self, app: ASGIApp, keys: Keys | None, rate: RateLimit | None, timeout_s: float, note: Note | None = None
+        self,
+        app: ASGIApp,
+        keys: Keys | None,
+        rate: RateLimit | None,
+        max_body: int,
+        timeout_s: float,
+        note: Note | None = None,
     ) -> None:
-        self._app, self._keys, self._rate, self._timeout_s, self._note = app, keys, rate, timeout_s, note
+        self._app, self._keys, self._rate, self._note = app, keys, rate, note
+        self._max_body, self._timeout_s = max_body, timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or not scope["path"].startswith(_GUARDED) or scope["path"] in _OPEN:
             await self._app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
+        start, status, received = time.perf_counter(), 0, 0
+
+        async def receiving() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body:
+                raise HTTPException(413, self._too_large)
+            return message
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -61,7 +79,7 @@ class Guard:
         else:
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    await self._app(scope, receive, sending)
+                    await self._app(scope, receiving, sending)
             except TimeoutError:
                 if not status:
                     late = problem(503, "timeout", f"no answer within {self._timeout_s:g} s", retry_after_s=1)
@@ -69,14 +87,22 @@ class Guard:
         if self._note is not None:
             self._note(_route(scope), status, time.perf_counter() - start)
 
+    @property
+    def _too_large(self) -> str:
+        return f"a body may have at most {self._max_body} bytes; ask for fewer symbols or send fewer bars"
+
     def _refusal(self, scope: Scope) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
         client = scope["client"][0] if scope.get("client") else "unknown"
         if self._keys is not None:
-            name = self._keys.name_of(_bearer(scope))
+            scheme, _, key = _header(scope, b"authorization").partition(" ")
+            name = self._keys.name_of(key.strip()) if scheme.lower() == "bearer" else None
             if name is None:
                 told = "send a valid API key as `Authorization: Bearer KEY`"
                 return problem(401, "unauthorized", told, headers={"WWW-Authenticate": "Bearer"})
             client = name
+        length = _header(scope, b"content-length")
+        if length.isdecimal() and int(length) > self._max_body:
+            return problem(413, "too_large", self._too_large)
         wait = self._rate.wait_s(client) if self._rate is not None else 0.0
         if wait:
             assert self._rate is not None
@@ -85,12 +111,8 @@ class Guard:
         return None
 
 
-def _bearer(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            kind, _, key = value.decode("latin-1").partition(" ")
-            return str(key.strip()) if kind.lower() == "bearer" else ""
-    return ""
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((str(value.decode("latin-1")) for name, value in scope["headers"] if name == wanted), "")
 
 
 def _route(scope: Scope) -> str:

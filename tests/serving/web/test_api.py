@@ -112,18 +112,27 @@ def test_what_does_not_fit_is_422_with_its_path(client, body, path, says):
     assert any(one["path"].startswith(path) and says in one["message"] for one in error["details"]), error
 
 
-def test_dates_that_cannot_be_read_are_the_items_error(client, bars_of):
+def test_dates_that_cannot_be_read_are_told_with_the_item(client, bars_of):
     rows = rows_of(bars_of("AAA", 480))
     rows[3][0] = "yesterday"
-    found = client.post(URL, json={"symbols": ["AAA", "BBB"], "bars": {"AAA": rows}}).json()["predictions"]
-    assert found[0]["error"]["code"] == "bad_bars" or found[0]["notes"], found[0]
-    assert found[1]["error"] is None
+    asked = {"symbols": ["AAA", "BBB", "CCC"], "bars": {"AAA": rows, "CCC": [["?", *rows[0][1:]]]}}
+    some, held, none = client.post(URL, json=asked).json()["predictions"]
+    assert some["error"] is None and "1 rows break a rule and were left out (unparsable_date 1)" in some["notes"]
+    assert held["error"] is None and held["notes"] == []
+    assert none["error"]["code"] == "bad_bars"
 
 
 def test_a_body_beyond_the_limit_is_413_without_being_parsed(client):
     answer = client.post(URL, content=b'{"symbols": ["' + b"A" * 10_000_000 + b'"]}')
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "too_large"
+
+    def chunks():
+        yield b'{"symbols": ["'
+        for _ in range(20):
+            yield b"A" * 1_000_000
+
+    assert client.post(URL, content=chunks()).status_code == 413
 
 
 @pytest.mark.parametrize("path", ["/v1/nothing", "/v1/predictions/..%2f..%2fetc", "/v1/predictions/%00"])
