@@ -12,6 +12,7 @@ from rich.text import Text
 
 from configs.errors import ModelError
 from training.evaluation.ranking import SymbolScore, rank_symbols
+from training.evaluation.wide_table import WideTable
 from training.registry.jsonable import to_json
 from training.registry.manager import ModelManager
 
@@ -44,16 +45,16 @@ def overview(manager: ModelManager, kinds: list[str]) -> list[dict[str, Any]]:
 
 def overview_table(rows: list[dict[str, Any]]) -> RenderableType:
     """Return the overview as a table."""
-    whole = Column("version", no_wrap=True, min_width=23)
-    table = Table("kind", whole, "alias", _right("symbols"), "test period", _right("age"), _right("size"))
+    lines = []
     for row in rows:
-        start = [row["kind"], row["version"], " ".join(row["aliases"])]
+        start = [row["version"], row["kind"], " ".join(row["aliases"])]
         if "problem" in row:
-            table.add_row(*map(Text, (*start, "", row["problem"], "", "")))
+            lines.append([*start, "", "", "", row["problem"]])
         else:
-            facts = (str(row["symbols"]), headline(row["metrics"]), age(row["age_s"]), size(row["bytes"]))
-            table.add_row(*map(Text, (*start, *facts)))
-    return table
+            facts = (str(row["symbols"]), age(row["age_s"]), size(row["bytes"]), headline(row["metrics"]))
+            lines.append([*start, *facts])
+    headings = ["version", "kind", "alias", "symbols", "age", "size", "on its test period"]
+    return WideTable(headings, lines, left=("kind", "alias", "on its test period"))
 
 
 def details(manager: ModelManager, kind: str, version: str) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
         "data": facts["data_hash"],
         "libraries": " ".join(f"{name} {version}" for name, version in facts["libraries"].items()),
         "seconds": " ".join(f"{name} {value:.1f}" for name, value in facts["seconds"].items()),
-        "notes": "" if facts["notes"] is None else str(facts["notes"]),
+        **_notes(facts["notes"]),
     }.items():
         if value:
             about.add_row(Text(name, style="bold"), Text(value))
@@ -102,11 +103,23 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def metrics_table(metrics: dict[str, Any]) -> Table:
-    """Return metrics as rows; each baseline is a column that holds its value and the paired difference from it."""
+def _notes(notes: Any) -> dict[str, str]:
+    """Return what a run noted on its version, by heading."""
+    if not isinstance(notes, dict):
+        return {"notes": "" if notes is None else str(notes)}
+    periods = notes.get("periods") or {}
+    out = {f"{part} period": " to ".join(day for day in days if day) for part, days in periods.items()}
+    for word in ("skipped", "failed"):
+        told = [f"{symbol}: {reason}" for symbol, reason in (notes.get(word) or {}).items()]
+        out[word] = f"{len(told)} ({'; '.join(told[:_SHOWN])}{'; …' if len(told) > _SHOWN else ''})" if told else ""
+    return out | {"warnings": "; ".join(notes.get("warnings") or ())}
+
+
+def metrics_table(metrics: dict[str, Any]) -> WideTable:
+    """Return metrics as rows; a baseline's column holds its value and, in brackets, the model's less it, paired."""
     values = flatten(metrics)
     baselines = _baselines(values)
-    table = Table("metric", _right("model"), *(_right(name) for name in baselines), title="test period")
+    rows = []
     derived = {f"{key}{end}" for key in values for end in ("_se", *(f"_{b}" for b in baselines))}
     derived |= {f"{key}_vs_{b}" for key in values for b in baselines}
     derived |= {f"{key}_se" for key in derived}
@@ -119,8 +132,9 @@ def metrics_table(metrics: dict[str, Any]) -> Table:
             if f"{key}_vs_{name}" in values:
                 cell += f" ({_with_error(values, f'{key}_vs_{name}', signed=True)})"
             cells.append(cell)
-        table.add_row(*map(Text, (key, *cells)))
-    return table
+        rows.append([key, *cells])
+    caption = "in brackets: the model less this baseline, paired, ± standard error clustered by day"
+    return WideTable(["metric", "model", *baselines], rows, title="test period", caption=caption if baselines else None)
 
 
 def headline(metrics: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from cluster.console import make_console
 from features.store import Store
 from training.evaluation.leaderboard import render, to_json
 from training.run import queue
@@ -19,7 +20,6 @@ from training.run.plan import RunPlan
 from training.trainer import Listener, TrainingResult
 
 _LINE_EVERY_S = 10.0
-_PLAIN_WIDTH = 140
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def watching(quiet: bool) -> Iterator[Listener]:
     if quiet:
         yield Listener()
         return
-    watch = _Watch(_console())
+    watch = _Watch(make_console())
     try:
         yield Listener(watch.planned, watch.progressed)
     finally:
@@ -50,19 +50,13 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
     if as_json:
         print(json.dumps(to_json(result.results, result.seconds), allow_nan=False))
         return
-    console = _console()
+    console = make_console()
     for one in render(result.results):
         console.print(one, soft_wrap=isinstance(one, Text))
     for note in result.plan.warnings:
         console.print(f"note: {note}", highlight=False)
     stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in result.seconds.items())
     console.print(f"models in {store.uri}; time: {stages}", highlight=False)
-
-
-def _console() -> Console:
-    """Return a console that does not cut tables where output goes to a file or a pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
 
 
 class _Watch:
@@ -89,11 +83,12 @@ class _Watch:
         kinds = plan.config.run.kinds
         blocks = len(plan.blocks(kinds[0]))
         symbols = sum(len(job.symbols) for job in plan.blocks(kinds[0]))
+        many = f"{symbols} symbol{'s' * (symbols != 1)} from {plan.config.data.bars}"
         workers = plan.config.run.workers or "all processors"
         kept = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
         self._console.print(
-            f"training {' and '.join(kinds)} of {symbols} symbols ({plan.bars:,} bars, {len(plan.feature_names)} "
-            f"features) in {blocks} blocks on {workers}{kept}",
+            f"training {' and '.join(kinds)} of {many} ({plan.bars:,} bars, {len(plan.feature_names)} "
+            f"features) in {blocks} block{'s' * (blocks != 1)} on {workers}{kept}",
             highlight=False,
         )
         if plan.skipped:

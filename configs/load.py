@@ -63,8 +63,8 @@ def load_config(preset: str = "demo", file: str | Path | None = None, overrides:
         source = f"config file {str(file)!r}"
     for override in overrides:
         merged = _merge(merged, _parse_override(override))
-        source = "the configuration with --set"
-    return _validate(merged, source)
+        source = "the configuration"
+    return validated(merged, source)
 
 
 def config_hash(*values: Any) -> str:
@@ -110,12 +110,22 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _validate(values: Mapping[str, Any], source: str) -> Config:
+def validated(values: Mapping[str, Any], source: str) -> Config:
+    """Return the configuration that these values make; ``source`` is named in the error if they make none.
+
+    Raises
+    ------
+    ConfigError
+        An unknown key, or a value out of range.
+    """
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         lines = []
-        for item in error.errors(include_url=False):
+        found = error.errors(include_url=False)
+        for item in found:
+            if any(one["loc"][: len(item["loc"])] == item["loc"] and one is not item for one in found):
+                continue  # a list that is too short because of the item that the other error names
             place = ".".join(str(part) for part in item["loc"]) or "config"
             if item["type"] == "extra_forbidden":
                 lines.append(f"{place} is not a setting ({_siblings(item['loc'])})")

@@ -120,8 +120,8 @@ def plan_features(
     unknown = [name for name in names if name not in set(produced)]
     if unknown:
         raise DataError(
-            f"{len(unknown)} features cannot be made from these data, such as {unknown[0]!r}. Use the "
-            "lookback_periods, universe and market context that the model was trained with."
+            f"{len(unknown)} features cannot be made from these data, such as {unknown[0]!r}. Give what the "
+            "model was trained with: market series (context=) for context features, else its universe and periods."
         )
     if not names:
         raise DataError("no feature can be made from these data. Widen features.technical_indicators.")

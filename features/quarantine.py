@@ -11,6 +11,7 @@ from features.columns import PRICES
 
 RULES: dict[str, str] = {
     "unparsable_date": "the date is missing or cannot be read",
+    "future_date": "the date lies after tomorrow",
     "unparsable_number": "a price or the volume is text that is no number",
     "missing_price": "a price is blank or NaN",
     "non_finite_price": "a price is infinite",

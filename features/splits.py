@@ -83,7 +83,7 @@ def resolve_split(dates: Dates, config: SplitConfig, horizon: int) -> Split:
     test_first = valid_stop
     if config.test_start is not None:
         test_first = max(test_first, int(np.searchsorted(known, np.datetime64(config.test_start, "ns"), side="left")))
-    return _fold(known, train_stop, valid_stop, test_first, total, horizon, config.embargo)
+    return _fold(known, train_stop, valid_stop, test_first, total, horizon, config)
 
 
 def walk_forward(dates: Dates, n_folds: int, config: SplitConfig, horizon: int) -> list[Split]:
@@ -103,9 +103,7 @@ def walk_forward(dates: Dates, n_folds: int, config: SplitConfig, horizon: int) 
     total = len(known)
     valid_size = int(total * config.valid_fraction)
     edges = np.linspace(total - int(total * config.test_fraction), total, n_folds + 1).astype(int).tolist()
-    return [
-        _fold(known, start - valid_size, start, start, stop, horizon, config.embargo) for start, stop in pairwise(edges)
-    ]
+    return [_fold(known, start - valid_size, start, start, stop, horizon, config) for start, stop in pairwise(edges)]
 
 
 def split_rows(dates: Dates, split: Split, horizon: int | None = None) -> SplitRows:
@@ -128,7 +126,8 @@ def split_rows(dates: Dates, split: Split, horizon: int | None = None) -> SplitR
     )
 
 
-def _fold(known: Dates, train: int, valid: int, test_first: int, test: int, horizon: int, embargo: int) -> Split:
+def _fold(known: Dates, train: int, valid: int, test_first: int, test: int, horizon: int, config: SplitConfig) -> Split:
+    embargo = config.embargo
     lengths = {"train": train, "validation": valid - train, "test": test - test_first}
     lost = {"train": horizon + embargo, "validation": horizon + embargo, "test": horizon}
     for part, length in lengths.items():
@@ -138,7 +137,7 @@ def _fold(known: Dates, train: int, valid: int, test_first: int, test: int, hori
             )
             raise DataError(
                 f"the {part} part has {max(length, 0)} of the {len(known)} dates ({span}) and loses {lost[part]} to "
-                "purge and embargo; nothing is left. Move split.train_end, valid_end or test_start, or add bars."
+                f"purge and embargo; nothing is left. {_remedy(config)}"
             )
     return Split(
         train_end=known[train - 1],
@@ -149,6 +148,14 @@ def _fold(known: Dates, train: int, valid: int, test_first: int, test: int, hori
         purge=horizon,
         embargo=embargo,
     )
+
+
+def _remedy(config: SplitConfig) -> str:
+    names = ("train_end", "valid_end", "test_start", "test_end")
+    given = [f"split.{name}={value}" for name in names if (value := getattr(config, name)) is not None]
+    if given:
+        return f"The preset or configuration sets {', '.join(given)}: choose others, or null to place them by fraction."
+    return "Add bars, or change split.valid_fraction, test_fraction or embargo."
 
 
 def _end_of(day: date) -> np.datetime64:

@@ -82,6 +82,9 @@ class Store:
                 f"store {text!r} cannot be opened: {error}. Give a local path or an s3:// or gs:// URI."
             ) from error
         self.root = self.root.rstrip("/") or "/"
+        if not text.strip() or (self.is_local and Path(self.root).is_file()):
+            what = "is a file" if text.strip() else "names nothing"
+            raise StoreError(f"store {text!r} {what}; expected a folder, made if need be, or an s3:// or gs:// URI.")
         self.uri = text if "://" in text else self.root
 
     @property

@@ -119,6 +119,7 @@ def _row_rules(
     broken = np.full(len(dates), -1, np.int8)
     flags: dict[str, Mask] = {rule: np.zeros(len(dates), bool) for rule in RULES}
     flags["unparsable_date"] |= np.isnat(dates)
+    flags["future_date"] |= dates > np.datetime64("today", "D") + np.timedelta64(1, "D")
     for wrong in unparsable.values():
         flags["unparsable_number"] |= wrong
     for name in (*PRICES, "adj_close", "adj_factor"):

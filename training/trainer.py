@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from configs.errors import DataError
-from configs.load import load_config
+from configs.load import load_config, validated
 from configs.schema import Config, Kind
 from features.context import MarketContext
 from features.sources import open_source
@@ -133,7 +133,7 @@ class ModelTrainer:
     def _configured(self, symbols: Sequence[str], kinds: Sequence[Kind]) -> Config:
         data = self.config.data.model_copy(update={"symbols": tuple(symbols) or self.config.data.symbols})
         run = self.config.run.model_copy(update={"kinds": tuple(dict.fromkeys(kinds)) or self.config.run.kinds})
-        return Config.model_validate(self.config.model_copy(update={"data": data, "run": run}).model_dump())
+        return validated(self.config.model_copy(update={"data": data, "run": run}).model_dump(), "this run")
 
     def _work(self, prepared: Prepared, queue: JobQueue, listener: Listener) -> JobQueue:
         plan = prepared.plan

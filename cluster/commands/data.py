@@ -41,12 +41,12 @@ def fetch(
 ) -> None:
     """Fetch bars from a source into the lake."""
     from cluster.commands.data_tables import show_import, take_in
+    from cluster.options import names
     from features.sources import open_source
     from features.store import Store
 
-    names = [name.strip() for name in symbols.split(",") if name.strip()]
-    kept = Store(store)
-    taken = take_in(open_source(source, kept), kept, names, start.date(), end.date() if end is not None else None)
+    wanted, kept = names("--symbols", symbols), Store(store)
+    taken = take_in(open_source(source, kept), kept, wanted, start.date(), end.date() if end is not None else None)
     show_import(taken, as_json)
 
 

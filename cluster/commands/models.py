@@ -114,6 +114,6 @@ def _print(facts: Any, view: Any, as_json: bool) -> None:
 
         typer.echo(json.dumps(facts, indent=1))
     else:
-        from rich.console import Console
+        from cluster.console import make_console
 
-        Console().print(view, markup=False, highlight=False, soft_wrap=isinstance(view, str))
+        make_console().print(view, markup=False, highlight=False, soft_wrap=isinstance(view, str))

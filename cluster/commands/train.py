@@ -22,8 +22,10 @@ def train(
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
     bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
-    symbols: Annotated[str, typer.Option(help="Names separated by commas; all of the source by default.")] = "",
-    kinds: Annotated[str, typer.Option(help="direction, volatility or both, separated by commas.")] = "",
+    symbols: Annotated[
+        str | None, typer.Option(help="Names separated by commas; all of the source by default.")
+    ] = None,
+    kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeat at will.")] = None,
     promote: Annotated[Promote, typer.Option(help="When the new version becomes champion.")] = Promote.auto,
@@ -35,6 +37,7 @@ def train(
     from contextlib import nullcontext
     from pathlib import Path
 
+    from cluster.options import names
     from cluster.progress import interruptible, show_result, watching
     from cluster.session import check_reachable, connect
     from configs.load import load_config
@@ -43,10 +46,8 @@ def train(
     if bars is not None:
         is_name = bars in ("lake", "embedded") or "://" in bars
         given.append(f"data.bars={json.dumps(bars if is_name else str(Path(bars).expanduser().absolute()))}")
-    if symbols:
-        given.append(f"data.symbols={json.dumps([name.strip() for name in symbols.split(',') if name.strip()])}")
-    if kinds:
-        given.append(f"run.kinds=[{kinds}]")
+    given += [f"data.symbols={json.dumps(names('--symbols', symbols))}"] if symbols is not None else []
+    given += [f"run.kinds={json.dumps(names('--kinds', kinds))}"] if kinds is not None else []
     resolved = load_config(preset or ("demo" if bars in (None, "embedded") else "equities"), config, given)
     from training.trainer import ModelTrainer
 

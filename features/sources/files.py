@@ -122,6 +122,8 @@ def _expand(spec: str) -> list[Path]:
         paths = [path]
     else:
         paths = [Path(name) for name in glob.glob(str(path), recursive=True) if _is_table(Path(name))]
+    if not paths and not glob.has_magic(spec) and not path.exists():
+        raise DataError(f"{spec!r} does not exist. Check the path.")
     if not paths:
         raise DataError(
             f"{spec!r} holds no bars; expected a file, a folder or a glob of {', '.join(SUFFIXES)}. Check the path."

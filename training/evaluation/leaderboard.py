@@ -28,6 +28,8 @@ class KindResult:
         Every trained symbol's scores, see :mod:`training.evaluation.per_symbol`; empty for one without test rows.
     skipped, failed
         Symbol and reason: left out before training, and lost during it.
+    periods
+        Part (``train``, ``valid``, ``test``) to its first and last day; train has only a last one that matters.
     version, decision
         The version written, and the sentence on whether it became champion and why.
     seconds
@@ -39,6 +41,7 @@ class KindResult:
     per_symbol: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     skipped: Sequence[tuple[str, str]] = ()
     failed: Sequence[tuple[str, str]] = ()
+    periods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     version: str | None = None
     decision: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -51,9 +54,11 @@ class _Layout:
     columns: tuple[tuple[str, str, float], ...]
     references: tuple[tuple[str, str], ...]
     alone: tuple[tuple[str, str, float], ...]
+    members: tuple[tuple[str, str], ...] = ()
 
 
 # Column: key, heading, factor to print. Reference: baseline that a verdict is spoken against, and its name in words.
+# Member: part of the model that is spoken of only where it alone would have been better.
 _LAYOUTS = {
     "direction": _Layout(
         headline="log_loss",
@@ -83,18 +88,41 @@ _LAYOUTS = {
             ("ewma", "EWMA"),
         ),
         alone=(("coverage", "interval coverage %", 100.0), ("interval_width", "interval width, vol. points", 100.0)),
+        members=(("linear", "its own linear member"), ("lstm", "its own LSTM"), ("forest", "its own forest")),
     ),
 }
 
 
 def verdicts(result: KindResult) -> list[str]:
-    """Return one plain sentence per baseline: better, worse or no detectable edge, with the paired difference."""
-    layout = _layout(result.kind)
-    return [
-        _verdict(result.summary, layout, name, words)
+    """Return one plain sentence per baseline: better, worse or no detectable edge, with the paired difference.
+
+    Members that would have been better alone have one too, and so has what a direction's labels are worth.
+    """
+    layout, summary = _layout(result.kind), result.summary
+    out = [
+        _verdict(summary, layout, name, words)
         for name, words in layout.references
-        if f"{layout.headline}_vs_{name}" in result.summary
+        if f"{layout.headline}_vs_{name}" in summary
     ]
+    for name, words in layout.members:
+        key = f"{layout.headline}_vs_{name}"
+        if summary.get(key, 0.0) > SIGNIFICANT * summary.get(f"{key}_se", math.inf):
+            out.append(_verdict(summary, layout, name, words))
+    return out + _labels(summary)
+
+
+def _labels(summary: Mapping[str, float]) -> list[str]:
+    """Return what the likeliest classes are worth, beside the class prior's."""
+    if summary.get("mcc") == 0.0:
+        return ["the likeliest class is always the same one: labels tell nothing here, only probabilities may"]
+    difference, error = (summary.get(f"up_down_accuracy_vs_prior{end}", math.nan) * 100 for end in ("", "_se"))
+    if not math.isfinite(difference) or not math.isfinite(error):
+        return []
+    figure = f"difference {difference:+.1f} ± {error:.1f} points".replace("-", "−")
+    if abs(difference) <= SIGNIFICANT * error:
+        return [f"no detectable edge over the class prior in which way prices go: up/down accuracy {figure}"]
+    worse, side = ("WORSE: ", "below") if difference < 0 else ("", "above")
+    return [f"{worse}up/down accuracy is {side} the class prior's ({figure})"]
 
 
 def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableType]:
@@ -106,6 +134,8 @@ def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableT
     for result in results:
         count, days = (result.summary.get(key, 0.0) for key in ("rows", "days"))
         out.append(Text(f"{result.kind}: untouched test period, {count:,.0f} rows on {days:,.0f} days", style="bold"))
+        if result.periods:
+            out.append(Text("  " + _spans(result.periods)))
         if count:
             out.append(_scores_table(result))
         out += [Text(f"  {sentence}") for sentence in verdicts(result)]
@@ -170,23 +200,25 @@ def _verdict(summary: Mapping[str, float], layout: _Layout, name: str, words: st
     return f"{worse}{layout.title} {percent}{side} {words}{distance} ({figure})"
 
 
+def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
+    valid, test = (" to ".join(periods[part]) for part in ("valid", "test"))
+    return f"trained up to {periods['train'][1]}, chosen and calibrated on {valid}, tested on {test}"
+
+
 def _scores_table(result: KindResult) -> RenderableType:
-    from rich.table import Table
+    from training.evaluation.wide_table import WideTable
 
     layout, summary = _layout(result.kind), result.summary
-    table = Table(caption="± standard error, clustered by day", caption_justify="left")
-    table.add_column("", no_wrap=True)
     head = f"{layout.headline}_vs_"
     others = [key.removeprefix(head) for key in summary if key.startswith(head) and not key.endswith("_se")]
     # An accuracy alone says nothing: without a baseline beside it only the losses are shown.
     columns = [c for c in layout.columns if c[0] in summary and (others or not c[0].endswith("accuracy"))]
-    for _, heading, _ in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows = []
     for name in ("", *others):
         suffix = f"_{name}" if name else ""
-        cells = [_figure(summary, f"{key}{suffix}", factor) for key, _, factor in columns]
-        table.add_row(name or "model", *cells, style="" if name else "bold")
-    return table
+        rows.append([name or "model", *(_figure(summary, f"{key}{suffix}", factor) for key, _, factor in columns)])
+    headings = ["", *(heading for _, heading, _ in columns)]
+    return WideTable(headings, rows, caption="± standard error, clustered by day", first_bold=True)
 
 
 def _figure(summary: Mapping[str, float], key: str, factor: float) -> str:
@@ -226,7 +258,8 @@ def _extremes(result: KindResult, count: int) -> list[str]:
     count = min(count, len(ranked) // 2)
 
     def show(symbols: Sequence[str]) -> str:
-        return ", ".join(f"{s} {scored[s][key]:+.4f} ± {scored[s].get(f'{key}_se', math.nan):.4f}" for s in symbols)
+        shown = (f"{s} {scored[s][key]:+.4f} ± {scored[s].get(f'{key}_se', math.nan):.4f}" for s in symbols)
+        return ", ".join(text.replace(" -", " −") for text in shown)
 
     beyond = sum(abs(m[key]) > SIGNIFICANT * m.get(f"{key}_se", math.nan) for m in scored.values())
     words = dict(layout.references)[name]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-_PREFERRED = ("loss_prior", "loss_log_har")
+_PREFERRED = ("loss_prior", "loss_log_har_pooled", "loss_log_har")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SymbolScore:
 def rank_symbols(tables: Iterable[pa.Table]) -> list[SymbolScore]:
     """Return the scores of all symbols, the largest gain first.
 
-    The baseline is the class prior or log-HAR, else the first ``loss_*`` column. A symbol is of one table; rows
+    The baseline is the class prior or pooled log-HAR, else the first ``loss_*`` column. A symbol is of one table; rows
     whose losses are missing or NaN make a symbol's score NaN, and such symbols come last.
     """
     scores = []

@@ -6,6 +6,7 @@ in a notebook use the same methods. To add a kind of model, subclass :class:`Bas
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,16 +15,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from configs.errors import DataError, ModelError
+from configs.errors import ConfigError, DataError, ModelError
 from configs.schema import Config
 from features.bars import SymbolBars
-from features.context import MarketContext
 from features.panel import Panel
 from features.splits import Split, resolve_split
 from features.universe import UniverseFacts, UniverseTable
 from training.examples import Examples, Int64, Part, first_row, make_examples, panel_rows
 from training.predictors.importance import contributions, permutation_importance
-from training.predictors.inputs import AnyBars, listed, panel_of, some, universe_as_fitted
+from training.predictors.inputs import (
+    AnyBars,
+    AnyContext,
+    context_of,
+    listed,
+    panel_of,
+    some,
+    universe_as_fitted,
+)
 from training.predictors.state import Arrays, Float
 from training.predictors.windows import Windows
 
@@ -59,13 +67,17 @@ class BasePredictor(ABC):
     kind: ClassVar[str]
 
     def __init__(self, config: Config | None = None) -> None:
+        if config is not None and not isinstance(config, Config):
+            raise ConfigError(
+                f"{type(self).__name__} was given {config!r:.80}; expected a Config. Make one: load_config()."
+            )
         self.config = config or Config()
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()
         self.universe: UniverseFacts | None = None
         self.failures: dict[str, str] = {}
 
-    def fit(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Self:
+    def fit(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Self:
         """Fit every symbol in these bars.
 
         Parameters
@@ -73,7 +85,8 @@ class BasePredictor(ABC):
         bars
             A frame in any common spelling (one symbol or many), or validated bars.
         context
-            Market series for the context features; give the same to ``predict``.
+            Market series for the context features, in long form (``date, series, value``) or as made of it by
+            :meth:`.MarketContext.from_frame`; give the same to ``predict``.
         split
             Train, validation and test dates; by default the configuration's. Test rows are never touched.
 
@@ -179,7 +192,7 @@ class BasePredictor(ABC):
         return predictor
 
     def predict(
-        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> pd.DataFrame:
         """Return a forecast at every bar that completes a window, indexed by ``(symbol, date)``.
 
@@ -202,7 +215,8 @@ class BasePredictor(ABC):
         Warns
         -----
         UserWarning
-            Less than half of the universe is given, so cross-asset features count as missing.
+            Less than half of the universe is given, so cross-asset features count as missing; or a symbol has too few
+            bars for a forecast.
         """
         return self.predict_panel(self.panel(bars, context=context, universe=universe))
 
@@ -211,8 +225,13 @@ class BasePredictor(ABC):
         import pandas as pd
 
         if rows is None:
-            first = first_row(panel, self.config, self.kind)
-            rows = [np.arange(min(first, length), length, dtype=np.int64) for length in np.diff(panel.offsets)]
+            first, lengths = first_row(panel, self.config, self.kind), np.diff(panel.offsets)
+            if short := [symbol for symbol, n in zip(panel.symbols, lengths, strict=True) if n <= first]:
+                warnings.warn(
+                    f"{some(short)} have no forecast: {int(lengths.min())} bars are given, {first + 1} needed",
+                    stacklevel=3,
+                )
+            rows = [np.arange(min(first, length), length, dtype=np.int64) for length in lengths]
         columns = self.forecast(panel, rows)
         places, symbol = panel_rows(panel, rows)
         names = np.asarray(panel.symbols, dtype=object)[symbol]
@@ -220,7 +239,7 @@ class BasePredictor(ABC):
         return pd.DataFrame(columns, index=index)
 
     def get_feature_importance(
-        self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None, seed: int = 0
+        self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None, seed: int = 0
     ) -> dict[str, tuple[float, float]]:
         """Return each feature's importance and its standard error, the most important first.
 
@@ -237,7 +256,7 @@ class BasePredictor(ABC):
         bars: AnyBars,
         symbol: str,
         *,
-        context: MarketContext | None = None,
+        context: AnyContext | None = None,
         universe: UniverseTable | None = None,
     ) -> dict[str, float]:
         """Return how much each feature moves the latest forecast of ``symbol``, the largest first.
@@ -249,26 +268,25 @@ class BasePredictor(ABC):
         return contributions(self._score, panel.select((symbol,)), self.window)
 
     def panel(
-        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> Panel:
         """Return the panel of the fitted symbols in these bars; the arguments are those of :meth:`predict`."""
         self._check_fitted()
-        given, known = listed(bars), frozenset(self.symbols)
+        given, known = listed(bars, self.symbols[0] if len(self.symbols) == 1 else None), frozenset(self.symbols)
         fitted = [one for one in given if one.symbol in known]
         if not fitted:
             raise ModelError(
                 f"there is no model for {some([one.symbol for one in given])}; this {type(self).__name__} holds "
                 f"{some(self.symbols)}. Fit it on them first."
             )
-        return panel_of(
-            fitted, self._table(given if universe is None else universe), self.config, context, self.feature_names
-        )
+        table, series = self._table(given if universe is None else universe), context_of(context, self.config)
+        return panel_of(fitted, table, self.config, series, self.feature_names)
 
-    def examples(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Examples:
+    def examples(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Examples:
         """Return the examples that these bars make; a fitted predictor's have its own features."""
         given = listed(bars)
-        table = self._table(given) if self.symbols else given
-        panel = panel_of(given, table, self.config, context, self.feature_names or None)
+        table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
+        panel = panel_of(given, table, self.config, series, self.feature_names or None)
         section = self.config.direction if self.kind == "direction" else self.config.volatility
         split = split or resolve_split(panel.dates, self.config.split, section.horizon)
         return make_examples(panel, split, self.config, self.kind)

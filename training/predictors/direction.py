@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from features.context import MarketContext
 from features.panel import Panel
 from features.scaling import FleetScaler
 from features.universe import UniverseTable
@@ -35,7 +34,7 @@ from training.predictors.direction_pool import (
     fit_logistic,
     vouched_weights,
 )
-from training.predictors.inputs import AnyBars
+from training.predictors.inputs import AnyBars, AnyContext
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.predictors.windows import Windows, window_features
 
@@ -162,13 +161,13 @@ class PriceDirectionPredictor(BasePredictor):
         return {"prior": self._prior.predict(symbol), "logistic": logistic}
 
     def predict_proba(
-        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> pd.DataFrame:
         """Return calibrated probabilities ``down, sideways, up`` by ``(symbol, date)``."""
         return self.predict(bars, context=context, universe=universe)[list(CLASSES)]
 
     def predict_direction(
-        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> pd.DataFrame:
         """Return probabilities, the likeliest ``label``, its ``confidence`` and the conformal ``label_set``."""
         found = self.predict(bars, context=context, universe=universe)

@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 
 from configs.errors import DataError, ModelError
 from configs.schema import Config
-from features.context import MarketContext
 from features.panel import Panel
 from features.splits import Split
 from features.universe import UniverseFacts, UniverseTable
@@ -19,7 +18,7 @@ from training.calibration.newton import softmax
 from training.examples import Int64, first_row
 from training.predictors.base import BasePredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
-from training.predictors.inputs import AnyBars, some
+from training.predictors.inputs import AnyBars, AnyContext, some
 from training.predictors.state import Float
 from training.predictors.volatility import VolatilityPredictor
 
@@ -89,7 +88,7 @@ class EnsemblePredictor:
         others = [set(member.symbols) for member in (*self.directions[1:], self.volatility)]
         return tuple(symbol for symbol in self.directions[0].symbols if all(symbol in known for known in others))
 
-    def fit(self, bars: AnyBars, *, context: MarketContext | None = None, split: Split | None = None) -> Self:
+    def fit(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Self:
         """Fit a direction fleet for every seed, the volatility fleet, and the weights; see :meth:`BasePredictor.fit`.
 
         Raises
@@ -112,7 +111,7 @@ class EnsemblePredictor:
         return self
 
     def predict(
-        self, bars: AnyBars, *, context: MarketContext | None = None, universe: UniverseTable | None = None
+        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> pd.DataFrame:
         """Return class probabilities, the likeliest ``label``, its ``confidence``, and annualised ``volatility``.
 
@@ -142,7 +141,7 @@ class EnsemblePredictor:
         self,
         members: Sequence[BasePredictor],
         bars: AnyBars,
-        context: MarketContext | None,
+        context: AnyContext | None,
         universe: UniverseTable | None,
     ) -> list[Panel]:
         """Return each member's panel of the common symbols; members with the same features and universe share one."""

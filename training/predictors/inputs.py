@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+from configs.errors import DataError
 from configs.schema import Config, FeatureConfig
 from features.bars import SymbolBars, bars_from_frame
 from features.context import MarketContext
@@ -23,8 +24,24 @@ AnyBars: TypeAlias = Union["pd.DataFrame", SymbolBars, Sequence[SymbolBars]]
 """A frame in any common spelling (one symbol or many; one without a name is ``SYMBOL``), or validated bars."""
 
 
-def listed(bars: AnyBars) -> list[SymbolBars]:
-    """Return the bars of each symbol.
+AnyContext: TypeAlias = Union["pd.DataFrame", MarketContext]
+"""Market series in long form (``date, series, value``), or as the features read them."""
+
+
+def context_of(context: AnyContext | None, config: Config) -> MarketContext | None:
+    """Return market series as the features read them; of a frame those that ``config.data.context`` names."""
+    if context is None or isinstance(context, MarketContext):
+        return context
+    return MarketContext.from_frame(context, config.data.context)
+
+
+def listed(bars: AnyBars, symbol: str | None = None) -> list[SymbolBars]:
+    """Return the bars of each symbol; those of a frame that names none are of ``symbol``.
+
+    Raises
+    ------
+    DataError
+        There are none, or a frame names no symbol and none is given.
 
     Warns
     -----
@@ -34,8 +51,10 @@ def listed(bars: AnyBars) -> list[SymbolBars]:
     if isinstance(bars, SymbolBars):
         return [bars]
     if isinstance(bars, Sequence):
+        if not bars:
+            raise DataError("no bars are given. Give a frame, or a list with at least one symbol's bars.")
         return list(bars)
-    found, quarantine = bars_from_frame(bars, unnamed="SYMBOL")
+    found, quarantine = bars_from_frame(bars, unnamed=symbol or "SYMBOL")
     if lost := quarantine.lost():
         rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
         warnings.warn(

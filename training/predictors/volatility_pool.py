@@ -24,7 +24,7 @@ from training.predictors.volatility_network import (
     network_level,
 )
 from training.predictors.volatility_network import volatility_network as make_network
-from training.volatility.blend import BlendFleet, fit_pooled_blend
+from training.volatility.blend import BlendFleet, Prior, fit_pooled_blend
 from training.volatility.forest import ForestFleet, fit_forest, sample_rows
 from training.volatility.garch import fit_garch
 from training.volatility.har import BASELINE_LAGS, MEMBER_LAGS, GramAccumulator, HarFleet, har_design, solve_har
@@ -127,7 +127,8 @@ def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
         forecasts["lstm"] = level[0] * base[valid] * network_corrections(network, weights, data.bank, data.valid)
     table = np.full((len(target), len(part.members)), np.nan)
     table[valid] = np.stack([forecasts[name] for name in part.members], axis=1)
-    blend = fit_pooled_blend(table, target, is_valid, part.horizon, part.interval_level)
+    prior = Prior.of(part.members, panel.dates[valid])
+    blend = fit_pooled_blend(table, target, is_valid, part.horizon, part.interval_level, prior=prior)
     return VolatilityPool(scaler, columns, log_har, linear, grams, forest, weights, level, blend)
 
 

@@ -22,7 +22,7 @@ from training.registry.model_names import match_symbol, parse_model_name
 if TYPE_CHECKING:
     from training.predictors import BasePredictor
 
-LATEST = "latest"
+CHAMPION, LATEST = "champion", "latest"
 _NAMED = 5
 
 
@@ -239,7 +239,7 @@ class ModelManager:
 
         return TestLosses(manifest.version, {s: block for s, (block, _) in manifest.symbols.items()}, read)
 
-    def load_model(self, name: str, version: str = LATEST) -> BasePredictor:
+    def load_model(self, name: str, version: str | None = None) -> BasePredictor:
         """Return the predictor of one symbol.
 
         To forecast, give it the bars of its universe, or a table of them; see :meth:`BasePredictor.predict`.
@@ -249,7 +249,8 @@ class ModelManager:
         name
             ``price_direction_<symbol>`` or ``volatility_<symbol>``; the symbol in any case if that is unambiguous.
         version
-            A version's name, a unique beginning of one, an alias or ``latest``.
+            A version's name, a unique beginning of one, an alias or ``latest``; by default the champion, or the latest
+            where there is none.
 
         Raises
         ------
@@ -257,6 +258,8 @@ class ModelManager:
             The name is neither, or the version or the symbol does not exist.
         """
         kind, spelling = parse_model_name(name)
+        if version is None:
+            version = CHAMPION if self.aliases(kind).champion is not None else LATEST
         from training.predictors import predictor_from_block
 
         manifest = self.manifest(kind, version)

@@ -54,6 +54,11 @@ class RunPlan(Frozen):
         train_end, valid_start, valid_end, test_start, test_end = (np.datetime64(str(day), "ns") for day in days)
         return Split(train_end, valid_start, valid_end, test_start, test_end, int(purge), int(embargo))
 
+    def periods(self, kind: str) -> dict[str, tuple[str, str]]:
+        """Return the first and last day of ``train``, ``valid`` and ``test``; train begins with each symbol's data."""
+        train_end, valid_start, valid_end, test_start, test_end = (day[:10] for day in self.splits[kind][:5])
+        return {"train": ("", train_end), "valid": (valid_start, valid_end), "test": (test_start, test_end)}
+
     @property
     def folders(self) -> tuple[str, ...]:
         """All folders of the store that the run reads or writes, those of its finished blocks included."""

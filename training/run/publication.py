@@ -48,7 +48,8 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
                 total = part if total is None else sums.merge(total, part)
     horizon = plan.config.direction.horizon if kind == "direction" else plan.config.volatility.horizon
     summary = {} if total is None else total.summary(horizon)
-    result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()))
+    periods = plan.periods(kind)
+    result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods)
     if not fitted:
         return replace(result, decision="no symbol was trained, so there is no version")
     version = models.publish(
@@ -59,7 +60,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
             "data_hash": plan.data_hash,
             "libraries": library_versions(),
             "metrics": summary,
-            "notes": {"skipped": skipped, "failed": failed, "warnings": list(plan.warnings)},
+            "notes": {"periods": periods, "skipped": skipped, "failed": failed, "warnings": list(plan.warnings)},
         },
     )
     decision = promote_if_better(models, kind, version.version, promote, horizon)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from configs.errors import DataError
-from training.volatility.blend import BlendFleet, conformal_ends, fit_blend, fit_pooled_blend
+from training.volatility.blend import LEVEL_TRUST, BlendFleet, Prior, fit_blend, fit_pooled_blend
+from training.volatility.intervals import conformal_ends
 from training.volatility.simplex import solve_on_simplex
 
 H = 5
@@ -50,15 +51,30 @@ def test_the_blend_is_no_worse_than_any_levelled_member_on_the_rows_it_was_fitte
     assert qlike(target, blend.forecast(forecasts, np.zeros(len(target), int))) <= best
 
 
-def test_half_of_the_validation_level_is_trusted_and_the_weights_are_the_same():
+def test_a_part_of_the_validation_level_is_trusted_and_the_weights_are_the_same():
     forecasts, target = members()
     rows = np.ones(len(target), bool)
     whole = fit_pooled_blend(forecasts, 1.3 * target, rows, H, level_trust=1.0)
-    half = fit_pooled_blend(forecasts, 1.3 * target, rows, H)
-    assert half.log_level[0] == pytest.approx(whole.log_level[0] / 2)
-    assert np.array_equal(half.weights, whole.weights)
+    some = fit_pooled_blend(forecasts, 1.3 * target, rows, H)
+    assert some.log_level[0] == pytest.approx(whole.log_level[0] * LEVEL_TRUST)
+    assert np.array_equal(some.weights, whole.weights)
     # The intervals are cut around the forecast that is made, so they do not move.
-    np.testing.assert_allclose(half.ends + half.log_level[0], whole.ends + whole.log_level[0])
+    np.testing.assert_allclose(some.ends + some.log_level[0], whole.ends + whole.log_level[0])
+
+
+def test_the_fewer_days_validation_has_the_more_its_weights_are_the_prior_ones():
+    forecasts, target = members()
+    rows, names = np.ones(len(target), bool), ("log_har", "garch", "lstm")
+    free = fit_pooled_blend(forecasts, target, rows, H).weights[0]
+    away = []
+    for days in (10, 250, 1000, 90_000):
+        prior = Prior.of(names, np.datetime64("2000-01-01", "ns") + np.arange(days).astype("timedelta64[D]"))
+        assert prior.weights.tolist() == [0.5, 0.0, 0.5] and prior.strength == 250 / days
+        found = fit_pooled_blend(forecasts, target, rows, H, prior=prior).weights[0]
+        away.append((np.abs(found - free).sum(), np.abs(found - prior.weights).sum()))
+    assert [a for a, _ in away] == sorted((a for a, _ in away), reverse=True)
+    assert away[0][1] < 0.1 and away[-1][0] < 1e-1
+    assert Prior.of(("garch",), np.array(["2000-01-01"], "datetime64[ns]")).weights.tolist() == [1.0]
 
 
 @settings(max_examples=40, deadline=None)

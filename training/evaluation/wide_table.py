@@ -1,0 +1,64 @@
+"""A table that is never cut: where a terminal is too narrow for all columns, the rest follow in tables below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_FRAME = 3  # the characters that a column takes besides its text
+
+
+class WideTable:
+    """Rows of text under headings; the first column, which names the row, is repeated in every table.
+
+    The first row is bold if ``first_bold``; columns other than the first stand to the right unless ``left`` names them.
+    """
+
+    def __init__(
+        self,
+        headings: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        title: str | None = None,
+        caption: str | None = None,
+        first_bold: bool = False,
+        left: Sequence[str] = (),
+    ) -> None:
+        self.headings, self.rows = list(headings), [list(row) for row in rows]
+        self.title, self.caption, self.first_bold, self.left = title, caption, first_bold, frozenset(left)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield as few tables as the width allows."""
+        widths = [
+            max(Text(cell).cell_len for cell in column) + _FRAME
+            for column in zip(self.headings, *self.rows, strict=True)
+        ]
+        groups: list[list[int]] = []
+        room = 0
+        for i in range(1, len(widths)):
+            if not groups or widths[i] > room:
+                groups.append([])
+                room = options.max_width - widths[0] - 1
+            groups[-1].append(i)
+            room -= widths[i]
+        for number, group in enumerate(groups or [[]]):
+            last = number >= len(groups) - 1
+            yield self._table([0, *group], self.title if number == 0 else None, self.caption if last else None)
+
+    def _table(self, columns: Sequence[int], title: str | None, caption: str | None) -> Table:
+        table = Table(title=title, caption=caption, caption_justify="left")
+        for i in columns:
+            heading = self.headings[i]
+            table.add_column(
+                Text(heading), justify="left" if i == 0 or heading in self.left else "right", overflow="fold"
+            )
+        for number, row in enumerate(self.rows):
+            style = "bold" if self.first_bold and number == 0 else ""
+            table.add_row(*(Text(row[i]) for i in columns), style=style)
+        return table
