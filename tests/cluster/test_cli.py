@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from typing import NamedTuple
 
 import pytest
@@ -32,7 +33,7 @@ def test_help_lists_every_verb(fleetcast):
         done = fleetcast("--help")
         best = min(best, time.perf_counter() - start)
     assert done.code == 0
-    for verb in ("train", "data", "models"):
+    for verb in ("train", "data", "models", "serve", "keys"):
         assert verb in done.out
     assert best < 2.0, "0.5 s on a quiet machine; the margin is for a loaded one"
 
@@ -64,6 +65,11 @@ def call(monkeypatch, capsys):
         (("--preset", "smoke", "--address", "127.0.0.1:1"), "nothing answers at --address '127.0.0.1:1'"),
         (("--preset", "smoke", "--address", "nonsense"), "--address 'nonsense' is not of the form host:port"),
         (("--store", "ftp://x/y"), "ftp://x/y"),
+        (("--store", ""), "store '' names nothing"),
+        (("--store", __file__), "is a file; expected a folder"),
+        (("--symbols", ""), "--symbols '' names nothing"),
+        (("--kinds", " ,"), "--kinds ' ,' names nothing"),
+        (("--preset", "smoke", "--set", "split.test_end=2009-12-31"), "train_end ≤ valid_end"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, arguments, expected):
@@ -73,6 +79,11 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, arguments, expect
     lines = [line for line in done.err.splitlines() if line]
     assert lines[-1].startswith(LINE) and expected in lines[-1]
     assert "Traceback" not in done.err
+
+
+def test_the_version_is_told(fleetcast):
+    done = fleetcast("--version")
+    assert done.code == 0 and done.out.strip() == version("fleetcast")
 
 
 def test_a_store_that_cannot_be_written_is_one_line(call, tmp_path):

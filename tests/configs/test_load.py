@@ -138,6 +138,10 @@ def test_a_wrong_override_is_one_line_that_names_the_place_and_the_remedy(overri
     assert said in refusal(override)
 
 
+def test_what_only_follows_from_another_problem_is_not_named() -> None:
+    assert "at least 1" not in refusal("run.kinds=[price]")
+
+
 def test_all_problems_are_named_at_once() -> None:
     message = refusal("run.seed=-1", "direction.horizon=0")
     assert "run.seed" in message and "direction.horizon" in message

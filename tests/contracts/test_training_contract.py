@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.errors import ConfigError
 from features.store import Store
 from features.universe import UniverseFacts
 from training.evaluation.leaderboard import KindResult
@@ -186,6 +187,22 @@ def test_a_published_model_forecasts_as_it_was_fitted(pooled_run, make_universe)
         for ours, theirs in columns.items():
             live = found[ours].droplevel("symbol").loc[table.index]
             np.testing.assert_allclose(live, table[theirs], rtol=1e-4)
+
+
+def test_a_model_is_the_champions_unless_another_version_is_asked_for(configured, pooled_run):
+    manager = ModelManager(Store(pooled_run.trainer.store.uri))
+    before = manager.aliases("volatility")
+    config = configured("volatility.members=[log_har]")
+    trainer = ModelTrainer(config, pooled_run.trainer.store)
+    (later,) = trainer.train_multi_asset_models([], ["volatility"], promote="never").results
+    assert later.version == manager.latest("volatility") != before.champion
+    assert manager.load_model("volatility_aaa").config.volatility.members != ("log_har",)
+    assert manager.load_model("volatility_aaa", version="latest").config.volatility.members == ("log_har",)
+
+
+def test_a_wrong_kind_is_one_line(pooled_run):
+    with pytest.raises(ConfigError, match=r"run\.kinds\.0 has value 'vol'"):
+        pooled_run.trainer.prepare([], ["vol"])
 
 
 def test_a_view_asked_without_its_universe_says_so(pooled_run, make_universe):

@@ -61,6 +61,7 @@ BREAKS = {
     "non_positive_price": {"low": 0.0},
     "high_low_violation": {"high": 1.0},
     "negative_volume": {"volume": -5},
+    "future_date": {"date": "2099-01-01"},
     "extreme_jump": {"open": 1e6, "high": 1e6, "low": 1e6, "close": 1e6},
 }
 

@@ -61,8 +61,8 @@ def results() -> list[KindResult]:
     ]
 
 
-def printed(kinds: list[KindResult]) -> str:
-    console = Console(width=160, file=io.StringIO())
+def printed(kinds: list[KindResult], width: int = 160) -> str:
+    console = Console(width=width, file=io.StringIO())
     for part in render(kinds):
         console.print(part)
     return console.file.getvalue()  # type: ignore[attr-defined]
@@ -87,9 +87,43 @@ def test_page_shows_model_beside_baseline_with_uncertainty_and_every_reason() ->
     assert "1.0953 ± 0.0011" in page and "1.0956 ± 0.0010" in page
     assert "34.1 ± 0.4" in page and "33.3 ± 0.0" in page
     assert "0.4000 ± ?" in page
-    assert "best  symbols" in page and "S0 -0.0450 ± 0.0200" in page and "extremes of many noisy symbols" in page
+    assert "best  symbols" in page and "S0 −0.0450 ± 0.0200" in page and "extremes of many noisy symbols" in page
     assert page.count("TINY") == 1 and "[red]ODD" in page and "the loss became NaN" in page
     assert "version 20200101-abc: champion" in page and "fit 3.5 s" in page
+
+
+def test_a_member_that_alone_would_be_better_is_told_and_others_are_not() -> None:
+    worse = {"qlike_lstm": 0.29, "qlike_vs_lstm": 0.013, "qlike_vs_lstm_se": 0.004}
+    noise = {"qlike_forest": 0.30, "qlike_vs_forest": 0.003, "qlike_vs_forest_se": 0.004}
+    told = verdicts(KindResult("volatility", VOLATILITY | worse | noise))
+    assert told[1:] == ["WORSE: QLIKE 4.5 % above its own LSTM, 3.2 standard errors (difference +0.0130 ± 0.0040)"]
+
+
+def test_what_labels_are_worth_is_told() -> None:
+    def told(difference: float, error: float) -> str:
+        facts = {"up_down_accuracy_vs_prior": difference, "up_down_accuracy_vs_prior_se": error, "mcc": 0.02}
+        return verdicts(KindResult("direction", DIRECTION | facts))[-1]
+
+    assert told(-0.038, 0.011) == "WORSE: up/down accuracy is below the class prior's (difference −3.8 ± 1.1 points)"
+    assert told(0.038, 0.011) == "up/down accuracy is above the class prior's (difference +3.8 ± 1.1 points)"
+    assert told(0.01, 0.011).startswith("no detectable edge over the class prior in which way prices go")
+    same = verdicts(KindResult("direction", DIRECTION | {"mcc": 0.0}))
+    assert "the likeliest class is always the same one" in same[-1]
+
+
+def test_periods_are_told() -> None:
+    spans = {"train": ("", "2009-12-31"), "valid": ("2010-01-04", "2010-12-31"), "test": ("2011-01-03", "2018-12-31")}
+    page = printed([KindResult("direction", DIRECTION, periods=spans)])
+    assert "trained up to 2009-12-31, chosen and calibrated on 2010-01-04 to 2010-12-31, tested on 2011-01-03" in page
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_nothing_is_cut_on_a_narrow_terminal(width: int) -> None:
+    page = printed(results(), width)
+    assert "…" not in page
+    for cell in ("1.0953 ± 0.0011", "1.0956 ± 0.0010", "34.1 ± 0.4", "33.3 ± 0.0", "balanced acc. %"):
+        assert cell in page
+    assert max(len(line.rstrip()) for line in page.splitlines() if line[:1] in "│┃┏┡└") <= width
 
 
 def test_accuracy_without_a_baseline_is_not_shown() -> None:

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.errors import ConfigError, DataError, ModelError
+from features.context import MarketContext
 from training import PriceDirectionPredictor
 from training.predictors.inputs import listed, some
 
@@ -35,6 +37,44 @@ def test_one_symbol_needs_no_universe(make_universe, tiny_config):
     alone = PriceDirectionPredictor(config).fit(unnamed)
     assert alone.symbols == ("SYMBOL",)
     assert alone.predict_direction(unnamed)["label"].isin(["down", "sideways", "up"]).all()
+
+
+def test_a_frame_that_names_no_symbol_is_of_the_only_one(make_universe, tiny_config):
+    bars = make_universe(("AAA", "BBB"))
+    predictor = PriceDirectionPredictor(tiny_config("direction.strategy=pooled")).fit(bars)
+    unnamed = frame_of(bars[:1]).drop(columns="Symbol")
+    with pytest.raises(ModelError, match="there is no model for SYMBOL"):
+        predictor.predict(unnamed)
+    one = PriceDirectionPredictor.from_state(predictor.symbols, predictor.to_arrays(), predictor.meta(), ("AAA",))
+    pd.testing.assert_frame_equal(one.predict(unnamed), one.predict(frame_of(bars[:1])))
+
+
+def test_too_few_bars_are_told(make_universe, tiny_config):
+    bars = make_universe(("AAA", "BBB"))
+    predictor = PriceDirectionPredictor(tiny_config("direction.strategy=pooled")).fit(bars)
+    with pytest.warns(UserWarning, match="AAA, BBB have no forecast: 10 bars are given, [0-9]+ needed"):
+        assert predictor.predict([one.last(10) for one in bars]).empty
+    with pytest.raises(DataError, match="no bars are given"):
+        predictor.predict([])
+
+
+def test_market_series_may_be_a_frame(make_universe, tiny_config):
+    bars = make_universe(("AAA", "BBB", "CCC"))
+    values = 20 + np.sin(np.arange(500) / 9)
+    series = pd.DataFrame({"date": bars[0].dates, "series": "VIX", "value": values})
+    kinds = ("features.technical_indicators=[trend, market_context]", "data.context.kinds={VIX: level}")
+    config = tiny_config("features.max_features=null", *kinds)
+    predictor = PriceDirectionPredictor(config).fit(bars, context=series)
+    assert any("vix" in name for name in predictor.feature_names)
+    context = MarketContext.from_frame(series, config.data.context)
+    pd.testing.assert_frame_equal(predictor.predict(bars, context=series), predictor.predict(bars, context=context))
+    with pytest.raises(DataError, match=r"market series \(context=\) for context features"):
+        predictor.predict(bars)
+
+
+def test_a_preset_is_not_a_configuration():
+    with pytest.raises(ConfigError, match=r"was given 'smoke'; expected a Config\. Make one: load_config"):
+        PriceDirectionPredictor("smoke")
 
 
 def test_rows_that_are_left_out_are_told(make_universe):
