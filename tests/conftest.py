@@ -1,7 +1,11 @@
-"""Shared by all tests: quiet TensorFlow, one Ray cluster a session, random universes and the smallest configuration."""
+"""Shared by all tests: the command line in another process, one Ray cluster, random universes, small configurations."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,6 +14,46 @@ from configs.schema import Config
 from features.bars import SymbolBars
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).parents[1]
+
+
+class Finished(NamedTuple):
+    """What a command left: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+def start_fleetcast(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "cluster.cli", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Start a command in a session of its own, so that a test may kill it."""
+    return start_fleetcast
+
+
+@pytest.fixture(scope="session")
+def fleetcast() -> Callable[..., Finished]:
+    """Run a command to its end."""
+
+    def run(*arguments: str) -> Finished:
+        process = start_fleetcast(*arguments)
+        out, err = process.communicate(timeout=300)
+        return Finished(process.returncode, out, err)
+
+    return run
 
 
 @pytest.fixture(scope="session")
