@@ -51,9 +51,11 @@ class Replica:
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application that Serve sends requests to."""
         from serving.web.api import build_api
+        from serving.web.desk import EngineDesk
         from serving.web.meter import RayMeter
 
-        return build_api(self._engine, self._arguments.config, keys=self._keys, meter=RayMeter())
+        config, meter = self._arguments.config, RayMeter()
+        return build_api(EngineDesk(self._engine, config.max_queued, meter), config, keys=self._keys, meter=meter)
 
     def check_health(self) -> None:
         """Look at the key file; Serve calls this every second and replaces a replica that fails."""

@@ -18,6 +18,7 @@ from serving.answers import Failure, Prediction, PredictionRequest, PredictionRe
 from serving.cache import LruCache, bars_hash
 from serving.counters import Statistics
 from serving.follower import Follower
+from serving.history import history_of
 from serving.sent import SentBars, forecast_sent, read_sent
 from serving.state import Keep, State
 
@@ -94,16 +95,29 @@ class PredictionEngine:
         """What answers come from at this moment; hold it to answer one request from one state."""
         return self._follower.state
 
+    def state_of(self, versions: Mapping[Kind, str] | None) -> State:
+        """Return the present state, or the one before it if that one serves these versions and the present does not."""
+        state, before = self.state, self._follower.before
+        if versions is None or before is None or state.versions == versions or before.versions != versions:
+            return state
+        return before
+
+    def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
+        """Return a symbol's last prices, and what was forecast out of sample; see :mod:`serving.history`."""
+        return history_of(self.state, symbol, bars)
+
     def predict_single(self, request: PredictionRequest) -> PredictionResponse:
         """Return the answer for one symbol; what is missing is explained in its ``error``, nothing is raised."""
         return self.predict_batch([request])[0]
 
-    def predict_batch(self, requests: Sequence[PredictionRequest]) -> list[PredictionResponse]:
+    def predict_batch(
+        self, requests: Sequence[PredictionRequest], versions: Mapping[Kind, str] | None = None
+    ) -> list[PredictionResponse]:
         """Return the answers in the order of the requests, all from one state; one bad request leaves the others alone.
 
-        Requests that bring bars share one forward pass a kind.
+        Requests that bring bars share one forward pass a kind. ``versions`` are as for :meth:`state_of`.
         """
-        start, state = time.perf_counter(), self.state
+        start, state = time.perf_counter(), self.state_of(versions)
         found: dict[int, tuple[Prediction, Source]] = {}
         sent: dict[int, SentBars] = {}
         with_bars = [i for i, one in enumerate(requests) if one.data is not None]
@@ -124,9 +138,11 @@ class PredictionEngine:
             self.statistics.add(source, seconds, [prediction.error.code] if prediction.error else ())
         return [PredictionResponse(found[i][0], seconds, found[i][1], versions) for i in range(len(requests))]
 
-    def render(self, symbols: Sequence[str], kinds: tuple[Kind, ...]) -> tuple[State, list[bytes]]:
+    def render(
+        self, symbols: Sequence[str], kinds: tuple[Kind, ...], versions: Mapping[Kind, str] | None = None
+    ) -> tuple[State, list[bytes]]:
         """Return the answers from the newest bars as JSON, one a symbol, and the state they come from."""
-        start, state = time.perf_counter(), self.state
+        start, state = time.perf_counter(), self.state_of(versions)
         items = [state.rendered(symbol, kinds) for symbol in symbols]
         self.statistics.add("snapshot", time.perf_counter() - start, count=len(items))
         return state, items
@@ -164,8 +180,10 @@ class PredictionEngine:
         problems += sorted({tails.note for tails in state.tails.values() if tails.note})
         if stale:
             problems.append("the newest bar is older than serve.max_age_days allows")
-        if state.missing:
-            problems.append(f"{len(state.missing)} symbols have no bars, such as {next(iter(state.missing))}")
+        if state.market.missing:
+            problems.append(
+                f"{len(state.market.missing)} symbols have no bars, such as {next(iter(state.market.missing))}"
+            )
         return {
             "status": "degraded" if problems else "ok",
             "problems": problems,
@@ -178,7 +196,7 @@ class PredictionEngine:
                 for kind, fleet in state.fleets.items()
             },
             "bars": {
-                "source": state.bars_name,
+                "source": state.market.name,
                 "symbols": len(state.newest),
                 "newest": newest_bar.isoformat() if newest_bar else None,
                 "age_days": None if age is None else round(age.total_seconds() / 86400, 2),

@@ -30,7 +30,7 @@ class Fleet:
     """One kind's fitted models, of all symbols of a version or of some.
 
     ``position`` maps a symbol to its row, ``everyone`` are the symbols of the whole version, ``metrics`` those of the
-    test period.
+    test period, ``periods`` the first and last day of ``train``, ``valid`` and ``test``.
     """
 
     kind: Kind
@@ -40,6 +40,7 @@ class Fleet:
     predictor: BasePredictor
     position: Mapping[str, int]
     everyone: frozenset[str]
+    periods: Mapping[str, tuple[str, str]]
 
     def forecast(self, windows: Windows, rows: Int64) -> Sequence[DirectionForecast | VolatilityForecast]:
         """Return the forecasts of windows of any mix of symbols: rows (n,) of this fleet."""
@@ -111,7 +112,14 @@ def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[
     """
     manifest = manager.manifest(kind, version)
     predictor = load_fleet(manager, kind, version, only)
-    position = {symbol: i for i, symbol in enumerate(predictor.symbols)}
+    notes = manifest.notes if isinstance(manifest.notes, dict) else {}
     return Fleet(
-        kind, manifest.version, manifest.created, manifest.metrics, predictor, position, frozenset(manifest.symbols)
+        kind=kind,
+        version=manifest.version,
+        created=manifest.created,
+        metrics=manifest.metrics,
+        predictor=predictor,
+        position={symbol: i for i, symbol in enumerate(predictor.symbols)},
+        everyone=frozenset(manifest.symbols),
+        periods=notes.get("periods") or {},
     )

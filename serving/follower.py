@@ -11,7 +11,7 @@ from configs.errors import FleetcastError
 from configs.schema import Kind, ServeConfig
 from features.store import Store
 from serving.fleets import resolve_versions
-from serving.state import Keep, build_state, open_market
+from serving.state import Keep, State, build_state, open_market
 from training.registry.manager import ModelManager
 
 _RETRY_S = 30.0
@@ -20,7 +20,7 @@ _log = logging.getLogger("fleetcast.serving")
 
 
 class Follower:
-    """Holds the state that answers come from.
+    """Holds the state that answers come from, and the one ``before`` it, for requests that other shards answer too.
 
     What cannot be loaded, a corrupt version or a store that is gone, leaves the state as it is; ``problem`` then says
     why. It is tried again every 30 seconds, so that a repaired store is picked up by itself.
@@ -31,6 +31,7 @@ class Follower:
     ) -> None:
         self.alias, self.config = alias, config
         self.problem = ""
+        self.before: State | None = None
         self._manager, self._keep = ModelManager(store), keep
         self._stop, self._lock = Event(), Lock()
         self._seen_stamp = ""
@@ -78,7 +79,8 @@ class Follower:
         if settle and self._refused == (versions, stamp) and time.monotonic() < self._retry_at:
             return False
         self._refused, self._retry_at = (versions, stamp), time.monotonic() + _RETRY_S
-        self.state = build_state(self._manager, versions, self.config, before=state, keep=self._keep)
+        fresh = build_state(self._manager, versions, self.config, before=state, keep=self._keep)
+        self.before, self.state = state, fresh
         self._refused = None
         self._note("")
         changes = [f"{kind} {version}" for kind, version in versions.items() if state.versions.get(kind) != version]

@@ -65,6 +65,12 @@ class Market:
         if self.name != "lake":
             self._kept = kept
 
+    def of(self, symbol: str) -> SymbolBars | None:
+        """Return one symbol's newest bars, or None if it has none."""
+        if self._kept is not None:
+            return next((one for one in self._kept if one.symbol == symbol), None)
+        return next((one.last(self._history_bars) for one in self._source().load([symbol])), None)
+
     def context(self) -> MarketContext | None:
         """Return the market series that the models were trained with."""
         return load_context(self._source(), self._config, self._store)

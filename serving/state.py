@@ -29,15 +29,14 @@ class State:
     """All that answers come from.
 
     ``forecasts`` hold by kind each symbol's newest forecast, or why it has none; ``newest`` the date and price of each
-    symbol's last bar. ``stamp`` names the bars, ``bars_name`` their place.
+    symbol's last bar. ``market`` is where bars come from, ``stamp`` names those that were read.
     """
 
     fleets: Mapping[Kind, Fleet]
     tails: Mapping[Kind, Tails]
     forecasts: Mapping[Kind, Mapping[str, Forecast | Failure]]
     newest: Mapping[str, tuple[datetime, float]]
-    missing: Mapping[str, str]
-    bars_name: str
+    market: Market
     stamp: str
     max_age: timedelta | None
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -63,7 +62,7 @@ class State:
         if not any(symbol in fleet.position for fleet in self.fleets.values()):
             return Prediction(symbol, error=self.unknown(symbol))
         if symbol not in self.newest:
-            return Prediction(symbol, error=Failure("no_bars", self.missing.get(symbol, "no bars are at hand")))
+            return Prediction(symbol, error=Failure("no_bars", self.market.missing.get(symbol, "no bars are at hand")))
         as_of, close = self.newest[symbol]
         if self.max_age is not None and (age := datetime.now(UTC).replace(tzinfo=None) - as_of) > self.max_age:
             told = f"the newest bar is {age.days} days old; at most {self.max_age.days} are allowed"
@@ -137,8 +136,9 @@ def build_state(
             dates = panel.dates[last].astype("datetime64[us]").tolist()
             newest |= dict(zip(panel.symbols, zip(dates, panel.close[last].tolist(), strict=True), strict=True))
     max_age = None if config.max_age_days is None else timedelta(days=config.max_age_days)
-    missing = market.missing or (before.missing if before is not None else {})
-    return State(fleets, tails, forecasts, newest, missing, market.name, stamp, max_age)
+    if before is not None and before.stamp == stamp:
+        market = before.market
+    return State(fleets, tails, forecasts, newest, market, stamp, max_age)
 
 
 def open_market(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig, before: State | None) -> Market:
@@ -148,7 +148,7 @@ def open_market(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig,
     """
     everyone = sorted(frozenset[str]().union(*(fleet.everyone for fleet in fleets.values())))
     first = next(iter(fleets.values()))
-    name = "lake" if before is not None and before.bars_name == "lake" else None
+    name = "lake" if before is not None and before.market.name == "lake" else None
     return Market(store, first.predictor.config, everyone, config.history_bars, name)
 
 

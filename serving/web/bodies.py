@@ -109,4 +109,15 @@ class ModelFacts(BaseModel):
     version: str
     created: str
     symbols: int
+    periods: dict[str, tuple[str, str]]
     metrics: dict[str, Any]
+
+
+class History(BaseModel):
+    """A symbol's last prices, and what was forecast out of sample beside what came true; see ``serving.history``."""
+
+    symbol: str
+    dates: list[str]
+    close: list[float]
+    direction: dict[str, Any] | None
+    volatility: dict[str, Any] | None

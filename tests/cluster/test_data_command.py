@@ -76,7 +76,7 @@ def test_fetch_from_a_source_reports_what_is_missing(folder):
 @pytest.mark.parametrize(
     ("arguments", "kind", "words"),
     [
-        (("import", "nowhere.csv"), DataError, "holds no bars"),
+        (("import", "nowhere.csv"), DataError, "does not exist"),
         (("inspect",), DataError, "lake .* is empty"),
         (("inspect", "nowhere.csv"), DataError, "neither a path"),
         (("fetch", "--symbols", "NOSUCH", "--start", "2012-01-03", "--source", "embedded"), DataError, "nothing was"),

@@ -55,8 +55,9 @@ def test_the_first_version_is_champion_and_holds_its_config(trained):
         assert models.aliases(kind).champion == version
         manifest = models.manifest(kind, version)
         assert sorted(manifest.symbols) == ["AAPL", "GOOG", "IBM", "MSFT", "^GSPC", "^IXIC"]
-        assert manifest.config == load_config("smoke").model_dump(mode="json")
+        assert manifest.config == load_config("smoke").of_models()
         assert manifest.notes["skipped"].keys() == {"FB"}
+        assert manifest.notes["periods"]["test"][0] == "2011-01-03"
 
 
 def test_the_same_command_again_trains_nothing_and_publishes_nothing(trained, fleetcast):

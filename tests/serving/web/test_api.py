@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from configs.schema import ServeConfig
 from serving.answers import PredictionRequest
 from serving.web.api import build_api
+from serving.web.desk import EngineDesk
 from serving.web.keys import Keys, add_key
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
@@ -19,7 +20,9 @@ URL = "/v1/predictions"
 
 @contextmanager
 def client_of(engine, config=None, **options):
-    with TestClient(build_api(engine, config or ServeConfig(), **options), raise_server_exceptions=False) as client:
+    config = config or ServeConfig()
+    api = build_api(EngineDesk(engine, config.max_queued), config, **options)
+    with TestClient(api, raise_server_exceptions=False) as client:
         yield client
 
 

@@ -1,0 +1,68 @@
+"""What was forecast for a symbol, bar by bar, beside what came true: only where the model had not seen the outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.labels import annualised, direction_labels, volatility_target
+from features.panel import Panel
+from serving.fleets import Fleet
+from serving.state import State
+from serving.tails import Tails
+from training.examples import first_row
+
+_CLASSES = ("down", "sideways", "up")
+
+
+def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
+    """Return a symbol's last ``bars`` prices and past forecasts as JSON; None if no model holds it.
+
+    ``dates`` and ``close`` are (n,). ``direction`` and ``volatility``, each None without such a model, hold the
+    forecasts that were made after the fit's validation period, at ``dates``: probabilities with the ``outcome``, and
+    annualised volatilities with what was ``realised``; both are None for bars whose horizon is not over.
+    """
+    kinds = [kind for kind, fleet in state.fleets.items() if symbol in fleet.position]
+    if not kinds:
+        return None
+    one = state.market.of(symbol)
+    out: dict[str, Any] = {"symbol": symbol, "dates": [], "close": [], "direction": None, "volatility": None}
+    if one is None:
+        return out
+    out |= {"dates": _days(one.dates[-bars:]), "close": one.close[-bars:].tolist()}
+    panels: dict[int, Panel] = {}
+    for kind in kinds:
+        tails, fleet = state.tails[kind], state.fleets[kind]
+        if id(tails) not in panels:
+            panels[id(tails)] = tails.recipe.panel([one], tails.table, tails.context)
+        out[kind] = _past(fleet, tails, panels[id(tails)], bars)
+    return out
+
+
+def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]:
+    predictor, length = fleet.predictor, len(panel.dates)
+    first = max(first_row(panel, predictor.config, fleet.kind), length - bars)
+    rows = np.arange(min(first, length), length)
+    if "valid" in fleet.periods:  # forecasts of earlier bars would be of outcomes that the fit knew
+        rows = rows[panel.dates[rows] > np.datetime64(fleet.periods["valid"][1])]
+    out: dict[str, Any] = {"version": fleet.version, "dates": _days(panel.dates[rows])}
+    if not len(rows):
+        return out
+    own = np.full(len(rows), fleet.position[panel.symbols[0]])
+    columns = predictor.forecast_windows(predictor.windows(panel, [rows]), own)
+    if fleet.kind == "direction":
+        part = predictor.config.direction
+        labels = direction_labels(panel.close, panel.ewma_vol, part.horizon, part.label)[rows]
+        out |= {name: columns[name].tolist() for name in _CLASSES}
+        return out | {"outcome": [_CLASSES[label] if label >= 0 else None for label in labels]}
+    realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows])
+    out |= {name: columns[f"volatility{end}"].tolist() for name, end in (("low", "_low"), ("high", "_high"))}
+    out["annualised"] = columns["volatility"].tolist()
+    return out | {"realised": [value if np.isfinite(value) else None for value in realised.tolist()]}
+
+
+def _days(dates: npt.NDArray[np.datetime64]) -> list[str]:
+    whole = (dates == dates.astype("datetime64[D]")).all()
+    return [str(day) for day in dates.astype("datetime64[D]" if whole else "datetime64[s]").astype(str)]

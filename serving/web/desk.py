@@ -1,0 +1,178 @@
+"""The desk: what routes ask, whether one engine answers or many shards do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+from pydantic_core import to_json
+
+from configs.schema import Kind
+from serving.answers import PredictionRequest, PredictionResponse
+from serving.engine import PredictionEngine
+from serving.web.gate import Gate
+from serving.web.meter import Meter
+
+Versions = Mapping[Kind, str]
+Rows = Sequence[Sequence[Any]]
+
+_COLUMNS = ["date", "open", "high", "low", "close", "volume"]
+_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Items as JSON, one a symbol, ``known`` whether each has a forecast, and the versions that all come from."""
+
+    versions: Versions
+    items: list[bytes]
+    known: list[bool]
+
+
+class Desk(Protocol):
+    """Answers questions about any mix of symbols."""
+
+    async def answer(
+        self,
+        symbols: Sequence[str],
+        kinds: tuple[Kind, ...],
+        bars: Mapping[str, Rows] | None = None,
+        versions: Versions | None = None,
+    ) -> Answered:
+        """Return the symbols' items, in order; those in ``bars`` follow the bars sent (date, o, h, l, c, volume).
+
+        ``versions`` asks for those that were served a moment ago, if they still can be.
+
+        Raises
+        ------
+        OverloadedError
+            Too much is waiting.
+        """
+        ...
+
+    async def symbols(self) -> list[dict[str, Any]]:
+        """Return every symbol with its kinds of model and newest bar, sorted."""
+        ...
+
+    async def models(self) -> list[dict[str, Any]]:
+        """Return each kind's version and its figures on the test period."""
+        ...
+
+    async def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
+        """Return a symbol's last prices, and what was forecast and came true out of sample; None if it is unknown."""
+        ...
+
+    async def stats(self) -> dict[str, Any]:
+        """Return health and performance."""
+        ...
+
+    def status(self) -> str:
+        """Return ``ok`` or ``degraded``, at once."""
+        ...
+
+
+class EngineDesk:
+    """One engine answers.
+
+    Parameters
+    ----------
+    engine
+        Where answers come from.
+    most
+        Predictions from sent bars that may wait.
+    meter
+        Told of what is answered.
+    """
+
+    def __init__(self, engine: PredictionEngine, most: int, meter: Meter | None = None) -> None:
+        self._engine, self._meter = engine, meter or Meter()
+        self._gate: Gate[_Asked, list[PredictionResponse]] = Gate(self._work, largest=_BATCH, most=most)
+
+    async def answer(
+        self,
+        symbols: Sequence[str],
+        kinds: tuple[Kind, ...],
+        bars: Mapping[str, Rows] | None = None,
+        versions: Versions | None = None,
+    ) -> Answered:
+        """Answer as :class:`Desk` says: from what is held at once, from bars together with whoever else sends some."""
+        if not bars:
+            state, items = self._engine.render(symbols, kinds, versions)
+            known = [symbol in state.newest for symbol in symbols]
+            self._meter.snapshot(len(items), len(known) - sum(known))
+            return Answered(state.versions, items, known)
+        asked = [
+            PredictionRequest(symbol, _frame(bars[symbol]) if symbol in bars else None, kinds) for symbol in symbols
+        ]
+        found = await self._gate.submit(_Asked(asked, versions), len(asked))
+        items = [to_json(one.prediction) for one in found]
+        return Answered(
+            found[0].versions, items, [one.direction is not None or one.volatility is not None for one in found]
+        )
+
+    async def symbols(self) -> list[dict[str, Any]]:
+        """Return every symbol that a model holds."""
+        state = self._engine.state
+        facts = []
+        for symbol in state.symbols:
+            as_of, close = state.newest.get(symbol, (None, None))
+            kinds = [kind for kind, fleet in state.fleets.items() if symbol in fleet.position]
+            moment = as_of.isoformat() if as_of else None
+            facts.append({"symbol": symbol, "kinds": kinds, "as_of": moment, "close": close})
+        return facts
+
+    async def models(self) -> list[dict[str, Any]]:
+        """Return each kind's version."""
+        return [
+            {
+                "kind": kind,
+                "version": fleet.version,
+                "created": fleet.created.isoformat(),
+                "symbols": len(fleet.position),
+                "periods": dict(fleet.periods),
+                "metrics": dict(fleet.metrics),
+            }
+            for kind, fleet in self._engine.state.fleets.items()
+        ]
+
+    async def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
+        """Return a symbol's history, computed in a thread."""
+        import asyncio
+
+        return await asyncio.to_thread(self._engine.history, symbol, bars)
+
+    async def stats(self) -> dict[str, Any]:
+        """Return health and performance of the engine."""
+        return {"health": self._engine.health_check(), "performance": self._engine.get_performance_stats()}
+
+    def status(self) -> str:
+        """Return the engine's."""
+        return str(self._engine.health_check()["status"])
+
+    def _work(self, batches: Sequence[_Asked]) -> list[list[PredictionResponse]]:
+        """Answer the requests of several clients as one batch; those that ask for other versions are another one."""
+        out: list[list[PredictionResponse]] = [[] for _ in batches]
+        left = list(range(len(batches)))
+        while left:
+            versions = batches[left[0]].versions
+            mine = [i for i in left if batches[i].versions == versions]
+            left = [i for i in left if i not in mine]
+            answers = self._engine.predict_batch([one for i in mine for one in batches[i].requests], versions)
+            self._meter.batch(answers, self._gate.waiting)
+            start = 0
+            for i in mine:
+                out[i] = answers[start : start + len(batches[i].requests)]
+                start += len(batches[i].requests)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    requests: list[PredictionRequest]
+    versions: Versions | None
+
+
+def _frame(rows: Rows) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=_COLUMNS)

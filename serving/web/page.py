@@ -1,0 +1,42 @@
+"""The page for people: all symbols at ``/``, one at ``/symbols/…``. It asks the same routes as everybody else."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse, Response
+
+_STATIC = Path(__file__).parent / "static"
+_DAY_S = 86_400
+_ONLY_OURS = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'self'"
+)
+
+
+def add_page(api: FastAPI) -> None:
+    """Add the page and its files; nothing of it comes from another host."""
+    files = {path.name: path for path in _STATIC.iterdir()}
+    plotly = find_spec("plotly")
+    if plotly is not None and plotly.submodule_search_locations:
+        files["plotly.min.js"] = Path(plotly.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+
+    def document(name: str) -> FileResponse:
+        return FileResponse(files[name], media_type="text/html", headers={"Content-Security-Policy": _ONLY_OURS})
+
+    @api.get("/", include_in_schema=False)
+    async def index() -> Response:
+        return document("index.html")
+
+    @api.get("/symbols/{symbol:path}", include_in_schema=False)
+    async def symbol(symbol: str) -> Response:
+        return document("symbol.html")
+
+    @api.get("/static/{name}", include_in_schema=False)
+    async def static(name: str) -> Response:
+        if name not in files:
+            return Response(status_code=404)
+        age = _DAY_S if name == "plotly.min.js" else 60
+        return FileResponse(files[name], headers={"Cache-Control": f"max-age={age}"})
