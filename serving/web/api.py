@@ -94,7 +94,7 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
     @api.get(
         "/v1/predictions/{symbol:path}",
         response_model=Prediction,
-        responses={404: {"model": Prediction}},
+        responses={404: {"model": Prediction | ErrorResponse}},
         tags=["predictions"],
     )
     async def predict_one(

@@ -38,7 +38,7 @@ class PredictionsRequest(Body):
     last of the bars sent. Left out, ``symbols`` are those of ``bars``.
     """
 
-    symbols: Annotated[list[Symbol], Field(max_length=MAX_SYMBOLS)] | None = None
+    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)] | None = None
     types: Annotated[list[Kind], Field(min_length=1, max_length=2)] = list(KINDS)
     bars: (
         Annotated[
@@ -51,6 +51,8 @@ class PredictionsRequest(Body):
     def _asks_for_something(self) -> Self:
         if not self.symbols and not self.bars:
             raise ValueError("give symbols, or bars by symbol")
+        if self.symbols and (unasked := set(self.bars or ()) - set(self.symbols)):
+            raise ValueError(f"bars of {len(unasked)} symbols are given that symbols does not name")
         return self
 
     @property

@@ -47,7 +47,7 @@ function probabilityBar(chances) {
   bar.title = ["down", "sideways", "up"].map((name) => `${name} ${percent(chances[name])}`).join(", ");
   for (const name of ["down", "sideways", "up"]) {
     const part = make("span", chances[name] > 0.12 ? Math.round(100 * chances[name]) : "", name);
-    part.style.width = percent(chances[name], 2);
+    part.style.width = `${100 * chances[name]}%`;
     bar.append(part);
   }
   return bar;
@@ -57,13 +57,13 @@ function probabilityBar(chances) {
 function skillCard(model) {
   const direction = model.kind === "direction";
   const [key, baseline] = direction ? ["log_loss", "prior"] : ["qlike", "log_har_pooled"];
-  const [name, rival] = direction ? ["log loss", "class prior"] : ["QLIKE", "pooled log-HAR"];
+  const [name, rival] = direction ? ["log loss", "the class prior"] : ["QLIKE", "pooled log-HAR"];
   const m = model.metrics, difference = m[`${key}_vs_${baseline}`], error = m[`${key}_vs_${baseline}_se`];
   const card = make("section", undefined, "card");
   card.append(make("h2", `${model.kind} · version ${model.version}`));
   if (difference === undefined) { card.append(make("p", "no figures of a test period")); return card; }
   const far = Math.abs(difference) > 1.96 * error;
-  const verdict = !far ? `no detectable edge over the ${rival}` : `${difference < 0 ? "better" : "WORSE"} than the ${rival} on average`;
+  const verdict = !far ? `no detectable edge over ${rival}` : `${difference < 0 ? "better" : "WORSE"} than ${rival} on average`;
   card.append(make("p", verdict, "verdict"));
   const figures = `${name} ${m[key].toFixed(4)}, ${rival} ${m[`${key}_${baseline}`].toFixed(4)}: ${signed(difference)} ± ${error.toFixed(4)}`;
   card.append(make("p", figures, "figure"));

@@ -1,0 +1,81 @@
+"""The client over real HTTP: what it sends, what it returns, and when it asks again."""
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from serving.answers import PredictionRequest
+from serving.client import FleetcastClient, ServerError
+
+SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
+
+
+def test_predictions_are_the_engines(url, engine, bars_of):
+    with FleetcastClient(url) as client:
+        found = client.predict([*SYMBOLS, "nosuch"])
+        ours = [engine.predict_single(PredictionRequest(symbol)).prediction for symbol in SYMBOLS]
+        assert found[:5] == ours and found[5].error.code == "unknown_symbol"
+        (sent,) = client.predict(bars={"AAA": bars_of("AAA", 480)}, types=["volatility"])
+        assert sent.volatility.annualised == pytest.approx(ours[0].volatility.annualised, rel=1e-5)
+        assert [one["symbol"] for one in client.symbols()] == SYMBOLS
+        assert {one["kind"] for one in client.models()} == {"direction", "volatility"}
+        assert client.stats()["health"]["status"] == "ok"
+        with pytest.raises(ServerError, match="the server answers 422: body"):
+            client.predict([])
+
+
+def busy(statuses, headers):
+    """Return an application that refuses as often as this, and then answers."""
+    api = FastAPI()
+
+    @api.post("/v1/predictions")
+    async def predictions():
+        if statuses:
+            body = {"error": {"code": "overloaded", "message": "come again", "details": []}}
+            return JSONResponse(body, statuses.pop(0), headers=headers)
+        return {"predictions": [], "versions": {}, "processing_ms": 0.0}
+
+    return api
+
+
+def test_it_waits_as_long_as_it_is_told_and_asks_again(start_server):
+    waits = []
+    server = start_server(busy([429, 503, 503], {"Retry-After": "3"}))
+    with FleetcastClient(server, sleep=waits.append) as client:
+        assert client.predict(["AAA"]) == []
+    assert waits == [3.0, 3.0, 3.0]
+
+
+def test_it_waits_longer_each_time_and_gives_up(start_server):
+    waits = []
+    server = start_server(busy([503] * 9, {}))
+    with FleetcastClient(server, retries=3, sleep=waits.append) as client, pytest.raises(ServerError) as caught:
+        client.predict(["AAA"])
+    assert waits == [0.5, 1.0, 2.0]
+    assert (caught.value.status, caught.value.code) == (503, "overloaded") and "come again" in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_one_line():
+    waits = []
+    with FleetcastClient("http://127.0.0.1:9", retries=1, sleep=waits.append) as client:
+        with pytest.raises(
+            ServerError, match=r"no server answers at http://127\.0\.0\.1:9 .*Start one: fleetcast serve"
+        ):
+            client.symbols()
+    assert waits == [0.5]
+
+
+def test_a_key_comes_from_the_environment(start_server, monkeypatch):
+    api, seen = FastAPI(), []
+
+    @api.get("/v1/symbols")
+    async def symbols(request: Request):
+        seen.append(request.headers.get("authorization"))
+        return []
+
+    server = start_server(api)
+    monkeypatch.setenv("FLEETCAST_API_KEY", "fc_x")
+    for key in (None, "fc_y", ""):
+        with FleetcastClient(server, key=key) as client:
+            client.symbols()
+    assert seen == ["Bearer fc_x", "Bearer fc_y", None]

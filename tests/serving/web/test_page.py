@@ -1,0 +1,104 @@
+"""The page in a real browser: what a person sees is what the server says."""
+
+import re
+import shutil
+import subprocess
+
+import httpx2
+import pytest
+
+from configs.schema import ServeConfig
+from serving.web.api import build_api
+from serving.web.desk import EngineDesk
+from serving.web.keys import Keys, add_key
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
+in_a_browser = pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+
+
+def seen(url, tmp_path):
+    """Return the document that a browser shows at a URL once its scripts have run."""
+    arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path}",
+        "--window-size=1250,1400",
+    ]
+    wait = ["--virtual-time-budget=20000", "--dump-dom", url]
+    done = subprocess.run([BROWSER, *arguments, *wait], capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+@in_a_browser
+def test_all_symbols_are_shown_with_their_forecasts_and_the_models_honest_skill(url, engine, tmp_path):
+    page = seen(url, tmp_path)
+    for symbol in SYMBOLS:
+        assert re.search(rf'<a href="/symbols/{symbol}">{symbol}</a>', page)
+    assert "5 of 5 symbols" in page and page.count('class="bar"') == 5
+    for fleet in engine.state.fleets.values():
+        assert f"version {fleet.version}" in page
+    assert "untouched test period" in page and re.search(r"log loss [0-9.]+, the class prior [0-9.]+", page)
+    one = engine.state.prediction("AAA")
+    assert f"{100 * one.volatility.annualised:.1f} %" in page
+    assert 'role="alert" hidden=""' in page
+
+
+@in_a_browser
+def test_a_symbol_has_its_price_cone_and_history(url, engine, tmp_path):
+    page = seen(f"{url}/symbols/AAA", tmp_path)
+    assert "AAA · Fleetcast" in page
+    assert page.count('class="main-svg"') >= 3, "three charts"
+    for text in (
+        "cone of the volatility forecast",
+        "outcomes that the model had not seen: log loss",
+        "The interval held",
+    ):
+        assert text in page
+    assert 'role="alert" hidden=""' in page
+
+
+@in_a_browser
+def test_an_unknown_symbol_is_told_and_its_name_is_only_text(url, tmp_path):
+    page = seen(f"{url}/symbols/%3Cimg%20src=x%20onerror=alert(1)%3E", tmp_path)
+    assert "no model" in page
+    assert "&lt;img src=x" in page and "<img" not in page
+
+
+@in_a_browser
+def test_without_a_key_the_page_asks_for_one(engine, start_server, tmp_path):
+    add_key(tmp_path / "keys", "desk")
+    api = build_api(EngineDesk(engine, 512), ServeConfig(), keys=Keys(tmp_path / "keys"))
+    page = seen(start_server(api), tmp_path / "profile")
+    assert "an API key is needed" in page
+    assert re.search(r'<form id="key-form" class="card">', page), "the form is shown"
+    assert "AAA" not in page
+
+
+def test_nothing_of_the_page_comes_from_another_host(url):
+    for path in ("/", "/symbols/AAA", "/static/page.css", "/static/common.js", "/static/index.js", "/static/symbol.js"):
+        answer = httpx2.get(url + path)
+        assert answer.status_code == 200
+        assert not re.search(r"https?://", answer.text), path
+    assert "frame-ancestors 'none'" in httpx2.get(url).headers["content-security-policy"]
+    script = httpx2.get(f"{url}/static/plotly.min.js")
+    assert script.status_code == 200 and len(script.content) > 1_000_000
+    for path in ("/static/../api.py", "/static/..%2fapi.py", "/static/api.py"):
+        assert httpx2.get(url + path).status_code == 404
+
+
+def test_a_history_tells_only_what_the_model_had_not_seen(url, engine, universe):
+    found = httpx2.get(f"{url}/v1/history/AAA", params={"bars": 120}).json()
+    assert len(found["dates"]) == len(found["close"]) == 120
+    assert found["close"][-1] == universe["AAA"].close[479]
+    for kind, last in (("direction", 1), ("volatility", 5)):
+        past, valid_end = found[kind], engine.state.fleets[kind].periods["valid"][1]
+        assert past["version"] == engine.state.versions[kind]
+        assert past["dates"][0] > valid_end and past["dates"][-1] == found["dates"][-1]
+        outcomes = past["outcome" if kind == "direction" else "realised"]
+        assert outcomes[-last:] == [None] * last and None not in outcomes[:-last]
+    one = engine.state.prediction("AAA")
+    assert found["volatility"]["annualised"][-1] == pytest.approx(one.volatility.annualised, rel=1e-5)
+    assert found["direction"]["up"][-1] == pytest.approx(one.direction.probabilities.up, rel=1e-5)
+    assert httpx2.get(f"{url}/v1/history/nosuch").status_code == 404
