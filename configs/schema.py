@@ -215,21 +215,22 @@ class RunConfig(Frozen):
 class ServeConfig(Frozen):
     """How models are served; nothing here changes a forecast, and versions do not keep it.
 
-    Each of ``replicas`` (Ray Serve adds more up to ``max_replicas`` under load) holds all models and the newest
-    windows; it looks every ``poll_s`` seconds for another champion or newer bars. ``history_bars`` are read of each
-    symbol: recursive features and GARCH variances forget what lies before. Data older than ``max_age_days`` gives an
-    error instead of a forecast; ``None`` tells the age and leaves the judgement to the client. Requests beyond
-    ``max_ongoing`` at work and ``max_queued`` waiting (each a replica) are answered 429; ``requests_per_minute`` holds
-    for each API key and replica. ``fast_ingress`` puts HAProxy before the replicas.
+    Each of ``replicas`` (Ray Serve adds more up to ``max_replicas`` under load) holds the models and newest windows of
+    at most ``shard_symbols`` symbols: where there are more, each shard of them has replicas of its own. A replica looks
+    every ``poll_s`` seconds for another champion or newer bars. ``history_bars`` are read of each symbol: recursive
+    features and GARCH variances forget what lies before. Data older than ``max_age_days`` gives an error instead of a
+    forecast; ``None`` tells the age and leaves the judgement to the client. Requests beyond ``max_ongoing`` at work and
+    ``max_queued`` waiting (each a replica) are answered 429; ``requests_per_minute`` holds for each API key and replica.
+    ``fast_ingress`` puts HAProxy before the replicas.
     """
 
     replicas: Positive = 1
     max_replicas: Positive | None = None
     cpus_per_replica: Annotated[float, Field(gt=0)] = 1.0
+    shard_symbols: Positive = 10_000
     poll_s: Annotated[float, Field(gt=0)] = 2.0
     history_bars: Annotated[int, Field(ge=250)] = 2500
     max_age_days: Annotated[float, Field(gt=0)] | None = None
-    max_symbols: Positive = 5000
     max_body_mib: Annotated[float, Field(gt=0)] = 8.0
     max_ongoing: Positive = 256
     max_queued: Positive = 512

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = ("direction", "volatility")
 
-Code = Literal["unknown_symbol", "no_model", "no_bars", "too_few_bars", "bad_bars", "stale_bars", "internal"]
+Code = Literal[
+    "unknown_symbol", "no_model", "no_bars", "too_few_bars", "bad_bars", "stale_bars", "unavailable", "internal"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ in the replica that receives the request: a call to another deployment would tak
 
 import logging
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 from ray import serve
@@ -14,6 +15,10 @@ from ray.serve.config import AutoscalingConfig, BackpressureConfig
 
 from configs.schema import ServeConfig
 from serving.web.keys import Keys
+
+if TYPE_CHECKING:
+    from serving.web.desk import Desk
+    from serving.web.meter import Meter
 
 _HEALTH_EVERY_S = 1.0
 _DRAIN_S = 10.0
@@ -36,54 +41,138 @@ class Arguments(BaseModel):
 class Replica:
     """One replica: its engine, warmed up before it reports ready."""
 
-    def __init__(self, arguments: Arguments) -> None:
+    _meter: "Meter"
+    _desk: "Desk"
+
+    def __init__(self, arguments: Arguments, shard: int = 0, shards: int = 1) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from serving.engine import PredictionEngine
+        from serving.web.desk import EngineDesk
+        from serving.web.meter import RayMeter
+        from serving.web.shards import shard_of
         from training.fleet.backend import use_threads
 
         logging.getLogger("fleetcast.serving").setLevel(logging.INFO)
-        use_threads(max(1, int(arguments.config.cpus_per_replica)))
-        self._arguments = arguments
-        self._keys = None if arguments.key_file is None else Keys(arguments.key_file)
-        self._engine = PredictionEngine(arguments.store, alias=arguments.alias, config=arguments.config)
+        config = arguments.config
+        use_threads(max(1, int(config.cpus_per_replica)))
+
+        def keep(symbol: str) -> bool:
+            return shard_of(symbol, shards) == shard
+
+        self._arguments, self._meter = arguments, RayMeter()
+        self._engine = PredictionEngine(
+            arguments.store, alias=arguments.alias, config=config, keep=keep if shards > 1 else None
+        )
         self._engine.warm_up()
+        self._desk = EngineDesk(self._engine, config.max_queued, self._meter)
+
+
+class Ingress:
+    """What answers HTTP: it asks its desk, and looks at the key file every second."""
+
+    _arguments: Arguments
+    _meter: "Meter"
+    _desk: "Desk"
+    _keys: Keys | None = None
 
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application that Serve sends requests to."""
         from serving.web.api import build_api
-        from serving.web.desk import EngineDesk
-        from serving.web.meter import RayMeter
 
-        config, meter = self._arguments.config, RayMeter()
-        return build_api(EngineDesk(self._engine, config.max_queued, meter), config, keys=self._keys, meter=meter)
+        if self._arguments.key_file is not None:
+            self._keys = Keys(self._arguments.key_file)
+        return build_api(self._desk, self._arguments.config, keys=self._keys, meter=self._meter)
 
     def check_health(self) -> None:
-        """Look at the key file; Serve calls this every second and replaces a replica that fails."""
+        """Follow the key file; Serve replaces a replica where this fails."""
         if self._keys is not None:
             self._keys.refresh()
 
 
+class Server(Ingress, Replica):
+    """A replica that answers HTTP from its own engine."""
+
+
+class Shard(Replica):
+    """A replica that answers routers for its part of the symbols."""
+
+    async def answer(self, *asked: Any) -> Any:
+        """Answer as :class:`serving.web.desk.Desk` says."""
+        return await self._desk.answer(*asked)
+
+    async def symbols(self) -> Any:
+        """Return its symbols."""
+        return await self._desk.symbols()
+
+    async def models(self) -> Any:
+        """Return its versions."""
+        return await self._desk.models()
+
+    async def history(self, symbol: str, bars: int) -> Any:
+        """Return a symbol's history."""
+        return await self._desk.history(symbol, bars)
+
+    async def stats(self) -> Any:
+        """Return its health and performance."""
+        return await self._desk.stats()
+
+
+class Router(Ingress):
+    """A replica that holds no model: it answers HTTP by asking shards."""
+
+    def __init__(self, arguments: Arguments, shards: Sequence[Any]) -> None:
+        from serving.web.meter import RayMeter
+        from serving.web.shards import RemoteDesk, ShardDesk
+
+        self._arguments, self._meter = arguments, RayMeter()
+        self._desk = ShardDesk([RemoteDesk(handle) for handle in shards])
+
+
 def build(arguments: Arguments) -> serve.Application:
-    """Return the application; Serve validates ``arguments`` of its config file or command line against their type."""
-    config = arguments.config
-    scaling: dict[str, Any] = {"num_replicas": config.replicas}
-    if config.max_replicas is not None and config.max_replicas > config.replicas:
-        scaling = {
-            "autoscaling_config": AutoscalingConfig(
-                min_replicas=config.replicas,
-                max_replicas=config.max_replicas,
-                target_ongoing_requests=max(1, config.max_ongoing // 4),
-            )
-        }
-    deployment = serve.deployment(
-        name="fleetcast",
-        ray_actor_options={"num_cpus": config.cpus_per_replica},
-        max_ongoing_requests=config.max_ongoing,
-        max_queued_requests=config.max_queued,
-        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
-        health_check_period_s=_HEALTH_EVERY_S,
-        health_check_timeout_s=30.0,
-        graceful_shutdown_timeout_s=_DRAIN_S,
-        **scaling,
-    )
-    return deployment(serve.ingress()(Replica)).bind(arguments)
+    """Return the application; Serve validates ``arguments`` of its config file or command line against their type.
+
+    It is one deployment, or, for more symbols than ``shard_symbols``, one for each shard and a router before them.
+    """
+    config, symbols = arguments.config, count_symbols(arguments)
+    limits: dict[str, Any] = {
+        "max_ongoing_requests": config.max_ongoing,
+        "max_queued_requests": config.max_queued,
+        "health_check_period_s": _HEALTH_EVERY_S,
+        "health_check_timeout_s": 30.0,
+        "graceful_shutdown_timeout_s": _DRAIN_S,
+        **_scaling(config),
+    }
+    models: dict[str, Any] = {"ray_actor_options": {"num_cpus": config.cpus_per_replica}}
+    refusal: dict[str, Any] = {"backpressure_config": BackpressureConfig(status_code=429, retry_after_s=1)}
+    shards = -(-symbols // config.shard_symbols)
+    if shards <= 1:
+        server = serve.deployment(name="fleetcast", **limits, **models, **refusal)(serve.ingress()(Server))
+        return server.bind(arguments)
+    parts = [
+        serve.deployment(name=f"fleetcast-shard-{i}", **limits, **models)(Shard).bind(arguments, i, shards)
+        for i in range(shards)
+    ]
+    router = serve.deployment(name="fleetcast", **limits, **refusal, ray_actor_options={"num_cpus": 0.1})
+    return router(serve.ingress()(Router)).bind(arguments, parts)
+
+
+def count_symbols(arguments: Arguments) -> int:
+    """Return how many symbols have a model of any kind."""
+    from serving.fleets import resolve_versions
+    from training.registry.manager import ModelManager
+
+    manager = ModelManager(arguments.store)
+    versions = resolve_versions(manager, arguments.alias)
+    return len({symbol for kind, version in versions.items() for symbol in manager.manifest(kind, version).symbols})
+
+
+def _scaling(config: ServeConfig) -> dict[str, Any]:
+    if config.max_replicas is None or config.max_replicas <= config.replicas:
+        return {"num_replicas": config.replicas}
+    return {
+        "autoscaling_config": AutoscalingConfig(
+            min_replicas=config.replicas,
+            max_replicas=config.max_replicas,
+            target_ongoing_requests=max(1, config.max_ongoing // 4),
+        )
+    }

@@ -210,6 +210,25 @@ def test_mistakes_are_one_line_and_start_nothing(fleetcast, trained_store, tmp_p
             assert "Traceback" not in done.err
 
 
+def test_more_symbols_than_a_replica_should_hold_are_sharded(start, trained_store, engine):
+    port = free_port()
+    settings = ("serve.shard_symbols=3", "serve.cpus_per_replica=0.5", "serve.fast_ingress=false")
+    options = [part for setting in settings for part in ("--set", setting)]
+    process = start("serve", "--store", str(trained_store), "--port", str(port), *options)
+    try:
+        assert any("stop " in line for line in process.stdout), process.stderr.read()
+        with FleetcastClient(f"http://127.0.0.1:{port}") as client:
+            found = client.predict([*SYMBOLS[::-1], "nosuch"])
+            assert [one.symbol for one in found] == [*SYMBOLS[::-1], "nosuch"]
+            assert found[:5] == [engine.state.prediction(symbol) for symbol in SYMBOLS[::-1]]
+            assert found[5].error.code == "unknown_symbol"
+            assert len(client.stats()["shards"]) == 2
+            assert [one["symbol"] for one in client.symbols()] == SYMBOLS
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=ENDS_S)
+
+
 def test_the_arguments_are_json_that_a_serve_config_can_hold(trained_store):
     from serving.app import Arguments
 
