@@ -220,8 +220,8 @@ class ServeConfig(Frozen):
     every ``poll_s`` seconds for another champion or newer bars. ``history_bars`` are read of each symbol: recursive
     features and GARCH variances forget what lies before. Data older than ``max_age_days`` gives an error instead of a
     forecast; ``None`` tells the age and leaves the judgement to the client. Requests beyond ``max_ongoing`` at work and
-    ``max_queued`` waiting (each a replica) are answered 429; ``requests_per_minute`` holds for each API key and replica.
-    ``fast_ingress`` puts HAProxy before the replicas.
+    ``max_queued`` waiting (each a replica) are answered 429; ``requests_per_minute`` holds for each API key and
+    replica. ``fast_ingress`` puts HAProxy before the replicas.
     """
 
     replicas: Positive = 1

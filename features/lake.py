@@ -127,6 +127,11 @@ class Lake:
         """Return rows, span and size by symbol from the files' footers, without reading the bars."""
         return [self._info(symbol) for symbol in self.symbols()]
 
+    def quarantined(self) -> frozenset[str]:
+        """Return the symbols that have quarantined rows."""
+        names = self.store.names(_QUARANTINE)
+        return frozenset(decode_symbol(name.removesuffix(".parquet")) for name in names)
+
     def quarantine(self, symbol: str | None = None) -> Quarantine:
         """Return the quarantined rows of a symbol, or of all."""
         names = self.store.names(_QUARANTINE) if symbol is None else [f"{encode_symbol(symbol)}.parquet"]

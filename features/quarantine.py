@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 
@@ -58,11 +59,16 @@ class Quarantine:
     @staticmethod
     def empty() -> Quarantine:
         """Return a quarantine without rows."""
-        kinds = {"date": "datetime64[ns]", **dict.fromkeys((*PRICES, "volume"), "float64")}
-        return Quarantine(pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "str")) for name in COLUMNS}))
+        return Quarantine(_nothing().copy())
 
     @staticmethod
     def concat(parts: Iterable[Quarantine]) -> Quarantine:
         """Return all rows of these parts, in order."""
         frames = [part.frame for part in parts if len(part)]
         return Quarantine(pd.concat(frames, ignore_index=True)) if frames else Quarantine.empty()
+
+
+@cache
+def _nothing() -> pd.DataFrame:
+    kinds = {"date": "datetime64[ns]", **dict.fromkeys((*PRICES, "volume"), "float64")}
+    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "str")) for name in COLUMNS})

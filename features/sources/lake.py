@@ -30,12 +30,13 @@ class LakeSource:
         held = self.lake.symbols()
         if not held:
             raise DataError(f"the lake at {self.lake.store.uri!r} is empty. Fill it: fleetcast data import PATH.")
-        self.missing, quarantined, known = {}, [], set(held)
+        self.missing, quarantined, known, noted = {}, [], set(held), self.lake.quarantined()
         for symbol in dict.fromkeys(symbols or held):
             if symbol not in known:
                 self.missing[symbol] = f"not in the lake, which holds {len(held)} symbols"
                 continue
-            quarantined.append(self.lake.quarantine(symbol))
+            if symbol in noted:
+                quarantined.append(self.lake.quarantine(symbol))
             bars = self.lake.read(symbol, start, end)
             if len(bars):
                 yield bars

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import pandas as pd
 from pydantic_core import to_json
 
 from configs.schema import Kind
@@ -14,11 +13,11 @@ from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
 from serving.web.gate import Gate
 from serving.web.meter import Meter
+from serving.web.rows import bars_of_rows
 
 Versions = Mapping[Kind, str]
 Rows = Sequence[Sequence[Any]]
 
-_COLUMNS = ["date", "open", "high", "low", "close", "volume"]
 _BATCH = 256
 
 
@@ -104,7 +103,8 @@ class EngineDesk:
             self._meter.snapshot(len(items), len(known) - sum(known))
             return Answered(state.versions, items, known)
         asked = [
-            PredictionRequest(symbol, _frame(bars[symbol]) if symbol in bars else None, kinds) for symbol in symbols
+            PredictionRequest(symbol, bars_of_rows(symbol, bars[symbol]) if symbol in bars else None, kinds)
+            for symbol in symbols
         ]
         found = await self._gate.submit(_Asked(asked, versions), len(asked))
         items = [to_json(one.prediction) for one in found]
@@ -172,7 +172,3 @@ class EngineDesk:
 class _Asked:
     requests: list[PredictionRequest]
     versions: Versions | None
-
-
-def _frame(rows: Rows) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=_COLUMNS)

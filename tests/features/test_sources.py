@@ -156,7 +156,7 @@ def test_yfinance_to_csv(tmp_path):
 
 
 def test_a_type_that_changes_below_the_first_megabyte(tmp_path):
-    frame = table(60_000, first="1900-01-01").astype(object)
+    frame = table(60_000, first="1790-01-01").astype(object)
     frame.loc[59_990, "Close"], frame.loc[59_991, "Volume"] = "oops", "1,000"
     path = tmp_path / "X.csv"
     frame.to_csv(path, index=False)

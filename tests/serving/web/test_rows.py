@@ -1,0 +1,72 @@
+"""Rows of a body become the bars that the rules would give, by a short way or the long one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.bars import SymbolBars, bars_from_frame
+from features.lake import fingerprint
+from serving.web.rows import bars_of_rows
+
+COLUMNS = ["date", "open", "high", "low", "close", "volume"]
+
+
+def rows(count=40, seed=0):
+    rng = np.random.default_rng(seed)
+    close = 50 * np.exp(np.cumsum(0.02 * rng.normal(size=count)))
+    opened = close * np.exp(0.01 * rng.normal(size=count))
+    high, low = np.maximum(opened, close) * 1.01, np.minimum(opened, close) / 1.01
+    days = np.busday_offset("2020-01-01", np.arange(count), roll="forward").astype(str)
+    columns = (opened, high, low, close, rng.integers(0, 9, count).astype(float))
+    return [list(row) for row in zip(days.tolist(), *(c.tolist() for c in columns), strict=True)]
+
+
+@pytest.mark.parametrize("change", ["none", "flat", "no volume", "stamps"])
+def test_lawful_rows_take_the_short_way_to_the_same_bars(change):
+    given_rows = rows()
+    for row in given_rows:
+        if change == "flat":
+            row[1] = row[2] = row[3] = row[4]
+        if change == "no volume":
+            row[5] = 0.0
+        if change == "stamps":
+            row[0] += "T00:00:00"
+    short = bars_of_rows("X", given_rows)
+    assert isinstance(short, SymbolBars)
+    (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), unnamed="X")
+    assert len(quarantine) == 0 and fingerprint(short) == fingerprint(long)
+    assert (short.has_range, short.has_volume) == (long.has_range, long.has_volume)
+
+
+CHANGES = {
+    "text": (0, "yesterday"),
+    "no day": (0, "2020-02-30"),
+    "future": (0, "2099-01-01"),
+    "repeated": (0, "2020-01-02"),
+    "other spelling": (0, "02/03/2020"),
+    "high": (2, 1.0),
+    "low": (3, 900.0),
+    "jump": (4, 5000.0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_anything_else_is_left_to_the_rules(change):
+    given_rows, (column, value) = rows(), CHANGES[change]
+    given_rows[20][column] = value
+    if change == "jump":
+        given_rows[20][1:5] = [5000.0] * 4
+    assert isinstance(bars_of_rows("X", given_rows), pd.DataFrame)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 1000), st.integers(0, 39), st.integers(1, 4), st.floats(0.01, 1e4))
+def test_no_single_change_makes_the_ways_differ(seed, row, column, value):
+    given_rows = rows(seed=seed)
+    given_rows[row][column] = value
+    found = bars_of_rows("X", given_rows)
+    if isinstance(found, SymbolBars):
+        (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), unnamed="X")
+        assert len(quarantine) == 0 and fingerprint(found) == fingerprint(long)
