@@ -56,6 +56,7 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
         title="Fleetcast",
         version="1",
         description=_ABOUT,
+        docs_url=None,
         redoc_url=None,
         responses={code: {"model": ErrorResponse} for code in (401, 413, 422, 429, 503)},
     )

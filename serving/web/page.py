@@ -6,9 +6,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, Response
 
 _STATIC = Path(__file__).parent / "static"
+_PACKAGED = {
+    "plotly.min.js": ("plotly", "package_data"),
+    "swagger-ui-bundle.js": ("fastapi_offline", "static"),
+    "swagger-ui.css": ("fastapi_offline", "static"),
+}
 _DAY_S = 86_400
 _ONLY_OURS = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; "
@@ -17,11 +23,12 @@ _ONLY_OURS = (
 
 
 def add_page(api: FastAPI) -> None:
-    """Add the page and its files; nothing of it comes from another host."""
+    """Add the page, the documentation at ``/docs`` and their files; nothing of it comes from another host."""
     files = {path.name: path for path in _STATIC.iterdir()}
-    plotly = find_spec("plotly")
-    if plotly is not None and plotly.submodule_search_locations:
-        files["plotly.min.js"] = Path(plotly.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+    for name, (package, folder) in _PACKAGED.items():
+        spec = find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            files[name] = Path(spec.submodule_search_locations[0]) / folder / name
 
     def document(name: str) -> FileResponse:
         return FileResponse(files[name], media_type="text/html", headers={"Content-Security-Policy": _ONLY_OURS})
@@ -34,9 +41,19 @@ def add_page(api: FastAPI) -> None:
     async def symbol(symbol: str) -> Response:
         return document("symbol.html")
 
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Fleetcast",
+            swagger_js_url="/static/swagger-ui-bundle.js",
+            swagger_css_url="/static/swagger-ui.css",
+            swagger_favicon_url="data:,",
+        )
+
     @api.get("/static/{name}", include_in_schema=False)
     async def static(name: str) -> Response:
         if name not in files:
             return Response(status_code=404)
-        age = _DAY_S if name == "plotly.min.js" else 60
+        age = _DAY_S if name in _PACKAGED else 60
         return FileResponse(files[name], headers={"Cache-Control": f"max-age={age}"})

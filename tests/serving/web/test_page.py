@@ -60,6 +60,12 @@ def test_a_symbol_has_its_price_cone_and_history(url, engine, tmp_path):
 
 
 @in_a_browser
+def test_the_documentation_is_shown(url, tmp_path):
+    page = seen(f"{url}/docs", tmp_path)
+    assert "/v1/predictions/{symbol}" in page.replace("<wbr>", "").replace("\u200b", "")
+
+
+@in_a_browser
 def test_an_unknown_symbol_is_told_and_its_name_is_only_text(url, tmp_path):
     page = seen(f"{url}/symbols/%3Cimg%20src=x%20onerror=alert(1)%3E", tmp_path)
     assert "no model" in page
@@ -81,6 +87,10 @@ def test_nothing_of_the_page_comes_from_another_host(url):
         answer = httpx2.get(url + path)
         assert answer.status_code == 200
         assert not re.search(r"https?://", answer.text), path
+    docs = httpx2.get(f"{url}/docs").text
+    assert "/static/swagger-ui-bundle.js" in docs and not re.search(r"https?://", docs)
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert httpx2.get(f"{url}/static/{name}").status_code == 200
     assert "frame-ancestors 'none'" in httpx2.get(url).headers["content-security-policy"]
     script = httpx2.get(f"{url}/static/plotly.min.js")
     assert script.status_code == 200 and len(script.content) > 1_000_000
