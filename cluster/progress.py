@@ -54,9 +54,9 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
     for one in render(result.results):
         console.print(one, soft_wrap=isinstance(one, Text))
     for note in result.plan.warnings:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
     stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in result.seconds.items())
-    console.print(f"models in {store.uri}; time: {stages}", highlight=False)
+    console.print(f"models in {store.uri}; time: {stages}", highlight=False, soft_wrap=True)
 
 
 class _Watch:
@@ -90,9 +90,10 @@ class _Watch:
             f"training {' and '.join(kinds)} of {many} ({plan.bars:,} bars, {len(plan.feature_names)} "
             f"features) in {blocks} block{'s' * (blocks != 1)} on {workers}{kept}",
             highlight=False,
+            soft_wrap=True,
         )
         if plan.skipped:
-            self._console.print(f"skipping {len(plan.skipped)}: {_some(plan.skipped)}", highlight=False)
+            self._console.print(f"skipping {len(plan.skipped)}: {_some(plan.skipped)}", highlight=False, soft_wrap=True)
         self._bar.update(self._task, description="starting workers")
         self._started = time.monotonic()
 
