@@ -6,6 +6,7 @@ in the replica that receives the request: a call to another deployment would tak
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ class Replica:
     _desk: "Desk"
 
     def __init__(self, arguments: Arguments, shard: int = 0, shards: int = 1) -> None:
+        start = time.perf_counter()
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from serving.engine import PredictionEngine
         from serving.web.desk import EngineDesk
@@ -64,7 +66,7 @@ class Replica:
             arguments.store, alias=arguments.alias, config=config, keep=keep if shards > 1 else None
         )
         self._engine.warm_up()
-        self._desk = EngineDesk(self._engine, config.max_queued, self._meter)
+        self._desk = EngineDesk(self._engine, config.max_queued, self._meter, time.perf_counter() - start)
 
 
 class Ingress:

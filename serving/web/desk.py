@@ -83,10 +83,14 @@ class EngineDesk:
         Predictions from sent bars that may wait.
     meter
         Told of what is answered.
+    ready_s
+        Seconds that it took to load and warm up, for the statistics.
     """
 
-    def __init__(self, engine: PredictionEngine, most: int, meter: Meter | None = None) -> None:
-        self._engine, self._meter = engine, meter or Meter()
+    def __init__(
+        self, engine: PredictionEngine, most: int, meter: Meter | None = None, ready_s: float | None = None
+    ) -> None:
+        self._engine, self._meter, self._ready_s = engine, meter or Meter(), ready_s
         self._gate: Gate[_Asked, list[PredictionResponse]] = Gate(self._work, largest=_BATCH, most=most)
 
     async def answer(
@@ -145,7 +149,8 @@ class EngineDesk:
 
     async def stats(self) -> dict[str, Any]:
         """Return health and performance of the engine."""
-        return {"health": self._engine.health_check(), "performance": self._engine.get_performance_stats()}
+        performance = {"ready_s": self._ready_s, **self._engine.get_performance_stats()}
+        return {"health": self._engine.health_check(), "performance": performance}
 
     def status(self) -> str:
         """Return the engine's."""

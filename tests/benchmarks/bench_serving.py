@@ -25,7 +25,8 @@ The last line is JSON:
 ``single_uncached_p50_ms``, ``single_cached_p50_us``, ``single_cached_sent_p50_us``
     One prediction of both kinds from its window; by name; and from bars that were sent before.
 ``replica_ready_s``, ``replica_rss_mib``
-    From the start of a replica to its answer, and its memory then.
+    From the construction of a replica, imports included, to its readiness, and its memory then; ``service_ready_s``
+    with the start of Serve's own processes.
 ``throughput_flags_ratio``
     Requests a second with Serve's throughput flags over those without.
 ``promote_failures``, ``kill_failure_share``, ``kill_recovery_s``
@@ -47,6 +48,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
@@ -172,7 +174,9 @@ def http_part(folder: str, seconds: float, rivals: bool) -> dict[str, Any]:
     """Measure over HTTP; with ``rivals`` also what we are compared with."""
     symbols = Lake(Store(folder)).symbols()
     with serving(folder, rivals) as (port, ready):
-        out: dict[str, Any] = {"replica_ready_s": ready, "replica_rss_mib": _replica_rss_mib()}
+        stats = httpx2.get(f"http://127.0.0.1:{port}/v1/stats").json()["performance"]
+        out: dict[str, Any] = {"replica_ready_s": stats["ready_s"], "service_ready_s": ready}
+        out["replica_rss_mib"] = _replica_rss_mib()
         ours = {n: _best(port, [named([s]) for s in symbols[:200]], n, seconds) for n in (1, 32)}
         for clients, found in ours.items():
             out |= {f"ours_{clients}": found}
@@ -206,8 +210,6 @@ def _best(port: int, requests: list[bytes], clients: int, seconds: float) -> dic
 
 def _sent(folder: str, port: int, symbols: list[str], seconds: float) -> dict[str, Any]:
     """Return the load of requests that bring their bars, none of which was seen before."""
-    import httpx2
-
     asks = []
     for turn in range(8):
         for bars in Lake(Store(folder)).read_many(symbols):
@@ -290,8 +292,6 @@ def _background(port: int, requests: list[bytes], seconds: float) -> Iterator[di
 
 def _followed(port: int, symbol: str, version: str) -> float:
     """Wait until every of ten answers comes from a version, and return the seconds."""
-    import httpx2
-
     start = time.perf_counter()
     while time.perf_counter() < start + 30:
         answers = [httpx2.get(f"http://127.0.0.1:{port}{PREDICT}/{symbol}").json() for _ in range(10)]
@@ -302,8 +302,6 @@ def _followed(port: int, symbol: str, version: str) -> float:
 
 
 def _two_answer(port: int) -> bool:
-    import httpx2
-
     loaded = {httpx2.get(f"http://127.0.0.1:{port}/v1/stats").json()["health"]["loaded"] for _ in range(20)}
     return len(loaded) == 2
 
@@ -322,7 +320,14 @@ def summary(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "ratio_to_multiplexed_3": mine / max(http["multiplexed_3"]["per_s"], 1e-9),
             "ratio_to_multiplexed_sent": http["sent_32"]["per_s"] / http["multiplexed_200"]["per_s"],
         }
-        named_only = ("mean_batch_size", "bulk_p50_ms", "bulk_predictions_per_s", "replica_ready_s", "replica_rss_mib")
+        named_only = (
+            "mean_batch_size",
+            "bulk_p50_ms",
+            "bulk_predictions_per_s",
+            "replica_ready_s",
+            "service_ready_s",
+            "replica_rss_mib",
+        )
         out |= {key: http[key] for key in named_only}
         out |= {
             "requests_per_s_1": http["ours_1"]["per_s"],
