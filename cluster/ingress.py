@@ -22,7 +22,7 @@ _FAST = {
     # A replica that dies with a request that it has not begun to answer: another one answers.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
 }
-_PORTS = (
+_PORTS = (  # the first two are bound to all interfaces by Serve's template
     "RAY_SERVE_HAPROXY_METRICS_PORT",
     "RAY_SERVE_HAPROXY_STATS_PORT",
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
@@ -33,7 +33,7 @@ _REPLICA_PORTS = 64
 _WRAPPER = """#!/bin/sh
 for argument in "$@"; do
     case "$argument" in
-        *.cfg) sed -i -e 's/bind \\*:/bind 127.0.0.1:/' -e 's/bind :/bind 127.0.0.1:/' "$argument" ;;
+        *.cfg) sed -i -E 's/bind [*]?:({ports})$/bind 127.0.0.1:\\1/' "$argument" ;;
     esac
 done
 exec '{binary}' "$@"
@@ -57,8 +57,6 @@ def prepare_ingress(fast: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="fleetcast-ingress-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wrapper = folder / "haproxy"
-    wrapper.write_text(_WRAPPER.format(binary=binary))
-    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
     ours = {**_FAST, "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper)}
     first = free_port()
     ours |= {
@@ -69,6 +67,9 @@ def prepare_ingress(fast: bool) -> None:
         ours[name] = str(free_port())
     for name, value in ours.items():
         os.environ.setdefault(name, value)
+    ports = "|".join(os.environ[name] for name in _PORTS[:2])
+    wrapper.write_text(_WRAPPER.format(binary=binary, ports=ports))
+    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
 
 
 def check_port(host: str, port: int) -> None:

@@ -36,6 +36,7 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
 
     for name in ("ray.serve", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    _check_free(arguments)
     options = HTTPOptions(host=host, port=port, request_timeout_s=arguments.config.timeout_s + 5.0)
     serve.start(http_options=options, logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"))
     try:
@@ -46,6 +47,39 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
         yield f"http://{_spelled(host)}:{port}"
     finally:
         serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _check_free(arguments: Arguments) -> None:
+    """Refuse a cluster that serves already (its address and applications are not ours), or that is too small.
+
+    Raises
+    ------
+    ClusterError
+        As it says; Serve itself would keep its address, or wait for ever.
+    """
+    import ray
+    from ray import serve
+
+    running = serve.status()
+    if running.proxies or running.applications:
+        raise ClusterError(
+            "Ray Serve runs on this cluster already. Deploy beside it with `serve deploy cluster/manifests/serve.yaml`."
+        )
+    config, cpus = arguments.config, ray.cluster_resources().get("CPU", 0.0)
+    needed = config.replicas * config.cpus_per_replica
+    if needed > cpus:
+        raise ClusterError(
+            f"{config.replicas} replicas of {config.cpus_per_replica:g} processors need {needed:g}; the cluster has "
+            f"{cpus:g}. Lower serve.replicas or serve.cpus_per_replica, or add nodes."
+        )
+
+
+def metrics_url() -> str:
+    """Return where Ray exports this node's metrics to Prometheus."""
+    import ray
+
+    node = ray.nodes()[0]
+    return f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
 
 
 def check_exposure(host: str, key_file: str | None, insecure: bool) -> None:

@@ -38,13 +38,17 @@ class SymbolBars:
     def __len__(self) -> int:
         return len(self.dates)
 
+    def first(self, count: int) -> SymbolBars:
+        """Return the first bars."""
+        return self._take(slice(count)) if count < len(self) else self
+
     def last(self, count: int) -> SymbolBars:
         """Return the last bars, as arrays of their own: the older ones can be freed."""
-        if len(self) <= count:
-            return self
-        dates, volume = self.dates[-count:].copy(), self.volume[-count:].copy()
-        prices = {name: getattr(self, name)[-count:].copy() for name in ("open", "high", "low", "close")}
-        return replace(self, dates=dates, volume=volume, **prices)
+        return self._take(slice(-count, None)) if count < len(self) else self
+
+    def _take(self, rows: slice) -> SymbolBars:
+        prices = {name: getattr(self, name)[rows].copy() for name in ("open", "high", "low", "close")}
+        return replace(self, dates=self.dates[rows].copy(), volume=self.volume[rows].copy(), **prices)
 
 
 def bars_from_frame(

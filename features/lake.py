@@ -52,6 +52,11 @@ class Lake:
         """Return a text that changes when a symbol's bars do; found without reading them."""
         return self.store.stamp(_BARS)
 
+    def context_stamp(self) -> str:
+        """Return a text that changes when the market series do."""
+        info = self.store.fs.get_file_info(self.store.path(_CONTEXT))
+        return f"{info.size} {info.mtime_ns}"
+
     def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
         """Merge bars into the lake by date; the newer import wins, and what it changes is counted.
 

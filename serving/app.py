@@ -76,6 +76,7 @@ class Ingress:
     _meter: "Meter"
     _desk: "Desk"
     _keys: Keys | None = None
+    _told = ""
 
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application that Serve sends requests to."""
@@ -86,9 +87,11 @@ class Ingress:
         return build_api(self._desk, self._arguments.config, keys=self._keys, meter=self._meter)
 
     def check_health(self) -> None:
-        """Follow the key file; Serve replaces a replica where this fails."""
-        if self._keys is not None:
-            self._keys.refresh()
+        """Follow the key file; Serve calls this every second."""
+        told = "" if self._keys is None else self._keys.refresh()
+        if told != self._told and told:
+            logging.getLogger("fleetcast.serving").error(told)
+        self._told = told
 
 
 class Server(Ingress, Replica):

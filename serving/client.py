@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from features.bars import SymbolBars
 
 _PREDICTIONS = TypeAdapter(list[Prediction])
-_AGAIN = frozenset({429, 503})
+_AGAIN = frozenset({429, 502, 503, 504})
 _LONGEST_S = 30.0
 
 
@@ -140,7 +140,8 @@ class FleetcastClient:
                 if answer.is_success:
                     return answer.json()
                 problem = _problem(answer)
-                if answer.status_code not in _AGAIN:
+                no_replica = answer.status_code == 500 and not problem.code  # the proxy's answer, not the application's
+                if answer.status_code not in _AGAIN and not no_replica:
                     raise problem
                 wait = _seconds(answer.headers.get("Retry-After"), wait)
             if attempt < self.retries:

@@ -20,7 +20,7 @@ from serving.counters import Statistics
 from serving.follower import Follower
 from serving.history import history_of
 from serving.sent import SentBars, forecast_sent, read_sent
-from serving.state import Keep, State
+from serving.state import Keep, Rendered, State
 
 Source = Literal["snapshot", "cache", "computed", "refused"]
 
@@ -41,7 +41,7 @@ class PredictionEngine:
     alias
         What to serve: an alias, ``latest``, or a version's name.
     max_workers
-        Requests with bars that are featurised at the same time.
+        Requests whose bars are read and checked at the same time.
     enable_caching
         Whether answers to the same bars are kept.
     config
@@ -85,7 +85,7 @@ class PredictionEngine:
         self.config = config or ServeConfig()
         self.statistics = Statistics()
         self._cache = LruCache[Prediction](_CACHED) if enable_caching else None
-        self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="featurise")
+        self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="reading")
         self._follower = Follower(store, alias, self.config, keep)
         if follow:
             self._follower.start()
@@ -96,11 +96,11 @@ class PredictionEngine:
         return self._follower.state
 
     def state_of(self, versions: Mapping[Kind, str] | None) -> State:
-        """Return the present state, or the one before it if that one serves these versions and the present does not."""
-        state, before = self.state, self._follower.before
-        if versions is None or before is None or state.versions == versions or before.versions != versions:
+        """Return the present state, or an earlier one if only that one serves these versions."""
+        state: State = self.state
+        if versions is None or state.versions == versions:
             return state
-        return before
+        return next((one for one in self._follower.earlier if one.versions == versions), state)
 
     def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
         """Return a symbol's last prices, and what was forecast out of sample; see :mod:`serving.history`."""
@@ -140,11 +140,12 @@ class PredictionEngine:
 
     def render(
         self, symbols: Sequence[str], kinds: tuple[Kind, ...], versions: Mapping[Kind, str] | None = None
-    ) -> tuple[State, list[bytes]]:
+    ) -> tuple[State, list[Rendered]]:
         """Return the answers from the newest bars as JSON, one a symbol, and the state they come from."""
         start, state = time.perf_counter(), self.state_of(versions)
         items = [state.rendered(symbol, kinds) for symbol in symbols]
-        self.statistics.add("snapshot", time.perf_counter() - start, count=len(items))
+        errors = [one.code for one in items if one.code is not None]
+        self.statistics.add("snapshot", time.perf_counter() - start, errors, count=len(items))
         return state, items
 
     def refresh(self) -> bool:

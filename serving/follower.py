@@ -14,13 +14,14 @@ from serving.fleets import resolve_versions
 from serving.state import Keep, State, build_state, open_market
 from training.registry.manager import ModelManager
 
-_RETRY_S = 30.0
+_RETRY_S, _LONGEST_IMPORT_S = 30.0, 60.0
+_EARLIER = 3  # two kinds promoted at once pass through three states
 
 _log = logging.getLogger("fleetcast.serving")
 
 
 class Follower:
-    """Holds the state that answers come from, and the one ``before`` it, for requests that other shards answer too.
+    """Holds the state that answers come from, and those ``earlier``, for requests that other shards answer too.
 
     What cannot be loaded, a corrupt version or a store that is gone, leaves the state as it is; ``problem`` then says
     why. It is tried again every 30 seconds, so that a repaired store is picked up by itself.
@@ -31,10 +32,10 @@ class Follower:
     ) -> None:
         self.alias, self.config = alias, config
         self.problem = ""
-        self.before: State | None = None
+        self.earlier: tuple[State, ...] = ()
         self._manager, self._keep = ModelManager(store), keep
         self._stop, self._lock = Event(), Lock()
-        self._seen_stamp = ""
+        self._seen_stamp, self._moving_since = "", time.monotonic()
         self._refused: tuple[dict[Kind, str], str] | None = None
         self._retry_at = 0.0
         self._thread = Thread(target=self._follow, name="follower", daemon=True)
@@ -67,11 +68,10 @@ class Follower:
     def _look(self, settle: bool) -> bool:
         state = self.state
         resolved = resolve_versions(self._manager, self.alias)
-        gone = [kind for kind in state.fleets if kind not in resolved]
-        versions = state.versions | resolved
+        gone = [kind for kind in state.versions if kind not in resolved]
+        versions = {**state.versions, **resolved}
         stamp = open_market(self._manager.store, state.fleets, self.config, state).stamp()
-        moving, self._seen_stamp = stamp not in (state.stamp, self._seen_stamp), stamp
-        if settle and moving:
+        if settle and not self._settled(stamp):
             stamp = state.stamp
         if (versions, stamp) == (state.versions, state.stamp):
             self._note(f"{self.alias} names no {' and no '.join(gone)} version any more" if gone else "")
@@ -79,13 +79,21 @@ class Follower:
         if settle and self._refused == (versions, stamp) and time.monotonic() < self._retry_at:
             return False
         self._refused, self._retry_at = (versions, stamp), time.monotonic() + _RETRY_S
-        fresh = build_state(self._manager, versions, self.config, before=state, keep=self._keep)
-        self.before, self.state = state, fresh
+        fresh = build_state(self._manager, versions, self.config, state, self._keep, stamp)
+        self.earlier, self.state = (state, *self.earlier)[:_EARLIER], fresh
         self._refused = None
         self._note("")
         changes = [f"{kind} {version}" for kind, version in versions.items() if state.versions.get(kind) != version]
         _log.info("serving %s on bars of %s", " and ".join(changes) or "newer bars", self.state.last_bar)
         return True
+
+    def _settled(self, stamp: str) -> bool:
+        """Whether bars are as the last look found them, or have been changing for so long that it is no import."""
+        if stamp in (self.state.stamp, self._seen_stamp):
+            self._seen_stamp, self._moving_since = stamp, time.monotonic()
+            return True
+        self._seen_stamp = stamp
+        return time.monotonic() - self._moving_since > _LONGEST_IMPORT_S
 
     def _note(self, problem: str) -> None:
         if problem and problem != self.problem:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from features.bars import SymbolBars
 from features.labels import annualised, direction_labels, volatility_target
 from features.panel import Panel
 from serving.fleets import Fleet
@@ -27,7 +29,7 @@ def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
     kinds = [kind for kind, fleet in state.fleets.items() if symbol in fleet.position]
     if not kinds:
         return None
-    one = state.market.of(symbol)
+    one = _until(state.market.of(symbol), state.newest.get(symbol))
     out: dict[str, Any] = {"symbol": symbol, "dates": [], "close": [], "direction": None, "volatility": None}
     if one is None:
         return out
@@ -39,6 +41,14 @@ def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
             panels[id(tails)] = tails.recipe.panel([one], tails.table, tails.context)
         out[kind] = _past(fleet, tails, panels[id(tails)], bars)
     return out
+
+
+def _until(bars: SymbolBars | None, newest: tuple[datetime, float] | None) -> SymbolBars | None:
+    """Return the bars that the state has seen: newer ones come with the next state."""
+    if bars is None or newest is None:
+        return None
+    count = int(np.searchsorted(bars.dates, np.datetime64(newest[0], "ns"), side="right"))
+    return bars.first(count)
 
 
 def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from configs.schema import Config
 from features.bars import SymbolBars
@@ -20,31 +21,31 @@ class Market:
     ----------
     store
         Where the lake is.
-    config
-        That of the models; it names the place of their bars and the market context.
+    name
+        The source to read where the lake holds none of the symbols, or ``lake``.
     symbols
-        Those to forecast. If the lake holds any of them it is read, else the place that ``config`` names.
+        Those to forecast, and those that they are compared with.
     history_bars
         How many bars of each are read.
-    name
-        The source to read whatever the lake holds.
+    configs
+        Those of the models; they name the market series that features read.
     """
 
     def __init__(
-        self, store: Store, config: Config, symbols: Sequence[str], history_bars: int, name: str | None = None
+        self, store: Store, name: str, symbols: Sequence[str], history_bars: int, configs: Sequence[Config]
     ) -> None:
-        if name is None:
-            held = frozenset(Lake(store).symbols())
-            name = "lake" if any(symbol in held for symbol in symbols) else config.data.bars
-        self.name = name
+        held = frozenset(Lake(store).symbols())
+        self.name = "lake" if any(symbol in held for symbol in symbols) else name
         self.symbols = tuple(symbols)
         self.missing: dict[str, str] = {}
-        self._store, self._config, self._history_bars = store, config, history_bars
+        self._store, self._history_bars, self._configs = store, history_bars, configs
         self._kept: list[SymbolBars] | None = None
 
     def stamp(self) -> str:
-        """Return a text that changes when there are newer bars, or when they come from another place."""
-        return f"{self.name} {self._source().stamp()}"
+        """Return a text that changes when there are newer bars or market series, or they come from another place."""
+        wanted = [config.data.context for config in self._configs if config.data.context.kinds]
+        series = {self._stamp_of(context.path) for context in wanted}
+        return " ".join([self.name, self._source().stamp(), *sorted(series)])
 
     def bars(self) -> Iterator[SymbolBars]:
         """Yield each symbol's newest bars; those that have none are in ``missing`` afterwards, with the reason.
@@ -71,9 +72,15 @@ class Market:
             return next((one for one in self._kept if one.symbol == symbol), None)
         return next((one.last(self._history_bars) for one in self._source().load([symbol])), None)
 
-    def context(self) -> MarketContext | None:
-        """Return the market series that the models were trained with."""
-        return load_context(self._source(), self._config, self._store)
+    def context(self, config: Config) -> MarketContext | None:
+        """Return the market series that a model with this configuration was trained with."""
+        return load_context(self._source(), config, self._store)
 
     def _source(self) -> Source:
         return open_source(self.name, self._store)
+
+    def _stamp_of(self, path: str | None) -> str:
+        if path is None:
+            return Lake(self._store).context_stamp() if self.name == "lake" else ""
+        file = Path(path)
+        return f"{path} {file.stat().st_size} {file.stat().st_mtime_ns}" if file.exists() else f"{path} is gone"

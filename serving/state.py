@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from pydantic_core import to_json
 
+from configs.errors import ModelError
 from configs.schema import Kind, ServeConfig
 from features.store import Store
 from serving.answers import KINDS, DirectionForecast, Failure, Prediction, VolatilityForecast
@@ -28,29 +29,22 @@ Keep = Callable[[str], bool]
 class State:
     """All that answers come from.
 
+    ``versions`` are those of every kind; ``fleets`` hold the models of each that has some of the ``symbols`` (sorted).
     ``forecasts`` hold by kind each symbol's newest forecast, or why it has none; ``newest`` the date and price of each
     symbol's last bar. ``market`` is where bars come from, ``stamp`` names those that were read.
     """
 
+    versions: Mapping[Kind, str]
     fleets: Mapping[Kind, Fleet]
     tails: Mapping[Kind, Tails]
+    symbols: Sequence[str]
     forecasts: Mapping[Kind, Mapping[str, Forecast | Failure]]
     newest: Mapping[str, tuple[datetime, float]]
     market: Market
     stamp: str
     max_age: timedelta | None
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _rendered: dict[tuple[str, tuple[Kind, ...]], bytes] = field(default_factory=dict)
-
-    @property
-    def versions(self) -> dict[Kind, str]:
-        """The version that serves each kind."""
-        return {kind: fleet.version for kind, fleet in self.fleets.items()}
-
-    @property
-    def symbols(self) -> list[str]:
-        """Every symbol that a model holds, sorted."""
-        return sorted({symbol for fleet in self.fleets.values() for symbol in fleet.position})
+    _rendered: dict[tuple[str, tuple[Kind, ...]], Rendered] = field(default_factory=dict)
 
     @property
     def last_bar(self) -> datetime | None:
@@ -69,11 +63,11 @@ class State:
             return Prediction(symbol, as_of, close, error=Failure("stale_bars", told))
         return self.assembled(Prediction(symbol, as_of, close), kinds, self.forecasts)
 
-    def rendered(self, symbol: str, kinds: tuple[Kind, ...]) -> bytes:
+    def rendered(self, symbol: str, kinds: tuple[Kind, ...]) -> Rendered:
         """Return :meth:`prediction` as JSON; made once, unless its age counts or the symbol is unknown."""
         found = self._rendered.get((symbol, kinds))
         if found is None:
-            found = to_json(self.prediction(symbol, kinds))
+            found = Rendered.of(self.prediction(symbol, kinds))
             if self.max_age is None and symbol in self.newest:
                 self._rendered[symbol, kinds] = found
         return found
@@ -101,12 +95,28 @@ class State:
         return Failure("unknown_symbol", f"no model of {symbol[:64]!r}; {len(held)} symbols are served ({some})")
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer as JSON, its error's ``code`` if it has one, and whether it has ``any`` forecast."""
+
+    item: bytes
+    code: str | None
+    any: bool
+
+    @classmethod
+    def of(cls, prediction: Prediction) -> Rendered:
+        """Return an answer as JSON."""
+        code = prediction.error.code if prediction.error is not None else None
+        return cls(to_json(prediction), code, prediction.direction is not None or prediction.volatility is not None)
+
+
 def build_state(
     manager: ModelManager,
     versions: Mapping[Kind, str],
     config: ServeConfig,
     before: State | None = None,
     keep: Keep | None = None,
+    stamp: str | None = None,
 ) -> State:
     """Load models and newest bars, and compute every symbol's answer.
 
@@ -118,50 +128,67 @@ def build_state(
         A state whose models and windows are used again where they are still right.
     keep
         Which symbols this server holds; all by default.
+    stamp
+        Which bars to take for the newest; that of the moment by default. With that of ``before``, bars are only read
+        again where models need other features.
 
     Raises
     ------
     ModelError, DataError, StoreError
         A version or the bars cannot be read.
     """
-    fleets = {kind: _fleet(manager, kind, version, before, keep) for kind, version in versions.items()}
+    found = {kind: _fleet(manager, kind, version, before, keep) for kind, version in versions.items()}
+    fleets = {kind: fleet for kind, fleet in found.items() if fleet is not None}
+    if not fleets:
+        raise ModelError("the versions that are served hold none of this server's symbols. Use fewer shards.")
     market = open_market(manager.store, fleets, config, before)
-    stamp = market.stamp()
-    tails = _tails(fleets, market, stamp, before, keep)
-    forecasts = {kind: _forecasts(fleet, tails[kind]) for kind, fleet in fleets.items()}
+    stamp = market.stamp() if stamp is None else stamp
+    tails = _tails(fleets, market, stamp, before)
+    if before is not None and before.stamp == stamp and before.market.symbols == market.symbols:
+        market = before.market
     newest: dict[str, tuple[datetime, float]] = {}
     for one in tails.values():
         for panel in one.histories:
             last = panel.offsets[1:] - 1
             dates = panel.dates[last].astype("datetime64[us]").tolist()
             newest |= dict(zip(panel.symbols, zip(dates, panel.close[last].tolist(), strict=True), strict=True))
-    max_age = None if config.max_age_days is None else timedelta(days=config.max_age_days)
-    if before is not None and before.stamp == stamp:
-        market = before.market
-    return State(fleets, tails, forecasts, newest, market, stamp, max_age)
+    return State(
+        versions=dict(versions),
+        fleets=fleets,
+        tails=tails,
+        symbols=sorted({symbol for fleet in fleets.values() for symbol in fleet.position}),
+        forecasts={kind: _forecasts(fleet, tails[kind]) for kind, fleet in fleets.items()},
+        newest=newest,
+        market=market,
+        stamp=stamp,
+        max_age=None if config.max_age_days is None else timedelta(days=config.max_age_days),
+    )
 
 
 def open_market(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig, before: State | None) -> Market:
     """Return the bars of all symbols of these models' versions: what compares a symbol with others needs them all.
 
-    Who read the lake before goes on doing so: an empty one is a problem, and no reason for older bars from elsewhere.
+    Without a lake they come from where the newest of the versions was trained. Who read the lake before goes on doing
+    so: an empty one is a problem, and no reason for older bars from elsewhere.
     """
     everyone = sorted(frozenset[str]().union(*(fleet.everyone for fleet in fleets.values())))
-    first = next(iter(fleets.values()))
-    name = "lake" if before is not None and before.market.name == "lake" else None
-    return Market(store, first.predictor.config, everyone, config.history_bars, name)
+    newest = max(fleets.values(), key=lambda fleet: fleet.created)
+    name = "lake" if before is not None and before.market.name == "lake" else newest.predictor.config.data.bars
+    contexts = [fleet.predictor.config for fleet in fleets.values()]
+    return Market(store, name, everyone, config.history_bars, contexts)
 
 
-def _fleet(manager: ModelManager, kind: Kind, version: str, before: State | None, keep: Keep | None) -> Fleet:
+def _fleet(manager: ModelManager, kind: Kind, version: str, before: State | None, keep: Keep | None) -> Fleet | None:
+    """Return a kind's models, loaded before or now; None where this server holds none of its symbols."""
     if before is not None and kind in before.fleets and before.fleets[kind].version == version:
         return before.fleets[kind]
-    only = None if keep is None else {symbol for symbol in manager.manifest(kind, version).symbols if keep(symbol)}
-    return open_fleet(manager, kind, version, only)
+    if keep is None:
+        return open_fleet(manager, kind, version)
+    mine = {symbol for symbol in manager.manifest(kind, version).symbols if keep(symbol)}
+    return open_fleet(manager, kind, version, mine) if mine else None
 
 
-def _tails(
-    fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: State | None, keep: Keep | None
-) -> dict[Kind, Tails]:
+def _tails(fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: State | None) -> dict[Kind, Tails]:
     """Return each kind's tails; kinds with one recipe share theirs, and unchanged ones are those of before."""
     recipes = {kind: Recipe.of(fleet.predictor) for kind, fleet in fleets.items()}
     out: dict[Kind, Tails] = {}
@@ -173,16 +200,15 @@ def _tails(
         window = max(fleets[other].predictor.window for other in alike)
         wanted = {symbol for other in alike for symbol in fleets[other].position}
         held = before.tails.values() if before is not None and before.stamp == stamp else ()
-        out[kind] = next((one for one in held if one.recipe == recipe and one.serves(window, wanted)), None) or _fresh(
-            recipe, window, wanted, market
-        )
+        usable = (one for one in held if one.recipe == recipe and one.serves(window, wanted))
+        out[kind] = next(usable, None) or _fresh(recipe, window, wanted, market)
     return out
 
 
 def _fresh(recipe: Recipe, window: int, wanted: set[str], market: Market) -> Tails:
     table, note = recipe.table(market.bars())
     own = (one for one in market.bars() if one.symbol in wanted)
-    return Tails.build(recipe, window, own, frozenset(wanted), table, market.context(), note)
+    return Tails.build(recipe, window, own, frozenset(wanted), table, market.context(recipe.config), note)
 
 
 def _forecasts(fleet: Fleet, tails: Tails) -> dict[str, Forecast | Failure]:

@@ -27,7 +27,7 @@ def serve(
     from pathlib import Path
 
     from cluster.ingress import check_port, prepare_ingress
-    from cluster.service import check_exposure, service, wait_for_end
+    from cluster.service import check_exposure, metrics_url, service, wait_for_end
     from cluster.session import check_reachable, connect
     from configs.load import load_config
 
@@ -53,7 +53,7 @@ def serve(
             typer.echo(
                 f"serving {' and '.join(f'{kind} {version}' for kind, version in versions.items())} at {url}\n"
                 f'  try   curl -s{key} {url}/v1/predictions -d \'{{"symbols": ["{some}"]}}\'\n'
-                f"  docs  {url}/docs\n  stop  Ctrl-C"
+                f"  page  {url}\n  docs  {url}/docs\n  Prometheus  {metrics_url()}\n  stop  Ctrl-C"
             )
             wait_for_end()
             typer.echo("draining")

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from configs.errors import FleetcastError
 from configs.schema import Kind, ServeConfig
 from serving.answers import KINDS, Prediction
 from serving.web.bodies import (
@@ -123,7 +124,10 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
         bars: Annotated[int, Query(ge=1, le=2500, description="How many of the last bars.")] = 250,
     ) -> Response:
         """Tell what was forecast for a symbol, out of sample, and what came true."""
-        found = await desk.history(symbol, bars)
+        try:
+            found = await desk.history(symbol, bars)
+        except (FleetcastError, OverloadedError) as error:
+            return problem(503, "unavailable", str(error), retry_after_s=5)
         if found is None:
             return problem(404, "unknown_symbol", "no model holds this symbol; /v1/symbols lists those that are served")
         return Response(to_json(found), media_type=_JSON)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
 
 from configs.schema import Kind
 from serving.answers import KINDS, Prediction
@@ -38,11 +38,12 @@ class PredictionsRequest(Body):
     last of the bars sent. Left out, ``symbols`` are those of ``bars``.
     """
 
-    symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)] | None = None
+    symbols: Annotated[list[Symbol], FailFast(), Field(min_length=1, max_length=MAX_SYMBOLS)] | None = None
     types: Annotated[list[Kind], Field(min_length=1, max_length=2)] = list(KINDS)
     bars: (
         Annotated[
-            dict[Symbol, Annotated[list[Bar], Field(min_length=1, max_length=MAX_ROWS)]], Field(max_length=MAX_SYMBOLS)
+            dict[Symbol, Annotated[list[Bar], FailFast(), Field(min_length=1, max_length=MAX_ROWS)]],
+            Field(max_length=MAX_SYMBOLS),
         ]
         | None
     ) = None
@@ -51,6 +52,8 @@ class PredictionsRequest(Body):
     def _asks_for_something(self) -> Self:
         if not self.symbols and not self.bars:
             raise ValueError("give symbols, or bars by symbol")
+        if self.symbols and len(set(self.symbols)) < len(self.symbols):
+            raise ValueError("symbols names one twice; give each once")
         if self.symbols and (unasked := set(self.bars or ()) - set(self.symbols)):
             raise ValueError(f"bars of {len(unasked)} symbols are given that symbols does not name")
         return self

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic_core import to_json
-
 from configs.schema import Kind
 from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
+from serving.state import Rendered
 from serving.web.gate import Gate
 from serving.web.meter import Meter
 from serving.web.rows import bars_of_rows
@@ -18,7 +17,7 @@ from serving.web.rows import bars_of_rows
 Versions = Mapping[Kind, str]
 Rows = Sequence[Sequence[Any]]
 
-_BATCH = 256
+_BATCH, _HISTORIES = 256, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ class EngineDesk:
     ) -> None:
         self._engine, self._meter, self._ready_s = engine, meter or Meter(), ready_s
         self._gate: Gate[_Asked, list[PredictionResponse]] = Gate(self._work, largest=_BATCH, most=most)
+        self._histories: Gate[tuple[str, int], dict[str, Any] | None] = Gate(self._look_back, 1, _HISTORIES)
 
     async def answer(
         self,
@@ -102,19 +102,12 @@ class EngineDesk:
     ) -> Answered:
         """Answer as :class:`Desk` says: from what is held at once, from bars together with whoever else sends some."""
         if not bars:
-            state, items = self._engine.render(symbols, kinds, versions)
-            known = [symbol in state.newest for symbol in symbols]
-            self._meter.snapshot(len(items), len(known) - sum(known))
-            return Answered(state.versions, items, known)
-        asked = [
-            PredictionRequest(symbol, bars_of_rows(symbol, bars[symbol]) if symbol in bars else None, kinds)
-            for symbol in symbols
-        ]
-        found = await self._gate.submit(_Asked(asked, versions), len(asked))
-        items = [to_json(one.prediction) for one in found]
-        return Answered(
-            found[0].versions, items, [one.direction is not None or one.volatility is not None for one in found]
-        )
+            state, found = self._engine.render(symbols, kinds, versions)
+            self._meter.snapshot(len(found), [one.code for one in found if one.code is not None])
+            return Answered(state.versions, [one.item for one in found], [one.any for one in found])
+        answers = await self._gate.submit(_Asked(symbols, kinds, bars, versions), len(symbols))
+        rendered = [Rendered.of(one.prediction) for one in answers]
+        return Answered(answers[0].versions, [one.item for one in rendered], [one.any for one in rendered])
 
     async def symbols(self) -> list[dict[str, Any]]:
         """Return every symbol that a model holds."""
@@ -142,10 +135,8 @@ class EngineDesk:
         ]
 
     async def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
-        """Return a symbol's history, computed in a thread."""
-        import asyncio
-
-        return await asyncio.to_thread(self._engine.history, symbol, bars)
+        """Return a symbol's history, computed in a thread, one at a time."""
+        return await self._histories.submit((symbol, bars))
 
     async def stats(self) -> dict[str, Any]:
         """Return health and performance of the engine."""
@@ -164,16 +155,28 @@ class EngineDesk:
             versions = batches[left[0]].versions
             mine = [i for i in left if batches[i].versions == versions]
             left = [i for i in left if i not in mine]
-            answers = self._engine.predict_batch([one for i in mine for one in batches[i].requests], versions)
+            answers = self._engine.predict_batch([one for i in mine for one in batches[i].requests()], versions)
             self._meter.batch(answers, self._gate.waiting)
             start = 0
             for i in mine:
-                out[i] = answers[start : start + len(batches[i].requests)]
-                start += len(batches[i].requests)
+                out[i] = answers[start : start + len(batches[i].symbols)]
+                start += len(batches[i].symbols)
         return out
+
+    def _look_back(self, asked: Sequence[tuple[str, int]]) -> list[dict[str, Any] | None]:
+        return [self._engine.history(symbol, bars) for symbol, bars in asked]
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    requests: list[PredictionRequest]
+    symbols: Sequence[str]
+    kinds: tuple[Kind, ...]
+    bars: Mapping[str, Rows]
     versions: Versions | None
+
+    def requests(self) -> list[PredictionRequest]:
+        """Return a request a symbol; rows become arrays here, in the gate's thread."""
+        return [
+            PredictionRequest(one, bars_of_rows(one, self.bars[one]) if one in self.bars else None, self.kinds)
+            for one in self.symbols
+        ]

@@ -15,6 +15,7 @@ from serving.web.limits import RateLimit
 
 _GUARDED = "/v1/"
 _OPEN = frozenset({"/v1/health/live", "/v1/health/ready"})
+_EVERYBODY = "everybody"
 
 Note = Callable[[str, int, float], None]
 
@@ -31,7 +32,7 @@ class Guard:
     keys
         Who may ask (``Authorization: Bearer KEY``); everybody if None.
     rate
-        How often a key, or without keys a client's address, may ask; as often as it likes if None.
+        How often each key, or without keys everybody together, may ask; as often as they like if None.
     max_body
         Bytes that a body may have; more is 413, whatever its headers say.
     timeout_s
@@ -54,7 +55,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(_GUARDED) or scope["path"] in _OPEN:
+        path = _path(scope)
+        if scope["type"] != "http" or not path.startswith(_GUARDED) or path in _OPEN:
             await self._app(scope, receive, send)
             return
         start, status, received = time.perf_counter(), 0, 0
@@ -73,26 +75,26 @@ class Guard:
                 status = message["status"]
             await send(message)
 
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            await refusal(scope, receive, sending)
-        else:
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    await self._app(scope, receiving, sending)
-            except TimeoutError:
-                if not status:
-                    late = problem(503, "timeout", f"no answer within {self._timeout_s:g} s", retry_after_s=1)
-                    await late(scope, receive, sending)
-        if self._note is not None:
-            self._note(_route(scope), status, time.perf_counter() - start)
+        try:
+            if (refusal := self._refusal(scope)) is not None:
+                await refusal(scope, receive, sending)
+                return
+            async with asyncio.timeout(self._timeout_s):
+                await self._app(scope, receiving, sending)
+        except TimeoutError:
+            if not status:
+                late = problem(503, "timeout", f"no answer within {self._timeout_s:g} s", retry_after_s=1)
+                await late(scope, receive, sending)
+        finally:
+            if self._note is not None:
+                self._note(_route(scope), status or 500, time.perf_counter() - start)
 
     @property
     def _too_large(self) -> str:
         return f"a body may have at most {self._max_body} bytes; ask for fewer symbols or send fewer bars"
 
     def _refusal(self, scope: Scope) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
-        client = scope["client"][0] if scope.get("client") else "unknown"
+        client = _EVERYBODY  # behind a proxy an address is the proxy's, or what the client claims
         if self._keys is not None:
             scheme, _, key = _header(scope, b"authorization").partition(" ")
             name = self._keys.name_of(key.strip()) if scheme.lower() == "bearer" else None
@@ -117,5 +119,9 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 def _route(scope: Scope) -> str:
     """Return the route that answered, without the symbols in it: a metric must not have a series for each."""
-    route = scope.get("route")
-    return str(getattr(route, "path", "other"))
+    return str(getattr(scope.get("route"), "path", _path(scope) if _path(scope) == "/v1/predictions" else "other"))
+
+
+def _path(scope: Scope) -> str:
+    """Return the path below the prefix that the application is mounted at."""
+    return str(scope.get("path", "")).removeprefix(scope.get("root_path", ""))

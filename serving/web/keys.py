@@ -42,12 +42,13 @@ def add_key(path: str | os.PathLike[str], name: str) -> str:
     """
     file, key = Path(path).expanduser(), make_key()
     line = key_line(name, key)
-    if file.exists() and name in Keys(file).names:
+    if file.exists() and file.stat().st_size and name in Keys(file).names:
         raise ConfigError(f"{str(file)!r} has a key named {name!r} already. Delete its line, or choose another name.")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+            before = file.read_bytes()
+            stream.write(("\n" if before and not before.endswith(b"\n") else "") + line + "\n")
     except OSError as error:
         raise ConfigError(f"key file {str(file)!r} cannot be written: {error.strerror}.") from error
     return key
@@ -55,6 +56,8 @@ def add_key(path: str | os.PathLike[str], name: str) -> str:
 
 class Keys:
     """The keys of a file; it is read again when it changes, so that a deleted line ends a key's life at once.
+
+    Whoever deletes the last line, or the file, has ended them all. A file with a line that is no key changes nothing.
 
     Raises
     ------
@@ -67,6 +70,8 @@ class Keys:
         self._changed = -1
         self._digests: dict[str, bytes] = {}
         self._read()
+        if not self._digests:
+            raise ConfigError(f"key file {str(self.path)!r} holds no key. Make one with `fleetcast keys add NAME`.")
 
     @property
     def names(self) -> list[str]:
@@ -82,12 +87,15 @@ class Keys:
         return found
 
     def refresh(self) -> str:
-        """Read the file again if it changed; return what is wrong with it, if something is (the old keys then stay)."""
+        """Read the file again if it changed; return what is wrong with it, if something is."""
+        if not self.path.exists():
+            self._digests, self._changed = {}, -1
+            return f"key file {str(self.path)!r} is gone: nobody may ask"
         try:
             self._read()
         except ConfigError as error:
-            return str(error)
-        return ""
+            return f"{error} The keys read before stay."
+        return "" if self._digests else f"key file {str(self.path)!r} holds no key: nobody may ask"
 
     def _read(self) -> None:
         try:
@@ -111,8 +119,6 @@ class Keys:
                     "Make keys with `fleetcast keys add NAME`; keys themselves do not belong in the file."
                 )
             found[match[1]] = match[2].encode()
-        if not found:
-            raise ConfigError(f"key file {str(self.path)!r} holds no key. Make one with `fleetcast keys add NAME`.")
         self._digests, self._changed = found, changed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ class Meter:
     def request(self, route: str, status: int, seconds: float) -> None:
         """Note one request."""
 
-    def snapshot(self, symbols: int, unknown: int) -> None:
-        """Note symbols answered from the newest bars, and how many of them no model holds."""
+    def snapshot(self, symbols: int, errors: Sequence[str]) -> None:
+        """Note symbols answered from the newest bars, and the codes of those without a forecast."""
 
     def batch(self, answers: Sequence[PredictionResponse], waiting: int) -> None:
         """Note one batch of bars that were sent, and how much waits behind it."""
@@ -47,11 +48,11 @@ class RayMeter(Meter):
         """Note one request."""
         self._seconds.observe(seconds, {"route": route, "status": str(status)})
 
-    def snapshot(self, symbols: int, unknown: int) -> None:
+    def snapshot(self, symbols: int, errors: Sequence[str]) -> None:
         """Note symbols answered from the newest bars."""
         self._sources.inc(symbols, {"source": "snapshot"})
-        if unknown:
-            self._errors.inc(unknown, {"code": "unknown_symbol"})
+        for code, count in Counter(errors).items():
+            self._errors.inc(count, {"code": code})
 
     def batch(self, answers: Sequence[PredictionResponse], waiting: int) -> None:
         """Note one batch."""
