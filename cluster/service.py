@@ -60,17 +60,20 @@ def _check_free(arguments: Arguments) -> None:
     import ray
     from ray import serve
 
+    from serving.app import count_shards
+
     running = serve.status()
     if running.proxies or running.applications:
         raise ClusterError(
             "Ray Serve runs on this cluster already. Deploy beside it with `serve deploy cluster/manifests/serve.yaml`."
         )
-    config, cpus = arguments.config, ray.cluster_resources().get("CPU", 0.0)
-    needed = config.replicas * config.cpus_per_replica
+    config, cpus = arguments.config, ray.cluster_resources().get("CPU", 0.0)  # type: ignore[no-untyped-call]
+    replicas = config.replicas * count_shards(arguments)
+    needed = replicas * config.cpus_per_replica
     if needed > cpus:
         raise ClusterError(
-            f"{config.replicas} replicas of {config.cpus_per_replica:g} processors need {needed:g}; the cluster has "
-            f"{cpus:g}. Lower serve.replicas or serve.cpus_per_replica, or add nodes."
+            f"{replicas} replicas of {config.cpus_per_replica:g} processors need {needed:g}; the cluster has {cpus:g}. "
+            "Lower serve.replicas or serve.cpus_per_replica, or add nodes."
         )
 
 
@@ -78,7 +81,7 @@ def metrics_url() -> str:
     """Return where Ray exports this node's metrics to Prometheus."""
     import ray
 
-    node = ray.nodes()[0]
+    node = ray.nodes()[0]  # type: ignore[no-untyped-call]
     return f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
 
 

@@ -219,9 +219,10 @@ class ServeConfig(Frozen):
     at most ``shard_symbols`` symbols: where there are more, each shard of them has replicas of its own. A replica looks
     every ``poll_s`` seconds for another champion or newer bars. ``history_bars`` are read of each symbol: recursive
     features and GARCH variances forget what lies before. Data older than ``max_age_days`` gives an error instead of a
-    forecast; ``None`` tells the age and leaves the judgement to the client. Requests beyond ``max_ongoing`` at work and
-    ``max_queued`` waiting (each a replica) are answered 429; ``requests_per_minute`` holds for each API key and
-    replica. ``fast_ingress`` puts HAProxy before the replicas.
+    forecast; ``None`` tells the age and leaves the judgement to the client. Serve answers 429 to requests beyond
+    ``max_ongoing`` at work and ``max_queued`` waiting, and a replica 503 where more than ``max_queued`` forecasts of
+    sent bars wait; ``requests_per_minute`` holds in each replica for each API key, or for everybody without keys.
+    ``fast_ingress`` puts HAProxy before the replicas.
     """
 
     replicas: Positive = 1

@@ -118,6 +118,11 @@ class PredictionResponse:
     versions: dict[Kind, str] = field(default_factory=dict)
 
     @property
+    def processing_time(self) -> float:
+        """Seconds that the request took."""
+        return self.processing_time_s
+
+    @property
     def symbol(self) -> str:
         """The symbol that was asked for."""
         return self.prediction.symbol

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from serving.web.meter import Meter
 
 _HEALTH_EVERY_S = 1.0
-_DRAIN_S = 10.0
 
 
 class Arguments(BaseModel):
@@ -121,6 +120,10 @@ class Shard(Replica):
         """Return its health and performance."""
         return await self._desk.stats()
 
+    async def status(self) -> Any:
+        """Return its status."""
+        return await self._desk.status()
+
 
 class Router(Ingress):
     """A replica that holds no model: it answers HTTP by asking shards."""
@@ -138,18 +141,18 @@ def build(arguments: Arguments) -> serve.Application:
 
     It is one deployment, or, for more symbols than ``shard_symbols``, one for each shard and a router before them.
     """
-    config, symbols = arguments.config, count_symbols(arguments)
+    config = arguments.config
     limits: dict[str, Any] = {
         "max_ongoing_requests": config.max_ongoing,
         "max_queued_requests": config.max_queued,
         "health_check_period_s": _HEALTH_EVERY_S,
         "health_check_timeout_s": 30.0,
-        "graceful_shutdown_timeout_s": _DRAIN_S,
+        "graceful_shutdown_timeout_s": config.timeout_s,
         **_scaling(config),
     }
     models: dict[str, Any] = {"ray_actor_options": {"num_cpus": config.cpus_per_replica}}
     refusal: dict[str, Any] = {"backpressure_config": BackpressureConfig(status_code=429, retry_after_s=1)}
-    shards = -(-symbols // config.shard_symbols)
+    shards = count_shards(arguments)
     if shards <= 1:
         server = serve.deployment(name="fleetcast", **limits, **models, **refusal)(serve.ingress()(Server))
         return server.bind(arguments)
@@ -161,14 +164,15 @@ def build(arguments: Arguments) -> serve.Application:
     return router(serve.ingress()(Router)).bind(arguments, parts)
 
 
-def count_symbols(arguments: Arguments) -> int:
-    """Return how many symbols have a model of any kind."""
+def count_shards(arguments: Arguments) -> int:
+    """Return into how many shards the symbols that have a model of any kind are divided."""
     from serving.fleets import resolve_versions
     from training.registry.manager import ModelManager
 
     manager = ModelManager(arguments.store)
     versions = resolve_versions(manager, arguments.alias)
-    return len({symbol for kind, version in versions.items() for symbol in manager.manifest(kind, version).symbols})
+    symbols = {symbol for kind, version in versions.items() for symbol in manager.manifest(kind, version).symbols}
+    return -(-len(symbols) // arguments.config.shard_symbols)
 
 
 def _scaling(config: ServeConfig) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -168,7 +169,13 @@ def _seconds(header: str | None, default: float) -> float:
 def _rows(symbol: str, given: pd.DataFrame | SymbolBars) -> list[list[Any]]:
     from features.bars import SymbolBars, bars_from_frame
 
-    bars = given if isinstance(given, SymbolBars) else bars_from_frame(given, symbol)[0][0]
+    if isinstance(given, SymbolBars):
+        bars = given
+    else:
+        (bars, *_), quarantine = bars_from_frame(given, symbol)
+        if lost := sum(quarantine.lost().values()):
+            rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
+            warnings.warn(f"{lost} rows of {symbol} break a rule and are not sent ({rules})", stacklevel=4)
     dates = bars.dates.astype("datetime64[s]").astype(str).tolist()
     values = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
     return [list(row) for row in zip(dates, *values, strict=True)]

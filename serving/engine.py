@@ -174,13 +174,13 @@ class PredictionEngine:
         older than ``max_age_days`` or where a note tells of missing features.
         """
         state, now = self.state, datetime.now(UTC)
-        newest_bar = state.last_bar
-        age = None if newest_bar is None else now.replace(tzinfo=None) - newest_bar
-        stale = state.max_age is not None and (age is None or age > state.max_age)
+        newest_bar, today = state.last_bar, now.replace(tzinfo=None)
+        age = None if newest_bar is None else today - newest_bar
+        stale = 0 if state.max_age is None else sum(today - day > state.max_age for day, _ in state.newest.values())
         problems = [problem for problem in (self._follower.problem,) if problem]
         problems += sorted({tails.note for tails in state.tails.values() if tails.note})
         if stale:
-            problems.append("the newest bar is older than serve.max_age_days allows")
+            problems.append(f"the newest bars of {stale} symbols are older than serve.max_age_days allows")
         if state.market.missing:
             problems.append(
                 f"{len(state.market.missing)} symbols have no bars, such as {next(iter(state.market.missing))}"

@@ -55,8 +55,9 @@ def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]
     predictor, length = fleet.predictor, len(panel.dates)
     first = max(first_row(panel, predictor.config, fleet.kind), length - bars)
     rows = np.arange(min(first, length), length)
-    if "valid" in fleet.periods:  # forecasts of earlier bars would be of outcomes that the fit knew
-        rows = rows[panel.dates[rows] > np.datetime64(fleet.periods["valid"][1])]
+    # The fit knew the outcomes of bars up to its last day of validation, and one that does not tell it knew them all.
+    last = fleet.periods["valid"][1] if "valid" in fleet.periods else str(panel.dates[-1].astype("datetime64[D]"))
+    rows = rows[panel.dates[rows].astype("datetime64[D]") > np.datetime64(last, "D")]
     out: dict[str, Any] = {"version": fleet.version, "dates": _days(panel.dates[rows])}
     if not len(rows):
         return out

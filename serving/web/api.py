@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Query, Request, Response
+from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from pydantic import ValidationError
 from pydantic_core import to_json
 
@@ -21,6 +22,7 @@ from serving.web.bodies import (
     PredictionsResponse,
     Symbol,
     SymbolFacts,
+    too_many,
 )
 from serving.web.desk import Answered, Desk
 from serving.web.errors import handle_errors, invalid, problem
@@ -32,6 +34,7 @@ from serving.web.meter import Meter
 from serving.web.page import add_page
 
 _JSON = "application/json"
+_LARGE = 65_536  # bytes from which a body is looked at before it is validated
 _ABOUT = """Calibrated price-direction and volatility forecasts of many symbols, each beside its model's version.
 
 Daily direction is close to unpredictable: read the probabilities, not the label. `/v1/models` holds every model's
@@ -60,6 +63,7 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
         docs_url=None,
         redoc_url=None,
         responses={code: {"model": ErrorResponse} for code in (401, 413, 422, 429, 503)},
+        dependencies=[Depends(HTTPBearer(auto_error=False))] if keys is not None else [],  # for the documentation
     )
     handle_errors(api)
     rate = None if config.requests_per_minute is None else RateLimit(config.requests_per_minute)
@@ -74,8 +78,11 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
 
     async def predictions(request: Request) -> Response:
         start = time.perf_counter()
+        body = await request.body()
+        if len(body) > _LARGE and (told := too_many(body)):
+            return problem(422, "invalid", told)
         try:
-            asked = PredictionsRequest.model_validate_json(await request.body())
+            asked = PredictionsRequest.model_validate_json(body)
         except ValidationError as error:
             return invalid(error, "body")
         try:
@@ -149,8 +156,9 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
 
     @api.get("/v1/health/ready", tags=["health"])
     async def ready() -> JSONResponse:
-        """Answer 200 when forecasts can be given; ``degraded`` if ``/v1/stats`` has something to tell."""
-        return JSONResponse({"status": desk.status()})
+        """Answer 200 when forecasts can be given; ``degraded`` if ``/v1/stats`` has something to tell, else 503."""
+        status = await desk.status()
+        return JSONResponse({"status": status}, 503 if status == "unavailable" else 200)
 
     add_page(api)
     return api

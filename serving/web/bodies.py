@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic_core import from_json
+from typing_extensions import TypeAliasType
 
 from configs.schema import Kind
 from serving.answers import KINDS, Prediction
@@ -25,6 +27,11 @@ Bar = tuple[Annotated[str, Field(max_length=40)], Price, Price, Price, Price, An
 """Date, open, high, low, close, volume."""
 
 
+# Lists stop at their first mistake: a body of mistakes only must not cost more than one of bars.
+Symbols = TypeAliasType("Symbols", Annotated[list[Symbol], FailFast(), Field(min_length=1, max_length=MAX_SYMBOLS)])
+Bars = TypeAliasType("Bars", Annotated[list[Bar], FailFast(), Field(min_length=1, max_length=MAX_ROWS)])
+
+
 class Body(BaseModel):
     """A body that is taken as it is written: no unknown field, no text for a number, neither NaN nor infinity."""
 
@@ -38,15 +45,9 @@ class PredictionsRequest(Body):
     last of the bars sent. Left out, ``symbols`` are those of ``bars``.
     """
 
-    symbols: Annotated[list[Symbol], FailFast(), Field(min_length=1, max_length=MAX_SYMBOLS)] | None = None
+    symbols: Symbols | None = None
     types: Annotated[list[Kind], Field(min_length=1, max_length=2)] = list(KINDS)
-    bars: (
-        Annotated[
-            dict[Symbol, Annotated[list[Bar], FailFast(), Field(min_length=1, max_length=MAX_ROWS)]],
-            Field(max_length=MAX_SYMBOLS),
-        ]
-        | None
-    ) = None
+    bars: Annotated[dict[Symbol, Bars], Field(max_length=MAX_SYMBOLS)] | None = None
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -67,6 +68,20 @@ class PredictionsRequest(Body):
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds asked for, each once."""
         return tuple(kind for kind in KINDS if kind in self.types)
+
+
+def too_many(body: bytes) -> str:
+    """Return what is wrong with a body that names too much, which would cost too many errors to validate; else ""."""
+    try:
+        value = from_json(body)
+    except ValueError:
+        return ""
+    bars = value.get("bars") if isinstance(value, dict) else None
+    if isinstance(bars, dict) and len(bars) > MAX_SYMBOLS:
+        return f"body.bars: {len(bars)} symbols; at most {MAX_SYMBOLS} may be given"
+    if isinstance(value, dict) and len(value) > len(PredictionsRequest.model_fields):
+        return f"body: {len(value)} fields; known are {', '.join(PredictionsRequest.model_fields)}"
+    return "" if isinstance(value, dict) else "body: an object is expected"
 
 
 class PredictionsResponse(BaseModel):

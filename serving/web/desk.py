@@ -66,8 +66,8 @@ class Desk(Protocol):
         """Return health and performance."""
         ...
 
-    def status(self) -> str:
-        """Return ``ok`` or ``degraded``, at once."""
+    async def status(self) -> str:
+        """Return ``ok``, ``degraded`` or ``unavailable``."""
         ...
 
 
@@ -143,7 +143,7 @@ class EngineDesk:
         performance = {"ready_s": self._ready_s, **self._engine.get_performance_stats()}
         return {"health": self._engine.health_check(), "performance": performance}
 
-    def status(self) -> str:
+    async def status(self) -> str:
         """Return the engine's."""
         return str(self._engine.health_check()["status"])
 

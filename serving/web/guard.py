@@ -16,6 +16,7 @@ from serving.web.limits import RateLimit
 _GUARDED = "/v1/"
 _OPEN = frozenset({"/v1/health/live", "/v1/health/ready"})
 _EVERYBODY = "everybody"
+_GONE = 499  # the client went away before there was an answer
 
 Note = Callable[[str, int, float], None]
 
@@ -85,9 +86,12 @@ class Guard:
             if not status:
                 late = problem(503, "timeout", f"no answer within {self._timeout_s:g} s", retry_after_s=1)
                 await late(scope, receive, sending)
+        except Exception:
+            status = status or 500
+            raise
         finally:
             if self._note is not None:
-                self._note(_route(scope), status or 500, time.perf_counter() - start)
+                self._note(_route(scope), status or _GONE, time.perf_counter() - start)
 
     @property
     def _too_large(self) -> str:

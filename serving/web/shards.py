@@ -17,7 +17,7 @@ from serving.web.gate import OverloadedError
 
 _log = logging.getLogger("fleetcast.serving")
 
-_TRIES, _PAUSE_S = 50, 0.1
+_TRIES, _PAUSE_S, _PATIENCE_S = 50, 0.1, 5.0
 
 
 def shard_of(symbol: str, shards: int) -> int:
@@ -93,16 +93,21 @@ class ShardDesk:
     async def stats(self) -> dict[str, Any]:
         """Return health and performance by shard, and the worst status of all."""
         parts = await self._all("stats")
-        whole = len(parts) == len(self._shards) and all(part["health"]["status"] == "ok" for part in parts)
-        return {"health": {"status": "ok" if whole else "degraded"}, "shards": parts}
+        return {"health": {"status": self._worst([part["health"]["status"] for part in parts])}, "shards": parts}
 
-    def status(self) -> str:
-        """Return ok: whether shards are is told by :meth:`stats`."""
-        return "ok"
+    async def status(self) -> str:
+        """Return the worst of all shards, ``unavailable`` where none answers."""
+        return self._worst(await self._all("status"))
+
+    def _worst(self, told: Sequence[str]) -> str:
+        if not told:
+            return "unavailable"
+        return "ok" if len(told) == len(self._shards) and set(told) == {"ok"} else "degraded"
 
     async def _all(self, question: str) -> list[Any]:
         """Return the answers of the shards that answer."""
-        found = await asyncio.gather(*(getattr(one, question)() for one in self._shards), return_exceptions=True)
+        asked = (asyncio.wait_for(getattr(one, question)(), _PATIENCE_S) for one in self._shards)
+        found = await asyncio.gather(*asked, return_exceptions=True)
         for shard, one in enumerate(found):
             if isinstance(one, BaseException):
                 _log.error("shard %d does not answer: %r", shard, one)
@@ -151,9 +156,9 @@ class RemoteDesk:
         found: dict[str, Any] = await self._handle.stats.remote()
         return found
 
-    def status(self) -> str:
-        """Return ok: a handle knows no more without asking."""
-        return "ok"
+    async def status(self) -> str:
+        """Return its status."""
+        return str(await self._handle.status.remote())
 
 
 def _distinct(found: Any) -> list[Versions]:

@@ -21,6 +21,7 @@ async function load() {
     found.push(...(await ask("/v1/predictions", { symbols: symbols.slice(i, i + AT_ONCE) })).predictions);
   }
   items = found;
+  document.getElementById("problem").hidden = true;
   show();
   const { status } = await ask("/v1/health/ready");
   const place = document.getElementById("state");
