@@ -7,11 +7,13 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from configs.errors import ModelError
 from configs.schema import ServeConfig
 from features.lake import Lake
+from features.store import Store
 from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
 from serving.follower import Follower
@@ -126,6 +128,40 @@ def test_an_import_that_is_going_on_is_waited_for(store, universe):
     assert np.datetime64(follower.state.prediction("BBB").as_of) == universe["BBB"].dates[-1]
 
 
+def test_a_promotion_during_an_import_takes_the_bars_of_before(store, universe):
+    manager, follower = ModelManager(store), Follower(store, "champion", ServeConfig())
+    before = follower.state.stamp
+    Lake(store).append(universe["AAA"])
+    manager.promote("direction", second(manager, "direction"), "test")
+    assert follower.refresh(settle=True)
+    assert follower.state.versions["direction"] == second(manager, "direction") and follower.state.stamp == before
+    assert np.datetime64(follower.state.prediction("AAA").as_of) == universe["AAA"].dates[479]
+    assert follower.refresh(settle=True)
+    assert np.datetime64(follower.state.prediction("AAA").as_of) == universe["AAA"].dates[-1]
+
+
+def test_each_kind_reads_its_own_market_series_and_follows_them(tiny_config, tmp_path, make_universe):
+    store, bars = Store(tmp_path / "store"), make_universe(("AAA", "BBB", "CCC"), bars=450)
+    for one in bars:
+        Lake(store).append(one)
+    series = pd.DataFrame({"date": bars[0].dates, "series": "VIX", "value": 20 + np.sin(np.arange(450) / 9)})
+    Lake(store).write_context(series)
+    plain = tiny_config("data.bars=lake")
+    ModelTrainer(plain, store).train_multi_asset_models([], ["direction"])
+    wanted = "features.technical_indicators=[trend, volatility, market_context]"
+    with_series = tiny_config("data.bars=lake", "features.max_features=null", wanted, "data.context.kinds={VIX: level}")
+    ModelTrainer(with_series, store).train_multi_asset_models([], ["volatility"])
+    with PredictionEngine(store, follow=False) as engine:
+        first = answers(engine)
+        assert engine.state.tails["direction"].context is None and engine.state.tails["volatility"].context is not None
+        assert not engine.refresh()
+        Lake(store).write_context(series.assign(value=lambda f: f["value"] + np.where(np.arange(450) > 400, 15, 0)))
+        assert engine.refresh()
+        after = answers(engine)
+        assert [one.direction for one in after] == [one.direction for one in first]
+        assert [one.volatility for one in after] != [one.volatility for one in first]
+
+
 def test_ten_promotions_under_load_give_no_failure_and_no_mixed_answer(store, start_engine):
     manager = ModelManager(store)
     engine = start_engine(follow=True, config=ServeConfig(poll_s=0.02))
@@ -165,8 +201,6 @@ def test_there_must_be_something_to_serve(store, tmp_path):
 
 
 def test_without_a_lake_bars_come_from_where_the_models_were_trained(tiny_config, tmp_path, make_universe):
-    import pandas as pd
-
     folder = tmp_path / "bars"
     folder.mkdir()
     for one in make_universe(("AAA", "BBB"), bars=450):

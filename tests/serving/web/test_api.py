@@ -1,6 +1,8 @@
 """The HTTP interface: one item a symbol, clear refusals, and never a 500 for what a client sends."""
 
 import json
+import shutil
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 
 from configs.schema import ServeConfig
 from serving.answers import PredictionRequest
+from serving.engine import PredictionEngine
 from serving.web.api import build_api
 from serving.web.desk import EngineDesk
 from serving.web.keys import Keys, add_key
@@ -90,6 +93,7 @@ def test_one_symbol_by_its_name(client, engine):
         ("{}", "body", "give symbols, or bars by symbol"),
         ('{"symbols": []}', "body.symbols", "at least 1"),
         ('{"symbols": [], "bars": {"A": [["2020-01-02", 1, 1, 1, 1, 1]]}}', "body.symbols", "at least 1"),
+        ('{"symbols": ["A", "B", "A"]}', "body", "twice"),
         ('{"symbols": ["B"], "bars": {"A": [["2020-01-02", 1, 1, 1, 1, 1]]}}', "body", "symbols does not name"),
         ('{"symbols": ["AAA", 7]}', "body.symbols.1", "string"),
         ('{"symbols": ["AAA"], "types": ["returns"]}', "body.types.0", "direction"),
@@ -115,6 +119,31 @@ def test_what_does_not_fit_is_422_with_its_path(client, body, path, says):
     error = answer.json()["error"]
     assert error["code"] == "invalid"
     assert any(one["path"].startswith(path) and says in one["message"] for one in error["details"]), error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"bars": {"AAA": [' + b"[]," * 50_000 + b"[]]}}",
+        b'{"symbols": [' + b"1," * 50_000 + b"1]}",
+        b'{"bars": {' + b",".join(b'"%d": 1' % i for i in range(50_000)) + b"}}",
+        b"{" + b",".join(b'"%d": 1' % i for i in range(50_000)) + b"}",
+        b"[" + b"1," * 50_000 + b"1]",
+    ],
+    ids=["rows", "symbols", "bars", "fields", "list"],
+)
+def test_a_flood_of_mistakes_costs_one_short_answer(client, body):
+    start = time.perf_counter()
+    answer = client.post(URL, content=body)
+    assert answer.status_code == 422 and len(answer.content) < 5000
+    assert time.perf_counter() - start < 2.0
+
+
+def test_thousands_of_unknown_symbols_are_answered_at_once(client):
+    start = time.perf_counter()
+    answer = client.post(URL, json={"symbols": [f"X{i}" for i in range(5000)]})
+    assert {one["error"]["code"] for one in answer.json()["predictions"]} == {"unknown_symbol"}
+    assert time.perf_counter() - start < 2.0
 
 
 def test_dates_that_cannot_be_read_are_told_with_the_item(client, bars_of):
@@ -172,6 +201,49 @@ def test_without_a_valid_key_nothing_is_told(engine, tmp_path):
             assert client.post(URL, json={"symbols": ["AAA"]}, headers=headers).status_code == 401
         assert client.get("/v1/symbols", headers={"Authorization": f"Bearer {key}"}).status_code == 200
         assert client.get("/v1/health/ready").status_code == 200
+
+
+def test_a_prefix_opens_no_door(engine, tmp_path):
+    key = add_key(tmp_path / "keys", "desk")
+    config = ServeConfig(max_body_mib=0.001)
+    api = build_api(EngineDesk(engine, 512), config, keys=Keys(tmp_path / "keys"))
+    with TestClient(api, root_path="/ml") as client:
+        assert client.get("/ml/v1/symbols").status_code == 401
+        headers = {"Authorization": f"Bearer {key}"}
+        assert client.get("/ml/v1/symbols", headers=headers).status_code == 200
+        assert client.post(f"/ml{URL}", content=b"x" * 5000, headers=headers).status_code == 413
+        assert client.get("/ml/v1/health/live").status_code == 200
+
+
+def test_the_documentation_offers_to_take_a_key(engine, tmp_path):
+    add_key(tmp_path / "keys", "desk")
+    with client_of(engine, keys=Keys(tmp_path / "keys")) as client:
+        assert client.get("/openapi.json").json()["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+
+
+def test_errors_by_name_are_counted(trained_store):
+    with PredictionEngine(trained_store, follow=False) as engine, client_of(engine) as client:
+        client.post(URL, json={"symbols": ["AAA", "X", "Y", "BBB"]})
+        stats = client.get("/v1/stats").json()["performance"]
+        assert stats["success_rate"] == 0.5 and stats["errors"] == {"unknown_symbol": 2}
+
+
+def test_stale_symbols_have_no_answer_by_name_and_are_told(trained_store):
+    config = ServeConfig(max_age_days=30)
+    with PredictionEngine(trained_store, follow=False, config=config) as engine, client_of(engine) as client:
+        answer = client.get(f"{URL}/AAA")
+        assert answer.status_code == 404 and answer.json()["error"]["code"] == "stale_bars"
+        assert client.get("/v1/health/ready").json() == {"status": "degraded"}
+        assert "5 symbols" in client.get("/v1/stats").json()["health"]["problems"][0]
+
+
+def test_a_history_without_its_bars_is_503(store):
+    with PredictionEngine(store, follow=False) as engine, client_of(engine) as client:
+        assert client.get("/v1/history/AAA").status_code == 200
+        shutil.rmtree(store.path("lake"))
+        answer = client.get("/v1/history/AAA")
+        assert answer.status_code == 503 and "is empty" in answer.json()["error"]["message"]
+        assert client.get(f"{URL}/AAA").status_code == 200
 
 
 def test_a_rate_holds_for_each_key_and_says_when_to_come_again(engine, tmp_path):

@@ -35,6 +35,26 @@ def test_a_deleted_line_ends_a_key_and_a_broken_file_ends_none(tmp_path):
     assert keys.name_of(other) == "other"
 
 
+def test_the_last_line_or_the_file_deleted_ends_every_key(tmp_path):
+    file = tmp_path / "keys"
+    key = add_key(file, "desk")
+    keys, text = Keys(file), file.read_text()
+    write(file, "# none\n")
+    assert "nobody may ask" in keys.refresh() and keys.name_of(key) is None
+    write(file, text)
+    assert keys.refresh() == "" and keys.name_of(key) == "desk"
+    file.unlink()
+    assert "is gone" in keys.refresh() and keys.name_of(key) is None
+
+
+def test_a_key_is_added_to_a_file_without_a_last_line_break(tmp_path):
+    file = tmp_path / "keys"
+    first = add_key(file, "one")
+    file.write_text(file.read_text().rstrip("\n"))
+    second = add_key(file, "two")
+    assert [Keys(file).name_of(key) for key in (first, second)] == ["one", "two"]
+
+
 def write(file, text):
     before = file.stat().st_mtime_ns
     file.write_text(text)
