@@ -68,7 +68,7 @@ def test_one_frame_holds_both_kinds(fitted):
     assert ensemble.weights.shape == (2,)
     found = ensemble.predict(bars)
     volatility = ensemble.volatility.predict(bars)
-    np.testing.assert_allclose(found["volatility"], volatility.loc[found.index, "volatility"], rtol=1e-6)
+    np.testing.assert_allclose(found["volatility"], volatility.loc[found.index, "volatility"], rtol=1e-5)
     np.testing.assert_allclose(found[list(CLASSES)].sum(axis=1), 1.0)
     np.testing.assert_allclose(found["confidence"], found[list(CLASSES)].max(axis=1))
     assert found["label"].iloc[0] == found[list(CLASSES)].iloc[0].idxmax()
@@ -82,14 +82,14 @@ def test_the_pool_is_the_weighted_geometric_mean(fitted):
     logs = [np.log(member.predict_proba(bars).loc[found.index].to_numpy()) for member in ensemble.directions]
     assert not np.allclose(logs[0], logs[1]), "seeds differ"
     mixed = np.exp(sum(w * log for w, log in zip(ensemble.weights, logs, strict=True)))
-    np.testing.assert_allclose(found[list(CLASSES)], mixed / mixed.sum(axis=1, keepdims=True), rtol=1e-6)
+    np.testing.assert_allclose(found[list(CLASSES)], mixed / mixed.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
 def test_fitted_predictors_combine_with_equal_weights(fitted):
     ensemble, bars = fitted
     one = EnsemblePredictor(directions=ensemble.directions[:1], volatility=ensemble.volatility)
     found = one.predict(bars)[list(CLASSES)]
-    np.testing.assert_allclose(found, ensemble.directions[0].predict_proba(bars).loc[found.index], rtol=1e-6)
+    np.testing.assert_allclose(found, ensemble.directions[0].predict_proba(bars).loc[found.index], rtol=1e-5)
     few = VolatilityPredictor.from_state(
         ensemble.symbols, ensemble.volatility.to_arrays(), ensemble.volatility.meta(), ("CCC", "AAA")
     )
