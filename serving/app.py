@@ -53,6 +53,7 @@ class Replica:
         from serving.web.shards import shard_of
         from training.fleet.backend import use_threads
 
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # to the worker's log of Ray
         logging.getLogger("fleetcast.serving").setLevel(logging.INFO)
         config = arguments.config
         use_threads(max(1, int(config.cpus_per_replica)))

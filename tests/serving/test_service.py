@@ -26,8 +26,8 @@ ENDS_S = 60
 class Server:
     """A running server, and what belongs to it."""
 
-    def __init__(self, process, url, store, key):
-        self.process, self.url, self.store, self.key = process, url, store, key
+    def __init__(self, process, url, store, key, said):
+        self.process, self.url, self.store, self.key, self.said = process, url, store, key, said
 
     def client(self, **options):
         return FleetcastClient(self.url, key=self.key, **options)
@@ -61,7 +61,7 @@ def server(start, trained_store, tmp_path_factory):
             break
     else:
         pytest.fail(f"the server ended: {said} {process.stderr.read()}")
-    yield Server(process, f"http://127.0.0.1:{port}", folder / "store", key)
+    yield Server(process, f"http://127.0.0.1:{port}", folder / "store", key, said)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.wait(ENDS_S)
@@ -119,6 +119,14 @@ def test_it_answers_whoever_has_a_key(server):
     ):
         stranger.predict(SYMBOLS)
     assert refused.value.status == 401
+
+
+def test_metrics_are_exported_to_prometheus(server):
+    place = next(line.split()[1] for line in server.said if "Prometheus" in line)
+    with server.client() as client:
+        client.predict([*SYMBOLS, "nosuch"])
+    wanted = ("fleetcast_request_seconds", "fleetcast_predictions", "fleetcast_errors", 'code="unknown_symbol"')
+    wait_until(lambda: all(name in httpx2.get(place).text for name in wanted), 60)
 
 
 def test_nothing_of_the_ingress_listens_beyond_this_machine(server):
@@ -185,6 +193,8 @@ def test_it_drains_and_leaves_no_process_behind(server):
         wait_until(lambda: len(outcomes) > 10)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(ENDS_S) == 0
+    statuses = [status for status, _ in outcomes]
+    assert set(statuses) <= {200, 503, "ConnectError"}, "a request at work was cut off"
     _, alive = psutil.wait_procs(family, 15)
     assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
     with server.client(retries=0) as client, pytest.raises(ServerError, match="no server answers"):
