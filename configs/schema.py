@@ -228,7 +228,7 @@ class ServeConfig(Frozen):
     replicas: Positive = 1
     max_replicas: Positive | None = None
     cpus_per_replica: Annotated[float, Field(gt=0)] = 1.0
-    shard_symbols: Positive = 10_000
+    shard_symbols: Positive = 5_000
     poll_s: Annotated[float, Field(gt=0)] = 2.0
     history_bars: Annotated[int, Field(ge=250)] = 2500
     max_age_days: Annotated[float, Field(gt=0)] | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
 from configs.errors import FleetcastError
@@ -16,6 +18,7 @@ from training.registry.manager import ModelManager
 
 _RETRY_S, _LONGEST_IMPORT_S = 30.0, 60.0
 _EARLIER = 3  # two kinds promoted at once pass through three states
+_EARLIER_KEPT = timedelta(seconds=60)  # all shards have changed over by then, and states are large
 
 _log = logging.getLogger("fleetcast.serving")
 
@@ -67,6 +70,7 @@ class Follower:
 
     def _look(self, settle: bool) -> bool:
         state = self.state
+        self.earlier = tuple(one for one in self.earlier if datetime.now(UTC) - one.made < _EARLIER_KEPT)
         resolved = resolve_versions(self._manager, self.alias)
         gone = [kind for kind in state.versions if kind not in resolved]
         versions = {**state.versions, **resolved}
@@ -80,7 +84,9 @@ class Follower:
             return False
         self._refused, self._retry_at = (versions, stamp), time.monotonic() + _RETRY_S
         fresh = build_state(self._manager, versions, self.config, state, self._keep, stamp)
-        self.earlier, self.state = (state, *self.earlier)[:_EARLIER], fresh
+        if self._keep is not None:
+            self.earlier = (replace(state, made=datetime.now(UTC)), *self.earlier)[:_EARLIER]
+        self.state = fresh
         self._refused = None
         self._note("")
         changes = [f"{kind} {version}" for kind, version in versions.items() if state.versions.get(kind) != version]
