@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
 from configs.errors import FleetcastError
@@ -18,7 +16,7 @@ from training.registry.manager import ModelManager
 
 _RETRY_S, _LONGEST_IMPORT_S = 30.0, 60.0
 _EARLIER = 3  # two kinds promoted at once pass through three states
-_EARLIER_KEPT = timedelta(seconds=60)  # all shards have changed over by then, and states are large
+_EARLIER_KEPT_S = 60.0  # all shards have changed over by then, and states are large
 
 _log = logging.getLogger("fleetcast.serving")
 
@@ -35,7 +33,7 @@ class Follower:
     ) -> None:
         self.alias, self.config = alias, config
         self.problem = ""
-        self.earlier: tuple[State, ...] = ()
+        self._retired: tuple[tuple[float, State], ...] = ()
         self._manager, self._keep = ModelManager(store), keep
         self._stop, self._lock = Event(), Lock()
         self._seen_stamp, self._moving_since = "", time.monotonic()
@@ -43,6 +41,11 @@ class Follower:
         self._retry_at = 0.0
         self._thread = Thread(target=self._follow, name="follower", daemon=True)
         self.state = build_state(self._manager, resolve_versions(self._manager, alias), config, keep=keep)
+
+    @property
+    def earlier(self) -> tuple[State, ...]:
+        """States of before, the latest first."""
+        return tuple(state for _, state in self._retired)
 
     def start(self) -> None:
         """Look every ``config.poll_s`` seconds, in a thread."""
@@ -70,7 +73,7 @@ class Follower:
 
     def _look(self, settle: bool) -> bool:
         state = self.state
-        self.earlier = tuple(one for one in self.earlier if datetime.now(UTC) - one.made < _EARLIER_KEPT)
+        self._retired = tuple(one for one in self._retired if time.monotonic() - one[0] < _EARLIER_KEPT_S)
         resolved = resolve_versions(self._manager, self.alias)
         gone = [kind for kind in state.versions if kind not in resolved]
         versions = {**state.versions, **resolved}
@@ -85,7 +88,7 @@ class Follower:
         self._refused, self._retry_at = (versions, stamp), time.monotonic() + _RETRY_S
         fresh = build_state(self._manager, versions, self.config, state, self._keep, stamp)
         if self._keep is not None:
-            self.earlier = (replace(state, made=datetime.now(UTC)), *self.earlier)[:_EARLIER]
+            self._retired = ((time.monotonic(), state), *self._retired)[:_EARLIER]
         self.state = fresh
         self._refused = None
         self._note("")
