@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from configs.errors import ConfigError
 
 
@@ -17,3 +21,13 @@ def names(option: str, text: str) -> list[str]:
     if not found:
         raise ConfigError(f"{option} {text!r} names nothing. Give names separated by commas, or leave it out.")
     return found
+
+
+@contextmanager
+def interruptible(message: str) -> Iterator[None]:
+    """Turn an interruption into one line, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"interrupted{message}", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -35,16 +35,6 @@ def watching(quiet: bool) -> Iterator[Listener]:
         watch.close()
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn an interruption into one line that says what is kept, and exit code 130."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("interrupted; finished blocks are kept: run the same command again to go on", file=sys.stderr)
-        raise SystemExit(130) from None
-
-
 def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
     """Print the leaderboard and where the versions are, or one JSON document."""
     if as_json:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import ipaddress
 import logging
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
             raise ClusterError(f"no replica gets ready: {_reason() or error}. See the store and its models.") from error
         yield f"http://{_spelled(host)}:{port}"
     finally:
-        serve.shutdown()  # type: ignore[no-untyped-call]
+        with redirect_stderr(io.StringIO()):  # Ray reports the controller's own end as an error
+            serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _check_free(arguments: Arguments) -> None:

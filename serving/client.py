@@ -69,6 +69,10 @@ class FleetcastClient:
     ) -> None:
         self.url, self.retries = url.rstrip("/"), retries
         key = os.environ.get("FLEETCAST_API_KEY") if key is None else key
+        if key is not None and not key.isascii():
+            raise ServerError(
+                "the API key holds a character that no key has. Give it as `fleetcast keys add` printed it."
+            )
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s)
         self._sleep = sleep

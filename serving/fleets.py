@@ -42,6 +42,12 @@ class Fleet:
     everyone: frozenset[str]
     periods: Mapping[str, tuple[str, str]]
 
+    @property
+    def level(self) -> float:
+        """How often label sets or intervals are meant to hold the outcome."""
+        config = self.predictor.config
+        return config.direction.conformal_level if self.kind == "direction" else config.volatility.interval_level
+
     def forecast(self, windows: Windows, rows: Int64) -> Sequence[DirectionForecast | VolatilityForecast]:
         """Return the forecasts of windows of any mix of symbols: rows (n,) of this fleet."""
         parts = [

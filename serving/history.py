@@ -23,8 +23,9 @@ def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
     """Return a symbol's last ``bars`` prices and past forecasts as JSON; None if no model holds it.
 
     ``dates`` and ``close`` are (n,). ``direction`` and ``volatility``, each None without such a model, hold the
-    forecasts that were made after the fit's validation period, at ``dates``: probabilities with the ``outcome``, and
-    annualised volatilities with what was ``realised``; both are None for bars whose horizon is not over.
+    forecasts that were made after the fit's validation period, at ``dates``: probabilities with the ``outcome``, beside
+    the symbol's class ``prior``, and annualised volatilities with what was ``realised``; ``outcome`` and ``realised``
+    are None for bars whose horizon is not over.
     """
     kinds = [kind for kind, fleet in state.fleets.items() if symbol in fleet.position]
     if not kinds:
@@ -52,7 +53,8 @@ def _until(bars: SymbolBars | None, newest: tuple[datetime, float] | None) -> Sy
 
 
 def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]:
-    predictor, length = fleet.predictor, len(panel.dates)
+    predictor: Any = fleet.predictor
+    length = len(panel.dates)
     first = max(first_row(panel, predictor.config, fleet.kind), length - bars)
     rows = np.arange(min(first, length), length)
     # The fit knew the outcomes of bars up to its last day of validation, and one that does not tell it knew them all.
@@ -67,6 +69,7 @@ def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]
         part = predictor.config.direction
         labels = direction_labels(panel.close, panel.ewma_vol, part.horizon, part.label)[rows]
         out |= {name: columns[name].tolist() for name in _CLASSES}
+        out["prior"] = dict(zip(_CLASSES, predictor.prior(panel.symbols[0]).tolist(), strict=True))
         return out | {"outcome": [_CLASSES[label] if label >= 0 else None for label in labels]}
     realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows])
     out |= {name: columns[f"volatility{end}"].tolist() for name, end in (("low", "_low"), ("high", "_high"))}

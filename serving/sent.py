@@ -58,6 +58,7 @@ def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
     """Return the answers, in order: one forward pass a kind for all of them."""
     wanted: dict[Kind, list[tuple[int, Windows]]] = {kind: [] for kind in state.fleets}
     found: list[dict[Kind, Forecast | Failure]] = []
+    notes: list[list[str]] = [[] for _ in sent]
     for i, one in enumerate(sent):
         mine: dict[Kind, Forecast | Failure] = {}
         for kind, outcome in _windows(state, one):
@@ -65,6 +66,7 @@ def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
                 mine[kind] = outcome
             else:
                 wanted[kind].append((i, outcome))
+                notes[i] += state.tails[kind].notes(outcome.features[:, -1])[0]
         found.append(mine)
     for kind, parts in wanted.items():
         if parts:
@@ -73,7 +75,7 @@ def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
             forecasts = fleet.forecast(Windows.concat([windows for _, windows in parts]), rows)
             for (i, _), forecast in zip(parts, forecasts, strict=True):
                 found[i][kind] = forecast
-    return [_assembled(state, one, mine) for one, mine in zip(sent, found, strict=True)]
+    return [_assembled(state, one, mine, told) for one, mine, told in zip(sent, found, notes, strict=True)]
 
 
 def _windows(state: State, one: SentBars) -> Iterator[tuple[Kind, Windows | Failure]]:
@@ -107,9 +109,8 @@ def _panel(state: State, kind: Kind, one: SentBars) -> Panel | Failure:
         return Failure("internal", "its features cannot be computed; the server's log has the reason")
 
 
-def _assembled(state: State, one: SentBars, mine: Mapping[Kind, Forecast | Failure]) -> Prediction:
-    notes = {state.tails[kind].note for kind in mine if state.tails[kind].note}
-    bare = replace(one.bare, notes=(*one.notes, *sorted(notes)))
+def _assembled(state: State, one: SentBars, mine: Mapping[Kind, Forecast | Failure], told: Sequence[str]) -> Prediction:
+    bare = replace(one.bare, notes=tuple(dict.fromkeys((*one.notes, *told))))
     return state.assembled(bare, one.kinds, {kind: {one.symbol: found} for kind, found in mine.items()})
 
 

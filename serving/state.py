@@ -31,7 +31,8 @@ class State:
 
     ``versions`` are those of every kind; ``fleets`` hold the models of each that has some of the ``symbols`` (sorted).
     ``forecasts`` hold by kind each symbol's newest forecast, or why it has none; ``newest`` the date and price of each
-    symbol's last bar. ``market`` is where bars come from, ``stamp`` names those that were read.
+    symbol's last bar, ``notes`` what is to be known of it. ``market`` is where bars come from, ``stamp`` names those that
+    were read.
     """
 
     versions: Mapping[Kind, str]
@@ -40,6 +41,7 @@ class State:
     symbols: Sequence[str]
     forecasts: Mapping[Kind, Mapping[str, Forecast | Failure]]
     newest: Mapping[str, tuple[datetime, float]]
+    notes: Mapping[str, tuple[str, ...]]
     market: Market
     stamp: str
     max_age: timedelta | None
@@ -61,7 +63,8 @@ class State:
         if self.max_age is not None and (age := datetime.now(UTC).replace(tzinfo=None) - as_of) > self.max_age:
             told = f"the newest bar is {age.days} days old; at most {self.max_age.days} are allowed"
             return Prediction(symbol, as_of, close, error=Failure("stale_bars", told))
-        return self.assembled(Prediction(symbol, as_of, close), kinds, self.forecasts)
+        bare = Prediction(symbol, as_of, close, notes=self.notes.get(symbol, ()))
+        return self.assembled(bare, kinds, self.forecasts)
 
     def rendered(self, symbol: str, kinds: tuple[Kind, ...]) -> Rendered:
         """Return :meth:`prediction` as JSON; made once, unless its age counts or the symbol is unknown."""
@@ -147,7 +150,10 @@ def build_state(
     if before is not None and before.stamp == stamp and before.market.symbols == market.symbols:
         market = before.market
     newest: dict[str, tuple[datetime, float]] = {}
-    for one in tails.values():
+    notes: dict[str, tuple[str, ...]] = {}
+    for one in {id(one): one for one in tails.values()}.values():
+        for symbol, told in one.newest_notes().items():
+            notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *told)))
         for panel in one.histories:
             last = panel.offsets[1:] - 1
             dates = panel.dates[last].astype("datetime64[us]").tolist()
@@ -159,6 +165,7 @@ def build_state(
         symbols=sorted({symbol for fleet in fleets.values() for symbol in fleet.position}),
         forecasts={kind: _forecasts(fleet, tails[kind]) for kind, fleet in fleets.items()},
         newest=newest,
+        notes=notes,
         market=market,
         stamp=stamp,
         max_age=None if config.max_age_days is None else timedelta(days=config.max_age_days),

@@ -24,6 +24,7 @@ from training.predictors.inputs import resembles
 from training.predictors.state import Float32
 from training.predictors.windows import Windows
 
+_NO_SERIES = "market series that the model reads have no recent value on this day; their features count as missing"
 _CHUNK = 32  # symbols featurised at once: their whole panel is in memory
 
 Int64 = npt.NDArray[np.int64]
@@ -113,6 +114,17 @@ class Tails:
         width = len(recipe.feature_names)
         features = np.concatenate(pieces) if pieces else np.empty((0, window, width), np.float32)
         return cls(recipe, wanted, features, tuple(histories), table, context, note)
+
+    def notes(self, features: Float32) -> list[tuple[str, ...]]:
+        """Return what to know of forecasts from each of these last bars' features (n, F), as ``build`` made them."""
+        series = [i for i, name in enumerate(self.recipe.feature_names) if name.startswith("context_")]
+        always = (self.note,) if self.note else ()
+        return [(*always, *((_NO_SERIES,) if np.isnan(row[series]).any() else ())) for row in features]
+
+    def newest_notes(self) -> dict[str, tuple[str, ...]]:
+        """Return the notes of each symbol's newest bar."""
+        symbols = (symbol for panel in self.histories for symbol in panel.symbols)
+        return dict(zip(symbols, self.notes(self.features[:, -1]), strict=True))
 
     def serves(self, window: int, symbols: Set[str]) -> bool:
         """Whether windows of so many bars of these symbols can be taken from here."""

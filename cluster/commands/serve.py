@@ -27,6 +27,7 @@ def serve(
     from pathlib import Path
 
     from cluster.ingress import check_port, prepare_ingress
+    from cluster.options import interruptible
     from cluster.service import check_exposure, metrics_url, service, wait_for_end
     from cluster.session import check_reachable, connect
     from configs.load import load_config
@@ -43,7 +44,7 @@ def serve(
     check_port(host, port) if address is None else check_reachable(address)
     prepare_ingress(resolved.fast_ingress)
     typer.echo("starting Ray and loading models (half a minute)")
-    with connect(address):
+    with interruptible(" before it served"), connect(address):
         from serving.app import Arguments
 
         arguments = Arguments(store=manager.store.uri, alias=alias, key_file=key_file, config=resolved)

@@ -37,8 +37,8 @@ def train(
     from contextlib import nullcontext
     from pathlib import Path
 
-    from cluster.options import names
-    from cluster.progress import interruptible, show_result, watching
+    from cluster.options import interruptible, names
+    from cluster.progress import show_result, watching
     from cluster.session import check_reachable, connect
     from configs.load import load_config
 
@@ -54,7 +54,8 @@ def train(
     trainer = ModelTrainer(resolved, store)
     if address is not None:
         check_reachable(address)
-    with interruptible(), watching(as_json) as listener:
+    kept = "; finished blocks are kept: run the same command again to go on"
+    with interruptible(kept), watching(as_json) as listener:
         prepared = trainer.prepare(listener=listener)
         with nullcontext() if prepared.is_finished else connect(address):
             result = trainer.run(prepared, promote=promote.value, listener=listener)

@@ -129,6 +129,7 @@ class ModelFacts(BaseModel):
     version: str
     created: str
     symbols: int
+    level: float
     periods: dict[str, tuple[str, str]]
     metrics: dict[str, Any]
 

@@ -128,6 +128,7 @@ class EngineDesk:
                 "version": fleet.version,
                 "created": fleet.created.isoformat(),
                 "symbols": len(fleet.position),
+                "level": fleet.level,
                 "periods": dict(fleet.periods),
                 "metrics": dict(fleet.metrics),
             }

@@ -71,7 +71,7 @@ class Keys:
         self._digests: dict[str, bytes] = {}
         self._read()
         if not self._digests:
-            raise ConfigError(f"key file {str(self.path)!r} holds no key. Make one with `fleetcast keys add NAME`.")
+            raise ConfigError(f"key file {str(self.path)!r} holds no key. {self._remedy}")
 
     @property
     def names(self) -> list[str]:
@@ -97,6 +97,10 @@ class Keys:
             return f"{error} The keys read before stay."
         return "" if self._digests else f"key file {str(self.path)!r} holds no key: nobody may ask"
 
+    @property
+    def _remedy(self) -> str:
+        return f"Make one with `fleetcast keys add NAME --api-key-file {self.path}`."
+
     def _read(self) -> None:
         try:
             changed = self.path.stat().st_mtime_ns
@@ -105,9 +109,7 @@ class Keys:
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            raise ConfigError(
-                f"key file {str(self.path)!r} cannot be read: {reason}. Make one with `fleetcast keys add NAME`."
-            ) from error
+            raise ConfigError(f"key file {str(self.path)!r} cannot be read: {reason}. {self._remedy}") from error
         found = {}
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.startswith("#"):
@@ -116,7 +118,7 @@ class Keys:
             if match is None:
                 raise ConfigError(
                     f"key file {str(self.path)!r}, line {number}: expected name:sha256:<64 hexadecimal digits>. "
-                    "Make keys with `fleetcast keys add NAME`; keys themselves do not belong in the file."
+                    f"{self._remedy} Keys themselves do not belong in the file."
                 )
             found[match[1]] = match[2].encode()
         self._digests, self._changed = found, changed

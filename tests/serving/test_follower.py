@@ -3,6 +3,7 @@
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -153,6 +154,10 @@ def test_each_kind_reads_its_own_market_series_and_follows_them(tiny_config, tmp
     ModelTrainer(with_series, store).train_multi_asset_models([], ["volatility"])
     with PredictionEngine(store, follow=False) as engine:
         first = answers(engine)
+        assert all(one.prediction.notes == () for one in first)
+        later = replace(bars[0], dates=bars[0].dates + np.timedelta64(2000, "D"))
+        (note,) = engine.predict_single(PredictionRequest("AAA", later)).prediction.notes
+        assert "market series that the model reads have no recent value" in note
         assert engine.state.tails["direction"].context is None and engine.state.tails["volatility"].context is not None
         assert not engine.refresh()
         Lake(store).write_context(series.assign(value=lambda f: f["value"] + np.where(np.arange(450) > 400, 15, 0)))

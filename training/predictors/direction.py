@@ -160,6 +160,11 @@ class PriceDirectionPredictor(BasePredictor):
         logistic = softmax(base_logits(panel, rows, scaler, columns, self._logistic.take(own)))
         return {"prior": self._prior.predict(symbol), "logistic": logistic}
 
+    def prior(self, symbol: str) -> Float:
+        """Return a symbol's class prior (3,): how often each class came true on its train rows."""
+        found: Float = self._prior.predict(np.array([self.symbols.index(symbol)]))[0]
+        return found
+
     def predict_proba(
         self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> pd.DataFrame:

@@ -38,6 +38,8 @@ function told(error) {
   place.hidden = false;
 }
 
+const STALE_DAYS = 7;
+const ageDays = (asOf) => Math.floor((Date.now() - new Date(asOf)) / 86400000);
 const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)} %`;
 const signed = (value, digits = 4) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -71,7 +73,9 @@ function skillCard(model) {
     const own = percent(m.up_down_accuracy), other = percent(m.up_down_accuracy_prior);
     card.append(make("p", `up/down accuracy ${own}, ${rival} ${other}: labels say little, read the probabilities`, "figure"));
   }
-  if (!direction && m.coverage !== undefined) card.append(make("p", `intervals held ${percent(m.coverage)} of outcomes`, "figure"));
+  if (m.coverage !== undefined) {
+    card.append(make("p", `${direction ? "label sets" : "intervals"} held ${percent(m.coverage)} of outcomes, ${percent(model.level, 0)} are meant`, "figure"));
+  }
   const test = model.periods.test;
   card.append(make("p", `${model.symbols} symbols${test ? `; untouched test period ${test[0]} to ${test[1]}, ${m.rows.toLocaleString("en")} forecasts` : ""}`));
   return card;

@@ -44,7 +44,9 @@ function row(one) {
   link.href = `/symbols/${encodeURIComponent(one.symbol)}`;
   const first = make("td");
   first.append(link);
-  line.append(first, make("td", (one.as_of ?? "").slice(0, 10)));
+  const day = make("td", (one.as_of ?? "").slice(0, 10));
+  if (one.as_of && ageDays(one.as_of) > STALE_DAYS) { day.className = "problem"; day.title = `${ageDays(one.as_of)} days old`; }
+  line.append(first, day);
   line.append(make("td", one.close === null ? "" : one.close.toLocaleString("en", { maximumSignificantDigits: 6 }), "number"));
   const chances = make("td");
   if (one.direction) chances.append(probabilityBar(one.direction.probabilities));

@@ -59,14 +59,14 @@ function drawDirection(past) {
     marker: { size: 5, color: colour("ink"), line: { width: 1, color: colour("paper") } }, hovertemplate: "%{text}",
   });
   const known = past.outcome.filter(Boolean).length;
-  let loss = 0;
-  past.outcome.forEach((name, i) => { if (name) loss -= Math.log(past[name][i]); });
+  let loss = 0, prior = 0;
+  past.outcome.forEach((name, i) => { if (name) { loss -= Math.log(past[name][i]); prior -= Math.log(past.prior[name]); } });
   document.getElementById("direction-note").textContent =
-    `${known} outcomes that the model had not seen: log loss ${(loss / known).toFixed(3)}, where saying one third each time gives 1.099.`;
+    `${known} outcomes that the model had not seen: log loss ${(loss / known).toFixed(3)}; always saying the symbol's class prior gives ${(prior / known).toFixed(3)}. So few outcomes tell little.`;
   draw("direction", traces, { yaxis: { range: [0, 1], tickformat: ".0%" } });
 }
 
-function drawVolatility(past) {
+function drawVolatility(past, level) {
   const line = { width: 0 }, hovertemplate = "%{y:.1%}";
   const traces = [
     { x: past.dates, y: past.high, mode: "lines", line, hoverinfo: "skip", showlegend: false },
@@ -76,8 +76,9 @@ function drawVolatility(past) {
   ];
   const held = past.realised.map((value, i) => (value === null ? null : past.low[i] <= value && value <= past.high[i]));
   const known = held.filter((one) => one !== null);
+  const share = percent(known.filter(Boolean).length / Math.max(known.length, 1), 0);
   document.getElementById("volatility-note").textContent =
-    `The interval held ${known.filter(Boolean).length} of ${known.length} outcomes that the model had not seen; neighbours overlap.`;
+    `The interval held ${share} of ${known.length} outcomes that the model had not seen; ${percent(level, 0)} are meant. Neighbours overlap.`;
   draw("volatility", traces, { yaxis: { tickformat: ".0%", rangemode: "tozero" } });
 }
 
@@ -107,10 +108,12 @@ async function load() {
   ]);
   if (one.as_of) document.getElementById("asof").textContent = `as of ${one.as_of.slice(0, 10)}, ${one.close.toLocaleString("en", { maximumSignificantDigits: 6 })}`;
   if (one.error) told(one.error);
+  else if (ageDays(one.as_of) > STALE_DAYS) told({ message: `The newest bar is ${ageDays(one.as_of)} days old.` });
+  document.getElementById("notes").textContent = one.notes.join("; ");
   document.getElementById("now").replaceChildren(...nowCards(one));
   if (history.dates.length) drawPrice(history, one.volatility);
   if (history.direction && history.direction.dates.length) drawDirection(history.direction);
-  if (history.volatility && history.volatility.dates.length) drawVolatility(history.volatility);
+  if (history.volatility && history.volatility.dates.length) drawVolatility(history.volatility, models.find((one) => one.kind === "volatility").level);
   document.getElementById("models").replaceChildren(...models.map(skillCard));
 }
 

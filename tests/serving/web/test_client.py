@@ -65,6 +65,11 @@ def test_a_server_that_is_not_there_is_one_line():
     assert waits == [0.5]
 
 
+def test_a_key_that_cannot_be_one_is_one_line():
+    with pytest.raises(ServerError, match="holds a character that no key has"):
+        FleetcastClient(key="fc_…")
+
+
 def test_a_key_comes_from_the_environment(start_server, monkeypatch):
     api, seen = FastAPI(), []
 
