@@ -31,8 +31,8 @@ class State:
 
     ``versions`` are those of every kind; ``fleets`` hold the models of each that has some of the ``symbols`` (sorted).
     ``forecasts`` hold by kind each symbol's newest forecast, or why it has none; ``newest`` the date and price of each
-    symbol's last bar, ``notes`` what is to be known of it. ``market`` is where bars come from, ``stamp`` names those that
-    were read.
+    symbol's last bar, ``notes`` what is to be known of it. ``market`` is where bars come from, ``stamp`` names those
+    that were read.
     """
 
     versions: Mapping[Kind, str]
