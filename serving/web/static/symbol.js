@@ -87,6 +87,7 @@ function nowCards(one) {
   if (one.direction) {
     const card = make("section", undefined, "card"), d = one.direction;
     card.append(make("h2", `next ${d.horizon_bars === 1 ? "bar" : `${d.horizon_bars} bars`}`), probabilityBar(d.probabilities));
+    card.append(make("p", ["down", "sideways", "up"].map((name) => `${name} ${percent(d.probabilities[name], 0)}`).join(", ")));
     card.append(make("p", `${percent(d.level, 0)} set: ${d.label_set.join(" or ")}`), make("p", `likeliest ${d.label}, ${percent(d.confidence)}`));
     cards.push(card);
   }
