@@ -13,6 +13,8 @@ from features.sources import Source, open_source
 from features.store import Store
 from training.trainer import load_context
 
+_KEPT_BARS = 1_500_000  # 80 MB
+
 
 class Market:
     """Newest bars of the symbols that models were trained for.
@@ -50,21 +52,27 @@ class Market:
     def bars(self) -> Iterator[SymbolBars]:
         """Yield each symbol's newest bars; those that have none are in ``missing`` afterwards, with the reason.
 
-        The lake is streamed; what other sources parse is kept, because features need a second pass.
+        Features need a second pass: bars are kept for it, but those of a large lake are streamed twice.
         """
         if self._kept is not None:
             yield from self._kept
             return
         source = self._source()
+        keep = self.name != "lake" or len(self.symbols) * self._history_bars <= _KEPT_BARS
         kept: list[SymbolBars] = []
         for one in source.load(self.symbols):
             recent = one.last(self._history_bars)
-            if self.name != "lake":
+            if keep:
                 kept.append(recent)
             yield recent
         self.missing = dict(source.missing)
-        if self.name != "lake":
+        if keep:
             self._kept = kept
+
+    def forget(self) -> None:
+        """Free the bars of a lake; they can be read again."""
+        if self.name == "lake":
+            self._kept = None
 
     def of(self, symbol: str) -> SymbolBars | None:
         """Return one symbol's newest bars, or None if it has none."""

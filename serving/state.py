@@ -147,6 +147,7 @@ def build_state(
     market = open_market(manager.store, fleets, config, before)
     stamp = market.stamp() if stamp is None else stamp
     tails = _tails(fleets, market, stamp, before)
+    market.forget()
     if before is not None and before.stamp == stamp and before.market.symbols == market.symbols:
         market = before.market
     newest: dict[str, tuple[datetime, float]] = {}
