@@ -48,6 +48,7 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
         yield f"http://{_spelled(host)}:{port}"
     finally:
         with redirect_stderr(io.StringIO()):  # Ray reports the controller's own end as an error
+            serve.delete(NAME)  # waits for requests at work; shutting down does not
             serve.shutdown()  # type: ignore[no-untyped-call]
 
 
