@@ -40,13 +40,14 @@ class SymbolBars:
 
     def first(self, count: int) -> SymbolBars:
         """Return the first bars."""
-        return self._take(slice(count)) if count < len(self) else self
+        return self.take(slice(count)) if count < len(self) else self
 
     def last(self, count: int) -> SymbolBars:
         """Return the last bars, as arrays of their own: the older ones can be freed."""
-        return self._take(slice(-count, None)) if count < len(self) else self
+        return self.take(slice(-count, None)) if count < len(self) else self
 
-    def _take(self, rows: slice) -> SymbolBars:
+    def take(self, rows: slice) -> SymbolBars:
+        """Return some of the bars, as arrays of their own."""
         prices = {name: getattr(self, name)[rows].copy() for name in ("open", "high", "low", "close")}
         return replace(self, dates=self.dates[rows].copy(), volume=self.volume[rows].copy(), **prices)
 

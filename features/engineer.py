@@ -171,6 +171,6 @@ def _only_symbol(frame: pd.DataFrame) -> SymbolBars:
             f"the frame holds {len(found)} symbols ({names}); expected one. Select one, or use build_panel."
         )
     if quarantine.lost():
-        rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
-        warnings.warn(f"{sum(quarantine.lost().values())} rows break a rule and are left out ({rules})", stacklevel=3)
+        lost = sum(quarantine.lost().values())
+        warnings.warn(f"{lost} rows break a rule and are left out ({quarantine.told()})", stacklevel=3)
     return found[0]

@@ -12,6 +12,7 @@ from features.bars import SymbolBars
 Float = npt.NDArray[np.float64]
 
 DOWN, SIDEWAYS, UP, UNKNOWN = 0, 1, 2, -1
+CLASSES = ("down", "sideways", "up")
 
 
 def bar_variance(bars: SymbolBars) -> Float:

@@ -47,8 +47,7 @@ def between(bars: SymbolBars, start: date | None, end: date | None) -> SymbolBar
     high = (
         len(bars) if end is None else int(np.searchsorted(bars.dates, np.datetime64(end, "D") + np.timedelta64(1, "D")))
     )
-    rows = slice(low, max(low, high))
-    return replace(bars, dates=bars.dates[rows], **{name: getattr(bars, name)[rows] for name in VALUES})
+    return bars.take(slice(low, max(low, high)))
 
 
 def merge(held: SymbolBars | None, new: SymbolBars) -> tuple[SymbolBars, Appended]:

@@ -47,6 +47,10 @@ class Quarantine:
         counted = self.frame["rule"].value_counts()
         return {rule: int(counted[rule]) for rule in RULES if rule in counted.index}
 
+    def told(self) -> str:
+        """Return the counts by rule as text for a message: ``unparsable_date 1, missing_price 2``."""
+        return ", ".join(f"{rule} {count}" for rule, count in self.counts().items())
+
     def lost(self) -> dict[str, int]:
         """Return the number of bars lost by symbol (harmless findings do not count)."""
         rows = self.frame[~self.frame["rule"].isin(HARMLESS)]

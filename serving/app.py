@@ -65,7 +65,6 @@ class Replica:
         self._engine = PredictionEngine(
             arguments.store, alias=arguments.alias, config=config, keep=keep if shards > 1 else None
         )
-        self._engine.warm_up()
         self._desk = EngineDesk(self._engine, config.max_queued, self._meter, time.perf_counter() - start)
 
 

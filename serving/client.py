@@ -178,8 +178,8 @@ def _rows(symbol: str, given: pd.DataFrame | SymbolBars) -> list[list[Any]]:
     else:
         (bars, *_), quarantine = bars_from_frame(given, symbol)
         if lost := sum(quarantine.lost().values()):
-            rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
-            warnings.warn(f"{lost} rows of {symbol} break a rule and are not sent ({rules})", stacklevel=4)
+            told = f"{lost} rows of {symbol} break a rule and are not sent ({quarantine.told()})"
+            warnings.warn(told, stacklevel=4)
     dates = bars.dates.astype("datetime64[s]").astype(str).tolist()
     values = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
     return [list(row) for row in zip(dates, *values, strict=True)]

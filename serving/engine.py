@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import numpy as np
-
 from configs.schema import Kind, ServeConfig
 from features.store import Store
 from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse
@@ -30,7 +28,8 @@ _CACHED = 4096
 class PredictionEngine:
     """Forecasts any mix of symbols, from the newest bars or from bars that a request brings. Safe with several threads.
 
-    Answers from the newest bars are computed once for each version and bar. Requests with bars are featurised, and then
+    Answers from the newest bars are computed once for each version and bar, which also compiles every pass before the
+    first request. Requests with bars are featurised, and then
     answered together by one forward pass a kind. A thread watches the store: another champion or newer bars replace the
     whole state at once, and what cannot be read leaves it as it is, with the reason in :meth:`health_check`.
 
@@ -151,17 +150,6 @@ class PredictionEngine:
     def refresh(self) -> bool:
         """Look for another champion or newer bars now, and return whether there is a new state."""
         return self._follower.refresh()
-
-    def warm_up(self) -> None:
-        """Run the forward pass of every kind once at common sizes, so that no client waits for it."""
-        state = self.state
-        for kind, fleet in state.fleets.items():
-            symbols, windows, _ = state.tails[kind].windows(fleet.predictor)
-            if windows is not None:
-                rows = np.array([fleet.position[symbol] for symbol in symbols], np.int64)
-                for size in (1, 2, 32, 256):
-                    chosen = np.resize(np.arange(len(rows)), size)
-                    fleet.forecast(windows.take(chosen), rows[chosen])
 
     def get_performance_stats(self) -> dict[str, Any]:
         """Return counts, success rate, cache hit rate and processing times; see :meth:`.Statistics.summary`."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from configs.errors import ModelError
 from configs.schema import Kind
+from features.labels import CLASSES
 from serving.answers import KINDS, DirectionForecast, Probabilities, VolatilityForecast
 from training.predictors import BasePredictor
 from training.predictors.join import load_fleet
@@ -19,7 +20,6 @@ from training.predictors.windows import Windows
 from training.registry.manager import ModelManager
 
 _AT_ONCE = 512
-_CLASSES = ("down", "sideways", "up")
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Int64 = npt.NDArray[np.int64]
@@ -50,25 +50,22 @@ class Fleet:
 
     def forecast(self, windows: Windows, rows: Int64) -> Sequence[DirectionForecast | VolatilityForecast]:
         """Return the forecasts of windows of any mix of symbols: rows (n,) of this fleet."""
-        parts = [
-            self.predictor.forecast_windows(windows.take(np.arange(start, stop)), rows[start:stop])
-            for start in range(0, max(len(rows), 1), _AT_ONCE)
-            for stop in (min(start + _AT_ONCE, len(rows)),)
-        ]
+        chunks = np.split(np.arange(len(rows)), range(_AT_ONCE, len(rows), _AT_ONCE))
+        parts = [self.predictor.forecast_windows(windows.take(chunk), rows[chunk]) for chunk in chunks]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return self._directions(columns) if self.kind == "direction" else self._volatilities(columns)
 
     def _directions(self, columns: Columns) -> list[DirectionForecast]:
         part = self.predictor.config.direction
-        chances = np.stack([columns[name] for name in _CLASSES], axis=1).tolist()
-        members = np.stack([columns[f"in_set_{name}"] for name in _CLASSES], axis=1).tolist()
+        chances = np.stack([columns[name] for name in CLASSES], axis=1).tolist()
+        members = np.stack([columns[f"in_set_{name}"] for name in CLASSES], axis=1).tolist()
         out = []
         for chance, member in zip(chances, members, strict=True):
             likeliest = max(range(3), key=chance.__getitem__)
-            label_set = tuple(name for name, inside in zip(_CLASSES, member, strict=True) if inside)
+            label_set = tuple(name for name, inside in zip(CLASSES, member, strict=True) if inside)
             out.append(
                 DirectionForecast(
-                    cast(Any, _CLASSES[likeliest]),
+                    cast(Any, CLASSES[likeliest]),
                     chance[likeliest],
                     Probabilities(*chance),
                     label_set,

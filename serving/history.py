@@ -9,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from features.bars import SymbolBars
-from features.labels import annualised, direction_labels, volatility_target
+from features.labels import CLASSES, annualised, direction_labels, volatility_target
 from features.panel import Panel
 from serving.fleets import Fleet
 from serving.state import State
 from serving.tails import Tails
 from training.examples import first_row
-
-_CLASSES = ("down", "sideways", "up")
 
 
 def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
@@ -27,7 +25,7 @@ def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
     the symbol's class ``prior``, and annualised volatilities with what was ``realised``; ``outcome`` and ``realised``
     are None for bars whose horizon is not over.
     """
-    kinds = [kind for kind, fleet in state.fleets.items() if symbol in fleet.position]
+    kinds = state.kinds_of(symbol)
     if not kinds:
         return None
     one = _until(state.market.of(symbol), state.newest.get(symbol))
@@ -68,9 +66,9 @@ def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]
     if fleet.kind == "direction":
         part = predictor.config.direction
         labels = direction_labels(panel.close, panel.ewma_vol, part.horizon, part.label)[rows]
-        out |= {name: columns[name].tolist() for name in _CLASSES}
-        out["prior"] = dict(zip(_CLASSES, predictor.prior(panel.symbols[0]).tolist(), strict=True))
-        return out | {"outcome": [_CLASSES[label] if label >= 0 else None for label in labels]}
+        out |= {name: columns[name].tolist() for name in CLASSES}
+        out["prior"] = dict(zip(CLASSES, predictor.prior(panel.symbols[0]).tolist(), strict=True))
+        return out | {"outcome": [CLASSES[label] if label >= 0 else None for label in labels]}
     realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows])
     out |= {name: columns[f"volatility{end}"].tolist() for name, end in (("low", "_low"), ("high", "_high"))}
     out["annualised"] = columns["volatility"].tolist()

@@ -36,8 +36,9 @@ class Market:
     def __init__(
         self, store: Store, name: str, symbols: Sequence[str], history_bars: int, configs: Sequence[Config]
     ) -> None:
-        held = frozenset(Lake(store).symbols())
-        self.name = "lake" if any(symbol in held for symbol in symbols) else name
+        if name != "lake" and not frozenset(symbols).isdisjoint(Lake(store).symbols()):
+            name = "lake"
+        self.name = name
         self.symbols = tuple(symbols)
         self.missing: dict[str, str] = {}
         self._store, self._history_bars, self._configs = store, history_bars, configs

@@ -44,7 +44,7 @@ class SentBars:
 
 def read_sent(state: State, request: PredictionRequest, history_bars: int) -> SentBars | Failure:
     """Return a request's bars, checked and cut to what forecasts read, or what is wrong with them."""
-    if not any(request.symbol in fleet.position for fleet in state.fleets.values()):
+    if not state.kinds_of(request.symbol):
         return state.unknown(request.symbol)
     assert request.data is not None
     try:
@@ -80,9 +80,9 @@ def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
 
 def _windows(state: State, one: SentBars) -> Iterator[tuple[Kind, Windows | Failure]]:
     """Yield the last window of the bars, for each kind asked for that has a model of the symbol."""
-    panels: dict[int, Panel | Failure] = {}
+    known, panels = state.kinds_of(one.symbol), dict[int, Panel | Failure]()
     for kind in one.kinds:
-        if kind not in state.fleets or one.symbol not in state.fleets[kind].position:
+        if kind not in known:
             continue
         tails, predictor = state.tails[kind], state.fleets[kind].predictor
         if id(tails) not in panels:
@@ -128,6 +128,5 @@ def _clean(symbol: str, data: pd.DataFrame | SymbolBars) -> tuple[SymbolBars, tu
     if len(found) != 1:
         raise DataError(f"the data of {symbol!r} hold {len(found)} symbols; expected one. Send one request a symbol.")
     lost = sum(quarantine.lost().values())
-    rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
-    notes = (f"{lost} rows break a rule and were left out ({rules})",) if lost else ()
+    notes = (f"{lost} rows break a rule and were left out ({quarantine.told()})",) if lost else ()
     return replace(found[0], symbol=symbol), notes

@@ -53,9 +53,13 @@ class State:
         """The date of the newest bar of all."""
         return max((moment for moment, _ in self.newest.values()), default=None)
 
+    def kinds_of(self, symbol: str) -> list[Kind]:
+        """Return the kinds of model that hold a symbol."""
+        return [kind for kind, fleet in self.fleets.items() if symbol in fleet.position]
+
     def prediction(self, symbol: str, kinds: Sequence[Kind] = KINDS) -> Prediction:
         """Return a symbol's answer from the newest bars; an unknown or stale one has an error."""
-        if not any(symbol in fleet.position for fleet in self.fleets.values()):
+        if not self.kinds_of(symbol):
             return Prediction(symbol, error=self.unknown(symbol))
         if symbol not in self.newest:
             return Prediction(symbol, error=Failure("no_bars", self.market.missing.get(symbol, "no bars are at hand")))

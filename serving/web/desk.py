@@ -115,9 +115,8 @@ class EngineDesk:
         facts = []
         for symbol in state.symbols:
             as_of, close = state.newest.get(symbol, (None, None))
-            kinds = [kind for kind, fleet in state.fleets.items() if symbol in fleet.position]
             moment = as_of.isoformat() if as_of else None
-            facts.append({"symbol": symbol, "kinds": kinds, "as_of": moment, "close": close})
+            facts.append({"symbol": symbol, "kinds": state.kinds_of(symbol), "as_of": moment, "close": close})
         return facts
 
     async def models(self) -> list[dict[str, Any]]:

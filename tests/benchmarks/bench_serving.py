@@ -88,7 +88,6 @@ def engine_part(folder: str, seconds: float) -> dict[str, Any]:
     use_threads(1)  # as a replica with one processor does
     start = time.perf_counter()
     with PredictionEngine(folder, follow=False) as engine:
-        engine.warm_up()
         ready = time.perf_counter() - start
         state = engine.state
         held = {kind: state.tails[kind].windows(fleet.predictor) for kind, fleet in state.fleets.items()}

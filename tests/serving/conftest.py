@@ -45,12 +45,7 @@ def trained_store(bars_of, tiny_config, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def bars_of(universe) -> Callable[[str, int], SymbolBars]:
     """Return a symbol's first bars: ``bars_of(symbol, count)``."""
-    names = ("dates", "open", "high", "low", "close", "volume")
-
-    def of(symbol: str, count: int) -> SymbolBars:
-        return replace(universe[symbol], **{name: getattr(universe[symbol], name)[:count] for name in names})
-
-    return of
+    return lambda symbol, count: universe[symbol].first(count)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from features.labels import CLASSES
 from features.panel import Panel
 from features.scaling import FleetScaler
 from features.universe import UniverseTable
@@ -24,7 +25,6 @@ from training.predictors.banks import BankLayout, fleet_data
 from training.predictors.base import BasePredictor
 from training.predictors.columns import choose_columns
 from training.predictors.direction_pool import (
-    CLASSES,
     DirectionPool,
     base_logits,
     calibrate_alone,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
+from features.labels import CLASSES
 from features.panel import Panel
 from features.scaling import FleetScaler
 from training.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
@@ -24,8 +25,6 @@ from training.fleet.windows import FleetData
 from training.predictors.banks import POOLED, fleet_data
 from training.predictors.columns import choose_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
-
-CLASSES = ("down", "sideways", "up")
 
 
 @dataclass(frozen=True, slots=True)

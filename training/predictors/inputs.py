@@ -56,9 +56,9 @@ def listed(bars: AnyBars, symbol: str | None = None) -> list[SymbolBars]:
         return list(bars)
     found, quarantine = bars_from_frame(bars, unnamed=symbol or "SYMBOL")
     if lost := quarantine.lost():
-        rules = ", ".join(f"{rule} {count}" for rule, count in quarantine.counts().items())
         warnings.warn(
-            f"{sum(lost.values())} rows of {some(sorted(lost))} break a rule and are left out ({rules})", stacklevel=4
+            f"{sum(lost.values())} rows of {some(sorted(lost))} break a rule and are left out ({quarantine.told()})",
+            stacklevel=4,
         )
     return found
 
