@@ -191,11 +191,11 @@ def test_it_drains_and_leaves_no_process_behind(server):
     family = psutil.Process(server.process.pid).children(recursive=True)
     with constant_load(server, 2) as outcomes:
         wait_until(lambda: len(outcomes) > 10)
+        at_work = len(outcomes)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(ENDS_S) == 0
-    answered = {200, 404, 500, 503, "ConnectError"}  # the proxy's own once the application is gone
-    cut = [status for status, _ in outcomes if status not in answered]
-    assert len(cut) <= 2, "more was cut off than a request just sent on each kept connection"
+    # One request of each client was at work then. What is sent later may meet a socket that is just being closed.
+    assert [status for status, _ in outcomes[at_work : at_work + 2]] == [200, 200]
     _, alive = psutil.wait_procs(family, 15)
     assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
     with server.client(retries=0) as client, pytest.raises(ServerError, match="no server answers"):
