@@ -77,6 +77,21 @@ class Panel:
             ewma_vol=take(self.ewma_vol),
         )
 
+    @classmethod
+    def concat(cls, parts: Sequence[Panel]) -> Panel:
+        """Join panels of different symbols that were built alike; there must be at least one."""
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        return replace(
+            parts[0],
+            symbols=tuple(symbol for part in parts for symbol in part.symbols),
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            dates=np.concatenate([part.dates for part in parts]),
+            features=np.concatenate([part.features for part in parts]),
+            close=np.concatenate([part.close for part in parts]),
+            variance=np.concatenate([part.variance for part in parts]),
+            ewma_vol=np.concatenate([part.ewma_vol for part in parts]),
+        )
+
     def with_features(self, names: Sequence[str]) -> Panel:
         """Return a panel of these features only, in this order.
 

@@ -38,10 +38,10 @@ class Market:
     ) -> None:
         if name != "lake" and not frozenset(symbols).isdisjoint(Lake(store).symbols()):
             name = "lake"
-        self.name = name
+        self.store, self.name, self.history_bars = store, name, history_bars
         self.symbols = tuple(symbols)
         self.missing: dict[str, str] = {}
-        self._store, self._history_bars, self._configs = store, history_bars, configs
+        self._configs = configs
         self._kept: list[SymbolBars] | None = None
 
     def stamp(self) -> str:
@@ -59,10 +59,10 @@ class Market:
             yield from self._kept
             return
         source = self._source()
-        keep = self.name != "lake" or len(self.symbols) * self._history_bars <= _KEPT_BARS
+        keep = self.name != "lake" or len(self.symbols) * self.history_bars <= _KEPT_BARS
         kept: list[SymbolBars] = []
         for one in source.load(self.symbols):
-            recent = one.last(self._history_bars)
+            recent = one.last(self.history_bars)
             if keep:
                 kept.append(recent)
             yield recent
@@ -79,17 +79,17 @@ class Market:
         """Return one symbol's newest bars, or None if it has none."""
         if self._kept is not None:
             return next((one for one in self._kept if one.symbol == symbol), None)
-        return next((one.last(self._history_bars) for one in self._source().load([symbol])), None)
+        return next((one.last(self.history_bars) for one in self._source().load([symbol])), None)
 
     def context(self, config: Config) -> MarketContext | None:
         """Return the market series that a model with this configuration was trained with."""
-        return load_context(self._source(), config, self._store)
+        return load_context(self._source(), config, self.store)
 
     def _source(self) -> Source:
-        return open_source(self.name, self._store)
+        return open_source(self.name, self.store)
 
     def _stamp_of(self, path: str | None) -> str:
         if path is None:
-            return Lake(self._store).context_stamp() if self.name == "lake" else ""
+            return Lake(self.store).context_stamp() if self.name == "lake" else ""
         file = Path(path)
         return f"{path} {file.stat().st_size} {file.stat().st_mtime_ns}" if file.exists() else f"{path} is gone"

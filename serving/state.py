@@ -17,6 +17,7 @@ from configs.schema import Kind, ServeConfig
 from features.store import Store
 from serving.answers import KINDS, DirectionForecast, Failure, Prediction, VolatilityForecast
 from serving.fleets import Fleet, open_fleet
+from serving.kept import KeptTails
 from serving.market import Market
 from serving.tails import Recipe, Tails
 from training.registry.manager import ModelManager
@@ -159,10 +160,9 @@ def build_state(
     for one in {id(one): one for one in tails.values()}.values():
         for symbol, told in one.newest_notes().items():
             notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *told)))
-        for panel in one.histories:
-            last = panel.offsets[1:] - 1
-            dates = panel.dates[last].astype("datetime64[us]").tolist()
-            newest |= dict(zip(panel.symbols, zip(dates, panel.close[last].tolist(), strict=True), strict=True))
+        last = one.history.offsets[1:] - 1
+        dates, closes = one.history.dates[last].astype("datetime64[us]").tolist(), one.history.close[last].tolist()
+        newest |= dict(zip(one.history.symbols, zip(dates, closes, strict=True), strict=True))
     return State(
         versions=dict(versions),
         fleets=fleets,
@@ -213,14 +213,20 @@ def _tails(fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: Sta
         wanted = {symbol for other in alike for symbol in fleets[other].position}
         held = before.tails.values() if before is not None and before.stamp == stamp else ()
         usable = (one for one in held if one.recipe == recipe and one.serves(window, wanted))
-        out[kind] = next(usable, None) or _fresh(recipe, window, wanted, market)
+        out[kind] = next(usable, None) or _fresh(recipe, window, wanted, market, stamp)
     return out
 
 
-def _fresh(recipe: Recipe, window: int, wanted: set[str], market: Market) -> Tails:
+def _fresh(recipe: Recipe, window: int, wanted: set[str], market: Market, stamp: str) -> Tails:
+    """Return tails that an earlier server kept, or else those of the bars."""
+    kept = KeptTails(recipe, window, wanted, market, stamp)
+    if (found := kept.read()) is not None:
+        return found
     table, note = recipe.table(market.bars())
     own = (one for one in market.bars() if one.symbol in wanted)
-    return Tails.build(recipe, window, own, frozenset(wanted), table, market.context(recipe.config), note)
+    fresh = Tails.build(recipe, window, own, frozenset(wanted), table, market.context(recipe.config), note)
+    kept.write(fresh)
+    return fresh
 
 
 def _forecasts(fleet: Fleet, tails: Tails) -> dict[str, Forecast | Failure]:

@@ -80,16 +80,15 @@ class Tails:
     """The newest windows of S symbols, and the series that forecasts need more of than a window.
 
     ``wanted`` are the symbols that were asked for; those without bars are not among the S. ``features`` is (S, W, F)
-    float32, the last W bars of each symbol, NaN before its first. ``histories`` are panels
-    without features, of a few symbols each, with closes and variances of all bars that were read. ``table`` and
-    ``context`` are what the features are relative to, for bars that somebody sends. ``note`` says why features count as
-    missing, if some do.
+    float32, the last W bars of each symbol, NaN before its first. ``history`` is a panel
+    without features: closes and variances of all bars that were read. ``table`` and ``context`` are what the features
+    are relative to, for bars that somebody sends. ``note`` says why features count as missing, if some do.
     """
 
     recipe: Recipe
     wanted: frozenset[str]
     features: Float32
-    histories: tuple[Panel, ...]
+    history: Panel
     table: UniverseTable
     context: MarketContext | None
     note: str
@@ -106,14 +105,12 @@ class Tails:
         note: str = "",
     ) -> Self:
         """Featurise a stream of symbols and keep the last ``window`` bars of each."""
-        pieces, histories = [], []
-        while chunk := list(islice(bars, _CHUNK)):
+        pieces, histories = list[Float32](), list[Panel]()
+        while (chunk := list(islice(bars, _CHUNK))) or not pieces:
             panel = recipe.panel(chunk, table, context)
             pieces.append(_last(panel, window))
             histories.append(replace(panel, feature_names=(), features=np.empty((len(panel.dates), 0), np.float32)))
-        width = len(recipe.feature_names)
-        features = np.concatenate(pieces) if pieces else np.empty((0, window, width), np.float32)
-        return cls(recipe, wanted, features, tuple(histories), table, context, note)
+        return cls(recipe, wanted, np.concatenate(pieces), Panel.concat(histories), table, context, note)
 
     def notes(self, features: Float32) -> list[tuple[str, ...]]:
         """Return what to know of forecasts from each of these last bars' features (n, F), as ``build`` made them."""
@@ -123,8 +120,7 @@ class Tails:
 
     def newest_notes(self) -> dict[str, tuple[str, ...]]:
         """Return the notes of each symbol's newest bar."""
-        symbols = (symbol for panel in self.histories for symbol in panel.symbols)
-        return dict(zip(symbols, self.notes(self.features[:, -1]), strict=True))
+        return dict(zip(self.history.symbols, self.notes(self.features[:, -1]), strict=True))
 
     def serves(self, window: int, symbols: Set[str]) -> bool:
         """Whether windows of so many bars of these symbols can be taken from here."""
@@ -135,28 +131,16 @@ class Tails:
 
         Windows are those of the returned symbols, in order; None if there is none.
         """
-        known, parts = frozenset(predictor.symbols), list[Windows]()
-        symbols: list[str] = []
-        short: dict[str, str] = {}
-        start = 0
-        for panel in self.histories:
-            first = first_row(panel, predictor.config, predictor.kind)
-            lengths = np.diff(panel.offsets)
-            chosen = []
-            for i, symbol in enumerate(panel.symbols):
-                if symbol in known and lengths[i] > first:
-                    chosen.append(i)
-                elif symbol in known:
-                    short[symbol] = too_few(int(lengths[i]), first)
-            if chosen:
-                names = [panel.symbols[i] for i in chosen]
-                rows = [np.array([lengths[i] - 1], np.int64) for i in chosen]
-                found = predictor.windows(panel.select(names), rows)
-                newest = self.features[np.array(chosen) + start, -predictor.window :]
-                parts.append(replace(found, features=newest))
-                symbols += names
-            start += len(panel.symbols)
-        return tuple(symbols), Windows.concat(parts) if parts else None, short
+        panel, known = self.history, frozenset(predictor.symbols)
+        first, lengths = first_row(panel, predictor.config, predictor.kind), np.diff(panel.offsets)
+        held = [i for i, symbol in enumerate(panel.symbols) if symbol in known]
+        short = {panel.symbols[i]: too_few(int(lengths[i]), first) for i in held if lengths[i] <= first}
+        chosen = [i for i in held if lengths[i] > first]
+        symbols = tuple(panel.symbols[i] for i in chosen)
+        if not symbols:
+            return symbols, None, short
+        found = predictor.windows(panel.select(symbols), [lengths[i : i + 1] - 1 for i in chosen])
+        return symbols, replace(found, features=self.features[chosen, -predictor.window :]), short
 
 
 def too_few(bars: int, first: int) -> str:

@@ -26,7 +26,8 @@ The last line is JSON:
     One prediction of both kinds from its window; by name; and from bars that were sent before.
 ``replica_ready_s``, ``replica_rss_mib``
     From the construction of a replica, imports included, to its readiness, and its memory then; ``service_ready_s``
-    with the start of Serve's own processes.
+    with the start of Serve's own processes. ``replica_first_ready_s`` where no other has been ready with these bars
+    before, so that it featurises them.
 ``throughput_flags_ratio``
     Requests a second with Serve's throughput flags over those without.
 ``promote_failures``, ``kill_failure_share``, ``kill_recovery_s``
@@ -172,6 +173,8 @@ def named(symbols: list[str]) -> bytes:
 def http_part(folder: str, seconds: float, rivals: bool) -> dict[str, Any]:
     """Measure over HTTP; with ``rivals`` also what we are compared with."""
     symbols = Lake(Store(folder)).symbols()
+    if not rivals:
+        Store(folder).delete("tails")
     with serving(folder, rivals) as (port, ready):
         stats = httpx2.get(f"http://127.0.0.1:{port}/v1/stats").json()["performance"]
         out: dict[str, Any] = {"replica_ready_s": stats["ready_s"], "service_ready_s": ready}
@@ -334,6 +337,7 @@ def summary(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
         }
         out |= {"p50_ms_1": http["ours_1"]["p50_ms"], "p99_ms_32": http["ours_32"]["p99_ms"]}
     if http and "plain" in parts:
+        out["replica_first_ready_s"] = parts["plain"]["replica_ready_s"]
         out["throughput_flags_ratio"] = out["requests_per_s_32"] / parts["plain"]["ours_32"]["per_s"]
     for name in ("engine", "faults"):
         out |= parts.get(name, {})

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -15,21 +13,9 @@ from configs.schema import Frozen
 from features.store import Store
 from training.registry.block_index import INDEX, FileRecord
 from training.registry.layout import block_prefix
+from training.registry.provenance import library_versions
 
 MANIFEST_SCHEMA = 2
-
-_LIBRARIES = ("fleetcast", "numpy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib", "ray")
-
-
-def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
-    """Return the installed version of each of these packages that is installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 class Description(Frozen):

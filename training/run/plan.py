@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ from features.splits import Split, resolve_split
 from features.store import Store
 from features.universe import UniverseTable
 from features.universe_build import build_universe
-from training.registry.manifest import library_versions
+from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED
 from training.run.job import POOLED, Job
 from training.run.market import read_market, write_market
@@ -236,7 +235,7 @@ def _jobs(
     picked = [(name, own) for name, symbols in inputs if (own := tuple(s for s in symbols if s in sample))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
-        [data, picked, library_versions(_FITTING_LIBRARIES), _code_hash()],
+        [data, picked, library_versions(_FITTING_LIBRARIES), code_hash("configs", "features", "training")],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None
@@ -251,14 +250,6 @@ def _jobs(
 def _sample(symbols: set[str], count: int, seed: int) -> list[str]:
     """Return ``count`` symbols chosen by a hash, so that one more symbol in the universe changes the sample little."""
     return sorted(symbols, key=lambda symbol: hashlib.sha256(f"{seed} {symbol}".encode()).digest())[:count]
-
-
-@cache
-def _code_hash() -> str:
-    """Return a hash of the code that fits, so that blocks of an older Fleetcast are not mistaken for this one's."""
-    root = Path(__file__).parents[2]
-    files = sorted(path for name in ("configs", "features", "training") for path in (root / name).rglob("*.py"))
-    return config_hash([(str(path.relative_to(root)), path.read_text(encoding="utf-8")) for path in files])
 
 
 def _section(config: Config, kind: str) -> DirectionConfig | VolatilityConfig:

@@ -12,7 +12,7 @@ from training.evaluation.promotion import Decision, Policy, decide
 from training.registry.arrays import read_arrays
 from training.registry.blocks import read_index
 from training.registry.manager import ModelManager
-from training.registry.manifest import library_versions
+from training.registry.provenance import library_versions
 from training.run.plan import RunPlan
 from training.run.queue import JobQueue
 
