@@ -221,26 +221,59 @@ def test_mistakes_are_one_line_and_start_nothing(fleetcast, trained_store, tmp_p
             assert "Traceback" not in done.err
 
 
-def test_more_symbols_than_a_replica_should_hold_are_sharded(start, trained_store, engine):
+@pytest.fixture(scope="module")
+def sharded(start, trained_store):
+    """The URL of two shards behind a router that takes few requests at once, on Serve's own proxy."""
     port = free_port()
-    settings = ("serve.shard_symbols=3", "serve.cpus_per_replica=0.5", "serve.fast_ingress=false")
+    settings = (
+        *("serve.shard_symbols=3", "serve.cpus_per_replica=0.5", "serve.fast_ingress=false"),
+        *("serve.max_ongoing=4", "serve.max_queued=4"),
+    )
     options = [part for setting in settings for part in ("--set", setting)]
     process = start("serve", "--store", str(trained_store), "--port", str(port), *options)
     try:
         assert any("stop " in line for line in process.stdout), process.stderr.read()
-        with FleetcastClient(f"http://127.0.0.1:{port}") as client:
-            found = client.predict([*SYMBOLS[::-1], "nosuch"])
-            assert [one.symbol for one in found] == [*SYMBOLS[::-1], "nosuch"]
-            for one in found[:5]:
-                ours = engine.state.prediction(one.symbol)
-                assert one.volatility.annualised == pytest.approx(ours.volatility.annualised, rel=1e-5)
-                assert one.direction.probabilities.up == pytest.approx(ours.direction.probabilities.up, rel=1e-5)
-            assert found[5].error.code == "unknown_symbol"
-            assert len(client.stats()["shards"]) == 2
-            assert [one["symbol"] for one in client.symbols()] == SYMBOLS
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=ENDS_S)
+
+
+def test_more_symbols_than_a_replica_should_hold_are_sharded(sharded, engine):
+    with FleetcastClient(sharded) as client:
+        found = client.predict([*SYMBOLS[::-1], "nosuch"])
+        assert [one.symbol for one in found] == [*SYMBOLS[::-1], "nosuch"]
+        for one in found[:5]:
+            ours = engine.state.prediction(one.symbol)
+            assert one.volatility.annualised == pytest.approx(ours.volatility.annualised, rel=1e-5)
+            assert one.direction.probabilities.up == pytest.approx(ours.direction.probabilities.up, rel=1e-5)
+        assert found[5].error.code == "unknown_symbol"
+        assert len(client.stats()["shards"]) == 2
+        assert [one["symbol"] for one in client.symbols()] == SYMBOLS
+
+
+def test_who_comes_while_all_are_busy_is_told_when_to_come_again(sharded, bars_of):
+    bars = bars_of("AAA", 480)
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    days = bars.dates.astype("datetime64[D]").astype(str).tolist()
+    rows = [[day, *values] for day, *values in zip(days, *(column.tolist() for column in columns), strict=True)]
+    answers = []
+
+    def ask(turn):
+        with httpx2.Client(base_url=sharded, timeout=60) as http:
+            for i in range(6):  # other bars each time, as the same ones would be answered from the cache
+                answers.append(http.post("/v1/predictions", json={"bars": {"AAA": rows[6 * turn + i :]}}))
+
+    threads = [threading.Thread(target=ask, args=(turn,)) for turn in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.status_code for one in answers} == {200, 429}
+    assert all(int(one.headers["Retry-After"]) >= 1 for one in answers if one.status_code == 429)
+    assert all(one.json()["predictions"][0]["error"] is None for one in answers if one.status_code == 200)
+    with FleetcastClient(sharded) as client:  # which waits and comes again
+        assert client.predict(["AAA"])[0].error is None
 
 
 def test_the_arguments_are_json_that_a_serve_config_can_hold(trained_store):
