@@ -9,11 +9,12 @@ import typer
 
 from cluster.commands import data, models, serve
 from cluster.commands.train import train
+from cluster.commands.tune import tune
 from configs.errors import FleetcastError
 
 app = typer.Typer(
     name="fleetcast",
-    help="Train, evaluate, keep and serve price-direction and volatility models for many symbols at once, on Ray.",
+    help="Train, tune, keep and serve price-direction and volatility models for many symbols at once, on Ray.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,6 +39,7 @@ def _options(
 
 
 app.command()(train)
+app.command()(tune)
 app.command()(serve.serve)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")

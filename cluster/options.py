@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from configs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from configs.schema import Config, Kind
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def names(option: str, text: str) -> list[str]:
@@ -21,6 +30,50 @@ def names(option: str, text: str) -> list[str]:
     if not found:
         raise ConfigError(f"{option} {text!r} names nothing. Give names separated by commas, or leave it out.")
     return found
+
+
+def resolved_config(
+    preset: str | None, file: str | None, bars: str | None, symbols: str | None, overrides: Sequence[str]
+) -> Config:
+    """Return the configuration of a command that reads bars; without a preset, other bars are taken for equities.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`configs.load.load_config` does, or ``symbols`` names nothing.
+    """
+    from configs.load import load_config
+
+    given = list(overrides)
+    if bars is not None:
+        is_name = bars in ("lake", "embedded") or "://" in bars
+        given.append(f"data.bars={json.dumps(bars if is_name else str(Path(bars).expanduser().absolute()))}")
+    given += [f"data.symbols={json.dumps(names('--symbols', symbols))}"] if symbols is not None else []
+    return load_config(preset or ("demo" if bars in (None, "embedded") else "equities"), file, given)
+
+
+def duration_s(option: str, text: str) -> float:
+    """Return the seconds of a duration such as ``90s``, ``30m`` or ``1.5h``.
+
+    Raises
+    ------
+    ConfigError
+        It is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    if found is None or not float(found[1]):
+        raise ConfigError(f"{option} {text!r} is no duration. Give one such as 90s, 30m or 2h.")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def kind_named(text: str) -> Kind:
+    """Return the kind of model of this name; ``ConfigError`` if there is none."""
+    from configs.schema import Kind
+
+    for kind in get_args(Kind):
+        if text.strip() == kind:
+            return kind  # type: ignore[no-any-return]
+    raise ConfigError(f"--kind {text!r} is no kind of model. Give {' or '.join(get_args(Kind))}.")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from configs.space import Parameter
+
 Strategy = Literal["per_symbol", "pooled", "finetuned"]
 Kind = Literal["direction", "volatility"]
 Positive = Annotated[int, Field(gt=0)]
@@ -201,7 +203,10 @@ class VolatilityConfig(Frozen):
 
 
 class RunConfig(Frozen):
-    """Where and how a run executes; nothing here changes a fitted number except ``seed``."""
+    """Where and how a run executes; nothing here changes a fitted number except ``seed``.
+
+    ``studies`` tells where settings were found, as ``study/trial``.
+    """
 
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1), AfterValidator(_once)] = ("direction", "volatility")
     seed: Annotated[int, Field(ge=0)] = 7
@@ -209,6 +214,7 @@ class RunConfig(Frozen):
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0
     use_gpu: bool = False
     block_symbols: Positive = 32
+    studies: tuple[str, ...] = ()
     retries: Annotated[int, Field(ge=0)] = 2
 
 
@@ -240,6 +246,28 @@ class ServeConfig(Frozen):
     fast_ingress: bool = True
 
 
+class TuneConfig(Frozen):
+    """How a sweep searches for the settings of models; nothing here changes a model that is trained.
+
+    Each trial fits ``symbols`` sampled symbols at once, on ``folds`` expanding folds before the test period, whose last
+    parts together are ``scored_fraction`` of the dates before it; one fold more, later than those, judges the winner.
+    With ``early_stopping``, trials whose validation loss lags behind are ended (successive halving by ``reduction``).
+    ``sampler`` ``nsga2`` searches for a low loss and a low cost at once, without early stopping. ``space`` narrows
+    what a kind's models vary, or adds a setting, by its path: ``direction.fit.learning_rate: {low: 1e-4, high: 1e-3}``,
+    ``direction.network.window: {values: [5, 10]}``, and ``null`` leaves one out.
+    """
+
+    trials: Positive = 40
+    symbols: Positive = 32
+    folds: Positive = 2
+    scored_fraction: Fraction = 0.4
+    sampler: Literal["tpe", "random", "nsga2"] = "tpe"
+    early_stopping: bool = True
+    reduction: Annotated[int, Field(ge=2)] = 3
+    finalists: Positive = 4
+    space: dict[str, Parameter | None] = {}
+
+
 class Config(Frozen):
     """Everything that defines a run."""
 
@@ -250,7 +278,8 @@ class Config(Frozen):
     volatility: VolatilityConfig = VolatilityConfig()
     run: RunConfig = RunConfig()
     serve: ServeConfig = ServeConfig()
+    tune: TuneConfig = TuneConfig()
 
     def of_models(self) -> dict[str, Any]:
-        """Return as JSON what decides on models; how they are served later does not."""
-        return self.model_dump(mode="json", exclude={"serve"})
+        """Return as JSON what decides on models; how they are served later, or others are searched for, does not."""
+        return self.model_dump(mode="json", exclude={"serve", "tune"})

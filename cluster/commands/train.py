@@ -29,26 +29,26 @@ def train(
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeat at will.")] = None,
     promote: Annotated[Promote, typer.Option(help="When the new version becomes champion.")] = Promote.auto,
+    study: Annotated[
+        list[str] | None, typer.Option(help="Train with what this study found; repeat for the other kind.")
+    ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
     import json
     from contextlib import nullcontext
-    from pathlib import Path
 
-    from cluster.options import interruptible, names
+    from cluster.options import interruptible, names, resolved_config
     from cluster.progress import show_result, watching
     from cluster.session import check_reachable, connect
-    from configs.load import load_config
 
-    given = list(overrides or [])
-    if bars is not None:
-        is_name = bars in ("lake", "embedded") or "://" in bars
-        given.append(f"data.bars={json.dumps(bars if is_name else str(Path(bars).expanduser().absolute()))}")
-    given += [f"data.symbols={json.dumps(names('--symbols', symbols))}"] if symbols is not None else []
-    given += [f"run.kinds={json.dumps(names('--kinds', kinds))}"] if kinds is not None else []
-    resolved = load_config(preset or ("demo" if bars in (None, "embedded") else "equities"), config, given)
+    given = [f"run.kinds={json.dumps(names('--kinds', kinds))}"] if kinds is not None else []
+    resolved = resolved_config(preset, config, bars, symbols, [*(overrides or []), *given])
+    if study:
+        from tuning.winner import with_studies
+
+        resolved = with_studies(resolved, store, study)
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)

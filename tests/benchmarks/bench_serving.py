@@ -42,27 +42,22 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import httpx2
-import numpy as np
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from conftest import random_universe  # noqa: E402
-from http_load import measure, raw_request  # noqa: E402
+from serving_parts import engine_part, faults_part, http_part  # noqa: E402
 
 from configs.load import load_config  # noqa: E402
 from features.lake import Lake  # noqa: E402
 from features.store import Store  # noqa: E402
 
-PREDICT = "/v1/predictions"
+KINDS = ("direction", "volatility")
 
 
 def prepare(folder: str, symbols: int, bars: int) -> None:
@@ -76,235 +71,6 @@ def prepare(folder: str, symbols: int, bars: int) -> None:
         quick = [f"{kind}.fit={{pooled_epochs: 1, pooled_rows: 20000, pooled_symbols: 16}}" for kind in KINDS]
         config = load_config("equities", overrides=[*quick, f"run.seed={seed}", "data.min_bars=400"])
         ModelTrainer(config, store).train_multi_asset_models([], [], promote="auto" if seed == 1 else "never")
-
-
-KINDS = ("direction", "volatility")
-
-
-def engine_part(folder: str, seconds: float) -> dict[str, Any]:
-    """Measure the engine in process."""
-    from serving import PredictionEngine, PredictionRequest
-    from training.fleet.backend import use_threads
-
-    use_threads(1)  # as a replica with one processor does
-    start = time.perf_counter()
-    with PredictionEngine(folder, follow=False) as engine:
-        ready = time.perf_counter() - start
-        state = engine.state
-        held = {kind: state.tails[kind].windows(fleet.predictor) for kind, fleet in state.fleets.items()}
-        rng = np.random.default_rng(0)
-
-        def forecast(count: int) -> None:
-            mix = rng.integers(0, len(state.symbols), count)
-            for kind, fleet in state.fleets.items():
-                symbols, windows, _ = held[kind]
-                rows = np.array([fleet.position[symbols[i]] for i in mix], np.int64)
-                fleet.forecast(windows.take(mix), rows)
-
-        batch, single = (_median_s(lambda n=n: forecast(n), seconds) for n in (512, 1))
-        flops, gathered = _arithmetic(state, 512)
-        bars = next(iter(Lake(Store(folder)).read_many(state.symbols[:1])))
-        named, sent = PredictionRequest(bars.symbol), PredictionRequest(bars.symbol, bars)
-        out = {
-            "engine_ready_s": ready,
-            "engine_predictions_per_s": 512 / batch,
-            "engine_matmul_share": flops / _matmul_rate() / batch,
-            "engine_gathered_mib_per_batch": gathered / 2**20,
-            "single_uncached_p50_ms": 1e3 * single,
-            "single_cached_p50_us": 1e6 * _median_s(lambda: engine.predict_single(named), 1.0),
-            "single_cached_sent_p50_us": 1e6 * _median_s(lambda: engine.predict_single(sent), 1.0),
-        }
-    return out
-
-
-def _median_s(call: Callable[[], Any], seconds: float) -> float:
-    for _ in range(3):
-        call()
-    times, until = [], time.perf_counter() + seconds
-    while time.perf_counter() < until or len(times) < 5:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def _arithmetic(state: Any, count: int) -> tuple[float, float]:
-    """Return the floating-point operations of the networks' products for so many windows, and bytes gathered."""
-    flops = gathered = 0.0
-    for kind, fleet in state.fleets.items():
-        network = getattr(fleet.predictor.config, kind).network
-        features, width = len(fleet.predictor.feature_names), network.lstm_units[0]
-        flops += count * network.window * 2 * (features + width) * 4 * width
-        flops += count * network.window * 2 * 2 * width * width  # keys and values of attention
-        gathered += count * network.window * features * 4
-    return flops, gathered
-
-
-def _matmul_rate() -> float:
-    import tensorflow as tf
-
-    a = tf.random.normal((1024, 1024))
-    return 2 * 1024**3 / _median_s(lambda: (a @ a).numpy(), 0.5)
-
-
-@contextmanager
-def serving(folder: str, fast: bool, *settings: str) -> Iterator[tuple[int, float]]:
-    """Serve a store as the command does; yield the port and the seconds until a replica was ready."""
-    from cluster.ingress import free_port, prepare_ingress
-
-    prepare_ingress(fast)
-    from cluster.session import connect
-
-    with connect(cpus=2):
-        from cluster.service import service
-        from serving.app import Arguments
-
-        config = load_config("demo", overrides=["serve.cpus_per_replica=0.5", *settings]).serve
-        port, start = free_port(), time.perf_counter()
-        with service(Arguments(store=folder, config=config), "127.0.0.1", port):
-            yield port, time.perf_counter() - start
-
-
-def named(symbols: list[str]) -> bytes:
-    """Return a request for symbols by name."""
-    return raw_request(PREDICT, json.dumps({"symbols": symbols}).encode())
-
-
-def http_part(folder: str, seconds: float, rivals: bool) -> dict[str, Any]:
-    """Measure over HTTP; with ``rivals`` also what we are compared with."""
-    symbols = Lake(Store(folder)).symbols()
-    if not rivals:
-        Store(folder).delete("tails")
-    with serving(folder, rivals) as (port, ready):
-        stats = httpx2.get(f"http://127.0.0.1:{port}/v1/stats").json()["performance"]
-        out: dict[str, Any] = {"replica_ready_s": stats["ready_s"], "service_ready_s": ready}
-        out["replica_rss_mib"] = _replica_rss_mib()
-        ours = {n: _best(port, [named([s]) for s in symbols[:200]], n, seconds) for n in (1, 32)}
-        for clients, found in ours.items():
-            out |= {f"ours_{clients}": found}
-        if not rivals:
-            return out
-        bulk = [named(symbols)]
-        one, eight = (measure(port, bulk, clients, seconds) for clients in (1, 8))
-        out |= {"bulk_p50_ms": one["p50_ms"], "bulk_predictions_per_s": eight["per_s"] * len(symbols), "bulk_8": eight}
-        out |= _sent(folder, port, symbols[:200], seconds)
-        _deploy_rivals(folder)
-        body = json.dumps({"symbols": ["S0000"]}).encode()
-        for name in ("echo", "plain"):
-            for clients in (1, 32):
-                out[f"{name}_{clients}"] = _best(port, [raw_request(f"/{name}/", body)], clients, seconds)
-        rng = np.random.default_rng(0)
-        for models in (200, 3):
-            _deploy_multiplexed(folder, models)
-            rows = rng.permutation(np.tile(np.arange(200), 3)).tolist()
-            asks = [raw_request("/multiplexed/", b"", [f"serve_multiplexed_model_id: {i}"]) for i in rows]
-            if models == 200:
-                measure(port, asks[:200] + asks, 4, 90.0)  # every model is loaded before the clock starts
-            out[f"multiplexed_{models}"] = measure(port, asks, 32, seconds if models == 200 else max(seconds, 20.0))
-        out["ours_32_again"] = _best(port, [named([s]) for s in symbols[:200]], 32, seconds)
-    return out
-
-
-def _best(port: int, requests: list[bytes], clients: int, seconds: float) -> dict[str, Any]:
-    measure(port, requests, clients, 1.0)
-    return measure(port, requests, clients, seconds)
-
-
-def _sent(folder: str, port: int, symbols: list[str], seconds: float) -> dict[str, Any]:
-    """Return the load of requests that bring their bars, none of which was seen before."""
-    asks = []
-    for turn in range(8):
-        for bars in Lake(Store(folder)).read_many(symbols):
-            last = bars.last(100 + turn)
-            columns = (last.open, last.high, last.low, last.close, last.volume)
-            dates = last.dates.astype("datetime64[D]").astype(str).tolist()
-            rows = [list(row) for row in zip(dates, *(np.round(c, 4).tolist() for c in columns), strict=True)]
-            asks.append(raw_request(PREDICT, json.dumps({"bars": {bars.symbol: rows[:100]}}).encode()))
-    found = measure(port, asks, 32, seconds)
-    stats = httpx2.get(f"http://127.0.0.1:{port}/v1/stats").json()["performance"]
-    return {"sent_32": found, "mean_batch_size": stats["mean_batch_size"], "sent_sources": stats["sources"]}
-
-
-def _deploy_rivals(folder: str) -> None:
-    from ray import serve
-    from serving_rivals import Echo, PlainEcho
-
-    serve.run(Echo.bind(), name="echo", route_prefix="/echo")
-    serve.run(PlainEcho.bind(), name="plain", route_prefix="/plain")
-
-
-def _deploy_multiplexed(folder: str, models: int) -> None:
-    from ray import serve
-    from serving_rivals import multiplexed
-
-    windows = np.random.default_rng(0).normal(size=(200, 10, 132)).astype(np.float32)
-    serve.run(multiplexed(models).bind(windows, 16, 4), name="multiplexed", route_prefix="/multiplexed")
-
-
-def _replica_rss_mib() -> float:
-    return max(one.memory_info().rss for one in _replicas()) / 2**20
-
-
-def _replicas() -> list[Any]:
-    import psutil
-
-    found = (p for p in psutil.process_iter() if "ServeRepl" in p.name() and p.status() != psutil.STATUS_ZOMBIE)
-    return [p for p in found if "fleetcast" in " ".join(p.cmdline()).lower()]
-
-
-def faults_part(folder: str, seconds: float) -> dict[str, Any]:
-    """Count what fails while versions change and a replica dies."""
-    from training import ModelManager
-
-    manager, symbols = ModelManager(folder), Lake(Store(folder)).symbols()
-    requests, out = [named(symbols[i : i + 5]) for i in range(0, 200, 5)], {}
-    with serving(folder, True, "serve.replicas=2") as (port, _):
-        versions = manager.versions("direction")
-        slowest = 0.0
-        with _background(port, requests, 60.0) as load:
-            for turn in range(10):
-                manager.promote("direction", versions[(turn + 1) % 2], "bench") if turn % 2 == 0 else manager.rollback(
-                    "direction"
-                )
-                slowest = max(slowest, _followed(port, symbols[0], manager.aliases("direction").champion or ""))
-        out |= {"promote_failures": load["failed"], "promote_requests": sum(load["statuses"].values())}
-        out["promote_slowest_s"] = slowest
-        with _background(port, requests, 40.0) as load:
-            victims = _replicas()
-            victims[0].kill()
-            start = time.perf_counter()
-            while len([p for p in _replicas() if p.pid != victims[0].pid]) < 2 or not _two_answer(port):
-                time.sleep(0.2)
-            out["kill_recovery_s"] = time.perf_counter() - start
-        out["kill_failure_share"] = load["failed"] / sum(load["statuses"].values())
-        out["kill_requests"] = sum(load["statuses"].values())
-    return out
-
-
-@contextmanager
-def _background(port: int, requests: list[bytes], seconds: float) -> Iterator[dict[str, Any]]:
-    found: dict[str, Any] = {}
-    thread = threading.Thread(target=lambda: found.update(measure(port, requests, 8, seconds)))
-    thread.start()
-    time.sleep(2.0)
-    yield found
-    thread.join()
-
-
-def _followed(port: int, symbol: str, version: str) -> float:
-    """Wait until every of ten answers comes from a version, and return the seconds."""
-    start = time.perf_counter()
-    while time.perf_counter() < start + 30:
-        answers = [httpx2.get(f"http://127.0.0.1:{port}{PREDICT}/{symbol}").json() for _ in range(10)]
-        if {one["direction"]["version"] for one in answers} == {version}:
-            return time.perf_counter() - start
-        time.sleep(0.1)
-    raise SystemExit(f"version {version} is not served after 30 s")
-
-
-def _two_answer(port: int) -> bool:
-    loaded = {httpx2.get(f"http://127.0.0.1:{port}/v1/stats").json()["health"]["loaded"] for _ in range(20)}
-    return len(loaded) == 2
 
 
 def summary(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from training.fleet.backend import TENSORFLOW, Tensor, ops
 from training.fleet.graphs import FitPlan, Loss, evaluation_function, forward_function, step_function
 from training.fleet.network import FleetNetwork, symbol_generator
+from training.fleet.watch import tell
 from training.fleet.windows import FleetData, Int32, needed_bars, pad_ends
 
 __all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet", "predict_windows"]
@@ -101,6 +102,7 @@ def fit_fleet(
                 best[row] = current[position]
             else:
                 stalled[row] = stalled[row] + 1 if np.isfinite(value) else plan.patience
+        tell(epoch, float(best_loss.mean()))
     failures = {
         int(row): "the validation loss was never finite: the fit diverged or the data hold no usable window"
         for row in np.flatnonzero(~np.isfinite(best_loss))

@@ -231,7 +231,7 @@ def _jobs(
 ) -> Iterator[Job]:
     """Yield a kind's jobs; an output's name holds the hash of all that decides its numbers, its symbols included."""
     section, run = _section(config, kind), config.run
-    sample = frozenset(_sample(clean, section.fit.pooled_symbols, run.seed))
+    sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
     picked = [(name, own) for name, symbols in inputs if (own := tuple(s for s in symbols if s in sample))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
@@ -247,7 +247,7 @@ def _jobs(
         yield Job(kind=kind, name=f"block-{number:05d}", output=output, inputs=(one,), needs=needs)
 
 
-def _sample(symbols: set[str], count: int, seed: int) -> list[str]:
+def sampled(symbols: set[str], count: int, seed: int) -> list[str]:
     """Return ``count`` symbols chosen by a hash, so that one more symbol in the universe changes the sample little."""
     return sorted(symbols, key=lambda symbol: hashlib.sha256(f"{seed} {symbol}".encode()).digest())[:count]
 

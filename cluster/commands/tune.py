@@ -1,0 +1,49 @@
+"""``fleetcast tune``: search for the settings of a kind of model, and judge what was found."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def tune(
+    kind: Annotated[str, typer.Option(help="direction or volatility.")] = "direction",
+    preset: Annotated[
+        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities with --bars.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
+    bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="Names separated by commas; a sample of all by default.")] = None,
+    trials: Annotated[int | None, typer.Option(help="How many trials the study shall have in all.")] = None,
+    time_budget: Annotated[str | None, typer.Option(help="Begin no trial later than this: 90s, 30m or 2h.")] = None,
+    study: Annotated[str | None, typer.Option(help="The study's name; by default the kind and the moment.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that exists.")] = False,
+    storage: Annotated[
+        str | None, typer.Option(envvar="FLEETCAST_STUDIES", help="Database URL; by default SQLite in the store.")
+    ] = None,
+    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeat at will.")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Search for the settings of a kind of model on folds before the test period, all sampled symbols in each trial."""
+    from cluster.options import duration_s, interruptible, kind_named, resolved_config
+    from cluster.session import check_reachable, connect
+    from cluster.sweep_tables import show_tuned, watching
+
+    wanted = kind_named(kind)
+    settings = [f"tune.trials={trials}"] if trials is not None else []
+    resolved = resolved_config(preset, config, bars, symbols, [*(overrides or []), *settings])
+    seconds = None if time_budget is None else duration_s("--time-budget", time_budget)
+    if resume and study is None:
+        raise typer.BadParameter("--resume needs the name of a study: give it with --study.")
+    from tuning.optimizer import HyperparameterOptimizer
+
+    optimizer = HyperparameterOptimizer(resolved, store, url=storage)
+    if address is not None:
+        check_reachable(address)
+    kept = "; finished trials are kept: go on with --study NAME --resume"
+    with interruptible(kept), watching(as_json) as listener, connect(address):
+        tuned = optimizer.optimize(wanted, study=study, resume=resume, seconds=seconds, listener=listener)
+    show_tuned(tuned, as_json)

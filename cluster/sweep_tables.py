@@ -1,0 +1,150 @@
+"""What ``fleetcast tune`` shows: the task, a line a trial (a live table on a terminal), and the verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from cluster.console import make_console
+from training.evaluation.wide_table import WideTable
+from tuning.objective import BASELINE, LOSS
+from tuning.optimizer import Listener, Tuned
+from tuning.study import SweepStudy, TrialView
+from tuning.task import Task
+
+_SHOWN = 8
+
+
+@contextmanager
+def watching(quiet: bool) -> Iterator[Listener]:
+    """Yield the listener of a sweep; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
+    if quiet:
+        yield Listener()
+        return
+    watch = _Watch(make_console())
+    try:
+        yield Listener(watch.began, watch.ended)
+    finally:
+        watch.close()
+
+
+def show_tuned(tuned: Tuned, as_json: bool) -> None:
+    """Print the best trials, the verdict and how to use it, or one JSON document."""
+    verdict = tuned.verdict
+    if as_json:
+        states = _counts(tuned.trials)
+        document = verdict.model_dump(mode="json") | {"parameters": tuned.best_parameters, "trials": states}
+        print(json.dumps(document | {"report": tuned.report, "storage": tuned.url}, allow_nan=False))
+        return
+    console, kind = make_console(), verdict.kind
+    console.print(_table(tuned.trials, kind))
+    lines = [
+        f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
+        f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {BASELINE[kind]} {verdict.baseline:.5f}",
+        _judgement(tuned),
+        _own(tuned),
+        *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
+        f"report: {tuned.report}",
+        f"all trials: optuna-dashboard {tuned.url}",
+        f"train with it: fleetcast train --study {verdict.study}",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _judgement(tuned: Tuned) -> str:
+    gain = tuned.verdict.gain
+    sure = gain.se is not None and abs(gain.mean) > 2 * gain.se
+    if tuned.verdict.chosen == "winner":
+        return "the winner is better there" + ("" if sure else ", by less than two standard errors: no detectable gain")
+    return "the winner is not better there: the default stays"
+
+
+def _own(tuned: Tuned) -> str:
+    verdict = tuned.verdict
+    if verdict.own_gain is None:
+        return "settings of their own would suit no symbol better than the shared ones"
+    helps = (
+        "better, beyond two standard errors" if verdict.own_helps else "no detectable gain, so all share the winner's"
+    )
+    return (
+        f"{len(verdict.own)} symbols would rather have another trial's settings ({verdict.repeats:.0%} of such "
+        f"differences repeat from fold to fold); on the last fold that changes {verdict.own_gain.told}: {helps}"
+    )
+
+
+def _table(trials: Sequence[TrialView], kind: str) -> WideTable:
+    whole = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
+    paths = sorted({path for one in whole for path in one.values})
+    counts = ", ".join(f"{count} {state}" for state, count in _counts(trials).items())
+    return WideTable(
+        ["trial", LOSS[kind], BASELINE[kind], *(path.removeprefix(f"{kind}.") for path in paths)],
+        [
+            [
+                str(one.number),
+                f"{one.loss:.5f}",
+                "" if one.baseline is None else f"{one.baseline:.5f}",
+                *(_spelled(one.values.get(path)) for path in paths),
+            ]
+            for one in whole
+        ],
+        title=f"the best of {len(trials)} {kind} trials ({counts}), on the sweep's folds",
+        first_bold=True,
+    )
+
+
+def _counts(trials: Sequence[TrialView]) -> Mapping[str, int]:
+    states = [one.state for one in trials]
+    return {state: states.count(state) for state in ("complete", "pruned", "fail") if state in states}
+
+
+def _spelled(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+class _Watch:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._kind = ""
+
+    def began(self, task: Task, study: SweepStudy) -> None:
+        symbols, done = len(task.panel.symbols), len(study.trials)
+        before = f", {done} finished before" if done else ""
+        self._kind = task.kind
+        self._console.print(
+            f"study {study.name}: {study.left} trials of {task.kind} models{before}; each fits {symbols} symbols on "
+            f"{len(task.folds)} folds, scored up to {str(task.folds[-1].test_end)[:10]}; judged on "
+            f"{str(task.last.test_start)[:10]} to {str(task.last.test_end)[:10]}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+        if self._console.is_terminal and study.left:
+            self._live = Live(console=self._console, transient=True, refresh_per_second=2)
+            self._live.start()
+
+    def ended(self, study: SweepStudy) -> None:
+        trials = study.trials
+        if self._live is not None:
+            self._live.update(_table(trials, self._kind))
+            return
+        best = min((one.loss for one in trials if one.loss is not None), default=None)
+        line = _line(study.latest, len(trials), study.config.trials, best)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def _line(one: TrialView, done: int, wanted: int, best: float | None) -> str:
+    loss = (
+        f"{one.loss:.5f}" if one.loss is not None else one.reason or f"ended after {max(one.curve, default=0)} epochs"
+    )
+    return f"{done}/{wanted}: trial {one.number} {one.state}, {loss}" + ("" if best is None else f"; best {best:.5f}")

@@ -1,0 +1,24 @@
+"""Search for the settings of fleets, on folds before the test period.
+
+Names are imported when they are first used, so that importing the package does not import TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tuning.optimizer import HyperparameterOptimizer
+
+__all__ = ["HyperparameterOptimizer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "HyperparameterOptimizer":
+        raise AttributeError(f"module 'tuning' has no attribute {name!r}")
+    return import_module("tuning.optimizer").HyperparameterOptimizer
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

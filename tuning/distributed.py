@@ -1,0 +1,187 @@
+"""Search with Ray Tune: trials on all processors of the cluster, in workers that are used again for trial after trial.
+
+Ray must have been started by ``cluster.session``. The study is the record of the sweep; what Tune writes for itself
+goes to a temporary folder, and is never read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import ray
+from optuna.trial import Trial
+from ray import tune
+from ray.tune import TuneError
+from ray.tune.schedulers import AsyncHyperBandScheduler
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from configs.errors import ClusterError
+from configs.schema import RunConfig
+from tuning.objective import Objective, Outcome, Score, TrialFailed
+from tuning.search import GRACE
+from tuning.space import Values
+from tuning.study import SweepStudy
+
+_MOST_STEPS = 10_000
+_ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # prints even where it is told to be quiet
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C would be taken for the end of the sweep
+}
+
+
+def search_on_ray(
+    study: SweepStudy,
+    objective: Objective,
+    run: RunConfig,
+    seconds: float | None = None,
+    ended: Callable[[], None] = lambda: None,
+) -> None:
+    """Do the trials that are left, or those that fit into the seconds; ``ended`` is called after each.
+
+    Raises
+    ------
+    ClusterError
+        The cluster is lost; trials that are finished are kept.
+    """
+    config = study.config
+    if not study.left:
+        return
+    early = config.early_stopping and config.sampler != "nsga2"
+    scheduler = AsyncHyperBandScheduler(
+        time_attr="step",
+        metric="valid_loss",
+        mode="min",
+        max_t=_MOST_STEPS,
+        grace_period=GRACE,
+        reduction_factor=config.reduction,
+    )
+    resources = {"cpu": run.cpus_per_worker, **({"gpu": 1} if run.use_gpu else {})}
+    trainable = tune.with_resources(
+        tune.with_parameters(_trial, objective=objective, threads=max(1, int(run.cpus_per_worker))), resources
+    )
+    os.environ.update(_ENVIRONMENT)
+    for name in ("ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory(prefix="fleetcast-tune-") as folder:
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=_StudySearch(study, seconds, ended),
+                scheduler=scheduler if early else None,
+                num_samples=study.left,
+                max_concurrent_trials=run.workers or 0,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[]),
+        )
+        try:
+            tuner.fit()
+        except (ray.exceptions.RayError, TuneError) as error:
+            raise ClusterError(
+                f"the Ray cluster was lost in mid sweep ({_last_line(error)}). Trials that are finished are kept: run "
+                "the same command with --resume to go on."
+            ) from error
+
+
+def judge_on_ray(objective: Objective, values: Sequence[Values], run: RunConfig) -> list[Score | TrialFailed]:
+    """Return the scores of these values on the last fold, each from a task of the cluster's."""
+    remote: Any = ray.remote(num_cpus=run.cpus_per_worker, num_gpus=1 if run.use_gpu else 0, max_retries=2)(_judged)
+    shared, threads = ray.put(objective), max(1, int(run.cpus_per_worker))
+    try:
+        found: list[Score | TrialFailed] = ray.get([remote.remote(shared, one, threads) for one in values])
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            f"the finalists cannot be judged ({_last_line(error)}). Run the same command with --resume."
+        ) from error
+    return found
+
+
+def _last_line(error: Exception) -> str:
+    return [line.strip() for line in str(error).splitlines() if line.strip()][-1:][0] if str(error) else repr(error)
+
+
+def _judged(objective: Objective, values: Values, threads: int) -> Score | TrialFailed:
+    from training.fleet.backend import use_threads
+
+    use_threads(threads)
+    return objective.judged(values)
+
+
+def _trial(config: dict[str, Any], objective: Objective, threads: int) -> None:
+    """Run on a worker: one trial."""
+    from training.fleet.backend import use_threads
+
+    use_threads(threads)
+    last: dict[str, Any] = {"step": 0, "valid_loss": math.inf}  # Tune wants its metric in every result
+
+    def follow(step: int, loss: float) -> None:
+        last.update(step=step, valid_loss=loss)
+        tune.report(dict(last))
+
+    try:
+        outcome = objective(config["values"], follow)
+    except TrialFailed as error:
+        tune.report(last | {"reason": str(error)})
+    else:
+        tune.report(last | {"outcome": json.dumps(asdict(outcome))})  # Tune takes nested values apart
+
+
+class _StudySearch(OptunaSearch):
+    """Ray's bridge to Optuna, with a validation loss while a trial runs and another loss, of the folds, at its end."""
+
+    def __init__(self, study: SweepStudy, seconds: float | None, ended: Callable[[], None]) -> None:
+        super().__init__(metric="valid_loss", mode="min")
+        self._study, self._ended = study, ended
+        self._until = time.monotonic() + (float("inf") if seconds is None else seconds)
+        self._asked: dict[str, Trial] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """Return the next trial's values, or that there is no time left for one."""
+        if time.monotonic() > self._until:
+            return Searcher.FINISHED
+        self._asked[trial_id] = trial = self._study.ask()
+        return {"values": dict(trial.params)}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Keep the validation loss of an epoch."""
+        self._study.report(self._asked[trial_id], result["valid_loss"], result["step"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Keep how a trial ended."""
+        trial, told = self._asked.pop(trial_id), result or {}
+        if error:
+            self._study.fail(trial, "its worker process died (out of memory, or killed)")
+        elif result is None:
+            self._study.interrupt(trial)
+        elif "outcome" in told:
+            self._study.complete(trial, Outcome(**json.loads(told["outcome"])))
+        elif "reason" in told:
+            self._study.fail(trial, told["reason"])
+        else:
+            self._study.report(trial, told["valid_loss"], told["step"])
+            self._study.prune(trial)
+        self._ended()
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """Refuse what Tune would set: the study has it all."""
+        return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the study out of what Tune writes for itself, and nobody reads."""
+        return {"_metric": self._metric, "_mode": self._mode}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write nothing: the study is in its database."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Read nothing."""

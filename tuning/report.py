@@ -1,0 +1,131 @@
+"""The report of a sweep: one HTML page with its plots and its verdict, readable without a network."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from configs.space import spelled
+from tuning.objective import BASELINE, LOSS
+from tuning.space import setting
+from tuning.study import SweepStudy, TrialView
+from tuning.task import Task
+from tuning.verdict import Verdict
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_CURVES = 12
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1100px; padding: 0 1rem; color: #1c2733; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
+table { border-collapse: collapse; }
+td, th { padding: .25rem .8rem; text-align: right; border-bottom: 1px solid #dde3ea; }
+td:first-child, th:first-child { text-align: left; } .plot { overflow-x: auto; }
+"""
+
+
+def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[TrialView]) -> str:
+    """Return the page."""
+    from plotly.offline import get_plotlyjs
+
+    loss, baseline = LOSS[task.kind], BASELINE[task.kind]
+    last = f"{str(task.last.test_start)[:10]} to {str(task.last.test_end)[:10]}"
+    rows = [
+        ("winner, trial " + str(verdict.trial), f"{verdict.loss:.5f}", verdict.gain.told),
+        ("default", f"{verdict.default_loss:.5f}", ""),
+        (f"baseline ({baseline})", f"{verdict.baseline:.5f}", ""),
+    ]
+    if verdict.own_gain is not None:
+        own = f"settings of their own for {len(verdict.own)} of {len(task.panel.symbols)} symbols"
+        rows.append((own, f"{verdict.loss + verdict.own_gain.mean:.5f}", f"{verdict.own_gain.told} against the winner"))
+    chosen = "the winner's settings" if verdict.chosen == "winner" else "the default: the winner is not better there"
+    parts = [
+        f"<h1>Study {escape(study.name)}: {task.kind} models of {len(task.panel.symbols)} symbols</h1>",
+        f"<h2>Judged on {last}, which no trial saw ({loss})</h2>",
+        _table(("", loss, "difference ± standard error by day"), rows),
+        f"<p>To train with: {chosen}.</p>",
+        "<h2>Settings</h2>",
+        _table(("setting", "winner", "default"), _settings(task, verdict)),
+    ]
+    for title, figure in _figures(study, trials, loss):
+        parts += [
+            f"<h2>{title}</h2>",
+            '<div class="plot">',
+            figure.to_html(full_html=False, include_plotlyjs=False),
+            "</div>",
+        ]
+    head = f"<meta charset='utf-8'><title>{escape(study.name)}</title><style>{_STYLE}</style>"
+    return (
+        f"<!doctype html><html><head>{head}<script>{get_plotlyjs()}</script></head><body>{''.join(parts)}</body></html>"
+    )
+
+
+def _settings(task: Task, verdict: Verdict) -> Iterator[tuple[str, ...]]:
+    for path, value in verdict.values.items():
+        yield path, _short(value), _short(spelled(setting(task.config, path)))
+
+
+def _figures(study: SweepStudy, trials: Sequence[TrialView], loss: str) -> Iterator[tuple[str, Figure]]:
+    """Yield what can be drawn of the trials that there are."""
+    from optuna import visualization as draw
+
+    costly = study.config.sampler == "nsga2"
+    first: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": loss}
+    makers: list[tuple[str, Callable[[], Figure]]] = [
+        (f"History: {loss} on the sweep's folds", lambda: draw.plot_optimization_history(study.optuna, **first)),
+        ("Importance of settings", lambda: draw.plot_param_importances(study.optuna, **first)),
+        ("Settings and losses", lambda: draw.plot_parallel_coordinate(study.optuna, **first)),
+        ("Validation loss by epoch: the best trials, and those that were ended early", lambda: _curves(trials)),
+    ]
+    if costly:
+        names = [loss, "seconds"]
+        makers.append(("Loss against cost", lambda: draw.plot_pareto_front(study.optuna, target_names=names)))
+    for title, make in makers:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                figure = make()
+            except (ValueError, RuntimeError):  # too few trials, or all alike
+                continue
+        figure.update_layout(title=None, template="plotly_white", margin={"t": 20})
+        yield title, figure
+
+
+def _curves(trials: Sequence[TrialView]) -> Figure:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    best = sorted((one for one in trials if one.loss is not None and one.curve), key=lambda one: one.loss or math.inf)
+    for one in best[:_CURVES]:
+        epochs = sorted(one.curve)
+        figure.add_scatter(x=epochs, y=[one.curve[epoch] for epoch in epochs], name=f"trial {one.number}")
+    ended = [one for one in trials if one.state == "pruned" and one.curve]
+    for number, one in enumerate(ended):
+        epochs = sorted(one.curve)
+        figure.add_scatter(
+            x=epochs,
+            y=[one.curve[epoch] for epoch in epochs],
+            name="ended early",
+            legendgroup="ended",
+            showlegend=number == 0,
+            line={"color": "#c3ccd6"},
+        )
+    if not figure.data:
+        raise ValueError("no trial has a curve")
+    return figure.update_layout(
+        xaxis_title="epoch (those of the second fold from 101 on)", yaxis_title="validation loss"
+    )
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]] | Iterator[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(one)}</th>" for one in headings)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

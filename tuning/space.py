@@ -1,0 +1,96 @@
+"""From the spaces that stand beside the models to Optuna's distributions, and from a trial's values to a configuration.
+
+Values are named by the path of their setting, as ``--set`` names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from configs.errors import ConfigError
+from configs.load import validated
+from configs.schema import Config, Kind
+from configs.space import Choice, Parameter, Space, Value, read, spelled
+from training.predictors.direction_space import direction_space
+from training.predictors.volatility_space import volatility_space
+
+Values = Mapping[str, Value]
+
+
+def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
+    """Return what a kind's models vary, narrowed or widened by ``config.tune.space``.
+
+    Raises
+    ------
+    ConfigError
+        A path is no setting that the kind's models depend on, or nothing is left to vary.
+    """
+    space = direction_space(config.direction) if kind == "direction" else volatility_space(config.volatility)
+    for path, parameter in config.tune.space.items():
+        if path.partition(".")[0] not in (kind, "features"):
+            continue  # of the other kind
+        setting(config, path)
+        if parameter is None:
+            space.pop(path, None)
+        else:
+            space[path] = parameter
+    if not space:
+        raise ConfigError(f"tune.space leaves nothing of {kind} models to vary. Leave a setting in.")
+    return dict(sorted(space.items()))
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return the space as Optuna's distributions."""
+    return {path: _distribution(parameter) for path, parameter in space.items()}
+
+
+def defaults(config: Config, space: Space) -> dict[str, Value] | None:
+    """Return the configuration's own values as a trial's; None if the space does not hold them."""
+    found = {path: setting(config, path) for path in space}
+    if not all(space[path].holds(value) for path, value in found.items()):
+        return None
+    return {path: spelled(value) for path, value in found.items()}
+
+
+def configured(config: Config, values: Values) -> Config:
+    """Return the configuration with a trial's values.
+
+    Raises
+    ------
+    ConfigError
+        Together they make no valid one.
+    """
+    dumped = config.model_dump()
+    for path, value in values.items():
+        *sections, name = path.split(".")
+        place = dumped
+        for section in sections:
+            place = place[section]
+        place[name] = read(value)
+    return validated(dumped, "a trial")
+
+
+def setting(config: Config, path: str) -> Any:
+    """Return a setting's value by its path; ``ConfigError`` if there is none."""
+    found: Any = config
+    for name in path.split("."):
+        if name not in getattr(type(found), "model_fields", {}):
+            raise ConfigError(f"{path!r} is not a setting. Give a path such as direction.fit.learning_rate.")
+        found = getattr(found, name)
+    return found
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    if isinstance(parameter, Choice):
+        return CategoricalDistribution([spelled(value) for value in parameter.values])
+    if parameter.whole:
+        return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
+    return FloatDistribution(parameter.low, parameter.high, log=parameter.log)

@@ -1,0 +1,241 @@
+"""A study: every trial of a sweep, kept in a database that outlives the process and that Optuna's dashboard reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from configs.errors import ConfigError, StoreError
+from configs.schema import TuneConfig
+from configs.space import Space
+from features.store import Store
+from tuning.objective import Outcome
+from tuning.space import Values, distributions
+
+FOLDER = "studies"
+_INTERRUPTED = "interrupted"
+_FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """A finished trial: ``state`` is ``complete``, ``pruned`` or ``fail``, and ``reason`` says why it failed."""
+
+    number: int
+    state: str
+    values: Values
+    loss: float | None
+    baseline: float | None
+    by_symbol: tuple[dict[str, float], ...]
+    curve: dict[int, float]
+    seconds: float | None
+    reason: str
+    ended: datetime | None = None
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> TrialView:
+        """Return Optuna's trial as this project speaks of it."""
+        told, complete = trial.user_attrs, trial.state == TrialState.COMPLETE
+        return cls(
+            trial.number,
+            trial.state.name.lower(),
+            dict(trial.params),
+            trial.values[0] if complete and trial.values else None,
+            told.get("baseline"),
+            tuple(told.get("by_symbol", ())),
+            dict(trial.intermediate_values),
+            told.get("seconds"),
+            told.get("reason", ""),
+            trial.datetime_complete,
+        )
+
+
+class SweepStudy:
+    """A study that one sweep at a time adds trials to.
+
+    Made by :func:`open_study`. ``optuna`` is the study itself, ``url`` its database.
+    """
+
+    def __init__(self, study: optuna.Study, url: str, space: Space, config: TuneConfig) -> None:
+        self.optuna, self.url, self.config = study, url, config
+        self.distributions = distributions(space)
+        self._reported: dict[int, int] = {}
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.optuna.study_name
+
+    @property
+    def trials(self) -> list[TrialView]:
+        """All trials that ended by themselves, in the order in which they began."""
+        found = self.optuna.get_trials(deepcopy=False, states=_FINISHED)
+        return [TrialView.of(one) for one in found if one.user_attrs.get("reason") != _INTERRUPTED]
+
+    @property
+    def latest(self) -> TrialView:
+        """The trial that ended last; there must be one."""
+        return max(self.trials, key=lambda one: one.ended or datetime.min)
+
+    @property
+    def left(self) -> int:
+        """How many trials are still to finish."""
+        return max(0, self.config.trials - len(self.trials))
+
+    def ask(self) -> Trial:
+        """Return the next trial: one that was interrupted or is to be tried first, or what the sampler suggests."""
+        return self.optuna.ask(self.distributions)
+
+    def report(self, trial: Trial, loss: float, step: int) -> None:
+        """Keep a validation loss of a trial that runs; the end of a trial may tell the last one again."""
+        single = self.config.sampler != "nsga2"  # Optuna keeps none where there are two goals
+        if single and math.isfinite(loss) and step > self._reported.get(trial.number, 0):
+            self._reported[trial.number] = step
+            trial.report(loss, step)
+
+    def complete(self, trial: Trial, outcome: Outcome) -> None:
+        """Record what a trial is worth, before its state: a crash between the two leaves it interrupted."""
+        trial.set_user_attr("baseline", outcome.baseline)
+        trial.set_user_attr("by_symbol", [_short(one) for one in outcome.by_symbol])
+        trial.set_user_attr("seconds", round(outcome.seconds, 3))
+        costly = self.config.sampler == "nsga2"
+        self.optuna.tell(trial, [outcome.loss, outcome.seconds] if costly else outcome.loss)
+
+    def prune(self, trial: Trial) -> None:
+        """Record that a trial lagged behind and was ended."""
+        self.optuna.tell(trial, state=TrialState.PRUNED)
+
+    def fail(self, trial: Trial, reason: str) -> None:
+        """Record that a trial failed, and why."""
+        trial.set_user_attr("reason", " ".join(reason.split())[:500] or "unknown")
+        self.optuna.tell(trial, state=TrialState.FAIL)
+
+    def interrupt(self, trial: Trial) -> None:
+        """Record that a trial was ended in mid run, and put its values in line again."""
+        told = {"default": True} if trial.user_attrs.get("default") else None
+        if trial.params:
+            self.optuna.enqueue_trial(trial.params, user_attrs=told)
+        self.fail(trial, _INTERRUPTED)
+
+    def release(self) -> None:
+        """Interrupt trials that were at work when their process ended."""
+        for one in self.optuna.get_trials(states=(TrialState.RUNNING,)):
+            self.interrupt(Trial(self.optuna, one._trial_id))
+
+
+@contextmanager
+def open_study(
+    name: str,
+    store: Store,
+    task: str,
+    space: Space,
+    config: TuneConfig,
+    *,
+    first: Values | None = None,
+    resume: bool = False,
+    url: str | None = None,
+    seed: int = 0,
+) -> Iterator[SweepStudy]:
+    """Yield a study to add trials to; on a local store no other process adds some at the same time.
+
+    Parameters
+    ----------
+    task
+        The identity of what trials work on; those of another cannot be compared.
+    first
+        The values to try first, those of the configuration that the sweep should beat.
+    resume
+        Whether to go on with a study of this name; without, there must be none.
+    url
+        The database, such as ``postgresql://…``; by default SQLite in the store.
+
+    Raises
+    ------
+    ConfigError
+        A study of this name exists, and ``resume`` is not given or it is of another task.
+    StoreError
+        The database cannot be opened.
+    """
+    with store.lock(f"study-{name}"):
+        storage, place = open_storage(store, url)
+        try:
+            exists = name in optuna.get_all_study_names(storage)
+            if exists and not resume:
+                raise ConfigError(
+                    f"study {name!r} exists already. Give --resume to go on with it, or another name with --study."
+                )
+            sampler = _sampler(config.sampler, seed, storage, name if exists else None)
+            goals = [StudyDirection.MINIMIZE] * (2 if config.sampler == "nsga2" else 1)
+            study = optuna.create_study(
+                storage=storage, sampler=sampler, study_name=name, directions=goals, load_if_exists=exists
+            )
+            if study.user_attrs.get("task", task) != task or len(study.directions) != len(goals):
+                raise ConfigError(
+                    f"study {name!r} is of other bars, symbols, folds or settings, so its trials do not compare with "
+                    "new ones. Give another name with --study, or the configuration that it began with."
+                )
+            sweep = SweepStudy(study, place, space, config)
+            if exists:
+                sweep.release()
+            else:
+                study.set_user_attr("task", task)
+                if first is not None:
+                    study.enqueue_trial(dict(first), user_attrs={"default": True})
+            yield sweep
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def open_storage(store: Store, url: str | None = None) -> tuple[RDBStorage, str]:
+    """Return the database of a store's studies, and its URL.
+
+    Raises
+    ------
+    ConfigError
+        The store is not local and no URL is given.
+    StoreError
+        The database cannot be opened.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if url is None:
+        if not store.is_local:
+            raise ConfigError(
+                f"studies are kept in a database, and {store.uri!r} is no local store. Give one with --storage, such "
+                "as postgresql://user@host/name."
+            )
+        url = f"sqlite:///{store.path(FOLDER, 'studies.db')}"
+    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    try:
+        if store.is_local:
+            store.fs.create_dir(store.path(FOLDER), recursive=True)
+        return RDBStorage(url, engine_kwargs=patient), url
+    except Exception as error:  # of whichever database's driver
+        told = " ".join(str(error).split())[:300]
+        raise StoreError(f"the database of studies cannot be opened ({told}). Check --storage and --store.") from error
+
+
+def _sampler(name: str, seed: int, storage: RDBStorage, study: str | None) -> BaseSampler:
+    """Return the sampler; one that goes on has another seed, or it would repeat its first draws."""
+    if study is not None:
+        seed += len(storage.get_all_trials(storage.get_study_id_from_name(study), deepcopy=False))
+    makers: dict[str, Callable[[], BaseSampler]] = {
+        "tpe": lambda: TPESampler(seed=seed, multivariate=True, constant_liar=True),
+        "random": lambda: RandomSampler(seed=seed),
+        "nsga2": lambda: NSGAIISampler(seed=seed),
+    }
+    return makers[name]()
+
+
+def _short(losses: dict[str, float]) -> dict[str, Any]:
+    return {symbol: round(loss, 6) for symbol, loss in losses.items()}

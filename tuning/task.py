@@ -1,0 +1,121 @@
+"""The task of a sweep: the features of sampled symbols, and folds in time that all lie before the test period."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.errors import DataError
+from configs.load import config_hash
+from configs.schema import Config, Kind, SplitConfig
+from features.bars import SymbolBars
+from features.context import MarketContext
+from features.panel import Panel
+from features.sources import open_source
+from features.splits import Split, walk_forward
+from features.store import Store
+from features.universe import UniverseTable
+from training.predictors.inputs import AnyBars, AnyContext, context_of, listed, panel_of
+from training.registry.runs import STAGED, mark_in_use
+from training.run.market import read_market
+from training.run.plan import make_plan, sampled
+from training.run.staging import read_staged
+from training.trainer import load_context
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What every trial of a sweep works on.
+
+    ``panel`` holds no bar of the test period. ``folds`` score trials; ``last``, later than all of them, is never seen
+    by a trial and judges what the sweep has found. ``identity`` names bars, folds, symbols and the settings that do
+    not vary: trials of equal identity compare.
+    """
+
+    kind: Kind
+    config: Config
+    panel: Panel
+    folds: tuple[Split, ...]
+    last: Split
+    identity: str
+
+    @property
+    def horizon(self) -> int:
+        """Bars that forecasts look ahead."""
+        return self.config.direction.horizon if self.kind == "direction" else self.config.volatility.horizon
+
+
+def task_of_source(config: Config, kind: Kind, store: Store) -> Task:
+    """Return the task on a sample of the configured source's symbols, up to the end of the validation period.
+
+    Raises
+    ------
+    DataError
+        No symbol can be trained, or there are too few dates for the folds.
+    """
+    run = config.run.model_copy(update={"kinds": (kind,)})
+    config = config.model_copy(update={"run": run})
+    mark_in_use(store, STAGED)
+    source = open_source(config.data.bars, store)
+    plan = make_plan(source, config, store, load_context(source, config, store))
+    chosen = frozenset(sampled({symbol for job in plan.blocks(kind) for symbol in job.symbols}, config.tune.symbols, 0))
+    table, context = read_market(store, plan.market)
+    end = plan.split(kind).valid_end
+    bars = [
+        one.first(int(np.searchsorted(one.dates, end, side="right")))
+        for job in plan.blocks(kind)
+        for name, symbols in job.inputs
+        for one in read_staged(store, name, sorted(chosen.intersection(symbols)))
+    ]
+    bars = [one for one in bars if len(one)]
+    return _task(config, kind, bars, table, context, plan.feature_names, plan.data_hash)
+
+
+def task_of_bars(bars: AnyBars, config: Config, kind: Kind, context: AnyContext | None = None) -> Task:
+    """Return the task on bars at hand, all of which may be used: keep the test period out of them."""
+    given = listed(bars)
+    kept = frozenset(sampled({one.symbol for one in given}, config.tune.symbols, 0))
+    chosen = [one for one in given if one.symbol in kept]
+    prints = [(one.symbol, len(one), str(one.dates[-1]), float(one.close.sum())) for one in given]
+    return _task(config, kind, chosen, given, context_of(context, config), None, config_hash(prints))
+
+
+def _task(
+    config: Config,
+    kind: Kind,
+    bars: Sequence[SymbolBars],
+    universe: Sequence[SymbolBars] | UniverseTable,
+    context: MarketContext | None,
+    columns: Sequence[str] | None,
+    data: str,
+) -> Task:
+    bars = sorted(bars, key=lambda one: one.symbol)
+    panel = panel_of(bars, universe, config, context, columns)
+    horizon = config.direction.horizon if kind == "direction" else config.volatility.horizon
+    folds = _folds(panel.dates, config, horizon)
+    identity = config_hash(
+        config.of_models() | {"run": {"seed": config.run.seed}, "data": {}},
+        [config.tune.folds, config.tune.scored_fraction],
+        [kind, data, panel.symbols],
+    )
+    return Task(kind, config, panel, tuple(folds[:-1]), folds[-1], identity)
+
+
+def _folds(dates: npt.NDArray[np.datetime64], config: Config, horizon: int) -> list[Split]:
+    """Return the folds that score, and the last one: the scored fraction is all of theirs."""
+    tune, given = config.tune, config.split
+    split = SplitConfig(
+        valid_fraction=given.valid_fraction * (1.0 - tune.scored_fraction),
+        test_fraction=tune.scored_fraction,
+        embargo=given.embargo,
+    )
+    try:
+        return walk_forward(dates, tune.folds + 1, split, horizon)
+    except DataError as error:
+        raise DataError(
+            f"{tune.folds} folds and one to judge do not fit the dates before the test period: {error} Or lower "
+            "tune.folds or raise tune.scored_fraction."
+        ) from error

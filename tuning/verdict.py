@@ -1,0 +1,193 @@
+"""What a sweep has found, judged on a fold that no trial saw: shared settings, and each symbol's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from configs.schema import Frozen
+from training.evaluation.clustered import day_jackknife
+from tuning.objective import Score, TrialFailed
+from tuning.space import Values
+from tuning.study import TrialView
+
+Float = npt.NDArray[np.float64]
+Judge = Callable[[Sequence[Values]], "list[Score | TrialFailed]"]
+
+
+class Difference(Frozen):
+    """A mean difference in loss a row (negative is better) and its standard error, clustered by day."""
+
+    mean: float
+    se: float | None
+
+    @property
+    def told(self) -> str:
+        """The difference with its standard error."""
+        return f"{self.mean:+.5f}" + ("" if self.se is None else f" ± {self.se:.5f}")
+
+
+class Verdict(Frozen):
+    """The end of a sweep.
+
+    ``trial`` is the one with the lowest loss on the sweep's folds, ``values`` its settings. ``loss``,
+    ``default_loss`` and ``baseline`` are of the last fold, as is ``gain``, the winner's loss less the default's.
+    ``chosen`` says which of the two to train with: the winner only if it is better there too. ``own`` maps symbols to
+    other trials that suit them better on the sweep's folds, ``own_gain`` is what that changes on the last fold against
+    the shared winner, and ``own_helps`` whether it is more than twice its standard error better.
+    """
+
+    study: str
+    kind: str
+    trial: int
+    default_trial: int | None
+    values: dict[str, bool | int | float | str | None]
+    loss: float
+    default_loss: float
+    baseline: float
+    gain: Difference
+    chosen: str
+    own: dict[str, int] = Field(default_factory=dict)
+    own_gain: Difference | None = None
+    own_helps: bool = False
+    repeats: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Finalists' scores on the last fold, on rows that all of them have."""
+
+    losses: Mapping[int, Float]
+    baseline: Float
+    symbols: tuple[str, ...]
+    symbol: npt.NDArray[np.int64]
+    dates: npt.NDArray[np.datetime64]
+
+    def difference(self, mine: Float, other: Float, horizon: int) -> Difference:
+        _, day = np.unique(self.dates.astype("datetime64[D]"), return_inverse=True)
+        sums = np.bincount(day, mine - other).astype(np.float64), np.bincount(day).astype(np.float64)
+        mean, se = day_jackknife(lambda total, rows: total / rows, sums, horizon - 1)
+        return Difference(mean=float(mean), se=float(se) if np.isfinite(se) else None)
+
+
+def conclude(
+    study: str, kind: str, trials: Sequence[TrialView], default: Values, finalists: int, horizon: int, judge: Judge
+) -> Verdict:
+    """Judge the best trials and the default on the last fold.
+
+    Parameters
+    ----------
+    trials
+        The sweep's; those of a sweep for cost as well count by their loss.
+    default
+        The values of the configuration that the sweep began with.
+    finalists
+        How many of the best trials symbols may choose from.
+    judge
+        Scores values on the last fold.
+
+    Raises
+    ------
+    TrialFailed
+        No trial is complete, or the default or all finalists cannot be scored.
+    """
+    whole = sorted((one for one in trials if one.state == "complete" and one.loss is not None), key=_loss)
+    if not whole:
+        reasons = "; ".join(sorted({one.reason for one in trials if one.reason}))[:300]
+        raise TrialFailed(f"none of {len(trials)} trials is complete ({reasons or 'all were ended early'})")
+    best = list({tuple(sorted(one.values.items())): one for one in reversed(whole)}.values())
+    best = sorted(best, key=_loss)[:finalists]
+    scored = judge([default, *(one.values for one in best)])
+    if isinstance(scored[0], TrialFailed):
+        raise TrialFailed(f"the default cannot be scored on the last fold: {scored[0]}")
+    usable = [(one, score) for one, score in zip(best, scored[1:], strict=True) if isinstance(score, Score)]
+    if not usable:
+        raise TrialFailed(f"none of the best {len(best)} trials can be scored on the last fold: {scored[1]}")
+    judged = _aligned({-1: scored[0]} | {one.number: score for one, score in usable})
+    winner = usable[0][0]
+    gain = judged.difference(judged.losses[winner.number], judged.losses[-1], horizon)
+    own, repeats = own_choices([one for one, _ in usable])
+    verdict = Verdict(
+        study=study,
+        kind=kind,
+        trial=winner.number,
+        default_trial=next((one.number for one in trials if one.values == default), None),
+        values=dict(winner.values),
+        loss=float(judged.losses[winner.number].mean()),
+        default_loss=float(judged.losses[-1].mean()),
+        baseline=float(judged.baseline.mean()),
+        gain=gain,
+        chosen="winner" if gain.mean < 0 else "default",
+        own=own,
+        repeats=repeats,
+    )
+    if not own:
+        return verdict
+    numbers = np.array([own.get(name, winner.number) for name in judged.symbols])[judged.symbol]
+    mixed = np.select([numbers == number for number in judged.losses], list(judged.losses.values()))
+    found = judged.difference(mixed, judged.losses[winner.number], horizon)
+    helps = found.se is not None and found.mean < -2 * found.se
+    return verdict.model_copy(update={"own_gain": found, "own_helps": helps})
+
+
+def own_choices(best: Sequence[TrialView]) -> tuple[dict[str, int], float]:
+    """Return the symbols that another than the best trial suits better, and the share of differences that repeats.
+
+    A symbol's difference from the best trial is mostly noise. What repeats from fold to fold is not: the covariance
+    between folds over the symbols, as a share of the variance of their means, shrinks each difference towards the mean
+    over all symbols. With one fold nothing is known to repeat, so every symbol keeps the shared trial.
+
+    References
+    ----------
+    Efron & Morris (1975). Data analysis using Stein's estimator. JASA 70, 311-319.
+    """
+    tables = [one.by_symbol for one in best]
+    names = sorted(set.intersection(*(set(fold) for table in tables for fold in table)))
+    if len(best) < 2 or len(tables[0]) < 2 or len(names) < 3:
+        return {}, 0.0
+    losses = np.array(
+        [[[fold[name] for name in names] for fold in table] for table in tables]
+    )  # trials, folds, symbols
+    apart = losses[1:] - losses[:1]
+    centred = apart - apart.mean(axis=2, keepdims=True)
+    folds = centred.shape[1]
+    total = (centred.sum(axis=1) ** 2).mean()  # sums over pairs of folds, equal ones included
+    same = (centred**2).sum(axis=1).mean()
+    share = float(np.clip((total - same) / (folds * (folds - 1)) / max(total / folds**2, 1e-300), 0.0, 1.0))
+    means = apart.mean(axis=1)
+    common = means.mean(axis=1, keepdims=True)
+    shrunken = common + share * (means - common)
+    chosen = shrunken.argmin(axis=0)
+    better = shrunken.min(axis=0) < 0
+    picked = {name: best[1 + i].number for name, i, good in zip(names, chosen, better, strict=True) if good}
+    return picked, share
+
+
+def _aligned(scores: Mapping[int, Score]) -> _Judged:
+    """Return the losses on rows that all have: windows of different lengths begin at different bars."""
+    keys = {number: _row_keys(score) for number, score in scores.items()}
+    common = sorted(set.intersection(*(set(one) for one in keys.values())))
+    first = scores[-1]
+    rows = {number: np.array([one[key] for key in common], np.int64) for number, one in keys.items()}
+    return _Judged(
+        {number: scores[number].loss[rows[number]] for number in scores},
+        first.baseline[rows[-1]],
+        first.symbols,
+        first.symbol[rows[-1]],
+        first.dates[rows[-1]],
+    )
+
+
+def _row_keys(score: Score) -> dict[tuple[str, int], int]:
+    stamps = score.dates.astype("datetime64[ns]").astype(np.int64).tolist()
+    names = [score.symbols[i] for i in score.symbol.tolist()]
+    return {key: row for row, key in enumerate(zip(names, stamps, strict=True))}
+
+
+def _loss(trial: TrialView) -> float:
+    assert trial.loss is not None
+    return trial.loss
