@@ -46,7 +46,7 @@ def show_tuned(tuned: Tuned, as_json: bool) -> None:
     lines = [
         f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
         f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {BASELINE[kind]} {verdict.baseline:.5f}",
-        _judgement(tuned),
+        verdict.judgement,
         _own(tuned),
         *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
         f"report: {tuned.report}",
@@ -55,14 +55,6 @@ def show_tuned(tuned: Tuned, as_json: bool) -> None:
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _judgement(tuned: Tuned) -> str:
-    gain = tuned.verdict.gain
-    sure = gain.se is not None and abs(gain.mean) > 2 * gain.se
-    if tuned.verdict.chosen == "winner":
-        return "the winner is better there" + ("" if sure else ", by less than two standard errors: no detectable gain")
-    return "the winner is not better there: the default stays"
 
 
 def _own(tuned: Tuned) -> str:

@@ -26,6 +26,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from configs.errors import ClusterError
 from configs.schema import RunConfig
+from training.run.queue import blame
 from tuning.objective import Objective, Outcome, Score, TrialFailed
 from tuning.search import GRACE
 from tuning.space import Values
@@ -66,9 +67,7 @@ def search_on_ray(
         reduction_factor=config.reduction,
     )
     resources = {"cpu": run.cpus_per_worker, **({"gpu": 1} if run.use_gpu else {})}
-    trainable = tune.with_resources(
-        tune.with_parameters(_trial, objective=objective, threads=max(1, int(run.cpus_per_worker))), resources
-    )
+    trainable = tune.with_resources(tune.with_parameters(_trial, objective=objective), resources)
     os.environ.update(_ENVIRONMENT)
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -96,9 +95,9 @@ def search_on_ray(
 def judge_on_ray(objective: Objective, values: Sequence[Values], run: RunConfig) -> list[Score | TrialFailed]:
     """Return the scores of these values on the last fold, each from a task of the cluster's."""
     remote: Any = ray.remote(num_cpus=run.cpus_per_worker, num_gpus=1 if run.use_gpu else 0, max_retries=2)(_judged)
-    shared, threads = ray.put(objective), max(1, int(run.cpus_per_worker))
+    shared = ray.put(objective)
     try:
-        found: list[Score | TrialFailed] = ray.get([remote.remote(shared, one, threads) for one in values])
+        found: list[Score | TrialFailed] = ray.get([remote.remote(shared, one) for one in values])
     except ray.exceptions.RayError as error:
         raise ClusterError(
             f"the finalists cannot be judged ({_last_line(error)}). Run the same command with --resume."
@@ -110,18 +109,12 @@ def _last_line(error: Exception) -> str:
     return [line.strip() for line in str(error).splitlines() if line.strip()][-1:][0] if str(error) else repr(error)
 
 
-def _judged(objective: Objective, values: Values, threads: int) -> Score | TrialFailed:
-    from training.fleet.backend import use_threads
-
-    use_threads(threads)
+def _judged(objective: Objective, values: Values) -> Score | TrialFailed:
     return objective.judged(values)
 
 
-def _trial(config: dict[str, Any], objective: Objective, threads: int) -> None:
+def _trial(config: dict[str, Any], objective: Objective) -> None:
     """Run on a worker: one trial."""
-    from training.fleet.backend import use_threads
-
-    use_threads(threads)
     last: dict[str, Any] = {"step": 0, "valid_loss": math.inf}  # Tune wants its metric in every result
 
     def follow(step: int, loss: float) -> None:
@@ -130,8 +123,8 @@ def _trial(config: dict[str, Any], objective: Objective, threads: int) -> None:
 
     try:
         outcome = objective(config["values"], follow)
-    except TrialFailed as error:
-        tune.report(last | {"reason": str(error)})
+    except Exception as error:  # a trial's failure, whatever it is, must not stop the sweep
+        tune.report(last | {"reason": blame(error)[0]})
     else:
         tune.report(last | {"outcome": json.dumps(asdict(outcome))})  # Tune takes nested values apart
 

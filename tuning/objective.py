@@ -14,12 +14,13 @@ import numpy.typing as npt
 from configs.errors import FleetcastError
 from configs.schema import Config
 from features.splits import Split
+from training.run.queue import blame
 from tuning.space import Values, configured
 from tuning.task import Task
 
 BASELINE = {"direction": "prior", "volatility": "log_har"}
 LOSS = {"direction": "log loss", "volatility": "QLIKE"}
-_EPOCHS_A_FIT = 100  # steps of the second fit begin here, however early the first one stopped
+EPOCHS_A_FIT = 100  # steps of the second fit begin here, however early the first one stopped
 
 Float = npt.NDArray[np.float64]
 Follow = Callable[[int, float], None]
@@ -64,32 +65,29 @@ class Outcome:
 class Objective:
     """Calls fit and score: ``objective(values, follow)`` on all folds that score trials.
 
-    ``follow(step, validation loss)`` is called after every epoch; what it raises ends the trial.
+    ``follow(step, validation loss)`` is called after every epoch; what it raises ends the trial. ``threads`` are what
+    a fit uses of the machine; None leaves that to TensorFlow.
     """
 
     task: Task
+    threads: int | None = None
 
     def __call__(self, values: Values, follow: Follow = lambda step, loss: None) -> Outcome:
         """Return what a trial's values are worth.
 
         Raises
         ------
+        ConfigError
+            They make no valid configuration.
         TrialFailed
-            They make no valid configuration, no model, or one that diverges for some symbol.
+            They make no model, or one that diverges for some symbol.
         """
         from training.fleet.watch import following
 
         start, steps = time.perf_counter(), _Steps(follow)
-        try:
-            config = configured(self.task.config, values)
-            with following(steps.follow):
-                scores = [self.score(config, fold) for fold in self.task.folds]
-        except TrialFailed:
-            raise
-        except FleetcastError as error:
-            raise TrialFailed(str(error)) from error
-        except MemoryError as error:
-            raise TrialFailed("out of memory") from error
+        config = configured(self.task.config, values)
+        with following(steps.follow):
+            scores = [self.score(config, fold) for fold in self.task.folds]
         loss, baseline = (np.concatenate([getattr(s, name) for s in scores]) for name in ("loss", "baseline"))
         if not math.isfinite(loss.mean()):
             raise TrialFailed(f"the loss is {loss.mean()}")
@@ -100,10 +98,8 @@ class Objective:
         """Return the score on the last fold, which no trial sees, or why there is none."""
         try:
             return self.score(configured(self.task.config, values), self.task.last)
-        except TrialFailed as error:
-            return error
-        except FleetcastError as error:
-            return TrialFailed(str(error))
+        except Exception as error:
+            return TrialFailed(blame(error)[0])
 
     def score(self, config: Config, split: Split) -> Score:
         """Fit on a fold and score on its test part; a symbol without enough rows there is left out, whatever is tried.
@@ -115,8 +111,11 @@ class Objective:
         """
         from training.evaluation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
         from training.examples import make_examples
+        from training.fleet.backend import use_threads
         from training.predictors import predictor_class
 
+        if self.threads is not None:
+            use_threads(self.threads)
         kind = self.task.kind
         examples = make_examples(self.task.panel, split, config, kind)
         skipped = examples.unfit()
@@ -153,4 +152,4 @@ class _Steps:
     def follow(self, epoch: int, loss: float) -> None:
         self._fits += epoch == 1
         if math.isfinite(loss):
-            self._follow(_EPOCHS_A_FIT * (self._fits - 1) + epoch, loss)
+            self._follow(EPOCHS_A_FIT * (self._fits - 1) + epoch, loss)

@@ -14,7 +14,7 @@ from training.predictors.inputs import AnyBars, AnyContext
 from tuning.objective import Objective, Score, TrialFailed
 from tuning.report import render
 from tuning.space import Values, configured, defaults, setting, space_of
-from tuning.study import FOLDER, SweepStudy, TrialView, open_study
+from tuning.study import FOLDER, SweepStudy, TrialView, check_study, open_study
 from tuning.task import Task, task_of_bars, task_of_source
 from tuning.verdict import Verdict, conclude
 
@@ -114,6 +114,11 @@ class HyperparameterOptimizer:
         """
         return self._search(task_of_source(self.config, kind, self.store), **options)
 
+    def check(self, kind: Kind, study: str | None = None, resume: bool = False) -> None:
+        """Raise what :meth:`optimize` would for a space, a name or a database that cannot be, before Ray is started."""
+        space_of(self.config, kind)
+        check_study(study, self.store, resume, self.url)
+
     def _task_of(self, bars: AnyBars, kind: Kind, context: AnyContext | None) -> Task:
         return task_of_bars(bars, self.config, kind, context)
 
@@ -129,7 +134,7 @@ class HyperparameterOptimizer:
         config, space = task.config, space_of(task.config, task.kind)
         name = study or f"{task.kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         first = defaults(config, space)
-        objective = Objective(task)
+        objective = Objective(task, max(1, int(config.run.cpus_per_worker)))
         with open_study(
             name,
             self.store,

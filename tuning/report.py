@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from configs.space import spelled
-from tuning.objective import BASELINE, LOSS
+from tuning.objective import BASELINE, EPOCHS_A_FIT, LOSS
 from tuning.space import setting
 from tuning.study import SweepStudy, TrialView
 from tuning.task import Task
@@ -42,16 +42,15 @@ def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[Tri
     if verdict.own_gain is not None:
         own = f"settings of their own for {len(verdict.own)} of {len(task.panel.symbols)} symbols"
         rows.append((own, f"{verdict.loss + verdict.own_gain.mean:.5f}", f"{verdict.own_gain.told} against the winner"))
-    chosen = "the winner's settings" if verdict.chosen == "winner" else "the default: the winner is not better there"
     parts = [
         f"<h1>Study {escape(study.name)}: {task.kind} models of {len(task.panel.symbols)} symbols</h1>",
         f"<h2>Judged on {last}, which no trial saw ({loss})</h2>",
         _table(("", loss, "difference ± standard error by day"), rows),
-        f"<p>To train with: {chosen}.</p>",
+        f"<p>{escape(verdict.judgement.capitalize())}.</p>",
         "<h2>Settings</h2>",
         _table(("setting", "winner", "default"), _settings(task, verdict)),
     ]
-    for title, figure in _figures(study, trials, loss):
+    for title, figure in _figures(study, trials, verdict, loss):
         parts += [
             f"<h2>{title}</h2>",
             '<div class="plot">',
@@ -69,19 +68,24 @@ def _settings(task: Task, verdict: Verdict) -> Iterator[tuple[str, ...]]:
         yield path, _short(value), _short(spelled(setting(task.config, path)))
 
 
-def _figures(study: SweepStudy, trials: Sequence[TrialView], loss: str) -> Iterator[tuple[str, Figure]]:
+def _figures(
+    study: SweepStudy, trials: Sequence[TrialView], verdict: Verdict, loss: str
+) -> Iterator[tuple[str, Figure]]:
     """Yield what can be drawn of the trials that there are."""
     from optuna import visualization as draw
 
-    costly = study.config.sampler == "nsga2"
     first: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": loss}
+    default = next((one.loss for one in trials if one.number == verdict.default_trial), None)
     makers: list[tuple[str, Callable[[], Figure]]] = [
-        (f"History: {loss} on the sweep's folds", lambda: draw.plot_optimization_history(study.optuna, **first)),
+        (f"History: {loss} on the sweep's folds", lambda: _history(study, first, default)),
         ("Importance of settings", lambda: draw.plot_param_importances(study.optuna, **first)),
-        ("Settings and losses", lambda: draw.plot_parallel_coordinate(study.optuna, **first)),
-        ("Validation loss by epoch: the best trials, and those that were ended early", lambda: _curves(trials)),
+        ("Settings and losses", lambda: _parallel(study, first, verdict.values)),
+        (
+            "Validation loss on the first fold: the best trials, and those that were ended early",
+            lambda: _curves(trials),
+        ),
     ]
-    if costly:
+    if study.config.sampler == "nsga2":
         names = [loss, "seconds"]
         makers.append(("Loss against cost", lambda: draw.plot_pareto_front(study.optuna, target_names=names)))
     for title, make in makers:
@@ -89,36 +93,53 @@ def _figures(study: SweepStudy, trials: Sequence[TrialView], loss: str) -> Itera
             warnings.simplefilter("ignore")
             try:
                 figure = make()
-            except (ValueError, RuntimeError):  # too few trials, or all alike
+            except Exception:  # too few trials, or all alike: each plot has its own way to say so
                 continue
         figure.update_layout(title=None, template="plotly_white", margin={"t": 20})
         yield title, figure
 
 
+def _history(study: SweepStudy, first: Mapping[str, Any], default: float | None) -> Figure:
+    from optuna import visualization as draw
+
+    figure = draw.plot_optimization_history(study.optuna, **first)
+    if default is not None:
+        figure.add_hline(default, line_dash="dot", line_color="#8895a3", annotation_text="default")
+    return figure
+
+
+def _parallel(study: SweepStudy, first: Mapping[str, Any], paths: Iterable[str]) -> Figure:
+    from optuna import visualization as draw
+
+    figure = draw.plot_parallel_coordinate(study.optuna, **first)
+    if not hasattr(figure.data[0], "dimensions"):
+        raise ValueError("too few trials")
+    for place, path in zip(figure.data[0].dimensions[1:], sorted(paths), strict=True):
+        place.label = path.rpartition(".")[2]  # Optuna cuts labels at their end
+    return figure
+
+
 def _curves(trials: Sequence[TrialView]) -> Figure:
+    """Return the curves of the first fold: those of later ones begin anew."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    best = sorted((one for one in trials if one.loss is not None and one.curve), key=lambda one: one.loss or math.inf)
-    for one in best[:_CURVES]:
-        epochs = sorted(one.curve)
-        figure.add_scatter(x=epochs, y=[one.curve[epoch] for epoch in epochs], name=f"trial {one.number}")
-    ended = [one for one in trials if one.state == "pruned" and one.curve]
-    for number, one in enumerate(ended):
-        epochs = sorted(one.curve)
+    best = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or math.inf)[:_CURVES]
+    ended = [one for one in trials if one.state == "pruned"]
+    for number, one in enumerate([*ended, *best]):
+        epochs = sorted(epoch for epoch in one.curve if epoch <= EPOCHS_A_FIT)
+        early = number < len(ended)
         figure.add_scatter(
             x=epochs,
             y=[one.curve[epoch] for epoch in epochs],
-            name="ended early",
-            legendgroup="ended",
-            showlegend=number == 0,
-            line={"color": "#c3ccd6"},
+            name="ended early" if early else f"trial {one.number}",
+            legendgroup="ended early" if early else f"trial {one.number}",
+            showlegend=not early or number == 0,
+            line={"color": "#c3ccd6"} if early else None,
         )
-    if not figure.data:
+    if not any(len(line.x) for line in figure.data):
         raise ValueError("no trial has a curve")
-    return figure.update_layout(
-        xaxis_title="epoch (those of the second fold from 101 on)", yaxis_title="validation loss"
-    )
+    return figure.update_layout(xaxis_title="epoch", yaxis_title="validation loss")
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]] | Iterator[tuple[str, ...]]) -> str:

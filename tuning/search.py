@@ -9,7 +9,8 @@ from optuna import TrialPruned
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.trial import Trial
 
-from tuning.objective import Objective, TrialFailed
+from training.run.queue import blame
+from tuning.objective import Objective
 from tuning.study import SweepStudy
 
 GRACE = 2  # epochs before the first trial can be ended
@@ -39,7 +40,7 @@ def _try(study: SweepStudy, objective: Objective, trial: Trial, early: bool) -> 
         outcome = objective(trial.params, follow)
     except TrialPruned:
         study.prune(trial)
-    except TrialFailed as error:
-        study.fail(trial, str(error))
+    except Exception as error:  # a trial's failure, whatever it is, must not stop the sweep
+        study.fail(trial, blame(error)[0])
     else:
         study.complete(trial, outcome)

@@ -169,11 +169,7 @@ def open_study(
     with store.lock(f"study-{name}"):
         storage, place = open_storage(store, url)
         try:
-            exists = name in optuna.get_all_study_names(storage)
-            if exists and not resume:
-                raise ConfigError(
-                    f"study {name!r} exists already. Give --resume to go on with it, or another name with --study."
-                )
+            exists = _exists(name, storage, resume)
             sampler = _sampler(config.sampler, seed, storage, name if exists else None)
             goals = [StudyDirection.MINIMIZE] * (2 if config.sampler == "nsga2" else 1)
             study = optuna.create_study(
@@ -195,6 +191,25 @@ def open_study(
         finally:
             storage.remove_session()
             storage.engine.dispose()
+
+
+def check_study(name: str | None, store: Store, resume: bool, url: str | None) -> None:
+    """Raise what :func:`open_study` would, before anything is begun that takes time."""
+    storage, _ = open_storage(store, url)
+    try:
+        if name is not None:
+            _exists(name, storage, resume)
+    finally:
+        storage.engine.dispose()
+
+
+def _exists(name: str, storage: RDBStorage, resume: bool) -> bool:
+    exists = name in optuna.get_all_study_names(storage)
+    if exists and not resume:
+        raise ConfigError(
+            f"study {name!r} exists already. Give --resume to go on with it, or another name with --study."
+        )
+    return exists
 
 
 def open_storage(store: Store, url: str | None = None) -> tuple[RDBStorage, str]:

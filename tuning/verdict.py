@@ -56,6 +56,14 @@ class Verdict(Frozen):
     own_helps: bool = False
     repeats: float = 0.0
 
+    @property
+    def judgement(self) -> str:
+        """What the last fold says of the winner."""
+        if self.chosen == "default":
+            return "the winner is not better there: the default stays"
+        sure = self.gain.se is not None and self.gain.mean < -2 * self.gain.se
+        return "the winner is better there" + ("" if sure else ", by less than two standard errors: no detectable gain")
+
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
@@ -146,8 +154,10 @@ def own_choices(best: Sequence[TrialView]) -> tuple[dict[str, int], float]:
     Efron & Morris (1975). Data analysis using Stein's estimator. JASA 70, 311-319.
     """
     tables = [one.by_symbol for one in best]
+    if len(best) < 2 or min(map(len, tables)) < 2:
+        return {}, 0.0
     names = sorted(set.intersection(*(set(fold) for table in tables for fold in table)))
-    if len(best) < 2 or len(tables[0]) < 2 or len(names) < 3:
+    if len(names) < 3:
         return {}, 0.0
     losses = np.array(
         [[[fold[name] for name in names] for fold in table] for table in tables]

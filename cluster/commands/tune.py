@@ -31,16 +31,18 @@ def tune(
     from cluster.options import duration_s, interruptible, kind_named, resolved_config
     from cluster.session import check_reachable, connect
     from cluster.sweep_tables import show_tuned, watching
+    from configs.errors import ConfigError
 
     wanted = kind_named(kind)
     settings = [f"tune.trials={trials}"] if trials is not None else []
     resolved = resolved_config(preset, config, bars, symbols, [*(overrides or []), *settings])
     seconds = None if time_budget is None else duration_s("--time-budget", time_budget)
     if resume and study is None:
-        raise typer.BadParameter("--resume needs the name of a study: give it with --study.")
+        raise ConfigError("--resume needs the name of a study. Give it with --study.")
     from tuning.optimizer import HyperparameterOptimizer
 
     optimizer = HyperparameterOptimizer(resolved, store, url=storage)
+    optimizer.check(wanted, study, resume)
     if address is not None:
         check_reachable(address)
     kept = "; finished trials are kept: go on with --study NAME --resume"

@@ -1,0 +1,40 @@
+"""A lake of six random symbols, and the smallest sweeps that still go through everything."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from configs.schema import Config
+from features.lake import Lake
+from features.store import Store
+from tuning.task import Task, task_of_source
+
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
+
+
+@pytest.fixture(scope="session")
+def lake(make_universe, tmp_path_factory) -> Store:
+    """A store that no test changes but for what sweeps stage."""
+    store = Store(tmp_path_factory.mktemp("tuning") / "store")
+    for one in make_universe(SYMBOLS, bars=700, seed=5):
+        Lake(store).append(one)
+    return store
+
+
+@pytest.fixture(scope="session")
+def sweep_config(tiny_config) -> Callable[..., Config]:
+    """Return the maker of configurations: ``sweep_config("tune.trials=3", …)``."""
+    return lambda *overrides: tiny_config("data.bars=lake", "tune.trials=3", "tune.scored_fraction=0.5", *overrides)
+
+
+@pytest.fixture(scope="session")
+def task_of(lake, sweep_config) -> Callable[..., Task]:
+    """Return the maker of tasks of a kind."""
+    return lambda kind, *overrides: task_of_source(sweep_config(*overrides), kind, lake)
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """An empty store, for studies."""
+    return Store(Path(tmp_path) / "store")

@@ -1,0 +1,97 @@
+"""A trial's score is that of a training run on the same fold; what cannot be fitted fails with its reason."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from configs.errors import ConfigError
+from training.evaluation.evaluate import evaluate
+from training.examples import make_examples
+from training.predictors import predictor_class
+from tuning.objective import Objective, TrialFailed
+from tuning.space import configured, defaults, space_of
+
+
+class Enough(Exception):
+    pass
+
+
+@pytest.fixture(scope="module", params=["direction", "volatility"])
+def task(request, task_of):
+    return task_of(request.param)
+
+
+def test_scores_are_those_of_the_predictor_on_each_fold(task):
+    outcome = Objective(task)({})
+    losses = []
+    for fold, told in zip(task.folds, outcome.by_symbol, strict=True):
+        examples = make_examples(task.panel, fold, task.config, task.kind)
+        predictor = predictor_class(task.kind)(task.config)
+        predictor.fit_examples(examples, predictor.fit_pooled(examples))
+        found = evaluate(predictor, examples)
+        score = "log_loss" if task.kind == "direction" else "qlike"
+        assert told == pytest.approx({name: one[score] for name, one in found.per_symbol.items()}, rel=1e-5)
+        losses.append(found.table.column("loss").to_numpy())
+    assert outcome.loss == pytest.approx(np.concatenate(losses).mean(), rel=1e-6)
+    assert outcome.baseline > 0 and outcome.seconds > 0
+    assert Objective(task)({}).loss == outcome.loss
+
+
+def test_epochs_of_every_fold_are_told_in_rising_steps(task):
+    seen = []
+    Objective(task)({}, lambda step, loss: seen.append((step, loss)))
+    steps = [step for step, _ in seen]
+    assert steps[:2] == [1, 2] and 101 in steps and steps == sorted(set(steps))
+    assert all(np.isfinite(loss) for _, loss in seen)
+
+
+def test_what_follows_raises_ends_the_trial_at_once(task):
+    seen = []
+
+    def follow(step, loss):
+        seen.append(step)
+        if step == 2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        Objective(task)({}, follow)
+    assert seen == [1, 2]
+    Objective(task)({})  # and nobody follows the next one
+    assert seen == [1, 2]
+
+
+def test_values_reach_the_fit(task):
+    path = f"{task.kind}.fit.learning_rate"
+    assert path in space_of(task.config, task.kind)
+    curves = []
+    for rate in (1e-4, 5e-3):
+        curves.append([])
+        Objective(task)({path: rate}, lambda step, loss: curves[-1].append(loss))
+    assert curves[0] != curves[1]
+
+
+def test_values_that_make_no_configuration_fail_with_the_reason(task):
+    with pytest.raises(ConfigError, match="attention_heads"):
+        Objective(task)({f"{task.kind}.network.lstm_units": "[5]", f"{task.kind}.network.attention_heads": 2})
+
+
+def test_a_fit_that_is_never_finite_fails_with_the_reason(task_of):
+    task = task_of("direction", "direction.strategy=per_symbol", "features.scaling_method=none")
+    panel = replace(task.panel, features=task.panel.features.copy())
+    panel.features[panel.rows(1)] = np.inf
+    with pytest.raises(TrialFailed, match=r"1 symbols fail; BBB: .*never finite"):
+        Objective(replace(task, panel=panel))({})
+
+
+def test_the_last_fold_is_judged_on_its_own(task):
+    score = Objective(task).judged({})
+    assert score.dates.min() >= task.last.test_start and score.dates.max() <= task.last.test_end
+    assert score.by_symbol().keys() == set(task.panel.symbols)
+    assert np.isfinite(score.loss).all() and score.loss.shape == score.baseline.shape
+    assert isinstance(Objective(task).judged({f"{task.kind}.network.window": -1}), TrialFailed)
+
+
+def test_defaults_of_the_smallest_configuration_are_outside_of_the_space(task):
+    assert defaults(task.config, space_of(task.config, task.kind)) is None
+    assert configured(task.config, {}) == task.config

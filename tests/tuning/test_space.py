@@ -1,0 +1,94 @@
+"""Spaces hold the defaults, every draw from them is a valid configuration, and presets narrow them."""
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from configs import load_config
+from configs.errors import ConfigError
+from configs.space import Choice, Range, read, spelled
+from tuning.space import configured, defaults, distributions, setting, space_of
+
+KINDS = ("direction", "volatility")
+STRATEGIES = ("per_symbol", "pooled", "finetuned")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_every_draw_makes_a_valid_configuration_with_its_values(kind, strategy, seed):
+    config = load_config(overrides=[f"{kind}.strategy={strategy}"])
+    space = space_of(config, kind)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    drawn = study.ask(distributions(space)).params
+    made = configured(config, drawn)
+    assert {path: spelled(setting(made, path)) for path in space} == drawn
+    assert {path.partition(".")[0] for path in space} == {kind}
+    assert made.features == config.features and made.data == config.data
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("preset", ["demo", "equities", "gpu"])
+def test_spaces_hold_what_presets_use(kind, preset):
+    config = load_config(preset)
+    space = space_of(config, kind)
+    values = defaults(config, space)
+    assert values is not None and configured(config, values) == config
+
+
+def test_horizon_and_labels_are_never_varied():
+    for kind in KINDS:
+        assert not any("horizon" in path or "label" in path for path in space_of(load_config(), kind))
+
+
+def test_members_that_an_ensemble_lacks_are_not_varied():
+    space = space_of(load_config(overrides=["volatility.members=[log_har, garch]"]), "volatility")
+    assert list(space) == ["volatility.blend_shrinkage"]
+
+
+def test_configurations_narrow_widen_and_drop():
+    config = load_config(
+        overrides=[
+            "tune.space={direction.fit.learning_rate: {low: 0.001, high: 0.002}, direction.network.window: null,"
+            " features.max_features: {values: [20, 40]}, volatility.fit.learning_rate: {low: 1, high: 2}}"
+        ]
+    )
+    space = space_of(config, "direction")
+    assert space["direction.fit.learning_rate"] == Range(low=0.001, high=0.002)
+    assert "direction.network.window" not in space and "volatility.fit.learning_rate" not in space
+    assert space["features.max_features"] == Choice(values=(20, 40))
+    assert defaults(config, space) is None  # the configuration's own learning rate is outside
+
+
+@pytest.mark.parametrize("path", ["direction.network.depth", "features.nosuch"])
+def test_a_path_that_is_no_setting_is_named(path):
+    config = load_config(overrides=[f"tune.space={{{path}: {{values: [1, 2]}}}}"])
+    with pytest.raises(ConfigError, match=path):
+        space_of(config, "direction")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"low": 0.5, "high": 2, "whole": True}, {"low": 1}],
+)
+def test_impossible_ranges_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        Range(**wrong)
+    with pytest.raises(ConfigError, match=r"tune\.space"):
+        load_config(overrides=[f"tune.space={{direction.network.window: {wrong}}}".replace("True", "true")])
+
+
+def test_values_that_together_are_no_configuration_are_told():
+    config = load_config()
+    with pytest.raises(ConfigError, match="attention_heads"):
+        configured(config, {"direction.network.lstm_units": "[6]", "direction.network.attention_heads": 4})
+
+
+@given(st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.none(), st.lists(st.integers(), max_size=3)))
+def test_values_are_read_as_they_were_spelled(value):
+    if isinstance(value, str) and value.startswith("["):
+        return
+    assert read(spelled(value)) == value

@@ -1,0 +1,66 @@
+"""The folds of a sweep lie before the test period, in order, and nothing after it is at hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from configs.errors import DataError
+from features.lake import Lake
+from features.store import Store
+from tuning.task import task_of_bars, task_of_source
+
+
+@pytest.mark.parametrize("kind", ["direction", "volatility"])
+def test_folds_are_in_order_and_before_the_test_period(task_of, lake, kind):
+    task = task_of(kind)
+    days = np.unique(np.concatenate([one.dates for one in Lake(lake).read_many(Lake(lake).symbols())]))
+    test_start = days[len(days) - int(len(days) * task.config.split.test_fraction)]
+    assert task.panel.dates.max() < test_start
+    everything = (*task.folds, task.last)
+    assert len(task.folds) == 2
+    for fold, later in itertools.pairwise(everything):
+        assert fold.train_end < fold.valid_start <= fold.valid_end < fold.test_start <= fold.test_end < later.test_start
+    assert all(fold.purge == task.horizon for fold in everything)
+    assert task.last.test_end < test_start
+
+
+def test_what_happens_in_the_test_period_changes_nothing(make_universe, sweep_config, tmp_path):
+    tasks = []
+    for ending in (1.0, 1.5):
+        store = Store(tmp_path / str(ending))
+        for one in make_universe(("AAA", "BBB", "CCC"), bars=700, seed=5):
+            moved = [getattr(one, name).copy() for name in ("open", "high", "low", "close")]
+            for values in moved:
+                values[600:] *= ending
+            prices = dict(zip(("open", "high", "low", "close"), moved, strict=True))
+            Lake(store).append(type(one)(one.symbol, one.dates, *prices.values(), one.volume, True, True))
+        tasks.append(task_of_source(sweep_config(), "direction", store))
+    a, b = (task.panel for task in tasks)
+    assert np.array_equal(a.features, b.features, equal_nan=True) and np.array_equal(a.close, b.close)
+
+
+def test_symbols_are_sampled_alike_whatever_else_there_is(task_of):
+    few = task_of("direction", "tune.symbols=3")
+    again = task_of("direction", "tune.symbols=3", "run.seed=99")
+    assert few.panel.symbols == again.panel.symbols and len(few.panel.symbols) == 3
+    assert len(task_of("direction").panel.symbols) == 6
+
+
+def test_identity_names_what_must_not_change_and_nothing_else(task_of):
+    task = task_of("direction")
+    assert task_of("direction", "tune.trials=9", "run.workers=1").identity == task.identity
+    for other in ("tune.folds=1", "tune.symbols=3", "direction.horizon=2", "run.seed=8", "features.clip=4"):
+        assert task_of("direction", other).identity != task.identity
+    assert task_of("volatility").identity != task.identity
+
+
+def test_bars_at_hand_are_all_used(make_universe, sweep_config):
+    bars = make_universe(("AAA", "BBB", "CCC"), bars=500, seed=5)
+    task = task_of_bars(bars, sweep_config(), "direction")
+    assert task.last.test_end == bars[0].dates[-1]
+
+
+def test_too_few_dates_for_the_folds_are_told(make_universe, sweep_config):
+    with pytest.raises(DataError, match=r"tune\.folds"):
+        task_of_bars(make_universe(("AAA", "BBB", "CCC"), bars=300), sweep_config("tune.folds=200"), "direction")

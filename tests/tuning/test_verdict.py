@@ -1,0 +1,96 @@
+"""The winner is judged where no trial looked; noise between symbols is not taken for settings of their own."""
+
+import numpy as np
+import pytest
+
+from tuning.objective import Score, TrialFailed
+from tuning.study import TrialView
+from tuning.verdict import conclude, own_choices
+
+NAMES = tuple(f"S{i:02d}" for i in range(40))
+DAYS = np.datetime64("2015-01-01", "ns") + np.arange(250) * np.timedelta64(1, "D")
+
+
+def trial(number, loss, by_symbol=(), state="complete", values=None):
+    return TrialView(number, state, values or {"x": number}, loss, 1.2, by_symbol, {}, 1.0, "")
+
+
+def folds_of(losses):
+    return tuple(dict(zip(NAMES, fold.tolist(), strict=True)) for fold in losses)
+
+
+def score(loss, days=DAYS, symbols=NAMES, seed=0):
+    """Return equal market noise for all configurations, and this mean loss."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(len(DAYS), 1)) + rng.normal(size=(len(DAYS), len(symbols)))
+    rows = np.asarray(loss) + 0.1 * noise[-len(days) :]
+    symbol = np.tile(np.arange(len(symbols)), len(days))
+    return Score(symbols, symbol, np.repeat(days, len(symbols)), rows.ravel(), np.full(symbol.shape, 1.2))
+
+
+def test_differences_that_repeat_are_used_and_noise_is_not():
+    rng = np.random.default_rng(1)
+    shared = np.full((2, len(NAMES)), 1.0)
+    noise = 0.1 * rng.normal(size=(2, len(NAMES)))
+    taste = np.where(np.arange(len(NAMES)) % 2, -0.1, 0.15)
+    real, share = own_choices([trial(0, 1.0, folds_of(shared)), trial(1, 1.02, folds_of(shared + taste + noise))])
+    assert share > 0.5 and set(real) >= set(NAMES[1::2][:10]) and set(real.values()) == {1}
+    shares, counts = [], []
+    for _ in range(20):
+        noise = 0.1 * rng.normal(size=(2, len(NAMES)))
+        chance, share = own_choices([trial(0, 1.0, folds_of(shared)), trial(1, 1.02, folds_of(shared + 0.02 + noise))])
+        shares.append(share)
+        counts.append(len(chance))
+    assert np.mean(shares) < 0.25 and np.mean(counts) < 0.25 * len(NAMES)
+
+
+def test_one_fold_tells_nothing_of_own_settings():
+    losses = np.random.default_rng(0).normal(size=(2, 1, len(NAMES)))
+    assert own_choices([trial(i, float(i), folds_of(one)) for i, one in enumerate(losses)]) == ({}, 0.0)
+
+
+def judged(table):
+    return lambda values: [table[one["x"]] for one in values]
+
+
+def test_the_winner_is_used_only_if_it_is_better_where_no_trial_looked():
+    trials = [trial(0, 1.1, values={"x": 0}), trial(1, 1.0), trial(2, 1.05)]
+    default = {"x": 0}
+    better = conclude("s", "direction", trials, default, 2, 1, judged({0: score(1.1), 1: score(1.05), 2: score(1.2)}))
+    assert (better.trial, better.default_trial, better.chosen) == (1, 0, "winner")
+    assert better.gain.mean == pytest.approx(-0.05) and better.gain.se < 1e-9
+    assert better.baseline == pytest.approx(1.2)
+    worse = conclude("s", "direction", trials, default, 2, 1, judged({0: score(1.0), 1: score(1.05), 2: score(0.5)}))
+    assert (worse.trial, worse.chosen) == (1, "default")  # trial 2 was not the winner of the sweep
+
+
+def test_standard_errors_are_of_days_not_of_rows():
+    rng = np.random.default_rng(3)
+    daily = 0.05 * rng.normal(size=(len(DAYS), 1))
+    found = conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: score(1.0), 1: score(1.0 + daily)}))
+    assert found.gain.se == pytest.approx(0.05 / np.sqrt(len(DAYS)), rel=0.15)
+
+
+def test_rows_that_not_all_have_are_left_out():
+    late = score(0.0, days=DAYS[50:])
+    found = conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: score(1.0), 1: late}))
+    assert found.gain.mean == pytest.approx(-1.0)
+
+
+def test_own_settings_are_judged_there_too():
+    taste = np.where(np.arange(len(NAMES)) % 2, -0.1, 0.1)
+    flat, other = folds_of(np.ones((2, len(NAMES)))), folds_of(np.ones((2, len(NAMES))) + taste)
+    trials = [trial(1, 1.0, flat), trial(2, 1.01, other)]
+    table = {0: score(1.0), 1: score(1.0), 2: score(1.0 + taste[None])}
+    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
+    assert set(found.own) == set(NAMES[1::2]) and found.own_gain.mean == pytest.approx(-0.05) and found.own_helps
+    table[2] = score(1.0 - taste[None])
+    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
+    assert found.own_gain.mean == pytest.approx(0.05) and not found.own_helps
+
+
+def test_without_a_complete_trial_the_reasons_are_told():
+    with pytest.raises(TrialFailed, match="none of 1 trials is complete"):
+        conclude("s", "direction", [trial(1, None, state="pruned")], {}, 2, 1, judged({}))
+    with pytest.raises(TrialFailed, match="default cannot be scored"):
+        conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: TrialFailed("no"), 1: score(1.0)}))
