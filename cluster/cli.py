@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.commands import data, models, serve
+from cluster.commands import data, jobs, models, serve
 from cluster.commands.train import train
 from cluster.commands.tune import tune
 from configs.errors import FleetcastError
@@ -41,9 +41,11 @@ def _options(
 app.command()(train)
 app.command()(tune)
 app.command()(serve.serve)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.keys, name="keys")
+app.add_typer(jobs.jobs, name="jobs")
 
 
 def main() -> None:

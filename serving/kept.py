@@ -63,8 +63,13 @@ class KeptTails:
         return tails
 
     def write(self, tails: Tails) -> None:
-        """Keep the tails, unless bars have changed since; a store that cannot be written costs only time, later."""
-        if self._market.stamp() != self._stamp:
+        """Keep the tails; a store that cannot be written costs only time, later.
+
+        What was read while bars changed is not kept, nor what a source refused for the moment: it may come the next
+        time.
+        """
+        lasting = self._market.name == "lake" or not self._market.missing
+        if not lasting or self._market.stamp() != self._stamp:
             return
         facts, arrays = _plain(tails)
         data = save(arrays)
@@ -73,7 +78,7 @@ class KeptTails:
             digest = hashlib.sha256(data).hexdigest()
             self._store.write_json(f"{self._path}.json", facts | {"sha256": digest, "missing": self._market.missing})
             self._prune()
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             _log.warning("newest windows are not kept for the next server: %s", error)
 
     def _prune(self) -> None:

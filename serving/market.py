@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 
 from configs.schema import Config
 from features.bars import SymbolBars
@@ -42,6 +43,7 @@ class Market:
         self.symbols = tuple(symbols)
         self.missing: dict[str, str] = {}
         self._configs = configs
+        self._reading = Lock()
         self._kept: list[SymbolBars] | None = None
 
     def stamp(self) -> str:
@@ -76,10 +78,11 @@ class Market:
             self._kept = None
 
     def of(self, symbol: str) -> SymbolBars | None:
-        """Return one symbol's newest bars, or None if it has none."""
-        if self._kept is not None:
-            return next((one for one in self._kept if one.symbol == symbol), None)
-        return next((one.last(self.history_bars) for one in self._source().load([symbol])), None)
+        """Return one symbol's newest bars, or None; those of a source other than the lake are read once."""
+        if self.name == "lake" and self._kept is None:
+            return next((one.last(self.history_bars) for one in self._source().load([symbol])), None)
+        with self._reading:
+            return next((one for one in list(self.bars()) if one.symbol == symbol), None)
 
     def context(self, config: Config) -> MarketContext | None:
         """Return the market series that a model with this configuration was trained with."""

@@ -59,6 +59,8 @@ class Verdict(Frozen):
     @property
     def judgement(self) -> str:
         """What the last fold says of the winner."""
+        if self.trial == self.default_trial:
+            return "no trial was better than the default, which stays"
         if self.chosen == "default":
             return "the winner is not better there: the default stays"
         sure = self.gain.se is not None and self.gain.mean < -2 * self.gain.se

@@ -4,10 +4,14 @@ import os
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features.lake import Lake
-from serving.kept import FOLDER
+from features.sources.files import FileSource
+from features.store import Store
+from serving.kept import FOLDER, KeptTails
+from serving.market import Market
 from serving.tails import Tails
 
 SERIES = ("offsets", "dates", "close", "variance", "ewma_vol")
@@ -121,3 +125,35 @@ def test_other_symbols_and_histories_have_files_of_their_own(start_engine, store
     shorter = start_engine(config=ServeConfig(history_bars=300))
     assert some.state.symbols == ["AAA", "BBB"] and len(built) > count + 1
     assert all(len(t.history.dates) == 5 * 300 for t in shorter.state.tails.values())
+
+
+@pytest.fixture
+def folder(tmp_path, bars_of):
+    """Bars of two symbols as files."""
+    place = tmp_path / "csv"
+    place.mkdir()
+    for symbol in ("AAA", "BBB"):
+        one = bars_of(symbol, 400)
+        frame = pd.DataFrame({name: getattr(one, name) for name in ("open", "high", "low", "close", "volume")})
+        frame.insert(0, "date", one.dates)
+        frame.to_csv(place / f"{symbol}.csv", index=False)
+    return str(place)
+
+
+def test_of_a_source_other_than_the_lake_bars_are_read_once(folder, tmp_path, engine, monkeypatch):
+    reads = []
+    load = FileSource.load
+    monkeypatch.setattr(FileSource, "load", lambda self, *given: reads.append(given) or load(self, *given))
+    configs = [engine.state.fleets["direction"].predictor.config]
+    market = Market(Store(tmp_path / "other"), folder, ("AAA", "BBB"), 300, configs)
+    assert len(market.of("AAA")) == 300 and len(market.of("BBB")) == 300 and market.of("CCC") is None
+    assert len(reads) == 1
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [(("AAA", "BBB"), True), (("AAA", "BBB", "ZZZ"), False)])
+def test_what_a_source_refused_for_the_moment_is_asked_for_again(folder, tmp_path, engine, wanted, kept):
+    store, tails = Store(tmp_path / "other"), engine.state.tails["direction"]
+    market = Market(store, folder, wanted, 300, [engine.state.fleets["direction"].predictor.config])
+    assert len(list(market.bars())) == 2
+    KeptTails(tails.recipe, 5, set(wanted), market, market.stamp()).write(tails)
+    assert bool(files(store)) is kept

@@ -1,0 +1,104 @@
+"""``fleetcast submit`` and ``fleetcast jobs``: the other commands, as jobs of a running cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Address = Annotated[
+    str, typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="The cluster's job server, http://host:8265.")
+]
+Name = Annotated[str, typer.Argument(help="The job's name, as `fleetcast jobs list` shows it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+jobs = typer.Typer(help="See and end the jobs that `fleetcast submit` started.", no_args_is_help=True)
+
+
+def submit(
+    context: typer.Context,
+    verb: Annotated[str, typer.Argument(help="train or tune; its own options follow as they are.")],
+    address: Address = "http://127.0.0.1:8265",
+    working_dir: Annotated[
+        str | None, typer.Option(help="A checkout whose code to ship, in place of this one.")
+    ] = None,
+    image_has_code: Annotated[
+        bool, typer.Option("--image-has-code", help="Ship the configuration only: the cluster has this code.")
+    ] = False,
+    gpus: Annotated[bool, typer.Option("--gpus", help="Give each worker a GPU.")] = False,
+    follow: Annotated[bool, typer.Option(help="Show the job's output, and end with its exit code.")] = True,
+) -> None:
+    """Run a command on a cluster: `fleetcast submit train --store s3://bucket/fleetcast --address http://head:8265`."""
+    import sys
+
+    from cluster.jobs import follow as follow_job
+    from cluster.jobs import submit as start
+    from cluster.options import interruptible
+    from cluster.remote_command import remote_command
+
+    command = remote_command(verb, context.args, gpus=gpus)
+    for note in command.notes:
+        print(f"note: {note}", file=sys.stderr)
+    job = start(
+        address,
+        verb,
+        command.arguments,
+        config=command.config,
+        working_dir=working_dir,
+        with_code=not image_has_code,
+    )
+    print(f"job {job.name} {'is running already' if job.ran else 'started'} on {address}", file=sys.stderr)
+    if not follow:
+        print(job.name)
+        return
+    with interruptible(
+        f"; the job goes on: fleetcast jobs logs {job.name} --follow, or fleetcast jobs stop {job.name}"
+    ):
+        code = follow_job(address, job.name, lambda text: print(text, end="", flush=True))
+    raise typer.Exit(code)
+
+
+@jobs.command("list")
+def list_jobs(address: Address = "http://127.0.0.1:8265", as_json: AsJson = False) -> None:
+    """List this project's jobs, the newest first."""
+    from cluster.job_tables import show_jobs
+    from cluster.jobs import listed
+
+    show_jobs(listed(address), as_json)
+
+
+@jobs.command()
+def status(name: Name, address: Address = "http://127.0.0.1:8265", as_json: AsJson = False) -> None:
+    """Show a job's status."""
+    from cluster.job_tables import show_jobs
+    from cluster.jobs import checked, described, job_client
+
+    show_jobs([described(checked(job_client(address), name))], as_json)
+
+
+@jobs.command()
+def logs(
+    name: Name,
+    address: Address = "http://127.0.0.1:8265",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the job ends, with its exit code.")] = False,
+) -> None:
+    """Print a job's output."""
+    from cluster.jobs import checked, job_client
+    from cluster.jobs import follow as follow_job
+    from cluster.options import interruptible
+
+    if follow:
+        with interruptible("; the job goes on"):
+            code = follow_job(address, name, lambda text: print(text, end="", flush=True))
+        raise typer.Exit(code)
+    client = job_client(address)
+    checked(client, name)
+    print(client.get_job_logs(name), end="")
+
+
+@jobs.command()
+def stop(name: Name, address: Address = "http://127.0.0.1:8265") -> None:
+    """End a job; what it has finished is kept, and the same submission goes on from there."""
+    from cluster.jobs import stop as end
+
+    print(f"job {name} {'has ended' if end(address, name) else 'had ended before'}")

@@ -1,0 +1,196 @@
+"""Commands as jobs of a real cluster: shipped, followed, attached to, ended; and what is never shipped."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from cluster.ingress import free_port
+from cluster.packaging import PACKAGES, packed
+from cluster.remote_command import remote_command
+from configs.errors import ConfigError
+from features.store import Store
+from training import ModelManager
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--kinds", "direction")
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    """The job server of a cluster of one node, which asks for a token as every process here has it."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RAY_AUTH_MODE", "token")
+    patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    here = Path(sys.executable).parent  # a node's `python` is the one that has the packages
+    ports = {name: str(free_port()) for name in ("port", "dashboard-port", "dashboard-agent-listen-port")}
+    options = [part for name, port in ports.items() for part in (f"--{name}", port)]
+    log = open(tmp_path_factory.mktemp("head") / "log", "w")
+    process = subprocess.Popen(
+        [str(here / "ray"), "start", "--head", "--block", "--num-cpus=2", *options],
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env={**os.environ, "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PATH": f"{here}:{os.environ['PATH']}"},
+    )
+    url = f"http://127.0.0.1:{ports['dashboard-port']}"
+    try:
+        for _ in range(120):
+            try:
+                if httpx2.get(f"{url}/api/version").status_code in (200, 401):
+                    break
+            except httpx2.TransportError:
+                pass
+            assert process.poll() is None, Path(log.name).read_text()
+            time.sleep(0.5)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        log.close()
+        patch.undo()
+
+
+def test_who_has_no_token_is_told_so(fleetcast, head, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    for arguments in (("jobs", "list"), ("submit", "train", *SMALL)):
+        done = fleetcast(*arguments, "--address", head)
+        assert done.code == 2 and "RAY_AUTH_TOKEN" in done.err and "Traceback" not in done.err, done.err
+
+
+@pytest.fixture
+def submit(fleetcast, head, tmp_path):
+    def run(verb, *arguments):
+        return fleetcast("submit", verb, *arguments, "--store", str(tmp_path / "store"), "--address", head)
+
+    return run
+
+
+def test_a_job_is_followed_to_its_end_and_the_same_again_does_nothing_twice(submit, fleetcast, head, tmp_path):
+    done = submit("train", *SMALL)
+    assert done.code == 0, done.out + done.err
+    assert "direction: untouched test period" in done.out and "started on" in done.err
+    manager = ModelManager(Store(tmp_path / "store"))
+    [version] = manager.versions("direction")
+    blocks = {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "runs").rglob("*.safetensors")}
+    again = submit("train", *SMALL[2:], *SMALL[:2])  # in another order
+    assert again.code == 0 and again.err.splitlines()[-1] == done.err.splitlines()[-1]
+    assert {path: path.stat().st_mtime_ns for path in blocks} == blocks
+    assert manager.versions("direction")[0] == version
+    told = json.loads(fleetcast("jobs", "list", "--address", head, "--json").out)["jobs"]
+    assert [one["status"] for one in told] == ["SUCCEEDED"] and told[0]["command"].startswith("train ")
+
+
+def test_a_running_job_is_attached_to_and_can_be_ended(fleetcast, head, tmp_path):
+    arguments = ("submit", "tune", "--preset", "smoke", "--trials", "1000", "--address", head)
+    where = ("--store", str(tmp_path / "store"))
+    started = []
+    threads = [
+        threading.Thread(target=lambda: started.append(fleetcast(*arguments, *where, "--no-follow"))) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.code for one in started] == [0, 0], started
+    [name] = {one.out.strip() for one in started}
+    assert sorted("already" in one.err for one in started) == [False, True]
+    for _ in range(120):
+        if ": trial " in fleetcast("jobs", "logs", name, "--address", head).out:
+            break
+        time.sleep(1)
+    stopped = fleetcast("jobs", "stop", name, "--address", head)
+    assert stopped.code == 0 and "has ended" in stopped.out
+    told = json.loads(fleetcast("jobs", "status", name, "--address", head, "--json").out)["jobs"]
+    assert told[0]["status"] == "STOPPED"
+    followed = fleetcast("jobs", "logs", name, "--follow", "--address", head)
+    assert followed.code == 130 and ": trial " in followed.out
+    assert "had ended before" in fleetcast("jobs", "stop", name, "--address", head).out
+
+
+def test_the_exit_code_is_the_jobs(submit, tmp_path):
+    (tmp_path / "bars.csv").write_text("date,open,high,low,close,volume\n")
+    done = submit("train", "--bars", str(tmp_path / "bars.csv"))
+    assert done.code == 2 and "error:" in done.out and "every node of the cluster must reach" in done.err
+
+
+def test_a_configuration_file_travels(submit, tmp_path):
+    (tmp_path / "own.yaml").write_text("direction: {horizon: 0}")
+    done = submit("train", "--config", str(tmp_path / "own.yaml"))
+    assert done.code == 2 and "direction.horizon" in done.err  # found before anything was sent
+    (tmp_path / "own.yaml").write_text("data: {min_bars: 1000000}")
+    done = submit("train", *SMALL, "--config", str(tmp_path / "own.yaml"))
+    assert done.code == 2 and "at least 1000000 are needed" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("submit", "backtests", "--address", "http://127.0.0.1:1"), "train or tune"),
+        (("submit", "train", "--nosuch", "--address", "http://127.0.0.1:1"), "--nosuch"),
+        (("submit", "train", "--set", "run.seed=x", "--address", "http://127.0.0.1:1"), "run.seed"),
+        (("submit", "train", "--address", "127.0.0.1:8265"), "http://head:8265"),
+        (("jobs", "list", "--address", "http://127.0.0.1:1"), "does not answer"),
+        (("submit", "tune", "--storage", "postgresql://me:secret@host/db"), "FLEETCAST_STUDIES"),
+        (("submit", "train", "--working-dir", "/"), "--image-has-code"),
+    ],
+)
+def test_mistakes_are_one_line_and_send_nothing(fleetcast, head, arguments, says):
+    if "--address" not in arguments:
+        arguments = (*arguments, "--address", head)
+    done = fleetcast(*arguments)
+    assert done.code == 2 and says in done.err and "Traceback" not in done.err, done.err
+
+
+def test_jobs_that_are_not_there_are_named(fleetcast, head):
+    done = fleetcast("jobs", "status", "fleetcast-train-000000000000", "--address", head)
+    assert done.code == 2 and "no job" in done.err
+    assert fleetcast("jobs", "stop", "../x", "--address", head).code == 2
+
+
+def test_equal_commands_are_equal_and_others_are_not():
+    one = remote_command("train", ["--kinds", "direction", "--preset", "smoke", "--set", "run.seed=1"])
+    assert remote_command("train", ["--set", "run.seed=1", "--preset", "smoke", "--kinds", "direction"]) == one
+    assert remote_command("train", ["--set", "run.seed=2", "--preset", "smoke", "--kinds", "direction"]) != one
+    assert "run.use_gpu=true" in remote_command("train", ["--preset", "smoke"], gpus=True).arguments
+    sweep = remote_command("tune", ["--preset", "smoke", "--trials", "5"]).arguments
+    assert "--resume" in sweep and sweep[sweep.index("--study") + 1].startswith("direction-")
+    assert remote_command("tune", ["--preset", "smoke", "--trials", "6"]).arguments != sweep
+
+
+def test_passwords_in_the_environment_stay_here(monkeypatch):
+    monkeypatch.setenv("FLEETCAST_STUDIES", "postgresql://me:secret@host/db")
+    command = remote_command("tune", ["--preset", "smoke"])
+    assert "secret" not in " ".join(command.arguments) and any("FLEETCAST_STUDIES" in note for note in command.notes)
+
+
+def test_only_code_is_shipped(tmp_path):
+    checkout = tmp_path / "checkout"
+    for name in PACKAGES:
+        (checkout / name).mkdir(parents=True)
+        (checkout / name / "__init__.py").write_text("")
+    for name in ("keys", ".env", "bars.parquet", ".hidden.py"):
+        (checkout / "serving" / name).write_text("secret")
+    (checkout / "serving" / "__pycache__").mkdir()
+    (checkout / "serving" / "__pycache__" / "x.py").write_text("secret")
+    (checkout / "serving" / "link.py").symlink_to("/etc/passwd")
+    (checkout / ".fleetcast").mkdir()
+    with packed(str(checkout), True, None) as package:
+        names = {str(path.relative_to(package.folder)) for path in Path(package.folder).rglob("*") if path.is_file()}
+        assert names == {f"{name}/__init__.py" for name in PACKAGES}
+    assert not Path(package.folder).exists()
+    with packed(None, False, None) as package:
+        assert package.files == 0
+    with packed(None, True, None) as package:
+        assert 100 < package.files < 1000 and package.size < 2 * 2**20
+    (checkout / "serving" / "big.py").write_bytes(b"#" * 6 * 2**20)
+    with pytest.raises(ConfigError, match=r"serving/big\.py"), packed(str(checkout), True, None):
+        pass
