@@ -7,9 +7,12 @@ import logging
 import re
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import aiohttp
 
 from cluster.packaging import CONFIG_FILE, packed
 from configs.errors import ClusterError, ConfigError
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
 
 VERBS = ("train", "tune")
 _OVER = ("SUCCEEDED", "FAILED", "STOPPED")
-_WAIT_S, _POLL_S = 60.0, 1.0
+_WAIT_S, _POLL_S, _RETRIES = 60.0, 1.0, 5
+_PACKAGING = "ray._private.runtime_env.packaging"
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
@@ -93,19 +97,23 @@ def follow(address: str, name: str, say: Callable[[str], None]) -> int:
     ClusterError
         The cluster is lost, or has no such job.
     """
-    client = job_client(address)
+    client, tail, failures = job_client(address), _Tail(say), 0
     checked(client, name)
-    told = 0
     while True:
         try:
-            told = asyncio.run(_tail(client, name, told, say))
-        except Exception as error:  # the connection, not the job
-            if _state(client, name) is None:
-                raise ClusterError(f"the cluster at {address} was lost ({_last_line(error)}).") from error
-        found = checked(client, name)
-        if found.status.value in _OVER:
-            _rest(client, name, told, say)
-            return exit_code(found)
+            found = checked(client, name)
+            asyncio.run(tail.follow(client, name))
+            if found.status.value in _OVER:
+                tail.rest(client.get_job_logs(name))
+                return exit_code(found)
+            failures = 0
+        except (ClusterError, RuntimeError, OSError, aiohttp.ClientError) as error:  # the connection, not the job
+            failures += 1
+            if failures > _RETRIES:
+                raise ClusterError(
+                    f"the connection to {address} is lost ({_last_line(error)}). The job may go on: see `fleetcast "
+                    f"jobs logs {name} --follow`."
+                ) from error
         time.sleep(_POLL_S)
 
 
@@ -119,7 +127,9 @@ def exit_code(details: Any) -> int:
 
 def listed(address: str) -> list[dict[str, Any]]:
     """Return the jobs of this project, the newest first."""
-    found = [one for one in job_client(address).list_jobs() if (one.metadata or {}).get("fleetcast")]
+    client = job_client(address)
+    with _answering():
+        found = [one for one in client.list_jobs() if (one.metadata or {}).get("fleetcast")]
     return [described(one) for one in sorted(found, key=lambda one: -(one.start_time or 0))]
 
 
@@ -142,7 +152,8 @@ def stop(address: str, name: str) -> bool:
     checked(client, name)
     if _state(client, name) in _OVER:
         return False
-    client.stop_job(name)
+    with _answering():
+        client.stop_job(name)
     until = time.monotonic() + _WAIT_S
     while _state(client, name) not in _OVER:
         if time.monotonic() > until:
@@ -165,7 +176,8 @@ def job_client(address: str) -> JobSubmissionClient:
         raise ConfigError(f"--address {address!r} is no job server. Give its URL, such as http://head:8265.")
     from ray.job_submission import JobSubmissionClient
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    for place in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk", _PACKAGING):
+        logging.getLogger(place).setLevel(logging.ERROR)
     try:
         return JobSubmissionClient(address.rstrip("/"))
     except Exception as error:  # ConnectionError, RuntimeError and others, by what is wrong
@@ -186,12 +198,24 @@ def checked(client: JobSubmissionClient, name: str) -> Any:
 def _details(client: JobSubmissionClient, name: str) -> Any:
     if not _ID.fullmatch(name):
         return None
+    with _answering():
+        try:
+            return client.get_job_info(name)
+        except RuntimeError as error:
+            if "404" in str(error) or "does not exist" in str(error):
+                return None
+            raise
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Explain what a job server means that does not answer any more, or not as it should."""
     try:
-        return client.get_job_info(name)
-    except RuntimeError as error:
-        if "404" in str(error) or "does not exist" in str(error):
-            return None
-        raise ClusterError(f"the job server fails ({_last_line(error)}).") from error
+        yield
+    except (RuntimeError, OSError) as error:
+        raise ClusterError(
+            f"the job server does not answer any more ({_last_line(error)}). Jobs may go on: see `fleetcast jobs list`."
+        ) from error
 
 
 def _state(client: JobSubmissionClient, name: str) -> str | None:
@@ -199,21 +223,25 @@ def _state(client: JobSubmissionClient, name: str) -> str | None:
     return None if found is None else str(found.status.value)
 
 
-async def _tail(client: JobSubmissionClient, name: str, told: int, say: Callable[[str], None]) -> int:
-    """Pass on what comes after the first ``told`` characters, and return how many there were."""
-    seen = 0
-    async for text in client.tail_job_logs(name):
-        if seen + len(text) > told:
-            say(text[max(0, told - seen) :])
-        seen += len(text)
-    return max(seen, told)
+class _Tail:
+    """Passes a job's output on, each character once, however often the connection begins anew."""
 
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._told = say, 0
 
-def _rest(client: JobSubmissionClient, name: str, told: int, say: Callable[[str], None]) -> None:
-    """Pass on what came after the connection ended."""
-    text = client.get_job_logs(name)
-    if len(text) > told:
-        say(text[told:])
+    async def follow(self, client: JobSubmissionClient, name: str) -> None:
+        """Pass on what comes until the connection ends."""
+        seen = 0
+        async for text in client.tail_job_logs(name):
+            if (fresh := seen + len(text) - self._told) > 0:
+                self._told += fresh
+                self._say(text[-fresh:])
+            seen += len(text)
+
+    def rest(self, whole: str) -> None:
+        """Pass on what of the whole output was not."""
+        if len(whole) > self._told:
+            self._say(whole[self._told :])
 
 
 def _first_line(text: str) -> str:

@@ -6,15 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import typer
 
 from cluster.commands.train import train
 from cluster.commands.tune import tune
 from cluster.options import resolved_config
+from cluster.sweep_options import sweep_options
 from configs.errors import ConfigError
 from configs.load import config_hash
+from configs.schema import Config
 
 _VERBS: dict[str, Callable[..., None]] = {"train": train, "tune": tune}
 _SHIPPED = ("config", "address")
@@ -44,26 +46,64 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
         raise ConfigError(f"{verb!r} cannot be submitted. Give {' or '.join(_VERBS)}, and then its options.")
     command, values, from_environment = _parsed(verb, given)
     overrides = [*(values.get("overrides") or []), *(["run.use_gpu=true"] if gpus else [])]
-    resolved_config(values.get("preset"), values.get("config"), values.get("bars"), values.get("symbols"), overrides)
-    notes = []
-    for name in ("store", "bars"):
-        path = values.get(name)
-        if path is not None and "://" not in path and path not in ("lake", "embedded"):
-            values[name] = str(Path(path).expanduser().absolute())
-            notes.append(f"every node of the cluster must reach {values[name]} (--{name})")
+    values["overrides"] = overrides
+    config = _resolved(verb, values)
+    notes = _spell_places(values, config)
     if "storage" in from_environment:
         values["storage"] = None
         notes.append("studies are kept where FLEETCAST_STUDIES says in the cluster's environment, or in the store")
-    elif values.get("storage") and urlsplit(values["storage"]).password:
-        raise ConfigError(
-            "--storage holds a password, and a job's command can be read by everybody who sees the cluster. Set "
-            "FLEETCAST_STUDIES in the cluster's environment instead."
-        )
-    values["overrides"] = overrides
+    for name, value in values.items():
+        _check_secrets(name, value)
     if verb == "tune":
         values["resume"] = True
-        values["study"] = values.get("study") or f"{values['kind']}-{config_hash(sorted(map(str, values.items())))}"
+        named = {key: value for key, value in values.items() if key not in ("config", "address", "as_json", "resume")}
+        values["study"] = (
+            values.get("study") or f"{values['kind']}-{config_hash(config.model_dump(mode='json'), named)}"
+        )
     return RemoteCommand(tuple(_spelled(command, values)), values.get("config"), tuple(notes))
+
+
+def _resolved(verb: str, values: dict[str, Any]) -> Config:
+    """Return the configuration of a command, having checked its options as the command itself does."""
+    if verb == "train":
+        return resolved_config(
+            values["preset"], values["config"], values["bars"], values["symbols"], values["overrides"]
+        )
+    names = ("kind", "preset", "config", "bars", "symbols", "trials", "time_budget", "study", "overrides")
+    return sweep_options(**{name: values[name] for name in names}, resume=False)[1]
+
+
+def _spell_places(values: dict[str, Any], config: Config) -> list[str]:
+    """Make places of this machine absolute, and return what the user should know of them."""
+    notes = []
+    for name in ("store", "bars"):
+        place = values.get(name)
+        if place is not None and _is_local(place):
+            values[name] = str(Path(place).expanduser().absolute())
+            notes.append(f"every node of the cluster must reach {values[name]} (--{name})")
+    if values.get("bars") is None and _is_local(config.data.bars) and not Path(config.data.bars).is_absolute():
+        raise ConfigError(f"data.bars={config.data.bars!r} is a place of this machine. Give an absolute path or a URI.")
+    storage = values.get("storage") or ""
+    if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):
+        raise ConfigError(f"--storage {storage!r} is a place of this machine. Give sqlite:////an/absolute/path.")
+    return notes
+
+
+def _is_local(place: str) -> bool:
+    return "://" not in place and place not in ("lake", "embedded", "yahoo")
+
+
+def _check_secrets(name: str, value: Any) -> None:
+    """Refuse a value that would show a secret to everybody who sees the cluster's jobs."""
+    for text in value if isinstance(value, list | tuple) else [value]:
+        if not isinstance(text, str) or "://" not in text:
+            continue
+        parts = urlsplit(text.partition("=")[2] if name == "overrides" else text)
+        if parts.password or any("pass" in key.lower() or "secret" in key.lower() for key in parse_qs(parts.query)):
+            raise ConfigError(
+                f"--{name} holds a secret, and a job's command can be read by everybody who sees the cluster. Set it "
+                "in the cluster's environment instead (FLEETCAST_STUDIES for --storage, the usual variables for S3)."
+            )
 
 
 def _parsed(verb: str, given: Sequence[str]) -> tuple[Any, dict[str, Any], set[str]]:

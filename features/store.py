@@ -110,11 +110,12 @@ class Store:
             ) from error
 
     @contextmanager
-    def lock(self, relative: str) -> Iterator[None]:
+    def lock(self, relative: str, *, wait: bool = True) -> Iterator[None]:
         """Hold the only lock of this name, waiting for whoever has it; no effect on object stores.
 
         The operating system drops it when its process ends in any way, so a crash leaves nothing stale. Object
-        stores have no locks: let one process at a time write the same thing there.
+        stores have no locks: let one process at a time write the same thing there. Without ``wait`` a lock that
+        another holds is a ``BlockingIOError``.
         """
         if not self.is_local:
             yield
@@ -124,7 +125,7 @@ class Store:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         finally:
             os.close(descriptor)

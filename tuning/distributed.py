@@ -12,7 +12,8 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -24,15 +25,16 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from configs.errors import ClusterError
+from configs.errors import ClusterError, StoreError
 from configs.schema import RunConfig
+from training.run.distributed import plan_workers
 from training.run.queue import blame
 from tuning.objective import Objective, Outcome, Score, TrialFailed
 from tuning.search import GRACE
 from tuning.space import Values
 from tuning.study import SweepStudy
 
-_MOST_STEPS = 10_000
+_MOST_EPOCHS = 10_000
 _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # prints even where it is told to be quiet
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -58,27 +60,30 @@ def search_on_ray(
     if not study.left:
         return
     early = config.early_stopping and config.sampler != "nsga2"
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    workers = plan_workers(run, nodes, study.left)
     scheduler = AsyncHyperBandScheduler(
-        time_attr="step",
+        time_attr="epoch",
         metric="valid_loss",
         mode="min",
-        max_t=_MOST_STEPS,
+        max_t=_MOST_EPOCHS,
         grace_period=GRACE,
         reduction_factor=config.reduction,
     )
     resources = {"cpu": run.cpus_per_worker, **({"gpu": 1} if run.use_gpu else {})}
-    trainable = tune.with_resources(tune.with_parameters(_trial, objective=objective), resources)
+    trainable = tune.with_resources(tune.with_parameters(_trial, objective=objective, use_gpu=run.use_gpu), resources)
     os.environ.update(_ENVIRONMENT)
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    search = _StudySearch(study, seconds, ended)
     with tempfile.TemporaryDirectory(prefix="fleetcast-tune-") as folder:
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=_StudySearch(study, seconds, ended),
+                search_alg=search,
                 scheduler=scheduler if early else None,
                 num_samples=study.left,
-                max_concurrent_trials=run.workers or 0,
+                max_concurrent_trials=workers,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[]),
@@ -86,22 +91,28 @@ def search_on_ray(
         try:
             tuner.fit()
         except (ray.exceptions.RayError, TuneError) as error:
+            if search.broken is not None:
+                raise search.broken from error
             raise ClusterError(
                 f"the Ray cluster was lost in mid sweep ({_last_line(error)}). Trials that are finished are kept: run "
                 "the same command with --resume to go on."
             ) from error
+    if search.broken is not None:
+        raise search.broken
 
 
 def judge_on_ray(objective: Objective, values: Sequence[Values], run: RunConfig) -> list[Score | TrialFailed]:
     """Return the scores of these values on the last fold, each from a task of the cluster's."""
-    remote: Any = ray.remote(num_cpus=run.cpus_per_worker, num_gpus=1 if run.use_gpu else 0, max_retries=2)(_judged)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    plan_workers(run, nodes, 1)
+    remote: Any = ray.remote(num_cpus=run.cpus_per_worker, num_gpus=1 if run.use_gpu else 0, max_retries=0)(_judged)
     shared = ray.put(objective)
-    try:
-        found: list[Score | TrialFailed] = ray.get([remote.remote(shared, one) for one in values])
-    except ray.exceptions.RayError as error:
-        raise ClusterError(
-            f"the finalists cannot be judged ({_last_line(error)}). Run the same command with --resume."
-        ) from error
+    found: list[Score | TrialFailed] = []
+    for task in [remote.remote(shared, one) for one in values]:
+        try:
+            found.append(ray.get(task))
+        except ray.exceptions.RayError as error:  # one that takes too much memory must not cost the others
+            found.append(TrialFailed(f"its worker process died ({_last_line(error)})"))
     return found
 
 
@@ -113,20 +124,29 @@ def _judged(objective: Objective, values: Values) -> Score | TrialFailed:
     return objective.judged(values)
 
 
-def _trial(config: dict[str, Any], objective: Objective) -> None:
+def _trial(config: dict[str, Any], objective: Objective, use_gpu: bool) -> None:
     """Run on a worker: one trial."""
-    last: dict[str, Any] = {"step": 0, "valid_loss": math.inf}  # Tune wants its metric in every result
+    last: dict[str, Any] = {"valid_loss": math.inf}  # Tune wants its metric in every result
 
-    def follow(step: int, loss: float) -> None:
-        last.update(step=step, valid_loss=loss)
-        tune.report(dict(last))
+    def follow(epoch: int, loss: float) -> None:
+        last.update(valid_loss=loss)
+        tune.report({"epoch": epoch, "valid_loss": loss})
 
     try:
+        if use_gpu:
+            _check_gpu()
         outcome = objective(config["values"], follow)
     except Exception as error:  # a trial's failure, whatever it is, must not stop the sweep
         tune.report(last | {"reason": blame(error)[0]})
     else:
         tune.report(last | {"outcome": json.dumps(asdict(outcome))})  # Tune takes nested values apart
+
+
+def _check_gpu() -> None:
+    from training.fleet.backend import sees_gpu
+
+    if not sees_gpu():
+        raise TrialFailed("a GPU is reserved, but TensorFlow sees none: install tensorflow[and-cuda] on the node")
 
 
 class _StudySearch(OptunaSearch):
@@ -137,33 +157,51 @@ class _StudySearch(OptunaSearch):
         self._study, self._ended = study, ended
         self._until = time.monotonic() + (float("inf") if seconds is None else seconds)
         self._asked: dict[str, Trial] = {}
+        self.broken: StoreError | None = None
 
     def suggest(self, trial_id: str) -> Any:
-        """Return the next trial's values, or that there is no time left for one."""
-        if time.monotonic() > self._until:
+        """Return the next trial's values, or that none is to begin any more."""
+        if self.broken is not None or time.monotonic() > self._until:
             return Searcher.FINISHED
-        self._asked[trial_id] = trial = self._study.ask()
+        try:
+            self._asked[trial_id] = trial = self._study.ask()
+        except StoreError as error:
+            self.broken = error
+            return Searcher.FINISHED
         return {"values": dict(trial.params)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Keep the validation loss of an epoch."""
-        self._study.report(self._asked[trial_id], result["valid_loss"], result["step"])
+        if "epoch" in result:
+            with self._noting():
+                self._study.report(self._asked[trial_id], result["valid_loss"], result["epoch"])
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Keep how a trial ended."""
-        trial, told = self._asked.pop(trial_id), result or {}
-        if error:
-            self._study.fail(trial, "its worker process died (out of memory, or killed)")
-        elif result is None:
-            self._study.interrupt(trial)
-        elif "outcome" in told:
-            self._study.complete(trial, Outcome(**json.loads(told["outcome"])))
-        elif "reason" in told:
-            self._study.fail(trial, told["reason"])
-        else:
-            self._study.report(trial, told["valid_loss"], told["step"])
-            self._study.prune(trial)
-        self._ended()
+        trial, told = self._asked.pop(trial_id, None), result or {}
+        if trial is None:
+            return
+        with self._noting():
+            if error:
+                self._study.fail(trial, "its worker process died (out of memory, or killed)")
+            elif result is None:
+                self._study.interrupt(trial)
+            elif "outcome" in told:
+                self._study.complete(trial, Outcome(**json.loads(told["outcome"])))
+            elif "reason" in told:
+                self._study.fail(trial, told["reason"])
+            else:
+                self._study.report(trial, told["valid_loss"], told["epoch"])
+                self._study.prune(trial)
+            self._ended()
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Keep what is wrong with the database for the end: Tune would take it for its own error."""
+        try:
+            yield
+        except StoreError as error:
+            self.broken = self.broken or error
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """Refuse what Tune would set: the study has it all."""

@@ -20,7 +20,6 @@ from tuning.task import Task
 
 BASELINE = {"direction": "prior", "volatility": "log_har"}
 LOSS = {"direction": "log loss", "volatility": "QLIKE"}
-EPOCHS_A_FIT = 100  # steps of the second fit begin here, however early the first one stopped
 
 Float = npt.NDArray[np.float64]
 Follow = Callable[[int, float], None]
@@ -65,14 +64,15 @@ class Outcome:
 class Objective:
     """Calls fit and score: ``objective(values, follow)`` on all folds that score trials.
 
-    ``follow(step, validation loss)`` is called after every epoch; what it raises ends the trial. ``threads`` are what
-    a fit uses of the machine; None leaves that to TensorFlow.
+    ``follow(epoch, validation loss)`` is called after every epoch of the first fit, and what it raises ends the trial:
+    losses of later folds do not compare with those of the first, and a trial that lags has done so there already.
+    ``threads`` are what a fit uses of the machine; None leaves that to TensorFlow.
     """
 
     task: Task
     threads: int | None = None
 
-    def __call__(self, values: Values, follow: Follow = lambda step, loss: None) -> Outcome:
+    def __call__(self, values: Values, follow: Follow = lambda epoch, loss: None) -> Outcome:
         """Return what a trial's values are worth.
 
         Raises
@@ -84,9 +84,9 @@ class Objective:
         """
         from training.fleet.watch import following
 
-        start, steps = time.perf_counter(), _Steps(follow)
+        start, first = time.perf_counter(), _FirstFit(follow)
         config = configured(self.task.config, values)
-        with following(steps.follow):
+        with following(first.follow):
             scores = [self.score(config, fold) for fold in self.task.folds]
         loss, baseline = (np.concatenate([getattr(s, name) for s in scores]) for name in ("loss", "baseline"))
         if not math.isfinite(loss.mean()):
@@ -126,7 +126,10 @@ class Objective:
         predictor.fit_examples(fitted, predictor.fit_pooled(fitted))
         if predictor.failures:
             symbol, reason = next(iter(predictor.failures.items()))
-            raise TrialFailed(f"{len(predictor.failures)} symbols fail; {symbol}: {reason}")
+            raise TrialFailed(
+                f"{len(predictor.failures)} symbols fail; {symbol}: {reason}. If one fails at any settings, leave it "
+                "out with --symbols"
+            )
         table = evaluate(predictor, fitted).table
         if table is None:
             raise TrialFailed("no symbol has rows in the part that is scored")
@@ -143,13 +146,13 @@ class Objective:
         )
 
 
-class _Steps:
-    """Numbers the epochs of several fits so that equal steps of two trials are at the same stage."""
+class _FirstFit:
+    """Passes on what the first of several fits tells."""
 
     def __init__(self, follow: Follow) -> None:
         self._follow, self._fits = follow, 0
 
     def follow(self, epoch: int, loss: float) -> None:
         self._fits += epoch == 1
-        if math.isfinite(loss):
-            self._follow(EPOCHS_A_FIT * (self._fits - 1) + epoch, loss)
+        if self._fits == 1 and math.isfinite(loss):
+            self._follow(epoch, loss)

@@ -15,7 +15,7 @@ from tuning.objective import Objective, Score, TrialFailed
 from tuning.report import render
 from tuning.space import Values, configured, defaults, setting, space_of
 from tuning.study import FOLDER, SweepStudy, TrialView, check_study, open_study
-from tuning.task import Task, task_of_bars, task_of_source
+from tuning.task import Task, task_of_bars, task_of_source, task_settings
 from tuning.verdict import Verdict, conclude
 
 
@@ -114,9 +114,8 @@ class HyperparameterOptimizer:
         """
         return self._search(task_of_source(self.config, kind, self.store), **options)
 
-    def check(self, kind: Kind, study: str | None = None, resume: bool = False) -> None:
-        """Raise what :meth:`optimize` would for a space, a name or a database that cannot be, before Ray is started."""
-        space_of(self.config, kind)
+    def check(self, study: str | None = None, resume: bool = False) -> None:
+        """Raise what :meth:`optimize` would for a name or a database that cannot be, before Ray is started."""
         check_study(study, self.store, resume, self.url)
 
     def _task_of(self, bars: AnyBars, kind: Kind, context: AnyContext | None) -> Task:
@@ -152,6 +151,7 @@ class HyperparameterOptimizer:
             verdict = conclude(
                 name, task.kind, trials, first or {}, finalists, task.horizon, lambda v: _judged(objective, v, config)
             )
+            verdict = verdict.model_copy(update={"task": task_settings(config, task.kind), "until": task.until})
             self.store.write_json(f"{FOLDER}/{name}/verdict.json", verdict.model_dump(mode="json"))
             report = f"{FOLDER}/{name}/report.html"
             self.store.write(report, render(sweep, task, verdict, trials).encode())

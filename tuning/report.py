@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from configs.space import spelled
-from tuning.objective import BASELINE, EPOCHS_A_FIT, LOSS
+from tuning.objective import BASELINE, LOSS
 from tuning.space import setting
 from tuning.study import SweepStudy, TrialView
 from tuning.task import Task
@@ -120,15 +120,14 @@ def _parallel(study: SweepStudy, first: Mapping[str, Any], paths: Iterable[str])
 
 
 def _curves(trials: Sequence[TrialView]) -> Figure:
-    """Return the curves of the first fold: those of later ones begin anew."""
+    """Return the curves of the first fold, where trials are ended early."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
     best = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or math.inf)[:_CURVES]
     ended = [one for one in trials if one.state == "pruned"]
     for number, one in enumerate([*ended, *best]):
-        epochs = sorted(epoch for epoch in one.curve if epoch <= EPOCHS_A_FIT)
-        early = number < len(ended)
+        epochs, early = sorted(one.curve), number < len(ended)
         figure.add_scatter(
             x=epochs,
             y=[one.curve[epoch] for epoch in epochs],

@@ -31,8 +31,8 @@ def search_here(
 
 
 def _try(study: SweepStudy, objective: Objective, trial: Trial, early: bool) -> None:
-    def follow(step: int, loss: float) -> None:
-        study.report(trial, loss, step)
+    def follow(epoch: int, loss: float) -> None:
+        study.report(trial, loss, epoch)
         if early and trial.should_prune():
             raise TrialPruned
 

@@ -5,8 +5,8 @@ Values are named by the path of their setting, as ``--set`` names it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from optuna.distributions import (
     BaseDistribution,
@@ -24,6 +24,9 @@ from training.predictors.volatility_space import volatility_space
 
 Values = Mapping[str, Value]
 
+_FEATURES = ("features.max_features", "features.clip", "features.scaling_method")  # the panel is built once
+_TASK = ("horizon", "label", "conformal_level", "interval_level")
+
 
 def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
     """Return what a kind's models vary, narrowed or widened by ``config.tune.space``.
@@ -31,17 +34,28 @@ def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
     Raises
     ------
     ConfigError
-        A path is no setting that the kind's models depend on, or nothing is left to vary.
+        A path is no setting that trials can vary, a value is none that it can have, or nothing is left to vary.
     """
     space = direction_space(config.direction) if kind == "direction" else volatility_space(config.volatility)
     for path, parameter in config.tune.space.items():
-        if path.partition(".")[0] not in (kind, "features"):
-            continue  # of the other kind
+        section = path.partition(".")[0]
+        if section in get_args(Kind) and section != kind:
+            setting(config, path)
+            continue
+        if section != kind and path not in _FEATURES:
+            raise ConfigError(
+                f"tune.space: {path!r} is no setting that trials of {kind} models vary. Give one of {kind}.…, or of "
+                f"{', '.join(_FEATURES)}."
+            )
         setting(config, path)
+        if path.startswith(tuple(f"{kind}.{name}" for name in _TASK)):
+            raise ConfigError(f"tune.space: {path!r} decides what is forecast, so losses would not compare. Set it.")
         if parameter is None:
             space.pop(path, None)
-        else:
-            space[path] = parameter
+            continue
+        for value in _examples(parameter):
+            configured(config, {path: spelled(value)})
+        space[path] = parameter
     if not space:
         raise ConfigError(f"tune.space leaves nothing of {kind} models to vary. Leave a setting in.")
     return dict(sorted(space.items()))
@@ -86,6 +100,15 @@ def setting(config: Config, path: str) -> Any:
             raise ConfigError(f"{path!r} is not a setting. Give a path such as direction.fit.learning_rate.")
         found = getattr(found, name)
     return found
+
+
+def _examples(parameter: Parameter) -> Sequence[Any]:
+    """Return values that show whether a setting can have those of a parameter: all, or both ends and one between."""
+    if isinstance(parameter, Choice):
+        return parameter.values
+    if parameter.whole:
+        return int(parameter.low), int(parameter.high)
+    return parameter.low, 0.618 * parameter.low + 0.382 * parameter.high, parameter.high
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from configs.errors import ConfigError, StoreError
 from configs.schema import TuneConfig
@@ -23,6 +30,8 @@ from tuning.objective import Outcome
 from tuning.space import Values, distributions
 
 FOLDER = "studies"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_BEAT_S, _DEAD_AFTER_S = 5.0, 30.0
 _INTERRUPTED = "interrupted"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -61,9 +70,9 @@ class TrialView:
 
 
 class SweepStudy:
-    """A study that one sweep at a time adds trials to.
+    """A study that one sweep at a time adds trials to; every method may raise ``StoreError`` for its database.
 
-    Made by :func:`open_study`. ``optuna`` is the study itself, ``url`` its database.
+    Made by :func:`open_study`. ``optuna`` is the study itself, ``url`` its database without a password.
     """
 
     def __init__(self, study: optuna.Study, url: str, space: Space, config: TuneConfig) -> None:
@@ -79,7 +88,8 @@ class SweepStudy:
     @property
     def trials(self) -> list[TrialView]:
         """All trials that ended by themselves, in the order in which they began."""
-        found = self.optuna.get_trials(deepcopy=False, states=_FINISHED)
+        with _database():
+            found = self.optuna.get_trials(deepcopy=False, states=_FINISHED)
         return [TrialView.of(one) for one in found if one.user_attrs.get("reason") != _INTERRUPTED]
 
     @property
@@ -94,42 +104,51 @@ class SweepStudy:
 
     def ask(self) -> Trial:
         """Return the next trial: one that was interrupted or is to be tried first, or what the sampler suggests."""
-        return self.optuna.ask(self.distributions)
+        with _database():
+            return self.optuna.ask(self.distributions)
 
-    def report(self, trial: Trial, loss: float, step: int) -> None:
+    def report(self, trial: Trial, loss: float, epoch: int) -> None:
         """Keep a validation loss of a trial that runs; the end of a trial may tell the last one again."""
         single = self.config.sampler != "nsga2"  # Optuna keeps none where there are two goals
-        if single and math.isfinite(loss) and step > self._reported.get(trial.number, 0):
-            self._reported[trial.number] = step
-            trial.report(loss, step)
+        if single and math.isfinite(loss) and epoch > self._reported.get(trial.number, 0):
+            self._reported[trial.number] = epoch
+            with _database():
+                trial.report(loss, epoch)
 
     def complete(self, trial: Trial, outcome: Outcome) -> None:
         """Record what a trial is worth, before its state: a crash between the two leaves it interrupted."""
-        trial.set_user_attr("baseline", outcome.baseline)
-        trial.set_user_attr("by_symbol", [_short(one) for one in outcome.by_symbol])
-        trial.set_user_attr("seconds", round(outcome.seconds, 3))
         costly = self.config.sampler == "nsga2"
-        self.optuna.tell(trial, [outcome.loss, outcome.seconds] if costly else outcome.loss)
+        with _database():
+            trial.set_user_attr("baseline", outcome.baseline)
+            trial.set_user_attr("by_symbol", [_short(one) for one in outcome.by_symbol])
+            trial.set_user_attr("seconds", round(outcome.seconds, 3))
+            self.optuna.tell(trial, [outcome.loss, outcome.seconds] if costly else outcome.loss)
 
     def prune(self, trial: Trial) -> None:
         """Record that a trial lagged behind and was ended."""
-        self.optuna.tell(trial, state=TrialState.PRUNED)
+        with _database():
+            self.optuna.tell(trial, state=TrialState.PRUNED)
 
     def fail(self, trial: Trial, reason: str) -> None:
         """Record that a trial failed, and why."""
-        trial.set_user_attr("reason", " ".join(reason.split())[:500] or "unknown")
-        self.optuna.tell(trial, state=TrialState.FAIL)
+        with _database():
+            trial.set_user_attr("reason", " ".join(reason.split())[:500] or "unknown")
+            self.optuna.tell(trial, state=TrialState.FAIL)
 
     def interrupt(self, trial: Trial) -> None:
         """Record that a trial was ended in mid run, and put its values in line again."""
-        told = {"default": True} if trial.user_attrs.get("default") else None
-        if trial.params:
-            self.optuna.enqueue_trial(trial.params, user_attrs=told)
+        with _database():
+            frozen = self.optuna.get_trials(deepcopy=False)[trial.number]
+            fixed = frozen.system_attrs.get("fixed_params", {})  # one that was ended at once has not taken them all
+            if values := {**fixed, **frozen.params}:
+                self.optuna.enqueue_trial(values)
         self.fail(trial, _INTERRUPTED)
 
     def release(self) -> None:
         """Interrupt trials that were at work when their process ended."""
-        for one in self.optuna.get_trials(states=(TrialState.RUNNING,)):
+        with _database():
+            running = self.optuna.get_trials(states=(TrialState.RUNNING,))
+        for one in running:
             self.interrupt(Trial(self.optuna, one._trial_id))
 
 
@@ -146,7 +165,7 @@ def open_study(
     url: str | None = None,
     seed: int = 0,
 ) -> Iterator[SweepStudy]:
-    """Yield a study to add trials to; on a local store no other process adds some at the same time.
+    """Yield a study to add trials to, which no other process adds some to at the same time.
 
     Parameters
     ----------
@@ -155,65 +174,103 @@ def open_study(
     first
         The values to try first, those of the configuration that the sweep should beat.
     resume
-        Whether to go on with a study of this name; without, there must be none.
+        Whether to go on with a study of this name, if there is one; without, there must be none.
     url
         The database, such as ``postgresql://…``; by default SQLite in the store.
 
     Raises
     ------
     ConfigError
-        A study of this name exists, and ``resume`` is not given or it is of another task.
+        A study of this name exists, and ``resume`` is not given or it is of another task or space; or another process
+        works on it.
     StoreError
         The database cannot be opened.
     """
-    with store.lock(f"study-{name}"):
-        storage, place = open_storage(store, url)
-        try:
-            exists = _exists(name, storage, resume)
-            sampler = _sampler(config.sampler, seed, storage, name if exists else None)
-            goals = [StudyDirection.MINIMIZE] * (2 if config.sampler == "nsga2" else 1)
-            study = optuna.create_study(
-                storage=storage, sampler=sampler, study_name=name, directions=goals, load_if_exists=exists
+    with _alone(name, store), _opened(store, url) as (storage, place), _database():
+        exists = _exists(name, storage, resume)
+        sampler = _sampler(config.sampler, seed, storage, name if exists else None)
+        goals = [StudyDirection.MINIMIZE] * (2 if config.sampler == "nsga2" else 1)
+        study = optuna.create_study(
+            storage=storage, sampler=sampler, study_name=name, directions=goals, load_if_exists=exists
+        )
+        sweep = SweepStudy(study, place, space, config)
+        known = study.user_attrs.get("task")
+        if known is not None and (known != task or len(study.directions) != len(goals)):
+            raise ConfigError(
+                f"study {name!r} is of other bars, symbols, folds, settings or code, so its trials do not compare with "
+                "new ones. Give another name with --study, or the configuration that it began with."
             )
-            if study.user_attrs.get("task", task) != task or len(study.directions) != len(goals):
-                raise ConfigError(
-                    f"study {name!r} is of other bars, symbols, folds or settings, so its trials do not compare with "
-                    "new ones. Give another name with --study, or the configuration that it began with."
-                )
-            sweep = SweepStudy(study, place, space, config)
-            if exists:
-                sweep.release()
-            else:
-                study.set_user_attr("task", task)
+        with _heartbeat(study) if url is not None else nullcontext():
+            if known is None:  # of a process that ended before it could say so, or new
                 if first is not None:
-                    study.enqueue_trial(dict(first), user_attrs={"default": True})
+                    study.enqueue_trial(dict(first))
+                study.set_user_attr("task", task)
+            _check_space(study, sweep.distributions)
+            sweep.release()
             yield sweep
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
 
 
 def check_study(name: str | None, store: Store, resume: bool, url: str | None) -> None:
     """Raise what :func:`open_study` would, before anything is begun that takes time."""
-    storage, _ = open_storage(store, url)
-    try:
+    if name is not None:
+        check_name(name)
+    with _opened(store, url) as (storage, _), _database():
         if name is not None:
-            _exists(name, storage, resume)
-    finally:
-        storage.engine.dispose()
+            with _alone(name, store):
+                _exists(name, storage, resume)
 
 
-def _exists(name: str, storage: RDBStorage, resume: bool) -> bool:
-    exists = name in optuna.get_all_study_names(storage)
-    if exists and not resume:
+def check_name(name: str) -> None:
+    """Refuse a study's name that could be no folder."""
+    if not _NAME.fullmatch(name) or name in ("studies.db", ".", ".."):
         raise ConfigError(
-            f"study {name!r} exists already. Give --resume to go on with it, or another name with --study."
+            f"study {name!r} is no name. Give 1 to 80 letters, digits and - _ . that begin with a letter or digit."
         )
-    return exists
 
 
-def open_storage(store: Store, url: str | None = None) -> tuple[RDBStorage, str]:
-    """Return the database of a store's studies, and its URL.
+@contextmanager
+def _alone(name: str, store: Store) -> Iterator[None]:
+    """Hold a study, on a local store; the system lets go of it when the process ends in any way."""
+    check_name(name)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(store.lock(f"study-{name}", wait=False))
+        except BlockingIOError as error:
+            raise ConfigError(f"another process works on study {name!r}. Wait for it, or stop it first.") from error
+        yield
+
+
+@contextmanager
+def _heartbeat(study: optuna.Study) -> Iterator[None]:
+    """Tell other machines that this process works on a study, every few seconds, and refuse one that is worked on."""
+    beat = study.user_attrs.get("alive", 0.0)
+    if time.time() - beat < _DEAD_AFTER_S:
+        raise ConfigError(
+            f"another process works on study {study.study_name!r}, or did {time.time() - beat:.0f} s ago. Wait until "
+            f"it has been silent for {_DEAD_AFTER_S:.0f} s."
+        )
+    ended = threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(_BEAT_S):
+            with suppress(Exception):  # the sweep itself will say what is wrong with the database
+                study.set_user_attr("alive", time.time())
+
+    study.set_user_attr("alive", time.time())
+    thread = threading.Thread(target=tell, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(_BEAT_S)
+        with suppress(Exception):
+            study.set_user_attr("alive", 0.0)
+
+
+@contextmanager
+def _opened(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, str]]:
+    """Yield the database of a store's studies, and its URL without a password.
 
     Raises
     ------
@@ -234,10 +291,51 @@ def open_storage(store: Store, url: str | None = None) -> tuple[RDBStorage, str]
     try:
         if store.is_local:
             store.fs.create_dir(store.path(FOLDER), recursive=True)
-        return RDBStorage(url, engine_kwargs=patient), url
+        place = make_url(url).render_as_string(hide_password=True)
+        storage = RDBStorage(url, engine_kwargs=patient)
     except Exception as error:  # of whichever database's driver
         told = " ".join(str(error).split())[:300]
         raise StoreError(f"the database of studies cannot be opened ({told}). Check --storage and --store.") from error
+    try:
+        yield storage, place
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """Explain what a database that fails in mid sweep means."""
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        told = " ".join(str(error).split())[:300]
+        raise StoreError(
+            f"the database of studies fails ({told}). Finished trials are kept: repair it, and go on with --resume."
+        ) from error
+
+
+def _exists(name: str, storage: RDBStorage, resume: bool) -> bool:
+    exists = name in optuna.get_all_study_names(storage)
+    if exists and not resume:
+        raise ConfigError(
+            f"study {name!r} exists already. Give --resume to go on with it, or another name with --study."
+        )
+    return exists
+
+
+def _check_space(study: optuna.Study, wanted: Mapping[str, BaseDistribution]) -> None:
+    """Refuse a space whose choices are others than those of the study's trials: Optuna cannot mix them."""
+    for trial in study.get_trials(deepcopy=False):
+        for path, held in trial.distributions.items():
+            try:
+                if path in wanted:
+                    check_distribution_compatibility(held, wanted[path])
+            except ValueError as error:
+                raise ConfigError(
+                    f"study {study.study_name!r} varies {path} over other values. Give another name with --study, or "
+                    "the tune.space that it began with."
+                ) from error
 
 
 def _sampler(name: str, seed: int, storage: RDBStorage, study: str | None) -> BaseSampler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,10 @@ from features.splits import Split, walk_forward
 from features.store import Store
 from features.universe import UniverseTable
 from training.predictors.inputs import AnyBars, AnyContext, context_of, listed, panel_of
+from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED, mark_in_use
 from training.run.market import read_market
-from training.run.plan import make_plan, sampled
+from training.run.plan import FITTING_LIBRARIES, make_plan, sampled
 from training.run.staging import read_staged
 from training.trainer import load_context
 
@@ -46,6 +48,11 @@ class Task:
     def horizon(self) -> int:
         """Bars that forecasts look ahead."""
         return self.config.direction.horizon if self.kind == "direction" else self.config.volatility.horizon
+
+    @property
+    def until(self) -> str:
+        """The last day that a sweep looks at."""
+        return str(self.last.test_end.astype("datetime64[D]"))
 
 
 def task_of_source(config: Config, kind: Kind, store: Store) -> Task:
@@ -100,6 +107,7 @@ def _task(
         config.of_models() | {"run": {"seed": config.run.seed}, "data": {}},
         [config.tune.folds, config.tune.scored_fraction],
         [kind, data, panel.symbols],
+        [library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
     )
     return Task(kind, config, panel, tuple(folds[:-1]), folds[-1], identity)
 
@@ -119,3 +127,10 @@ def _folds(dates: npt.NDArray[np.datetime64], config: Config, horizon: int) -> l
             f"{tune.folds} folds and one to judge do not fit the dates before the test period: {error} Or lower "
             "tune.folds or raise tune.scored_fraction."
         ) from error
+
+
+def task_settings(config: Config, kind: Kind) -> dict[str, Any]:
+    """Return as JSON the settings of a kind that decide what is forecast, and how fits are shared."""
+    section = config.direction if kind == "direction" else config.volatility
+    found: dict[str, Any] = {"horizon": section.horizon, "strategy": section.strategy}
+    return found | ({"label": config.direction.label.model_dump()} if kind == "direction" else {})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from configs.schema import Frozen
+from configs.schema import Frozen, Kind
 from training.evaluation.clustered import day_jackknife
 from tuning.objective import Score, TrialFailed
 from tuning.space import Values
@@ -34,7 +35,8 @@ class Difference(Frozen):
 class Verdict(Frozen):
     """The end of a sweep.
 
-    ``trial`` is the one with the lowest loss on the sweep's folds, ``values`` its settings. ``loss``,
+    ``task`` holds the settings that decide what is forecast, ``until`` is the last day that was looked at. ``trial`` is
+    the one with the lowest loss on the sweep's folds that can be judged, ``values`` its settings. ``loss``,
     ``default_loss`` and ``baseline`` are of the last fold, as is ``gain``, the winner's loss less the default's.
     ``chosen`` says which of the two to train with: the winner only if it is better there too. ``own`` maps symbols to
     other trials that suit them better on the sweep's folds, ``own_gain`` is what that changes on the last fold against
@@ -42,7 +44,9 @@ class Verdict(Frozen):
     """
 
     study: str
-    kind: str
+    kind: Kind
+    task: dict[str, Any] = Field(default_factory=dict)
+    until: str = ""
     trial: int
     default_trial: int | None
     values: dict[str, bool | int | float | str | None]
@@ -85,7 +89,7 @@ class _Judged:
 
 
 def conclude(
-    study: str, kind: str, trials: Sequence[TrialView], default: Values, finalists: int, horizon: int, judge: Judge
+    study: str, kind: Kind, trials: Sequence[TrialView], default: Values, finalists: int, horizon: int, judge: Judge
 ) -> Verdict:
     """Judge the best trials and the default on the last fold.
 
@@ -108,13 +112,19 @@ def conclude(
     whole = sorted((one for one in trials if one.state == "complete" and one.loss is not None), key=_loss)
     if not whole:
         reasons = "; ".join(sorted({one.reason for one in trials if one.reason}))[:300]
-        raise TrialFailed(f"none of {len(trials)} trials is complete ({reasons or 'all were ended early'})")
+        raise TrialFailed(
+            f"none of {len(trials)} trials is complete ({reasons or 'all were ended early'}). Give more of them or "
+            "more time with --resume, or tune.early_stopping=false."
+        )
     best = list({tuple(sorted(one.values.items())): one for one in reversed(whole)}.values())
     best = sorted(best, key=_loss)[:finalists]
-    scored = judge([default, *(one.values for one in best)])
+    finalists_too = [one.values for one in best if one.values != default]
+    scored = judge([default, *finalists_too])
     if isinstance(scored[0], TrialFailed):
         raise TrialFailed(f"the default cannot be scored on the last fold: {scored[0]}")
-    usable = [(one, score) for one, score in zip(best, scored[1:], strict=True) if isinstance(score, Score)]
+    others = iter(scored[1:])
+    told = [(one, scored[0] if one.values == default else next(others)) for one in best]
+    usable = [(one, score) for one, score in told if isinstance(score, Score)]
     if not usable:
         raise TrialFailed(f"none of the best {len(best)} trials can be scored on the last fold: {scored[1]}")
     judged = _aligned({-1: scored[0]} | {one.number: score for one, score in usable})
@@ -171,8 +181,9 @@ def own_choices(best: Sequence[TrialView]) -> tuple[dict[str, int], float]:
     same = (centred**2).sum(axis=1).mean()
     share = float(np.clip((total - same) / (folds * (folds - 1)) / max(total / folds**2, 1e-300), 0.0, 1.0))
     means = apart.mean(axis=1)
-    common = means.mean(axis=1, keepdims=True)
-    shrunken = common + share * (means - common)
+    # Nobody is better than the winner on the whole, though a mean in which symbols count alike may say so.
+    common = np.maximum(means.mean(axis=1, keepdims=True), 0.0)
+    shrunken = common + share * (means - means.mean(axis=1, keepdims=True))
     chosen = shrunken.argmin(axis=0)
     better = shrunken.min(axis=0) < 0
     picked = {name: best[1 + i].number for name, i, good in zip(names, chosen, better, strict=True) if good}
@@ -183,6 +194,10 @@ def _aligned(scores: Mapping[int, Score]) -> _Judged:
     """Return the losses on rows that all have: windows of different lengths begin at different bars."""
     keys = {number: _row_keys(score) for number, score in scores.items()}
     common = sorted(set.intersection(*(set(one) for one in keys.values())))
+    if not common:
+        raise TrialFailed(
+            "the finalists have no rows of the last fold in common. Give longer histories or fewer folds."
+        )
     first = scores[-1]
     rows = {number: np.array([one[key] for key in common], np.int64) for number, one in keys.items()}
     return _Judged(

@@ -1,27 +1,75 @@
-"""From a finished study to the configuration that its settings make."""
+"""From a finished study to the settings that a training run takes from it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from pydantic import ValidationError
 
 from configs.errors import ConfigError
 from configs.schema import Config
+from configs.space import read
 from features.store import Store
-from tuning.space import configured
-from tuning.study import FOLDER
+from training.run.plan import RunPlan
+from tuning.study import FOLDER, check_name
+from tuning.task import task_settings
 from tuning.verdict import Verdict
 
 
-def read_verdict(store: Store, study: str) -> Verdict:
-    """Return how a study ended.
+def read_verdicts(store: Store, studies: Sequence[str]) -> list[Verdict]:
+    """Return how studies ended, of each kind of model at most one.
 
     Raises
     ------
     ConfigError
-        The store has no such study, or it has not ended.
+        The store has no such study, it has not ended, or two are of one kind.
     """
+    verdicts = [_verdict(store, name) for name in studies]
+    kinds = [one.kind for one in verdicts]
+    if len(set(kinds)) < len(kinds):
+        raise ConfigError(f"studies {', '.join(studies)} are of one kind of model. Give one for each kind.")
+    return verdicts
+
+
+def overrides_of(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return what ``--set`` would be given for the settings of studies; ``run.studies`` names where they come from.
+
+    A study whose winner was not better on the fold that no trial saw leaves the configuration as it is.
+    """
+    won = [one for one in verdicts if one.chosen == "winner"]
+    found = [f"{path}={json.dumps(read(value))}" for one in won for path, value in one.values.items()]
+    used = [f"{one.study}/{one.trial if one.chosen == 'winner' else 'default'}" for one in verdicts]
+    return [*found, f"run.studies={json.dumps(used)}"] if used else []
+
+
+def check_studies(verdicts: Sequence[Verdict], config: Config, plan: RunPlan) -> None:
+    """Refuse a run that studies do not fit: of another task, or with a test period that a sweep looked into.
+
+    Raises
+    ------
+    ConfigError
+        One does not fit.
+    """
+    for one in verdicts:
+        if one.kind not in plan.splits:
+            raise ConfigError(f"study {one.study!r} is of {one.kind} models, and none are trained. See --kinds.")
+        ours = task_settings(config, one.kind)
+        if other := [name for name, value in ours.items() if one.task.get(name) != value]:
+            raise ConfigError(
+                f"study {one.study!r} is of another {' and '.join(other)} than these {one.kind} models. Tune again, or "
+                "train as it did."
+            )
+        start = plan.periods(one.kind)["test"][0]
+        if start <= one.until:
+            raise ConfigError(
+                f"study {one.study!r} looked at bars up to {one.until}, and the test period of these {one.kind} models "
+                f"begins on {start}: it would not be untouched. Tune again with this split, or test later."
+            )
+
+
+def _verdict(store: Store, study: str) -> Verdict:
+    check_name(study)
     try:
         return Verdict.model_validate(store.read_json(f"{FOLDER}/{study}/verdict.json"))
     except FileNotFoundError as error:
@@ -32,26 +80,3 @@ def read_verdict(store: Store, study: str) -> Verdict:
         ) from error
     except ValidationError as error:
         raise ConfigError(f"the verdict of study {study!r} is of another Fleetcast. Tune again.") from error
-
-
-def with_studies(config: Config, store: str, studies: Sequence[str]) -> Config:
-    """Return a configuration with what studies found, of each kind at most one; ``run.studies`` names them.
-
-    A study whose winner was not better on the fold that no trial saw leaves the configuration as it is.
-
-    Raises
-    ------
-    ConfigError
-        As :func:`read_verdict` does, or two studies are of one kind.
-    """
-    verdicts = [read_verdict(Store(store), name) for name in studies]
-    kinds = [one.kind for one in verdicts]
-    if len(set(kinds)) < len(kinds):
-        raise ConfigError(f"studies {', '.join(studies)} are of one kind of model. Give one for each kind.")
-    used = []
-    for one in verdicts:
-        if one.chosen == "winner":
-            config = configured(config, one.values)
-        used.append(f"{one.study}/{one.trial if one.chosen == 'winner' else 'default'}")
-    run = config.run.model_copy(update={"studies": tuple(used)})
-    return config.model_copy(update={"run": run})

@@ -44,11 +44,14 @@ def train(
     from cluster.session import check_reachable, connect
 
     given = [f"run.kinds={json.dumps(names('--kinds', kinds))}"] if kinds is not None else []
-    resolved = resolved_config(preset, config, bars, symbols, [*(overrides or []), *given])
+    found, verdicts = [], []
     if study:
-        from tuning.winner import with_studies
+        from features.store import Store
+        from tuning.winner import check_studies, overrides_of, read_verdicts
 
-        resolved = with_studies(resolved, store, study)
+        verdicts = read_verdicts(Store(store), study)
+        found = overrides_of(verdicts)
+    resolved = resolved_config(preset, config, bars, symbols, [*found, *(overrides or []), *given])
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)
@@ -57,6 +60,8 @@ def train(
     kept = "; finished blocks are kept: run the same command again to go on"
     with interruptible(kept), watching(as_json) as listener:
         prepared = trainer.prepare(listener=listener)
+        if verdicts:
+            check_studies(verdicts, resolved, prepared.plan)
         with nullcontext() if prepared.is_finished else connect(address):
             result = trainer.run(prepared, promote=promote.value, listener=listener)
     show_result(result, trainer.store, as_json)

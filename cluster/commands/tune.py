@@ -28,21 +28,18 @@ def tune(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Search for the settings of a kind of model on folds before the test period, all sampled symbols in each trial."""
-    from cluster.options import duration_s, interruptible, kind_named, resolved_config
+    from cluster.options import interruptible
     from cluster.session import check_reachable, connect
+    from cluster.sweep_options import sweep_options
     from cluster.sweep_tables import show_tuned, watching
-    from configs.errors import ConfigError
 
-    wanted = kind_named(kind)
-    settings = [f"tune.trials={trials}"] if trials is not None else []
-    resolved = resolved_config(preset, config, bars, symbols, [*(overrides or []), *settings])
-    seconds = None if time_budget is None else duration_s("--time-budget", time_budget)
-    if resume and study is None:
-        raise ConfigError("--resume needs the name of a study. Give it with --study.")
+    wanted, resolved, seconds = sweep_options(
+        kind, preset, config, bars, symbols, trials, time_budget, study, resume, overrides
+    )
     from tuning.optimizer import HyperparameterOptimizer
 
     optimizer = HyperparameterOptimizer(resolved, store, url=storage)
-    optimizer.check(wanted, study, resume)
+    optimizer.check(study, resume)
     if address is not None:
         check_reachable(address)
     kept = "; finished trials are kept: go on with --study NAME --resume"

@@ -77,17 +77,14 @@ def speed(task: Task, store: Store, compared: int) -> dict[str, Any]:
         update={"tune": task.config.tune.model_copy(update={"trials": 9, "sampler": "random", "early_stopping": False})}
     )
     task = replace(task, config=config)
-    ours, alone = Laps(), Laps()
     one = config.run.model_copy(update={"workers": 1})
     with connect(cpus=1):
         from tuning.distributed import search_on_ray
 
         ours = Laps()
         _sweep(task, store, "ours", lambda study, objective: search_on_ray(study, objective, one, ended=ours.lap))
-    from training.fleet.backend import use_threads
     from tuning.search import search_here
 
-    use_threads(1)
     alone = Laps()
     _sweep(task, store, "alone", lambda study, objective: search_here(study, objective, ended=alone.lap))
     found: dict[str, Any] = {
@@ -110,7 +107,7 @@ def _sweep(task: Task, store: Store, name: str, search: Callable[[Any, Objective
     space = space_of(task.config, task.kind)
     first = defaults(task.config, space)
     with open_study(name, store, task.identity, space, task.config.tune, first=first, seed=1) as study:
-        search(study, Objective(task))
+        search(study, Objective(task, 1))
 
 
 def _trial_per_symbol(task: Task, trials: int, reused: bool) -> Laps:
@@ -145,20 +142,15 @@ def _trial_per_symbol(task: Task, trials: int, reused: bool) -> Laps:
 
 
 def _one_symbol(config: dict[str, Any], task: Task) -> dict[str, float]:
-    from training.fleet.backend import use_threads
-
-    use_threads(1)
     job = config["job"]
     longest = np.argsort(-np.diff(task.panel.offsets), kind="stable")  # the others may have no window in the first fold
     symbol = task.panel.symbols[longest[job % len(longest)]]
     alone = replace(task, panel=task.panel.select([symbol]))
-    return {"loss": Objective(alone)(config["asked"][job]).loss}
+    return {"loss": Objective(alone, 1)(config["asked"][job]).loss}
 
 
 def whole_sweep(config: Config, kind: Any, store: Store, workers: int) -> dict[str, Any]:
     """Run a sweep as the command does."""
-    laps = Laps()
-    listener = Listener(ended=laps.lap)
     with connect(cpus=workers):
         laps = Laps()
         listener = Listener(ended=laps.lap)

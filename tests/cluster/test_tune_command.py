@@ -24,8 +24,9 @@ def states(tmp_path, name):
     return study.get_trials(deepcopy=False)
 
 
-def test_a_sweep_that_is_killed_goes_on_and_models_are_trained_with_what_it_found(tune, start, fleetcast, tmp_path):
-    arguments = ("tune", *SMALL, "--store", str(tmp_path / "store"), "--trials", "4", "--study", "first")
+def test_a_sweep_that_is_killed_goes_on_and_models_are_trained_with_what_it_found(start, fleetcast, tmp_path):
+    store = ("--store", str(tmp_path / "store"))
+    arguments = ("tune", *SMALL, *store, "--trials", "4", "--study", "first")
     process = start(*arguments)
     for line in process.stdout:
         if line.startswith("1/4"):
@@ -34,15 +35,24 @@ def test_a_sweep_that_is_killed_goes_on_and_models_are_trained_with_what_it_foun
         pytest.fail(process.stderr.read())
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    finished = {
-        one.number: (one.state, one.params, one.values) for one in states(tmp_path, "first") if one.state.is_finished()
-    }
+    found = {one.number: (one.state, one.params, one.values) for one in states(tmp_path, "first")}
+    finished = {number: one for number, one in found.items() if one[0].is_finished()}
     assert len(finished) >= 1
 
-    done = tune("--trials", "4", "--study", "first")
+    done = fleetcast(*arguments)
     assert done.code == 2 and "--resume" in done.err
 
-    done = tune("--trials", "4", "--study", "first", "--resume", "--json")
+    process = start(*arguments, "--resume")
+    for line in process.stdout:
+        if ": trial " in line:
+            break
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "--resume" in err and "Traceback" not in err, err
+    assert time.monotonic() - began < 30
+
+    done = fleetcast(*arguments, "--resume", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
     after = {one.number: (one.state, one.params, one.values) for one in states(tmp_path, "first")}
@@ -51,9 +61,7 @@ def test_a_sweep_that_is_killed_goes_on_and_models_are_trained_with_what_it_foun
     assert told["chosen"] in ("winner", "default") and told["baseline"] > 0
     assert os.path.getsize(told["report"]) > 100_000
 
-    trained = fleetcast(
-        *("train", *SMALL[:4], "--store", str(tmp_path / "store"), "--kinds", "direction", "--study", "first", "--json")
-    )
+    trained = fleetcast("train", *SMALL[:4], *store, "--kinds", "direction", "--study", "first", "--json")
     assert trained.code == 0, trained.err
     manager = ModelManager(Store(tmp_path / "store"))
     manifest = manager.manifest("direction", manager.versions("direction")[-1])
@@ -61,18 +69,6 @@ def test_a_sweep_that_is_killed_goes_on_and_models_are_trained_with_what_it_foun
     assert manifest.config["run"]["studies"] == [f"first/{wanted}"]
     network = manifest.config["direction"]["network"]
     assert network["window"] == told["parameters"]["direction.network.window"]
-
-
-def test_ctrl_c_ends_at_once_and_says_how_to_go_on(start, tmp_path):
-    process = start("tune", *SMALL, "--store", str(tmp_path / "store"), "--trials", "50", "--study", "second")
-    for line in process.stdout:
-        if line.startswith("1/50"):
-            break
-    process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    _out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "--resume" in err and "Traceback" not in err, err
-    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,36 @@ def test_configurations_narrow_widen_and_drop():
     assert defaults(config, space) is None  # the configuration's own learning rate is outside
 
 
-@pytest.mark.parametrize("path", ["direction.network.depth", "features.nosuch"])
-def test_a_path_that_is_no_setting_is_named(path):
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("direction.network.depth", "not a setting"),
+        ("volatility.nosuch", "not a setting"),
+        ("directoin.fit.learning_rate", "no setting that trials"),
+        ("features.lookback_periods", "no setting that trials"),
+        ("run.seed", "no setting that trials"),
+        ("direction.horizon", "losses would not compare"),
+        ("direction.label.k", "losses would not compare"),
+    ],
+)
+def test_a_path_that_trials_cannot_vary_is_told(path, says):
     config = load_config(overrides=[f"tune.space={{{path}: {{values: [1, 2]}}}}"])
-    with pytest.raises(ConfigError, match=path):
+    with pytest.raises(ConfigError, match=says):
         space_of(config, "direction")
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "direction.fit.patience: {low: 1, high: 9}",
+        "direction.fit.patience: {low: 0, high: 9, whole: true}",
+        "direction.strategy: {values: [pooled, none]}",
+        "features.clip: {low: -1, high: 2}",
+    ],
+)
+def test_values_that_a_setting_cannot_have_are_told_before_any_trial(parameter):
+    with pytest.raises(ConfigError, match=parameter.partition(":")[0]):
+        space_of(load_config(overrides=[f"tune.space={{{parameter}}}"]), "direction")
 
 
 @pytest.mark.parametrize(

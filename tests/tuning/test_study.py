@@ -1,5 +1,8 @@
 """Studies outlive their process: nothing finished is lost or repeated, and trials of other tasks never mix."""
 
+import sqlite3
+import time
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -7,8 +10,10 @@ from optuna.trial import TrialState
 from configs.errors import ConfigError, StoreError
 from configs.schema import TuneConfig
 from configs.space import Choice, Range
+from features.store import Store
+from tuning import study as studies
 from tuning.objective import Outcome
-from tuning.study import open_storage, open_study
+from tuning.study import check_study, open_study
 
 SPACE = {"direction.fit.learning_rate": Range(low=1e-4, high=1e-2, log=True), "x": Choice(values=((8,), (16, 8)))}
 FIRST = {"direction.fit.learning_rate": 0.001, "x": "[16, 8]"}
@@ -107,12 +112,89 @@ def test_the_database_is_optunas_own(opened, store):
 
 def test_a_database_that_cannot_be_opened_is_told(store, tmp_path):
     with pytest.raises(StoreError, match="--storage"):
-        open_storage(store, f"sqlite:///{tmp_path}/nosuch/place.db")
+        check_study(None, store, False, f"sqlite:///{tmp_path}/nosuch/place.db")
     with pytest.raises(StoreError, match="--storage"):
-        open_storage(store, "nosuch://host/name")
+        check_study(None, store, False, "nosuch://host/name")
+
+
+def test_a_database_that_fails_in_mid_sweep_says_what_is_kept(opened, store):
+    with pytest.raises(StoreError, match="--resume"), opened() as study:
+        study.complete(study.ask(), outcome())
+        with sqlite3.connect(store.path("studies", "studies.db")) as database:
+            database.execute("drop table trials")
+        study.ask()
 
 
 def test_studies_on_object_storage_need_a_database(monkeypatch, store):
     monkeypatch.setattr(type(store), "is_local", False)
     with pytest.raises(ConfigError, match="--storage"):
-        open_storage(store)
+        check_study(None, store, False, None)
+
+
+@pytest.mark.parametrize("name", ["../x", "studies.db", "", "a/b", ".hidden", "x" * 81])
+def test_names_that_could_be_no_folder_are_refused_at_once(opened, store, name):
+    with pytest.raises(ConfigError, match="is no name"), opened(name=name):
+        pass
+    with pytest.raises(ConfigError, match="is no name"):
+        check_study(name, store, False, None)
+
+
+def test_one_process_at_a_time_works_on_a_study(opened, store):
+    with opened() as study:
+        trial = study.ask()
+        with pytest.raises(ConfigError, match="another process"), opened(resume=True):
+            pass
+        with pytest.raises(ConfigError, match="another process"):
+            check_study("one", store, True, None)
+        with opened(name="two"):
+            pass
+        study.complete(trial, outcome())
+    with opened(resume=True) as study:
+        assert len(study.trials) == 1
+
+
+def test_machines_that_share_a_database_only_do_not_meet_in_a_study(opened, tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/shared.db"
+    here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
+    with opened(store=here, url=url) as study:
+        study.ask()
+        with pytest.raises(ConfigError, match="another process"), opened(store=there, url=url, resume=True):
+            pass
+    with opened(store=there, url=url, resume=True):
+        pass
+    monkeypatch.setattr(studies, "_DEAD_AFTER_S", 3.0)
+    optuna.load_study(study_name="one", storage=url).set_user_attr("alive", time.time())  # and then it was killed
+    with pytest.raises(ConfigError, match="another process"), opened(store=here, url=url, resume=True):
+        pass
+    time.sleep(3.0)
+    with opened(store=here, url=url, resume=True):
+        pass
+
+
+def test_choices_that_changed_are_told(opened):
+    with opened() as study:
+        study.complete(study.ask(), outcome())
+    other = SPACE | {"x": Choice(values=((8,), (32,)))}
+    with pytest.raises(ConfigError, match="varies x over other values"), opened(space=other, resume=True):
+        pass
+    narrower = SPACE | {"direction.fit.learning_rate": Range(low=1e-3, high=1e-2, log=True)}
+    with opened(space=narrower, resume=True) as study:
+        assert study.ask().params["direction.fit.learning_rate"] >= 1e-3
+
+
+def test_a_process_killed_before_it_could_say_what_it_works_on_loses_nothing(opened, store):
+    with opened() as study:
+        url = study.url
+    optuna.delete_study(study_name="one", storage=url)
+    bare = optuna.create_study(study_name="one", storage=url)
+    with opened(resume=True) as study:
+        assert study.ask().params == FIRST
+    bare.set_user_attr("task", "t")
+    assert optuna.load_study(study_name="one", storage=url).user_attrs["task"] == "t"
+
+
+def test_a_trial_killed_before_it_took_its_values_is_tried_again(opened):
+    with opened() as study:
+        study.optuna.ask()  # took FIRST from the queue, and no value of it
+    with opened(resume=True) as study:
+        assert study.ask().params == FIRST

@@ -49,6 +49,12 @@ def test_one_fold_tells_nothing_of_own_settings():
     assert own_choices([trial(i, float(i), folds_of(one)) for i, one in enumerate(losses)]) == ({}, 0.0)
 
 
+def test_nobody_leaves_the_winner_for_a_trial_that_is_better_only_where_symbols_count_alike():
+    shared, other = np.ones((2, 3)), np.ones((2, 3)) - np.array([[0.02, 0.0, 0.01], [0.0, 0.02, 0.01]])
+    small = [tuple(dict(zip("ABC", fold, strict=True)) for fold in losses.tolist()) for losses in (shared, other)]
+    assert own_choices([trial(0, 0.99, small[0]), trial(1, 1.0, small[1])])[0] == {}
+
+
 def judged(table):
     return lambda values: [table[one["x"]] for one in values]
 
@@ -87,6 +93,24 @@ def test_own_settings_are_judged_there_too():
     table[2] = score(1.0 - taste[None])
     found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
     assert found.own_gain.mean == pytest.approx(0.05) and not found.own_helps
+
+
+def test_finalists_without_a_common_row_are_told():
+    early, late = score(1.0, days=DAYS[:50]), score(1.0, days=DAYS[50:])
+    with pytest.raises(TrialFailed, match="no rows of the last fold in common"):
+        conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: early, 1: late}))
+
+
+def test_a_default_that_wins_is_fitted_once_and_stays():
+    asked = []
+
+    def judge(values):
+        asked.extend(values)
+        return [score(1.0) for _ in values]
+
+    found = conclude("s", "direction", [trial(0, 1.0), trial(1, 1.1)], {"x": 0}, 2, 1, judge)
+    assert asked == [{"x": 0}, {"x": 1}]
+    assert found.chosen == "default" and found.gain.mean == 0 and "no trial was better" in found.judgement
 
 
 def test_without_a_complete_trial_the_reasons_are_told():

@@ -30,7 +30,7 @@ from training.run.staging import StagedBlock, read_staged, stage_bars
 
 _PLAN = "runs/plans/{name}.json"
 SplitText = tuple[str, str, str, str, str, int, int]
-_FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
+FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
 class RunPlan(Frozen):
@@ -235,7 +235,7 @@ def _jobs(
     picked = [(name, own) for name, symbols in inputs if (own := tuple(s for s in symbols if s in sample))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
-        [data, picked, library_versions(_FITTING_LIBRARIES), code_hash("configs", "features", "training")],
+        [data, picked, library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None

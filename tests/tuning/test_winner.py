@@ -1,0 +1,76 @@
+"""What a study found reaches training only where it fits: the same task, and a test period that no trial saw."""
+
+import pytest
+
+from configs.errors import ConfigError
+from features.lake import Lake
+from features.store import Store
+from training import ModelTrainer
+from tuning.optimizer import HyperparameterOptimizer
+from tuning.task import task_settings
+from tuning.winner import check_studies, overrides_of, read_verdicts
+
+VALUES = {"direction.network.window": 10, "direction.network.lstm_units": "[8]", "direction.fit.learning_rate": 0.002}
+
+
+@pytest.fixture(scope="module")
+def swept(make_universe, sweep_config, tmp_path_factory):
+    """A store with a lake and a finished study of direction models."""
+    store = Store(tmp_path_factory.mktemp("winner") / "store")
+    for one in make_universe(("AAA", "BBB", "CCC"), bars=700, seed=5):
+        Lake(store).append(one)
+    config = sweep_config("tune.trials=2", "tune.finalists=1")
+    HyperparameterOptimizer(config, store).optimize("direction", study="direction")
+    return store
+
+
+@pytest.fixture
+def plan_of(swept):
+    return lambda config: ModelTrainer(config, swept).prepare().plan
+
+
+def test_a_study_ends_with_a_verdict_a_report_and_its_trials(swept):
+    verdict = read_verdicts(swept, ["direction"])[0]
+    assert verdict.kind == "direction" and verdict.task["horizon"] == 1 and verdict.until > "2010"
+    assert verdict.chosen in ("winner", "default") and verdict.baseline > 0
+    page = swept.read("studies/direction/report.html").decode()
+    assert "Validation loss on the first fold" in page and "src=" not in page.partition("<body>")[2]
+
+
+def test_settings_are_taken_from_winners_and_named(swept, sweep_config, plan_of):
+    won = read_verdicts(swept, ["direction"])[0].model_copy(update={"chosen": "winner", "values": VALUES, "trial": 4})
+    task = task_settings(sweep_config(), "volatility")
+    lost = won.model_copy(update={"chosen": "default", "kind": "volatility", "study": "volatility", "task": task})
+    config = sweep_config(*overrides_of([won, lost]))
+    assert (config.direction.network.window, config.direction.network.lstm_units) == (10, (8,))
+    assert config.volatility == sweep_config().volatility
+    assert config.run.studies == ("direction/4", "volatility/default")
+    check_studies([won, lost], config, plan_of(config))
+    assert overrides_of([]) == []
+
+
+def test_a_test_period_that_a_sweep_looked_into_is_refused(swept, sweep_config, plan_of):
+    verdicts = read_verdicts(swept, ["direction"])
+    check_studies(verdicts, sweep_config(), plan_of(sweep_config()))
+    earlier = sweep_config("split.test_fraction=0.35")
+    with pytest.raises(ConfigError, match="would not be untouched"):
+        check_studies(verdicts, earlier, plan_of(earlier))
+
+
+@pytest.mark.parametrize("setting", ["direction.horizon=3", "direction.label.k=0.5", "direction.strategy=per_symbol"])
+def test_another_task_is_refused(swept, sweep_config, plan_of, setting):
+    config = sweep_config(setting)
+    with pytest.raises(ConfigError, match="is of another"):
+        check_studies(read_verdicts(swept, ["direction"]), config, plan_of(config))
+
+
+def test_studies_that_do_not_fit_are_named(swept, sweep_config, plan_of):
+    with pytest.raises(ConfigError, match="of one kind"):
+        read_verdicts(swept, ["direction", "direction"])
+    with pytest.raises(ConfigError, match=r"no finished study 'nosuch'.*has: direction"):
+        read_verdicts(swept, ["nosuch"])
+    with pytest.raises(ConfigError, match="is no name"):
+        read_verdicts(swept, ["../direction"])
+    config = sweep_config("run.kinds=[volatility]")
+    with pytest.raises(ConfigError, match="none are trained"):
+        check_studies(read_verdicts(swept, ["direction"]), config, plan_of(config))
