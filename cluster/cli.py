@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cluster.commands import data, jobs, models, serve
+from cluster.commands.doctor import doctor
 from cluster.commands.train import train
 from cluster.commands.tune import tune
 from configs.errors import FleetcastError
@@ -42,6 +43,7 @@ app.command()(train)
 app.command()(tune)
 app.command()(serve.serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
+app.command()(doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.keys, name="keys")

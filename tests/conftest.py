@@ -56,9 +56,9 @@ def fleetcast() -> Callable[..., Finished]:
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[None]:
-    """Ray on this machine with two processors, as every command starts it."""
+    """Ray on this machine with two processors, as every command starts it; other modules train faster without it."""
     from cluster.session import connect
 
     with connect(cpus=2):

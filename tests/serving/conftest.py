@@ -51,7 +51,7 @@ def bars_of(universe) -> Callable[[str, int], SymbolBars]:
 @pytest.fixture
 def store(trained_store, tmp_path) -> Store:
     """A copy that a test may change."""
-    shutil.copytree(trained_store, tmp_path / "store")
+    shutil.copytree(trained_store, tmp_path / "store", ignore=shutil.ignore_patterns("tails"))
     return Store(tmp_path / "store")
 
 

@@ -5,7 +5,7 @@ import pytest
 from configs.errors import ConfigError
 from features.lake import Lake
 from features.store import Store
-from training import ModelTrainer
+from training import ModelManager, ModelTrainer
 from tuning.optimizer import HyperparameterOptimizer
 from tuning.task import task_settings
 from tuning.winner import check_studies, overrides_of, read_verdicts
@@ -47,6 +47,16 @@ def test_settings_are_taken_from_winners_and_named(swept, sweep_config, plan_of)
     assert config.run.studies == ("direction/4", "volatility/default")
     check_studies([won, lost], config, plan_of(config))
     assert overrides_of([]) == []
+
+
+def test_a_version_tells_where_its_settings_were_found(swept, sweep_config):
+    won = read_verdicts(swept, ["direction"])[0].model_copy(update={"chosen": "winner", "values": VALUES, "trial": 4})
+    config = sweep_config(*overrides_of([won]), "run.kinds=[direction]")
+    version = ModelTrainer(config, swept).train_multi_asset_models().results[0].version
+    manifest = ModelManager(swept).manifest("direction", version)
+    assert (
+        manifest.config["run"]["studies"] == ["direction/4"] and manifest.config["direction"]["network"]["window"] == 10
+    )
 
 
 def test_a_test_period_that_a_sweep_looked_into_is_refused(swept, sweep_config, plan_of):

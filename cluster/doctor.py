@@ -1,0 +1,193 @@
+"""What may be wrong with a place where Fleetcast is to run, and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from cluster.node_check import examine, free_gib, probe
+from cluster.session import connect
+from configs.errors import ClusterError, FleetcastError
+from features.lake import Lake
+from features.store import Store
+from training.registry.manager import ModelManager
+
+_FREE_GIB, _SKEW_S, _LATE_SESSIONS, _BEHIND_DAYS = 1.0, 5.0, 3, 7
+_NODE_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what it is of, ``ok``, ``warning`` or ``problem``, what was found, and what to do if it is not ok."""
+
+    check: str
+    state: Literal["ok", "warning", "problem"]
+    found: str
+    remedy: str = ""
+
+
+def examined(uri: str, address: str | None) -> Iterator[Finding]:
+    """Yield what is found out about the store, its models and bars, and every node of the cluster."""
+    trouble = probe(uri)
+    if trouble:
+        yield Finding("store", "problem", trouble, "Give a place that can be written, with --store.")
+    else:
+        store = Store(uri)
+        yield from _space(store)
+        yield from _models(store)
+        yield from _bars(store)
+    try:
+        with connect(address):
+            yield from _nodes(uri)
+    except ClusterError as error:
+        yield Finding("cluster", "problem", str(error), "Start Ray, or give another --address.")
+
+
+def _space(store: Store) -> Iterator[Finding]:
+    if not store.is_local:
+        yield Finding("store", "ok", f"{store.uri} can be written and read")
+        return
+    free = free_gib(store.root)
+    if free < _FREE_GIB:
+        yield Finding(
+            "store", "warning", f"{free:.2f} GiB are free at {store.uri}", "Free some: `fleetcast models prune`."
+        )
+    else:
+        yield Finding("store", "ok", f"{store.uri} can be written and read; {free:.1f} GiB are free")
+
+
+def _models(store: Store) -> Iterator[Finding]:
+    manager = ModelManager(store)
+    kinds = manager.kinds()
+    if not kinds:
+        yield Finding("models", "warning", "there are none", "Make some with `fleetcast train`.")
+    for kind in kinds:
+        try:
+            champion = manager.aliases(kind).champion
+            if champion is None:
+                yield Finding("models", "warning", f"{kind}: no champion", "Choose one: `fleetcast models promote`.")
+                continue
+            manifest = manager.manifest(kind, champion)
+            for number in range(len(manifest.blocks)):
+                manager.load_block(kind, champion, number)
+            yield Finding("models", "ok", f"{kind}: champion {champion} is whole, {len(manifest.symbols)} symbols")
+        except FleetcastError as error:
+            yield Finding("models", "problem", f"{kind}: {error}", "Restore the file, or `fleetcast models rollback`.")
+
+
+def _bars(store: Store) -> Iterator[Finding]:
+    """Judge how new the lake's bars are: by the calendar that they fit, or by days of the week."""
+    import numpy as np
+
+    from features.sessions import fitting_calendar, session_gaps
+
+    lake = Lake(store)
+    try:
+        infos = lake.info()
+    except FleetcastError as error:
+        yield Finding("bars", "problem", str(error), "Import the symbol again: `fleetcast data import`.")
+        return
+    if not infos:
+        yield Finding("bars", "ok", "the lake is empty; the bars that ship with packages are used")
+        return
+    newest = max(one.last for one in infos)
+    dates = lake.read(next(one.symbol for one in infos if one.last == newest)).dates
+    today = np.datetime64(datetime.now(UTC).date(), "ns")
+    calendar = fitting_calendar(dates)
+    gaps = session_gaps(np.array([dates[-1], today]), calendar) if calendar else None
+    last = np.datetime64(newest.date(), "D")
+    late = len(gaps) if gaps is not None else int(np.busday_count(last, today.astype("datetime64[D]")))
+    told = f"{len(infos)} symbols, the newest bar of {newest.date()}, {late} sessions ago ({calendar or 'weekdays'})"
+    if late > _LATE_SESSIONS:
+        yield Finding("bars", "warning", told, "Bring them up to date: `fleetcast data fetch` or `data import`.")
+    else:
+        yield Finding("bars", "ok", told)
+    behind = [one.symbol for one in infos if (newest - one.last).days > _BEHIND_DAYS]
+    if behind:
+        some = ", ".join(behind[:3]) + (", …" if len(behind) > 3 else "")
+        yield Finding(
+            "bars",
+            "warning",
+            f"{len(behind)} symbols end more than {_BEHIND_DAYS} days before the others ({some})",
+            "Fetch them again, or leave out what is no longer traded.",
+        )
+
+
+def _nodes(uri: str) -> Iterator[Finding]:
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ours = examine(uri, devices=False)
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    alive = [node for node in nodes if node["Alive"]]
+    dead = len(nodes) - len(alive)
+    yield Finding(
+        "cluster", "ok", f"Ray {ray.__version__}, {len(alive)} nodes" + (f", {dead} dead ones" if dead else "")
+    )
+    remote: Any = ray.remote(num_cpus=0, max_retries=0)(examine)
+    asked = []
+    for node in alive:
+        where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        asked.append((node, remote.options(scheduling_strategy=where).remote(uri), time.time()))
+    for node, task, since in asked:
+        name = f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"
+        try:
+            facts = ray.get(task, timeout=_NODE_TIMEOUT_S)
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            told = str(error).strip().splitlines()
+            yield Finding(
+                "node",
+                "problem",
+                f"{name} cannot be examined: {told[-1] if told else type(error).__name__}",
+                "See that it runs the same image, with this code on its path.",
+            )
+            continue
+        yield from _node(name, node["Resources"], facts, ours, since)
+
+
+def _node(
+    name: str, resources: dict[str, float], facts: dict[str, Any], ours: dict[str, Any], since: float
+) -> Iterator[Finding]:
+    """Compare what a node says of itself with what this process is."""
+    problems = 0
+    if facts["python"].rpartition(".")[0] != ours["python"].rpartition(".")[0]:
+        problems += 1
+        yield Finding(
+            "node", "problem", f"{name} runs Python {facts['python']}, not {ours['python']}", "Use one image."
+        )
+    other = {
+        library: f"{facts['libraries'].get(library, 'none')} instead of {version}"
+        for library, version in ours["libraries"].items()
+        if facts["libraries"].get(library) != version
+    }
+    if other:
+        problems += 1
+        told = ", ".join(f"{library} {versions}" for library, versions in other.items())
+        yield Finding("node", "problem", f"{name} has {told}", "Install the pinned versions of pyproject.toml.")
+    if facts["code"] != ours["code"]:
+        problems += 1
+        yield Finding(
+            "node", "problem", f"{name} has other code", "Use `fleetcast submit`, which ships it, or one image."
+        )
+    if facts["store"]:
+        problems += 1
+        yield Finding("node", "problem", f"{name}: {facts['store']}", "Give a --store that every node reaches.")
+    if not since - _SKEW_S <= facts["clock"] <= time.time() + _SKEW_S:
+        problems += 1
+        yield Finding(
+            "node", "warning", f"{name}: its clock is wrong", "Synchronise it (NTP): versions are named by time."
+        )
+    if resources.get("GPU", 0) and not facts["gpus"]:
+        problems += 1
+        yield Finding(
+            "node",
+            "problem",
+            f"{name} offers {resources['GPU']:g} GPU, but TensorFlow sees none",
+            "Install tensorflow[and-cuda] and the driver there, or start the node without GPUs.",
+        )
+    if not problems:
+        seen = f", {len(facts['gpus'])} GPUs" if facts["gpus"] else ""
+        yield Finding("node", "ok", f"{name}: {resources.get('CPU', 0):g} CPUs{seen}, same code and versions")

@@ -1,0 +1,87 @@
+"""The doctor finds what was broken on purpose, on a real cluster of two nodes, and nothing where all is well."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from ray.cluster_utils import Cluster
+
+from cluster.doctor import _node
+from cluster.node_check import examine, probe
+from features.lake import Lake
+from features.store import Store
+from training.registry.layout import kind_folder
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    """The address of a cluster of two nodes, one of which claims a GPU."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster.add_node(num_cpus=1, num_gpus=1)
+    yield cluster.address
+    cluster.shutdown()
+
+
+def fresh_lake(store, make_universe, late_days=0):
+    today = np.datetime64("today", "D") - late_days
+    for one in make_universe(("AAA", "BBB"), bars=400):
+        days = np.busday_offset(today, np.arange(-400, 0), roll="backward").astype("datetime64[ns]")
+        Lake(store).append(type(one)(one.symbol, days, *(getattr(one, name) for name in PRICES), True, True))
+
+
+PRICES = ("open", "high", "low", "close", "volume")
+
+
+def test_every_node_is_examined_and_a_gpu_that_is_none_is_found(fleetcast, two_nodes, make_universe, tmp_path):
+    fresh_lake(Store(tmp_path / "store"), make_universe)
+    done = fleetcast("doctor", "--json", "--store", str(tmp_path / "store"), "--address", two_nodes)
+    assert done.out, done.err
+    found = [(one["check"], one["state"], one["found"]) for one in json.loads(done.out)["findings"]]
+    nodes = [one for one in found if one[0] == "node"]
+    assert done.code == 1 and len(nodes) == 2
+    assert sorted(state for _, state, _ in nodes) == ["ok", "problem"]
+    assert any("1 GPU, but TensorFlow sees none" in text for _, _, text in nodes)
+    assert any("2 nodes" in text for check, _, text in found if check == "cluster")
+    assert ("models", "warning", "there are none") in found
+    assert [state for check, state, _ in found if check == "bars"] == ["ok"]
+
+
+def test_what_is_broken_in_the_store_is_found(fleetcast, make_universe, tmp_path):
+    store = Store(tmp_path / "store")
+    fresh_lake(store, make_universe, late_days=40)
+    Lake(store).append(make_universe(("CCC",), bars=300)[0])
+    folder = f"{kind_folder('direction')}/20260102T030405Z-aaaaaa"
+    store.write(f"{folder}/manifest.json", b"{broken")
+    store.write_json(f"{kind_folder('direction')}/aliases.json", {"champion": "20260102T030405Z-aaaaaa"})
+    done = fleetcast("doctor", "--store", store.root)
+    assert done.code == 1, done.out
+    assert "PROBLEM  models: direction" in done.out and "fleetcast models rollback" in done.out
+    assert "sessions ago" in done.out and "fleetcast data fetch" in done.out
+    assert "1 symbols end more than 7 days before the others (CCC)" in done.out
+
+
+def test_a_store_that_cannot_be_written_is_found(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "folder" in probe(str(tmp_path / "file"))
+    assert probe(str(tmp_path / "new")) == ""
+    assert list((tmp_path / "new" / "probes").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"python": "3.9.1"}, "Python 3.9.1"),
+        ({"libraries": {"numpy": "1.0"}}, "numpy 1.0 instead of"),
+        ({"code": "other"}, "other code"),
+        ({"store": "cannot write"}, "cannot write"),
+        ({"clock": 0.0}, "clock"),
+    ],
+)
+def test_nodes_that_differ_are_told(tmp_path, change, says):
+    ours = examine(str(tmp_path), devices=False)
+    since = time.time()
+    [fine] = _node("here", {"CPU": 1}, ours | {"clock": since}, ours, since)
+    assert fine.state == "ok"
+    found = list(_node("there", {"CPU": 1}, ours | {"clock": since} | change, ours, since))
+    assert len(found) == 1 and says in found[0].found and found[0].remedy
