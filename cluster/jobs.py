@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from cluster.packaging import CONFIG_FILE, packed
-from configs.errors import ClusterError, ConfigError
+from configs.errors import ClusterError, ConfigError, last_line
 from configs.load import config_hash
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def submit(
         except Exception as error:  # Ray raises RuntimeError with the server's traceback
             if _state(client, name) not in (None, *_OVER):  # another submitted the same at the same moment
                 return Submitted(name, ran=True)
-            raise ClusterError(f"the cluster at {address} refuses the job ({_last_line(error)}).") from error
+            raise ClusterError(f"the cluster at {address} refuses the job ({last_line(error)}).") from error
     return Submitted(name, ran=False)
 
 
@@ -111,7 +111,7 @@ def follow(address: str, name: str, say: Callable[[str], None]) -> int:
             failures += 1
             if failures > _RETRIES:
                 raise ClusterError(
-                    f"the connection to {address} is lost ({_last_line(error)}). The job may go on: see `fleetcast "
+                    f"the connection to {address} is lost ({last_line(error)}). The job may go on: see `fleetcast "
                     f"jobs logs {name} --follow`."
                 ) from error
         time.sleep(_POLL_S)
@@ -182,7 +182,7 @@ def job_client(address: str) -> JobSubmissionClient:
         return JobSubmissionClient(address.rstrip("/"))
     except Exception as error:  # ConnectionError, RuntimeError and others, by what is wrong
         raise ClusterError(
-            f"the job server at {address} does not answer ({_last_line(error)}). Check the address and, where the "
+            f"the job server at {address} does not answer ({last_line(error)}). Check the address and, where the "
             "cluster asks for a token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
         ) from error
 
@@ -214,7 +214,7 @@ def _answering() -> Iterator[None]:
         yield
     except (RuntimeError, OSError) as error:
         raise ClusterError(
-            f"the job server does not answer any more ({_last_line(error)}). Jobs may go on: see `fleetcast jobs list`."
+            f"the job server does not answer any more ({last_line(error)}). Jobs may go on: see `fleetcast jobs list`."
         ) from error
 
 
@@ -246,8 +246,3 @@ class _Tail:
 
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__

@@ -9,9 +9,9 @@ import time
 import uuid
 from typing import Any
 
+from cluster.packaging import PACKAGES
 from configs.errors import FleetcastError
 
-PACKAGES = ("cluster", "serving", "tuning", "training", "features", "configs")
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib", "optuna", "ray")
 
 

@@ -29,3 +29,9 @@ class ModelError(FleetcastError):
 
 class ClusterError(FleetcastError):
     """Ray cannot be reached, or the cluster lacks what the run asks for."""
+
+
+def last_line(error: BaseException) -> str:
+    """Return the last line of an error's text, where libraries that pass on whole tracebacks say what it is."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

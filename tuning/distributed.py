@@ -25,9 +25,9 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from configs.errors import ClusterError, StoreError
+from configs.errors import ClusterError, StoreError, last_line
 from configs.schema import RunConfig
-from training.run.distributed import plan_workers
+from training.run.distributed import alive_nodes, plan_workers
 from training.run.queue import blame
 from tuning.objective import Objective, Outcome, Score, TrialFailed
 from tuning.search import GRACE
@@ -60,8 +60,7 @@ def search_on_ray(
     if not study.left:
         return
     early = config.early_stopping and config.sampler != "nsga2"
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    workers = plan_workers(run, nodes, study.left)
+    workers = plan_workers(run, alive_nodes(), study.left)
     scheduler = AsyncHyperBandScheduler(
         time_attr="epoch",
         metric="valid_loss",
@@ -94,7 +93,7 @@ def search_on_ray(
             if search.broken is not None:
                 raise search.broken from error
             raise ClusterError(
-                f"the Ray cluster was lost in mid sweep ({_last_line(error)}). Trials that are finished are kept: run "
+                f"the Ray cluster was lost in mid sweep ({last_line(error)}). Trials that are finished are kept: run "
                 "the same command with --resume to go on."
             ) from error
     if search.broken is not None:
@@ -103,8 +102,7 @@ def search_on_ray(
 
 def judge_on_ray(objective: Objective, values: Sequence[Values], run: RunConfig) -> list[Score | TrialFailed]:
     """Return the scores of these values on the last fold, each from a task of the cluster's."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    plan_workers(run, nodes, 1)
+    plan_workers(run, alive_nodes(), 1)
     remote: Any = ray.remote(num_cpus=run.cpus_per_worker, num_gpus=1 if run.use_gpu else 0, max_retries=0)(_judged)
     shared = ray.put(objective)
     found: list[Score | TrialFailed] = []
@@ -112,12 +110,8 @@ def judge_on_ray(objective: Objective, values: Sequence[Values], run: RunConfig)
         try:
             found.append(ray.get(task))
         except ray.exceptions.RayError as error:  # one that takes too much memory must not cost the others
-            found.append(TrialFailed(f"its worker process died ({_last_line(error)})"))
+            found.append(TrialFailed(f"its worker process died ({last_line(error)})"))
     return found
-
-
-def _last_line(error: Exception) -> str:
-    return [line.strip() for line in str(error).splitlines() if line.strip()][-1:][0] if str(error) else repr(error)
 
 
 def _judged(objective: Objective, values: Values) -> Score | TrialFailed:

@@ -18,7 +18,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from configs import schema
-from configs.errors import ClusterError, FleetcastError
+from configs.errors import ClusterError, FleetcastError, last_line
 from features.store import Store
 from training.registry.runs import mark_in_use
 from training.run.queue import JobQueue, Progress, blame
@@ -38,8 +38,7 @@ def run_on_ray(
     ClusterError
         The cluster lacks the processors asked for, or the workers cannot be kept alive.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    workers = plan_workers(run, nodes, len(queue.jobs) - len(queue.done))
+    workers = plan_workers(run, alive_nodes(), len(queue.jobs) - len(queue.done))
     remote: Any = ray.remote(num_cpus=0, max_restarts=0)(JobQueue)
     actor = remote.remote(queue.jobs, queue.retries, queue.done)
     name = f"{plan_name}-{uuid.uuid4().hex[:6]}"
@@ -77,7 +76,7 @@ def run_on_ray(
         done: JobQueue = ray.get(actor.snapshot.remote())
     except ray.exceptions.RayError as error:
         raise ClusterError(
-            f"the Ray cluster was lost in mid run ({_last_line(error)}). Blocks that are finished are kept: "
+            f"the Ray cluster was lost in mid run ({last_line(error)}). Blocks that are finished are kept: "
             "run the same command again to go on."
         ) from error
     finally:
@@ -90,10 +89,15 @@ def run_on_ray(
         raise ClusterError(f"{done.broken}. Check that every node runs this version of Fleetcast.")
     if failure and done.progress().jobs_done < len(done.jobs):
         raise ClusterError(
-            f"the training workers could not be kept alive ({_last_line(failure[0])}). Blocks that are finished are "
+            f"the training workers could not be kept alive ({last_line(failure[0])}). Blocks that are finished are "
             "kept: run the same command again to go on."
         ) from failure[0]
     return done
+
+
+def alive_nodes() -> list[Mapping[str, float]]:
+    """Return the resources of each node of the cluster that is connected."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def plan_workers(run: schema.RunConfig, nodes: Sequence[Mapping[str, float]], jobs: int) -> int:
@@ -156,8 +160,3 @@ def _work(settings: dict[str, Any]) -> None:
             ray.get(queue.fail.remote(rank, *blame(error)))
         else:
             ray.get(queue.finish.remote(rank, job.output))
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
