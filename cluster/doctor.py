@@ -125,7 +125,9 @@ def _nodes(uri: str) -> Iterator[Finding]:
     alive = [node for node in nodes if node["Alive"]]
     dead = len(nodes) - len(alive)
     yield Finding(
-        "cluster", "ok", f"Ray {ray.__version__}, {len(alive)} nodes" + (f", {dead} dead ones" if dead else "")
+        "cluster",
+        "ok",
+        f"Ray {ray.__version__}, {len(alive)} node{'s' * (len(alive) != 1)}" + (f", {dead} dead ones" if dead else ""),
     )
     remote: Any = ray.remote(num_cpus=0, max_retries=0)(examine)
     asked = []

@@ -55,8 +55,12 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
     for name, value in values.items():
         _check_secrets(name, value)
     if verb == "tune":
-        values["resume"] = True
-        named = {key: value for key, value in values.items() if key not in ("config", "address", "as_json", "resume")}
+        values["begin_or_resume"], values["resume"] = True, False
+        named = {
+            key: value
+            for key, value in values.items()
+            if key not in ("config", "address", "as_json") and "resume" not in key
+        }
         values["study"] = (
             values.get("study") or f"{values['kind']}-{config_hash(config.model_dump(mode='json'), named)}"
         )
@@ -114,7 +118,7 @@ def _parsed(verb: str, given: Sequence[str]) -> tuple[Any, dict[str, Any], set[s
     app = typer.Typer()
     app.command(verb)(_VERBS[verb])
     command = typer.main.get_command(app)
-    context = command.make_context(f"fleetcast submit {verb}", list(given))
+    context = command.make_context(f"fleetcast {verb}", list(given))
     sources = {name: context.get_parameter_source(name) for name in context.params}
     found = {name for name, source in sources.items() if source is not None and source.name == "ENVIRONMENT"}
     return command, dict(context.params), found

@@ -33,7 +33,7 @@ def watching(quiet: bool) -> Iterator[Listener]:
         watch.close()
 
 
-def show_tuned(tuned: Tuned, as_json: bool) -> None:
+def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
     """Print the best trials, the verdict and how to use it, or one JSON document."""
     verdict = tuned.verdict
     if as_json:
@@ -47,27 +47,21 @@ def show_tuned(tuned: Tuned, as_json: bool) -> None:
         f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
         f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {BASELINE[kind]} {verdict.baseline:.5f}",
         verdict.judgement,
-        _own(tuned),
+        verdict.standing,
+        verdict.own_judgement,
         *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
         f"report: {tuned.report}",
-        f"all trials: optuna-dashboard {tuned.url}",
-        f"train with it: fleetcast train --study {verdict.study}",
+        f"all trials: uvx optuna-dashboard {tuned.url}",
+        _advice(tuned, store),
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _own(tuned: Tuned) -> str:
-    verdict = tuned.verdict
-    if verdict.own_gain is None:
-        return "settings of their own would suit no symbol better than the shared ones"
-    helps = (
-        "better, beyond two standard errors" if verdict.own_helps else "no detectable gain, so all share the winner's"
-    )
-    return (
-        f"{len(verdict.own)} symbols would rather have another trial's settings ({verdict.repeats:.0%} of such "
-        f"differences repeat from fold to fold); on the last fold that changes {verdict.own_gain.told}: {helps}"
-    )
+def _advice(tuned: Tuned, store: str) -> str:
+    if tuned.verdict.chosen == "default":
+        return "nothing to train with: the configuration stays as it is"
+    return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
 
 
 def _table(trials: Sequence[TrialView], kind: str) -> WideTable:
@@ -86,6 +80,7 @@ def _table(trials: Sequence[TrialView], kind: str) -> WideTable:
             for one in whole
         ],
         title=f"the best of {len(trials)} {kind} trials ({counts}), on the sweep's folds",
+        caption=f"{BASELINE[kind]} is fitted and scored on each trial's own rows, which begin after its window",
         first_bold=True,
     )
 
@@ -107,12 +102,15 @@ class _Watch:
 
     def began(self, task: Task, study: SweepStudy) -> None:
         symbols, done = len(task.panel.symbols), len(study.trials)
+        if task.skipped:
+            some = "; ".join(f"{name}: {why}" for name, why in list(task.skipped.items())[:3])
+            self._console.print(f"skipping {len(task.skipped)}: {some}", highlight=False, soft_wrap=True, markup=False)
         before = f", {done} finished before" if done else ""
         self._kind = task.kind
         self._console.print(
-            f"study {study.name}: {study.left} trials of {task.kind} models{before}; each fits {symbols} symbols on "
-            f"{len(task.folds)} folds, scored up to {str(task.folds[-1].test_end)[:10]}; judged on "
-            f"{str(task.last.test_start)[:10]} to {str(task.last.test_end)[:10]}",
+            f"study {study.name}: {study.left} trials of {task.kind} models{before}; each fits {symbols} "
+            f"symbol{'s' * (symbols != 1)} on {len(task.folds)} folds, scored up to {str(task.folds[-1].test_end)[:10]}"
+            f"; judged on {str(task.last.test_start)[:10]} to {task.until}",
             highlight=False,
             soft_wrap=True,
             markup=False,

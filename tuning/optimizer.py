@@ -114,9 +114,9 @@ class HyperparameterOptimizer:
         """
         return self._search(task_of_source(self.config, kind, self.store), **options)
 
-    def check(self, study: str | None = None, resume: bool = False) -> None:
+    def check(self, study: str | None = None, resume: bool = False, *, must_exist: bool = False) -> None:
         """Raise what :meth:`optimize` would for a name or a database that cannot be, before Ray is started."""
-        check_study(study, self.store, resume, self.url)
+        check_study(study, self.store, resume, self.url, must_exist=must_exist)
 
     def _task_of(self, bars: AnyBars, kind: Kind, context: AnyContext | None) -> Task:
         return task_of_bars(bars, self.config, kind, context)

@@ -46,7 +46,10 @@ def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[Tri
         f"<h1>Study {escape(study.name)}: {task.kind} models of {len(task.panel.symbols)} symbols</h1>",
         f"<h2>Judged on {last}, which no trial saw ({loss})</h2>",
         _table(("", loss, "difference ± standard error by day"), rows),
-        f"<p>{escape(verdict.judgement.capitalize())}.</p>",
+        *(
+            f"<p>{escape(one[:1].upper() + one[1:])}.</p>"
+            for one in (verdict.judgement, verdict.standing, verdict.own_judgement)
+        ),
         "<h2>Settings</h2>",
         _table(("setting", "winner", "default"), _settings(task, verdict)),
     ]

@@ -197,8 +197,9 @@ def open_study(
         known = study.user_attrs.get("task")
         if known is not None and (known != task or len(study.directions) != len(goals)):
             raise ConfigError(
-                f"study {name!r} is of other bars, symbols, folds, settings or code, so its trials do not compare with "
-                "new ones. Give another name with --study, or the configuration that it began with."
+                f"study {name!r} is of another kind of model, or other bars, symbols, folds, settings or code, so its "
+                "trials do not compare with new ones. Give another name with --study, or the configuration that it "
+                "began with."
             )
         with _heartbeat(study) if url is not None else nullcontext():
             if known is None:  # of a process that ended before it could say so, or new
@@ -210,14 +211,20 @@ def open_study(
             yield sweep
 
 
-def check_study(name: str | None, store: Store, resume: bool, url: str | None) -> None:
-    """Raise what :func:`open_study` would, before anything is begun that takes time."""
+def check_study(name: str | None, store: Store, resume: bool, url: str | None, *, must_exist: bool = False) -> None:
+    """Raise what :func:`open_study` would, before anything is begun that takes time.
+
+    With ``must_exist`` a study that is to be gone on with and is not there is refused too.
+    """
     if name is not None:
         check_name(name)
     with _opened(store, url) as (storage, _), _database():
         if name is not None:
             with _alone(name, store):
-                _exists(name, storage, resume)
+                exists = _exists(name, storage, resume)
+            if must_exist and not exists:
+                held = ", ".join(sorted(optuna.get_all_study_names(storage))[-8:]) or "none"
+                raise ConfigError(f"there is no study {name!r} to go on with (there are: {held}). Leave --resume out.")
 
 
 def check_name(name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ class Task:
 
     ``panel`` holds no bar of the test period. ``folds`` score trials; ``last``, later than all of them, is never seen
     by a trial and judges what the sweep has found. ``identity`` names bars, folds, symbols and the settings that do
-    not vary: trials of equal identity compare.
+    not vary: trials of equal identity compare. ``skipped`` are symbols that cannot be used, each with its reason.
     """
 
     kind: Kind
@@ -43,6 +43,7 @@ class Task:
     folds: tuple[Split, ...]
     last: Split
     identity: str
+    skipped: Mapping[str, str]
 
     @property
     def horizon(self) -> int:
@@ -78,7 +79,7 @@ def task_of_source(config: Config, kind: Kind, store: Store) -> Task:
         for one in read_staged(store, name, sorted(chosen.intersection(symbols)))
     ]
     bars = [one for one in bars if len(one)]
-    return _task(config, kind, bars, table, context, plan.feature_names, plan.data_hash)
+    return _task(config, kind, bars, table, context, plan.feature_names, plan.data_hash, plan.skipped)
 
 
 def task_of_bars(bars: AnyBars, config: Config, kind: Kind, context: AnyContext | None = None) -> Task:
@@ -87,7 +88,7 @@ def task_of_bars(bars: AnyBars, config: Config, kind: Kind, context: AnyContext 
     kept = frozenset(sampled({one.symbol for one in given}, config.tune.symbols, 0))
     chosen = [one for one in given if one.symbol in kept]
     prints = [(one.symbol, len(one), str(one.dates[-1]), float(one.close.sum())) for one in given]
-    return _task(config, kind, chosen, given, context_of(context, config), None, config_hash(prints))
+    return _task(config, kind, chosen, given, context_of(context, config), None, config_hash(prints), {})
 
 
 def _task(
@@ -98,6 +99,7 @@ def _task(
     context: MarketContext | None,
     columns: Sequence[str] | None,
     data: str,
+    skipped: Mapping[str, str],
 ) -> Task:
     bars = sorted(bars, key=lambda one: one.symbol)
     panel = panel_of(bars, universe, config, context, columns)
@@ -109,7 +111,7 @@ def _task(
         [kind, data, panel.symbols],
         [library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
     )
-    return Task(kind, config, panel, tuple(folds[:-1]), folds[-1], identity)
+    return Task(kind, config, panel, tuple(folds[:-1]), folds[-1], identity, skipped)
 
 
 def _folds(dates: npt.NDArray[np.datetime64], config: Config, horizon: int) -> list[Split]:

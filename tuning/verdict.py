@@ -37,10 +37,11 @@ class Verdict(Frozen):
 
     ``task`` holds the settings that decide what is forecast, ``until`` is the last day that was looked at. ``trial`` is
     the one with the lowest loss on the sweep's folds that can be judged, ``values`` its settings. ``loss``,
-    ``default_loss`` and ``baseline`` are of the last fold, as is ``gain``, the winner's loss less the default's.
-    ``chosen`` says which of the two to train with: the winner only if it is better there too. ``own`` maps symbols to
-    other trials that suit them better on the sweep's folds, ``own_gain`` is what that changes on the last fold against
-    the shared winner, and ``own_helps`` whether it is more than twice its standard error better.
+    ``default_loss`` and ``baseline`` are of the last fold; so are ``gain``, the winner's loss less the default's, and
+    ``edge``, less the baseline's. ``chosen`` says which of the two to train with: the winner only if it is better there
+    too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, ``own_gain`` is what that
+    changes on the last fold against the shared winner, and ``own_helps`` whether it is more than twice its standard
+    error better; ``repeats`` is the share of differences between symbols that repeats from fold to fold.
     """
 
     study: str
@@ -54,11 +55,37 @@ class Verdict(Frozen):
     default_loss: float
     baseline: float
     gain: Difference
+    edge: Difference
     chosen: str
     own: dict[str, int] = Field(default_factory=dict)
     own_gain: Difference | None = None
     own_helps: bool = False
     repeats: float = 0.0
+
+    @property
+    def standing(self) -> str:
+        """What the last fold says of the winner against the baseline."""
+        sure = self.edge.se is not None and abs(self.edge.mean) > 2 * self.edge.se
+        if self.edge.mean >= 0:
+            than = "WORSE than" if sure else "no better than"
+        else:
+            than = "better than" if sure else "not detectably better than"
+        return f"the winner is {than} the baseline there (difference {self.edge.told})"
+
+    @property
+    def own_judgement(self) -> str:
+        """What the last fold says of settings of symbols' own."""
+        if self.own_gain is None:
+            return "settings of their own would suit no symbol better than the shared ones"
+        helps = (
+            "better, beyond two standard errors" if self.own_helps else "no detectable gain, so all share the winner's"
+        )
+        one = len(self.own) == 1
+        return (
+            f"{len(self.own)} symbol{'' if one else 's'} would rather have another trial's settings "
+            f"({self.repeats:.0%} of such differences repeat from fold to fold); on the last fold that changes "
+            f"{self.own_gain.told}: {helps}"
+        )
 
     @property
     def judgement(self) -> str:
@@ -141,6 +168,7 @@ def conclude(
         default_loss=float(judged.losses[-1].mean()),
         baseline=float(judged.baseline.mean()),
         gain=gain,
+        edge=judged.difference(judged.losses[winner.number], judged.baseline, horizon),
         chosen="winner" if gain.mean < 0 else "default",
         own=own,
         repeats=repeats,

@@ -43,29 +43,56 @@ def overrides_of(verdicts: Sequence[Verdict]) -> list[str]:
     return [*found, f"run.studies={json.dumps(used)}"] if used else []
 
 
-def check_studies(verdicts: Sequence[Verdict], config: Config, plan: RunPlan) -> None:
-    """Refuse a run that studies do not fit: of another task, or with a test period that a sweep looked into.
+def check_tasks(verdicts: Sequence[Verdict], config: Config) -> None:
+    """Refuse a configuration that forecasts something else than studies did.
 
     Raises
     ------
     ConfigError
-        One does not fit.
+        One is of a kind that is not trained, or of another horizon, label or strategy.
     """
     for one in verdicts:
-        if one.kind not in plan.splits:
-            raise ConfigError(f"study {one.study!r} is of {one.kind} models, and none are trained. See --kinds.")
+        if one.kind not in config.run.kinds:
+            raise ConfigError(
+                f"study {one.study!r} is of {one.kind} models, and {' and '.join(config.run.kinds)} models are to be "
+                "trained. Give another study, or --kinds."
+            )
         ours = task_settings(config, one.kind)
         if other := [name for name, value in ours.items() if one.task.get(name) != value]:
             raise ConfigError(
                 f"study {one.study!r} is of another {' and '.join(other)} than these {one.kind} models. Tune again, or "
                 "train as it did."
             )
+
+
+def check_periods(verdicts: Sequence[Verdict], plan: RunPlan) -> None:
+    """Refuse a run whose test period a study looked into.
+
+    Raises
+    ------
+    ConfigError
+        One did.
+    """
+    for one in verdicts:
         start = plan.periods(one.kind)["test"][0]
         if start <= one.until:
             raise ConfigError(
                 f"study {one.study!r} looked at bars up to {one.until}, and the test period of these {one.kind} models "
                 f"begins on {start}: it would not be untouched. Tune again with this split, or test later."
             )
+
+
+def told(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return a line a study on what a run takes from it."""
+    return [
+        f"study {one.study}: "
+        + (
+            f"{one.kind} settings of trial {one.trial}"
+            if one.chosen == "winner"
+            else f"its winner was not better, so the {one.kind} settings stay as they are"
+        )
+        for one in verdicts
+    ]
 
 
 def _verdict(store: Store, study: str) -> Verdict:

@@ -47,11 +47,15 @@ def train(
     found, verdicts = [], []
     if study:
         from features.store import Store
-        from tuning.winner import check_studies, overrides_of, read_verdicts
+        from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told
 
         verdicts = read_verdicts(Store(store), study)
         found = overrides_of(verdicts)
     resolved = resolved_config(preset, config, bars, symbols, [*found, *(overrides or []), *given])
+    if study:
+        check_tasks(verdicts, resolved)
+        if not as_json:
+            print(*told(verdicts), sep="\n")
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)
@@ -60,8 +64,8 @@ def train(
     kept = "; finished blocks are kept: run the same command again to go on"
     with interruptible(kept), watching(as_json) as listener:
         prepared = trainer.prepare(listener=listener)
-        if verdicts:
-            check_studies(verdicts, resolved, prepared.plan)
+        if study:
+            check_periods(verdicts, prepared.plan)
         with nullcontext() if prepared.is_finished else connect(address):
             result = trainer.run(prepared, promote=promote.value, listener=listener)
     show_result(result, trainer.store, as_json)

@@ -19,6 +19,9 @@ def tune(
     time_budget: Annotated[str | None, typer.Option(help="Begin no trial later than this: 90s, 30m or 2h.")] = None,
     study: Annotated[str | None, typer.Option(help="The study's name; by default the kind and the moment.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that exists.")] = False,
+    begin_or_resume: Annotated[
+        bool, typer.Option("--begin-or-resume", help="Go on with the study if it exists, else begin it.")
+    ] = False,
     storage: Annotated[
         str | None, typer.Option(envvar="FLEETCAST_STUDIES", help="Database URL; by default SQLite in the store.")
     ] = None,
@@ -34,15 +37,17 @@ def tune(
     from cluster.sweep_tables import show_tuned, watching
 
     wanted, resolved, seconds = sweep_options(
-        kind, preset, config, bars, symbols, trials, time_budget, study, resume, overrides
+        kind, preset, config, bars, symbols, trials, time_budget, study, resume or begin_or_resume, overrides
     )
     from tuning.optimizer import HyperparameterOptimizer
 
     optimizer = HyperparameterOptimizer(resolved, store, url=storage)
-    optimizer.check(study, resume)
+    optimizer.check(study, resume or begin_or_resume, must_exist=resume)
     if address is not None:
         check_reachable(address)
     kept = "; finished trials are kept: go on with --study NAME --resume"
     with interruptible(kept), watching(as_json) as listener, connect(address):
-        tuned = optimizer.optimize(wanted, study=study, resume=resume, seconds=seconds, listener=listener)
-    show_tuned(tuned, as_json)
+        tuned = optimizer.optimize(
+            wanted, study=study, resume=resume or begin_or_resume, seconds=seconds, listener=listener
+        )
+    show_tuned(tuned, store, as_json)

@@ -164,7 +164,7 @@ def test_equal_commands_are_equal_and_others_are_not():
     assert remote_command("train", ["--set", "run.seed=2", "--preset", "smoke", "--kinds", "direction"]) != one
     assert "run.use_gpu=true" in remote_command("train", ["--preset", "smoke"], gpus=True).arguments
     sweep = remote_command("tune", ["--preset", "smoke", "--trials", "5"]).arguments
-    assert "--resume" in sweep and sweep[sweep.index("--study") + 1].startswith("direction-")
+    assert "--begin-or-resume" in sweep and sweep[sweep.index("--study") + 1].startswith("direction-")
     assert remote_command("tune", ["--preset", "smoke", "--trials", "6"]).arguments != sweep
 
 

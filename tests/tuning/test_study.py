@@ -139,6 +139,15 @@ def test_names_that_could_be_no_folder_are_refused_at_once(opened, store, name):
         check_study(name, store, False, None)
 
 
+def test_a_study_to_go_on_with_must_be_there(opened, store):
+    with opened():
+        pass
+    check_study("one", store, True, None, must_exist=True)
+    with pytest.raises(ConfigError, match=r"no study 'two' to go on with \(there are: one\)"):
+        check_study("two", store, True, None, must_exist=True)
+    check_study("two", store, True, None)
+
+
 def test_one_process_at_a_time_works_on_a_study(opened, store):
     with opened() as study:
         trial = study.ask()

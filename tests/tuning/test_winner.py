@@ -8,7 +8,7 @@ from features.store import Store
 from training import ModelManager, ModelTrainer
 from tuning.optimizer import HyperparameterOptimizer
 from tuning.task import task_settings
-from tuning.winner import check_studies, overrides_of, read_verdicts
+from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told
 
 VALUES = {"direction.network.window": 10, "direction.network.lstm_units": "[8]", "direction.fit.learning_rate": 0.002}
 
@@ -45,7 +45,9 @@ def test_settings_are_taken_from_winners_and_named(swept, sweep_config, plan_of)
     assert (config.direction.network.window, config.direction.network.lstm_units) == (10, (8,))
     assert config.volatility == sweep_config().volatility
     assert config.run.studies == ("direction/4", "volatility/default")
-    check_studies([won, lost], config, plan_of(config))
+    check_tasks([won, lost], config)
+    check_periods([won, lost], plan_of(config))
+    assert "settings of trial 4" in told([won, lost])[0] and "stay as they are" in told([won, lost])[1]
     assert overrides_of([]) == []
 
 
@@ -61,20 +63,20 @@ def test_a_version_tells_where_its_settings_were_found(swept, sweep_config):
 
 def test_a_test_period_that_a_sweep_looked_into_is_refused(swept, sweep_config, plan_of):
     verdicts = read_verdicts(swept, ["direction"])
-    check_studies(verdicts, sweep_config(), plan_of(sweep_config()))
+    check_periods(verdicts, plan_of(sweep_config()))
     earlier = sweep_config("split.test_fraction=0.35")
     with pytest.raises(ConfigError, match="would not be untouched"):
-        check_studies(verdicts, earlier, plan_of(earlier))
+        check_periods(verdicts, plan_of(earlier))
 
 
 @pytest.mark.parametrize("setting", ["direction.horizon=3", "direction.label.k=0.5", "direction.strategy=per_symbol"])
-def test_another_task_is_refused(swept, sweep_config, plan_of, setting):
+def test_another_task_is_refused(swept, sweep_config, setting):
     config = sweep_config(setting)
     with pytest.raises(ConfigError, match="is of another"):
-        check_studies(read_verdicts(swept, ["direction"]), config, plan_of(config))
+        check_tasks(read_verdicts(swept, ["direction"]), config)
 
 
-def test_studies_that_do_not_fit_are_named(swept, sweep_config, plan_of):
+def test_studies_that_do_not_fit_are_named(swept, sweep_config):
     with pytest.raises(ConfigError, match="of one kind"):
         read_verdicts(swept, ["direction", "direction"])
     with pytest.raises(ConfigError, match=r"no finished study 'nosuch'.*has: direction"):
@@ -82,5 +84,5 @@ def test_studies_that_do_not_fit_are_named(swept, sweep_config, plan_of):
     with pytest.raises(ConfigError, match="is no name"):
         read_verdicts(swept, ["../direction"])
     config = sweep_config("run.kinds=[volatility]")
-    with pytest.raises(ConfigError, match="none are trained"):
-        check_studies(read_verdicts(swept, ["direction"]), config, plan_of(config))
+    with pytest.raises(ConfigError, match="volatility models are to be"):
+        check_tasks(read_verdicts(swept, ["direction"]), config)
