@@ -65,9 +65,14 @@ def test_the_winner_is_used_only_if_it_is_better_where_no_trial_looked():
     better = conclude("s", "direction", trials, default, 2, 1, judged({0: score(1.1), 1: score(1.05), 2: score(1.2)}))
     assert (better.trial, better.default_trial, better.chosen) == (1, 0, "winner")
     assert better.gain.mean == pytest.approx(-0.05) and better.gain.se < 1e-9
-    assert better.baseline == pytest.approx(1.2)
+    assert better.baseline == pytest.approx(1.2) and "better than the baseline" in better.standing
     worse = conclude("s", "direction", trials, default, 2, 1, judged({0: score(1.0), 1: score(1.05), 2: score(0.5)}))
     assert (worse.trial, worse.chosen) == (1, "default")  # trial 2 was not the winner of the sweep
+
+
+def test_a_winner_that_is_worse_than_the_baseline_is_told_so():
+    lost = conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: score(1.4), 1: score(1.3)}))
+    assert lost.chosen == "winner" and lost.edge.mean > 0 and "WORSE than the baseline" in lost.standing
 
 
 def test_standard_errors_are_of_days_not_of_rows():
