@@ -21,7 +21,6 @@ from configs.load import config_hash
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-VERBS = ("train", "tune")
 _OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 _WAIT_S, _POLL_S, _RETRIES = 60.0, 1.0, 5
 _PACKAGING = "ray._private.runtime_env.packaging"

@@ -14,7 +14,8 @@ from training.predictors.inputs import AnyBars, AnyContext
 from tuning.objective import Objective, Score, TrialFailed
 from tuning.report import render
 from tuning.space import Values, configured, defaults, setting, space_of
-from tuning.study import FOLDER, SweepStudy, TrialView, check_study, open_study
+from tuning.study import SweepStudy, TrialView, check_study, open_study
+from tuning.study_database import FOLDER
 from tuning.task import Task, task_of_bars, task_of_source, task_settings
 from tuning.verdict import Verdict, conclude
 

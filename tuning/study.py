@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import math
-import re
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
-from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
-from configs.errors import ConfigError, StoreError
+from configs.errors import ConfigError
 from configs.schema import TuneConfig
 from configs.space import Space
 from features.store import Store
 from tuning.objective import Outcome
 from tuning.space import Values, distributions
+from tuning.study_database import alone, check_name, database, heartbeat, opened
 
-FOLDER = "studies"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
-_BEAT_S, _DEAD_AFTER_S = 5.0, 30.0
 _INTERRUPTED = "interrupted"
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -88,7 +80,7 @@ class SweepStudy:
     @property
     def trials(self) -> list[TrialView]:
         """All trials that ended by themselves, in the order in which they began."""
-        with _database():
+        with database():
             found = self.optuna.get_trials(deepcopy=False, states=_FINISHED)
         return [TrialView.of(one) for one in found if one.user_attrs.get("reason") != _INTERRUPTED]
 
@@ -104,7 +96,7 @@ class SweepStudy:
 
     def ask(self) -> Trial:
         """Return the next trial: one that was interrupted or is to be tried first, or what the sampler suggests."""
-        with _database():
+        with database():
             return self.optuna.ask(self.distributions)
 
     def report(self, trial: Trial, loss: float, epoch: int) -> None:
@@ -112,13 +104,13 @@ class SweepStudy:
         single = self.config.sampler != "nsga2"  # Optuna keeps none where there are two goals
         if single and math.isfinite(loss) and epoch > self._reported.get(trial.number, 0):
             self._reported[trial.number] = epoch
-            with _database():
+            with database():
                 trial.report(loss, epoch)
 
     def complete(self, trial: Trial, outcome: Outcome) -> None:
         """Record what a trial is worth, before its state: a crash between the two leaves it interrupted."""
         costly = self.config.sampler == "nsga2"
-        with _database():
+        with database():
             trial.set_user_attr("baseline", outcome.baseline)
             trial.set_user_attr("by_symbol", [_short(one) for one in outcome.by_symbol])
             trial.set_user_attr("seconds", round(outcome.seconds, 3))
@@ -126,18 +118,18 @@ class SweepStudy:
 
     def prune(self, trial: Trial) -> None:
         """Record that a trial lagged behind and was ended."""
-        with _database():
+        with database():
             self.optuna.tell(trial, state=TrialState.PRUNED)
 
     def fail(self, trial: Trial, reason: str) -> None:
         """Record that a trial failed, and why."""
-        with _database():
+        with database():
             trial.set_user_attr("reason", " ".join(reason.split())[:500] or "unknown")
             self.optuna.tell(trial, state=TrialState.FAIL)
 
     def interrupt(self, trial: Trial) -> None:
         """Record that a trial was ended in mid run, and put its values in line again."""
-        with _database():
+        with database():
             frozen = self.optuna.get_trials(deepcopy=False)[trial.number]
             fixed = frozen.system_attrs.get("fixed_params", {})  # one that was ended at once has not taken them all
             if values := {**fixed, **frozen.params}:
@@ -146,7 +138,7 @@ class SweepStudy:
 
     def release(self) -> None:
         """Interrupt trials that were at work when their process ended."""
-        with _database():
+        with database():
             running = self.optuna.get_trials(states=(TrialState.RUNNING,))
         for one in running:
             self.interrupt(Trial(self.optuna, one._trial_id))
@@ -186,7 +178,7 @@ def open_study(
     StoreError
         The database cannot be opened.
     """
-    with _alone(name, store), _opened(store, url) as (storage, place), _database():
+    with alone(name, store), opened(store, url) as (storage, place), database():
         exists = _exists(name, storage, resume)
         sampler = _sampler(config.sampler, seed, storage, name if exists else None)
         goals = [StudyDirection.MINIMIZE] * (2 if config.sampler == "nsga2" else 1)
@@ -201,7 +193,7 @@ def open_study(
                 "trials do not compare with new ones. Give another name with --study, or the configuration that it "
                 "began with."
             )
-        with _heartbeat(study) if url is not None else nullcontext():
+        with heartbeat(study) if url is not None else nullcontext():
             if known is None:  # of a process that ended before it could say so, or new
                 if first is not None:
                     study.enqueue_trial(dict(first))
@@ -218,108 +210,13 @@ def check_study(name: str | None, store: Store, resume: bool, url: str | None, *
     """
     if name is not None:
         check_name(name)
-    with _opened(store, url) as (storage, _), _database():
+    with opened(store, url) as (storage, _), database():
         if name is not None:
-            with _alone(name, store):
+            with alone(name, store):
                 exists = _exists(name, storage, resume)
             if must_exist and not exists:
                 held = ", ".join(sorted(optuna.get_all_study_names(storage))[-8:]) or "none"
                 raise ConfigError(f"there is no study {name!r} to go on with (there are: {held}). Leave --resume out.")
-
-
-def check_name(name: str) -> None:
-    """Refuse a study's name that could be no folder."""
-    if not _NAME.fullmatch(name) or name in ("studies.db", ".", ".."):
-        raise ConfigError(
-            f"study {name!r} is no name. Give 1 to 80 letters, digits and - _ . that begin with a letter or digit."
-        )
-
-
-@contextmanager
-def _alone(name: str, store: Store) -> Iterator[None]:
-    """Hold a study, on a local store; the system lets go of it when the process ends in any way."""
-    check_name(name)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(store.lock(f"study-{name}", wait=False))
-        except BlockingIOError as error:
-            raise ConfigError(f"another process works on study {name!r}. Wait for it, or stop it first.") from error
-        yield
-
-
-@contextmanager
-def _heartbeat(study: optuna.Study) -> Iterator[None]:
-    """Tell other machines that this process works on a study, every few seconds, and refuse one that is worked on."""
-    beat = study.user_attrs.get("alive", 0.0)
-    if time.time() - beat < _DEAD_AFTER_S:
-        raise ConfigError(
-            f"another process works on study {study.study_name!r}, or did {time.time() - beat:.0f} s ago. Wait until "
-            f"it has been silent for {_DEAD_AFTER_S:.0f} s."
-        )
-    ended = threading.Event()
-
-    def tell() -> None:
-        while not ended.wait(_BEAT_S):
-            with suppress(Exception):  # the sweep itself will say what is wrong with the database
-                study.set_user_attr("alive", time.time())
-
-    study.set_user_attr("alive", time.time())
-    thread = threading.Thread(target=tell, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(_BEAT_S)
-        with suppress(Exception):
-            study.set_user_attr("alive", 0.0)
-
-
-@contextmanager
-def _opened(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, str]]:
-    """Yield the database of a store's studies, and its URL without a password.
-
-    Raises
-    ------
-    ConfigError
-        The store is not local and no URL is given.
-    StoreError
-        The database cannot be opened.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if url is None:
-        if not store.is_local:
-            raise ConfigError(
-                f"studies are kept in a database, and {store.uri!r} is no local store. Give one with --storage, such "
-                "as postgresql://user@host/name."
-            )
-        url = f"sqlite:///{store.path(FOLDER, 'studies.db')}"
-    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-    try:
-        if store.is_local:
-            store.fs.create_dir(store.path(FOLDER), recursive=True)
-        place = make_url(url).render_as_string(hide_password=True)
-        storage = RDBStorage(url, engine_kwargs=patient)
-    except Exception as error:  # of whichever database's driver
-        told = " ".join(str(error).split())[:300]
-        raise StoreError(f"the database of studies cannot be opened ({told}). Check --storage and --store.") from error
-    try:
-        yield storage, place
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-@contextmanager
-def _database() -> Iterator[None]:
-    """Explain what a database that fails in mid sweep means."""
-    try:
-        yield
-    except (StorageInternalError, SQLAlchemyError) as error:
-        told = " ".join(str(error).split())[:300]
-        raise StoreError(
-            f"the database of studies fails ({told}). Finished trials are kept: repair it, and go on with --resume."
-        ) from error
 
 
 def _exists(name: str, storage: RDBStorage, resume: bool) -> bool:

@@ -12,7 +12,7 @@ from configs.schema import Config
 from configs.space import read
 from features.store import Store
 from training.run.plan import RunPlan
-from tuning.study import FOLDER, check_name
+from tuning.study_database import FOLDER, check_name
 from tuning.task import task_settings
 from tuning.verdict import Verdict
 

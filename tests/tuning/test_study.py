@@ -11,7 +11,7 @@ from configs.errors import ConfigError, StoreError
 from configs.schema import TuneConfig
 from configs.space import Choice, Range
 from features.store import Store
-from tuning import study as studies
+from tuning import study_database
 from tuning.objective import Outcome
 from tuning.study import check_study, open_study
 
@@ -171,7 +171,7 @@ def test_machines_that_share_a_database_only_do_not_meet_in_a_study(opened, tmp_
             pass
     with opened(store=there, url=url, resume=True):
         pass
-    monkeypatch.setattr(studies, "_DEAD_AFTER_S", 3.0)
+    monkeypatch.setattr(study_database, "_DEAD_AFTER_S", 3.0)
     optuna.load_study(study_name="one", storage=url).set_user_attr("alive", time.time())  # and then it was killed
     with pytest.raises(ConfigError, match="another process"), opened(store=here, url=url, resume=True):
         pass
