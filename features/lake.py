@@ -37,7 +37,7 @@ class SymbolInfo:
 class Lake:
     """Bars, quarantined rows and context series under ``<store>/lake/``.
 
-    Two processes may append to one symbol at once on a local store: a lock per symbol makes them take turns.
+    Two processes may append to one symbol at once: neither loses what the other adds.
     """
 
     def __init__(self, store: Store) -> None:
@@ -54,8 +54,7 @@ class Lake:
 
     def context_stamp(self) -> str:
         """Return a text that changes when the market series do."""
-        info = self.store.fs.get_file_info(self.store.path(_CONTEXT))
-        return f"{info.size} {info.mtime_ns}"
+        return self.store.stamp(_CONTEXT)
 
     def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
         """Merge bars into the lake by date; the newer import wins, and what it changes is counted.
@@ -76,15 +75,19 @@ class Lake:
         StoreError
             The store cannot be written (permission, full disk) or the file there is damaged.
         """
-        name = encode_symbol(bars.symbol)
-        with self.store.lock(f"{_BARS}/{name}"):
-            held = self.read(bars.symbol) if self.store.exists(_file(bars.symbol)) else None
+        outcome: list[Appended] = []
+
+        def change(data: bytes | None) -> bytes | None:
+            held = None if data is None else self._parsed(bars.symbol, data)
             merged, appended = merge(held, bars)
-            if held is None or fingerprint(merged) != fingerprint(held):
-                self.store.write(_file(bars.symbol), _serialise(_to_table(merged)))
+            outcome.append(appended)
+            same = held is not None and fingerprint(merged) == fingerprint(held)
+            return None if same else _serialise(_to_table(merged))
+
+        self.store.update(_file(bars.symbol), change)
         if quarantine is not None:
             self.record(quarantine.of(bars.symbol), {bars.symbol: bars.dates})
-        return appended
+        return outcome[-1]
 
     def record(self, quarantine: Quarantine, covered: Mapping[str, Dates]) -> None:
         """Keep quarantined rows beside the bars.
@@ -96,8 +99,7 @@ class Lake:
         nothing = np.array([], "datetime64[ns]")
         for symbol in {**rows, **covered}:
             new = Quarantine(rows[symbol]) if symbol in rows else Quarantine.empty()
-            with self.store.lock(f"{_QUARANTINE}/{encode_symbol(symbol)}"):
-                self._record(symbol, new, covered.get(symbol, nothing))
+            self._record(symbol, new, covered.get(symbol, nothing))
 
     def read(self, symbol: str, start: date | None = None, end: date | None = None) -> SymbolBars:
         """Return a symbol's bars from ``start`` to ``end``, both days included.
@@ -109,17 +111,13 @@ class Lake:
         StoreError
             The file is damaged.
         """
-        relative = _file(symbol)
-        if not self.store.exists(relative):
+        try:
+            data = self.store.read(_file(symbol))
+        except FileNotFoundError as error:
             raise DataError(
                 f"symbol {symbol!r} is not in the lake at {self.store.uri!r}. Import it: fleetcast data import PATH."
-            )
-        try:
-            table = pq.read_table(pa.BufferReader(self.store.read(relative)))
-            bars = _from_table(symbol, table)
-        except _READING_ERRORS as error:
-            raise _damaged(self.store.path(relative), error) from error
-        return between(bars, start, end)
+            ) from error
+        return between(self._parsed(symbol, data), start, end)
 
     def read_many(
         self, symbols: Iterable[str] | None = None, start: date | None = None, end: date | None = None
@@ -153,18 +151,24 @@ class Lake:
 
     def read_context(self) -> pd.DataFrame | None:
         """Return the market series held, sorted by series and date, or None."""
-        if not self.store.exists(_CONTEXT):
-            return None
         try:
             frame: pd.DataFrame = pq.read_table(pa.BufferReader(self.store.read(_CONTEXT))).to_pandas()
+        except FileNotFoundError:
+            return None
         except _READING_ERRORS as error:
             raise _damaged(self.store.path(_CONTEXT), error) from error
         return frame
 
+    def _parsed(self, symbol: str, data: bytes) -> SymbolBars:
+        try:
+            return _from_table(symbol, pq.read_table(pa.BufferReader(data)))
+        except _READING_ERRORS as error:
+            raise _damaged(self.store.path(_file(symbol)), error) from error
+
     def _info(self, symbol: str) -> SymbolInfo:
         path = self.store.path(_file(symbol))
         try:
-            with self.store.fs.open_input_file(path) as handle:
+            with self.store.open(_file(symbol)) as handle:
                 metadata, size = pq.read_metadata(handle), handle.size()
             groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
             first, last = min(group.min for group in groups), max(group.max for group in groups)
@@ -173,26 +177,34 @@ class Lake:
         return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size))
 
     def _read_quarantine(self, relative: str) -> Quarantine:
-        if not self.store.exists(relative):
-            return Quarantine.empty()
         try:
-            frame = pq.read_table(pa.BufferReader(self.store.read(relative))).to_pandas()
+            data = self.store.read(relative)
+        except FileNotFoundError:
+            return Quarantine.empty()
+        return self._parsed_quarantine(relative, data)
+
+    def _parsed_quarantine(self, relative: str, data: bytes) -> Quarantine:
+        try:
+            frame = pq.read_table(pa.BufferReader(data)).to_pandas()
             return Quarantine(frame[list(Quarantine.empty().frame.columns)])
         except (*_READING_ERRORS, KeyError) as error:
             raise _damaged(self.store.path(relative), error) from error
 
     def _record(self, symbol: str, new: Quarantine, dates: Dates) -> None:
         relative = f"{_QUARANTINE}/{encode_symbol(symbol)}.parquet"
-        held = self._read_quarantine(relative)
-        if not len(held) and not len(new):
+        if not len(new) and not self.store.exists(relative):
             return
-        covered = held.frame["date"].isin(dates) | held.frame["date"].isin(new.frame["date"])
-        open_still = Quarantine(held.frame[~covered | held.frame["date"].isna()])
-        merged = Quarantine.concat([open_still, new]).frame.drop_duplicates()
-        merged = merged.sort_values(["date", "rule"], kind="stable").reset_index(drop=True)
-        data = _serialise(pa.Table.from_pandas(merged, preserve_index=False))
-        if not self.store.exists(relative) or self.store.read(relative) != data:
-            self.store.write(relative, data)
+
+        def change(data: bytes | None) -> bytes | None:
+            held = Quarantine.empty() if data is None else self._parsed_quarantine(relative, data)
+            covered = held.frame["date"].isin(dates) | held.frame["date"].isin(new.frame["date"])
+            open_still = Quarantine(held.frame[~covered | held.frame["date"].isna()])
+            merged = Quarantine.concat([open_still, new]).frame.drop_duplicates()
+            merged = merged.sort_values(["date", "rule"], kind="stable").reset_index(drop=True)
+            fresh = _serialise(pa.Table.from_pandas(merged, preserve_index=False))
+            return None if fresh == data else fresh
+
+        self.store.update(relative, change)
 
 
 def _file(symbol: str) -> str:

@@ -86,7 +86,7 @@ class KeptTails:
         old = [name for name in self._store.names(FOLDER) if not name.startswith(self._prefix)]
         for name in old:
             path = f"{FOLDER}/{name}"
-            changed = self._store.fs.get_file_info(self._store.path(path)).mtime_ns
+            changed = self._store.changed_ns(path)
             if changed is not None and time.time() - changed / 1e9 > _GRACE_S:
                 self._store.delete(path)
 

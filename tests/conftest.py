@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import urllib.request
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +65,32 @@ def ray_cluster() -> Iterator[None]:
 
     with connect(cpus=2):
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """An S3 server on loopback, which the environment points at."""
+    command = [sys.executable, str(ROOT / "tests" / "s3_server.py")]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (("ENDPOINT_URL", url), ("REGION", "us-east-1"), ("ACCESS_KEY_ID", "tester")):
+                patch.setenv(f"AWS_{name}", value)
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+            yield url
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def s3(s3_server: str) -> str:
+    """The URI of a store in a new bucket."""
+    bucket = f"bucket-{uuid.uuid4().hex[:8]}"
+    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{bucket}", method="PUT")).close()
+    return f"s3://{bucket}/store"
 
 
 def random_universe(symbols: Sequence[str], bars: int = 500, seed: int = 0) -> list[SymbolBars]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -36,7 +37,8 @@ def alone(name: str, store: Store) -> Iterator[None]:
     check_name(name)
     with ExitStack() as stack:
         try:
-            stack.enter_context(store.lock(f"study-{name}", wait=False))
+            if store.is_local:
+                stack.enter_context(store.lock(f"study-{name}", wait=False))
         except BlockingIOError as error:
             raise ConfigError(f"another process works on study {name!r}. Wait for it, or stop it first.") from error
         yield
@@ -92,7 +94,7 @@ def opened(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, str]]:
     patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     try:
         if store.is_local:
-            store.fs.create_dir(store.path(FOLDER), recursive=True)
+            os.makedirs(store.path(FOLDER), exist_ok=True)
         place = make_url(url).render_as_string(hide_password=True)
         storage = RDBStorage(url, engine_kwargs=patient)
     except Exception as error:  # of whichever database's driver

@@ -1,7 +1,7 @@
 import os
+import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -70,9 +70,13 @@ def test_write_read_list_size_delete(scheme, tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path):
     store = Store(tmp_path)
     store.write("a", b"old")
-    with pytest.raises(RuntimeError), store.writing("a") as temporary:
-        Path(temporary).write_bytes(b"half")
-        raise RuntimeError
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(StoreError, match=r"File too large.*Free some space"):
+            store.write("a", b"x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert store.read("a") == b"old" and os.listdir(tmp_path) == ["a"]
 
 
@@ -121,7 +125,10 @@ def test_the_lock_makes_processes_take_turns(tmp_path):
 
 
 def test_a_lock_dies_with_its_holder(tmp_path):
-    hold = "import os, sys; from features.store import Store; Store(sys.argv[1]).lock('a').__enter__(); os._exit(9)"
+    hold = (
+        "import os, sys; from features.store import Store\n"
+        "lock = Store(sys.argv[1]).lock('a'); lock.__enter__(); os._exit(9)"
+    )
     assert subprocess.run([sys.executable, "-c", hold, str(tmp_path)], check=False).returncode == 9
     with Store(tmp_path).lock("a"):
-        assert Store(tmp_path).exists(".locks/a")
+        assert Store(tmp_path).exists(".locks/a.lock")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store import Store, to_bytes
 from training.evaluation.promotion import TestLosses
 from training.registry import layout, pruning, publishing
 from training.registry.aliases import Aliases
@@ -35,8 +35,8 @@ class ModelManager:
     Parameters
     ----------
     store
-        A :class:`~features.store.Store`, or the path or URI of one. On a local store every change holds a lock that
-        is per kind; an object store has none, so there let one process at a time promote and prune.
+        A :class:`~features.store.Store`, or the path or URI of one. Every change holds a lock that is per kind, and
+        aliases are replaced only over what was read.
 
     Examples
     --------
@@ -70,15 +70,10 @@ class ModelManager:
 
     def aliases(self, kind: str) -> Aliases:
         """Return the aliases of a kind and how they came about."""
-        path = layout.aliases_path(kind)
         try:
-            return Aliases.model_validate_json(self.store.read(path))
+            return self._parsed(kind, self.store.read(layout.aliases_path(kind)))
         except FileNotFoundError:
             return Aliases()
-        except ValidationError as error:
-            raise ModelError(
-                f"{self.store.path(path)!r} does not hold aliases. Delete it, then promote a version again."
-            ) from error
 
     def resolve(self, kind: str, version: str = LATEST) -> str:
         """Return the full name of the version that a name, a unique beginning, an alias or ``latest`` means."""
@@ -168,25 +163,27 @@ class ModelManager:
     def promote(self, kind: str, version: str, reason: str) -> Aliases:
         """Make a version the champion and remember the one before; nothing changes if it is champion already."""
         with layout.changing(self.store, kind):
-            before = self.aliases(kind)
-            return self._replace(kind, before, before.promoted(self.resolve(kind, version), reason, datetime.now(UTC)))
+            name = self.resolve(kind, version)
+            return self._move(kind, lambda before: before.promoted(name, reason, datetime.now(UTC)))
 
     def promote_over(self, kind: str, version: str, champion: str | None, reason: str) -> bool:
         """Make a version the champion if ``champion``, which it was compared with, still is; return whether it did."""
         with layout.changing(self.store, kind):
-            before = self.aliases(kind)
-            if before.champion != champion:
+            if self.aliases(kind).champion != champion:
                 return False
-            self._replace(kind, before, before.promoted(self.resolve(kind, version), reason, datetime.now(UTC)))
-        return True
+            name = self.resolve(kind, version)
+
+            def over(before: Aliases) -> Aliases:
+                return before.promoted(name, reason, datetime.now(UTC)) if before.champion == champion else before
+
+            return self._move(kind, over).champion == name
 
     def rollback(self, kind: str, reason: str = "rolled back") -> Aliases:
         """Swap champion and previous; ``ModelError`` if there is no previous one."""
         with layout.changing(self.store, kind):
-            before = self.aliases(kind)
-            after = before.rolled_back(reason, datetime.now(UTC))
+            self.aliases(kind).rolled_back(reason, datetime.now(UTC))
             self.resolve(kind, "previous")
-            return self._replace(kind, before, after)
+            return self._move(kind, lambda before: before.rolled_back(reason, datetime.now(UTC)))
 
     def prune(
         self, kind: str, keep: int, older_than: timedelta | None = None, grace: timedelta = pruning.GRACE
@@ -266,10 +263,26 @@ class ModelManager:
         symbol = self._symbol(manifest, spelling)
         return predictor_from_block(self.load_block(kind, manifest.version, symbol), (symbol,))
 
-    def _replace(self, kind: str, before: Aliases, after: Aliases) -> Aliases:
-        if after != before:
-            self.store.write_json(layout.aliases_path(kind), after.model_dump(mode="json"))
-        return after
+    def _move(self, kind: str, change: Callable[[Aliases], Aliases]) -> Aliases:
+        """Change the aliases as one step of the store, so that no other's change is lost even where no lock holds."""
+        outcome: list[Aliases] = []
+
+        def apply(data: bytes | None) -> bytes | None:
+            before = self._parsed(kind, data)
+            outcome.append(change(before))
+            return None if outcome[-1] == before else to_bytes(outcome[-1].model_dump(mode="json"))
+
+        self.store.update(layout.aliases_path(kind), apply)
+        return outcome[-1]
+
+    def _parsed(self, kind: str, data: bytes | None) -> Aliases:
+        try:
+            return Aliases() if data is None else Aliases.model_validate_json(data)
+        except ValidationError as error:
+            raise ModelError(
+                f"{self.store.path(layout.aliases_path(kind))!r} does not hold aliases. Delete it, then promote a "
+                "version again."
+            ) from error
 
     def _symbol(self, manifest: Manifest, spelling: str) -> str:
         return match_symbol(spelling, manifest.symbols, f"{manifest.kind} {manifest.version}")

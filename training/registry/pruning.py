@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from pyarrow import fs as pafs
 
 from configs.errors import ModelError
 from features.store import Store
@@ -41,38 +38,20 @@ def prune(
     kept = aliased | set(whole[-keep:])
     old = [v for v in whole if v not in kept and (older_than is None or now - version_moment(v) > older_than)]
     for version in old:
-        folder = version_folder(kind, version)
-        size += _freed_by(store, folder)
-        store.delete(manifest_path(kind, version))
-        store.delete(folder)
+        size += store.delete(manifest_path(kind, version))
+        size += store.delete(version_folder(kind, version))
     half = [v for v in folders(store, kind) if v not in whole]
     half = [v for v in half if _untouched(store, version_folder(kind, v), now, grace)]
     for version in half:
-        size += _remove(store, version_folder(kind, version))
+        size += store.delete(version_folder(kind, version))
     with changing_runs(store):
         runs = [name for name in store.names(RUNS) if _untouched(store, f"{RUNS}/{name}", now, grace)]
         for name in runs:
-            size += _remove(store, f"{RUNS}/{name}")
+            size += store.delete(f"{RUNS}/{name}")
     return Freed(tuple(old), tuple(half), tuple(runs), size)
 
 
 def _untouched(store: Store, folder: str, now: datetime, grace: timedelta) -> bool:
     """Whether nothing in a folder has changed within the grace period; a run that is alive keeps marking it."""
-    path = store.path(folder)
-    inside = store.fs.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
-    times = [info.mtime_ns for info in (*inside, store.fs.get_file_info(path)) if info.mtime_ns is not None]
-    return bool(times) and now.timestamp() - max(times) / 1e9 > grace.total_seconds()
-
-
-def _remove(store: Store, folder: str) -> int:
-    freed = _freed_by(store, folder)
-    store.delete(folder)
-    return freed
-
-
-def _freed_by(store: Store, folder: str) -> int:
-    if not store.is_local:
-        return store.size(folder)
-    infos = store.fs.get_file_info(pafs.FileSelector(store.path(folder), recursive=True, allow_not_found=True))
-    stats = [os.stat(info.path) for info in infos if info.type == pafs.FileType.File]
-    return sum(stat.st_size for stat in stats if stat.st_nlink == 1)
+    changed = store.changed_ns(folder)
+    return changed is not None and now.timestamp() - changed / 1e9 > grace.total_seconds()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from configs.errors import ModelError, StoreError
-from features.store import Store
+from features.store import Store, to_bytes
 from training.registry.block_index import FileRecord
 from training.registry.blocks import shared_with, verify_block
 from training.registry.jsonable import to_json
@@ -67,7 +66,7 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
         for version in reversed(published(store, kind)):
             if version.endswith(content[:6]) and _holds(store, kind, version, content):
                 return ModelVersion(kind, version, is_new=False)
-        version = _claim(store, kind, content)
+        version = _name(store, kind, content)
         try:
             for number, (prefix, files) in enumerate(zip(blocks, verified.records, strict=True)):
                 _place_block(store, prefix, files, block_prefix(kind, version, number))
@@ -83,12 +82,20 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
                 shared=verified.shared,
                 **described.model_dump(),
             )
-            store.write_json(manifest_path(kind, version), manifest.model_dump(mode="json"))
+            _reveal(store, manifest)
         except BaseException:
             with suppress(StoreError):
                 store.delete(version_folder(kind, version))
             raise
     return ModelVersion(kind, version, is_new=True)
+
+
+def _reveal(store: Store, manifest: Manifest) -> None:
+    """Write the manifest, which makes the version one; never over another's."""
+    data = to_bytes(manifest.model_dump(mode="json"))
+    path = manifest_path(manifest.kind, manifest.version)
+    if not store.create(path, data) and store.read(path) != data:
+        raise ModelError(f"{store.path(path)!r} was published by another at this moment. Run the command again.")
 
 
 def _described(extra: Mapping[str, Any]) -> Description:
@@ -145,28 +152,13 @@ def _holds(store: Store, kind: str, version: str, content: str) -> bool:
     return True
 
 
-def _claim(store: Store, kind: str, content: str) -> str:
-    """Create a folder that nobody else has; its name sorts after every earlier version's, whatever the clock says."""
+def _name(store: Store, kind: str, content: str) -> str:
+    """Return a name that nobody else has; it sorts after every earlier version's, whatever the clock says."""
     moment = datetime.now(UTC).replace(microsecond=0)
-    while True:
-        earlier = folders(store, kind)
-        if earlier:
-            moment = max(moment, version_moment(earlier[-1]) + timedelta(seconds=1))
-        version = version_name(moment, content)
-        folder = version_folder(kind, version)
-        if not store.is_local:
-            store.fs.create_dir(store.path(folder), recursive=True)
-            return version
-        try:
-            os.makedirs(store.path(kind_folder(kind)), exist_ok=True)
-            os.mkdir(store.path(folder))
-            return version
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise StoreError(
-                f"cannot create {store.path(folder)!r}: {error}. Check that the store is writable."
-            ) from error
+    earlier = folders(store, kind)
+    if earlier:
+        moment = max(moment, version_moment(earlier[-1]) + timedelta(seconds=1))
+    return version_name(moment, content)
 
 
 def _place_block(store: Store, prefix: str, files: Iterable[str], target: str) -> None:
@@ -175,16 +167,7 @@ def _place_block(store: Store, prefix: str, files: Iterable[str], target: str) -
 
 
 def _place(store: Store, source: str, target: str) -> None:
-    """Give a file a second name: a hard link where the file system has them (files are replaced, never changed)."""
     try:
-        if not store.is_local:
-            store.fs.copy_file(store.path(source), store.path(target))
-            return
-        try:
-            os.link(store.path(source), store.path(target))
-        except OSError:
-            store.write(target, store.read(source))
+        store.copy(source, target)
     except FileNotFoundError as error:
         raise ModelError(f"{store.path(source)!r} disappeared while it was published. Train again.") from error
-    except OSError as error:
-        raise StoreError(f"cannot write {store.path(target)!r}: {error}. Check that the store is writable.") from error

@@ -42,6 +42,7 @@ def run_on_ray(
     remote: Any = ray.remote(num_cpus=0, max_restarts=0)(JobQueue)
     actor = remote.remote(queue.jobs, queue.retries, queue.done)
     name = f"{plan_name}-{uuid.uuid4().hex[:6]}"
+    files, root = store.arrow()
     trainer = DataParallelTrainer(
         _work,
         train_loop_config={
@@ -58,8 +59,8 @@ def run_on_ray(
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=store.path(_FOLDER),
-            storage_filesystem=store.fs,
+            storage_path=f"{root}/{_FOLDER}",
+            storage_filesystem=files,
             failure_config=FailureConfig(  # type: ignore[call-arg]
                 max_failures=(run.retries + 1) * min(len(queue.jobs), 100) + _SPARE_FAILURES,
                 controller_failure_limit=_SPARE_FAILURES,

@@ -55,7 +55,7 @@ def test_the_bytes_of_the_others_are_not_read(tmp_path):
 
 
 def test_a_store_that_is_no_local_disk_works_the_same():
-    store = Store("mock:///bucket/arrays")
+    store = Store("memory://")
     stored(store, {"daily/rows": np.arange(3.0), "net": np.zeros(4)})
     assert list(read_arrays(store, PREFIX, "daily/")) == ["rows"]
 

@@ -144,7 +144,7 @@ def test_what_cannot_be_published_leaves_nothing(
 
 
 def test_a_store_that_is_no_local_disk_works_the_same() -> None:
-    manager = ModelManager(Store("mock:///bucket/store"))
+    manager = ModelManager(Store("memory://"))
     assert not manager.store.is_local
     first, second = release(manager, "a"), release(manager, "b")
     assert (release(manager, "b"), manager.versions("direction")) == (second, [first, second])

@@ -142,7 +142,7 @@ def test_what_is_there_after_a_mark_stays_whoever_prunes_meanwhile(tmp_path):
 
 
 def test_a_mark_counts_on_a_store_that_is_no_local_disk():
-    store = Store("mock:///bucket/in-use")
+    store = Store("memory://")
     store.write("runs/bars/b", b"bars")
     mark_in_use(store, ["runs/bars"])
     assert ModelManager(store).prune("direction", keep=1, grace=timedelta(hours=1)).runs == ()

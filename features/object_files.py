@@ -1,0 +1,240 @@
+"""Objects in a bucket (S3, GCS): whole or not at all by themselves, changed by conditional writes only.
+
+Credentials, region and endpoint are the environment's (``AWS_*``, ``GOOGLE_*``) or the machine's role. Where two write
+at once, the store itself decides who was first: what is there is replaced only if it is still what was read.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import Any
+
+import obstore
+import pyarrow as pa
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+from obstore.store import MemoryStore, from_url
+from pyarrow import fs as pafs
+
+from configs.errors import StoreError
+from features.entries import Entry
+from features.lease import held
+
+_TRIES = 50
+_PATIENCE = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+_CLIENT: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
+_NO_BUCKET = "NoSuchBucket"
+
+
+class ObjectFiles:
+    """The objects below a prefix; paths are relative to it and have been checked.
+
+    Parameters
+    ----------
+    uri
+        ``s3://bucket/prefix`` or ``gs://bucket/prefix``; ``memory://`` for one that ends with the process.
+
+    Raises
+    ------
+    StoreError
+        The scheme is unknown, or credentials stand in the URI.
+    """
+
+    is_local = False
+
+    def __init__(self, uri: str) -> None:
+        scheme, _, rest = uri.partition("://")
+        if scheme not in ("s3", "gs", "memory") or "?" in rest or "@" in rest:
+            raise StoreError(
+                f"store {uri.rpartition('@')[2].partition('?')[0]!r} cannot be opened: give a local path, "
+                "s3://bucket/folder or gs://bucket/folder, and credentials, region and endpoint in the environment "
+                "(AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL …)."
+            )
+        self.root = uri.rstrip("/")
+        with self._explained("open", ""):
+            self._objects: Any = MemoryStore() if scheme == "memory" else from_url(self.root, **_options(scheme))
+
+    def write(self, path: str, data: bytes) -> None:
+        """Put an object."""
+        with self._explained("write", path):
+            self._objects.put(path, data)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Put an object where there is none."""
+        return self._put_over(path, data, None)
+
+    def update(self, path: str, change: Callable[[bytes | None], bytes | None]) -> bool:
+        """Read, change and write again if nobody wrote in between, else begin anew."""
+        for attempt in range(_TRIES):
+            held, tag = self._tagged(path)
+            data = change(held)
+            if data is None:
+                return False
+            if self._put_over(path, data, tag):
+                return True
+            time.sleep(random.uniform(0, min(0.05 * 2**attempt, 1.0)))
+        raise StoreError(f"{self._at(path)!r} is changed by others all the time. Try again later.")
+
+    def read(self, path: str) -> bytes:
+        """Return an object's bytes."""
+        with self._explained("read", path):
+            return bytes(self._objects.get(path).bytes())
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[pa.NativeFile]:
+        """Yield an object to read parts of."""
+        with self._explained("read", path):
+            reader = obstore.open_reader(self._objects, path)
+        with pa.PythonFile(_Readable(reader), mode="r") as file:
+            yield file
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object, inside the store."""
+        with self._explained("copy", source):
+            self._objects.copy(source, target)
+
+    def exists(self, path: str) -> bool:
+        """Whether an object of that name exists."""
+        try:
+            with self._explained("read", path):
+                self._objects.head(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def entries(self, path: str) -> list[Entry]:
+        """Return what lies directly below a prefix, or the object itself."""
+        with self._explained("list", path):
+            found = self._objects.list_with_delimiter(f"{path}/")
+        entries = [_entry(one, len(path) + 1) for one in found["objects"]]
+        entries += [Entry(one[len(path) + 1 :].rstrip("/"), None, 0) for one in found["common_prefixes"]]
+        return entries or self._alone(path, path.rpartition("/")[2])
+
+    def below(self, path: str) -> list[Entry]:
+        """Return every object below a prefix, or the object itself."""
+        found = []
+        with self._explained("list", path):
+            for chunk in self._objects.list(f"{path}/"):
+                found += [_entry(one, len(path) + 1) for one in chunk]
+        return found or self._alone(path, "")
+
+    def delete(self, path: str) -> int:
+        """Delete an object or all below a prefix, and return their bytes."""
+        found = self.below(path)
+        with self._explained("delete", path):
+            names = [f"{path}/{one.name}".rstrip("/") for one in found]
+            if names:
+                self._objects.delete(names)
+        return sum(one.size or 0 for one in found)
+
+    def lock(self, name: str, *, wait: bool = True) -> AbstractContextManager[None]:
+        """Hold a lease: an object that its holder renews, and that others take over once it is not renewed."""
+        return held(self, f".locks/{name}", wait=wait)
+
+    def arrow(self) -> tuple[pafs.FileSystem, str]:
+        """Return a pyarrow file system of the bucket, and the root's path in it."""
+        from obstore.fsspec import FsspecStore
+
+        scheme, _, place = self.root.partition("://")
+        files: Any = FsspecStore(scheme, **_options(scheme))  # type: ignore[call-overload]
+        return pafs.PyFileSystem(pafs.FSSpecHandler(files)), place
+
+    def _tagged(self, path: str) -> tuple[bytes | None, dict[str, str] | None]:
+        """Return an object's bytes and what tells this state of it from others; None for both where there is none."""
+        try:
+            with self._explained("read", path):
+                found = self._objects.get(path)
+                tag = {key: found.meta[key] for key in ("e_tag", "version") if found.meta[key] is not None}
+                return bytes(found.bytes()), tag
+        except FileNotFoundError:
+            return None, None
+
+    def _put_over(self, path: str, data: bytes, tag: dict[str, str] | None) -> bool:
+        """Put an object if there is none, or over the state with this tag; return whether that was so."""
+        try:
+            with self._explained("write", path):
+                self._objects.put(path, data, mode="create" if tag is None else tag)
+        except (AlreadyExistsError, PreconditionError):
+            return False
+        except FileNotFoundError:  # it was deleted meanwhile
+            return False
+        return True
+
+    def _alone(self, path: str, name: str) -> list[Entry]:
+        try:
+            with self._explained("read", path):
+                return [_entry(self._objects.head(path), 0)._replace(name=name)]
+        except FileNotFoundError:
+            return []
+
+    def _at(self, path: str) -> str:
+        return f"{self.root}/{path}".rstrip("/")
+
+    @contextmanager
+    def _explained(self, verb: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (AlreadyExistsError, PreconditionError):
+            raise
+        except (BaseError, OSError, ValueError) as error:
+            if _NO_BUCKET in str(error):
+                raise StoreError(
+                    f"cannot {verb} {self._at(path)!r}: the bucket does not exist. Make it, or correct --store."
+                ) from error
+            if isinstance(error, FileNotFoundError):
+                raise FileNotFoundError(f"there is no {self._at(path)!r}") from error
+            refused = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
+            hint = "credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role)"
+            hint = hint if refused else "address, region and endpoint (AWS_REGION, AWS_ENDPOINT_URL)"
+            raise StoreError(f"cannot {verb} {self._at(path)!r}: {_reason(error)}. Check the {hint}.") from error
+
+
+class _Readable:
+    """An object as the file that Python's readers expect."""
+
+    closed = False
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.seek, self.tell, self.size = reader.seek, reader.tell, reader.size
+
+    def read(self, size: int = -1) -> bytes:
+        return bytes(self._reader.read(None if size is None or size < 0 else size))
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    """Return how to reach a store: an endpoint that the user spelled with ``http://`` is meant so."""
+    plain = scheme == "s3" and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+    return {"client_options": _CLIENT | ({"allow_http": True} if plain else {}), "retry_config": _PATIENCE}
+
+
+def _entry(meta: Any, skip: int) -> Entry:
+    return Entry(meta["path"][skip:], meta["size"], int(meta["last_modified"].timestamp() * 1e9))
+
+
+def _reason(error: Exception) -> str:
+    """Return what the store said, in one line, without the client's own account of it."""
+    text = str(error)
+    said = re.search(r"<Message>(.*?)</Message>", text, re.DOTALL)
+    line = said[1] if said else text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    return " ".join(line.split())[:200].rstrip(".")

@@ -1,0 +1,93 @@
+"""A bucket's own troubles, and leases: real HTTP, real processes."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from configs.errors import StoreError
+from features.lease import held
+from features.store import Store
+
+
+@pytest.mark.parametrize("uri", ["gopher://x/y", "s3://key:secret@bucket/x", "s3://bucket/x?endpoint_override=y"])
+def test_a_uri_that_is_no_place_is_one_clear_error_that_keeps_secrets(uri: str) -> None:
+    with pytest.raises(StoreError, match=r"cannot be opened.*s3://bucket/folder.*AWS_ENDPOINT_URL") as caught:
+        Store(uri)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_bucket_that_is_not_there_is_told_apart_from_a_missing_file(s3_server: str) -> None:
+    store = Store("s3://nobody-made-this/store")
+    for attempt in (lambda: store.read("a"), lambda: store.write("a", b"x"), lambda: store.names("a")):
+        with pytest.raises(StoreError, match=r"bucket does not exist.*--store"):
+            attempt()
+
+
+def test_an_endpoint_that_does_not_answer_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.object_files._PATIENCE", {"max_retries": 1})
+    for name, value in (("ENDPOINT_URL", "http://127.0.0.1:9"), ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    with pytest.raises(StoreError, match=r"cannot read 's3://b/store/a'.*AWS_ENDPOINT_URL") as caught:
+        Store("s3://b/store").read("a")
+    assert "\n" not in str(caught.value)
+
+
+COUNT = """
+import sys
+from features.store import Store
+store = Store(sys.argv[1])
+for _ in range(15):
+    store.update("aliases", lambda held: str(int(held or b"0") + 1).encode())
+    with store.lock("counter"):
+        store.write("counter", str(int(store.read("counter")) + 1).encode())
+"""
+
+
+def test_processes_on_one_bucket_lose_no_change(s3: str) -> None:
+    store = Store(s3)
+    store.write("counter", b"0")
+    running = [subprocess.Popen([sys.executable, "-c", COUNT, s3]) for _ in range(2)]
+    assert [process.wait(120) for process in running] == [0, 0]
+    assert (store.read("aliases"), store.read("counter")) == (b"30", b"30")
+
+
+HOLD = """
+import os, sys
+from features.lease import held
+from features.object_files import ObjectFiles
+lease = held(ObjectFiles(sys.argv[1]), "lease")
+lease.__enter__()
+os._exit(9)
+"""
+
+
+def test_the_lease_of_a_holder_that_was_killed_is_taken_over_after_a_term(s3: str) -> None:
+    assert subprocess.run([sys.executable, "-c", HOLD, s3], check=False).returncode == 9
+    files = Store(s3)
+    with pytest.raises(BlockingIOError), held(files, "lease", wait=False):
+        pass
+    start = time.monotonic()
+    with held(files, "lease", term_s=1.0):
+        assert time.monotonic() - start >= 1.0
+    with held(files, "lease", wait=False):
+        pass
+
+
+def test_a_living_holder_keeps_its_lease_beyond_the_term(s3: str) -> None:
+    files, order = Store(s3), []
+    with held(files, "lease", term_s=0.6):
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", HOLD.replace('"lease")', '"lease", term_s=0.6)').replace("9", "0"), s3]
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(4)
+        order.append("left")
+    assert order == ["left"] and waiting.wait(60) == 0
+
+
+def test_a_holder_that_was_taken_for_dead_is_told(s3: str) -> None:
+    files = Store(s3)
+    with pytest.raises(StoreError, match="another took over 'lease'"), held(files, "lease"):
+        files.write("lease", b'{"holder": "somebody else", "beat": 0}')
