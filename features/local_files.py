@@ -71,7 +71,9 @@ class LocalFiles:
     @contextmanager
     def open(self, path: str) -> Iterator[pa.NativeFile]:
         """Yield a file to read parts of."""
-        with _explained("read", self._at(path)), pa.OSFile(self._at(path)) as file:
+        with _explained("read", self._at(path)):
+            opened = pa.OSFile(self._at(path))
+        with opened as file:
             yield file
 
     def copy(self, source: str, target: str) -> None:

@@ -96,7 +96,7 @@ class ObjectFiles:
         """Yield an object to read parts of."""
         with self._explained("read", path):
             reader = obstore.open_reader(self._objects, path)
-        with pa.PythonFile(_Readable(reader), mode="r") as file:
+        with pa.PythonFile(_Readable(reader, lambda: self._explained("read", path)), mode="r") as file:
             yield file
 
     def copy(self, source: str, target: str) -> None:
@@ -116,10 +116,11 @@ class ObjectFiles:
     def entries(self, path: str) -> list[Entry]:
         """Return what lies directly below a prefix, or the object itself."""
         with self._explained("list", path):
-            found = self._objects.list_with_delimiter(f"{path}/")
-        entries = [_entry(one, len(path) + 1) for one in found["objects"]]
-        entries += [Entry(one[len(path) + 1 :].rstrip("/"), None, 0) for one in found["common_prefixes"]]
-        return entries or self._alone(path, path.rpartition("/")[2])
+            found = self._objects.list_with_delimiter(f"{path}/" if path else None)
+        skip = len(path) + 1 if path else 0
+        entries = [_entry(one, skip) for one in found["objects"]]
+        entries += [Entry(one[skip:].rstrip("/"), None, 0) for one in found["common_prefixes"]]
+        return entries or (self._alone(path, path.rpartition("/")[2]) if path else [])
 
     def below(self, path: str) -> list[Entry]:
         """Return every object below a prefix, or the object itself."""
@@ -205,12 +206,13 @@ class _Readable:
 
     closed = False
 
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
+    def __init__(self, reader: Any, explained: Callable[[], AbstractContextManager[None]]) -> None:
+        self._reader, self._explained = reader, explained
         self.seek, self.tell, self.size = reader.seek, reader.tell, reader.size
 
     def read(self, size: int = -1) -> bytes:
-        return bytes(self._reader.read(None if size is None or size < 0 else size))
+        with self._explained():
+            return bytes(self._reader.read(None if size is None or size < 0 else size))
 
     def readable(self) -> bool:
         return True

@@ -149,7 +149,11 @@ class Store:
 
     def names(self, relative: str) -> list[str]:
         """Return the sorted names directly below a folder (temporary files left out); [] if there is none."""
-        return sorted(one.name for one in self._entries(relative))
+        return sorted(one.name for one in self.entries(relative))
+
+    def entries(self, relative: str | None = None) -> list[Entry]:
+        """Return what lies directly in a folder (by default the store itself), or the file of that name."""
+        return list(self._files.entries("" if relative is None else self._inside(relative)))
 
     def size(self, relative: str) -> int:
         """Return the bytes held below a file or folder."""
@@ -157,7 +161,7 @@ class Store:
 
     def stamp(self, relative: str) -> str:
         """Return a hash of names, sizes and times of a file or those directly in a folder: it changes when one does."""
-        facts = sorted(f"{one.name} {one.size} {one.changed_ns}" for one in self._entries(relative))
+        facts = sorted(f"{one.name} {one.size} {one.changed_ns}" for one in self.entries(relative))
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def changed_ns(self, relative: str) -> int | None:
@@ -174,9 +178,6 @@ class Store:
             return pafs.LocalFileSystem(), self.root
         found: tuple[pafs.FileSystem, str] = self._files.arrow()
         return found
-
-    def _entries(self, relative: str) -> list[Entry]:
-        return list(self._files.entries(self._inside(relative)))
 
     def _below(self, relative: str) -> list[Entry]:
         return list(self._files.below(self._inside(relative)))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from threading import Lock
 
+from configs.errors import DataError
 from configs.schema import Config
 from features.bars import SymbolBars
 from features.context import MarketContext
 from features.lake import Lake
 from features.sources import Source, open_source
+from features.sources.table_file import find
 from features.store import Store
 from training.trainer import load_context
 
@@ -94,5 +95,7 @@ class Market:
     def _stamp_of(self, path: str | None) -> str:
         if path is None:
             return Lake(self.store).context_stamp() if self.name == "lake" else ""
-        file = Path(path)
-        return f"{path} {file.stat().st_size} {file.stat().st_mtime_ns}" if file.exists() else f"{path} is gone"
+        try:
+            return " ".join(f"{file} {file.size} {file.changed_ns}" for file in find(path))
+        except DataError:
+            return f"{path} is gone"

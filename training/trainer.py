@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from configs.errors import DataError
+from configs.errors import DataError, FleetcastError
 from configs.load import load_config, validated
 from configs.schema import Config, Kind
 from features.context import MarketContext
 from features.sources import open_source
 from features.sources.base import Source
+from features.sources.table_file import find
 from features.store import Store
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Policy
@@ -166,8 +167,9 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
         return None
     if wanted.path is not None:
         try:
-            frame = pd.read_parquet(wanted.path) if wanted.path.endswith(".parquet") else pd.read_csv(wanted.path)
-        except (OSError, ValueError) as error:
+            with find(wanted.path)[0].open() as content:
+                frame = pd.read_parquet(content) if wanted.path.endswith(".parquet") else pd.read_csv(content)
+        except (OSError, ValueError, FleetcastError) as error:
             raise DataError(
                 f"data.context.path {wanted.path!r} cannot be read ({error}). Give a CSV or Parquet file with the "
                 "columns date, series and value."

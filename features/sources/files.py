@@ -16,12 +16,13 @@ from features.bars import SymbolBars, bars_from_frame
 from features.merge import VALUES, between
 from features.quarantine import COLUMNS, Quarantine
 from features.sources.base import SourceSpec
-from features.sources.tables import SUFFIXES, names_symbols, read_table, stem
+from features.sources.table_file import TableFile, find, is_remote
+from features.sources.tables import names_symbols, read_table
 from features.store import Store
 
 
 class FileSource:
-    """Bars from local ``.csv``, ``.csv.gz``, ``.txt`` and ``.parquet`` files.
+    """Bars from ``.csv``, ``.csv.gz``, ``.txt`` and ``.parquet`` files on a disk or in a bucket.
 
     A file without a symbol column holds the symbol it is named after. Files that do not name one symbol twice are
     read one after another. A file of several that cannot be read is reported in ``missing``; the others are read.
@@ -29,7 +30,7 @@ class FileSource:
     Parameters
     ----------
     spec
-        A file, a folder (searched at its first level) or a glob.
+        A file, a folder (searched at its first level) or a glob; a path, or an ``s3://`` or ``gs://`` URI.
     symbol
         The name of a single file's symbol.
     """
@@ -38,10 +39,10 @@ class FileSource:
 
     def __init__(self, spec: str, symbol: str | None = None) -> None:
         self.spec, self.symbol = spec, symbol
-        self.paths = _expand(spec)
-        if symbol is not None and len(self.paths) > 1:
+        self.files = find(spec)
+        if symbol is not None and len(self.files) > 1:
             raise DataError(
-                f"{spec!r} holds {len(self.paths)} files, so one name {symbol!r} cannot stand for all. Leave it out."
+                f"{spec!r} holds {len(self.files)} files, so one name {symbol!r} cannot stand for all. Leave it out."
             )
         self.quarantine = Quarantine.empty()
         self.missing: dict[str, str] = {}
@@ -71,68 +72,48 @@ class FileSource:
 
     def stamp(self) -> str:
         """Return the paths with their sizes and times, those of new files of the folder or glob included."""
-        facts = [(str(path), info.st_size, info.st_mtime_ns) for path in _expand(self.spec) for info in (path.stat(),)]
-        return repr(facts)
+        return repr([(str(file), file.size, file.changed_ns) for file in find(self.spec)])
 
     def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
         """Yield what the files hold: those of one symbol each as they are read, the others joined."""
-        names = {path: self._name(path) for path in self.paths}
+        names = {file: self._name(file) for file in self.files}
         times = Counter(names.values())
-        shared = [path for path, name in names.items() if name is None or times[name] > 1]
-        for path, name in names.items():
-            if path not in shared and (not wanted or name in wanted):
-                yield from self._read(path, name, wanted, parts)
+        shared = [file for file, name in names.items() if name is None or times[name] > 1]
+        for file, name in names.items():
+            if file not in shared and (not wanted or name in wanted):
+                yield from self._read(file, name, wanted, parts)
         joined: dict[str, SymbolBars] = {}
-        for path in shared:
-            for bars in self._read(path, names[path], wanted, parts):
+        for file in shared:
+            for bars in self._read(file, names[file], wanted, parts):
                 first = joined.get(bars.symbol)
                 joined[bars.symbol] = bars if first is None else _join(first, bars, parts)
         for symbol in sorted(joined):
             yield joined[symbol]
 
-    def _name(self, path: Path) -> str | None:
+    def _name(self, file: TableFile) -> str | None:
         """Return the symbol of a file that names none itself, None for one that does."""
         if self.symbol is not None:
             return self.symbol
         try:
-            return None if names_symbols(path) else stem(path)
+            return None if names_symbols(file) else file.stem
         except DataError:
-            return stem(path)
+            return file.stem
 
-    def _read(self, path: Path, symbol: str | None, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
+    def _read(
+        self, file: TableFile, symbol: str | None, wanted: set[str], parts: list[Quarantine]
+    ) -> Iterator[SymbolBars]:
         try:
-            frame = read_table(path, sorted(wanted))
+            frame = read_table(file, sorted(wanted))
             if wanted and frame.empty:
                 return
-            found, quarantine = bars_from_frame(frame, symbol, place=repr(str(path)))
+            found, quarantine = bars_from_frame(frame, symbol, place=repr(str(file)))
         except DataError as error:
-            if len(self.paths) == 1:
+            if len(self.files) == 1:
                 raise
-            self.missing[symbol or str(path)] = str(error)
+            self.missing[symbol or str(file)] = str(error)
             return
         parts.append(quarantine)
         yield from found
-
-
-def _expand(spec: str) -> list[Path]:
-    path = Path(spec).expanduser()
-    if path.is_dir():
-        paths = [file for file in path.iterdir() if _is_table(file)]
-    elif path.exists():
-        paths = [path]
-    else:
-        paths = [Path(name) for name in glob.glob(str(path), recursive=True) if _is_table(Path(name))]
-    if not paths and not glob.has_magic(spec) and not path.exists():
-        raise DataError(f"{spec!r} does not exist. Check the path.")
-    if not paths:
-        raise DataError(
-            f"{spec!r} holds no bars; expected a file, a folder or a glob of {', '.join(SUFFIXES)}. Check the path."
-        )
-    return sorted(paths)
-
-
-def _is_table(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.name.lower().endswith(SUFFIXES)
 
 
 def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> SymbolBars:
@@ -161,8 +142,7 @@ def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> Sym
 
 
 def _accepts(spec: str) -> bool:
-    path = Path(spec).expanduser()
-    return path.exists() or bool(glob.has_magic(spec))
+    return is_remote(spec) or Path(spec).expanduser().exists() or bool(glob.has_magic(spec))
 
 
 def _open(spec: str, store: Store) -> FileSource:

@@ -68,6 +68,30 @@ def test_nothing_heavy_is_imported_to_open_a_source():
     assert done.stdout.strip() == "[]"
 
 
+def test_files_in_a_bucket_are_read_as_those_on_a_disk(tmp_path, s3):
+    table().to_csv(tmp_path / "AAPL.csv", index=False)
+    table(base=20).to_csv(tmp_path / "brk.b.csv.gz", index=False)
+    table(base=40).to_parquet(tmp_path / "IBM.parquet")
+    both = pd.concat([table(base=base).assign(Ticker=ticker) for ticker, base in (("A", 1.0), ("NA", 2.0))])
+    both.to_parquet(tmp_path / "two.parquet")
+    store = Store(s3)
+    for path in tmp_path.iterdir():
+        store.write(f"prices/{path.name}", path.read_bytes())
+    store.write("prices/notes.md", b"no bars")
+    here, there = loaded(open_source(str(tmp_path), store)), loaded(open_source(f"{s3}/prices", store))
+    assert sorted(here) == ["A", "AAPL", "IBM", "NA", "brk.b"]
+    assert {symbol: fingerprint(bars) for symbol, bars in there.items()} == {s: fingerprint(b) for s, b in here.items()}
+    assert list(loaded(open_source(f"{s3}/prices/*.parquet", store))) == ["IBM", "A", "NA"]
+    source = open_source(f"{s3}/prices/AAPL.csv", store)
+    before = source.stamp()
+    assert list(loaded(source)) == ["AAPL"]
+    store.write("prices/AAPL.csv", table(6).to_csv(index=False).encode())
+    assert source.stamp() != before
+    for spec, problem in ((f"{s3}/nowhere", "holds no bars"), (f"{s3}/*/x.csv", "pattern among its folders")):
+        with pytest.raises(DataError, match=problem):
+            open_source(spec, store)
+
+
 def test_a_folder_holds_a_symbol_per_file(tmp_path):
     table().to_csv(tmp_path / "AAPL.csv", index=False)
     table(base=20).to_csv(tmp_path / "brk.b.csv.gz", index=False)
