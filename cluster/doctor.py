@@ -71,9 +71,10 @@ def _models(store: Store) -> Iterator[Finding]:
                 yield Finding("models", "warning", f"{kind}: no champion", "Choose one: `fleetcast models promote`.")
                 continue
             manifest = manager.manifest(kind, champion)
+            manager.roster(kind, champion)
             for number in range(len(manifest.blocks)):
                 manager.load_block(kind, champion, number)
-            yield Finding("models", "ok", f"{kind}: champion {champion} is whole, {len(manifest.symbols)} symbols")
+            yield Finding("models", "ok", f"{kind}: champion {champion} is whole, {manifest.symbols} symbols")
         except FleetcastError as error:
             yield Finding("models", "problem", f"{kind}: {error}", "Restore the file, or `fleetcast models rollback`.")
 

@@ -33,7 +33,7 @@ def overview(manager: ModelManager, kinds: list[str]) -> list[dict[str, Any]]:
                 row |= {
                     "created": manifest.created.isoformat(),
                     "age_s": round((datetime.now(UTC) - manifest.created).total_seconds()),
-                    "symbols": len(manifest.symbols),
+                    "symbols": manifest.symbols,
                     "bytes": manifest.size,
                     "metrics": manifest.metrics,
                 }
@@ -60,15 +60,17 @@ def overview_table(rows: list[dict[str, Any]]) -> RenderableType:
 def details(manager: ModelManager, kind: str, version: str) -> dict[str, Any]:
     """Return everything worth knowing of one version, the ranking of its symbols included."""
     manifest = manager.manifest(kind, version)
-    aliases = manager.aliases(kind)
+    roster, aliases = manager.roster(kind, manifest.version), manager.aliases(kind)
     ranking = rank_symbols(manager.test_predictions(kind, manifest.version))
     half = len(ranking) // 2
-    facts = manifest.model_dump(mode="json", exclude={"blocks", "symbols", "content"})
+    facts = manifest.model_dump(mode="json", exclude={"blocks", "symbols", "roster", "shared", "content"})
     return facts | {
         "aliases": [alias for alias, target in aliases.named().items() if target == manifest.version],
         "bytes": manifest.size,
         "blocks": len(manifest.blocks),
-        "symbols": sorted(manifest.symbols),
+        "symbols": roster.symbols(),
+        "skipped": roster.reasons("skipped"),
+        "failed": roster.reasons("failed"),
         "best": [_score(score) for score in ranking[: min(_SHOWN, len(ranking) - half)]],
         "worst": [_score(score) for score in ranking[max(len(ranking) - _SHOWN, len(ranking) - half) :][::-1]],
         "history": [c.model_dump(mode="json") for c in aliases.history if manifest.version in (c.champion, c.previous)],
@@ -89,6 +91,8 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
         "data": facts["data_hash"],
         "libraries": " ".join(f"{name} {version}" for name, version in facts["libraries"].items()),
         "seconds": " ".join(f"{name} {value:.1f}" for name, value in facts["seconds"].items()),
+        "skipped": _reasons(facts["skipped"]),
+        "failed": _reasons(facts["failed"]),
         **_notes(facts["notes"]),
     }.items():
         if value:
@@ -103,15 +107,17 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
+def _reasons(reasons: dict[str, str]) -> str:
+    told = [f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:_SHOWN]]
+    return f"{len(reasons)} ({'; '.join(told)}{'; …' if len(reasons) > _SHOWN else ''})" if told else ""
+
+
 def _notes(notes: Any) -> dict[str, str]:
     """Return what a run noted on its version, by heading."""
     if not isinstance(notes, dict):
         return {"notes": "" if notes is None else str(notes)}
     periods = notes.get("periods") or {}
     out = {f"{part} period": " to ".join(day for day in days if day) for part, days in periods.items()}
-    for word in ("skipped", "failed"):
-        told = [f"{symbol}: {reason}" for symbol, reason in (notes.get(word) or {}).items()]
-        out[word] = f"{len(told)} ({'; '.join(told[:_SHOWN])}{'; …' if len(told) > _SHOWN else ''})" if told else ""
     return out | {"warnings": "; ".join(notes.get("warnings") or ())}
 
 

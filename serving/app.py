@@ -171,7 +171,7 @@ def count_shards(arguments: Arguments) -> int:
 
     manager = ModelManager(arguments.store)
     versions = resolve_versions(manager, arguments.alias)
-    symbols = {symbol for kind, version in versions.items() for symbol in manager.manifest(kind, version).symbols}
+    symbols = {symbol for kind, version in versions.items() for symbol in manager.roster(kind, version).symbols()}
     return -(-len(symbols) // arguments.config.shard_symbols)
 
 

@@ -123,6 +123,6 @@ def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[
         metrics=manifest.metrics,
         predictor=predictor,
         position={symbol: i for i, symbol in enumerate(predictor.symbols)},
-        everyone=frozenset(manifest.symbols),
+        everyone=frozenset(manager.roster(kind, manifest.version).symbols()),
         periods=notes.get("periods") or {},
     )

@@ -196,7 +196,7 @@ def _fleet(manager: ModelManager, kind: Kind, version: str, before: State | None
         return before.fleets[kind]
     if keep is None:
         return open_fleet(manager, kind, version)
-    mine = {symbol for symbol in manager.manifest(kind, version).symbols if keep(symbol)}
+    mine = {symbol for symbol in manager.roster(kind, version).symbols() if keep(symbol)}
     return open_fleet(manager, kind, version, mine) if mine else None
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from configs.errors import DataError, FleetcastError
 from configs.load import load_config, validated
 from configs.schema import Config, Kind
+from features.concurrent import in_order
 from features.context import MarketContext
 from features.sources import open_source
 from features.sources.base import Source
@@ -16,6 +18,7 @@ from features.sources.table_file import find
 from features.store import Store
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Policy
+from training.registry.block_index import INDEX
 from training.registry.blocks import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
@@ -116,7 +119,7 @@ class ModelTrainer:
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
         mark_in_use(self.store, plan.folders)
         write_plan(self.store, plan)
-        done = frozenset(job.output for job in plan.jobs if is_finished(self.store, job.output))
+        done = self._finished(plan)
         (listener or Listener()).planned(plan, len(done))
         return Prepared(plan, done, time.perf_counter() - start)
 
@@ -130,6 +133,14 @@ class ModelTrainer:
         results = tuple(publish_kind(self.models, plan, kind, queue, promote) for kind in plan.config.run.kinds)
         seconds = {"prepare": prepared.seconds, "train": trained - start, "publish": time.perf_counter() - trained}
         return TrainingResult(results, plan, {stage: round(value, 3) for stage, value in seconds.items()})
+
+    def _finished(self, plan: RunPlan) -> frozenset[str]:
+        """Return the outputs that are there, whole and undamaged; listing folders tells cheaply which may be."""
+        folders = {job.output.rpartition("/")[0] for job in plan.jobs}
+        there = {f"{folder}/{name}" for folder in folders for name in self.store.names(folder)}
+        begun = [job.output for job in plan.jobs if job.output + INDEX in there]
+        whole = in_order(self.store, partial(is_finished, self.store), begun)
+        return frozenset(output for output, ok in zip(begun, whole, strict=True) if ok)
 
     def _configured(self, symbols: Sequence[str], kinds: Sequence[Kind]) -> Config:
         data = self.config.data.model_copy(update={"symbols": tuple(symbols) or self.config.data.symbols})

@@ -49,7 +49,7 @@ def serve(
 
         arguments = Arguments(store=manager.store.uri, alias=alias, key_file=key_file, config=resolved)
         with service(arguments, host, port) as url:
-            some = next(iter(manager.manifest(*next(iter(versions.items()))).symbols))
+            some = next(iter(manager.roster(*next(iter(versions.items()))).symbols()))
             key = " -H 'Authorization: Bearer KEY'" if key_file else ""
             typer.echo(
                 f"serving {' and '.join(f'{kind} {version}' for kind, version in versions.items())} at {url}\n"

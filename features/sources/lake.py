@@ -7,6 +7,7 @@ from datetime import date
 
 from configs.errors import DataError
 from features.bars import SymbolBars
+from features.concurrent import in_order
 from features.lake import Lake
 from features.quarantine import Quarantine
 from features.sources.base import SourceSpec
@@ -30,18 +31,17 @@ class LakeSource:
         held = self.lake.symbols()
         if not held:
             raise DataError(f"the lake at {self.lake.store.uri!r} is empty. Fill it: fleetcast data import PATH.")
-        self.missing, quarantined, known, noted = {}, [], set(held), self.lake.quarantined()
-        for symbol in dict.fromkeys(symbols or held):
-            if symbol not in known:
-                self.missing[symbol] = f"not in the lake, which holds {len(held)} symbols"
-                continue
-            if symbol in noted:
-                quarantined.append(self.lake.quarantine(symbol))
-            bars = self.lake.read(symbol, start, end)
+        quarantined, known, noted = [], set(held), self.lake.quarantined()
+        wanted = list(dict.fromkeys(symbols or held))
+        self.missing = {s: f"not in the lake, which holds {len(held)} symbols" for s in wanted if s not in known}
+        there = [symbol for symbol in wanted if symbol in known]
+        for bars in in_order(self.lake.store, lambda symbol: self.lake.read(symbol, start, end), there):
+            if bars.symbol in noted:
+                quarantined.append(self.lake.quarantine(bars.symbol))
             if len(bars):
                 yield bars
             else:
-                self.missing[symbol] = "no bars in the period asked for"
+                self.missing[bars.symbol] = "no bars in the period asked for"
         self.quarantine = Quarantine.concat(quarantined)
 
     def stamp(self) -> str:

@@ -54,9 +54,10 @@ def test_the_first_version_is_champion_and_holds_its_config(trained):
     for kind, version in trained.document["version"].items():
         assert models.aliases(kind).champion == version
         manifest = models.manifest(kind, version)
-        assert sorted(manifest.symbols) == ["AAPL", "GOOG", "IBM", "MSFT", "^GSPC", "^IXIC"]
+        roster = models.roster(kind, version)
+        assert roster.symbols() == ["AAPL", "GOOG", "IBM", "MSFT", "^GSPC", "^IXIC"]
         assert manifest.config == load_config("smoke").of_models()
-        assert manifest.notes["skipped"].keys() == {"FB"}
+        assert roster.reasons("skipped").keys() == {"FB"}
         assert manifest.notes["periods"]["test"][0] == "2011-01-03"
 
 

@@ -112,7 +112,7 @@ def test_broken_symbols_are_reported_and_the_others_are_as_without_them(
         assert reasons["SHORT"] == "30 bars; at least 200 are needed (data.min_bars)"
         assert reasons["MINUS"] == "81 of 500 rows break a rule; at most 5% may (data.max_quarantined)"
         assert not broken.results[kind].failed
-        assert set(broken.trainer.models.manifest(kind).symbols) == {*CLEAN, "TWICE"}
+        assert set(broken.trainer.models.roster(kind).symbols()) == {*CLEAN, "TWICE"}
         for symbol in CLEAN:
             ours, theirs = clean.model(kind, symbol).to_arrays(), broken.model(kind, symbol).to_arrays()
             assert ours.keys() == theirs.keys()

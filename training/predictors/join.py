@@ -25,10 +25,11 @@ def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[s
         the symbols asked for.
     """
     manifest = manager.manifest(kind, version)
-    chosen = [symbol for symbol in sorted(manifest.symbols) if only is None or symbol in only]
+    roster = manager.roster(kind, manifest.version)
+    chosen = [symbol for symbol in roster.symbols() if only is None or symbol in only]
     if not chosen:
         raise ModelError(f"{kind} {manifest.version} holds none of the symbols asked for. Train them first.")
-    numbers = sorted({manifest.symbols[symbol][0] for symbol in chosen})
+    numbers = roster.blocks_of(chosen)
     fleet = join([predictor_from_block(manager.load_block(kind, manifest.version, number)) for number in numbers])
     return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), chosen)
 

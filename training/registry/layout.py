@@ -1,7 +1,8 @@
 """Where versions lie in a store, and how they are named.
 
-``models/<kind>/<version>/`` holds ``block-00000.*``, ``block-00001.*`` …, ``pooled.*`` with what they share and,
-written last, ``manifest.json``: a folder without one is a half version, invisible to every reader.
+``models/<kind>/<version>/`` holds ``block-00000.*``, ``block-00001.*`` …, ``pooled.*`` with what they share,
+``symbols.parquet`` with the names and, written last, ``manifest.json``: a folder without one is a half version,
+invisible to every reader.
 ``models/<kind>/aliases.json`` holds the aliases.
 """
 
@@ -42,6 +43,11 @@ def version_folder(kind: str, version: str) -> str:
 def manifest_path(kind: str, version: str) -> str:
     """Return the path of a version's manifest."""
     return f"{version_folder(kind, version)}/manifest.json"
+
+
+def roster_path(kind: str, version: str) -> str:
+    """Return the path of a version's roster."""
+    return f"{version_folder(kind, version)}/symbols.parquet"
 
 
 def block_prefix(kind: str, version: str, number: int) -> str:

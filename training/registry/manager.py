@@ -17,7 +17,8 @@ from training.registry import layout, pruning, publishing
 from training.registry.aliases import Aliases
 from training.registry.blocks import Block, read_block, read_test
 from training.registry.manifest import Manifest, parse_manifest, vouched_prefix
-from training.registry.model_names import match_symbol, parse_model_name
+from training.registry.model_names import parse_model_name
+from training.registry.roster import Reasons, Roster
 
 if TYPE_CHECKING:
     from training.predictors import BasePredictor
@@ -54,6 +55,7 @@ class ModelManager:
     def __init__(self, store: Store | str | os.PathLike[str]) -> None:
         self.store = store if isinstance(store, Store) else Store(store)
         self._manifests: dict[tuple[str, str], Manifest] = {}
+        self._rosters: dict[tuple[str, str], Roster] = {}
 
     def kinds(self, whole: bool = True) -> list[str]:
         """Return the kinds that have a version; ``whole=False`` adds those that only have a folder."""
@@ -137,7 +139,23 @@ class ModelManager:
                 raise ModelError(f"{kind} {name} was removed meanwhile. Choose another version.") from error
         return self._manifests[kind, name]
 
-    def publish(self, kind: str, blocks: Sequence[str], manifest_extra: Mapping[str, Any]) -> publishing.ModelVersion:
+    def roster(self, kind: str, version: str = LATEST) -> Roster:
+        """Return a version's symbols: where the model of each is, or why it has none.
+
+        Raises
+        ------
+        ModelError
+            The version does not exist, or a file of it is corrupt.
+        """
+        manifest = self.manifest(kind, version)
+        key = (kind, manifest.version)
+        if key not in self._rosters:
+            self._rosters[key] = Roster.read(self.store, layout.roster_path(*key), manifest.roster)
+        return self._rosters[key]
+
+    def publish(
+        self, kind: str, blocks: Sequence[str], manifest_extra: Mapping[str, Any], reasons: Reasons | None = None
+    ) -> publishing.ModelVersion:
         """Make a version of blocks that a run has written to this store; it appears whole or not at all.
 
         Publishing the same configuration, data and blocks again returns the version that holds them.
@@ -150,6 +168,8 @@ class ModelManager:
             Prefixes as given to :func:`.write_block`; block *i* of the version is ``blocks[i]``.
         manifest_extra
             ``config`` (resolved) and ``data_hash``; optionally ``libraries``, ``metrics``, ``seconds``, ``notes``.
+        reasons
+            Symbols that have no model: ``skipped`` or ``failed``, and why.
 
         Raises
         ------
@@ -158,7 +178,7 @@ class ModelManager:
         StoreError
             The store cannot be written.
         """
-        return publishing.publish(self.store, kind, blocks, manifest_extra)
+        return publishing.publish(self.store, kind, blocks, manifest_extra, reasons or {})
 
     def promote(self, kind: str, version: str, reason: str) -> Aliases:
         """Make a version the champion and remember the one before; nothing changes if it is champion already."""
@@ -214,7 +234,9 @@ class ModelManager:
             The version, symbol or block does not exist, or a file is corrupt.
         """
         manifest = self.manifest(kind, version)
-        number = which if isinstance(which, int) else manifest.symbols[self._symbol(manifest, which)][0]
+        number = which
+        if isinstance(number, str):
+            number, _ = self.roster(kind, manifest.version).place(self._symbol(manifest, number))
         return read_block(self.store, vouched_prefix(self.store, manifest, number), test=test)
 
     def test_predictions(
@@ -234,7 +256,8 @@ class ModelManager:
         def read(number: int, columns: Sequence[str]) -> pa.Table | None:
             return read_test(self.store, vouched_prefix(self.store, manifest, number), columns)
 
-        return TestLosses(manifest.version, {s: block for s, (block, _) in manifest.symbols.items()}, read)
+        symbols, blocks = self.roster(kind, manifest.version).block_numbers()
+        return TestLosses(manifest.version, dict(zip(symbols, blocks.tolist(), strict=True)), read)
 
     def load_model(self, name: str, version: str | None = None) -> BasePredictor:
         """Return the predictor of one symbol.
@@ -285,4 +308,5 @@ class ModelManager:
             ) from error
 
     def _symbol(self, manifest: Manifest, spelling: str) -> str:
-        return match_symbol(spelling, manifest.symbols, f"{manifest.kind} {manifest.version}")
+        roster = self.roster(manifest.kind, manifest.version)
+        return roster.spelled(spelling, f"{manifest.kind} {manifest.version}")

@@ -15,7 +15,7 @@ from training.registry.block_index import INDEX, FileRecord
 from training.registry.layout import block_prefix
 from training.registry.provenance import library_versions
 
-MANIFEST_SCHEMA = 2
+MANIFEST_SCHEMA = 3
 
 
 class Description(Frozen):
@@ -29,12 +29,20 @@ class Description(Frozen):
     notes: Any = None
 
 
-class Manifest(Description):
-    """Everything about a version but its arrays and tables.
+class BlockRecord(Frozen):
+    """The SHA-256 of a block's index, which vouches for its other files, and the bytes of all of them."""
 
-    ``symbols`` maps a symbol to its block and its row there; ``blocks`` maps, block by block, a file's suffix to its
-    record, and ``shared`` those of the pooled block that holds what they share; ``content`` is the SHA-256 that two
-    versions have in common exactly when they were made of the same configuration, data and blocks.
+    index: str
+    size: int
+
+
+class Manifest(Description):
+    """Everything about a version but its arrays, tables and the names of its symbols.
+
+    ``symbols`` counts those that have a model, and ``roster`` is the record of the file that names them;
+    ``blocks`` are the records of the blocks in order, and ``shared`` that of the pooled block that holds what they
+    share, if any; ``content`` is the SHA-256 that two versions have in common exactly when they were made of the same
+    configuration, data and blocks.
     """
 
     schema_version: int
@@ -42,14 +50,16 @@ class Manifest(Description):
     version: str
     created: datetime
     content: str
-    symbols: dict[str, tuple[int, int]]
-    blocks: tuple[dict[str, FileRecord], ...]
-    shared: dict[str, FileRecord] = Field(default_factory=dict)
+    symbols: int
+    roster: FileRecord
+    blocks: tuple[BlockRecord, ...]
+    shared: BlockRecord | None = None
 
     @property
     def size(self) -> int:
-        """Bytes of all block files."""
-        return sum(record.size for block in (*self.blocks, self.shared) for record in block.values())
+        """Bytes of all files but the manifest."""
+        blocks = self.blocks if self.shared is None else (*self.blocks, self.shared)
+        return self.roster.size + sum(block.size for block in blocks)
 
 
 def parse_manifest(path: str, data: bytes) -> Manifest:
@@ -93,9 +103,9 @@ def vouched_prefix(store: Store, manifest: Manifest, number: int) -> str:
     prefix = block_prefix(manifest.kind, manifest.version, number)
     path = store.path(prefix + INDEX)
     try:
-        record = FileRecord.of(store.read(prefix + INDEX))
+        digest = FileRecord.of(store.read(prefix + INDEX)).sha256
     except FileNotFoundError as error:
         raise ModelError(f"{path!r} is missing. Restore it from a copy, or train again.") from error
-    if record != manifest.blocks[number].get(INDEX):
+    if digest != manifest.blocks[number].index:
         raise ModelError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. Restore it, or train again.")
     return prefix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from configs.errors import ModelError, StoreError
+from features.concurrent import in_order
 from features.store import Store, to_bytes
-from training.registry.block_index import FileRecord
+from training.registry.block_index import INDEX, FileRecord
 from training.registry.blocks import shared_with, verify_block
 from training.registry.jsonable import to_json
 from training.registry.layout import (
@@ -25,11 +26,14 @@ from training.registry.layout import (
     manifest_path,
     pooled_prefix,
     published,
+    roster_path,
     version_folder,
     version_moment,
     version_name,
 )
-from training.registry.manifest import MANIFEST_SCHEMA, Description, Manifest, parse_manifest
+from training.registry.manifest import MANIFEST_SCHEMA, BlockRecord, Description, Manifest, parse_manifest
+from training.registry.roster import Reasons, Roster
+from training.registry.shared import pooled_beside
 
 
 @dataclass(frozen=True)
@@ -43,23 +47,24 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class _Verified:
-    """Blocks whose files were all checked: symbol → (block, row), and per block suffix → record.
+    """Blocks whose files were all checked: their roster, their records and the suffixes of their files.
 
-    ``pooled`` is the prefix of the block that holds what these share, if any, and ``shared`` its records.
+    ``pooled`` is the prefix of the block that holds what these share, if any, and ``shared`` its record.
     """
 
-    symbols: dict[str, tuple[int, int]]
-    records: tuple[dict[str, FileRecord], ...]
+    roster: Roster
+    records: tuple[BlockRecord, ...]
+    files: dict[str, tuple[str, ...]]
     pooled: str
-    shared: dict[str, FileRecord]
+    shared: BlockRecord | None
 
 
-def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, Any]) -> ModelVersion:
+def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, Any], reasons: Reasons) -> ModelVersion:
     """Make a version of the blocks under these prefixes; see :meth:`training.registry.manager.ModelManager.publish`."""
     kind_folder(kind)
     described = _described(extra)
-    verified = _verify(store, kind, blocks)
-    hashes = [[record.sha256 for record in files.values()] for files in verified.records]
+    verified = _verify(store, kind, blocks, reasons)
+    hashes = [record.index for record in verified.records]
     identity = json.dumps([kind, described.config, described.data_hash, hashes], sort_keys=True)
     content = hashlib.sha256(identity.encode()).hexdigest()
     with changing(store, kind):
@@ -68,16 +73,19 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
                 return ModelVersion(kind, version, is_new=False)
         version = _name(store, kind, content)
         try:
-            for number, (prefix, files) in enumerate(zip(blocks, verified.records, strict=True)):
-                _place_block(store, prefix, files, block_prefix(kind, version, number))
-            _place_block(store, verified.pooled, verified.shared, pooled_prefix(kind, version))
+            targets = {prefix: block_prefix(kind, version, number) for number, prefix in enumerate(blocks)}
+            targets |= {verified.pooled: pooled_prefix(kind, version)} if verified.pooled else {}
+            _place(store, [(p + s, targets[p] + s) for p, suffixes in verified.files.items() for s in suffixes])
+            names = verified.roster.to_bytes()
+            store.write(roster_path(kind, version), names)
             manifest = Manifest(
                 schema_version=MANIFEST_SCHEMA,
                 kind=kind,
                 version=version,
                 created=datetime.now(UTC),
                 content=content,
-                symbols=verified.symbols,
+                symbols=len(verified.roster.symbols()),
+                roster=FileRecord.of(names),
                 blocks=verified.records,
                 shared=verified.shared,
                 **described.model_dump(),
@@ -109,31 +117,33 @@ def _described(extra: Mapping[str, Any]) -> Description:
         ) from error
 
 
-def _verify(store: Store, kind: str, blocks: Sequence[str]) -> _Verified:
-    symbols: dict[str, tuple[int, int]] = {}
-    records = []
-    pooled = set()
-    for number, prefix in enumerate(blocks):
-        index, files = verify_block(store, prefix)
+def _verify(store: Store, kind: str, blocks: Sequence[str], reasons: Reasons) -> _Verified:
+    symbols, records, files = [], [], dict[str, tuple[str, ...]]()
+    sharing: dict[tuple[str, str], str] = {}
+    for prefix, (index, found) in zip(
+        blocks, in_order(store, lambda prefix: verify_block(store, prefix), blocks), strict=True
+    ):
         if index.kind != kind:
             raise ModelError(
                 f"block {prefix!r} is of kind {index.kind!r}; expected {kind!r}. Publish it as its own kind."
             )
-        for row, symbol in enumerate(index.symbols):
-            if symbol in symbols:
-                other = blocks[symbols[symbol][0]]
-                raise ModelError(f"symbol {symbol!r} is in blocks {other!r} and {prefix!r}. Publish one of them.")
-            symbols[symbol] = (number, row)
-        records.append(dict(sorted(files.items())))
+        symbols.append(index.symbols)
+        records.append(_record(found))
+        files[prefix] = tuple(sorted(found))
         if index.shared is not None:
-            pooled.add(shared_with(store, prefix, index.shared))
-    if not symbols:
-        raise ModelError(f"there is no trained symbol to publish as {kind}. Train at least one.")
+            key = pooled_beside(prefix), index.shared.sha256
+            sharing[key] = sharing.get(key) or shared_with(store, prefix, index.shared)
+    roster, pooled = Roster.of(symbols, reasons, blocks), sorted(set(sharing.values()))
     if len(pooled) > 1:
-        raise ModelError(f"blocks share {' and '.join(map(repr, sorted(pooled)))}. Publish the blocks of one run.")
-    base = next(iter(pooled), "")
-    shared = dict(sorted(verify_block(store, base)[1].items())) if base else {}
-    return _Verified(symbols, tuple(records), base, shared)
+        raise ModelError(f"blocks share {' and '.join(map(repr, pooled))}. Publish the blocks of one run.")
+    if not pooled:
+        return _Verified(roster, tuple(records), files, "", None)
+    _, found = verify_block(store, pooled[0])
+    return _Verified(roster, tuple(records), files | {pooled[0]: tuple(sorted(found))}, pooled[0], _record(found))
+
+
+def _record(files: Mapping[str, FileRecord]) -> BlockRecord:
+    return BlockRecord(index=files[INDEX].sha256, size=sum(record.size for record in files.values()))
 
 
 def _holds(store: Store, kind: str, version: str, content: str) -> bool:
@@ -143,9 +153,11 @@ def _holds(store: Store, kind: str, version: str, content: str) -> bool:
         manifest = parse_manifest(store.path(path), store.read(path))
         if manifest.content != content:
             return False
-        held = {block_prefix(kind, version, number): files for number, files in enumerate(manifest.blocks)}
+        Roster.read(store, roster_path(kind, version), manifest.roster)
+        held = {block_prefix(kind, version, number): record for number, record in enumerate(manifest.blocks)}
         held |= {pooled_prefix(kind, version): manifest.shared} if manifest.shared else {}
-        if any(verify_block(store, prefix)[1] != files for prefix, files in held.items()):
+        found = in_order(store, lambda prefix: _record(verify_block(store, prefix)[1]), held)
+        if any(record != one for record, one in zip(held.values(), found, strict=True)):
             return False
     except (ModelError, FileNotFoundError):
         return False
@@ -161,13 +173,14 @@ def _name(store: Store, kind: str, content: str) -> str:
     return version_name(moment, content)
 
 
-def _place_block(store: Store, prefix: str, files: Iterable[str], target: str) -> None:
-    for suffix in files:
-        _place(store, prefix + suffix, target + suffix)
+def _place(store: Store, pairs: Sequence[tuple[str, str]]) -> None:
+    """Give files second names."""
 
+    def copy(pair: tuple[str, str]) -> None:
+        try:
+            store.copy(*pair)
+        except FileNotFoundError as error:
+            raise ModelError(f"{store.path(pair[0])!r} disappeared while it was published. Train again.") from error
 
-def _place(store: Store, source: str, target: str) -> None:
-    try:
-        store.copy(source, target)
-    except FileNotFoundError as error:
-        raise ModelError(f"{store.path(source)!r} disappeared while it was published. Train again.") from error
+    for _ in in_order(store, copy, pairs):
+        pass

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from configs.errors import DataError, StoreError
 from configs.load import config_hash
@@ -34,7 +35,12 @@ FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-le
 
 
 class RunPlan(Frozen):
-    """Everything a worker needs, by reference: ``market`` names the file of the universe table and market context."""
+    """What a run is, by reference.
+
+    ``market`` names the file of the universe table and market context; ``folders`` are all of the store that the run
+    reads or writes, those of its finished blocks included. The driver alone knows ``jobs``, ``skipped`` and
+    ``warnings``: what workers read does not grow with the symbols.
+    """
 
     name: str
     config: Config
@@ -42,8 +48,9 @@ class RunPlan(Frozen):
     market: str
     feature_names: tuple[str, ...]
     splits: dict[str, SplitText]
-    jobs: tuple[Job, ...]
-    skipped: dict[str, str]
+    folders: tuple[str, ...]
+    jobs: tuple[Job, ...] = ()
+    skipped: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     bars: int
 
@@ -57,11 +64,6 @@ class RunPlan(Frozen):
         """Return the first and last day of ``train``, ``valid`` and ``test``; train begins with each symbol's data."""
         train_end, valid_start, valid_end, test_start, test_end = (day[:10] for day in self.splits[kind][:5])
         return {"train": ("", train_end), "valid": (valid_start, valid_end), "test": (test_start, test_end)}
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """All folders of the store that the run reads or writes, those of its finished blocks included."""
-        return (*STAGED, *sorted({job.output.rpartition("/")[0] for job in self.jobs}))
 
     def blocks(self, kind: str) -> list[Job]:
         """Return the jobs that fit blocks of a kind."""
@@ -150,6 +152,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         market=market,
         feature_names=names,
         splits=splits,
+        folders=(*STAGED, *sorted({job.output.rpartition("/")[0] for job in jobs})),
         jobs=tuple(jobs),
         skipped=dict(sorted(seen.skipped.items())),
         warnings=tuple(notes),
@@ -159,7 +162,8 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan where workers find it."""
-    store.write(_PLAN.format(name=plan.name), plan.model_dump_json().encode())
+    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings"})
+    store.write(_PLAN.format(name=plan.name), text.encode())
 
 
 @lru_cache(maxsize=2)

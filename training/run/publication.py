@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from configs.errors import ModelError
+from features.concurrent import in_order
+from features.store import Store
 from training.evaluation.daily import DirectionDaily, VolatilityDaily
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Decision, Policy, decide
+from training.evaluation.scores import Scores
 from training.registry.arrays import read_arrays
 from training.registry.blocks import read_index
 from training.registry.manager import ModelManager
 from training.registry.provenance import library_versions
+from training.registry.roster import FAILED, SKIPPED
+from training.run.job import Job
 from training.run.plan import RunPlan
 from training.run.queue import JobQueue
 
 _COMPARISONS = 5
+_WARNINGS = 100  # in the manifest
 
 
 def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue, promote: Policy) -> KindResult:
@@ -27,22 +35,21 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     """
     sums: type[DirectionDaily] | type[VolatilityDaily] = DirectionDaily if kind == "direction" else VolatilityDaily
     skipped, failed = dict(plan.skipped), dict[str, str]()
-    per_symbol: dict[str, dict[str, float]] = {}
+    per_symbol, jobs = Scores(), plan.blocks(kind)
     fitted: list[str] = []
     total: Any = None
-    for job in plan.blocks(kind):
+    for job in jobs:
         if job.output in queue.failed:
             failed |= dict.fromkeys(job.symbols, queue.failed[job.output])
-            continue
-        metrics = read_index(models.store, job.output).metrics
+    whole = [job for job in jobs if job.output not in queue.failed]
+    for job, (metrics, daily) in zip(whole, in_order(models.store, partial(_read, models.store), whole), strict=True):
         skipped |= metrics["skipped"]
         failed |= metrics["failed"]
         told = {*metrics["per_symbol"], *metrics["skipped"], *metrics["failed"]}
         failed |= {symbol: "its block says nothing of it" for symbol in job.symbols if symbol not in told}
-        per_symbol |= metrics["per_symbol"]
+        per_symbol.add(metrics["per_symbol"])
         if metrics["per_symbol"]:
             fitted.append(job.output)
-            daily = read_arrays(models.store, job.output, "daily/")
             if daily:  # added at once: the sums of all blocks together would not fit a driver's memory
                 part: Any = sums.from_arrays(daily)
                 total = part if total is None else sums.merge(total, part)
@@ -60,12 +67,25 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
             "data_hash": plan.data_hash,
             "libraries": library_versions(),
             "metrics": summary,
-            "notes": {"periods": periods, "skipped": skipped, "failed": failed, "warnings": list(plan.warnings)},
+            "notes": {"periods": periods, "warnings": _some(plan.warnings)},
         },
+        {symbol: (SKIPPED, why) for symbol, why in skipped.items()}
+        | {symbol: (FAILED, why) for symbol, why in failed.items()},
     )
     decision = promote_if_better(models, kind, version.version, promote, horizon)
     verb = "promoted to champion" if decision.promote else "not promoted"
     return replace(result, version=version.version, decision=f"{verb}: {decision.reason}")
+
+
+def _read(store: Store, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a block's metrics and daily sums."""
+    metrics = read_index(store, job.output).metrics
+    return metrics, read_arrays(store, job.output, "daily/") if metrics["per_symbol"] else {}
+
+
+def _some(warnings: Sequence[str]) -> list[str]:
+    left = len(warnings) - _WARNINGS
+    return [*warnings[:_WARNINGS], *([f"and {left} more"] if left > 0 else [])]
 
 
 def promote_if_better(models: ModelManager, kind: str, version: str, promote: Policy, horizon: int) -> Decision:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import ModelError
@@ -60,7 +61,9 @@ def test_a_version_holds_what_the_run_wrote(manager: ModelManager) -> None:
     made = manager.publish("direction", prefixes, extra)
     assert made.is_new and manager.versions("direction") == [made.version] and manager.kinds() == ["direction"]
     manifest = manager.manifest("direction", made.version)
-    assert manifest.symbols == {"MSFT": (0, 0), "AAPL": (0, 1), "^GSPC": (1, 0)}
+    roster = manager.roster("direction", made.version)
+    assert manifest.symbols == 3 and roster.symbols() == ["AAPL", "MSFT", "^GSPC"]
+    assert [roster.place(symbol) for symbol in roster.symbols()] == [(0, 1), (0, 0), (1, 0)]
     assert (manifest.config, manifest.data_hash, manifest.metrics) == (
         {"seed": 7},
         "d1",
@@ -69,7 +72,8 @@ def test_a_version_holds_what_the_run_wrote(manager: ModelManager) -> None:
     assert manifest.libraries["numpy"] == np.__version__ and manifest.created.tzinfo is not None
     folder = Path(manager.store.path(f"models/direction/{made.version}"))
     suffixes = (".json", ".safetensors", ".test.parquet")
-    expected = sorted(["manifest.json", *(f"block-0000{i}{suffix}" for i in (0, 1) for suffix in suffixes)])
+    blocks = (f"block-0000{i}{suffix}" for i in (0, 1) for suffix in suffixes)
+    expected = sorted(["manifest.json", "symbols.parquet", *blocks])
     assert sorted(os.listdir(folder)) == expected
     assert manifest.size == sum((folder / name).stat().st_size for name in expected if name != "manifest.json")
     assert manager.load_block("direction", "latest", "^GSPC").symbols == ("^GSPC",)
@@ -185,9 +189,9 @@ def test_an_incompatible_schema_is_one_error_that_names_both(manager: ModelManag
     version = release(manager, "r")
     path = manifest_path("direction", version)
     manager.store.write_json(path, {**manager.store.read_json(path), "schema_version": 42})
-    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads schema 2\b"):
+    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads schema 3\b"):
         ModelManager(manager.store).manifest("direction", version)
-    manager.store.write_json(path, {"schema_version": 2, "kind": "direction"})
+    manager.store.write_json(path, {"schema_version": 3, "kind": "direction"})
     with pytest.raises(ModelError, match="Field required"):
         ModelManager(manager.store).manifest("direction", version)
     manager.store.write(path, b"{")
@@ -353,7 +357,8 @@ def test_a_symbol_matches_exactly_before_it_matches_in_any_case(manager: ModelMa
 
     def row(symbol: str) -> str:
         manifest = manager.manifest("direction")
-        return manager.load_block("direction", manifest.version, symbol).symbols[manifest.symbols[symbol][1]]
+        block = manager.load_block("direction", manifest.version, symbol)
+        return block.symbols[manager.roster("direction").place(symbol)[1]]
 
     assert row("Abc") == "Abc" and row("ABC") == "ABC"
     assert "xyz" in manager.load_block("direction", "latest", "XYZ").symbols
@@ -368,5 +373,7 @@ def test_a_symbol_matches_exactly_before_it_matches_in_any_case(manager: ModelMa
 def test_the_manifest_is_readable_by_other_tools(manager: ModelManager) -> None:
     version = release(manager, "r")
     manifest = json.loads(manager.store.read(manifest_path("direction", version)))
-    assert manifest["schema_version"] == 2 and manifest["symbols"]["AAPL"] == [0, 0]
-    assert len(manifest["blocks"][0][".safetensors"]["sha256"]) == 64
+    assert manifest["schema_version"] == 3 and manifest["symbols"] == 2
+    assert len(manifest["blocks"][0]["index"]) == 64
+    names = pq.read_table(manager.store.path(f"models/direction/{version}/symbols.parquet")).to_pylist()
+    assert names[0] == {"symbol": "AAPL", "outcome": "trained", "block": 0, "row": 0, "reason": None}
