@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.commands import data, jobs, models, serve
+from cluster.commands import data, jobs, manifests, models, serve
 from cluster.commands.doctor import doctor
 from cluster.commands.train import train
 from cluster.commands.tune import tune
@@ -48,6 +48,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.keys, name="keys")
 app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(manifests.app, name="manifests")
 
 
 def main() -> None:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from configs.errors import ClusterError
 
-_FAST = {
+FAST_INGRESS = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     # A replica that dies with a request that it has not begun to answer: another one answers.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
 }
+"""What Serve's nodes need in their environment for HAProxy before the replicas."""
 _PORTS = (  # the first two are bound to all interfaces by Serve's template
     "RAY_SERVE_HAPROXY_METRICS_PORT",
     "RAY_SERVE_HAPROXY_STATS_PORT",
@@ -57,9 +57,11 @@ def prepare_ingress(fast: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="fleetcast-ingress-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wrapper = folder / "haproxy"
-    ours = {**_FAST, "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper)}
     first = free_port()
-    ours |= {
+    ours = {
+        **FAST_INGRESS,
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(min(first + _REPLICA_PORTS, 65535)),
     }

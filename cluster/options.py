@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
+from urllib.parse import parse_qs, urlsplit
 
 from configs.errors import ConfigError
 
@@ -64,6 +65,15 @@ def duration_s(option: str, text: str) -> float:
     if found is None or not float(found[1]):
         raise ConfigError(f"{option} {text!r} is no duration. Give one such as 90s, 30m or 2h.")
     return float(found[1]) * _SECONDS[found[2]]
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a text has a URL with a password, as its user's or among its parameters."""
+    for url in re.findall(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", text, re.IGNORECASE):
+        parts = urlsplit(url)
+        if parts.password or any("pass" in key.lower() or "secret" in key.lower() for key in parse_qs(parts.query)):
+            return True
+    return False
 
 
 def kind_named(text: str) -> Kind:

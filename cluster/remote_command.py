@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import typer
 
 from cluster.commands.train import train
 from cluster.commands.tune import tune
-from cluster.options import resolved_config
+from cluster.options import holds_secret, resolved_config
 from cluster.sweep_options import sweep_options
 from configs.errors import ConfigError
 from configs.load import config_hash
@@ -64,7 +63,7 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
         values["study"] = (
             values.get("study") or f"{values['kind']}-{config_hash(config.model_dump(mode='json'), named)}"
         )
-    return RemoteCommand(tuple(_spelled(command, values)), values.get("config"), tuple(notes))
+    return RemoteCommand(tuple(spelled(command, values, leave=_SHIPPED)), values.get("config"), tuple(notes))
 
 
 def _resolved(verb: str, values: dict[str, Any]) -> Config:
@@ -100,10 +99,7 @@ def _is_local(place: str) -> bool:
 def _check_secrets(name: str, value: Any) -> None:
     """Refuse a value that would show a secret to everybody who sees the cluster's jobs."""
     for text in value if isinstance(value, list | tuple) else [value]:
-        if not isinstance(text, str) or "://" not in text:
-            continue
-        parts = urlsplit(text.partition("=")[2] if name == "overrides" else text)
-        if parts.password or any("pass" in key.lower() or "secret" in key.lower() for key in parse_qs(parts.query)):
+        if isinstance(text, str) and holds_secret(text):
             raise ConfigError(
                 f"--{name} holds a secret, and a job's command can be read by everybody who sees the cluster. Set it "
                 "in the cluster's environment instead (FLEETCAST_STUDIES for --storage, the usual variables for S3)."
@@ -124,12 +120,12 @@ def _parsed(verb: str, given: Sequence[str]) -> tuple[Any, dict[str, Any], set[s
     return command, dict(context.params), found
 
 
-def _spelled(command: Any, values: dict[str, Any]) -> list[str]:
+def spelled(command: Any, values: dict[str, Any], leave: Sequence[str] = ()) -> list[str]:
     """Return the options that differ from their defaults, in the order in which the verb declares them."""
     out: list[str] = []
     for option in command.params:
         value = values.get(option.name)
-        if option.name in _SHIPPED or value is None or value == option.default or value in ([], ()):
+        if option.name in leave or value is None or value == option.default or value in ([], ()):
             continue
         if value is True:
             out.append(option.opts[0])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from serving.app import Arguments
 
 NAME = "fleetcast"
+REQUEST_MARGIN_S = 5.0
+"""How much longer than a replica Serve's proxy waits for an answer: whoever is late is told so by the replica."""
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
     for name in ("ray.serve", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
     _check_free(arguments)
-    options = HTTPOptions(host=host, port=port, request_timeout_s=arguments.config.timeout_s + 5.0)
+    options = HTTPOptions(host=host, port=port, request_timeout_s=arguments.config.timeout_s + REQUEST_MARGIN_S)
     serve.start(http_options=options, logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"))
     try:
         try:

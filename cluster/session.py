@@ -14,7 +14,7 @@ from configs.errors import ClusterError
 
 # Without these, Ray would start every worker through `uv run` in a copy of the project, and TensorFlow would greet
 # each user with a page of banners.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
@@ -40,7 +40,7 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
     ClusterError
         The address cannot be reached, or Ray does not start.
     """
-    for key, value in _ENVIRONMENT.items():
+    for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     if address is not None:
         check_reachable(address)
@@ -55,7 +55,7 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
                 include_dashboard=False if address is None else None,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                runtime_env={"env_vars": _ENVIRONMENT},
+                runtime_env={"env_vars": ENVIRONMENT},
             )
         except Exception as error:  # Ray raises half a dozen unrelated types here
             where = f"the Ray cluster at {address!r} cannot be joined" if address else "Ray cannot be started here"

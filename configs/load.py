@@ -67,6 +67,15 @@ def load_config(preset: str = "demo", file: str | Path | None = None, overrides:
     return validated(merged, source)
 
 
+def flat_overrides(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return a file's settings as the ``--set`` that say the same: ``["run.seed=3", …]``."""
+    found: list[str] = []
+    for key, value in values.items():
+        nested = isinstance(value, Mapping) and value
+        found += flat_overrides(value, f"{prefix}{key}.") if nested else [f"{prefix}{key}={json.dumps(value)}"]
+    return found
+
+
 def config_hash(*values: Any) -> str:
     """Return 12 hexadecimal digits that name these JSON-able values (equal values, equal name)."""
     text = json.dumps(values, sort_keys=True, default=str)

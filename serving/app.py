@@ -160,7 +160,9 @@ def build(arguments: Arguments) -> serve.Application:
         serve.deployment(name=f"fleetcast-shard-{i}", **limits, **models)(Shard).bind(arguments, i, shards)
         for i in range(shards)
     ]
-    router = serve.deployment(name="fleetcast", **limits, **refusal, ray_actor_options={"num_cpus": 0.1})
+    router = serve.deployment(
+        name="fleetcast", **limits, **refusal, ray_actor_options={"num_cpus": config.cpus_per_router}
+    )
     return router(serve.ingress()(Router)).bind(arguments, parts)
 
 

@@ -1,0 +1,150 @@
+"""Which manifests there are, and how they are written: what is needed first stands above each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.manifests.containerfile import containerfile
+from cluster.manifests.kube import ray_cluster, ray_cron_job, ray_job, ray_service
+from cluster.manifests.machines import ray_up_aws, ray_up_gcp
+from cluster.manifests.serve_config import serve_config
+from cluster.manifests.target import Target
+from cluster.manifests.text import comment, yaml_text
+from cluster.options import holds_secret
+from configs.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of manifest: its ``file``, the values it ``build``s, and the ``needs`` told above them."""
+
+    file: str
+    build: Callable[[Target], list[dict[str, Any]] | dict[str, Any] | str]
+    needs: Callable[[Target], list[str]]
+    kubernetes: bool = False
+
+
+def render(name: str, target: Target, command: str) -> str:
+    """Return a manifest's text.
+
+    Parameters
+    ----------
+    name
+        One of :data:`KINDS`.
+    target
+        What it is for.
+    command
+        What renders it again; it stands on top.
+
+    Raises
+    ------
+    ConfigError
+        There is no such kind, it needs what the target lacks, or it would show a password.
+    """
+    kind = KINDS[_checked([name])[0]]
+    built = kind.build(target)
+    head = comment(["Rendered; change the configuration, not this file:", f"  {command}", *kind.needs(target)])
+    text = head + (built if isinstance(built, str) else yaml_text(*(built if isinstance(built, list) else [built])))
+    if holds_secret(text):
+        raise ConfigError(
+            "a URL of these manifests holds a password, and manifests are kept and shown. Leave it out; deploy."
+            "store_secret names a Secret with the variables of the store (such as AWS_SECRET_ACCESS_KEY)."
+        )
+    return text
+
+
+def written(names: Sequence[str], target: Target, command: Callable[[str], str], folder: str) -> list[Path]:
+    """Write manifests into a folder, all or, if one cannot be rendered, none; return their paths."""
+    texts = {KINDS[name].file: render(name, target, command(name)) for name in _checked(names)}
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for file, text in texts.items():
+            (Path(folder) / file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--out {folder!r} cannot be written: {error.strerror}. Give another folder.") from error
+    return [Path(folder) / file for file in texts]
+
+
+def together(names: Sequence[str], target: Target, command: Callable[[str], str]) -> str:
+    """Return manifests as one text, for ``kubectl apply -f -``; ``ConfigError`` if they do not belong in one."""
+    if len(_checked(names)) > 1 and not all(KINDS[name].kubernetes for name in names):
+        raise ConfigError(f"{', '.join(names)} do not fit one file. Give a folder with --out.")
+    return "---\n".join(render(name, target, command(name)) for name in names)
+
+
+def _checked(names: Sequence[str]) -> Sequence[str]:
+    for name in names:
+        if name not in KINDS:
+            raise ConfigError(f"{name!r} is no kind of manifest. Give some of: {', '.join(KINDS)}.")
+    return names
+
+
+def _cluster_needs(target: Target) -> list[str]:
+    return [
+        f"It needs KubeRay 1.7 and, in namespace {target.namespace}, the token that whoever uses Ray must have:",
+        f"  kubectl -n {target.namespace} create secret generic {target.named('ray-token')} "
+        '--from-literal=auth_token="$(openssl rand -hex 32)"',
+    ]
+
+
+def _cron_needs(target: Target) -> list[str]:
+    return [*_cluster_needs(target), "RayCronJob is a feature gate of the operator: featureGates RayCronJob=true."]
+
+
+def _service_needs(target: Target) -> list[str]:
+    make = f"kubectl -n {target.namespace} create secret generic"
+    keys = [
+        "The keys of those who may ask:",
+        "  fleetcast keys add NAME --api-key-file keys",
+        f"  {make} {target.named('api-keys')} --from-file=keys=keys",
+    ]
+    redis = [
+        f"Redis at {target.config.deploy.redis}, and its password:",
+        f"  {make} {target.named('redis')} --from-literal=password=...",
+    ]
+    return [
+        *_cluster_needs(target),
+        *([] if target.insecure else keys),
+        *(redis if target.config.deploy.redis else []),
+        f"It answers at http://{target.named('serve')}-serve-svc.{target.namespace}:8000, inside the cluster only.",
+    ]
+
+
+def _machine_needs(libraries: str) -> Callable[[Target], list[str]]:
+    return lambda target: [
+        "Run it in a checkout of this project, with a token of its own for Ray:",
+        "  RAY_AUTH_MODE=token uv run ray get-auth-token --generate",
+        f"  uv run {libraries} ray up --yes FILE, and then: ray dashboard FILE (for `fleetcast submit`), ray down FILE",
+        "Only the dashboard's tunnel leads to Ray: its ports are for the nodes, port 22 is for you.",
+    ]
+
+
+def _image_needs(target: Target) -> list[str]:
+    return [
+        "Build it in a checkout of this project:",
+        "  docker build -f Containerfile -t fleetcast .",
+        "  docker build -f Containerfile -t fleetcast-gpu --build-arg 'TENSORFLOW=tensorflow[and-cuda]' .",
+    ]
+
+
+def _serve_needs(target: Target) -> list[str]:
+    return [
+        "Run it on a cluster that has this project: `serve deploy FILE`. Every node must reach the store.",
+        "To listen beyond loopback, render it with --host and --api-key-file: Serve itself asks nobody for a key.",
+    ]
+
+
+KINDS = {
+    "ray-cluster": Kind("ray-cluster.yaml", ray_cluster, _cluster_needs, kubernetes=True),
+    "ray-job": Kind("ray-job.yaml", ray_job, _cluster_needs, kubernetes=True),
+    "ray-cron-job": Kind("ray-cron-job.yaml", ray_cron_job, _cron_needs, kubernetes=True),
+    "ray-service": Kind("ray-service.yaml", ray_service, _service_needs, kubernetes=True),
+    "ray-up-aws": Kind("ray-up-aws.yaml", ray_up_aws, _machine_needs("--with boto3")),
+    "ray-up-gcp": Kind("ray-up-gcp.yaml", ray_up_gcp, _machine_needs("--with google-api-python-client")),
+    "containerfile": Kind("Containerfile", containerfile, _image_needs),
+    "serve": Kind("serve.yaml", serve_config, _serve_needs),
+}
+"""Every kind of manifest, by the name that ``fleetcast manifests render`` takes."""
