@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from features.merge import VALUES, between
 from features.quarantine import COLUMNS, Quarantine
 from features.sources.base import SourceSpec
 from features.sources.table_file import TableFile, find, is_remote
-from features.sources.tables import names_symbols, read_table
+from features.sources.tables import names_symbols, read_table, symbols_in
 from features.store import Store
 
 
@@ -25,7 +25,8 @@ class FileSource:
     """Bars from ``.csv``, ``.csv.gz``, ``.txt`` and ``.parquet`` files on a disk or in a bucket.
 
     A file without a symbol column holds the symbol it is named after. Files that do not name one symbol twice are
-    read one after another. A file of several that cannot be read is reported in ``missing``; the others are read.
+    read one after another, so a folder of files with some hundred symbols each needs no more memory than the largest. A
+    file of several that cannot be read is reported in ``missing``; the others are read.
 
     Parameters
     ----------
@@ -82,13 +83,30 @@ class FileSource:
         for file, name in names.items():
             if file not in shared and (not wanted or name in wanted):
                 yield from self._read(file, name, wanted, parts)
+        once = self._in_one_file({file: names[file] for file in shared})
         joined: dict[str, SymbolBars] = {}
         for file in shared:
             for bars in self._read(file, names[file], wanted, parts):
+                if bars.symbol in once:
+                    yield bars
+                    continue
                 first = joined.get(bars.symbol)
                 joined[bars.symbol] = bars if first is None else _join(first, bars, parts)
         for symbol in sorted(joined):
             yield joined[symbol]
+
+    def _in_one_file(self, names: Mapping[TableFile, str | None]) -> frozenset[str]:
+        """Return the symbols that only one of these files holds: they need not wait for the other files."""
+        times = Counter[str]()
+        for file, name in names.items():
+            try:
+                held = {name} if name is not None else symbols_in(file)
+            except DataError:
+                continue  # it will be reported when it is read
+            if held is None:
+                return frozenset()
+            times.update(held)
+        return frozenset(symbol for symbol, count in times.items() if count == 1)
 
     def _name(self, file: TableFile) -> str | None:
         """Return the symbol of a file that names none itself, None for one that does."""

@@ -34,6 +34,29 @@ def names_symbols(file: TableFile) -> bool:
     return any(field_of(name) == "symbol" or str(name).startswith("(") for name in columns)
 
 
+def symbols_in(file: TableFile) -> set[str] | None:
+    """Return the symbols of a file that names them, from that column alone; None where they head columns."""
+    try:
+        with file.open() as content:
+            if file.is_parquet:
+                named = [n for n in pq.read_schema(content).names if field_of(n) == "symbol"]
+                table = pq.read_table(content, columns=named) if named else None
+            else:
+                first, second, delimiter = _head(file)
+                header = next(csv.reader([first], delimiter=delimiter), [])
+                named = [n for n in header if field_of(n) == "symbol"]
+                if not named or _is_two_level(first, second, delimiter):
+                    return None
+                only = pacsv.ConvertOptions(include_columns=named, column_types=dict.fromkeys(named, pa.string()))
+                parsing = pacsv.ParseOptions(delimiter=delimiter)
+                table = pacsv.read_csv(content, parse_options=parsing, convert_options=only)
+    except _PROBLEMS as error:
+        raise _unreadable(file, error) from error
+    if table is None:
+        return None
+    return set(pc.unique(pc.utf8_trim_whitespace(table[named[0]].cast(pa.string()))).to_pylist()) - {None}
+
+
 def read_table(file: TableFile, symbols: Sequence[str] = ()) -> pd.DataFrame:
     """Return a file's rows; of a file with a symbol column only these symbols, if any are named.
 

@@ -68,6 +68,21 @@ def test_nothing_heavy_is_imported_to_open_a_source():
     assert done.stdout.strip() == "[]"
 
 
+def test_symbols_of_many_files_come_file_by_file_unless_two_hold_them(tmp_path):
+    for name, symbols in (("a", "ABC"), ("b", "DE"), ("c", "CF")):
+        frame = pd.concat(
+            [table(base=10.0 + ord(s), first=f"2024-0{ord(name) - 96}-01").assign(Ticker=s) for s in symbols]
+        )
+        frame.to_parquet(tmp_path / f"{name}.parquet") if name == "a" else frame.to_csv(tmp_path / f"{name}.csv")
+    source, opened = FileSource(str(tmp_path)), []
+    for bars in source.load():
+        opened.append((bars.symbol, len(bars)))
+        if bars.symbol == "B":
+            (tmp_path / "b.csv").unlink()  # what comes first was given before the second file is looked into
+    assert opened == [("A", 5), ("B", 5), ("F", 5), ("C", 10)]
+    assert list(source.missing) == [str(tmp_path / "b.csv")]
+
+
 def test_files_in_a_bucket_are_read_as_those_on_a_disk(tmp_path, s3):
     table().to_csv(tmp_path / "AAPL.csv", index=False)
     table(base=20).to_csv(tmp_path / "brk.b.csv.gz", index=False)
