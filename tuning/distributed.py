@@ -27,7 +27,8 @@ from ray.tune.search.optuna import OptunaSearch
 
 from configs.errors import ClusterError, StoreError, last_line
 from configs.schema import RunConfig
-from training.run.distributed import alive_nodes, plan_workers
+from training.run.capacity import plan_workers
+from training.run.distributed import alive_nodes
 from training.run.queue import blame
 from tuning.objective import Objective, Outcome, Score, TrialFailed
 from tuning.search import GRACE
@@ -60,7 +61,7 @@ def search_on_ray(
     if not study.left:
         return
     early = config.early_stopping and config.sampler != "nsga2"
-    workers = plan_workers(run, alive_nodes(), study.left)
+    workers = plan_workers(run, list(alive_nodes().values()), study.left)
     scheduler = AsyncHyperBandScheduler(
         time_attr="epoch",
         metric="valid_loss",
@@ -102,7 +103,7 @@ def search_on_ray(
 
 def judge_on_ray(objective: Objective, values: Sequence[Values], run: RunConfig) -> list[Score | TrialFailed]:
     """Return the scores of these values on the last fold, each from a task of the cluster's."""
-    plan_workers(run, alive_nodes(), 1)
+    plan_workers(run, list(alive_nodes().values()), 1)
     remote: Any = ray.remote(num_cpus=run.cpus_per_worker, num_gpus=1 if run.use_gpu else 0, max_retries=0)(_judged)
     shared = ray.put(objective)
     found: list[Score | TrialFailed] = []

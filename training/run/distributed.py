@@ -1,31 +1,33 @@
-"""Do a run's jobs with Ray Train: one run of long-lived workers that pull blocks from a queue.
+"""Do a run's jobs on Ray, in shifts of long-lived workers. Ray must have been started by ``cluster.session``.
 
-Ray must have been started by ``cluster.session``. Blocks go straight to the store and progress through the queue's
-actor; ``ray.train.report`` is never called, because it is a barrier and workers do different numbers of jobs.
+One shift is the rule: a worker or a node that dies costs the jobs that it had, and the others go on. Where workers
+have died or nodes have joined, and it pays, those at work finish their present jobs, and another shift of as many
+workers as the cluster then holds goes on with what is left.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
-from ray.train import FailureConfig, RunConfig, ScalingConfig
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from configs import schema
-from configs.errors import ClusterError, FleetcastError, last_line
+from configs.errors import ClusterError, last_line
 from features.store import Store
-from training.registry.runs import mark_in_use
-from training.run.queue import JobQueue, Progress, blame
+from training.run.capacity import plan_workers, room, worth_regrouping
+from training.run.queue import JobQueue, Progress
+from training.run.shift import Shift
 
+_PATIENCE_S = 300.0
+_MOST_STARTS = 10
+_START_S = 120.0
 _POLL_S = 0.5
-_FOLDER = "runs/ray"
-_SPARE_FAILURES = 10
+_END_S = 60.0
+_KEPT = "Blocks that are finished are kept: run the same command again to go on"
 
 
 def run_on_ray(
@@ -38,126 +40,102 @@ def run_on_ray(
     ClusterError
         The cluster lacks the processors asked for, or the workers cannot be kept alive.
     """
-    workers = plan_workers(run, alive_nodes(), len(queue.jobs) - len(queue.done))
+    plan_workers(run, list(alive_nodes().values()), len(queue.jobs) - len(queue.done))
     remote: Any = ray.remote(num_cpus=0, max_restarts=0)(JobQueue)
-    actor = remote.remote(queue.jobs, queue.retries, queue.done)
-    name = f"{plan_name}-{uuid.uuid4().hex[:6]}"
-    files, root = store.arrow()
-    trainer = DataParallelTrainer(
-        _work,
-        train_loop_config={
-            "queue": actor,
-            "uri": store.uri,
-            "plan": plan_name,
-            "threads": max(1, int(run.cpus_per_worker)),
-            "use_gpu": run.use_gpu,
-        },
-        scaling_config=ScalingConfig(
-            num_workers=workers,
-            use_gpu=run.use_gpu,
-            resources_per_worker={"CPU": run.cpus_per_worker, **({"GPU": 1} if run.use_gpu else {})},
-        ),
-        run_config=RunConfig(
-            name=name,
-            storage_path=f"{root}/{_FOLDER}",
-            storage_filesystem=files,
-            failure_config=FailureConfig(  # type: ignore[call-arg]
-                max_failures=(run.retries + 1) * min(len(queue.jobs), 100) + _SPARE_FAILURES,
-                controller_failure_limit=_SPARE_FAILURES,
-            ),
-        ),
-    )
-    failure: list[BaseException] = []
-    thread = threading.Thread(target=_fit, args=(trainer, failure), daemon=True)
-    thread.start()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    actor = remote.options(scheduling_strategy=here).remote(queue.jobs, queue.retries, queue.done)
     try:
-        while thread.is_alive():
-            on_progress(ray.get(actor.progress.remote()))
-            thread.join(_POLL_S)
+        _Run(store, plan_name, actor, run).go(on_progress)
         done: JobQueue = ray.get(actor.snapshot.remote())
     except ray.exceptions.RayError as error:
-        raise ClusterError(
-            f"the Ray cluster was lost in mid run ({last_line(error)}). Blocks that are finished are kept: "
-            "run the same command again to go on."
-        ) from error
+        raise ClusterError(f"the Ray cluster was lost in mid run ({last_line(error)}). {_KEPT}.") from error
     finally:
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(actor)
-        with contextlib.suppress(FleetcastError):
-            store.delete(f"{_FOLDER}/{name}")
     on_progress(done.progress())
     if done.broken:
         raise ClusterError(f"{done.broken}. Check that every node runs this version of Fleetcast.")
-    if failure and done.progress().jobs_done < len(done.jobs):
-        raise ClusterError(
-            f"the training workers could not be kept alive ({last_line(failure[0])}). Blocks that are finished are "
-            "kept: run the same command again to go on."
-        ) from failure[0]
     return done
 
 
-def alive_nodes() -> list[Mapping[str, float]]:
-    """Return the resources of each node of the cluster that is connected."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+def alive_nodes() -> dict[str, Mapping[str, float]]:
+    """Return the resources of each node of the cluster that is connected, by the node's id."""
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    return {node["NodeID"]: node["Resources"] for node in nodes if node["Alive"]}
 
 
-def plan_workers(run: schema.RunConfig, nodes: Sequence[Mapping[str, float]], jobs: int) -> int:
-    """Return how many workers to start: what is asked for, at most one a job, and only what the nodes can hold.
+class _Run:
+    """Begins shifts, and ends them when that pays, until the queue is empty."""
 
-    A request that can never be met would wait for ever, so it is refused here.
-    """
-    cpus, gpus = (sum(node.get(name, 0.0) for node in nodes) for name in ("CPU", "GPU"))
-    if run.use_gpu:
-        if gpus < 1:
-            raise ClusterError(
-                f"run.use_gpu is true but the cluster has no GPU (it has {cpus:g} CPUs). "
-                "Start Ray on a machine with a GPU, or use --set run.use_gpu=false."
-            )
-    fitting = (
-        min(node.get("CPU", 0.0) // run.cpus_per_worker, node.get("GPU", 0.0) if run.use_gpu else float("inf"))
-        for node in nodes
-    )
-    possible = int(sum(fitting))
-    if possible < max(run.workers or 1, 1):
-        raise ClusterError(
-            f"{run.workers or 1} workers of {run.cpus_per_worker:g} CPUs{' and a GPU' if run.use_gpu else ''} do not "
-            f"fit the {len(nodes)} nodes of the cluster ({cpus:g} CPUs and {gpus:g} GPUs in all). "
-            "Lower run.workers or run.cpus_per_worker."
-        )
-    return max(1, min(run.workers or possible, jobs))
+    def __init__(self, store: Store, plan_name: str, queue: Any, run: schema.RunConfig) -> None:
+        self._store, self._plan_name, self._queue, self._run = store, plan_name, queue, run
+        self._shift: Shift | None = None
+        self._places: dict[str, int] = {}
+        self._began = self._worked = time.monotonic()
+        self._failure: BaseException | None = None
+        self._failed_starts = 0
 
-
-def _fit(trainer: DataParallelTrainer, failure: list[BaseException]) -> None:
-    try:
-        trainer.fit()
-    except BaseException as error:
-        failure.append(error)
-
-
-def _work(settings: dict[str, Any]) -> None:
-    """Run on each worker: pull jobs until the queue ends."""
-    rank = ray.train.get_context().get_world_rank()
-    queue = settings["queue"]
-    try:
-        from training.fleet.backend import sees_gpu, use_threads
-        from training.run.worker import run_job
-    except Exception as error:  # restarting the workers would only repeat it
-        ray.get(queue.give_up.remote(f"a worker cannot load the training code: {type(error).__name__}: {error}"))
-        return
-    use_threads(settings["threads"])
-    if settings["use_gpu"] and not sees_gpu():
-        reason = "a worker has a GPU reserved, but TensorFlow sees none there: install tensorflow[and-cuda] on its node"
-        ray.get(queue.give_up.remote(reason))
-        return
-    ray.get(queue.join.remote(rank))
-    while (job := ray.get(queue.next.remote(rank))) != "end":
-        if job == "wait":
-            time.sleep(_POLL_S)
-            continue
+    def go(self, on_progress: Callable[[Progress], None]) -> None:
+        """Work until every job is over."""
+        end_s = 0.0
         try:
-            mark_in_use(Store(settings["uri"]), [_FOLDER])
-            run_job(settings["uri"], settings["plan"], job)
-        except Exception as error:  # a block's failure, whatever it is, must not stop the others
-            ray.get(queue.fail.remote(rank, *blame(error)))
+            while (now := ray.get(self._queue.progress.remote())).jobs_done < now.jobs:
+                on_progress(now)
+                self._check(now)
+                if self._shift is None:
+                    self._begin(now)
+                elif self._shift.is_over(_POLL_S):
+                    self._end(self._shift)
+                else:
+                    self._look(self._shift, now)
+            end_s = _END_S
+        finally:
+            if self._shift is not None:
+                self._shift.close(end_s)
+
+    def _check(self, now: Progress) -> None:
+        """Give up where nothing has run for long, or workers could not be started again and again."""
+        if now.running:
+            self._worked, self._failed_starts = time.monotonic(), 0
+        if self._failed_starts < _MOST_STARTS and time.monotonic() - self._worked < _PATIENCE_S:
+            return
+        why = last_line(self._failure) if self._failure else "no node has room for one"
+        raise ClusterError(f"the training workers could not be kept alive ({why}). {_KEPT}.") from self._failure
+
+    def _begin(self, now: Progress) -> None:
+        workers = min(self._most(now), room(self._run, list(alive_nodes().values())))
+        if self._failed_starts:  # what is in use by others was counted on: take what is free
+            workers = min(workers, max(1, self._free()))
+        if workers:
+            self._shift = Shift(self._store, self._plan_name, self._queue, self._run, workers)
+            self._began, self._places = time.monotonic(), {}
         else:
-            ray.get(queue.finish.remote(rank, job.output))
+            time.sleep(_POLL_S)
+
+    def _end(self, shift: Shift) -> None:
+        for worker in ray.get(self._queue.crew.remote()):  # the shift has ended under them
+            ray.get(self._queue.lose.remote(worker.name, blameless=True))
+        self._failure, self._shift = shift.failure, None
+        self._failed_starts += not self._places
+        shift.close()
+
+    def _look(self, shift: Shift, now: Progress) -> None:
+        """Recall the workers once it pays to go on with more."""
+        self._places |= {node: max(count, self._places.get(node, 0)) for node, count in now.nodes.items()}
+        joined = sum(self._places.values()) >= shift.workers
+        if shift.is_recalled or not (joined or time.monotonic() - self._began > _START_S):
+            return
+        nodes = alive_nodes()
+        held = sum(count for node, count in self._places.items() if node in nodes)
+        possible = min(self._most(now), room(self._run, list(nodes.values())), held + self._free())
+        if worth_regrouping(sum(now.nodes.values()), possible, now.waiting):
+            shift.is_recalled = True
+            ray.get(self._queue.recall.remote())
+
+    def _most(self, now: Progress) -> int:
+        """Return how many workers may be at work: what is asked for, and one a job."""
+        left = now.jobs - now.jobs_done
+        return min(self._run.workers or left, left)
+
+    def _free(self) -> int:
+        return room(self._run, [ray.available_resources()])  # type: ignore[no-untyped-call]

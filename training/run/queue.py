@@ -1,15 +1,16 @@
 """Which job a worker does next, and what a failure means. Pure decisions: no cluster, no clock, no files.
 
 Workers pull, so a slow block never idles the others. A job that raises is tried again, up to the retries. A worker that
-dies says nothing about whose fault it was (Ray restarts all workers with it), so what was running runs again; what was
-running at two deaths becomes a *suspect*: it runs only while nothing else does, and only then does a death count as its
-failure. A block that kills its worker is thus found out, and no other job pays for it.
+dies says nothing about whose fault it was: its job runs again, and one whose worker died twice becomes a *suspect*. It
+then runs while nothing else does on its node, whose memory they share, and only then does a death count as its failure.
+A block that kills its worker is thus found out, and no other job pays for it. A node that dies is nobody's fault.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from configs.errors import ConfigError, DataError, FleetcastError
 from training.run.job import POOLED, Job
@@ -18,8 +19,21 @@ DIED = "its worker process died (out of memory, or killed)"
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """Who pulls jobs: a name that is never used again, its node, and whatever its driver reaches it by."""
+
+    name: str
+    node: str = ""
+    handle: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is: jobs and symbols of blocks done (failed ones included) and in all; a pooled job counts none."""
+    """How far a run is: jobs and symbols of blocks done (failed ones included) and in all; a pooled job counts none.
+
+    ``waiting`` jobs are neither over nor running; ``nodes`` tells how many workers each node has at work, and
+    ``done_on`` how many jobs each has finished in this run.
+    """
 
     jobs_done: int
     jobs: int
@@ -27,6 +41,9 @@ class Progress:
     symbols: int
     running: tuple[str, ...]
     failed: int
+    waiting: int
+    nodes: dict[str, int]
+    done_on: dict[str, int]
 
 
 def blame(error: Exception) -> tuple[str, bool]:
@@ -37,7 +54,7 @@ def blame(error: Exception) -> tuple[str, bool]:
 
 @dataclass
 class JobQueue:
-    """Jobs in order, handed to workers by rank; every job ends once, in ``done`` or in ``failed``.
+    """Jobs in order, handed to workers by name; every job ends once, in ``done`` or in ``failed``.
 
     Parameters
     ----------
@@ -70,52 +87,74 @@ class JobQueue:
             if job.needs is not None and job.needs not in made:
                 raise ValueError(f"job {job.output!r} needs {job.needs!r}, which no job makes")
         self._waiting = [job for job in self.jobs if job.output not in self.done]
-        self._running: dict[int, Job] = {}
+        self._crew: dict[str, Worker] = {}
+        self._recalled: set[str] = set()
+        self._running: dict[str, Job] = {}
         self._tried: dict[str, int] = {}
         self._witnessed: set[str] = set()
         self._suspects: set[str] = set()
+        self._done_on: Counter[str] = Counter()
 
     def snapshot(self) -> Self:
         """Return the queue itself, for whoever reaches it through a Ray actor."""
         return self
 
-    def join(self, rank: int) -> None:
-        """Take in a worker that starts: what its predecessor of this rank was doing is lost."""
-        job = self._running.pop(rank, None)
-        if job is None:
-            return
-        if job.output in self._suspects:
-            self._count(job, DIED)
-        else:
-            (self._suspects if job.output in self._witnessed else self._witnessed).add(job.output)
-            self._waiting.append(job)
+    def crew(self) -> list[Worker]:
+        """Return the workers that have joined, and have neither been told the end nor been lost."""
+        return list(self._crew.values())
 
-    def next(self, rank: int) -> Job | Literal["wait", "end"]:
-        """Return the job for a worker that is idle, ``wait`` to ask again later, or ``end``."""
-        if rank in self._running:
-            return self._running[rank]
-        if any(job.output in self._suspects for job in self._running.values()):
+    def join(self, worker: Worker) -> None:
+        """Take in a worker that starts."""
+        self._crew[worker.name] = worker
+
+    def lose(self, name: str, *, blameless: bool = False) -> None:
+        """Note that a worker is gone; ``blameless`` where it cannot have been its job's fault (its node died)."""
+        worker, job = self._crew.pop(name, None), self._running.pop(name, None)
+        if worker is None or job is None:
+            return
+        if job.output in self._suspects and not blameless:
+            self._count(job, DIED)
+            return
+        if not blameless:
+            (self._suspects if job.output in self._witnessed else self._witnessed).add(job.output)
+        self._waiting.append(job)
+
+    def recall(self) -> None:
+        """Tell the end to all who are at work now, each after its present job: others will go on with what is left."""
+        self._recalled.update(self._crew)
+
+    def next(self, name: str) -> Job | Literal["wait", "end"]:
+        """Return the job for a worker that is idle, ``wait`` to ask again later, or ``end``; who is lost is told so."""
+        if name in self._running:
+            return self._running[name]
+        worker = self._crew.get(name)
+        if worker is None or name in self._recalled or not (self._waiting or self._running):
+            self._crew.pop(name, None)
+            return "end"
+        beside = [job for other, job in self._running.items() if self._crew[other].node == worker.node]
+        if any(job.output in self._suspects for job in beside):
             return "wait"
         for job in self._waiting:
             ready = job.needs is None or job.needs in self.done
-            if ready and not (job.output in self._suspects and self._running):
+            if ready and not (job.output in self._suspects and beside):
                 self._waiting.remove(job)
-                self._running[rank] = job
+                self._running[name] = job
                 return job
-        return "wait" if self._running else "end"
+        return "wait"
 
-    def finish(self, rank: int, output: str) -> None:
+    def finish(self, name: str, output: str) -> None:
         """Note that a worker's job is done and its block is in the store; a job that was taken from it is ignored."""
-        job = self._running.get(rank)
+        job = self._running.get(name)
         if job is None or job.output != output:
             return
-        del self._running[rank]
+        del self._running[name]
         self._suspects.discard(output)
         self.done.add(output)
+        self._done_on[self._crew[name].node] += 1
 
-    def fail(self, rank: int, reason: str, final: bool = False) -> None:
+    def fail(self, name: str, reason: str, final: bool = False) -> None:
         """Note that a worker's job raised; ``final`` when trying again cannot help (the data's fault)."""
-        job = self._running.pop(rank, None)
+        job = self._running.pop(name, None)
         if job is not None:
             self._count(job, reason, final)
 
@@ -138,6 +177,9 @@ class JobQueue:
             symbols=sum(len(job.symbols) for job in blocks),
             running=tuple(sorted(f"{job.kind}/{job.name}" for job in self._running.values())),
             failed=len(self.failed),
+            waiting=len(self._waiting),
+            nodes=dict(Counter(worker.node for worker in self._crew.values())),
+            done_on=dict(self._done_on),
         )
 
     def _count(self, job: Job, reason: str, final: bool = False) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.run.job import POOLED, Job
-from training.run.queue import JobQueue
+from training.run.queue import JobQueue, Worker
 
 
 def block(number: int, needs: str | None = None, kind: str = "direction") -> Job:
@@ -25,176 +25,245 @@ def plan(blocks: int, with_pooled: bool) -> tuple[Job, ...]:
     return (*shared, *(block(i, needs) for i in range(blocks)))
 
 
+def queue_of(jobs, workers=("a", "b", "c"), node="one", **given) -> JobQueue:
+    """Return a queue of these jobs whose workers have joined, all on one node."""
+    queue = JobQueue(jobs, **given)
+    for name in workers:
+        queue.join(Worker(name, node))
+    return queue
+
+
 @dataclass
-class Workers:
-    """Ranks that do what they are told; every job's fate is decided when it is handed out."""
+class Crew:
+    """Workers that do what they are told, two a node; one that is lost is replaced by one of another name."""
 
     queue: JobQueue
-    ranks: int
+    places: int
+    names: list[str] = field(default_factory=list)
     busy: dict[int, Job] = field(default_factory=dict)
-    started: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    joined: int = 0
 
-    def ask(self, rank: int) -> str:
-        answer = self.queue.next(rank)
+    def __post_init__(self) -> None:
+        self.names = [""] * self.places
+        for place in range(self.places):
+            self.replace(place)
+
+    def replace(self, place: int) -> None:
+        self.joined += 1
+        self.names[place] = f"worker-{self.joined}"
+        self.queue.join(Worker(self.names[place], f"node-{place // 2}"))
+
+    def ask(self, place: int) -> str:
+        answer = self.queue.next(self.names[place])
         if isinstance(answer, str):
             return answer
         assert answer.output not in {job.output for job in self.busy.values()}, "one job, two workers"
         assert answer.output not in self.ended
-        self.busy[rank] = answer
-        self.started.append(answer.output)
+        self.busy[place] = answer
         return "job"
 
-    def finish(self, rank: int) -> None:
-        job = self.busy.pop(rank)
-        self.queue.finish(rank, job.output)
+    def finish(self, place: int) -> None:
+        job = self.busy.pop(place)
+        self.queue.finish(self.names[place], job.output)
         self.ended.append(job.output)
 
-    def die_and_return(self, ranks: list[int]) -> None:
-        for rank in ranks:
-            self.busy.pop(rank, None)
-        for rank in ranks:
-            self.queue.join(rank)
+    def die(self, places: list[int], blameless: bool = False) -> None:
+        for place in places:
+            self.busy.pop(place, None)
+            self.queue.lose(self.names[place], blameless=blameless)
+        for place in places:
+            self.replace(place)
 
 
 @settings(max_examples=120, deadline=None)
 @given(
-    data=st.data(), blocks=st.integers(1, 5), shared=st.booleans(), retries=st.integers(0, 2), ranks=st.integers(1, 3)
+    data=st.data(), blocks=st.integers(1, 5), shared=st.booleans(), retries=st.integers(0, 2), places=st.integers(1, 4)
 )
-def test_every_job_ends_exactly_once_whatever_happens(data, blocks, shared, retries, ranks):
+def test_every_job_ends_exactly_once_whatever_happens(data, blocks, shared, retries, places):
     jobs = plan(blocks, shared)
-    workers = Workers(JobQueue(jobs, retries), ranks)
-    queue = workers.queue
+    crew = Crew(JobQueue(jobs, retries), places)
+    queue = crew.queue
+    deeds = ["ask", "ask", "finish", "raise", "final", "die alone", "all die", "node dies", "recall"]
     for _ in range(40):
-        rank = data.draw(st.integers(0, ranks - 1))
-        deed = data.draw(st.sampled_from(["ask", "ask", "finish", "raise", "final", "die alone", "all die"]))
-        if deed == "ask" and rank not in workers.busy:
-            answer = workers.ask(rank)
-            assert answer != "wait" or workers.busy, "nothing runs, yet a worker is told to wait"
-            assert answer != "end" or queue.progress().jobs_done == len(jobs)
-        elif deed == "finish" and rank in workers.busy:
-            workers.finish(rank)
-        elif deed in ("raise", "final") and rank in workers.busy:
-            workers.busy.pop(rank)
-            queue.fail(rank, "boom", deed == "final")
+        place = data.draw(st.integers(0, places - 1))
+        deed = data.draw(st.sampled_from(deeds))
+        if deed == "ask" and place not in crew.busy:
+            answer = crew.ask(place)
+            assert answer != "wait" or crew.busy, "nothing runs, yet a worker is told to wait"
+            if answer == "end":
+                crew.replace(place)
+        elif deed == "finish" and place in crew.busy:
+            crew.finish(place)
+        elif deed in ("raise", "final") and place in crew.busy:
+            crew.busy.pop(place)
+            queue.fail(crew.names[place], "boom", deed == "final")
         elif deed == "die alone":
-            workers.die_and_return([rank])
+            crew.die([place])
         elif deed == "all die":
-            workers.die_and_return(data.draw(st.permutations(range(ranks))))
-    for _ in range(len(jobs) * (retries + 3) * ranks + ranks):  # from here on all goes well
-        for rank in range(ranks):
-            if rank in workers.busy:
-                workers.finish(rank)
-            else:
-                workers.ask(rank)
-    assert all(queue.next(rank) == "end" for rank in range(ranks))
+            crew.die(data.draw(st.permutations(range(places))))
+        elif deed == "node dies":
+            crew.die([one for one in range(places) if one // 2 == place // 2], blameless=True)
+        elif deed == "recall":
+            queue.recall()
+    for _ in range(len(jobs) * (retries + 3) * places + places):  # from here on all goes well
+        for place in range(places):
+            if place in crew.busy:
+                crew.finish(place)
+            elif crew.ask(place) == "end":
+                crew.replace(place)
+    assert all(queue.next(name) == "end" for name in crew.names)
     outputs = {job.output for job in jobs}
     assert queue.done | set(queue.failed) == outputs
     assert not queue.done & set(queue.failed)
-    assert sorted(workers.ended) == sorted(queue.done), "each done job was finished once"
-    assert queue.progress().jobs_done == queue.progress().jobs == len(jobs)
+    assert sorted(crew.ended) == sorted(queue.done), "each done job was finished once"
+    progress = queue.progress()
+    assert progress.jobs_done == progress.jobs == len(jobs)
+    assert sum(progress.done_on.values()) == len(queue.done)
 
 
 @settings(max_examples=100, deadline=None)
-@given(blocks=st.integers(2, 6), killer=st.integers(0, 5), retries=st.integers(0, 3), ranks=st.integers(1, 4))
-def test_a_killer_is_given_up_and_costs_no_other_job_a_retry(blocks, killer, retries, ranks):
-    """Ray restarts every worker when one dies, so each death hits whatever else was running."""
+@given(
+    blocks=st.integers(2, 6),
+    killer=st.integers(0, 5),
+    retries=st.integers(0, 3),
+    places=st.integers(1, 4),
+    takes_all=st.booleans(),
+)
+def test_a_killer_is_given_up_and_costs_no_other_job_a_retry(blocks, killer, retries, places, takes_all):
+    """Where memory runs out, others of the node may be killed for it."""
     jobs = plan(blocks, with_pooled=False)
     bad = jobs[killer % blocks].output
-    workers = Workers(JobQueue(jobs, retries), ranks)
+    crew = Crew(JobQueue(jobs, retries), places)
     deaths = 0
-    while any(workers.ask(rank) != "end" for rank in range(ranks) if rank not in workers.busy) or workers.busy:
-        if any(job.output == bad for job in workers.busy.values()):
+    while any([crew.ask(place) != "end" for place in range(places) if place not in crew.busy]) or crew.busy:
+        at = [place for place, job in crew.busy.items() if job.output == bad]
+        if at:
             deaths += 1
-            workers.die_and_return(list(range(ranks)))
+            crew.die([one for one in range(places) if takes_all and one // 2 == at[0] // 2 or one == at[0]])
         else:
-            for rank in list(workers.busy):
-                workers.finish(rank)
-    assert deaths == retries + 3, "twice in company, then alone until the retries are used up"
-    assert workers.queue.failed == {bad: workers.queue.failed[bad]}
-    assert "its worker process died" in workers.queue.failed[bad]
-    assert workers.queue.done == {job.output for job in jobs} - {bad}
-    assert not workers.queue._tried.keys() - {bad}
+            for place in list(crew.busy):
+                crew.finish(place)
+    assert deaths == retries + 3, "twice in company, then alone on its node until the retries are used up"
+    assert crew.queue.failed == {bad: crew.queue.failed[bad]}
+    assert "its worker process died" in crew.queue.failed[bad]
+    assert crew.queue.done == {job.output for job in jobs} - {bad}
+    assert not crew.queue._tried.keys() - {bad}
+
+
+@given(deaths=st.integers(1, 20))
+def test_a_node_that_dies_is_nobodys_fault(deaths):
+    crew = Crew(JobQueue(plan(1, with_pooled=False), retries=0), places=1)
+    for _ in range(deaths):
+        assert crew.ask(0) == "job"
+        crew.die([0], blameless=True)
+    crew.ask(0)
+    crew.finish(0)
+    assert not crew.queue.failed and not crew.queue._suspects
 
 
 def test_an_exception_is_tried_again_and_then_reported():
-    queue = JobQueue(plan(1, with_pooled=False), retries=2)
+    queue = queue_of(plan(1, with_pooled=False), retries=2)
     for _ in range(3):
-        assert isinstance(queue.next(0), Job)
-        queue.fail(0, "ValueError: no")
-    assert queue.next(0) == "end"
+        assert isinstance(queue.next("a"), Job)
+        queue.fail("a", "ValueError: no")
+    assert queue.next("a") == "end"
     assert queue.failed == {"direction/block-00000": "ValueError: no; tried 3 times"}
 
 
 def test_the_datas_fault_is_not_tried_again():
-    queue = JobQueue(plan(1, with_pooled=False), retries=2)
-    queue.next(0)
-    queue.fail(0, "no symbol has enough bars", final=True)
+    queue = queue_of(plan(1, with_pooled=False), retries=2)
+    queue.next("a")
+    queue.fail("a", "no symbol has enough bars", final=True)
     assert queue.failed == {"direction/block-00000": "no symbol has enough bars"}
 
 
 def test_blocks_wait_for_the_pooled_fit_while_another_kind_runs():
     own = pooled("volatility")
-    queue = JobQueue((pooled(), own, block(0, pooled().output), block(0, own.output, "volatility")), retries=0)
-    assert queue.next(0) == pooled()
-    assert queue.next(1) == own
-    assert queue.next(2) == "wait"
-    queue.finish(1, own.output)
-    assert queue.next(2).output == "volatility/block-00000"
+    queue = queue_of((pooled(), own, block(0, pooled().output), block(0, own.output, "volatility")), retries=0)
+    assert queue.next("a") == pooled()
+    assert queue.next("b") == own
+    assert queue.next("c") == "wait"
+    queue.finish("b", own.output)
+    assert queue.next("c").output == "volatility/block-00000"
 
 
 def test_dependents_of_a_failed_pooled_fit_fail_with_its_reason():
     jobs = (*plan(3, with_pooled=True), block(0, kind="volatility"))
-    queue = JobQueue(jobs, retries=0)
-    queue.next(0)
-    queue.fail(0, "the fit diverged", final=True)
+    queue = queue_of(jobs, retries=0)
+    queue.next("a")
+    queue.fail("a", "the fit diverged", final=True)
     assert {output for output in queue.failed if "direction" in output} == {job.output for job in jobs[:4]}
     assert "needs the direction models' pooled fit, which failed: the fit diverged" in queue.failed[jobs[1].output]
-    assert queue.next(0) == jobs[4]
+    assert queue.next("a") == jobs[4]
     progress = queue.progress()
     assert (progress.symbols_done, progress.symbols, progress.failed) == (3, 4, 4)
 
 
-def test_a_suspect_runs_alone():
-    jobs = plan(3, with_pooled=False)
-    queue = JobQueue(jobs, retries=1)
-    assert queue.next(0) == jobs[0]
-    queue.join(0)
-    assert queue.next(0) == jobs[1]
-    assert queue.next(1) == jobs[2]
-    assert queue.next(2) == jobs[0], "one death may be anyone's fault"
-    queue.join(2)
-    assert queue.next(2) == "wait", "the suspect waits until nothing else runs"
-    queue.finish(0, jobs[1].output)
-    queue.finish(1, jobs[2].output)
-    assert queue.next(2) == jobs[0]
-    assert queue.next(0) == "wait"
-    queue.finish(2, jobs[0].output)
-    assert queue.next(0) == "end"
+def test_a_suspect_runs_alone_on_its_node():
+    jobs = plan(4, with_pooled=False)
+    queue = queue_of(jobs, retries=1)
+    queue.join(Worker("far", "another"))
+    assert queue.next("far") == jobs[0]
+    queue.lose("far")
+    assert queue.next("a") == jobs[1]
+    assert queue.next("b") == jobs[2]
+    assert queue.next("c") == jobs[3]
+    queue.finish("c", jobs[3].output)
+    assert queue.next("c") == jobs[0], "one death may be anyone's fault"
+    queue.lose("c")
+    queue.join(Worker("d", "one"))
+    assert queue.next("d") == "wait", "the suspect waits until nothing else runs there"
+    queue.join(Worker("e", "another"))
+    assert queue.next("e") == jobs[0], "nothing else runs on this node"
+    queue.join(Worker("f", "another"))
+    assert queue.next("f") == "wait"
+    queue.finish("e", jobs[0].output)
+    queue.finish("a", jobs[1].output)
+    queue.finish("b", jobs[2].output)
+    assert queue.next("f") == "end"
     assert not queue.failed
 
 
-def test_a_late_word_from_a_worker_that_was_replaced_changes_nothing():
+def test_a_late_word_from_a_worker_that_is_lost_changes_nothing():
     jobs = plan(2, with_pooled=False)
-    queue = JobQueue(jobs, retries=0)
-    queue.next(0)
-    queue.join(0)
-    assert queue.next(0) == jobs[1]
-    queue.finish(0, jobs[0].output)
+    queue = queue_of(jobs, retries=0)
+    queue.next("a")
+    queue.lose("a")
+    assert queue.next("b") == jobs[1]
+    queue.finish("a", jobs[0].output)
+    queue.fail("a", "no")
     assert queue.progress().running == ("direction/block-00001",)
-    assert not queue.done
+    assert not queue.done and not queue.failed
+    assert queue.next("a") == "end", "it is told to end, for its job is another's"
 
 
 def test_asking_twice_gives_the_same_job():
-    queue = JobQueue(plan(2, with_pooled=False), retries=0)
-    assert queue.next(0) == queue.next(0)
-    assert queue.next(1) != queue.next(0)
+    queue = queue_of(plan(2, with_pooled=False), retries=0)
+    assert queue.next("a") == queue.next("a")
+    assert queue.next("a") != queue.next("b")
+
+
+def test_who_is_recalled_finishes_and_who_comes_later_goes_on():
+    jobs = plan(3, with_pooled=False)
+    queue = queue_of(jobs, workers=("a", "b"), retries=0)
+    assert queue.next("a") == jobs[0]
+    queue.recall()
+    queue.join(Worker("new", "another"))
+    assert queue.next("b") == "end"
+    assert queue.next("a") == jobs[0], "it asked again before it was done"
+    queue.finish("a", jobs[0].output)
+    assert queue.next("a") == "end"
+    assert [worker.name for worker in queue.crew()] == ["new"]
+    assert queue.next("new") == jobs[1]
+    progress = queue.progress()
+    assert (progress.waiting, progress.nodes, progress.done_on) == (1, {"another": 1}, {"one": 1})
 
 
 def test_what_is_done_before_is_not_done_again():
     jobs = plan(2, with_pooled=True)
-    queue = JobQueue(jobs, retries=0, done={jobs[0].output, jobs[1].output})
-    assert queue.next(0) == jobs[2]
+    queue = queue_of(jobs, retries=0, done={jobs[0].output, jobs[1].output})
+    assert queue.next("a") == jobs[2]
     assert queue.progress().jobs_done == 2
 
 
@@ -204,10 +273,10 @@ def test_a_need_that_no_job_meets_is_refused_at_once():
 
 
 def test_workers_that_cannot_load_the_code_end_the_run():
-    queue = JobQueue(plan(2, with_pooled=False), retries=2)
-    running = queue.next(0)
+    queue = queue_of(plan(2, with_pooled=False), retries=2)
+    running = queue.next("a")
     queue.give_up("a worker cannot load the training code")
-    assert queue.next(1) == "end"
-    queue.finish(0, running.output)
+    assert queue.next("b") == "end"
+    queue.finish("a", running.output)
     assert queue.done == set() and len(queue.failed) == 2
     assert queue.broken == "a worker cannot load the training code"

@@ -1,0 +1,162 @@
+"""A shift: one Ray Train run, whose workers pull jobs from the queue until it ends or recalls them.
+
+Blocks go straight to the store and progress through the queue's actor; ``ray.train.report`` is never called, because it
+is a barrier and workers do different numbers of jobs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import uuid
+from typing import Any
+
+import ray
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2.api.callback import UserCallback
+from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+from configs import schema
+from configs.errors import FleetcastError
+from features.store import Store
+from training.registry.runs import mark_in_use
+from training.run.queue import Worker, blame
+
+_POLL_S = 0.5
+_LOOK_S = 2.0
+_FOLDER = "runs/ray"
+# A node that is about to go would end the whole shift in the middle of its jobs; its death costs its own only.
+_NO_WATCHER = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
+
+
+class Shift:
+    """A Train run of ``workers`` workers, started at once.
+
+    Attributes
+    ----------
+    failure : BaseException or None
+        What ended it, if not the end of the queue.
+    is_recalled : bool
+        Whether its workers were told to end after their present jobs.
+    """
+
+    def __init__(self, store: Store, plan_name: str, queue: Any, run: schema.RunConfig, workers: int) -> None:
+        self.workers = workers
+        self.failure: BaseException | None = None
+        self.is_recalled = False
+        self._store, self._name = store, f"{plan_name}-{uuid.uuid4().hex[:6]}"
+        os.environ.update(_NO_WATCHER)
+        files, root = store.arrow()
+        trainer = DataParallelTrainer(
+            _work,
+            train_loop_config={
+                "queue": queue,
+                "shift": self._name,
+                "uri": store.uri,
+                "plan": plan_name,
+                "threads": max(1, int(run.cpus_per_worker)),
+                "use_gpu": run.use_gpu,
+            },
+            scaling_config=ScalingConfig(
+                num_workers=workers,
+                use_gpu=run.use_gpu,
+                resources_per_worker={"CPU": run.cpus_per_worker, **({"GPU": 1} if run.use_gpu else {})},
+            ),
+            run_config=RunConfig(
+                name=self._name,
+                storage_path=f"{root}/{_FOLDER}",
+                storage_filesystem=files,
+                callbacks=[_Survivors(queue, self._name)],  # type: ignore[list-item]
+                failure_config=FailureConfig(  # type: ignore[call-arg]
+                    max_failures=0, controller_failure_limit=0, max_preemption_failures=0
+                ),
+            ),
+        )
+        self._thread = threading.Thread(target=self._fit, args=(trainer,), daemon=True)
+        self._thread.start()
+
+    def is_over(self, wait_s: float) -> bool:
+        """Whether no worker of it is left, after waiting for that a little."""
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
+
+    def close(self, wait_s: float = 0.0) -> None:
+        """Remove what Ray Train wrote, after waiting a little for its workers to be gone."""
+        self.is_over(wait_s)
+        with contextlib.suppress(FleetcastError):
+            self._store.delete(f"{_FOLDER}/{self._name}")
+
+    def _fit(self, trainer: DataParallelTrainer) -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:
+            self.failure = error
+
+
+class _Survivors(UserCallback):
+    """Keeps the other workers at work when one dies, where Ray Train would stop them all in the middle of their jobs.
+
+    It runs in Ray Train's controller, which learns of no other death meanwhile, so it looks for those itself.
+    """
+
+    def __init__(self, queue: Any, shift: str) -> None:
+        self._queue, self._shift = queue, shift
+
+    def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
+        """Tell the queue who died, and come back when nobody is left who works."""
+        dead = {_name(self._shift, rank) for rank in worker_exceptions}
+        calls: dict[str, Any] = {}
+        while crew := ray.get(self._queue.crew.remote()):
+            alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
+            for worker in crew:
+                call = calls.pop(worker.name, None) or worker.handle.__ray_ready__.remote()
+                if worker.name in dead or _has_died(call):
+                    ray.get(self._queue.lose.remote(worker.name, blameless=worker.node not in alive))
+                elif not ray.wait([call], timeout=0)[0]:
+                    calls[worker.name] = call
+            time.sleep(_LOOK_S)
+
+
+def _has_died(call: Any) -> bool:
+    try:
+        ray.get(call, timeout=0)
+    except ray.exceptions.ActorDiedError:
+        return True
+    except (ray.exceptions.RayError, TimeoutError):  # busy, or out of reach for the moment
+        pass
+    return False
+
+
+def _name(shift: str, rank: int) -> str:
+    return f"{shift}-{rank}"
+
+
+def _work(settings: dict[str, Any]) -> None:
+    """Run on each worker: pull jobs until the queue ends."""
+    context, queue = ray.get_runtime_context(), settings["queue"]
+    name = _name(settings["shift"], ray.train.get_context().get_world_rank())
+    try:
+        from training.fleet.backend import sees_gpu, use_threads
+        from training.run.worker import run_job
+    except Exception as error:  # starting again would only repeat it
+        ray.get(queue.give_up.remote(f"a worker cannot load the training code: {type(error).__name__}: {error}"))
+        return
+    use_threads(settings["threads"])
+    if settings["use_gpu"] and not sees_gpu():
+        reason = "a worker has a GPU reserved, but TensorFlow sees none there: install tensorflow[and-cuda] on its node"
+        ray.get(queue.give_up.remote(reason))
+        return
+    ray.get(queue.join.remote(Worker(name, context.get_node_id(), context.current_actor)))
+    while (job := ray.get(queue.next.remote(name))) != "end":
+        if job == "wait":
+            time.sleep(_POLL_S)
+            continue
+        try:
+            mark_in_use(Store(settings["uri"]), [_FOLDER])
+            run_job(settings["uri"], settings["plan"], job)
+        except Exception as error:  # a block's failure, whatever it is, must not stop the others
+            ray.get(queue.fail.remote(name, *blame(error)))
+        else:
+            ray.get(queue.finish.remote(name, job.output))
