@@ -89,7 +89,7 @@ class _Watch:
 
     def progressed(self, now: queue.Progress) -> None:
         pace = self._pace(now)
-        doing = ", ".join(now.running[:2]) or "starting workers"
+        doing = "; ".join(part for part in (", ".join(now.running[:2]) or "starting workers", _crew(now)) if part)
         self._bar.update(self._task, description=doing, total=now.symbols, completed=now.symbols_done, pace=pace)
         if not self._console.is_terminal and time.monotonic() - self._spoken > _LINE_EVERY_S:
             self._spoken = time.monotonic()
@@ -108,6 +108,13 @@ class _Watch:
 
     def close(self) -> None:
         self._bar.stop()
+
+
+def _crew(now: queue.Progress) -> str:
+    """Tell what a cluster has to tell: how many work on how many nodes, and what deaths have cost."""
+    parts = [f"{sum(now.nodes.values())} workers on {len(now.nodes)} nodes"] if len(now.nodes) > 1 else []
+    parts += [f"{now.begun_again} begun again after a worker's death"] if now.begun_again else []
+    return "; ".join(parts)
 
 
 def _some(reasons: dict[str, str], count: int = 3) -> str:

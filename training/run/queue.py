@@ -31,8 +31,8 @@ class Worker:
 class Progress:
     """How far a run is: jobs and symbols of blocks done (failed ones included) and in all; a pooled job counts none.
 
-    ``waiting`` jobs are neither over nor running; ``nodes`` tells how many workers each node has at work, and
-    ``done_on`` how many jobs each has finished in this run.
+    ``waiting`` jobs are neither over nor running; ``begun_again`` counts those whose worker was lost with them;
+    ``nodes`` tells how many workers each node has at work, and ``done_on`` how many jobs each has finished in this run.
     """
 
     jobs_done: int
@@ -42,6 +42,7 @@ class Progress:
     running: tuple[str, ...]
     failed: int
     waiting: int
+    begun_again: int
     nodes: dict[str, int]
     done_on: dict[str, int]
 
@@ -94,6 +95,7 @@ class JobQueue:
         self._witnessed: set[str] = set()
         self._suspects: set[str] = set()
         self._done_on: Counter[str] = Counter()
+        self._lost = 0
 
     def snapshot(self) -> Self:
         """Return the queue itself, for whoever reaches it through a Ray actor."""
@@ -112,6 +114,7 @@ class JobQueue:
         worker, job = self._crew.pop(name, None), self._running.pop(name, None)
         if worker is None or job is None:
             return
+        self._lost += 1
         if job.output in self._suspects and not blameless:
             self._count(job, DIED)
             return
@@ -178,6 +181,7 @@ class JobQueue:
             running=tuple(sorted(f"{job.kind}/{job.name}" for job in self._running.values())),
             failed=len(self.failed),
             waiting=len(self._waiting),
+            begun_again=self._lost,
             nodes=dict(Counter(worker.node for worker in self._crew.values())),
             done_on=dict(self._done_on),
         )

@@ -106,17 +106,22 @@ class _Survivors(UserCallback):
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Tell the queue who died, and come back when nobody is left who works."""
-        dead = {_name(self._shift, rank) for rank in worker_exceptions}
+        failed = {_name(self._shift, rank) for rank, error in worker_exceptions.items() if not _is_of_actor(error)}
         calls: dict[str, Any] = {}
         while crew := ray.get(self._queue.crew.remote()):
             alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
             for worker in crew:
                 call = calls.pop(worker.name, None) or worker.handle.__ray_ready__.remote()
-                if worker.name in dead or _has_died(call):
+                if worker.name in failed or _has_died(call):
                     ray.get(self._queue.lose.remote(worker.name, blameless=worker.node not in alive))
                 elif not ray.wait([call], timeout=0)[0]:
                     calls[worker.name] = call
             time.sleep(_LOOK_S)
+
+
+def _is_of_actor(error: Exception) -> bool:
+    """Whether Ray Train only lost touch with a worker: whether it is dead, and its node with it, shows later."""
+    return isinstance(getattr(error, "health_check_failure", error), ray.exceptions.RayActorError)
 
 
 def _has_died(call: Any) -> bool:

@@ -42,7 +42,7 @@ def test_what_can_never_be_met_is_refused(given, says):
 
 
 def test_a_gpu_that_no_node_has_is_refused():
-    with pytest.raises(ClusterError, match="no GPU \\(it has 1 CPUs\\).*run.use_gpu=false"):
+    with pytest.raises(ClusterError, match=r"no GPU \(it has 1 CPUs\).*run\.use_gpu=false"):
         plan_workers(RunConfig(use_gpu=True), [SMALL], 5)
 
 

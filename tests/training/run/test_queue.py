@@ -140,7 +140,7 @@ def test_a_killer_is_given_up_and_costs_no_other_job_a_retry(blocks, killer, ret
         at = [place for place, job in crew.busy.items() if job.output == bad]
         if at:
             deaths += 1
-            crew.die([one for one in range(places) if takes_all and one // 2 == at[0] // 2 or one == at[0]])
+            crew.die([one for one in range(places) if (takes_all and one // 2 == at[0] // 2) or one == at[0]])
         else:
             for place in list(crew.busy):
                 crew.finish(place)
