@@ -9,7 +9,7 @@ up. It is checked against real runs on Ray with each of ``--check`` workers: on 
 than cores show overheads and no speed-up; what starting Ray and Train takes is fitted to the first of these runs.
 
 The last line is JSON: ``predicted`` by symbols and workers (hours, USD at ``--usd`` a core and hour, utilisation),
-``check`` (seconds measured and predicted by workers), ``first_bottleneck`` and ``limits`` by symbols, and the ``costs``.
+``check`` (seconds measured and predicted by workers), ``first_bottleneck`` and ``limits`` by symbols, and ``costs``.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ def worker(bars: str, symbols: int, store: str) -> dict[str, Any]:
     last = time.perf_counter()
 
     class Watched(JobQueue):
-        def finish(self, rank: int, output: str) -> None:
+        def finish(self, name: str, output: str) -> None:
             nonlocal last
-            super().finish(rank, output)
+            super().finish(name, output)
             now = time.perf_counter()
             job = next(job for job in self.jobs if job.output == output)
             laps.append((job.kind, job.name, now - last, sum(calls.values())))
@@ -147,16 +147,12 @@ def queued(jobs: int) -> dict[str, float]:
 
     from cluster.session import connect
     from training.run.job import Job
-    from training.run.queue import JobQueue
+    from training.run.queue import JobQueue, Worker
 
+    names = tuple(tuple(f"S{i}-{j}" for j in range(_BLOCK)) for i in range(jobs))
     made = tuple(
-        Job(
-            kind="direction",
-            name=f"block-{i:05d}",
-            output=f"runs/x/{i}",
-            inputs=(("f", tuple(f"S{i}-{j}" for j in range(_BLOCK))),),
-        )
-        for i in range(jobs)
+        Job(kind="direction", name=f"block-{i:05d}", output=f"runs/x/{i}", inputs=(("bars", own),))
+        for i, own in enumerate(names)
     )
     queue = JobQueue(made, 2)
     start = time.perf_counter()
@@ -165,11 +161,11 @@ def queued(jobs: int) -> dict[str, float]:
     looked = (time.perf_counter() - start) / 20
     with connect(cpus=1):
         actor: Any = ray.remote(num_cpus=0)(JobQueue).remote(made[:200], 2)
-        ray.get(actor.progress.remote())
+        ray.get(actor.join.remote(Worker("only")))
         start = time.perf_counter()
         for i in range(200):
-            ray.get(actor.next.remote(0))
-            ray.get(actor.finish.remote(0, f"runs/x/{i}"))
+            ray.get(actor.next.remote("only"))
+            ray.get(actor.finish.remote("only", f"runs/x/{i}"))
         called = (time.perf_counter() - start) / 400
     return {"progress_s": looked, "call_s": called}
 

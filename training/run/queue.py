@@ -87,6 +87,7 @@ class JobQueue:
         for job in self.jobs:
             if job.needs is not None and job.needs not in made:
                 raise ValueError(f"job {job.output!r} needs {job.needs!r}, which no job makes")
+        self._symbols = {job.output: len(job.symbols) for job in self.jobs if job.name != POOLED}
         self._waiting = [job for job in self.jobs if job.output not in self.done]
         self._crew: dict[str, Worker] = {}
         self._recalled: set[str] = set()
@@ -137,10 +138,10 @@ class JobQueue:
         beside = [job for other, job in self._running.items() if self._crew[other].node == worker.node]
         if any(job.output in self._suspects for job in beside):
             return "wait"
-        for job in self._waiting:
+        for at, job in enumerate(self._waiting):
             ready = job.needs is None or job.needs in self.done
             if ready and not (job.output in self._suspects and beside):
-                self._waiting.remove(job)
+                del self._waiting[at]
                 self._running[name] = job
                 return job
         return "wait"
@@ -172,12 +173,11 @@ class JobQueue:
     def progress(self) -> Progress:
         """Return how far the run is."""
         over = self.done | set(self.failed)
-        blocks = [job for job in self.jobs if job.name != POOLED]
         return Progress(
             jobs_done=sum(job.output in over for job in self.jobs),
             jobs=len(self.jobs),
-            symbols_done=sum(len(job.symbols) for job in blocks if job.output in over),
-            symbols=sum(len(job.symbols) for job in blocks),
+            symbols_done=sum(self._symbols.get(output, 0) for output in over),
+            symbols=sum(self._symbols.values()),
             running=tuple(sorted(f"{job.kind}/{job.name}" for job in self._running.values())),
             failed=len(self.failed),
             waiting=len(self._waiting),
