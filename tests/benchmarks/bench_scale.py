@@ -83,13 +83,11 @@ def driver(bars: str, symbols: int, store: str) -> dict[str, float]:
 
 def worker(bars: str, symbols: int, store: str) -> dict[str, Any]:
     """Do every job of a run in this process; seconds by job, and calls of the store for each block."""
+    start = time.perf_counter()
     from features.local_files import LocalFiles
     from training.run.local import run_here
     from training.run.queue import JobQueue
     from training.trainer import ModelTrainer
-
-    start = time.perf_counter()
-    import tensorflow  # noqa: F401
 
     imported = time.perf_counter() - start
     calls = Counter[str]()
