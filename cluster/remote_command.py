@@ -43,7 +43,7 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
     """
     if verb not in _VERBS:
         raise ConfigError(f"{verb!r} cannot be submitted. Give {' or '.join(_VERBS)}, and then its options.")
-    command, values, from_environment = _parsed(verb, given)
+    command, values, from_environment = parsed(verb, given)
     overrides = [*(values.get("overrides") or []), *(["run.use_gpu=true"] if gpus else [])]
     values["overrides"] = overrides
     config = _resolved(verb, values)
@@ -106,7 +106,7 @@ def _check_secrets(name: str, value: Any) -> None:
             )
 
 
-def _parsed(verb: str, given: Sequence[str]) -> tuple[Any, dict[str, Any], set[str]]:
+def parsed(verb: str, given: Sequence[str]) -> tuple[Any, dict[str, Any], set[str]]:
     """Return the verb as its parser sees it, its values, and which came from the environment.
 
     A usage error is the parser's own.

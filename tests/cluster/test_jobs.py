@@ -1,19 +1,13 @@
 """Commands as jobs of a real cluster: shipped, followed, attached to, ended; and what is never shipped."""
 
 import json
-import os
 import secrets
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
-import httpx2
-import psutil
 import pytest
 
-from cluster.ingress import free_port
 from cluster.packaging import PACKAGES, packed
 from cluster.remote_command import remote_command
 from configs.errors import ConfigError
@@ -25,40 +19,10 @@ SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--kinds", "direction")
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory):
+def head(ray_head, tmp_path_factory):
     """The job server of a cluster of one node, which asks for a token as every process here has it."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("RAY_AUTH_MODE", "token")
-    patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    here = Path(sys.executable).parent  # a node's `python` is the one that has the packages
-    ports = {name: str(free_port()) for name in ("port", "dashboard-port", "dashboard-agent-listen-port")}
-    options = [part for name, port in ports.items() for part in (f"--{name}", port)]
-    log = open(tmp_path_factory.mktemp("head") / "log", "w")
-    process = subprocess.Popen(
-        [str(here / "ray"), "start", "--head", "--block", "--num-cpus=2", *options],
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        env={**os.environ, "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PATH": f"{here}:{os.environ['PATH']}"},
-    )
-    url = f"http://127.0.0.1:{ports['dashboard-port']}"
-    try:
-        for _ in range(120):
-            try:
-                if httpx2.get(f"{url}/api/version").status_code in (200, 401):
-                    break
-            except httpx2.TransportError:
-                pass
-            assert process.poll() is None, Path(log.name).read_text()
-            time.sleep(0.5)
+    with ray_head(tmp_path_factory.mktemp("head") / "log", {}) as url:
         yield url
-    finally:
-        family = [process, *psutil.Process(process.pid).children(recursive=True)]
-        for one in family:  # a graceful end of Ray takes half a minute
-            one.kill()
-        process.wait(60)
-        log.close()
-        patch.undo()
 
 
 def test_who_has_no_token_is_told_so(fleetcast, head, monkeypatch):

@@ -1,0 +1,46 @@
+"""Manifests as the command line writes them, read again."""
+
+import sys
+
+import pytest
+import yaml
+
+from cluster.cli import main
+
+WHERE = ("--store", "s3://bucket/fleetcast", "--image", "registry.example/fleetcast:1")
+CLOUDS = {
+    "ray-up-aws": ("image=ami-0123", "region=eu-west-1", "security_group=sg-0123"),
+    "ray-up-gcp": ("image=projects/p/global/images/i", "project=p", "zone=europe-west1-b", "subnetwork=regions/r/s"),
+}
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Return the command: ``run("ray-job", …)`` gives what it prints; a refusal fails with its line."""
+
+    def render(*arguments):
+        monkeypatch.setattr(sys, "argv", ["fleetcast", "manifests", "render", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        assert not ended.value.code, told.err
+        return told.out
+
+    return render
+
+
+@pytest.fixture
+def text(run):
+    """Return the same, with a store, an image, and what the clouds among the kinds need."""
+
+    def render(*arguments):
+        cloud = [f"deploy.cloud.{setting}" for kind in arguments for setting in CLOUDS.get(kind, ())]
+        return run(*(part for setting in cloud for part in ("--set", setting)), *arguments, *WHERE)
+
+    return render
+
+
+@pytest.fixture
+def documents(text):
+    """Return the same as values, by their kind where they have one."""
+    return lambda *arguments: {one.get("kind"): one for one in yaml.safe_load_all(text(*arguments))}

@@ -1,0 +1,84 @@
+"""What is rendered runs on a real cluster: the entry point of the training run as a job, and the Serve config.
+
+Both are given to the head over HTTP with the cluster's token, as KubeRay's operator does it.
+"""
+
+import os
+import shutil
+import time
+
+import httpx2
+import pytest
+import yaml
+
+from cluster.ingress import free_port
+from cluster.manifests.render import render
+from cluster.manifests.target import Target
+from configs import load_config
+from serving.client import FleetcastClient, ServerError
+from serving.web.keys import add_key
+from training import ModelManager
+
+OURS = ("HAPROXY_METRICS", "HAPROXY_STATS", "FALLBACK_PROXY_HTTP")  # ports that a pod has to itself
+
+
+def wait_until(told, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not (found := told()):
+        assert time.monotonic() < deadline, "too late"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture
+def target(trained, tmp_path):
+    """The smoke run's models in a store of the test's own."""
+    store = shutil.copytree(trained.store, tmp_path / "store")
+    config = load_config("smoke", overrides=["serve.cpus_per_replica=0.5"])
+    return Target(config, "smoke", f"file://{store}", "x", port=free_port(), key_file=str(tmp_path / "keys"))
+
+
+def rendered(name, kind, target):
+    return next(one for one in yaml.safe_load_all(render(name, target, "")) if one.get("kind") == kind)
+
+
+def test_the_run_finds_its_store_and_the_service_answers_whoever_has_a_key(ray_head, target, tmp_path):
+    key = add_key(target.key_file, "tests")
+    service = rendered("ray-service", "RayService", target)["spec"]["rayClusterConfig"]
+    pod = service["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]
+    environment = {one["name"]: one["value"] for one in pod["env"]}
+    environment |= {f"RAY_SERVE_{name}_PORT": str(free_port()) for name in OURS}
+    entry_point = rendered("ray-job", "RayJob", target)["spec"]["entrypoint"]
+    versions = ModelManager(target.store).versions("direction")
+
+    with ray_head(tmp_path / "log", environment) as head, httpx2.Client(base_url=head, timeout=60) as operator:
+        operator.headers["Authorization"] = f"Bearer {os.environ['RAY_AUTH_TOKEN']}"
+
+        def submitted():
+            answer = operator.post("/api/jobs/", json={"entrypoint": entry_point})
+            assert answer.is_success or "No available agent" in answer.text  # it is a moment younger than its head
+            return answer.is_success and answer.json()["submission_id"]
+
+        job = wait_until(submitted)
+        operator.put("/api/serve/applications/", json=rendered("serve", None, target)).raise_for_status()
+
+        def application():
+            return operator.get("/api/serve/applications/").json()["applications"]["fleetcast"]
+
+        wait_until(lambda: application()["status"] not in ("NOT_STARTED", "DEPLOYING"), 120)
+        assert application()["status"] == "RUNNING", application()
+        url = f"http://127.0.0.1:{target.port}"
+        for path in ("/-/healthz", "/v1/health/ready"):
+            assert httpx2.get(url + path).status_code == 200
+        with FleetcastClient(url, key=key) as client:
+            [found] = client.predict(["AAPL"], types=["direction", "volatility"])
+            assert found.error is None and found.direction.version in versions
+        with FleetcastClient(url) as stranger, pytest.raises(ServerError, match="API key"):
+            stranger.predict(["AAPL"])
+
+        def run():
+            return operator.get(f"/api/jobs/{job}").json()
+
+        wait_until(lambda: run()["status"] not in ("PENDING", "RUNNING"), 120)
+        assert run()["status"] == "SUCCEEDED", run()
+    assert ModelManager(target.store).versions("direction") == versions, "what is finished is not done again"

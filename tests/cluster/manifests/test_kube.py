@@ -1,0 +1,152 @@
+"""KubeRay's objects: what the configuration decides, and what they promise."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+from cluster.manifests.sizes import serving_nodes, training_nodes
+from cluster.remote_command import parsed
+from configs import ConfigError, load_config, preset_names
+from serving import app
+
+KINDS = {"ray-job": "RayJob", "ray-cron-job": "RayCronJob"}
+
+
+@pytest.mark.parametrize("preset", preset_names())
+@pytest.mark.parametrize("kind", ["ray-job", "ray-cron-job"])
+def test_the_entry_point_is_a_command_of_ours_and_means_the_same_configuration(
+    kind, preset, documents, monkeypatch, tmp_path
+):
+    wanted = ("run.seed=3", "split.test_end=2018-12-31", "data.symbols=[BRK B, 'A$B']", "volatility.members=[garch]")
+    given = [part for setting in wanted for part in ("--set", setting)]
+    found = documents(kind, "--preset", preset, *given)
+    spec = found[KINDS[kind]]["spec"]
+    spec = spec.get("jobTemplate", spec)
+    assert spec["entrypoint"] == shlex.join(shlex.split(spec["entrypoint"])), "two shells read it"
+    python, option, module, verb, *arguments = shlex.split(spec["entrypoint"])
+    assert (python, option, module) == ("python", "-m", "cluster.cli")
+    head = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    for variable in head["containers"][0]["env"]:
+        monkeypatch.setenv(variable["name"], variable["value"])
+    values = parsed(verb, arguments)[1]
+    assert values["store"] == "s3://bucket/fleetcast" and values["address"] == "auto"
+    [seen], [made] = head["containers"][0]["volumeMounts"], head["volumes"]
+    assert made["configMap"]["name"] == found["ConfigMap"]["metadata"]["name"] and made["name"] == seen["name"]
+    file = tmp_path / Path(values["config"]).name
+    assert str(Path(values["config"]).parent) == seen["mountPath"]
+    file.write_text(found["ConfigMap"]["data"][file.name])
+    assert load_config(values["preset"], file) == load_config(preset, overrides=wanted)
+
+
+def test_a_preset_alone_needs_no_config_map(documents):
+    found = documents("ray-job", "--preset", "gpu", "--set", "serve.replicas=5")
+    assert "ConfigMap" not in found and "--config" not in found["RayJob"]["spec"]["entrypoint"]
+
+
+def test_a_lost_run_is_begun_again_and_never_overlaps_the_next(documents, text):
+    spec = documents("ray-cron-job")["RayCronJob"]["spec"]
+    job = spec["jobTemplate"]
+    assert job["backoffLimit"] == 2 and job["shutdownAfterJobFinishes"]
+    assert (job["backoffLimit"] + 1) * job["activeDeadlineSeconds"] < 7 * 24 * 3600
+    daily = ("--set", "deploy.schedule=0 6 * * *")
+    assert documents("ray-cron-job", *daily)["RayCronJob"]["spec"]["schedule"] == "0 6 * * *"
+    for settings, says in (
+        ((*daily, "--set", "deploy.deadline_hours=8"), "take 24 hours, and deploy.schedule='0 6 * * *'"),
+        (("--set", "deploy.schedule=0 6 * * fri,sat", "--set", "deploy.retries=4"), "23 hours after another"),
+        (("--set", "deploy.schedule=0 */5 * * *"), "is not understood"),
+    ):
+        with pytest.raises(AssertionError, match=re.escape(says)):
+            text("ray-cron-job", *settings)
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_the_service_runs_the_configuration(preset, documents):
+    given = ("--set", "serve.timeout_s=20", "--set", "serve.requests_per_minute=60")
+    spec = documents("ray-service", "--preset", preset, *given)["RayService"]["spec"]
+    config = ServeDeploySchema.model_validate(yaml.safe_load(spec["serveConfigV2"]))
+    [application] = config.applications
+    arguments = app.Arguments.model_validate(application.args)
+    module, _, name = application.import_path.partition(":")
+    assert module == app.__name__ and callable(getattr(app, name))
+    overrides = ["serve.timeout_s=20", "serve.requests_per_minute=60"]
+    assert arguments.config == load_config(preset, overrides=overrides).serve
+    assert arguments.store == "s3://bucket/fleetcast" and config.http_options.request_timeout_s == 25
+    [worker] = spec["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]["containers"]
+    folder = worker["volumeMounts"][0]["mountPath"]
+    assert arguments.key_file.startswith(f"{folder}/"), "it listens to others, so it asks for a key"
+    assert {one["name"]: one["containerPort"] for one in worker["ports"]}["serve"] == config.http_options.port
+
+
+def test_serving_without_keys_has_to_be_meant(documents):
+    spec = documents("ray-service", "--insecure")["RayService"]["spec"]
+    assert yaml.safe_load(spec["serveConfigV2"])["applications"][0]["args"]["key_file"] is None
+    assert "volumes" not in spec["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
+
+
+def test_a_node_drains_before_it_ends_and_few_go_at_once(documents):
+    found = documents("ray-service", "--set", "serve.timeout_s=20")
+    pod = found["RayService"]["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
+    [container] = pod["containers"]
+    drain = container["lifecycle"]["preStop"]["exec"]["command"][-1]
+    seconds = int(drain.rpartition(" ")[2])
+    assert f"--deadline-remaining-seconds {seconds} &&" in drain
+    assert 20 < seconds < pod["terminationGracePeriodSeconds"]
+    assert found["PodDisruptionBudget"]["spec"]["minAvailable"] == 1, "of two"
+    assert "PodDisruptionBudget" not in documents("ray-service", "--preset", "demo"), "one could never be moved"
+
+
+def test_the_state_of_the_cluster_is_kept_in_redis_unless_left_out(documents):
+    cluster = documents("ray-service")["RayService"]["spec"]["rayClusterConfig"]
+    kept = cluster["gcsFaultToleranceOptions"]
+    assert kept["redisPassword"]["valueFrom"]["secretKeyRef"] == {"name": "fleetcast-redis", "key": "password"}
+    cluster = documents("ray-service", "--set", "deploy.redis=null")["RayService"]["spec"]["rayClusterConfig"]
+    assert "gcsFaultToleranceOptions" not in cluster
+
+
+def test_the_presets_decide_on_gpus(documents):
+    for preset, gpus in (("gpu", "1"), ("equities", None)):
+        [group] = documents("ray-cluster", "--preset", preset)["RayCluster"]["spec"]["workerGroupSpecs"]
+        pod = group["template"]["spec"]
+        assert pod["containers"][0]["resources"]["limits"].get("nvidia.com/gpu") == gpus
+        assert ("tolerations" in pod) == (gpus is not None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "least", "most", "cpus"),
+    [
+        (("serve.replicas=1",), 1, 1, 1),
+        (("serve.replicas=2", "serve.max_replicas=8"), 2, 8, 1),
+        (("serve.replicas=2", "serve.cpus_per_replica=0.5", "serve.max_replicas=8"), 2, 4, 1),
+        (("serve.replicas=3", "serve.cpus_per_replica=1.5"), 3, 3, 2),
+        (("serve.replicas=2", "serve.shard_symbols=100", "deploy.served_symbols=450"), 11, 11, 1),  # a node of routers
+        (("serve.replicas=20", "serve.shard_symbols=1", "data.symbols=[A, B]"), 42, 42, 1),
+    ],
+)
+def test_nodes_hold_all_replicas(settings, least, most, cpus):
+    nodes = serving_nodes(load_config("demo", overrides=settings))
+    assert (nodes.least, nodes.most, nodes.cpus) == (least, most, cpus)
+
+
+@pytest.mark.parametrize(
+    ("settings", "count", "gpus"),
+    [
+        ((), 2, 0),
+        (("run.workers=17",), 3, 0),
+        (("run.workers=5", "run.cpus_per_worker=4"), 3, 0),
+        (("run.use_gpu=true", "run.workers=5"), 5, 1),
+        (("run.use_gpu=true", "run.workers=5", "deploy.node_gpus=4"), 2, 4),
+    ],
+)
+def test_nodes_hold_all_workers(settings, count, gpus):
+    nodes = training_nodes(load_config("demo", overrides=settings))
+    assert (nodes.least, nodes.most, nodes.gpus) == (count, count, gpus)
+
+
+def test_a_node_that_holds_no_worker_is_refused():
+    for settings in (("run.cpus_per_worker=9",), ("run.use_gpu=true", "run.cpus_per_worker=4", "deploy.node_gpus=4")):
+        with pytest.raises(ConfigError, match=r"deploy\.node_cpus=8 holds"):
+            training_nodes(load_config("demo", overrides=settings))
