@@ -54,6 +54,7 @@ class _Watch:
         self._console = console
         self._started = self._spoken = time.monotonic()
         self._first: int | None = None
+        self._begun_again = 0
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -91,8 +92,9 @@ class _Watch:
         pace = self._pace(now)
         doing = "; ".join(part for part in (", ".join(now.running[:2]) or "starting workers", _crew(now)) if part)
         self._bar.update(self._task, description=doing, total=now.symbols, completed=now.symbols_done, pace=pace)
-        if not self._console.is_terminal and time.monotonic() - self._spoken > _LINE_EVERY_S:
-            self._spoken = time.monotonic()
+        is_news = now.begun_again > self._begun_again
+        if not self._console.is_terminal and (is_news or time.monotonic() - self._spoken > _LINE_EVERY_S):
+            self._spoken, self._begun_again = time.monotonic(), now.begun_again
             parts = (f"{now.symbols_done}/{now.symbols} symbol models", doing, pace)
             self._console.print("; ".join(part for part in parts if part), highlight=False)
             sys.stdout.flush()

@@ -13,8 +13,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx2
+import pandas as pd
 import psutil
 import pytest
+
+from configs.schema import Config
+from features.store import Store
+from training.registry.manager import ModelManager
+from training.run.local import run_here
+from training.run.publication import publish_kind
+from training.run.queue import JobQueue
+from training.trainer import ModelTrainer
 
 
 class Trained(NamedTuple):
@@ -91,3 +100,52 @@ def ray_head() -> Callable[[Path, Mapping[str, str]], AbstractContextManager[str
     It asks for a token, which every process here has while it runs.
     """
     return _head
+
+
+class Undisturbed(NamedTuple):
+    """A run of many small blocks in one process, which runs on clusters must equal to the byte."""
+
+    config: Config
+    store: Path
+    jobs: int
+    blocks: int
+
+    def equals(self, store: Path) -> None:
+        """Check a store's blocks, and the SHA-256 in its manifest."""
+        assert self.files(store) == self.files(self.store)
+        assert self.hashes(store) == self.hashes(self.store)
+
+    @staticmethod
+    def files(store: Path) -> dict[str, bytes]:
+        """Return every file of every fitted block by its name in the store."""
+        return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob("runs/*-*/*.*"))}
+
+    @staticmethod
+    def hashes(store: Path) -> list[dict[str, str]]:
+        """Return what the version's manifest holds."""
+        manifest = ModelManager(Store(store)).manifest("direction", "latest")
+        return [{suffix: record.sha256 for suffix, record in files.items()} for files in manifest.blocks]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    tiny_config: Callable[..., Config], make_universe: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    """One run in this process: direction of 20 symbols, a block each, of about a second."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    columns = ("open", "high", "low", "close", "volume")
+    bars = [
+        pd.DataFrame({"date": one.dates, "symbol": one.symbol, **{name: getattr(one, name) for name in columns}})
+        for one in make_universe([f"S{number:02d}" for number in range(20)])
+    ]
+    pd.concat(bars).to_parquet(folder / "bars.parquet")
+    config = tiny_config(
+        f"data.bars={json.dumps(str(folder / 'bars.parquet'))}",
+        "direction={strategy: finetuned, fit: {epochs: 40, patience: 40}}",
+        "run={kinds: [direction], block_symbols: 1}",
+    )
+    trainer = ModelTrainer(config, str(folder / "store"))
+    plan = trainer.prepare().plan
+    queue = run_here(trainer.store.uri, plan.name, JobQueue(plan.jobs, retries=0), lambda _: None)
+    publish_kind(trainer.models, plan, "direction", queue, "auto")
+    return Undisturbed(config, folder / "store", len(plan.jobs), len(plan.blocks("direction")))
