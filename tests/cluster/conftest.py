@@ -18,9 +18,7 @@ import psutil
 import pytest
 
 from configs.schema import Config
-from features.store import Store
 from training.registry.manager import ModelManager
-from training.run.local import run_here
 from training.run.publication import publish_kind
 from training.run.queue import JobQueue
 from training.trainer import ModelTrainer
@@ -121,10 +119,9 @@ class Undisturbed(NamedTuple):
         return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob("runs/*-*/*.*"))}
 
     @staticmethod
-    def hashes(store: Path) -> list[dict[str, str]]:
-        """Return what the version's manifest holds."""
-        manifest = ModelManager(Store(store)).manifest("direction", "latest")
-        return [{suffix: record.sha256 for suffix, record in files.items()} for files in manifest.blocks]
+    def hashes(store: Path | str) -> list[str]:
+        """Return the SHA-256 of each block's index, which holds those of its files."""
+        return [block.index for block in ModelManager(store).manifest("direction", "latest").blocks]
 
 
 @pytest.fixture(scope="session")
@@ -144,6 +141,8 @@ def undisturbed(
         "direction={strategy: finetuned, fit: {epochs: 40, patience: 40}}",
         "run={kinds: [direction], block_symbols: 1}",
     )
+    from training.run.local import run_here
+
     trainer = ModelTrainer(config, str(folder / "store"))
     plan = trainer.prepare().plan
     queue = run_here(trainer.store.uri, plan.name, JobQueue(plan.jobs, retries=0), lambda _: None)
