@@ -22,8 +22,9 @@ from training.run.capacity import plan_workers, room, worth_regrouping
 from training.run.queue import JobQueue, Progress
 from training.run.shift import Shift
 
-_PATIENCE_S = 300.0
+_PATIENCE_S = 600.0
 _MOST_STARTS = 10
+_SETTLE_S = 5.0
 _START_S = 120.0
 _POLL_S = 0.5
 _END_S = 60.0
@@ -71,7 +72,7 @@ class _Run:
         self._store, self._plan_name, self._queue, self._run = store, plan_name, queue, run
         self._shift: Shift | None = None
         self._places: dict[str, int] = {}
-        self._began = self._worked = time.monotonic()
+        self._began = self._ended = self._worked = time.monotonic()
         self._failure: BaseException | None = None
         self._failed_starts = 0
 
@@ -103,20 +104,20 @@ class _Run:
         raise ClusterError(f"the training workers could not be kept alive ({why}). {_KEPT}.") from self._failure
 
     def _begin(self, now: Progress) -> None:
-        workers = min(self._most(now), room(self._run, list(alive_nodes().values())))
-        if self._failed_starts:  # what is in use by others was counted on: take what is free
-            workers = min(workers, max(1, self._free()))
-        if workers:
-            self._shift = Shift(self._store, self._plan_name, self._queue, self._run, workers)
-            self._began, self._places = time.monotonic(), {}
-        else:
+        """Begin a shift of what is free, once that has settled: the last one's processors are not free at once."""
+        workers, free = min(self._most(now), room(self._run, list(alive_nodes().values()))), self._free()
+        if not workers or (free < workers and time.monotonic() - self._ended < _SETTLE_S):
             time.sleep(_POLL_S)
+            return
+        self._shift = Shift(self._store, self._plan_name, self._queue, self._run, min(workers, max(1, free)))
+        self._began, self._places = time.monotonic(), {}
 
     def _end(self, shift: Shift) -> None:
         for worker in ray.get(self._queue.crew.remote()):  # the shift has ended under them
             ray.get(self._queue.lose.remote(worker.name, blameless=True))
         self._failure, self._shift = shift.failure, None
         self._failed_starts += not self._places
+        self._ended = time.monotonic()
         shift.close()
 
     def _look(self, shift: Shift, now: Progress) -> None:
