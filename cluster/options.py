@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import parse_qs, urlsplit
 
@@ -88,9 +90,18 @@ def kind_named(text: str) -> Kind:
 
 @contextmanager
 def interruptible(message: str) -> Iterator[None]:
-    """Turn an interruption into one line, and exit code 130."""
+    """Turn an interruption, or being told to terminate, into one line and the exit code that a shell expects."""
+    received = [signal.SIGINT]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        received[0] = signal.SIGTERM
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     except KeyboardInterrupt:
         print(f"interrupted{message}", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(128 + received[0]) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

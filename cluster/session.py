@@ -48,6 +48,7 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
 
     started_here = not ray.is_initialized()
     if started_here:
+        terminate = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
                 address=address if address is not None else "local",
@@ -63,6 +64,8 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
             raise ClusterError(
                 f"{where}: {detail}. Check the address, and that both sides run the same Ray."
             ) from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminate)  # Ray puts its own in the place, which ends in a trace
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         yield

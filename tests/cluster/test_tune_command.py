@@ -39,13 +39,14 @@ def test_a_sweep_that_is_killed_or_interrupted_goes_on_and_ends_with_a_verdict(s
     done = fleetcast(*arguments)
     assert done.code == 2 and "--resume" in done.err
 
-    process = start(*arguments, "--resume")
-    assert "finished before" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "--resume" in err and "Traceback" not in err, err
-    assert time.monotonic() - began < 30
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start(*arguments, "--resume")
+        assert "finished before" in process.stdout.readline()
+        process.send_signal(number)
+        began = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 128 + number and "--resume" in err and "Traceback" not in err, err
+        assert time.monotonic() - began < 30
 
     done = fleetcast(*arguments, "--resume", "--json")
     assert done.code == 0, done.err
