@@ -36,7 +36,7 @@ from tuning.space import Values
 from tuning.study import SweepStudy
 
 _MOST_EPOCHS = 10_000
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # prints even where it is told to be quiet
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C would be taken for the end of the sweep
@@ -72,7 +72,7 @@ def search_on_ray(
     )
     resources = {"cpu": run.cpus_per_worker, **({"gpu": 1} if run.use_gpu else {})}
     trainable = tune.with_resources(tune.with_parameters(_trial, objective=objective, use_gpu=run.use_gpu), resources)
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     for name in ("ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
     search = _StudySearch(study, seconds, ended)

@@ -117,9 +117,9 @@ def _trial_per_symbol(task: Task, trials: int, reused: bool) -> Laps:
     import optuna
     from ray import tune
 
-    from tuning.distributed import _ENVIRONMENT
+    from tuning.distributed import ENVIRONMENT
 
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     laps, space = Laps(), space_of(task.config, task.kind)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     from tuning.space import distributions
