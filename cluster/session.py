@@ -65,7 +65,7 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
                 f"{where}: {detail}. Check the address, and that both sides run the same Ray."
             ) from error
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, terminate or signal.SIG_DFL)  # Ray puts its own in the place, which ends in a trace
+            signal.signal(signal.SIGTERM, terminate or signal.SIG_DFL)  # Ray puts its own there, which ends in a trace
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         yield
