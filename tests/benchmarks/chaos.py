@@ -35,7 +35,7 @@ from store_watch import StoreWatch
 _SETTINGS = ["run.block_symbols=1"]
 for _kind in ("direction", "volatility"):
     _SETTINGS += [f"{_kind}.strategy=finetuned", f"{_kind}.fit={{epochs: 10, patience: 10}}"]
-_TIMEOUT_S = 900.0
+_TIMEOUT_S = 3600.0
 VICTIMS = ("driver", "worker", "node", "head")
 
 

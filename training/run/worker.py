@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from configs.errors import DataError
+from features.context import MarketContext
 from features.engineer import build_panel
+from features.store import Store
+from features.universe import UniverseTable
 from training.evaluation.evaluate import evaluate
 from training.examples import Examples, make_examples
 from training.predictors import BasePredictor, predictor_class
@@ -17,7 +21,7 @@ from training.predictors.state import prefixed
 from training.registry.blocks import Block, is_finished, read_block, write_block
 from training.registry.runs import mark_in_use
 from training.run.job import POOLED, Job
-from training.run.plan import read_plan
+from training.run.plan import RunPlan, read_plan
 from training.run.staging import read_staged
 
 
@@ -25,7 +29,8 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
     """Do one job, and return its seconds by stage. The block appears in the store whole or not at all.
 
     A block none of whose symbols can be fitted is written too, empty, with the reasons. All folders of the run are
-    marked as in use, so a run may last longer than pruning's grace as long as no single job does.
+    marked as in use, so a run may last longer than pruning's grace as long as no single job does. Linear algebra sums
+    in another order with other threads, so their number is the run's wherever the job is done.
 
     Raises
     ------
@@ -36,6 +41,13 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
     mark_in_use(store, plan.folders)
     if is_finished(store, job.output):  # by another run of the same plan
         return {}
+    with threadpool_limits(max(1, int(plan.config.run.cpus_per_worker))):
+        return _do(store, plan, universe, context, job)
+
+
+def _do(
+    store: Store, plan: RunPlan, universe: UniverseTable, context: MarketContext | None, job: Job
+) -> dict[str, float]:
     clock = _Clock()
     bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(

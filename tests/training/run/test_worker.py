@@ -1,7 +1,10 @@
 """A job from staged bars to a block in the store, without a cluster."""
 
+import os
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from configs.errors import DataError
 from features.quarantine import Quarantine
@@ -78,3 +81,17 @@ def test_a_pooled_fit_without_any_symbol_says_why(planned, make_universe):
     store, plan = planned(make_universe(("AAA", "BBB")), "split.train_end=2015-05-01")
     with pytest.raises(DataError, match=r"direction: none of 2 symbols can be fitted; AAA: \d+ training windows"):
         run_job(store.uri, plan.name, next(job for job in plan.jobs if job.name == POOLED))
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="linear algebra has one thread here anyway")
+def test_numbers_do_not_depend_on_the_threads_of_the_process(planned, make_universe):
+    """A worker of Ray has as many as it has processors, and this process as many as the machine."""
+    wide = ("features.technical_indicators=[]", "features.max_features=null")
+    store, plan = planned(make_universe(("AAA", "BBB", "CCC", "DDD"), bars=1500), *wide)
+    kept = []
+    for threads in (1, 2):
+        store.delete(plan.jobs[0].output + ".json")
+        with threadpool_limits(threads):
+            run_job(store.uri, plan.name, plan.jobs[0])
+        kept.append(store.read(plan.jobs[0].output + ".safetensors"))
+    assert kept[0] == kept[1]

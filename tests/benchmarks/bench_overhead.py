@@ -1,0 +1,158 @@
+"""What Ray costs: the same jobs on one Ray worker, and in one process without Ray.
+
+``python tests/benchmarks/bench_overhead.py [--bars BARS.parquet] [--symbols 96] [--repeats 2] [--set a.b=c …]``
+
+Without ``--bars`` the symbols are random walks with some memory, of 2,500 bars. Both sides do all jobs of the
+``equities`` preset from an empty store, one after the other, with the same number of threads (``run.cpus_per_worker``),
+by turns. Work is timed from the moment when the first job is handed out to the moment when the last one is done, as the
+queue tells it (on Ray it is asked twice a second); what comes before is start-up, and is told apart.
+
+The last line is JSON: ``overhead``, the median of Ray's seconds of work over the median of the other's, less one;
+``seconds_ray`` and ``seconds_alone``, those medians; ``startup_s`` and ``startup_alone_s``, from the call to the first
+job, the import of TensorFlow included; ``end_s``, from the last job to the end of Ray; ``jobs``; and ``equal``, whether
+both wrote the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from bench_skill import longest_symbols
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from conftest import random_universe  # noqa: E402
+
+from configs.load import load_config  # noqa: E402
+from configs.schema import Config  # noqa: E402
+from training.run.queue import JobQueue, Progress  # noqa: E402
+from training.trainer import ModelTrainer, Prepared  # noqa: E402
+
+_COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass
+class Laps:
+    """When a run was called, when its first job was handed out, when its last one was done, and when all was over."""
+
+    called: float = field(default_factory=time.perf_counter)
+    first: float = 0.0
+    last: float = 0.0
+    over: float = 0.0
+
+    def note(self, now: Progress) -> None:
+        """Take in how far the run is."""
+        if now.running and not self.first:
+            self.first = time.perf_counter()
+        if now.jobs_done == now.jobs and not self.last:
+            self.last = time.perf_counter()
+
+
+def on_ray(config: Config, store: str) -> Laps:
+    """Do the jobs on one worker of a Ray that is started for it."""
+    from cluster.session import connect
+    from training.run.distributed import run_on_ray
+
+    trainer, prepared, queue = made_ready(config, store)
+    laps = Laps()
+    with connect():
+        run_on_ray(trainer.store, prepared.plan.name, queue, config.run, laps.note)
+    laps.over = time.perf_counter()
+    return laps
+
+
+def alone(config: Config, store: str) -> Laps:
+    """Do the jobs in this process."""
+    trainer, prepared, queue = made_ready(config, store)
+    laps = Laps()
+    from training.fleet.backend import use_threads
+    from training.run.local import run_here
+
+    use_threads(max(1, int(config.run.cpus_per_worker)))
+    run_here(trainer.store.uri, prepared.plan.name, queue, laps.note)
+    laps.over = time.perf_counter()
+    return laps
+
+
+def made_ready(config: Config, store: str) -> tuple[ModelTrainer, Prepared, JobQueue]:
+    """Return a run whose bars are read and staged."""
+    trainer = ModelTrainer(config, store)
+    prepared = trainer.prepare()
+    return trainer, prepared, JobQueue(prepared.plan.jobs, config.run.retries)
+
+
+def files(store: str) -> dict[str, bytes]:
+    """Return every file of every fitted block."""
+    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(Path(store).glob("runs/*-*/*.*"))}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bars", help="a Parquet file with one row per symbol and date")
+    parser.add_argument("--symbols", type=int, default=96)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="a.b=c")
+    given = parser.parse_args()
+    seconds: dict[str, list[float]] = {"ray": [], "alone": []}
+    startups: dict[str, list[float]] = {"ray": [], "alone": []}
+    ends, equal, jobs = [], True, 0
+    with tempfile.TemporaryDirectory() as folder:
+        bars = given.bars
+        if bars is None:
+            bars = f"{folder}/bars.parquet"
+            made = random_universe([f"S{number:04d}" for number in range(given.symbols)], bars=2500)
+            rows = [
+                pd.DataFrame({"date": b.dates, "symbol": b.symbol} | {c: getattr(b, c) for c in _COLUMNS}) for b in made
+            ]
+            pd.concat(rows).to_parquet(bars)
+        chosen = json.dumps(longest_symbols(bars, given.symbols))
+        overrides = [f"data.bars={json.dumps(str(Path(bars).absolute()))}", f"data.symbols={chosen}", "run.workers=1"]
+        config = load_config("equities", overrides=[*overrides, *given.overrides])
+        for turn in range(2 * given.repeats):
+            name, how = (("alone", alone), ("ray", on_ray))[turn % 2]
+            store = f"{folder}/{name}-{turn}"
+            with multiprocessing.get_context("spawn").Pool(1) as pool:  # TensorFlow's threads are fixed once a process
+                laps = pool.apply(how, (config, store))
+            seconds[name].append(laps.last - laps.first)
+            startups[name].append(laps.first - laps.called)
+            if name == "ray":
+                ends.append(laps.over - laps.last)
+                equal &= files(store) == files(f"{folder}/alone-{turn - 1}")
+            jobs = sum(path.suffix == ".json" for path in Path(store).glob("runs/*-*/*"))
+            print(
+                f"{name}: {jobs} jobs in {seconds[name][-1]:.1f} s after {startups[name][-1]:.1f} s of start-up, "
+                f"load {os.getloadavg()[0]:.1f}",
+                flush=True,
+            )
+    ray_s, alone_s = statistics.median(seconds["ray"]), statistics.median(seconds["alone"])
+    print(
+        json.dumps(
+            {
+                "overhead": round(ray_s / alone_s - 1.0, 4),
+                "seconds_ray": round(ray_s, 1),
+                "seconds_alone": round(alone_s, 1),
+                "startup_s": round(statistics.median(startups["ray"]), 1),
+                "startup_alone_s": round(statistics.median(startups["alone"]), 1),
+                "end_s": round(statistics.median(ends), 1),
+                "jobs": jobs,
+                "symbols": given.symbols,
+                "equal": equal,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
