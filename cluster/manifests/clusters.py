@@ -91,12 +91,11 @@ def _head(
     **container: Any,
 ) -> dict[str, Any]:
     """Return the head: reached inside the cluster only, and without processors for work that might crowd it out."""
-    made = ray_container(
-        target, "ray-head", head_node(target.config), environment, ports=shown_ports(*ports), **container
-    )
+    size = head_node(target.config)
+    made = ray_container(target, "ray-head", size, environment, ports=shown_ports(*ports), **container)
     return {
         "serviceType": "ClusterIP",
-        "rayStartParams": {"num-cpus": "0"},
+        "rayStartParams": {"num-cpus": str(size.work)},
         "template": pod(target, instance, made, **spec),
     }
 
@@ -107,7 +106,7 @@ def _group(name: str, nodes: Nodes, template: dict[str, Any]) -> dict[str, Any]:
         "replicas": nodes.least,
         "minReplicas": nodes.least,
         "maxReplicas": nodes.most,
-        "rayStartParams": {},
+        "rayStartParams": {"num-cpus": str(nodes.work)},
         "template": template,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -109,8 +110,7 @@ def _kinds(config: Config) -> dict[str, Nodes]:
     kinds = {"cpu": training_nodes(without), "gpu": training_nodes(with_gpus)}
     wanted = "gpu" if config.run.use_gpu else "cpu"
     return {"head": head_node(config)} | {
-        kind: nodes if kind == wanted else Nodes(0, nodes.most, nodes.cpus, nodes.gib, nodes.gpus)
-        for kind, nodes in kinds.items()
+        kind: nodes if kind == wanted else replace(nodes, least=0) for kind, nodes in kinds.items()
     }
 
 
@@ -129,7 +129,7 @@ def _cluster(
     driver = [_installed(f"tensorflow[and-cuda]=={version('tensorflow')}")]
     types = {
         kind: {
-            "resources": {"CPU": 0 if kind == "head" else nodes.cpus, **({"GPU": nodes.gpus} if nodes.gpus else {})},
+            "resources": {"CPU": nodes.work, **({"GPU": nodes.gpus} if nodes.gpus else {})},
             "min_workers": 0 if kind == "head" else nodes.least,
             "max_workers": 0 if kind == "head" else nodes.most,
             **({"worker_setup_commands": [*_SETUP, *driver]} if nodes.gpus else {}),

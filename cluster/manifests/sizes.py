@@ -11,11 +11,12 @@ from configs.schema import Config
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """``least`` to ``most`` nodes of one size."""
+    """``least`` to ``most`` nodes of one size, of whose ``cpus`` Ray gives ``work`` to workers or replicas."""
 
     least: int
     most: int
     cpus: int
+    work: int
     gib: int
     gpus: int = 0
 
@@ -23,7 +24,7 @@ class Nodes:
 def head_node(config: Config) -> Nodes:
     """Return the head: it schedules, and runs the driver of a job, but no worker and no replica."""
     cpus = config.deploy.head_cpus
-    return Nodes(1, 1, cpus, _gib(config, cpus))
+    return Nodes(1, 1, cpus, 0, _gib(config, cpus))
 
 
 def training_nodes(config: Config) -> Nodes:
@@ -44,22 +45,26 @@ def training_nodes(config: Config) -> Nodes:
         )
     held = gpus or workers
     count = deploy.nodes if run.workers is None else math.ceil(run.workers / held)
-    return Nodes(count, count, deploy.node_cpus, _gib(config, deploy.node_cpus), gpus)
+    return Nodes(count, count, deploy.node_cpus, deploy.node_cpus, _gib(config, deploy.node_cpus), gpus)
 
 
 def serving_nodes(config: Config) -> Nodes:
-    """Return the nodes that serve: small, so that a lost one costs few replicas, and two if there are two replicas."""
+    """Return the nodes that serve: small, so that a lost one costs few replicas, and two if there are two replicas.
+
+    One processor of each is for its proxy and for Ray itself.
+    """
     serve = config.serve
-    cpus = math.ceil(serve.cpus_per_replica)
-    held = int(cpus // serve.cpus_per_replica)
+    work = math.ceil(serve.cpus_per_replica)
+    held = int(work // serve.cpus_per_replica)
     shards = served_shards(config)
 
     def needed(replicas: int) -> int:
-        routers = math.ceil(replicas * serve.cpus_per_router / cpus) if shards > 1 else 0
+        routers = math.ceil(replicas * serve.cpus_per_router / work) if shards > 1 else 0
         return math.ceil(replicas * shards / held) + routers
 
     least = max(needed(serve.replicas), min(2, serve.replicas))
-    return Nodes(least, max(least, needed(serve.max_replicas or serve.replicas)), cpus, _gib(config, cpus))
+    most = max(least, needed(serve.max_replicas or serve.replicas))
+    return Nodes(least, most, work + 1, work, _gib(config, work + 1))
 
 
 def served_shards(config: Config) -> int:

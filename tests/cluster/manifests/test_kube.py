@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ray.scripts.scripts import drain_node
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.manifests.sizes import serving_nodes, training_nodes
@@ -92,8 +93,13 @@ def test_a_node_drains_before_it_ends_and_few_go_at_once(documents):
     pod = found["RayService"]["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
     [container] = pod["containers"]
     drain = container["lifecycle"]["preStop"]["exec"]["command"][-1]
-    seconds = int(drain.rpartition(" ")[2])
-    assert f"--deadline-remaining-seconds {seconds} &&" in drain
+    command, wait = drain.split(" && ")
+    ray, verb, *arguments = shlex.split(command)
+    assert (ray, verb) == ("ray", drain_node.name)
+    given = drain_node.make_context(verb, arguments).params  # it is hidden in Ray's help: this tells if it changes
+    assert given["node_id"] is None and given["reason"] == "DRAIN_NODE_REASON_PREEMPTION"
+    seconds = given["deadline_remaining_seconds"]
+    assert wait == f"sleep {seconds}"
     assert 20 < seconds < pod["terminationGracePeriodSeconds"]
     assert found["PodDisruptionBudget"]["spec"]["minAvailable"] == 1, "of two"
     assert "PodDisruptionBudget" not in documents("ray-service", "--preset", "demo"), "one could never be moved"
@@ -113,10 +119,11 @@ def test_the_presets_decide_on_gpus(documents):
         pod = group["template"]["spec"]
         assert pod["containers"][0]["resources"]["limits"].get("nvidia.com/gpu") == gpus
         assert ("tolerations" in pod) == (gpus is not None)
+        assert group["rayStartParams"] == {"num-cpus": pod["containers"][0]["resources"]["limits"]["cpu"]}
 
 
 @pytest.mark.parametrize(
-    ("settings", "least", "most", "cpus"),
+    ("settings", "least", "most", "work"),
     [
         (("serve.replicas=1",), 1, 1, 1),
         (("serve.replicas=2", "serve.max_replicas=8"), 2, 8, 1),
@@ -126,9 +133,9 @@ def test_the_presets_decide_on_gpus(documents):
         (("serve.replicas=20", "serve.shard_symbols=1", "data.symbols=[A, B]"), 42, 42, 1),
     ],
 )
-def test_nodes_hold_all_replicas(settings, least, most, cpus):
+def test_nodes_hold_all_replicas(settings, least, most, work):
     nodes = serving_nodes(load_config("demo", overrides=settings))
-    assert (nodes.least, nodes.most, nodes.cpus) == (least, most, cpus)
+    assert (nodes.least, nodes.most, nodes.work, nodes.cpus) == (least, most, work, work + 1)
 
 
 @pytest.mark.parametrize(
