@@ -16,6 +16,8 @@ from configs.schema import Config
 from features.bars import SymbolBars
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Read when Ray is imported, which test modules do before anything is connected: workers would be started by `uv run`.
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 ROOT = Path(__file__).parents[1]
 
