@@ -104,4 +104,4 @@ def interruptible(message: str) -> Iterator[None]:
         print(f"interrupted{message}", file=sys.stderr)
         raise SystemExit(128 + received[0]) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

@@ -77,15 +77,16 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let a second Ctrl-C pass: stopping Ray takes seconds, and half of it leaves processes behind."""
+    """Let a second Ctrl-C or SIGTERM pass: stopping Ray takes seconds, and half of it leaves processes behind."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 def check_reachable(address: str) -> None:

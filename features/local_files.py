@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -81,12 +82,9 @@ class LocalFiles:
         here, there = self._at(source), self._at(target)
         with _explained("write", there):
             os.makedirs(os.path.dirname(there), exist_ok=True)
-            try:
-                os.link(here, there)
-                return
-            except OSError:
-                if not os.path.exists(here):
-                    raise FileNotFoundError(f"there is no {here!r}") from None
+        with suppress(OSError):
+            os.link(here, there)
+            return
         self.write(target, self.read(source))
 
     def exists(self, path: str) -> bool:
@@ -123,11 +121,12 @@ class LocalFiles:
         """Delete a file or folder, and return the bytes that came free: a file with another name frees none."""
         target = self._at(path)
         freed = sum(one.size for one in self.below(path) if one.size is not None and one.names == 1)
-        with _explained("delete", target), suppress(FileNotFoundError):
-            if os.path.isdir(target):
-                shutil.rmtree(target)
-            elif os.path.exists(target):
-                os.unlink(target)
+        with _explained("delete", target):
+            if os.path.isdir(target) and not os.path.islink(target):
+                shutil.rmtree(target, onerror=_unless_gone)
+            else:
+                with suppress(FileNotFoundError):
+                    os.unlink(target)
         return freed
 
     @contextmanager
@@ -164,6 +163,12 @@ class LocalFiles:
         return f"{self.root}/{path}"
 
 
+def _unless_gone(function: Callable[..., Any], path: str, caught: Any) -> None:
+    """Go on where another deleted it first, whatever it is."""
+    if not isinstance(caught[1], FileNotFoundError):
+        raise caught[1]
+
+
 def _entry(name: str, stat: os.stat_result, is_folder: bool = False) -> Entry:
     return Entry(name, None if is_folder else stat.st_size, stat.st_mtime_ns, stat.st_nlink)
 
@@ -172,9 +177,9 @@ def _entry(name: str, stat: os.stat_result, is_folder: bool = False) -> Entry:
 def _explained(verb: str, path: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and verb == "read":
+            raise
         hint = "Free some space" if error.errno in _FULL else "Check that the store exists and is writable"
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split()).rstrip(".")
         raise StoreError(f"cannot {verb} {path!r}: {reason}. {hint}, or choose another with --store.") from error

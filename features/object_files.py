@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -34,7 +34,10 @@ from features.lease import held
 _TRIES = 50
 _PATIENCE = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _CLIENT: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
+_PROMPT = {"max_retries": 2, "retry_timeout": timedelta(seconds=4)}  # a lease's beat that comes late is none
+_PROMPT_CLIENT: dict[str, Any] = {"connect_timeout": "2s", "timeout": "4s"}
 _NO_BUCKET = "NoSuchBucket"
+_UNUSUAL = re.compile(r"[?#%*\\]|(^|/)\.{1,2}(/|$)|//")  # what one library takes literally and another does not
 
 
 class ObjectFiles:
@@ -44,6 +47,8 @@ class ObjectFiles:
     ----------
     uri
         ``s3://bucket/prefix`` or ``gs://bucket/prefix``; ``memory://`` for one that ends with the process.
+    prompt
+        Whether to give up on a request after seconds, where others wait for minutes.
 
     Raises
     ------
@@ -53,17 +58,19 @@ class ObjectFiles:
 
     is_local = False
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, prompt: bool = False) -> None:
         scheme, _, rest = uri.partition("://")
-        if scheme not in ("s3", "gs", "memory") or "?" in rest or "@" in rest:
+        if scheme not in ("s3", "gs", "memory") or _UNUSUAL.search(rest) or "@" in rest.partition("/")[0]:
             raise StoreError(
-                f"store {uri.rpartition('@')[2].partition('?')[0]!r} cannot be opened: give a local path, "
+                f"store {redacted(uri)!r} cannot be opened: give a local path, "
                 "s3://bucket/folder or gs://bucket/folder, and credentials, region and endpoint in the environment "
                 "(AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL …)."
             )
         self.root = uri.rstrip("/")
         with self._explained("open", ""):
-            self._objects: Any = MemoryStore() if scheme == "memory" else from_url(self.root, **_options(scheme))
+            self._objects: Any = (
+                MemoryStore() if scheme == "memory" else from_url(self.root, **_options(scheme, prompt))
+            )
 
     def write(self, path: str, data: bytes) -> None:
         """Put an object."""
@@ -135,13 +142,18 @@ class ObjectFiles:
         found = self.below(path)
         with self._explained("delete", path):
             names = [f"{path}/{one.name}".rstrip("/") for one in found]
-            if names:
+            try:
                 self._objects.delete(names)
+            except FileNotFoundError:  # another deleted one first, which GCS tells and S3 does not
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        self._objects.delete(name)
         return sum(one.size or 0 for one in found)
 
     def lock(self, name: str, *, wait: bool = True) -> AbstractContextManager[None]:
         """Hold a lease: an object that its holder renews, and that others take over once it is not renewed."""
-        return held(self, f".locks/{name}", wait=wait)
+        prompt = self if self.root.startswith("memory:") else ObjectFiles(self.root, prompt=True)
+        return held(prompt, f".locks/{name}", wait=wait)
 
     def arrow(self) -> tuple[pafs.FileSystem, str]:
         """Return a pyarrow file system of the bucket, and the root's path in it."""
@@ -201,6 +213,13 @@ class ObjectFiles:
             raise StoreError(f"cannot {verb} {self._at(path)!r}: {_reason(error)}. Check the {hint}.") from error
 
 
+def redacted(uri: str) -> str:
+    """Return a URI without what may be a secret in it."""
+    scheme, separator, rest = uri.partition("://")
+    bucket, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{bucket.rpartition('@')[2].partition('?')[0]}{slash}{path.partition('?')[0]}"
+
+
 class _Readable:
     """An object as the file that Python's readers expect."""
 
@@ -224,14 +243,16 @@ class _Readable:
         self.closed = True
 
 
-def _options(scheme: str) -> dict[str, Any]:
+def _options(scheme: str, prompt: bool = False) -> dict[str, Any]:
     """Return how to reach a store: an endpoint that the user spelled with ``http://`` is meant so."""
     plain = scheme == "s3" and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    return {"client_options": _CLIENT | ({"allow_http": True} if plain else {}), "retry_config": _PATIENCE}
+    client, patience = (_PROMPT_CLIENT, _PROMPT) if prompt else (_CLIENT, _PATIENCE)
+    return {"client_options": client | ({"allow_http": True} if plain else {}), "retry_config": patience}
 
 
 def _entry(meta: Any, skip: int) -> Entry:
-    return Entry(meta["path"][skip:], meta["size"], int(meta["last_modified"].timestamp() * 1e9))
+    changed_ns = int(meta["last_modified"].timestamp() * 1e9)  # whole seconds: the tag tells changes within one
+    return Entry(meta["path"][skip:], meta["size"], changed_ns, tag=meta["e_tag"] or "")
 
 
 def _reason(error: Exception) -> str:

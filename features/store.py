@@ -112,8 +112,8 @@ class Store:
     def update(self, relative: str, change: Callable[[bytes | None], bytes | None]) -> bool:
         """Read a file (``None`` if there is none), change it and write it, as one step; return whether it was written.
 
-        ``change`` returns ``None`` to leave the file as it is. It may be called again where others write at once, so
-        it must have no other effect.
+        ``change`` returns ``None`` to leave the file as it is. It may be called again, on what others wrote meanwhile,
+        or on what it wrote itself if the answer to that was lost: there it must leave things as they are.
         """
         return bool(self._files.update(self._inside(relative), change))
 
@@ -161,7 +161,7 @@ class Store:
 
     def stamp(self, relative: str) -> str:
         """Return a hash of names, sizes and times of a file or those directly in a folder: it changes when one does."""
-        facts = sorted(f"{one.name} {one.size} {one.changed_ns}" for one in self.entries(relative))
+        facts = sorted(f"{one.name} {one.size} {one.changed_ns} {one.tag}" for one in self.entries(relative))
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def changed_ns(self, relative: str) -> int | None:

@@ -96,6 +96,6 @@ class Market:
         if path is None:
             return Lake(self.store).context_stamp() if self.name == "lake" else ""
         try:
-            return " ".join(f"{file} {file.size} {file.changed_ns}" for file in find(path))
+            return " ".join(f"{file} {file.size} {file.stamp}" for file in find(path))
         except DataError:
             return f"{path} is gone"

@@ -14,7 +14,7 @@ from features.concurrent import in_order
 from features.context import MarketContext
 from features.sources import open_source
 from features.sources.base import Source
-from features.sources.table_file import find
+from features.sources.table_file import find, is_remote
 from features.store import Store
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Policy
@@ -178,8 +178,13 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
         return None
     if wanted.path is not None:
         try:
-            with find(wanted.path)[0].open() as content:
-                frame = pd.read_parquet(content) if wanted.path.endswith(".parquet") else pd.read_csv(content)
+            read = pd.read_parquet if wanted.path.endswith(".parquet") else pd.read_csv
+            if is_remote(wanted.path):
+                (file,) = find(wanted.path)
+                with file.open() as content:
+                    frame = read(content)
+            else:
+                frame = read(wanted.path)
         except (OSError, ValueError, FleetcastError) as error:
             raise DataError(
                 f"data.context.path {wanted.path!r} cannot be read ({error}). Give a CSV or Parquet file with the "

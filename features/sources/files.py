@@ -73,7 +73,7 @@ class FileSource:
 
     def stamp(self) -> str:
         """Return the paths with their sizes and times, those of new files of the folder or glob included."""
-        return repr([(str(file), file.size, file.changed_ns) for file in find(self.spec)])
+        return repr([(str(file), file.size, file.stamp) for file in find(self.spec)])
 
     def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
         """Yield what the files hold: those of one symbol each as they are read, the others joined."""

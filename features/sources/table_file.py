@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import DataError
+from features.entries import Entry
+from features.object_files import redacted
 from features.store import Store
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
@@ -20,12 +23,12 @@ SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """A file of bars: the ``place`` it lies in, its name there, size in bytes, and what changes when it does."""
+    """A file of bars: the ``place`` it lies in, its name there, size in bytes, and a ``stamp`` that changes with it."""
 
     place: Store
     name: str
     size: int
-    changed_ns: int
+    stamp: str
 
     def __str__(self) -> str:
         return self.place.path(self.name)
@@ -63,6 +66,8 @@ def find(spec: str) -> list[TableFile]:
     StoreError
         The bucket cannot be read.
     """
+    if is_remote(spec) and ("@" in spec.split("/")[2] or re.search(r"\?\w+=", spec)):
+        raise DataError(f"{redacted(spec)!r} was given with more than a place. Give credentials in the environment.")
     found = _in_bucket(spec.rstrip("/")) if is_remote(spec) else _on_disk(spec)
     if not found:
         what = "holds no bars; expected" if _is_there(spec) else "does not exist; expected"
@@ -83,7 +88,7 @@ def _on_disk(spec: str) -> list[TableFile]:
     else:
         paths = [file for file in map(Path, glob.glob(str(path), recursive=True)) if _is_table(file.name)]
     stats = [(file.absolute(), file.stat()) for file in paths if file.is_file()]
-    return [TableFile(_place(str(file.parent)), file.name, s.st_size, s.st_mtime_ns) for file, s in stats]
+    return [TableFile(_place(str(file.parent)), file.name, s.st_size, str(s.st_mtime_ns)) for file, s in stats]
 
 
 def _in_bucket(spec: str) -> list[TableFile]:
@@ -98,13 +103,17 @@ def _in_bucket(spec: str) -> list[TableFile]:
     if not glob.has_magic(pattern):
         if pattern and _is_table(pattern) and place.exists(pattern):
             (entry,) = place.entries(pattern)
-            return [TableFile(place, pattern, entry.size or 0, entry.changed_ns)]
+            return [_of(place, entry)]
         place, pattern = _place(spec), "*"
     return [
-        TableFile(place, one.name, one.size, one.changed_ns)
+        _of(place, one)
         for one in place.entries()
         if one.size is not None and _is_table(one.name) and fnmatch.fnmatchcase(one.name, pattern)
     ]
+
+
+def _of(place: Store, entry: Entry) -> TableFile:
+    return TableFile(place, entry.name, entry.size or 0, f"{entry.changed_ns} {entry.tag}")
 
 
 def _is_table(name: str) -> bool:

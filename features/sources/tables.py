@@ -11,11 +11,19 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from configs.errors import DataError
+from configs.errors import DataError, StoreError
 from features.columns import field_of
 from features.sources.table_file import TableFile
 
-_PROBLEMS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, EOFError, UnicodeDecodeError, pd.errors.ParserError)
+_PROBLEMS = (
+    pa.ArrowInvalid,
+    pa.ArrowNotImplementedError,
+    OSError,
+    EOFError,
+    UnicodeDecodeError,
+    pd.errors.ParserError,
+    StoreError,
+)
 
 
 def names_symbols(file: TableFile) -> bool:
@@ -131,7 +139,8 @@ def _is_two_level(first: str, second: str, delimiter: str) -> bool:
 
 
 def _unreadable(file: TableFile, error: Exception) -> DataError:
-    reason = " ".join(str(error).split())[:160].rstrip(".")
+    cause = error.__cause__ if isinstance(error, StoreError) and error.__cause__ else error
+    reason = " ".join(str(cause).split())[:160].rstrip(".")
     return DataError(
         f"{str(file)!r} cannot be read ({reason}); expected UTF-8 CSV text or Parquet. Check the path and the file."
     )

@@ -6,16 +6,64 @@ import time
 
 import pytest
 
-from configs.errors import StoreError
+from configs.errors import DataError, StoreError
 from features.lease import held
+from features.object_files import ObjectFiles
+from features.sources.table_file import find
 from features.store import Store
+from training.registry.blocks import Block, write_block
+from training.registry.manager import ModelManager
+
+NO_PLACES = ["gopher://x/y", "s3://key:secret@bucket/x", "s3://bucket/x?endpoint_override=y"]
+NO_PLACES += ["s3://b/a#1", "s3://b/a%20b", "s3://b/../c"]
 
 
-@pytest.mark.parametrize("uri", ["gopher://x/y", "s3://key:secret@bucket/x", "s3://bucket/x?endpoint_override=y"])
+@pytest.mark.parametrize("uri", NO_PLACES)
 def test_a_uri_that_is_no_place_is_one_clear_error_that_keeps_secrets(uri: str) -> None:
     with pytest.raises(StoreError, match=r"cannot be opened.*s3://bucket/folder.*AWS_ENDPOINT_URL") as caught:
         Store(uri)
     assert "secret" not in str(caught.value)
+
+
+def test_what_a_library_would_take_for_a_query_keeps_its_secret_in_sources_too() -> None:
+    for spec in ("s3://key:secret@bucket/*/x.csv", "s3://bucket/x.csv?secret_key=secret"):
+        with pytest.raises(DataError, match="Give credentials in the environment") as caught:
+            find(spec)
+        assert "secret" not in str(caught.value)
+
+
+def test_an_object_that_is_replaced_within_a_second_has_another_stamp(s3: str) -> None:
+    store, stamps = Store(s3), set()
+    for data in (b"1", b"2", b"3"):
+        store.write("a", data)
+        stamps.add(store.stamp("a"))
+    assert len(stamps) == 3
+
+
+class LostAnswers(ObjectFiles):
+    """A bucket whose conditional writes arrive, and whose answers are lost: the client writes again and is refused."""
+
+    def _put_over(self, path: str, data: bytes, tag: dict[str, str] | None) -> bool:
+        super()._put_over(path, data, tag)
+        return super()._put_over(path, data, tag)
+
+
+def test_a_write_whose_answer_was_lost_is_taken_for_ours(s3: str) -> None:
+    files = LostAnswers(s3)
+    with held(files, "lease"):
+        with pytest.raises(BlockingIOError), held(files, "lease", wait=False):
+            pass
+    with held(files, "lease", wait=False):
+        pass
+    manager = ModelManager(s3)
+    for run in "ab":
+        write_block(manager.store, f"runs/{run}", Block("direction", ("X",), {}))
+    made = [manager.publish("direction", [f"runs/{r}"], {"config": {"r": r}, "data_hash": ""}).version for r in "ab"]
+    manager.promote("direction", made[0], "x")
+    manager.promote("direction", made[1], "x")
+    manager.store._files = files
+    assert manager.rollback("direction").champion == made[0] == manager.aliases("direction").champion
+    assert manager.publish("direction", ["runs/a"], {"config": {"r": "c"}, "data_hash": ""}).is_new
 
 
 def test_a_bucket_that_is_not_there_is_told_apart_from_a_missing_file(s3_server: str) -> None:
@@ -57,6 +105,7 @@ HOLD = """
 import os, sys
 from features.lease import held
 from features.object_files import ObjectFiles
+print("asking", flush=True)
 lease = held(ObjectFiles(sys.argv[1]), "lease")
 lease.__enter__()
 os._exit(9)
@@ -79,10 +128,12 @@ def test_a_living_holder_keeps_its_lease_beyond_the_term(s3: str) -> None:
     files, order = Store(s3), []
     with held(files, "lease", term_s=0.6):
         waiting = subprocess.Popen(
-            [sys.executable, "-c", HOLD.replace('"lease")', '"lease", term_s=0.6)').replace("9", "0"), s3]
+            [sys.executable, "-c", HOLD.replace('"lease")', '"lease", term_s=0.6)').replace("9", "0"), s3],
+            stdout=subprocess.PIPE,
         )
+        assert waiting.stdout is not None and waiting.stdout.readline() == b"asking\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(4)
+            waiting.wait(2)
         order.append("left")
     assert order == ["left"] and waiting.wait(60) == 0
 

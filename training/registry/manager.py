@@ -201,9 +201,13 @@ class ModelManager:
     def rollback(self, kind: str, reason: str = "rolled back") -> Aliases:
         """Swap champion and previous; ``ModelError`` if there is no previous one."""
         with layout.changing(self.store, kind):
-            self.aliases(kind).rolled_back(reason, datetime.now(UTC))
+            seen = self.aliases(kind)
+            after = seen.rolled_back(reason, datetime.now(UTC))
             self.resolve(kind, "previous")
-            return self._move(kind, lambda before: before.rolled_back(reason, datetime.now(UTC)))
+            moved = self._move(kind, lambda before: after if before == seen else before)
+        if moved != after:
+            raise ModelError(f"the aliases of {kind} were changed by another meanwhile. See `fleetcast models list`.")
+        return moved
 
     def prune(
         self, kind: str, keep: int, older_than: timedelta | None = None, grace: timedelta = pruning.GRACE

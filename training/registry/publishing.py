@@ -78,23 +78,25 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
             _place(store, [(p + s, targets[p] + s) for p, suffixes in verified.files.items() for s in suffixes])
             names = verified.roster.to_bytes()
             store.write(roster_path(kind, version), names)
-            manifest = Manifest(
-                schema_version=MANIFEST_SCHEMA,
-                kind=kind,
-                version=version,
-                created=datetime.now(UTC),
-                content=content,
-                symbols=len(verified.roster.symbols()),
-                roster=FileRecord.of(names),
-                blocks=verified.records,
-                shared=verified.shared,
-                **described.model_dump(),
-            )
-            _reveal(store, manifest)
         except BaseException:
             with suppress(StoreError):
                 store.delete(version_folder(kind, version))
             raise
+        manifest = Manifest(
+            schema_version=MANIFEST_SCHEMA,
+            kind=kind,
+            version=version,
+            created=datetime.now(UTC),
+            content=content,
+            symbols=len(verified.roster.symbols()),
+            roster=FileRecord.of(names),
+            blocks=verified.records,
+            shared=verified.shared,
+            **described.model_dump(),
+        )
+        _reveal(
+            store, manifest
+        )  # whether a write that failed arrived after all is not known: nothing is deleted any more
     return ModelVersion(kind, version, is_new=True)
 
 

@@ -42,7 +42,8 @@ def run_on_ray(
         The cluster lacks the processors asked for, or the workers cannot be kept alive.
     """
     plan_workers(run, list(alive_nodes().values()), len(queue.jobs) - len(queue.done))
-    remote: Any = ray.remote(num_cpus=0, max_restarts=0)(JobQueue)
+    # Every call may be made again where the network breaks for a moment: each does the same a second time.
+    remote: Any = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=-1)(JobQueue)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = remote.options(scheduling_strategy=here).remote(queue.jobs, queue.retries, queue.done)
     try:
@@ -89,6 +90,7 @@ class _Run:
                     self._end(self._shift)
                 else:
                     self._look(self._shift, now)
+            on_progress(now)
             end_s = _END_S
         finally:
             if self._shift is not None:
@@ -109,12 +111,13 @@ class _Run:
         if not workers or (free < workers and time.monotonic() - self._ended < _SETTLE_S):
             time.sleep(_POLL_S)
             return
-        self._shift = Shift(self._store, self._plan_name, self._queue, self._run, min(workers, max(1, free)))
+        fitting = min(workers, max(1, free)) >> self._failed_starts  # what was free may not have been so together
+        self._shift = Shift(self._store, self._plan_name, self._queue, self._run, max(1, fitting))
         self._began, self._places = time.monotonic(), {}
 
     def _end(self, shift: Shift) -> None:
         for worker in ray.get(self._queue.crew.remote()):  # the shift has ended under them
-            ray.get(self._queue.lose.remote(worker.name, blameless=True))
+            ray.get(self._queue.lose.remote(worker.name, "shift"))
         self._failure, self._shift = shift.failure, None
         self._failed_starts += not self._places
         self._ended = time.monotonic()
@@ -131,7 +134,7 @@ class _Run:
         possible = min(self._most(now), room(self._run, list(nodes.values())), held + self._free())
         if worth_regrouping(sum(now.nodes.values()), possible, now.waiting):
             shift.is_recalled = True
-            ray.get(self._queue.recall.remote())
+            ray.get(self._queue.recall.remote(shift.name))
 
     def _most(self, now: Progress) -> int:
         """Return how many workers may be at work: what is asked for, and one a job."""
@@ -139,4 +142,8 @@ class _Run:
         return min(self._run.workers or left, left)
 
     def _free(self) -> int:
-        return room(self._run, [ray.available_resources()])  # type: ignore[no-untyped-call]
+        """Return how many workers fit what is free now, node by node."""
+        from ray._private.state import available_resources_per_node  # Ray's public call adds up all nodes
+
+        nodes = available_resources_per_node()  # type: ignore[no-untyped-call]
+        return room(self._run, list(nodes.values()))

@@ -3,7 +3,8 @@
 Workers pull, so a slow block never idles the others. A job that raises is tried again, up to the retries. A worker that
 dies says nothing about whose fault it was: its job runs again, and one whose worker died twice becomes a *suspect*. It
 then runs while nothing else does on its node, whose memory they share, and only then does a death count as its failure.
-A block that kills its worker is thus found out, and no other job pays for it. A node that dies is nobody's fault.
+A block that kills its worker is thus found out, and no other job pays for it. A node that dies is nobody's fault,
+unless it is the third that died under the same job.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from configs.errors import ConfigError, DataError, FleetcastError
 from training.run.job import POOLED, Job
 
 DIED = "its worker process died (out of memory, or killed)"
+_NODES_LOST = 3
+
+Cause = Literal["worker", "node", "shift"]
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Who pulls jobs: a name that is never used again, its node, and whatever its driver reaches it by."""
+    """Who pulls jobs: a name that is never used again, its node, its shift, and whatever its driver reaches it by."""
 
     name: str
     node: str = ""
+    shift: str = ""
     handle: Any = None
 
 
@@ -96,6 +101,8 @@ class JobQueue:
         self._witnessed: set[str] = set()
         self._suspects: set[str] = set()
         self._done_on: Counter[str] = Counter()
+        self._fallen: Counter[str] = Counter()
+        self._joined: Counter[str] = Counter()
         self._lost = 0
 
     def snapshot(self) -> Self:
@@ -108,31 +115,40 @@ class JobQueue:
 
     def join(self, worker: Worker) -> None:
         """Take in a worker that starts."""
+        self._joined[worker.shift] += worker.name not in self._crew
         self._crew[worker.name] = worker
 
-    def lose(self, name: str, *, blameless: bool = False) -> None:
-        """Note that a worker is gone; ``blameless`` where it cannot have been its job's fault (its node died)."""
+    def joined(self, shift: str) -> int:
+        """Return how many workers of a shift have ever joined."""
+        return self._joined[shift]
+
+    def lose(self, name: str, cause: Cause = "worker") -> None:
+        """Note that a worker is gone, with its ``node``, or because its ``shift`` ended under it."""
         worker, job = self._crew.pop(name, None), self._running.pop(name, None)
         if worker is None or job is None:
             return
         self._lost += 1
-        if job.output in self._suspects and not blameless:
+        self._fallen[job.output] += cause == "node"
+        blamed = cause == "worker" or (cause == "node" and self._fallen[job.output] > _NODES_LOST)
+        if job.output in self._suspects and blamed:
             self._count(job, DIED)
             return
-        if not blameless:
+        if self._fallen[job.output] == _NODES_LOST:
+            self._suspects.add(job.output)
+        elif blamed:
             (self._suspects if job.output in self._witnessed else self._witnessed).add(job.output)
         self._waiting.append(job)
 
-    def recall(self) -> None:
-        """Tell the end to all who are at work now, each after its present job: others will go on with what is left."""
-        self._recalled.update(self._crew)
+    def recall(self, shift: str) -> None:
+        """Tell the end to all of a shift, each after its present job: others will go on with what is left."""
+        self._recalled.add(shift)
 
     def next(self, name: str) -> Job | Literal["wait", "end"]:
         """Return the job for a worker that is idle, ``wait`` to ask again later, or ``end``; who is lost is told so."""
         if name in self._running:
             return self._running[name]
         worker = self._crew.get(name)
-        if worker is None or name in self._recalled or not (self._waiting or self._running):
+        if worker is None or worker.shift in self._recalled or not (self._waiting or self._running):
             self._crew.pop(name, None)
             return "end"
         beside = [job for other, job in self._running.items() if self._crew[other].node == worker.node]
@@ -163,7 +179,9 @@ class JobQueue:
             self._count(job, reason, final)
 
     def give_up(self, reason: str) -> None:
-        """Give up all that is left: the workers cannot do any job, whichever it is."""
+        """Give up all that is left: a worker could do no job, whichever it is. Where others can, they go on alone."""
+        if self._crew or self._done_on:
+            return
         self.broken = reason
         for job in [*self._running.values(), *self._waiting]:
             self.failed[job.output] = reason

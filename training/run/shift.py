@@ -11,6 +11,7 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import ray
@@ -22,10 +23,12 @@ from configs import schema
 from configs.errors import FleetcastError
 from features.store import Store
 from training.registry.runs import mark_in_use
+from training.run.job import Job
 from training.run.queue import Worker, blame
 
 _POLL_S = 0.5
 _LOOK_S = 2.0
+_JOIN_S = 120.0
 _FOLDER = "runs/ray"
 # A node that is about to go would end the whole shift in the middle of its jobs; its death costs its own only.
 _NO_WATCHER = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
@@ -38,6 +41,8 @@ class Shift:
     ----------
     failure : BaseException or None
         What ended it, if not the end of the queue.
+    name : str
+        Its name, which its workers' names begin with.
     is_recalled : bool
         Whether its workers were told to end after their present jobs.
     """
@@ -46,14 +51,14 @@ class Shift:
         self.workers = workers
         self.failure: BaseException | None = None
         self.is_recalled = False
-        self._store, self._name = store, f"{plan_name}-{uuid.uuid4().hex[:6]}"
+        self._store, self.name = store, f"{plan_name}-{uuid.uuid4().hex[:6]}"
         os.environ.update(_NO_WATCHER)
         files, root = store.arrow()
         trainer = DataParallelTrainer(
             _work,
             train_loop_config={
                 "queue": queue,
-                "shift": self._name,
+                "shift": self.name,
                 "uri": store.uri,
                 "plan": plan_name,
                 "threads": max(1, int(run.cpus_per_worker)),
@@ -65,10 +70,10 @@ class Shift:
                 resources_per_worker={"CPU": run.cpus_per_worker, **({"GPU": 1} if run.use_gpu else {})},
             ),
             run_config=RunConfig(
-                name=self._name,
+                name=self.name,
                 storage_path=f"{root}/{_FOLDER}",
                 storage_filesystem=files,
-                callbacks=[_Survivors(queue, self._name)],  # type: ignore[list-item]
+                callbacks=[_Survivors(queue, self.name, workers)],  # type: ignore[list-item]
                 failure_config=FailureConfig(  # type: ignore[call-arg]
                     max_failures=0, controller_failure_limit=0, max_preemption_failures=0
                 ),
@@ -86,7 +91,7 @@ class Shift:
         """Remove what Ray Train wrote, after waiting a little for its workers to be gone."""
         self.is_over(wait_s)
         with contextlib.suppress(FleetcastError):
-            self._store.delete(f"{_FOLDER}/{self._name}")
+            self._store.delete(f"{_FOLDER}/{self.name}")
 
     def _fit(self, trainer: DataParallelTrainer) -> None:
         try:
@@ -101,19 +106,23 @@ class _Survivors(UserCallback):
     It runs in Ray Train's controller, which learns of no other death meanwhile, so it looks for those itself.
     """
 
-    def __init__(self, queue: Any, shift: str) -> None:
-        self._queue, self._shift = queue, shift
+    def __init__(self, queue: Any, shift: str, workers: int) -> None:
+        self._queue, self._shift, self._workers = queue, shift, workers
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Tell the queue who died, and come back when nobody is left who works."""
         failed = {_name(self._shift, rank) for rank, error in worker_exceptions.items() if not _is_of_actor(error)}
+        others, until = self._workers - len(worker_exceptions), time.monotonic() + _JOIN_S
         calls: dict[str, Any] = {}
-        while crew := ray.get(self._queue.crew.remote()):
-            alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
+        while True:
+            crew = ray.get(self._queue.crew.remote())
+            if not crew and (time.monotonic() > until or ray.get(self._queue.joined.remote(self._shift)) >= others):
+                return  # those that are still starting have been waited for
             for worker in crew:
                 call = calls.pop(worker.name, None) or worker.handle.__ray_ready__.remote()
                 if worker.name in failed or _has_died(call):
-                    ray.get(self._queue.lose.remote(worker.name, blameless=worker.node not in alive))
+                    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
+                    ray.get(self._queue.lose.remote(worker.name, "worker" if worker.node in alive else "node"))
                 elif not ray.wait([call], timeout=0)[0]:
                     calls[worker.name] = call
             time.sleep(_LOOK_S)
@@ -153,15 +162,28 @@ def _work(settings: dict[str, Any]) -> None:
         reason = "a worker has a GPU reserved, but TensorFlow sees none there: install tensorflow[and-cuda] on its node"
         ray.get(queue.give_up.remote(reason))
         return
-    ray.get(queue.join.remote(Worker(name, context.get_node_id(), context.current_actor)))
-    while (job := ray.get(queue.next.remote(name))) != "end":
+    me = Worker(name, context.get_node_id(), settings["shift"], context.current_actor)
+
+    def do(job: Job) -> None:
+        mark_in_use(Store(settings["uri"]), [_FOLDER])
+        run_job(settings["uri"], settings["plan"], job)
+
+    try:
+        _pull(queue, me, do)
+    except ray.exceptions.RayError:  # the queue is out of reach: a death is seen, a worker that only stopped is not
+        os._exit(1)
+
+
+def _pull(queue: Any, me: Worker, do: Callable[[Job], None]) -> None:
+    """Do job after job until the end is told."""
+    ray.get(queue.join.remote(me))
+    while (job := ray.get(queue.next.remote(me.name))) != "end":
         if job == "wait":
             time.sleep(_POLL_S)
             continue
         try:
-            mark_in_use(Store(settings["uri"]), [_FOLDER])
-            run_job(settings["uri"], settings["plan"], job)
+            do(job)
         except Exception as error:  # a block's failure, whatever it is, must not stop the others
-            ray.get(queue.fail.remote(name, *blame(error)))
+            ray.get(queue.fail.remote(me.name, *blame(error)))
         else:
-            ray.get(queue.finish.remote(name, job.output))
+            ray.get(queue.finish.remote(me.name, job.output))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.run.job import POOLED, Job
-from training.run.queue import JobQueue, Worker
+from training.run.queue import DIED, Cause, JobQueue, Worker
 
 
 def block(number: int, needs: str | None = None, kind: str = "direction") -> Job:
@@ -43,6 +43,7 @@ class Crew:
     busy: dict[int, Job] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     joined: int = 0
+    shift: int = 0
 
     def __post_init__(self) -> None:
         self.names = [""] * self.places
@@ -52,7 +53,7 @@ class Crew:
     def replace(self, place: int) -> None:
         self.joined += 1
         self.names[place] = f"worker-{self.joined}"
-        self.queue.join(Worker(self.names[place], f"node-{place // 2}"))
+        self.queue.join(Worker(self.names[place], f"node-{place // 2}", f"shift-{self.shift}"))
 
     def ask(self, place: int) -> str:
         answer = self.queue.next(self.names[place])
@@ -68,10 +69,10 @@ class Crew:
         self.queue.finish(self.names[place], job.output)
         self.ended.append(job.output)
 
-    def die(self, places: list[int], blameless: bool = False) -> None:
+    def die(self, places: list[int], cause: Cause = "worker") -> None:
         for place in places:
             self.busy.pop(place, None)
-            self.queue.lose(self.names[place], blameless=blameless)
+            self.queue.lose(self.names[place], cause)
         for place in places:
             self.replace(place)
 
@@ -103,9 +104,10 @@ def test_every_job_ends_exactly_once_whatever_happens(data, blocks, shared, retr
         elif deed == "all die":
             crew.die(data.draw(st.permutations(range(places))))
         elif deed == "node dies":
-            crew.die([one for one in range(places) if one // 2 == place // 2], blameless=True)
+            crew.die([one for one in range(places) if one // 2 == place // 2], "node")
         elif deed == "recall":
-            queue.recall()
+            queue.recall(f"shift-{crew.shift}")
+            crew.shift += 1
     for _ in range(len(jobs) * (retries + 3) * places + places):  # from here on all goes well
         for place in range(places):
             if place in crew.busy:
@@ -152,14 +154,27 @@ def test_a_killer_is_given_up_and_costs_no_other_job_a_retry(blocks, killer, ret
 
 
 @given(deaths=st.integers(1, 20))
-def test_a_node_that_dies_is_nobodys_fault(deaths):
+def test_a_shift_that_ends_under_a_job_is_nobodys_fault(deaths):
     crew = Crew(JobQueue(plan(1, with_pooled=False), retries=0), places=1)
     for _ in range(deaths):
         assert crew.ask(0) == "job"
-        crew.die([0], blameless=True)
+        crew.die([0], "shift")
     crew.ask(0)
     crew.finish(0)
     assert not crew.queue.failed and not crew.queue._suspects
+
+
+def test_two_nodes_that_die_are_nobodys_fault_and_a_job_that_kills_node_after_node_is_found_out():
+    crew = Crew(JobQueue(plan(2, with_pooled=False), retries=1), places=1)
+    for deaths in range(1, 6):
+        while crew.ask(0) == "job" and crew.busy[0].output != "direction/block-00000":
+            crew.finish(0)
+        assert not crew.queue.failed and bool(crew.queue._suspects) == (deaths > 3)
+        crew.die([0], "node")
+    assert crew.queue.failed == {"direction/block-00000": f"{DIED}; tried 2 times"}
+    while crew.ask(0) == "job":
+        crew.finish(0)
+    assert crew.queue.done == {"direction/block-00001"}
 
 
 def test_an_exception_is_tried_again_and_then_reported():
@@ -248,8 +263,10 @@ def test_who_is_recalled_finishes_and_who_comes_later_goes_on():
     jobs = plan(3, with_pooled=False)
     queue = queue_of(jobs, workers=("a", "b"), retries=0)
     assert queue.next("a") == jobs[0]
-    queue.recall()
-    queue.join(Worker("new", "another"))
+    queue.recall("")
+    queue.join(Worker("late", "one"))
+    queue.join(Worker("new", "another", "next shift"))
+    assert queue.next("late") == "end", "it belongs to those who were recalled"
     assert queue.next("b") == "end"
     assert queue.next("a") == jobs[0], "it asked again before it was done"
     queue.finish("a", jobs[0].output)
@@ -273,10 +290,16 @@ def test_a_need_that_no_job_meets_is_refused_at_once():
 
 
 def test_workers_that_cannot_load_the_code_end_the_run():
-    queue = queue_of(plan(2, with_pooled=False), retries=2)
-    running = queue.next("a")
+    queue = queue_of(plan(2, with_pooled=False), workers=(), retries=2)
     queue.give_up("a worker cannot load the training code")
-    assert queue.next("b") == "end"
-    queue.finish("a", running.output)
-    assert queue.done == set() and len(queue.failed) == 2
+    queue.join(Worker("late"))
+    assert queue.next("late") == "end" and len(queue.failed) == 2
     assert queue.broken == "a worker cannot load the training code"
+
+
+def test_a_worker_that_cannot_load_the_code_leaves_the_others_at_work():
+    queue = queue_of(plan(2, with_pooled=False), workers=("a",), retries=2)
+    queue.give_up("a worker cannot load the training code")
+    for _ in range(2):
+        queue.finish("a", queue.next("a").output)
+    assert queue.next("a") == "end" and not queue.failed and not queue.broken
