@@ -72,7 +72,10 @@ def duration_s(option: str, text: str) -> float:
 def holds_secret(text: str) -> bool:
     """Whether a text has a URL with a password, as its user's or among its parameters."""
     for url in re.findall(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", text, re.IGNORECASE):
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # no URL after all; whoever reads it says what is wrong
+            continue
         if parts.password or any("pass" in key.lower() or "secret" in key.lower() for key in parse_qs(parts.query)):
             return True
     return False

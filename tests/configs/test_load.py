@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from configs import Config, ConfigError, config_hash, load_config, preset_names
+from configs.load import flat_overrides
 
 
 def refusal(*overrides: str, preset: str = "demo", file: Path | None = None) -> str:
@@ -188,3 +189,15 @@ def test_equal_values_have_equal_hashes_and_different_ones_different() -> None:
     assert config_hash({"a": 1, "b": [2.5, None]}) == config_hash({"b": [2.5, None], "a": 1})
     assert len({config_hash({"a": 1}), config_hash({"a": 2}), config_hash({"a": 1}, "x"), config_hash([{"a": 1}])}) == 4
     assert len(config_hash("x")) == 12 and int(config_hash("x"), 16) >= 0
+
+
+def test_what_a_file_says_can_be_said_in_overrides(tmp_path: Path) -> None:
+    values = {
+        "run": {"seed": 3, "workers": None},
+        "data": {"symbols": ["BRK B", "ON"], "context": {"kinds": {"VIX": "level"}, "lag_days": {}}},
+        "split": {"test_end": "2018-12-31"},
+    }
+    file = tmp_path / "own.yaml"
+    file.write_text(yaml.safe_dump(values))
+    assert load_config("demo", overrides=flat_overrides(values)) == load_config("demo", file)
+    assert "run.seed=3" in flat_overrides(values)
