@@ -36,8 +36,8 @@ def serving_cluster(target: Target, instance: str) -> dict[str, Any]:
     nodes, environment = serving_nodes(config), FAST_INGRESS if config.serve.fast_ingress else {}
     seconds = drain_s(config.serve)
     drain = (
-        f"ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION --reason-message 'its pod ends' "
-        f"--deadline-remaining-seconds {seconds} && sleep {seconds}"
+        f"timeout 20 ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION --reason-message 'its pod ends' "
+        f"--deadline-remaining-seconds {seconds}; sleep {seconds}"
     )
     keys, seen = volume("keys", KEY_FOLDER, {"secret": {"secretName": target.named("api-keys"), "defaultMode": 0o440}})
     container = ray_container(

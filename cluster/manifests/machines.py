@@ -33,12 +33,17 @@ def ray_up_aws(target: Target) -> dict[str, Any]:
     """Return the file for AWS; its nodes are in a security group of the user's."""
     cloud = _needed("ray-up-aws", target, "image", "region", "security_group")
     account = target.config.deploy.service_account
+    if account is None:
+        raise ConfigError(
+            "deploy.service_account is not set: Ray gives rights to the head alone, and workers could not reach the "
+            "store. Name an instance profile that may read and write it."
+        )
     common = {
         "ImageId": cloud.image,
         "SecurityGroupIds": [cloud.security_group],
         "MetadataOptions": {"HttpTokens": "required"},
         "BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": _DISK_GB, "Encrypted": True}}],
-        **({"IamInstanceProfile": {"Name": account}} if account else {}),
+        "IamInstanceProfile": {"Name": account},
     }
 
     def node(nodes: Nodes) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def machine(cloud: str, nodes: Nodes) -> str:
 
 
 def _kinds(config: Config) -> dict[str, Nodes]:
-    """Return the head, and both kinds of workers: those of the preset are there, the others come when asked for."""
+    """Return the head, and both kinds of workers: those of the preset are there, of the others there are none at first."""
     with_gpus = config.model_copy(update={"run": config.run.model_copy(update={"use_gpu": True})})
     without = config.model_copy(update={"run": config.run.model_copy(update={"use_gpu": False})})
     kinds = {"cpu": training_nodes(without), "gpu": training_nodes(with_gpus)}

@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scale_model import Costs, first_bottleneck, forecast, limits, line
 
-_FILE_SYMBOLS, _FITTED, _BLOCK = 250, 64, 32
+_FILE_SYMBOLS, _FITTED, _CHECKED, _BLOCK = 250, 128, 192, 32  # as many fitted as a pooled fit samples
 _PUBLISHED = (20, 100)
 _EPOCHS = [f"{kind}.fit.{key}=5" for kind in ("direction", "volatility") for key in ("epochs", "pooled_epochs")]
 _SPLIT = "split={train_end: null, valid_end: null, test_start: null, test_end: null, valid_fraction: 0.2}"
@@ -213,7 +213,8 @@ def main() -> None:
         done = measured("worker", bars, _FITTED, f"{folder}/w")
         blocks = [lap for lap in done["laps"] if lap[1] != "pooled"]
         second = {lap[0]: lap for lap in blocks}  # the last of each kind: nothing is traced any more
-        tracing = sum(lap[2] for lap in blocks) - 2 * sum(lap[2] for lap in second.values())
+        count = _FITTED // _BLOCK
+        tracing = sum(lap[2] for lap in blocks) - count * sum(lap[2] for lap in second.values())
         published = [measured("publisher", f"{folder}/w", count) for count in _PUBLISHED]
         queues = [measured("queued", count) for count in (1_000, 20_000)]
         costs = Costs(
@@ -223,9 +224,10 @@ def main() -> None:
             manifest_bytes=line(*((c, p["bytes"]) for c, p in zip(_PUBLISHED, published, strict=True))),
             start_s=0.0,
             worker_s=done["import_s"] + max(tracing, 0.0),
-            pooled_s=sum(lap[2] for lap in done["laps"] if lap[1] == "pooled"),
+            pooled_s=max(lap[2] for lap in done["laps"] if lap[1] == "pooled"),
             block_s=sum(lap[2] for lap in second.values()),
             block_symbols=_BLOCK,
+            kinds=len(second),
             writes_per_block=sum(lap[3] for lap in second.values()),
             calls_per_block=2.0 * len(second),
             call_s=queues[0]["call_s"],
@@ -233,13 +235,16 @@ def main() -> None:
         )
         cores, check = float(os.cpu_count() or 1), {}
         for workers in (int(text) for text in given.check.split(",")):
-            seconds = measured("trained", bars, 4 * _FITTED, f"{folder}/t{workers}", workers)
-            guess = forecast(costs, 4 * _FITTED, workers, cores, given.usd)
+            seconds = measured("trained", bars, _CHECKED, f"{folder}/t{workers}", workers)
+            guess = forecast(costs, _CHECKED, workers, cores, given.usd)
+            told = {"measured_s": round(seconds["seconds"], 1)}
             if not check:
                 costs = replace(costs, start_s=max(seconds["seconds"] - guess.total_s, 0.0))
-                guess = forecast(costs, 4 * _FITTED, workers, cores, given.usd)
-            check[workers] = {"measured_s": round(seconds["seconds"], 1), "predicted_s": round(guess.total_s, 1)}
-            print(f"{workers} workers: {check[workers]}", flush=True)
+                told["fitted_start_s"] = round(costs.start_s, 1)
+            else:
+                told["predicted_s"] = round(guess.total_s, 1)
+            check[workers] = told
+            print(f"{workers} workers: {told}", flush=True)
     predicted = {}
     for symbols in _SIZES:
         for workers in _WORKERS:

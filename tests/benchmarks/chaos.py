@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class Chaos:
         self.watch = StoreWatch(folder / "store-0")
         self.stores = 0
         self.counts = dict.fromkeys(("lost", "trained_twice", "half_versions", "unequal", "failed_commands"), 0)
+        self.kills: Counter[str] = Counter()
         self.begun_again: dict[str, int] = {}
         self.ended_s = 0.0
 
@@ -76,6 +78,7 @@ class Chaos:
             except subprocess.TimeoutExpired:
                 hit = self.kill(victim, command)
         struck = time.monotonic()
+        self.kills[victim] += hit
         code, said = self.finish(command)
         again = max((int(found) for found in re.findall(r"(\d+) begun again", said)), default=0)
         self.begun_again[victim] = max(again, self.begun_again.get(victim, 0))
@@ -145,8 +148,9 @@ def run(chaos: Chaos, kills: int, victims: list[str], say: Callable[[str], None]
     while done < kills or chaos.watch.blocks:
         if done < kills:
             victim = victims[done % len(victims)]
-            done += 1
+            before = chaos.kills.total()
             chaos.strike(victim, chaos.chance.uniform(0.0, whole_s))
+            done += chaos.kills.total() > before  # a command that ended before its moment came is no kill
             chaos.repair(victim)
         if chaos.watch.is_published or done == kills:
             code, said = chaos.finish(chaos.start())
@@ -176,12 +180,11 @@ def main() -> None:
         finally:
             chaos.cluster.stop()
             chaos.watch.close()
-    killed = {victim: len(range(place, given.kills, len(victims))) for place, victim in enumerate(victims)}
     minutes = round((time.monotonic() - start) / 60, 1)
     print(
         json.dumps(
             {
-                "kills": killed,
+                "kills": dict(chaos.kills),
                 **chaos.counts,
                 "begun_again": chaos.begun_again,
                 "ended_s": round(chaos.ended_s, 1),

@@ -17,7 +17,8 @@ class Costs:
 
     ``prepare_s`` and ``memory_mib`` are (fixed, per symbol) of the driver; ``publish_s`` and ``manifest_bytes`` (fixed,
     per block of each kind); ``start_s`` starts Ray and Train, ``worker_s`` one worker (imports, first tracing);
-    ``pooled_s`` and ``block_s`` are one job of all kinds; ``call_s`` is a call of the queue's actor and
+    ``pooled_s`` is the longest pooled job (kinds' run beside each other), ``block_s`` a
+    block's jobs of all ``kinds`` together; ``call_s`` is a call of the queue's actor and
     ``progress_s`` (fixed, per block) one look at how far it is.
     """
 
@@ -30,6 +31,7 @@ class Costs:
     pooled_s: float
     block_s: float
     block_symbols: int
+    kinds: int
     writes_per_block: float
     calls_per_block: float
     call_s: float
@@ -57,11 +59,10 @@ class Forecast:
 def forecast(costs: Costs, symbols: int, workers: int, cores: float, usd_per_core_hour: float) -> Forecast:
     """Return what ``symbols`` take on ``workers`` of one core each, of which at most ``cores`` run at a time."""
     blocks = -(-symbols // costs.block_symbols)
+    workers = min(workers, costs.kinds * blocks)  # at most one a job
     at_once = min(workers, cores)
     starting = costs.worker_s * workers / at_once
-    # The last block begins when no other is left: half a block is idle on average where blocks are alike.
-    rounds = max(blocks / at_once, 1.0)
-    work = rounds * costs.block_s
+    work = max(blocks * costs.block_s / at_once, costs.block_s / costs.kinds)
     prepare, publish = _line(costs.prepare_s, symbols), _line(costs.publish_s, blocks)
     held = costs.start_s + starting + costs.pooled_s + work
     busy = blocks * costs.block_s
@@ -91,7 +92,7 @@ def limits(costs: Costs, symbols: int) -> dict[str, float]:
         "driver_preparing_and_publishing": work / serial,
         "queue_actor": (1.0 - watched) / queue,
         "store_writes": STORE_WRITES_PER_S * costs.block_s / costs.writes_per_block,
-        "blocks_to_share": float(blocks),
+        "jobs_to_share": float(costs.kinds * blocks),
         "driver_memory": _line(costs.memory_mib, symbols) / 1024.0 / DRIVER_GIB,
     }
 

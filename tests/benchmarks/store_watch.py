@@ -33,20 +33,23 @@ class StoreWatch:
         self.blocks: dict[str, Seen] = {}
         self._whole: set[tuple[str, str]] = set()
         self._models = ModelManager(Store(folder))
+        self._trouble: Exception | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Look a last time, and no longer."""
+        """Look a last time, and no longer; what ended the looking before that is raised."""
         self._over.set()
         self._thread.join()
+        if self._trouble is not None:
+            raise self._trouble
         self._look()
 
-    def hashes(self) -> dict[str, list[dict[str, str]]]:
-        """Return the SHA-256 of all files of the newest version of each kind, as its manifest holds them."""
+    def hashes(self) -> dict[str, list[str]]:
+        """Return the SHA-256 of the blocks' indexes, which hold those of all files, of each kind's newest version."""
         return {
-            kind: [{suffix: record.sha256 for suffix, record in files.items()} for files in manifest.blocks]
+            kind: [block.index for block in manifest.blocks]
             for kind in _KINDS
             if (manifest := self._models.manifest(kind, "latest"))
         }
@@ -57,8 +60,11 @@ class StoreWatch:
         return all(self._models.versions(kind) for kind in _KINDS)
 
     def _run(self) -> None:
-        while not self._over.wait(_LOOK_S):
-            self._look()
+        try:
+            while not self._over.wait(_LOOK_S):
+                self._look()
+        except Exception as error:
+            self._trouble = error
 
     def _look(self) -> None:
         found = {str(path.relative_to(self.folder).with_suffix("")) for path in self.folder.glob("runs/*-*/*.json")}

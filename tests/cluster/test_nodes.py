@@ -72,6 +72,8 @@ def test_a_node_that_joins_in_mid_run_takes_blocks_and_none_is_begun_again(clust
 def test_a_node_that_is_killed_in_mid_run_costs_its_unfinished_block_only(cluster, undisturbed, tmp_path):
     import ray
 
+    while len(cluster.list_all_nodes()) < 3:
+        cluster.add_node(**NODE)
     run, dead = Watched(undisturbed.config, tmp_path / "store"), []
     mine = ray.get_runtime_context().get_node_id()
 

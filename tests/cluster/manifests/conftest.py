@@ -9,8 +9,18 @@ from cluster.cli import main
 
 WHERE = ("--store", "s3://bucket/fleetcast", "--image", "registry.example/fleetcast:1")
 CLOUDS = {
-    "ray-up-aws": ("image=ami-0123", "region=eu-west-1", "security_group=sg-0123"),
-    "ray-up-gcp": ("image=projects/p/global/images/i", "project=p", "zone=europe-west1-b", "subnetwork=regions/r/s"),
+    "ray-up-aws": (
+        "cloud.image=ami-0123",
+        "cloud.region=eu-west-1",
+        "cloud.security_group=sg-0123",
+        "service_account=nodes",
+    ),
+    "ray-up-gcp": (
+        "cloud.image=projects/p/global/images/i",
+        "cloud.project=p",
+        "cloud.zone=europe-west1-b",
+        "cloud.subnetwork=regions/r/s",
+    ),
 }
 
 
@@ -34,7 +44,7 @@ def text(run):
     """Return the same, with a store, an image, and what the clouds among the kinds need."""
 
     def render(*arguments):
-        cloud = [f"deploy.cloud.{setting}" for kind in arguments for setting in CLOUDS.get(kind, ())]
+        cloud = [f"deploy.{setting}" for kind in arguments for setting in CLOUDS.get(kind, ())]
         return run(*(part for setting in cloud for part in ("--set", setting)), *arguments, *WHERE)
 
     return render
