@@ -109,7 +109,7 @@ def machine(cloud: str, nodes: Nodes) -> str:
 
 
 def _kinds(config: Config) -> dict[str, Nodes]:
-    """Return the head, and both kinds of workers: those of the preset are there, of the others there are none at first."""
+    """Return the head, and both kinds of workers: those of the preset, and none of the other at first."""
     with_gpus = config.model_copy(update={"run": config.run.model_copy(update={"use_gpu": True})})
     without = config.model_copy(update={"run": config.run.model_copy(update={"use_gpu": False})})
     kinds = {"cpu": training_nodes(without), "gpu": training_nodes(with_gpus)}

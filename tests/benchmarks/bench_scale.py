@@ -224,7 +224,7 @@ def main() -> None:
             manifest_bytes=line(*((c, p["bytes"]) for c, p in zip(_PUBLISHED, published, strict=True))),
             start_s=0.0,
             worker_s=done["import_s"] + max(tracing, 0.0),
-            pooled_s=max(lap[2] for lap in done["laps"] if lap[1] == "pooled"),
+            pooled_s=tuple(lap[2] for lap in done["laps"] if lap[1] == "pooled"),
             block_s=sum(lap[2] for lap in second.values()),
             block_symbols=_BLOCK,
             kinds=len(second),

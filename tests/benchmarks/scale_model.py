@@ -17,7 +17,7 @@ class Costs:
 
     ``prepare_s`` and ``memory_mib`` are (fixed, per symbol) of the driver; ``publish_s`` and ``manifest_bytes`` (fixed,
     per block of each kind); ``start_s`` starts Ray and Train, ``worker_s`` one worker (imports, first tracing);
-    ``pooled_s`` is the longest pooled job (kinds' run beside each other), ``block_s`` a
+    ``pooled_s`` are the pooled jobs, which all others wait for, ``block_s`` a
     block's jobs of all ``kinds`` together; ``call_s`` is a call of the queue's actor and
     ``progress_s`` (fixed, per block) one look at how far it is.
     """
@@ -28,7 +28,7 @@ class Costs:
     manifest_bytes: tuple[float, float]
     start_s: float
     worker_s: float
-    pooled_s: float
+    pooled_s: tuple[float, ...]
     block_s: float
     block_symbols: int
     kinds: int
@@ -64,13 +64,14 @@ def forecast(costs: Costs, symbols: int, workers: int, cores: float, usd_per_cor
     starting = costs.worker_s * workers / at_once
     work = max(blocks * costs.block_s / at_once, costs.block_s / costs.kinds)
     prepare, publish = _line(costs.prepare_s, symbols), _line(costs.publish_s, blocks)
-    held = costs.start_s + starting + costs.pooled_s + work
+    pooled = max(max(costs.pooled_s), sum(costs.pooled_s) / at_once)
+    held = costs.start_s + starting + pooled + work
     busy = blocks * costs.block_s
     hours = (workers * held + prepare + publish) / 3600.0
     return Forecast(
         prepare_s=prepare,
         start_s=costs.start_s + starting,
-        pooled_s=costs.pooled_s,
+        pooled_s=pooled,
         blocks_s=work,
         publish_s=publish,
         utilisation=busy / (at_once * held),
