@@ -205,7 +205,8 @@ class VolatilityConfig(Frozen):
 class RunConfig(Frozen):
     """Where and how a run executes; nothing here changes a fitted number except ``seed``.
 
-    ``studies`` tells where settings were found, as ``study/trial``.
+    ``workers`` must fit the cluster when a run begins, and there are never more; ``None`` takes what is free, and more
+    as the cluster grows. ``studies`` tells where settings were found, as ``study/trial``.
     """
 
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1), AfterValidator(_once)] = ("direction", "volatility")

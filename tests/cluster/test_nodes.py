@@ -26,6 +26,10 @@ def cluster():
     nodes.shutdown()
 
 
+class Other:
+    """Work of somebody else."""
+
+
 class Watched:
     """A run of which every step is seen: what it told, and that no finished block is ever written again."""
 
@@ -54,12 +58,18 @@ class Watched:
         undisturbed.equals(self.store)
 
 
-def test_a_node_that_joins_in_mid_run_takes_blocks_and_none_is_begun_again(cluster, undisturbed, tmp_path):
+def test_what_becomes_free_and_a_node_that_joins_take_blocks_and_none_is_begun_again(cluster, undisturbed, tmp_path):
+    import ray
+
     run, late = Watched(undisturbed.config, tmp_path / "store"), []
+    other = ray.remote(num_cpus=1)(Other).remote()
+    ray.get(other.__ray_ready__.remote())
 
     def step(now):
         if now.running and not late:
+            assert sum(now.nodes.values()) == 1, "the other processor is in use"
             late.append(cluster.add_node(**NODE, num_gpus=1))
+            ray.kill(other)
 
     run.train(step)
     last = run.steps[-1]

@@ -73,13 +73,13 @@ class _Run:
         self._store, self._plan_name, self._queue, self._run = store, plan_name, queue, run
         self._shift: Shift | None = None
         self._places: dict[str, int] = {}
+        self._nodes: frozenset[str] = frozenset()
         self._began = self._ended = self._worked = time.monotonic()
         self._failure: BaseException | None = None
         self._failed_starts = 0
 
     def go(self, on_progress: Callable[[Progress], None]) -> None:
         """Work until every job is over."""
-        end_s = 0.0
         try:
             while (now := ray.get(self._queue.progress.remote())).jobs_done < now.jobs:
                 on_progress(now)
@@ -91,10 +91,11 @@ class _Run:
                 else:
                     self._look(self._shift, now)
             on_progress(now)
-            end_s = _END_S
+            if self._shift is not None:
+                self._shift.is_over(_END_S)
         finally:
             if self._shift is not None:
-                self._shift.close(end_s)
+                self._shift.close()
 
     def _check(self, now: Progress) -> None:
         """Give up where nothing has run for long, or workers could not be started again and again."""
@@ -107,13 +108,14 @@ class _Run:
 
     def _begin(self, now: Progress) -> None:
         """Begin a shift of what is free, once that has settled: the last one's processors are not free at once."""
-        workers, free = min(self._most(now), room(self._run, list(alive_nodes().values()))), self._free()
+        nodes = alive_nodes()
+        workers, free = min(self._most(now), room(self._run, list(nodes.values()))), self._free()
         if not workers or (free < workers and time.monotonic() - self._ended < _SETTLE_S):
             time.sleep(_POLL_S)
             return
         fitting = min(workers, max(1, free)) >> self._failed_starts  # what was free may not have been so together
         self._shift = Shift(self._store, self._plan_name, self._queue, self._run, max(1, fitting))
-        self._began, self._places = time.monotonic(), {}
+        self._began, self._places, self._nodes = time.monotonic(), {}, frozenset(nodes)
 
     def _end(self, shift: Shift) -> None:
         for worker in ray.get(self._queue.crew.remote()):  # the shift has ended under them
@@ -124,12 +126,15 @@ class _Run:
         shift.close()
 
     def _look(self, shift: Shift, now: Progress) -> None:
-        """Recall the workers once it pays to go on with more."""
+        """Recall the workers where it pays to go on with more; abandon a shift that lost a node before it began."""
         self._places |= {node: max(count, self._places.get(node, 0)) for node, count in now.nodes.items()}
+        nodes = alive_nodes()
+        if not self._places and not nodes.keys() >= self._nodes:
+            shift.abandon()
+            return
         joined = sum(self._places.values()) >= shift.workers
         if shift.is_recalled or not (joined or time.monotonic() - self._began > _START_S):
             return
-        nodes = alive_nodes()
         held = sum(count for node, count in self._places.items() if node in nodes)
         possible = min(self._most(now), room(self._run, list(nodes.values())), held + self._free())
         if worth_regrouping(sum(now.nodes.values()), possible, now.waiting):

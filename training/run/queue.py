@@ -104,10 +104,19 @@ class JobQueue:
         self._fallen: Counter[str] = Counter()
         self._joined: Counter[str] = Counter()
         self._lost = 0
+        self._leader: Any = None
 
     def snapshot(self) -> Self:
         """Return the queue itself, for whoever reaches it through a Ray actor."""
         return self
+
+    def lead(self, handle: Any) -> None:
+        """Note what the driver reaches the process by that has started the workers, or ``None`` where there is none."""
+        self._leader = handle
+
+    def leader(self) -> Any:
+        """Return what :meth:`lead` was given last."""
+        return self._leader
 
     def crew(self) -> list[Worker]:
         """Return the workers that have joined, and have neither been told the end nor been lost."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2.api.callback import UserCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
@@ -29,6 +30,7 @@ from training.run.queue import Worker, blame
 _POLL_S = 0.5
 _LOOK_S = 2.0
 _JOIN_S = 120.0
+_CALL_S = 10.0
 _FOLDER = "runs/ray"
 # A node that is about to go would end the whole shift in the middle of its jobs; its death costs its own only.
 _NO_WATCHER = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
@@ -51,7 +53,7 @@ class Shift:
         self.workers = workers
         self.failure: BaseException | None = None
         self.is_recalled = False
-        self._store, self.name = store, f"{plan_name}-{uuid.uuid4().hex[:6]}"
+        self._store, self._queue, self.name = store, queue, f"{plan_name}-{uuid.uuid4().hex[:6]}"
         os.environ.update(_NO_WATCHER)
         files, root = store.arrow()
         trainer = DataParallelTrainer(
@@ -73,7 +75,7 @@ class Shift:
                 name=self.name,
                 storage_path=f"{root}/{_FOLDER}",
                 storage_filesystem=files,
-                callbacks=[_Survivors(queue, self.name, workers)],  # type: ignore[list-item]
+                callbacks=[_Leader(queue), _Survivors(queue, self.name, workers)],  # type: ignore[list-item]
                 failure_config=FailureConfig(  # type: ignore[call-arg]
                     max_failures=0, controller_failure_limit=0, max_preemption_failures=0
                 ),
@@ -87,9 +89,17 @@ class Shift:
         self._thread.join(wait_s)
         return not self._thread.is_alive()
 
-    def close(self, wait_s: float = 0.0) -> None:
-        """Remove what Ray Train wrote, after waiting a little for its workers to be gone."""
-        self.is_over(wait_s)
+    def abandon(self) -> None:
+        """End its workers, at work or not, as soon as there is somebody to end."""
+        leader = ray.get(self._queue.leader.remote(), timeout=_CALL_S)
+        if leader is not None:
+            ray.kill(leader)
+
+    def close(self) -> None:
+        """End what is left of it, and remove what Ray Train wrote."""
+        with contextlib.suppress(ray.exceptions.RayError):
+            self.abandon()
+            ray.get(self._queue.lead.remote(None), timeout=_CALL_S)
         with contextlib.suppress(FleetcastError):
             self._store.delete(f"{_FOLDER}/{self.name}")
 
@@ -98,6 +108,17 @@ class Shift:
             trainer.fit()
         except BaseException as error:
             self.failure = error
+
+
+class _Leader(ControllerCallback):
+    """Tells how to reach Ray Train's controller: it waits for ever where a node dies while its worker is started."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        """Tell the queue."""
+        ray.get(self._queue.lead.remote(ray.get_runtime_context().current_actor))
 
 
 class _Survivors(UserCallback):

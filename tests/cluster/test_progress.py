@@ -1,0 +1,33 @@
+"""What a run without a terminal says while it goes on."""
+
+import io
+
+from rich.console import Console
+
+from cluster.progress import _Watch
+from training.run.queue import Progress
+
+
+def at(**changes):
+    facts = {"jobs_done": 1, "jobs": 4, "symbols_done": 8, "symbols": 32, "running": ("direction/block-00001",)}
+    facts |= {"failed": 0, "waiting": 2, "begun_again": 0, "nodes": {"one": 2}, "done_on": {"one": 1}}
+    return Progress(**(facts | changes))
+
+
+def test_a_death_is_told_at_once_and_once():
+    out = io.StringIO()
+    watch = _Watch(Console(file=out, force_terminal=False, width=200))
+    watch.progressed(at(nodes={"one": 2, "two": 1}))
+    assert out.getvalue() == "", "a line every ten seconds is enough"
+    watch.progressed(at(begun_again=1))
+    watch.progressed(at(begun_again=1))
+    watch.close()
+    assert out.getvalue() == "8/32 symbol models; direction/block-00001; 1 begun again after a worker's death\n"
+
+
+def test_several_nodes_are_told():
+    out = io.StringIO()
+    watch = _Watch(Console(file=out, force_terminal=False, width=200))
+    watch.progressed(at(nodes={"one": 2, "two": 1}, begun_again=2, running=()))
+    watch.close()
+    assert "starting workers; 3 workers on 2 nodes; 2 begun again" in out.getvalue()
