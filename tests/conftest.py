@@ -7,10 +7,11 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from configs.schema import Config
 from features.bars import SymbolBars
@@ -22,12 +23,16 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)  # before the markers are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file's tests in one process, and all of the command line in one: they share what takes long to make."""
-    for item in items:
-        place = item.path.relative_to(ROOT / "tests")
-        item.add_marker(pytest.mark.xdist_group("cluster" if place.parts[0] == "cluster" else str(place)))
+class _TogetherScheduling(LoadScopeScheduling):
+    """Keeps each file's tests in one process, and all of the command line's: they share what takes long to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "cluster" if file.startswith("tests/cluster/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _TogetherScheduling(config, log)
 
 
 class Finished(NamedTuple):
