@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,7 +85,8 @@ def _head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
     finally:
         family = [process, *psutil.Process(process.pid).children(recursive=True)]
         for one in family:  # a graceful end of Ray takes half a minute
-            one.kill()
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait(60)
         told.close()
         patch.undo()
