@@ -23,12 +23,17 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 ROOT = Path(__file__).parents[1]
 
 
+_ON_NODES = ("test_buckets", "test_namespaces", "test_nodes")
+
+
 class _TogetherScheduling(LoadScopeScheduling):
-    """Keeps each file's tests in one process, and all of the command line's: they share what takes long to make."""
+    """Keeps in one process each file's tests, and those files that share a run of minutes: of commands, of nodes."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "cluster" if file.startswith("tests/cluster/") else file
+        if not file.startswith("tests/cluster/"):
+            return file
+        return "nodes" if Path(file).stem in _ON_NODES else "commands"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
