@@ -125,8 +125,11 @@ def _csv(file: TableFile, symbols: Sequence[str]) -> pd.DataFrame:
 
 
 def _head(file: TableFile) -> tuple[str, str, str]:
+    text = b""
     with file.open() as content:
-        lines = [line.decode("utf-8-sig").strip("\r") for line in content.read(1 << 20).split(b"\n", 2)[:2]]
+        while text.count(b"\n") < 2 and len(text) < 1 << 20 and (part := content.read(1 << 13)):
+            text += part
+    lines = [line.decode("utf-8-sig").strip("\r") for line in text.split(b"\n", 2)[:2]]
     first, second = (*lines, "")[:2]
     delimiter = max(",;\t|", key=first.count)
     return first, second, delimiter

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +105,10 @@ class Roster:
         pq.write_table(self.table, sink, compression="zstd")
         return bytes(sink.getvalue())
 
+    def __len__(self) -> int:
+        """Return how many symbols are trained."""
+        return int(self._trained.num_rows)
+
     def symbols(self) -> list[str]:
         """Return the trained symbols, sorted."""
         names: list[str] = self._trained["symbol"].to_pylist()
@@ -137,9 +142,10 @@ class Roster:
         """Return the trained symbols and the number of each one's block."""
         return self.symbols(), self._trained["block"].to_numpy()
 
-    @property
+    @cached_property
     def _trained(self) -> pa.Table:
-        return self.table.filter(pc.is_valid(self.table["block"]))
+        block = self.table["block"]
+        return self.table.filter(pc.is_valid(block)) if block.null_count else self.table
 
 
 def _check_once(symbols: pa.Array, block: npt.NDArray[np.int32], names: Sequence[str]) -> None:
