@@ -8,14 +8,15 @@ that was stopped for longer than a term, and was taken for dead, is told at the 
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Protocol
 
 from configs.errors import StoreError
+from features.heartbeat import beating
 
 TERM_S = 30.0
 _BEATS = 6  # a term: a beat may come late, or be lost
@@ -63,28 +64,21 @@ def held(files: Files, path: str, *, wait: bool = True, term_s: float = TERM_S) 
         time.sleep(_LOOK_S)
         if (found := _state(files, path)) != seen:
             seen, since = found, time.monotonic()
-    ended, lost = threading.Event(), threading.Event()
+    beats, lost = count(1), False
 
-    def renew() -> None:
-        beat = 0
-        while not ended.wait(term_s / _BEATS):
-            beat += 1
-            with suppress(StoreError):  # the next beat may get through
-                if not _ours(files, path, holder, _spelled(holder, beat)):
-                    lost.set()
-                    return
+    def renew() -> bool:
+        nonlocal lost
+        with suppress(StoreError):  # the next beat may get through
+            lost = not _ours(files, path, holder, _spelled(holder, next(beats)))
+        return not lost
 
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
     try:
-        yield
+        with beating(term_s / _BEATS, renew):
+            yield
     finally:
-        ended.set()
-        thread.join()
         with suppress(StoreError):  # it will be taken over after a term
-            if not _ours(files, path, holder, _FREE):
-                lost.set()
-    if lost.is_set():
+            lost = not _ours(files, path, holder, _FREE) or lost
+    if lost:
         raise StoreError(f"this process was silent for so long that another took over {path!r}. Run the command again.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.errors import ConfigError, StoreError
+from features.heartbeat import beating
 from features.store import Store
 
 FOLDER, DATABASE = "studies", "studies.db"
@@ -53,21 +53,17 @@ def heartbeat(study: optuna.Study) -> Iterator[None]:
             f"another process works on study {study.study_name!r}, or did {time.time() - beat:.0f} s ago. Wait until "
             f"it has been silent for {_DEAD_AFTER_S:.0f} s."
         )
-    ended = threading.Event()
 
-    def tell() -> None:
-        while not ended.wait(_BEAT_S):
-            with suppress(Exception):  # the sweep itself will say what is wrong with the database
-                study.set_user_attr("alive", time.time())
+    def tell() -> bool:
+        with suppress(Exception):  # the sweep itself will say what is wrong with the database
+            study.set_user_attr("alive", time.time())
+        return True
 
     study.set_user_attr("alive", time.time())
-    thread = threading.Thread(target=tell, name="heartbeat", daemon=True)
-    thread.start()
     try:
-        yield
+        with beating(_BEAT_S, tell, patience_s=_BEAT_S):
+            yield
     finally:
-        ended.set()
-        thread.join(_BEAT_S)
         with suppress(Exception):
             study.set_user_attr("alive", 0.0)
 
