@@ -54,7 +54,7 @@ class _Watch:
         self._console = console
         self._started = self._spoken = time.monotonic()
         self._first: int | None = None
-        self._begun_again = 0
+        self._begun_again = self._nodes = 0
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -92,9 +92,11 @@ class _Watch:
         pace = self._pace(now)
         doing = "; ".join(part for part in (", ".join(now.running[:2]) or "starting workers", _crew(now)) if part)
         self._bar.update(self._task, description=doing, total=now.symbols, completed=now.symbols_done, pace=pace)
-        is_news = now.begun_again > self._begun_again
+        has_grown = len(now.nodes) > max(self._nodes, 1)
+        is_news = now.begun_again > self._begun_again or has_grown
         if not self._console.is_terminal and (is_news or time.monotonic() - self._spoken > _LINE_EVERY_S):
             self._spoken, self._begun_again = time.monotonic(), now.begun_again
+            self._nodes = max(self._nodes, len(now.nodes))
             parts = (f"{now.symbols_done}/{now.symbols} symbol models", doing, pace)
             self._console.print("; ".join(part for part in parts if part), highlight=False)
             sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -42,13 +43,15 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
         print(json.dumps(document | {"report": tuned.report, "storage": tuned.url}, allow_nan=False))
         return
     console, kind = make_console(), verdict.kind
-    console.print(_table(tuned.trials, kind))
+    console.print(_table(tuned.trials, kind, verdict.default_trial))
     lines = [
         f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
         f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {BASELINE[kind]} {verdict.baseline:.5f}",
         verdict.judgement,
         verdict.standing,
         verdict.own_judgement,
+        *verdict.absences,
+        *_without(tuned.trials),
         *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
         f"report: {tuned.report}",
         f"all trials: uvx optuna-dashboard {tuned.url}",
@@ -64,25 +67,36 @@ def _advice(tuned: Tuned, store: str) -> str:
     return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
 
 
-def _table(trials: Sequence[TrialView], kind: str) -> WideTable:
+def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -> WideTable:
     whole = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
     paths = sorted({path for one in whole for path in one.values})
     counts = ", ".join(f"{count} {state}" for state, count in _counts(trials).items())
     return WideTable(
-        ["trial", LOSS[kind], BASELINE[kind], *(path.removeprefix(f"{kind}.") for path in paths)],
+        ["trial", LOSS[kind], f"less {BASELINE[kind]}", *(path.removeprefix(f"{kind}.") for path in paths)],
         [
             [
-                str(one.number),
+                f"{one.number} (default)" if one.number == default else str(one.number),
                 f"{one.loss:.5f}",
-                "" if one.baseline is None else f"{one.baseline:.5f}",
+                "" if one.edge is None else one.edge.told,
                 *(_spelled(one.values.get(path)) for path in paths),
             ]
             for one in whole
         ],
         title=f"the best of {len(trials)} {kind} trials ({counts}), on the sweep's folds",
-        caption=f"{BASELINE[kind]} is fitted and scored on each trial's own rows, which begin after its window",
+        caption=f"± standard error by day; {BASELINE[kind]} is scored on each trial's own rows, after its window",
         first_bold=True,
     )
+
+
+def _without(trials: Sequence[TrialView]) -> list[str]:
+    """Return a line on the symbols that complete trials had no model of."""
+    whole = [one for one in trials if one.state == "complete"]
+    often = Counter(symbol for one in whole for symbol in one.failed)
+    reasons = {symbol: reason for one in whole for symbol, reason in one.failed.items()}
+    some = "; ".join(
+        f"{symbol} in {count} of {len(whole)} trials: {reasons[symbol]}" for symbol, count in often.most_common(3)
+    )
+    return [f"without a model, and counted as the worst symbol: {some}"] if often else []
 
 
 def _counts(trials: Sequence[TrialView]) -> Mapping[str, int]:

@@ -30,7 +30,8 @@ from configs.schema import RunConfig
 from training.run.capacity import plan_workers
 from training.run.distributed import alive_nodes
 from training.run.queue import blame
-from tuning.objective import Objective, Outcome, Score, TrialFailed
+from tuning.objective import Objective, TrialFailed
+from tuning.score import Outcome, Score
 from tuning.search import GRACE
 from tuning.space import Values
 from tuning.study import SweepStudy

@@ -9,55 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from configs.errors import FleetcastError
 from configs.schema import Config
 from features.splits import Split
 from training.run.queue import blame
+from tuning.score import Outcome, Score
 from tuning.space import Values, configured
 from tuning.task import Task
 
 BASELINE = {"direction": "prior", "volatility": "log_har"}
 LOSS = {"direction": "log loss", "volatility": "QLIKE"}
 
-Float = npt.NDArray[np.float64]
 Follow = Callable[[int, float], None]
 
 
 class TrialFailed(FleetcastError):
     """A trial has no score, for the reason that the message gives."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Score:
-    """What one configuration is worth on one fold: a loss a row, with its symbol and date, and the baseline's."""
-
-    symbols: tuple[str, ...]
-    symbol: npt.NDArray[np.int64]
-    dates: npt.NDArray[np.datetime64]
-    loss: Float
-    baseline: Float
-
-    def by_symbol(self) -> dict[str, float]:
-        """Return each symbol's mean loss; a symbol without rows has none."""
-        rows = np.bincount(self.symbol, minlength=len(self.symbols))
-        sums = np.bincount(self.symbol, self.loss, minlength=len(self.symbols))
-        return {name: float(s / n) for name, s, n in zip(self.symbols, sums, rows, strict=True) if n}
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a trial is worth.
-
-    ``loss`` and ``baseline`` are means over the rows of all folds, ``by_symbol`` each symbol's mean loss on each
-    fold, ``seconds`` what it took.
-    """
-
-    loss: float
-    baseline: float
-    by_symbol: tuple[dict[str, float], ...]
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +48,7 @@ class Objective:
         ConfigError
             They make no valid configuration.
         TrialFailed
-            They make no model, or one that diverges for some symbol.
+            They make no model of any symbol.
         """
         from training.fleet.watch import following
 
@@ -88,11 +56,10 @@ class Objective:
         config = configured(self.task.config, values)
         with following(first.follow):
             scores = [self.score(config, fold) for fold in self.task.folds]
-        loss, baseline = (np.concatenate([getattr(s, name) for s in scores]) for name in ("loss", "baseline"))
-        if not math.isfinite(loss.mean()):
-            raise TrialFailed(f"the loss is {loss.mean()}")
-        seconds = time.perf_counter() - start
-        return Outcome(float(loss.mean()), float(baseline.mean()), tuple(s.by_symbol() for s in scores), seconds)
+        outcome = Outcome.of(scores, self.task.horizon, time.perf_counter() - start)
+        if not math.isfinite(outcome.loss):
+            raise TrialFailed(f"the loss is {outcome.loss}")
+        return outcome
 
     def judged(self, values: Values) -> Score | TrialFailed:
         """Return the score on the last fold, which no trial sees, or why there is none."""
@@ -104,10 +71,12 @@ class Objective:
     def score(self, config: Config, split: Split) -> Score:
         """Fit on a fold and score on its test part; a symbol without enough rows there is left out, whatever is tried.
 
+        One whose fit fails with these settings is told in the score, and costs the others nothing.
+
         Raises
         ------
         TrialFailed
-            No symbol can be fitted, or the fit of one diverges.
+            No symbol can be fitted.
         """
         from training.evaluation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
         from training.examples import make_examples
@@ -124,12 +93,10 @@ class Objective:
             raise TrialFailed(f"no symbol can be fitted; {next(iter(skipped.values()))}")
         predictor = predictor_class(kind)(config)
         predictor.fit_examples(fitted, predictor.fit_pooled(fitted))
-        if predictor.failures:
-            symbol, reason = next(iter(predictor.failures.items()))
-            raise TrialFailed(
-                f"{len(predictor.failures)} symbols fail; {symbol}: {reason}. If one fails at any settings, leave it "
-                "out with --symbols"
-            )
+        failed = dict(predictor.failures)
+        if not predictor.symbols:
+            symbol, reason = next(iter(failed.items()))
+            raise TrialFailed(f"all {len(failed)} symbols fail; {symbol}: {reason}")
         table = evaluate(predictor, fitted).table
         if table is None:
             raise TrialFailed("no symbol has rows in the part that is scored")
@@ -143,6 +110,12 @@ class Objective:
             columns["date"],
             columns["loss"].astype(np.float64),
             columns[f"loss_{BASELINE[kind]}"].astype(np.float64),
+            failed,
+            sum(
+                len(rows)
+                for name, rows in zip(fitted.panel.symbols, fitted.part("test"), strict=True)
+                if name in failed
+            ),
         )
 
 

@@ -11,8 +11,9 @@ from configs.load import load_config
 from configs.schema import Config, Kind
 from features.store import Store
 from training.predictors.inputs import AnyBars, AnyContext
-from tuning.objective import Objective, Score, TrialFailed
+from tuning.objective import Objective, TrialFailed
 from tuning.report import render
+from tuning.score import Score
 from tuning.space import Values, configured, defaults, setting, space_of
 from tuning.study import SweepStudy, TrialView, check_study, open_study
 from tuning.study_database import FOLDER

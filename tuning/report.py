@@ -48,7 +48,7 @@ def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[Tri
         _table(("", loss, "difference ± standard error by day"), rows),
         *(
             f"<p>{escape(one[:1].upper() + one[1:])}.</p>"
-            for one in (verdict.judgement, verdict.standing, verdict.own_judgement)
+            for one in (verdict.judgement, verdict.standing, verdict.own_judgement, *verdict.absences)
         ),
         "<h2>Settings</h2>",
         _table(("setting", "winner", "default"), _settings(task, verdict)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from configs.errors import ConfigError
 from configs.schema import TuneConfig
 from configs.space import Space
 from features.store import Store
-from tuning.objective import Outcome
+from tuning.score import Difference, Outcome
 from tuning.space import Values, distributions
 from tuning.study_database import alone, check_name, database, heartbeat, opened
 
@@ -30,7 +30,11 @@ _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 @dataclass(frozen=True, slots=True)
 class TrialView:
-    """A finished trial: ``state`` is ``complete``, ``pruned`` or ``fail``, and ``reason`` says why it failed."""
+    """A finished trial: ``state`` is ``complete``, ``pruned`` or ``fail``, and ``reason`` says why it failed.
+
+    ``edge`` is what its forecasts are better (negative) or worse than the baseline's; ``failed`` are the symbols that
+    it has no model of.
+    """
 
     number: int
     state: str
@@ -42,6 +46,8 @@ class TrialView:
     seconds: float | None
     reason: str
     ended: datetime | None = None
+    edge: Difference | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, trial: FrozenTrial) -> TrialView:
@@ -58,6 +64,8 @@ class TrialView:
             told.get("seconds"),
             told.get("reason", ""),
             trial.datetime_complete,
+            Difference(**told["edge"]) if "edge" in told else None,
+            told.get("failed", {}),
         )
 
 
@@ -112,6 +120,8 @@ class SweepStudy:
         costly = self.config.sampler == "nsga2"
         with database():
             trial.set_user_attr("baseline", outcome.baseline)
+            trial.set_user_attr("edge", {"mean": outcome.edge, "se": outcome.edge_se})
+            trial.set_user_attr("failed", outcome.failed)
             trial.set_user_attr("by_symbol", [_short(one) for one in outcome.by_symbol])
             trial.set_user_attr("seconds", round(outcome.seconds, 3))
             self.optuna.tell(trial, [outcome.loss, outcome.seconds] if costly else outcome.loss)

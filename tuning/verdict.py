@@ -11,25 +11,13 @@ import numpy.typing as npt
 from pydantic import Field
 
 from configs.schema import Frozen, Kind
-from training.evaluation.clustered import day_jackknife
-from tuning.objective import Score, TrialFailed
+from tuning.objective import TrialFailed
+from tuning.score import Difference, Score, difference
 from tuning.space import Values
 from tuning.study import TrialView
 
 Float = npt.NDArray[np.float64]
 Judge = Callable[[Sequence[Values]], "list[Score | TrialFailed]"]
-
-
-class Difference(Frozen):
-    """A mean difference in loss a row (negative is better) and its standard error, clustered by day."""
-
-    mean: float
-    se: float | None
-
-    @property
-    def told(self) -> str:
-        """The difference with its standard error."""
-        return f"{self.mean:+.5f}" + ("" if self.se is None else f" ± {self.se:.5f}")
 
 
 class Verdict(Frozen):
@@ -41,7 +29,9 @@ class Verdict(Frozen):
     ``edge``, less the baseline's. ``chosen`` says which of the two to train with: the winner only if it is better there
     too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, ``own_gain`` is what that
     changes on the last fold against the shared winner, and ``own_helps`` whether it is more than twice its standard
-    error better; ``repeats`` is the share of differences between symbols that repeats from fold to fold.
+    error better; ``repeats`` is the share of differences between symbols that repeats from fold to fold. ``left_out``
+    are symbols that the default has no model of there, and ``unusable`` the finalists that cannot be compared, each
+    with the reason.
     """
 
     study: str
@@ -61,6 +51,8 @@ class Verdict(Frozen):
     own_gain: Difference | None = None
     own_helps: bool = False
     repeats: float = 0.0
+    left_out: dict[str, str] = Field(default_factory=dict)
+    unusable: dict[int, str] = Field(default_factory=dict)
 
     @property
     def standing(self) -> str:
@@ -88,6 +80,17 @@ class Verdict(Frozen):
         )
 
     @property
+    def absences(self) -> list[str]:
+        """Which symbols and finalists the last fold says nothing of."""
+        found = [f"trial {number} cannot be judged there: {reason}" for number, reason in self.unusable.items()]
+        if self.left_out:
+            some = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(self.left_out.items())[:3])
+            found.append(
+                f"left out there, for want of a model with the default's settings: {len(self.left_out)} ({some})"
+            )
+        return found
+
+    @property
     def judgement(self) -> str:
         """What the last fold says of the winner."""
         if self.trial == self.default_trial:
@@ -107,12 +110,6 @@ class _Judged:
     symbols: tuple[str, ...]
     symbol: npt.NDArray[np.int64]
     dates: npt.NDArray[np.datetime64]
-
-    def difference(self, mine: Float, other: Float, horizon: int) -> Difference:
-        _, day = np.unique(self.dates.astype("datetime64[D]"), return_inverse=True)
-        sums = np.bincount(day, mine - other).astype(np.float64), np.bincount(day).astype(np.float64)
-        mean, se = day_jackknife(lambda total, rows: total / rows, sums, horizon - 1)
-        return Difference(mean=float(mean), se=float(se) if np.isfinite(se) else None)
 
 
 def conclude(
@@ -151,12 +148,14 @@ def conclude(
         raise TrialFailed(f"the default cannot be scored on the last fold: {scored[0]}")
     others = iter(scored[1:])
     told = [(one, scored[0] if one.values == default else next(others)) for one in best]
-    usable = [(one, score) for one, score in told if isinstance(score, Score)]
+    unusable = {one.number: why for one, score in told if (why := _why_not(score, scored[0]))}
+    usable = [(one, score) for one, score in told if isinstance(score, Score) and one.number not in unusable]
     if not usable:
-        raise TrialFailed(f"none of the best {len(best)} trials can be scored on the last fold: {scored[1]}")
+        why = next(iter(unusable.values()))
+        raise TrialFailed(f"none of the best {len(best)} trials can be judged on the last fold: {why}")
     judged = _aligned({-1: scored[0]} | {one.number: score for one, score in usable})
     winner = usable[0][0]
-    gain = judged.difference(judged.losses[winner.number], judged.losses[-1], horizon)
+    gain = difference(judged.dates, judged.losses[winner.number], judged.losses[-1], horizon)
     own, repeats = own_choices([one for one, _ in usable])
     verdict = Verdict(
         study=study,
@@ -168,18 +167,28 @@ def conclude(
         default_loss=float(judged.losses[-1].mean()),
         baseline=float(judged.baseline.mean()),
         gain=gain,
-        edge=judged.difference(judged.losses[winner.number], judged.baseline, horizon),
+        edge=difference(judged.dates, judged.losses[winner.number], judged.baseline, horizon),
         chosen="winner" if gain.mean < 0 else "default",
         own=own,
         repeats=repeats,
+        left_out=dict(scored[0].failed),
+        unusable=unusable,
     )
     if not own:
         return verdict
     numbers = np.array([own.get(name, winner.number) for name in judged.symbols])[judged.symbol]
     mixed = np.select([numbers == number for number in judged.losses], list(judged.losses.values()))
-    found = judged.difference(mixed, judged.losses[winner.number], horizon)
+    found = difference(judged.dates, mixed, judged.losses[winner.number], horizon)
     helps = found.se is not None and found.mean < -2 * found.se
     return verdict.model_copy(update={"own_gain": found, "own_helps": helps})
+
+
+def _why_not(score: Score | TrialFailed, default: Score) -> str:
+    """Return why a finalist cannot be compared with the default, or nothing."""
+    if isinstance(score, TrialFailed):
+        return str(score)
+    lost = {symbol: reason for symbol, reason in score.failed.items() if symbol not in default.failed}
+    return "; ".join(f"it has no model of {symbol}: {reason}" for symbol, reason in list(lost.items())[:3])
 
 
 def own_choices(best: Sequence[TrialView]) -> tuple[dict[str, int], float]:

@@ -79,24 +79,32 @@ def test_what_becomes_free_and_a_node_that_joins_take_blocks_and_none_is_begun_a
     run.equals(undisturbed)
 
 
-def test_a_node_that_is_killed_in_mid_run_costs_its_unfinished_block_only(cluster, undisturbed, tmp_path):
+def test_a_node_that_is_killed_costs_its_unfinished_block_at_most(cluster, undisturbed, tmp_path):
     import ray
 
-    while len(cluster.list_all_nodes()) < 3:
+    while len(cluster.list_all_nodes()) < 4:
         cluster.add_node(**NODE)
-    run, dead = Watched(undisturbed.config, tmp_path / "store"), []
+    run, dead, early = Watched(undisturbed.config, tmp_path / "store"), [], []
     mine = ray.get_runtime_context().get_node_id()
 
+    def some_node():
+        return next(one for one in cluster.worker_nodes if one.node_id != mine)
+
     def step(now):
+        if len(run.steps) == 3:  # its worker is about to be started, and Ray Train waits for it for ever
+            assert not now.nodes, "nobody has begun"
+            early.append(some_node())
+            cluster.remove_node(early[0], allow_graceful=False)
         if len(now.done_on) == 3 and not dead:
-            victim = next(one for one in cluster.worker_nodes if one.node_id != mine)
+            victim = some_node()
             assert now.nodes[victim.node_id] == 1
             dead.append((victim.node_id, now))
             cluster.remove_node(victim, allow_graceful=False)
 
     run.train(step)
     (victim, then), last = dead[0], run.steps[-1]
-    assert last.begun_again == 1
+    assert last.begun_again == 1, "the node that died early had none"
+    assert early[0].node_id not in last.done_on
     assert last.done_on[victim] <= then.done_on[victim] + 1
     assert sum(last.done_on.values()) == undisturbed.jobs
     after = run.steps[run.steps.index(then) + 1 :]

@@ -17,7 +17,7 @@ def at(**changes):
 def test_a_death_is_told_at_once_and_once():
     out = io.StringIO()
     watch = _Watch(Console(file=out, force_terminal=False, width=200))
-    watch.progressed(at(nodes={"one": 2, "two": 1}))
+    watch.progressed(at())
     assert out.getvalue() == "", "a line every ten seconds is enough"
     watch.progressed(at(begun_again=1))
     watch.progressed(at(begun_again=1))
@@ -25,9 +25,11 @@ def test_a_death_is_told_at_once_and_once():
     assert out.getvalue() == "8/32 symbol models; direction/block-00001; 1 begun again after a worker's death\n"
 
 
-def test_several_nodes_are_told():
+def test_each_node_more_is_told_at_once_and_one_less_is_not():
     out = io.StringIO()
     watch = _Watch(Console(file=out, force_terminal=False, width=200))
-    watch.progressed(at(nodes={"one": 2, "two": 1}, begun_again=2, running=()))
+    for nodes in ({"one": 1}, {"one": 2, "two": 1}, {"one": 2}, {"one": 2, "two": 1}, {"one": 1, "two": 1, "three": 1}):
+        watch.progressed(at(nodes=nodes, running=()))
     watch.close()
-    assert "starting workers; 3 workers on 2 nodes; 2 begun again" in out.getvalue()
+    told = [line.partition("; ")[2] for line in out.getvalue().splitlines()]
+    assert told == [f"starting workers; 3 workers on {count} nodes" for count in (2, 3)]

@@ -34,7 +34,8 @@ def test_scores_are_those_of_the_predictor_on_each_fold(task):
         assert told == pytest.approx({name: one[score] for name, one in found.per_symbol.items()}, rel=1e-5)
         losses.append(found.table.column("loss").to_numpy())
     assert outcome.loss == pytest.approx(np.concatenate(losses).mean(), rel=1e-6)
-    assert outcome.baseline > 0 and outcome.seconds > 0
+    assert outcome.baseline > 0 and outcome.seconds > 0 and not outcome.failed
+    assert outcome.edge == pytest.approx(outcome.loss - outcome.baseline) and outcome.edge_se > 0
     assert Objective(task)({}).loss == outcome.loss
 
 
@@ -77,12 +78,25 @@ def test_values_that_make_no_configuration_fail_with_the_reason(task):
         Objective(task)({f"{task.kind}.network.lstm_units": "[5]", f"{task.kind}.network.attention_heads": 2})
 
 
-def test_a_fit_that_is_never_finite_fails_with_the_reason(task_of):
-    task = task_of("direction", "direction.strategy=per_symbol", "features.scaling_method=none")
+def broken(task, *numbers):
     panel = replace(task.panel, features=task.panel.features.copy())
-    panel.features[panel.rows(1)] = np.inf
-    with pytest.raises(TrialFailed, match=r"1 symbols fail; BBB: .*never finite"):
-        Objective(replace(task, panel=panel))({})
+    for number in numbers:
+        panel.features[panel.rows(number)] = np.inf
+    return replace(task, panel=panel)
+
+
+def test_a_symbol_that_fails_at_any_settings_is_told_and_costs_the_others_nothing(task_of):
+    task = task_of("direction", "direction.strategy=per_symbol", "features.scaling_method=none")
+    whole, part = Objective(task)({}), Objective(broken(task, 1))({})
+    assert part.failed.keys() == {"BBB"} and "never finite" in part.failed["BBB"]
+    for fold, others in zip(whole.by_symbol, part.by_symbol, strict=True):
+        assert others == pytest.approx({name: loss for name, loss in fold.items() if name != "BBB"})
+    rows = len(task.panel.symbols)
+    worst = [max(fold.values()) for fold in part.by_symbol]
+    means = [(sum(fold.values()) + bad) / rows for fold, bad in zip(part.by_symbol, worst, strict=True)]
+    assert part.loss == pytest.approx(np.mean(means)), "it counts as the worst of the others"
+    with pytest.raises(TrialFailed, match=r"all 6 symbols fail; AAA: .*never finite"):
+        Objective(broken(task, *range(6)))({})
 
 
 def test_the_last_fold_is_judged_on_its_own(task):

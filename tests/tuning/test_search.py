@@ -13,7 +13,8 @@ import ray
 from configs.schema import RunConfig, TuneConfig
 from configs.space import Choice, Range
 from tuning.distributed import search_on_ray
-from tuning.objective import Outcome, TrialFailed
+from tuning.objective import TrialFailed
+from tuning.score import Outcome
 from tuning.search import search_here
 from tuning.study import open_study
 
@@ -40,7 +41,7 @@ class Planted:
         loss += 2 * (values["share"] - 0.3) ** 2
         for epoch in range(1, self.epochs + 1):
             follow(epoch, loss + 1 / epoch)
-        return Outcome(loss, WORST, ({"AAA": loss},), 0.01)
+        return Outcome(loss, WORST, loss - WORST, None, ({"AAA": loss},), 0.01)
 
 
 def here(study, objective, **options):

@@ -12,7 +12,7 @@ from configs.schema import TuneConfig
 from configs.space import Choice, Range
 from features.store import Store
 from tuning import study_database
-from tuning.objective import Outcome
+from tuning.score import Outcome
 from tuning.study import check_study, open_study
 
 SPACE = {"direction.fit.learning_rate": Range(low=1e-4, high=1e-2, log=True), "x": Choice(values=((8,), (16, 8)))}
@@ -20,7 +20,9 @@ FIRST = {"direction.fit.learning_rate": 0.001, "x": "[16, 8]"}
 
 
 def outcome(loss=1.0):
-    return Outcome(loss, 1.1, ({"AAA": loss, "BBB": loss + 0.1}, {"AAA": loss}), 2.5)
+    return Outcome(
+        loss, 1.1, loss - 1.1, 0.01, ({"AAA": loss, "BBB": loss + 0.1}, {"AAA": loss}), 2.5, {"CCC": "diverged"}
+    )
 
 
 @pytest.fixture
@@ -47,6 +49,7 @@ def test_the_default_comes_first_and_ends_are_kept(opened):
         one, two, three = study.trials
     assert (one.state, one.loss, one.baseline, one.seconds) == ("complete", 1.0, 1.1, 2.5)
     assert one.by_symbol == ({"AAA": 1.0, "BBB": 1.1}, {"AAA": 1.0}) and one.curve == {1: 1.5, 2: 1.4}
+    assert (one.edge.told, one.failed) == ("-0.10000 ± 0.01000", {"CCC": "diverged"}) and two.edge is None
     assert (two.state, two.loss, two.curve) == ("pruned", None, {1: 1.6})
     assert (three.state, three.reason) == ("fail", "out of memory")
 

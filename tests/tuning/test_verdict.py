@@ -1,9 +1,12 @@
 """The winner is judged where no trial looked; noise between symbols is not taken for settings of their own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tuning.objective import Score, TrialFailed
+from tuning.objective import TrialFailed
+from tuning.score import Score
 from tuning.study import TrialView
 from tuning.verdict import conclude, own_choices
 
@@ -98,6 +101,24 @@ def test_own_settings_are_judged_there_too():
     table[2] = score(1.0 - taste[None])
     found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
     assert found.own_gain.mean == pytest.approx(0.05) and not found.own_helps
+
+
+def test_symbols_that_the_default_has_no_model_of_are_left_out_and_told():
+    missing = {"S01": "diverged"}
+    part = score(1.0, symbols=NAMES[:1] + NAMES[2:])
+    default, other = (replace(part, failed=missing, missing=250) for _ in range(2))
+    found = conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: default, 1: other}))
+    assert found.left_out == missing and "S01: diverged" in found.absences[0] and not found.unusable
+
+
+def test_a_trial_that_loses_a_symbol_cannot_win():
+    trials = [trial(1, 1.0), trial(2, 1.05)]
+    lost = replace(score(0.5, symbols=NAMES[1:]), failed={"S00": "diverged"}, missing=250)
+    table = {0: score(1.1), 1: lost, 2: score(1.0)}
+    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
+    assert (found.trial, found.chosen) == (2, "winner") and "no model of S00: diverged" in found.absences[0]
+    with pytest.raises(TrialFailed, match="no model of S00"):
+        conclude("s", "direction", trials, {"x": 0}, 1, 1, judged(table))
 
 
 def test_finalists_without_a_common_row_are_told():
