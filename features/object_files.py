@@ -6,6 +6,7 @@ at once, the store itself decides who was first: what is there is replaced only 
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
@@ -15,7 +16,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-import obstore
 import pyarrow as pa
 from obstore.exceptions import (
     AlreadyExistsError,
@@ -32,6 +32,7 @@ from features.entries import Entry
 from features.lease import held
 
 _TRIES = 50
+_READ_AHEAD = 2**20
 _PATIENCE = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _CLIENT: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
 _PROMPT = {"max_retries": 2, "retry_timeout": timedelta(seconds=4)}  # a lease's beat that comes late is none
@@ -100,10 +101,9 @@ class ObjectFiles:
 
     @contextmanager
     def open(self, path: str) -> Iterator[pa.NativeFile]:
-        """Yield an object to read parts of."""
-        with self._explained("read", path):
-            reader = obstore.open_reader(self._objects, path)
-        with pa.PythonFile(_Readable(reader, lambda: self._explained("read", path)), mode="r") as file:
+        """Yield an object to read parts of, all of them as it was when it was opened."""
+        parts = _Ranges(self._objects, path, lambda: self._explained("read", path))
+        with pa.PythonFile(io.BufferedReader(parts, _READ_AHEAD), mode="r") as file:
             yield file
 
     def copy(self, source: str, target: str) -> None:
@@ -220,27 +220,38 @@ def redacted(uri: str) -> str:
     return f"{scheme}{separator}{bucket.rpartition('@')[2].partition('?')[0]}{slash}{path.partition('?')[0]}"
 
 
-class _Readable:
-    """An object as the file that Python's readers expect."""
+class _Ranges(io.RawIOBase):
+    """One state of an object as a file: each part is asked for with the condition that it is still that state."""
 
-    closed = False
+    def __init__(self, objects: Any, path: str, explained: Callable[[], AbstractContextManager[None]]) -> None:
+        self._objects, self._path, self._explained = objects, path, explained
+        with explained():
+            self._meta = objects.head(path)
+        self._at = 0
 
-    def __init__(self, reader: Any, explained: Callable[[], AbstractContextManager[None]]) -> None:
-        self._reader, self._explained = reader, explained
-        self.seek, self.tell, self.size = reader.seek, reader.tell, reader.size
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._at + len(buffer), self._meta["size"])
+        if self._at >= end:
+            return 0
+        wanted = {"range": (self._at, end)} | ({"if_match": tag} if (tag := self._meta["e_tag"]) else {})
+        try:
+            with self._explained():
+                data = self._objects.get(self._path, options=wanted).bytes()
+        except PreconditionError as error:
+            raise StoreError(f"{self._path!r} was replaced while it was read. Run the same command again.") from error
+        buffer[: len(data)] = data
+        self._at = end
+        return len(data)
 
-    def read(self, size: int = -1) -> bytes:
-        with self._explained():
-            return bytes(self._reader.read(None if size is None or size < 0 else size))
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._meta["size"]}[whence]
+        return self._at
 
     def readable(self) -> bool:
         return True
 
     def seekable(self) -> bool:
         return True
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def _options(scheme: str, prompt: bool = False) -> dict[str, Any]:

@@ -58,6 +58,20 @@ def test_parts_of_a_file_can_be_read(store: Store) -> None:
         assert file.read_at(3, 255_998 - 254) == bytes([0, 1, 2]) and file.read_at(2, 1) == bytes([1, 2])
 
 
+def test_parts_are_all_of_one_state_of_a_file(store: Store) -> None:
+    store.write("big", b"a" * 2**22)
+    with store.open("big") as file:
+        found = file.read(4)
+        store.write("big", b"b" * 2**22)
+        try:
+            found += file.read()
+        except StoreError as error:
+            assert "was replaced while it was read" in str(error)
+        else:
+            assert len(found) == 2**22
+        assert set(found) == {ord("a")}
+
+
 def test_a_stamp_changes_when_a_file_does(store: Store) -> None:
     store.write("a/b", b"1")
     first = store.stamp("a"), store.stamp("a/b")
