@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cluster.console import make_console
+from cluster.console import make_console, stdout_kept_for_json
 from features.store import Store
 from training.evaluation.leaderboard import render, to_json
 from training.run import queue
@@ -26,7 +26,8 @@ _LINE_EVERY_S = 10.0
 def watching(quiet: bool) -> Iterator[Listener]:
     """Yield the listener of a run; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
     if quiet:
-        yield Listener()
+        with stdout_kept_for_json():
+            yield Listener()
         return
     watch = _Watch(make_console())
     try:

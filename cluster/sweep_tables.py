@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from cluster.console import make_console
+from cluster.console import make_console, stdout_kept_for_json
 from training.evaluation.wide_table import WideTable
 from tuning.objective import BASELINE, LOSS
 from tuning.optimizer import Listener, Tuned
@@ -25,7 +25,8 @@ _SHOWN = 8
 def watching(quiet: bool) -> Iterator[Listener]:
     """Yield the listener of a sweep; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
     if quiet:
-        yield Listener()
+        with stdout_kept_for_json():
+            yield Listener()
         return
     watch = _Watch(make_console())
     try:

@@ -78,6 +78,21 @@ def fleetcast() -> Callable[..., Finished]:
     return run
 
 
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Run a command in this process, which has paid for its imports: one that is refused, or prints and ends."""
+    from cluster.cli import main
+
+    def run(*arguments: str) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["fleetcast", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), told.out, told.err)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[None]:
     """Ray on this machine with two processors, as every command starts it; other modules train faster without it."""

@@ -4,19 +4,10 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
-from typing import NamedTuple
 
 import pytest
 
-from cluster.cli import main
-
 LINE = "error: "
-
-
-class Finished(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 def test_help_is_quick_and_loads_nothing_heavy():
@@ -36,20 +27,6 @@ def test_help_lists_every_verb(fleetcast):
     for verb in ("train", "data", "models", "serve", "keys"):
         assert verb in done.out
     assert best < 2.0, "0.5 s on a quiet machine; the margin is for a loaded one"
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run the command line in this process: its imports are paid once."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fleetcast", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Finished(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import pytest
 from configs import load_config
 from features.store import Store
 from training.registry.manager import ModelManager
-from training.trainer import Listener, ModelTrainer
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +60,7 @@ def test_the_first_version_is_champion_and_holds_its_config(trained):
         assert manifest.notes["periods"]["test"][0] == "2011-01-03"
 
 
-def test_the_same_command_again_trains_nothing_and_publishes_nothing(trained, fleetcast):
+def test_the_same_command_again_trains_nothing_publishes_nothing_and_shows_the_leaderboard(trained, fleetcast):
     before = block_files(trained.store)
     again = fleetcast("train", "--preset", "smoke", "--store", str(trained.store))
     assert again.code == 0, again.err
@@ -69,35 +68,9 @@ def test_the_same_command_again_trains_nothing_and_publishes_nothing(trained, fl
     assert "it is the champion already" in again.out
     assert block_files(trained.store) == before
     assert ModelManager(Store(trained.store)).versions("direction") == [trained.document["version"]["direction"]]
-
-
-def test_a_leaderboard_shows_model_and_baselines_with_errors(trained, fleetcast):
-    out = fleetcast("train", "--preset", "smoke", "--store", str(trained.store)).out
-    for text in (
-        "direction: untouched test period",
-        "volatility: untouched test period",
-        "log_har_pooled",
-        "prior",
-        "±",
-    ):
-        assert text in out
-    assert "FB" in out and "196 bars" in out
-
-
-def test_a_killed_worker_costs_only_time(trained, ray_cluster, tmp_path):
-    victims = []
-
-    def kill_one(progress):
-        workers = [p for p in psutil.process_iter(["cmdline"]) if "RayTrainWorker" in " ".join(p.info["cmdline"] or [])]
-        if not victims and progress.running and workers:
-            victims.append(workers[0].pid)
-            os.kill(workers[0].pid, signal.SIGKILL)
-
-    trainer = ModelTrainer(load_config("smoke"), str(tmp_path / "store"))
-    result = trainer.train_multi_asset_models(listener=Listener(progress=kill_one))
-    assert victims, "no worker was caught at work"
-    assert all(one.version and not one.failed for one in result.results)
-    assert block_files(tmp_path / "store") == block_files(trained.store)
+    for kind in ("direction", "volatility"):
+        assert f"{kind}: untouched test period" in again.out
+    assert all(text in again.out for text in ("log_har_pooled", "prior", "±", "FB", "196 bars"))
 
 
 def test_a_killed_command_goes_on_where_it_was(trained, start, fleetcast, tmp_path):
@@ -117,15 +90,15 @@ def test_a_killed_command_goes_on_where_it_was(trained, start, fleetcast, tmp_pa
     assert block_files(store) == block_files(trained.store)
 
 
-def test_no_symbol_to_train_exits_2_with_the_reasons(fleetcast, tmp_path):
-    done = fleetcast("train", "--preset", "smoke", "--symbols", "FB,NOPE", "--store", str(tmp_path / "s"), "--json")
+def test_no_symbol_to_train_exits_2_with_the_reasons(call, tmp_path):
+    done = call("train", "--preset", "smoke", "--symbols", "FB,NOPE", "--store", str(tmp_path / "s"), "--json")
     assert done.code == 2
     assert done.out == ""
     assert "no symbol can be trained (FB: 196 bars" in done.err and "Traceback" not in done.err
 
 
-def test_a_gpu_that_is_not_there_is_one_line(fleetcast, tmp_path):
-    done = fleetcast(
+def test_a_gpu_that_is_not_there_is_one_line(call, ray_cluster, tmp_path):
+    done = call(
         "train", "--preset", "smoke", "--set", "run.use_gpu=true", "--store", str(tmp_path / "s"), "--symbols", "AAPL"
     )
     assert done.code == 2
@@ -133,12 +106,24 @@ def test_a_gpu_that_is_not_there_is_one_line(fleetcast, tmp_path):
     assert "Traceback" not in done.err
 
 
-def test_a_running_cluster_is_joined_and_left_running(trained, ray_cluster, fleetcast, tmp_path):
+def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_costs_only_time(
+    trained, ray_cluster, start, tmp_path
+):
     import ray
 
     address = ray.get_runtime_context().gcs_address
     store = tmp_path / "store"
-    done = fleetcast("train", "--preset", "smoke", "--store", str(store), "--address", address, "--json")
-    assert done.code == 0, done.err
+    process = start("train", "--preset", "smoke", "--store", str(store), "--address", address, "--json")
+
+    def is_at_work():
+        return process.poll() is not None or list((store / "runs").glob("*-*/pooled.json"))
+
+    wait_for(is_at_work)
+    family = psutil.Process().children(recursive=True)  # this process has started the cluster
+    workers = [one for one in family if "RayTrainWorker" in " ".join(one.cmdline())]
+    os.kill(workers[0].pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert json.loads(out)["symbols"] == trained.document["symbols"]
     assert block_files(store) == block_files(trained.store)
     assert ray.cluster_resources()["CPU"] == 2

@@ -12,8 +12,8 @@ SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM,MSFT", "--set", "tune.folds
 
 
 @pytest.fixture
-def tune(fleetcast, tmp_path):
-    return lambda *arguments: fleetcast("tune", *SMALL, "--store", str(tmp_path / "store"), *arguments)
+def tune(call, tmp_path):
+    return lambda *arguments: call("tune", *SMALL, "--store", str(tmp_path / "store"), *arguments)
 
 
 def states(tmp_path, name):
@@ -78,6 +78,6 @@ def test_mistakes_are_one_line(tune, arguments, says):
     assert done.code == 2 and says in done.err and "Traceback" not in done.err, done.err
 
 
-def test_studies_that_are_not_there_are_named(fleetcast, tmp_path):
-    done = fleetcast("train", "--preset", "smoke", "--store", str(tmp_path), "--study", "nosuch")
+def test_studies_that_are_not_there_are_named(call, tmp_path):
+    done = call("train", "--preset", "smoke", "--store", str(tmp_path), "--study", "nosuch")
     assert done.code == 2 and "'nosuch'" in done.err and "fleetcast tune" in done.err

@@ -202,7 +202,7 @@ def test_it_drains_and_leaves_no_process_behind(server):
         client.symbols()
 
 
-def test_mistakes_are_one_line_and_start_nothing(fleetcast, trained_store, tmp_path):
+def test_mistakes_are_one_line_and_start_nothing(call, trained_store, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -216,7 +216,7 @@ def test_mistakes_are_one_line_and_start_nothing(fleetcast, trained_store, tmp_p
             (("--set", "serve.replicas=0"), "serve.replicas"),
         ):
             store = () if "--store" in arguments else ("--store", str(trained_store))
-            done = fleetcast("serve", *store, *arguments)
+            done = call("serve", *store, *arguments)
             assert done.code == 2 and says in done.err.splitlines()[-1], done
             assert "Traceback" not in done.err
 
