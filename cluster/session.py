@@ -25,8 +25,8 @@ _CONNECT_S = 3.0
 
 
 @contextmanager
-def connect(address: str | None = None, cpus: int | None = None) -> Iterator[None]:
-    """Join the cluster at ``address``, or start Ray on this machine and stop it at the end.
+def connect(address: str | None = None, cpus: int | None = None) -> Iterator[str]:
+    """Join the cluster at ``address``, or start Ray on this machine and stop it at the end; yield its ``host:port``.
 
     Parameters
     ----------
@@ -68,7 +68,10 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[Non
             signal.signal(signal.SIGTERM, terminate or signal.SIG_DFL)  # Ray puts its own there, which ends in a trace
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
-        yield
+        if address is not None and address.startswith("ray://"):  # other ports need not be open to us
+            yield address.removeprefix("ray://")
+        else:
+            yield str(ray.get_runtime_context().gcs_address)
     finally:
         if started_here:
             with _undisturbed():

@@ -1,0 +1,40 @@
+"""A command whose cluster has lost its head ends by itself, even where Ray never comes back."""
+
+import socket
+import subprocess
+import sys
+import threading
+
+from cluster.head_watch import ended_without_head
+
+CODE = """
+import sys, threading
+from cluster.head_watch import ended_without_head
+with ended_without_head(sys.argv[1], "; blocks are kept", patience_s=0.3, look_s=0.1):
+    print("watching", flush=True)
+    threading.Event().wait(60)
+"""
+
+
+def test_a_process_ends_with_one_line_once_its_head_is_gone():
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        command = [sys.executable, "-c", CODE, address]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "watching\n"
+        try:
+            process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            pass
+        assert process.poll() is None, "its head answers"
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert err.startswith(f"error: the Ray cluster was lost: its head at {address} has not answered") and (
+        err.endswith("; blocks are kept\n") and err.count("\n") == 1
+    )
+
+
+def test_nothing_is_left_of_the_watch():
+    with ended_without_head("127.0.0.1:9", ""):
+        pass
+    assert "head-watch" not in [one.name for one in threading.enumerate() if not one.daemon]
