@@ -8,8 +8,9 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
+from cluster.head_watch import ended_without_head
 from configs.errors import ClusterError
 
 # Without these, Ray would start every worker through `uv run` in a copy of the project, and TensorFlow would greet
@@ -25,8 +26,8 @@ _CONNECT_S = 3.0
 
 
 @contextmanager
-def connect(address: str | None = None, cpus: int | None = None) -> Iterator[str]:
-    """Join the cluster at ``address``, or start Ray on this machine and stop it at the end; yield its ``host:port``.
+def connect(address: str | None = None, cpus: int | None = None, kept: str | None = None) -> Iterator[None]:
+    """Join the cluster at ``address``, or start Ray on this machine and stop it at the end.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[str
         ``host:port`` of a cluster's head, ``ray://host:port``, or ``auto`` for one on this machine.
     cpus
         Processors of a Ray started here; all of the machine's by default.
+    kept
+        What to tell of when the head is lost, which ends this process; None leaves that to Ray.
 
     Raises
     ------
@@ -67,15 +70,15 @@ def connect(address: str | None = None, cpus: int | None = None) -> Iterator[str
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminate or signal.SIG_DFL)  # Ray puts its own there, which ends in a trace
     logging.getLogger("ray").setLevel(logging.ERROR)
-    try:
-        if address is not None and address.startswith("ray://"):  # other ports need not be open to us
-            yield address.removeprefix("ray://")
-        else:
-            yield str(ray.get_runtime_context().gcs_address)
-    finally:
-        if started_here:
-            with _undisturbed():
-                ray.shutdown()
+    through_client = (address or "").startswith("ray://")  # other ports of the head need not be open to us
+    head = str(address).removeprefix("ray://") if through_client else str(ray.get_runtime_context().gcs_address)
+    with nullcontext() if kept is None else ended_without_head(head, kept):
+        try:
+            yield
+        finally:
+            if started_here:
+                with _undisturbed():
+                    ray.shutdown()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -52,7 +51,6 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
         verdict.standing,
         verdict.own_judgement,
         *verdict.absences,
-        *_without(tuned.trials),
         *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
         f"report: {tuned.report}",
         f"all trials: uvx optuna-dashboard {tuned.url}",
@@ -87,17 +85,6 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
         caption=f"± standard error by day; {BASELINE[kind]} is scored on each trial's own rows, after its window",
         first_bold=True,
     )
-
-
-def _without(trials: Sequence[TrialView]) -> list[str]:
-    """Return a line on the symbols that complete trials had no model of."""
-    whole = [one for one in trials if one.state == "complete"]
-    often = Counter(symbol for one in whole for symbol in one.failed)
-    reasons = {symbol: reason for one in whole for symbol, reason in one.failed.items()}
-    some = "; ".join(
-        f"{symbol} in {count} of {len(whole)} trials: {reasons[symbol]}" for symbol, count in often.most_common(3)
-    )
-    return [f"without a model, and counted as the worst symbol: {some}"] if often else []
 
 
 def _counts(trials: Sequence[TrialView]) -> Mapping[str, int]:

@@ -102,7 +102,7 @@ class ObjectFiles:
     @contextmanager
     def open(self, path: str) -> Iterator[pa.NativeFile]:
         """Yield an object to read parts of, all of them as it was when it was opened."""
-        parts = _Ranges(self._objects, path, lambda: self._explained("read", path))
+        parts = _Ranges(self._objects, path, self._at(path), lambda: self._explained("read", path))
         with pa.PythonFile(io.BufferedReader(parts, _READ_AHEAD), mode="r") as file:
             yield file
 
@@ -223,8 +223,10 @@ def redacted(uri: str) -> str:
 class _Ranges(io.RawIOBase):
     """One state of an object as a file: each part is asked for with the condition that it is still that state."""
 
-    def __init__(self, objects: Any, path: str, explained: Callable[[], AbstractContextManager[None]]) -> None:
-        self._objects, self._path, self._explained = objects, path, explained
+    def __init__(
+        self, objects: Any, path: str, uri: str, explained: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._objects, self._path, self._uri, self._explained = objects, path, uri, explained
         with explained():
             self._meta = objects.head(path)
         self._at = 0
@@ -238,9 +240,9 @@ class _Ranges(io.RawIOBase):
             with self._explained():
                 data = self._objects.get(self._path, options=wanted).bytes()
         except PreconditionError as error:
-            raise StoreError(f"{self._path!r} was replaced while it was read. Run the same command again.") from error
+            raise StoreError(f"{self._uri!r} was replaced while it was read. Run the same command again.") from error
         buffer[: len(data)] = data
-        self._at = end
+        self._at += len(data)
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from configs.errors import FleetcastError
-from configs.schema import Config
+from configs.schema import Config, Kind
 from features.splits import Split
 from training.run.queue import blame
 from tuning.score import Outcome, Score
@@ -48,7 +48,7 @@ class Objective:
         ConfigError
             They make no valid configuration.
         TrialFailed
-            They make no model of any symbol.
+            They make no model of some symbol that the default settings have one of.
         """
         from training.fleet.watch import following
 
@@ -56,10 +56,7 @@ class Objective:
         config = configured(self.task.config, values)
         with following(first.follow):
             scores = [self.score(config, fold) for fold in self.task.folds]
-        outcome = Outcome.of(scores, self.task.horizon, time.perf_counter() - start)
-        if not math.isfinite(outcome.loss):
-            raise TrialFailed(f"the loss is {outcome.loss}")
-        return outcome
+        return Outcome.of(scores, self.task.horizon, time.perf_counter() - start)
 
     def judged(self, values: Values) -> Score | TrialFailed:
         """Return the score on the last fold, which no trial sees, or why there is none."""
@@ -71,13 +68,24 @@ class Objective:
     def score(self, config: Config, split: Split) -> Score:
         """Fit on a fold and score on its test part; a symbol without enough rows there is left out, whatever is tried.
 
-        One whose fit fails with these settings is told in the score, and costs the others nothing.
+        One that the default settings make no model of either costs the others nothing: the score tells it.
 
         Raises
         ------
         TrialFailed
-            No symbol can be fitted.
+            Another symbol has no model, or none has.
         """
+        score = self._scored(config, split)
+        if not score.failed or config == self.task.config:
+            return score
+        excused = self._scored(_brief(self.task.config, self.task.kind), split).failed
+        if lost := {symbol: why for symbol, why in score.failed.items() if symbol not in excused}:
+            symbol, why = next(iter(lost.items()))
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            raise TrialFailed(f"no model of {symbol}{more}, where the default settings make one: {why}")
+        return score
+
+    def _scored(self, config: Config, split: Split) -> Score:
         from training.evaluation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
         from training.examples import make_examples
         from training.fleet.backend import use_threads
@@ -93,30 +101,33 @@ class Objective:
             raise TrialFailed(f"no symbol can be fitted; {next(iter(skipped.values()))}")
         predictor = predictor_class(kind)(config)
         predictor.fit_examples(fitted, predictor.fit_pooled(fitted))
-        failed = dict(predictor.failures)
         if not predictor.symbols:
-            symbol, reason = next(iter(failed.items()))
-            raise TrialFailed(f"all {len(failed)} symbols fail; {symbol}: {reason}")
+            symbol, reason = next(iter(predictor.failures.items()))
+            raise TrialFailed(f"all {len(predictor.failures)} symbols fail; {symbol}: {reason}")
         table = evaluate(predictor, fitted).table
         if table is None:
             raise TrialFailed("no symbol has rows in the part that is scored")
-        columns: dict[str, Any] = {
-            name: table.column(name).to_numpy() for name in ("date", "loss", f"loss_{BASELINE[kind]}")
-        }
-        symbol = table.column("symbol").combine_chunks()
-        return Score(
-            tuple(symbol.dictionary.to_pylist()),
-            symbol.indices.to_numpy().astype(np.int64),
-            columns["date"],
-            columns["loss"].astype(np.float64),
-            columns[f"loss_{BASELINE[kind]}"].astype(np.float64),
-            failed,
-            sum(
-                len(rows)
-                for name, rows in zip(fitted.panel.symbols, fitted.part("test"), strict=True)
-                if name in failed
-            ),
-        )
+        return _finite(table, kind, predictor.failures)
+
+
+def _brief(config: Config, kind: Kind) -> Config:
+    """Return settings of which every fit has one epoch: enough to see whose losses are never finite."""
+    fits = {f"{kind}.fit.epochs": 1, f"{kind}.fit.pooled_epochs": 1}
+    return configured(config, fits)
+
+
+def _finite(table: pa.Table, kind: Kind, failed: Mapping[str, str]) -> Score:
+    """Return the score that a table of forecasts holds, without symbols whose losses are not finite."""
+    names = table.column("symbol").combine_chunks()
+    symbols, symbol = tuple(names.dictionary.to_pylist()), names.indices.to_numpy().astype(np.int64)
+    dates = table.column("date").to_numpy()
+    loss, baseline = (table.column(name).to_numpy().astype(np.float64) for name in ("loss", f"loss_{BASELINE[kind]}"))
+    bad = np.unique(symbol[~(np.isfinite(loss) & np.isfinite(baseline))])
+    good = ~np.isin(symbol, bad)
+    failed = {**failed, **{symbols[i]: "its losses on the rows that are scored are not finite" for i in bad}}
+    if not good.any():
+        raise TrialFailed("no symbol has a finite loss on the rows that are scored")
+    return Score(symbols, symbol[good], dates[good], loss[good], baseline[good], failed)
 
 
 class _FirstFit:

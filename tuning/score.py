@@ -30,8 +30,7 @@ class Difference(Frozen):
 class Score:
     """What one configuration is worth on one fold: a loss a row, with its symbol and date, and the baseline's.
 
-    ``failed`` are the symbols that it has no model of, each with the reason, and ``missing`` is how many rows they
-    have there.
+    All losses are finite. ``failed`` are the symbols that it has no model of, each with the reason.
     """
 
     symbols: tuple[str, ...]
@@ -40,7 +39,6 @@ class Score:
     loss: Float
     baseline: Float
     failed: Mapping[str, str] = field(default_factory=dict)
-    missing: int = 0
 
     def by_symbol(self) -> dict[str, float]:
         """Return each symbol's mean loss; a symbol without rows has none."""
@@ -48,18 +46,12 @@ class Score:
         sums = np.bincount(self.symbol, self.loss, minlength=len(self.symbols))
         return {name: float(s / n) for name, s, n in zip(self.symbols, sums, rows, strict=True) if n}
 
-    def charged(self) -> tuple[float, int]:
-        """Return the sum of all losses and the number of rows, where missing ones have the worst symbol's mean loss.
-
-        A configuration must not look better for having no model of a symbol that is hard.
-        """
-        worst = max(self.by_symbol().values()) if self.missing else 0.0
-        return float(self.loss.sum()) + self.missing * worst, len(self.loss) + self.missing
-
 
 def difference(dates: npt.NDArray[np.datetime64], mine: Float, other: Float, horizon: int) -> Difference:
     """Return how much less (negative) the first losses are than the others on the same rows."""
-    _, day = np.unique(dates.astype("datetime64[D]"), return_inverse=True)
+    days, day = np.unique(dates.astype("datetime64[D]"), return_inverse=True)
+    if len(days) < 2:
+        return Difference(mean=float((mine - other).mean()), se=None)
     sums = np.bincount(day, mine - other).astype(np.float64), np.bincount(day).astype(np.float64)
     mean, se = day_jackknife(lambda total, rows: total / rows, sums, horizon - 1)
     return Difference(mean=float(mean), se=float(se) if np.isfinite(se) else None)
@@ -69,9 +61,9 @@ def difference(dates: npt.NDArray[np.datetime64], mine: Float, other: Float, hor
 class Outcome:
     """What a trial is worth.
 
-    ``loss`` and ``baseline`` are means over the rows of all folds; ``edge`` is the difference between them on rows of
-    symbols that have a model, and ``edge_se`` its standard error, clustered by day. ``by_symbol`` holds each symbol's
-    mean loss on each fold, ``failed`` the symbols without a model on some fold, ``seconds`` what the trial took.
+    ``loss`` and ``baseline`` are means over the rows of all folds, ``edge`` is the difference between them and
+    ``edge_se`` its standard error, clustered by day. ``by_symbol`` holds each symbol's mean loss on each fold,
+    ``failed`` the symbols without a model on some fold, ``seconds`` what the trial took.
     """
 
     loss: float
@@ -88,8 +80,7 @@ class Outcome:
         dates, loss, baseline = (
             np.concatenate([getattr(one, name) for one in scores]) for name in ("dates", "loss", "baseline")
         )
-        sums, rows = zip(*(one.charged() for one in scores), strict=True)
         edge = difference(dates, loss, baseline, horizon)
         failed = {symbol: reason for one in scores for symbol, reason in one.failed.items()}
         by_symbol = tuple(one.by_symbol() for one in scores)
-        return cls(sum(sums) / sum(rows), float(baseline.mean()), edge.mean, edge.se, by_symbol, seconds, failed)
+        return cls(float(loss.mean()), float(baseline.mean()), edge.mean, edge.se, by_symbol, seconds, failed)

@@ -30,8 +30,8 @@ class Verdict(Frozen):
     too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, ``own_gain`` is what that
     changes on the last fold against the shared winner, and ``own_helps`` whether it is more than twice its standard
     error better; ``repeats`` is the share of differences between symbols that repeats from fold to fold. ``left_out``
-    are symbols that the default has no model of there, and ``unusable`` the finalists that cannot be compared, each
-    with the reason.
+    are symbols without a model in the sweep or on the last fold, ``unusable`` finalists that cannot be judged there,
+    each with the reason.
     """
 
     study: str
@@ -70,7 +70,10 @@ class Verdict(Frozen):
         if self.own_gain is None:
             return "settings of their own would suit no symbol better than the shared ones"
         helps = (
-            "better, beyond two standard errors" if self.own_helps else "no detectable gain, so all share the winner's"
+            "better, beyond two standard errors; a fleet shares its settings, so `train --study` still gives all the "
+            "winner's"
+            if self.own_helps
+            else "no detectable gain, so all share the winner's"
         )
         one = len(self.own) == 1
         return (
@@ -81,13 +84,11 @@ class Verdict(Frozen):
 
     @property
     def absences(self) -> list[str]:
-        """Which symbols and finalists the last fold says nothing of."""
+        """Which symbols and finalists nothing is said of."""
         found = [f"trial {number} cannot be judged there: {reason}" for number, reason in self.unusable.items()]
         if self.left_out:
             some = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(self.left_out.items())[:3])
-            found.append(
-                f"left out there, for want of a model with the default's settings: {len(self.left_out)} ({some})"
-            )
+            found.append(f"without a model, with the default settings too: {len(self.left_out)} symbols ({some})")
         return found
 
     @property
@@ -148,11 +149,13 @@ def conclude(
         raise TrialFailed(f"the default cannot be scored on the last fold: {scored[0]}")
     others = iter(scored[1:])
     told = [(one, scored[0] if one.values == default else next(others)) for one in best]
-    unusable = {one.number: why for one, score in told if (why := _why_not(score, scored[0]))}
-    usable = [(one, score) for one, score in told if isinstance(score, Score) and one.number not in unusable]
+    unusable = {one.number: str(score) for one, score in told if isinstance(score, TrialFailed)}
+    usable = [(one, score) for one, score in told if isinstance(score, Score)]
     if not usable:
-        why = next(iter(unusable.values()))
-        raise TrialFailed(f"none of the best {len(best)} trials can be judged on the last fold: {why}")
+        raise TrialFailed(
+            f"none of the best {len(best)} trials can be judged on the last fold ({next(iter(unusable.values()))}). Go "
+            "on with --resume and a larger tune.finalists."
+        )
     judged = _aligned({-1: scored[0]} | {one.number: score for one, score in usable})
     winner = usable[0][0]
     gain = difference(judged.dates, judged.losses[winner.number], judged.losses[-1], horizon)
@@ -171,7 +174,12 @@ def conclude(
         chosen="winner" if gain.mean < 0 else "default",
         own=own,
         repeats=repeats,
-        left_out=dict(scored[0].failed),
+        left_out={
+            name: why
+            for one in (*whole, *scored)
+            if not isinstance(one, TrialFailed)
+            for name, why in one.failed.items()
+        },
         unusable=unusable,
     )
     if not own:
@@ -181,14 +189,6 @@ def conclude(
     found = difference(judged.dates, mixed, judged.losses[winner.number], horizon)
     helps = found.se is not None and found.mean < -2 * found.se
     return verdict.model_copy(update={"own_gain": found, "own_helps": helps})
-
-
-def _why_not(score: Score | TrialFailed, default: Score) -> str:
-    """Return why a finalist cannot be compared with the default, or nothing."""
-    if isinstance(score, TrialFailed):
-        return str(score)
-    lost = {symbol: reason for symbol, reason in score.failed.items() if symbol not in default.failed}
-    return "; ".join(f"it has no model of {symbol}: {reason}" for symbol, reason in list(lost.items())[:3])
 
 
 def own_choices(best: Sequence[TrialView]) -> tuple[dict[str, int], float]:

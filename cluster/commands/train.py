@@ -37,9 +37,8 @@ def train(
 ) -> None:
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
     import json
-    from contextlib import ExitStack
+    from contextlib import nullcontext
 
-    from cluster.head_watch import ended_without_head
     from cluster.options import interruptible, names, resolved_config
     from cluster.progress import show_result, watching
     from cluster.session import check_reachable, connect
@@ -67,10 +66,7 @@ def train(
         prepared = trainer.prepare(listener=listener)
         if study:
             check_periods(verdicts, prepared.plan)
-        with ExitStack() as cluster:
-            if not prepared.is_finished:
-                head = cluster.enter_context(connect(address))
-                cluster.enter_context(ended_without_head(head, kept))
+        with nullcontext() if prepared.is_finished else connect(address, kept=kept):
             result = trainer.run(prepared, promote=promote.value, listener=listener)
     show_result(result, trainer.store, as_json)
     if not all(one.version for one in result.results):

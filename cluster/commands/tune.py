@@ -31,7 +31,6 @@ def tune(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Search for the settings of a kind of model on folds before the test period, all sampled symbols in each trial."""
-    from cluster.head_watch import ended_without_head
     from cluster.options import interruptible
     from cluster.session import check_reachable, connect
     from cluster.sweep_options import sweep_options
@@ -47,12 +46,7 @@ def tune(
     if address is not None:
         check_reachable(address)
     kept = "; finished trials are kept: go on with --study NAME --resume"
-    with (
-        interruptible(kept),
-        watching(as_json) as listener,
-        connect(address) as head,
-        ended_without_head(head, kept),
-    ):
+    with interruptible(kept), watching(as_json) as listener, connect(address, kept=kept):
         tuned = optimizer.optimize(
             wanted, study=study, resume=resume or begin_or_resume, seconds=seconds, listener=listener
         )

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -119,8 +120,12 @@ def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_costs_only_tim
         return process.poll() is not None or list((store / "runs").glob("*-*/pooled.json"))
 
     wait_for(is_at_work)
+    assert process.poll() is None, process.communicate()
     family = psutil.Process().children(recursive=True)  # this process has started the cluster
-    workers = [one for one in family if "RayTrainWorker" in " ".join(one.cmdline())]
+    workers = []
+    for one in family:
+        with suppress(psutil.Error):
+            workers += [one] if "RayTrainWorker" in " ".join(one.cmdline()) else []
     os.kill(workers[0].pid, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err

@@ -91,12 +91,28 @@ def test_a_symbol_that_fails_at_any_settings_is_told_and_costs_the_others_nothin
     assert part.failed.keys() == {"BBB"} and "never finite" in part.failed["BBB"]
     for fold, others in zip(whole.by_symbol, part.by_symbol, strict=True):
         assert others == pytest.approx({name: loss for name, loss in fold.items() if name != "BBB"})
-    rows = len(task.panel.symbols)
-    worst = [max(fold.values()) for fold in part.by_symbol]
-    means = [(sum(fold.values()) + bad) / rows for fold, bad in zip(part.by_symbol, worst, strict=True)]
-    assert part.loss == pytest.approx(np.mean(means)), "it counts as the worst of the others"
+    assert part.loss == pytest.approx(np.mean([list(fold.values()) for fold in part.by_symbol]))
+    other = Objective(broken(task, 1))({"direction.fit.learning_rate": 1e-4})
+    assert other.failed.keys() == {"BBB"} and all("BBB" not in fold and len(fold) == 5 for fold in other.by_symbol)
     with pytest.raises(TrialFailed, match=r"all 6 symbols fail; AAA: .*never finite"):
         Objective(broken(task, *range(6)))({})
+
+
+class Losing(Objective):
+    """Has no model of one symbol at the higher learning rates."""
+
+    def _scored(self, config, split):
+        score = super()._scored(config, split)
+        return replace(score, failed={"BBB": "diverged"}) if config.direction.fit.learning_rate > 0.01 else score
+
+
+def test_settings_that_lose_a_symbol_fail_however_hard_it_is(task_of):
+    task = task_of("direction", "direction.fit.learning_rate=0.001")
+    assert not Losing(task)({}).failed
+    with pytest.raises(TrialFailed, match="no model of BBB, where the default settings make one: diverged"):
+        Losing(task)({"direction.fit.learning_rate": 0.02})
+    excused = Losing(task_of("direction", "direction.fit.learning_rate=0.02"))
+    assert excused({"direction.fit.learning_rate": 0.03}).failed == {"BBB": "diverged"}
 
 
 def test_the_last_fold_is_judged_on_its_own(task):

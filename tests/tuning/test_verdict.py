@@ -103,22 +103,20 @@ def test_own_settings_are_judged_there_too():
     assert found.own_gain.mean == pytest.approx(0.05) and not found.own_helps
 
 
-def test_symbols_that_the_default_has_no_model_of_are_left_out_and_told():
+def test_symbols_without_a_model_and_finalists_without_a_score_are_told():
     missing = {"S01": "diverged"}
-    part = score(1.0, symbols=NAMES[:1] + NAMES[2:])
-    default, other = (replace(part, failed=missing, missing=250) for _ in range(2))
-    found = conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: default, 1: other}))
-    assert found.left_out == missing and "S01: diverged" in found.absences[0] and not found.unusable
-
-
-def test_a_trial_that_loses_a_symbol_cannot_win():
+    part = replace(score(1.0, symbols=NAMES[:1] + NAMES[2:]), failed=missing)
     trials = [trial(1, 1.0), trial(2, 1.05)]
-    lost = replace(score(0.5, symbols=NAMES[1:]), failed={"S00": "diverged"}, missing=250)
-    table = {0: score(1.1), 1: lost, 2: score(1.0)}
-    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
-    assert (found.trial, found.chosen) == (2, "winner") and "no model of S00: diverged" in found.absences[0]
-    with pytest.raises(TrialFailed, match="no model of S00"):
-        conclude("s", "direction", trials, {"x": 0}, 1, 1, judged(table))
+    lost = TrialFailed("no model of BBB")
+    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged({0: score(1.1), 1: lost, 2: part}))
+    assert (found.trial, found.chosen) == (2, "winner")
+    assert found.unusable == {1: "no model of BBB"} and found.left_out == missing
+    assert [text.split(":")[0] for text in found.absences] == [
+        "trial 1 cannot be judged there",
+        "without a model, with the default settings too",
+    ]
+    with pytest.raises(TrialFailed, match=r"best 1 trials can be judged .*tune\.finalists"):
+        conclude("s", "direction", trials, {"x": 0}, 1, 1, judged({0: score(1.1), 1: lost}))
 
 
 def test_finalists_without_a_common_row_are_told():

@@ -102,7 +102,8 @@ def fit_fleet(
                 best[row] = current[position]
             else:
                 stalled[row] = stalled[row] + 1 if np.isfinite(value) else plan.patience
-        tell(epoch, float(best_loss.mean()))
+        known = np.isfinite(best_loss)  # a symbol that cannot be fitted must not hide how the others do
+        tell(epoch, float(best_loss[known].mean()) if known.any() else float("inf"))
     failures = {
         int(row): "the validation loss was never finite: the fit diverged or the data hold no usable window"
         for row in np.flatnonzero(~np.isfinite(best_loss))
