@@ -1,6 +1,7 @@
 """Shared by all tests: the command line in another process, one Ray cluster, random universes, small configurations."""
 
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -19,6 +20,9 @@ from features.bars import SymbolBars
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Read when Ray is imported, which test modules do before anything is connected: workers would be started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
+# A shell ignores Ctrl-C for what it runs in the background, and so would every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 
