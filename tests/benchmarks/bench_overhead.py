@@ -8,7 +8,8 @@ by turns. Work is timed from the moment when the first job is handed out to the 
 queue tells it (on Ray it is asked twice a second); what comes before is start-up, and is told apart.
 
 The last line is JSON: ``overhead``, the median of Ray's seconds of work over the median of the other's, less one;
-``seconds_ray`` and ``seconds_alone``, those medians; ``startup_s`` and ``startup_alone_s``, from the call to the first
+``seconds_ray`` and ``seconds_alone``, those medians, and ``runs_ray`` and ``runs_alone`` what they are of: the overhead
+is known no better than these differ among themselves; ``startup_s`` and ``startup_alone_s``, from the call to the first
 job, the import of TensorFlow included; ``end_s``, from the last job to the end of Ray; ``jobs``; and ``equal``, whether
 both wrote the same bytes.
 """
@@ -143,6 +144,8 @@ def main() -> None:
                 "overhead": round(ray_s / alone_s - 1.0, 4),
                 "seconds_ray": round(ray_s, 1),
                 "seconds_alone": round(alone_s, 1),
+                "runs_ray": [round(one, 1) for one in seconds["ray"]],
+                "runs_alone": [round(one, 1) for one in seconds["alone"]],
                 "startup_s": round(statistics.median(startups["ray"]), 1),
                 "startup_alone_s": round(statistics.median(startups["alone"]), 1),
                 "end_s": round(statistics.median(ends), 1),

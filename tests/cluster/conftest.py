@@ -33,9 +33,9 @@ class Trained(NamedTuple):
 
 @pytest.fixture(scope="session")
 def trained(fleetcast: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """One run of ``fleetcast train --preset smoke --json`` on Ray."""
+    """One run of ``fleetcast train --preset smoke --json`` on Ray, by one worker."""
     store = tmp_path_factory.mktemp("trained") / "store"
-    done = fleetcast("train", "--preset", "smoke", "--store", str(store), "--json")
+    done = fleetcast("train", "--preset", "smoke", "--set", "run.workers=1", "--store", str(store), "--json")
     assert done.code == 0, done.err
     return Trained(store, json.loads(done.out))
 
@@ -129,12 +129,12 @@ class Undisturbed(NamedTuple):
 def undisturbed(
     tiny_config: Callable[..., Config], make_universe: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Undisturbed:
-    """One run in this process: direction of 20 symbols, a block each, of about a second."""
+    """One run in this process: direction of 14 symbols, a block each, of about a second."""
     folder = tmp_path_factory.mktemp("undisturbed")
     columns = ("open", "high", "low", "close", "volume")
     bars = [
         pd.DataFrame({"date": one.dates, "symbol": one.symbol, **{name: getattr(one, name) for name in columns}})
-        for one in make_universe([f"S{number:02d}" for number in range(20)])
+        for one in make_universe([f"S{number:02d}" for number in range(14)])
     ]
     pd.concat(bars).to_parquet(folder / "bars.parquet")
     config = tiny_config(

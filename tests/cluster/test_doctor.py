@@ -47,15 +47,15 @@ def test_every_node_is_examined_and_a_gpu_that_is_none_is_found(fleetcast, two_n
     assert [state for check, state, _ in found if check == "bars"] == ["ok"]
 
 
-def test_what_is_broken_in_the_store_is_found(fleetcast, make_universe, tmp_path):
+def test_what_is_broken_in_the_store_is_found_whether_or_not_there_is_a_cluster(call, make_universe, tmp_path):
     store = Store(tmp_path / "store")
     fresh_lake(store, make_universe, late_days=40)
     Lake(store).append(make_universe(("CCC",), bars=300)[0])
     folder = f"{kind_folder('direction')}/20260102T030405Z-aaaaaa"
     store.write(f"{folder}/manifest.json", b"{broken")
     store.write_json(f"{kind_folder('direction')}/aliases.json", {"champion": "20260102T030405Z-aaaaaa"})
-    done = fleetcast("doctor", "--store", store.root)
-    assert done.code == 1, done.out
+    done = call("doctor", "--store", store.root, "--address", "127.0.0.1:9")
+    assert done.code == 1 and "PROBLEM  cluster: nothing answers" in done.out, done.out
     assert "PROBLEM  models: direction" in done.out and "fleetcast models rollback" in done.out
     assert "sessions ago" in done.out and "fleetcast data fetch" in done.out
     assert "1 symbols end more than 7 days before the others (CCC)" in done.out

@@ -3,7 +3,6 @@
 import json
 import secrets
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from features.store import Store
 from training import ModelManager
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--kinds", "direction")
+SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--kinds", "direction", "--set", "run.workers=1")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_a_job_is_followed_to_its_end_and_the_same_again_does_nothing_twice(subm
     assert [one["status"] for one in told] == ["SUCCEEDED"] and told[0]["command"].startswith("train ")
 
 
-def test_a_running_job_is_attached_to_and_can_be_ended(fleetcast, head, tmp_path):
+def test_a_running_job_is_attached_to_and_can_be_ended(fleetcast, start, head, tmp_path):
     arguments = ("submit", "tune", "--preset", "smoke", "--trials", "1000", "--address", head)
     where = ("--store", str(tmp_path / "store"))
     started = []
@@ -74,16 +73,14 @@ def test_a_running_job_is_attached_to_and_can_be_ended(fleetcast, head, tmp_path
     assert [one.code for one in started] == [0, 0, 0], started
     [name] = {one.out.splitlines()[-1] for one in started}
     assert "is running already" in started[-1].err
-    for _ in range(120):
-        if ": trial " in fleetcast("jobs", "logs", name, "--address", head).out:
-            break
-        time.sleep(1)
+    follower = start("jobs", "logs", name, "--follow", "--address", head)
+    assert any(": trial " in line for line in follower.stdout), follower.stderr.read()
     stopped = fleetcast("jobs", "stop", name, "--address", head)
     assert stopped.code == 0 and "has ended" in stopped.out
     told = json.loads(fleetcast("jobs", "status", name, "--address", head, "--json").out)["jobs"]
     assert told[0]["status"] == "STOPPED"
-    followed = fleetcast("jobs", "logs", name, "--follow", "--address", head)
-    assert followed.code == 130 and ": trial " in followed.out
+    follower.communicate(timeout=60)
+    assert follower.returncode == 130
     assert "had ended before" in fleetcast("jobs", "stop", name, "--address", head).out
 
 

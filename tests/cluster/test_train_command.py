@@ -76,7 +76,7 @@ def test_the_same_command_again_trains_nothing_publishes_nothing_and_shows_the_l
 
 def test_a_killed_command_goes_on_where_it_was(trained, start, fleetcast, tmp_path):
     store = tmp_path / "store"
-    command = ("train", "--preset", "smoke", "--store", str(store), "--json")
+    command = ("train", "--preset", "smoke", "--set", "run.workers=1", "--store", str(store), "--json")
     process = start(*command)
     wait_for(lambda: len(list((store / "runs").glob("*-*/*.json"))) >= 2 or process.poll() is not None)
     assert process.poll() is None, process.communicate()

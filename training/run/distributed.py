@@ -47,7 +47,8 @@ def run_on_ray(
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = remote.options(scheduling_strategy=here).remote(queue.jobs, queue.retries, queue.done)
     try:
-        _Run(store, plan_name, actor, run).go(on_progress)
+        _warm_up()
+        _Run(store, plan_name, actor, run).go(queue.progress(), on_progress)
         done: JobQueue = ray.get(actor.snapshot.remote())
     except ray.exceptions.RayError as error:
         raise ClusterError(f"the Ray cluster was lost in mid run ({last_line(error)}). {_KEPT}.") from error
@@ -58,6 +59,15 @@ def run_on_ray(
     if done.broken:
         raise ClusterError(f"{done.broken}. Check that every node runs this version of Fleetcast.")
     return done
+
+
+def _warm_up() -> None:
+    """Start a process that Ray Train would start later, and then wait for: it takes seconds."""
+    from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator import (
+        get_or_create_autoscaling_coordinator,
+    )
+
+    get_or_create_autoscaling_coordinator()  # type: ignore[no-untyped-call]
 
 
 def alive_nodes() -> dict[str, Mapping[str, float]]:
@@ -78,9 +88,10 @@ class _Run:
         self._failure: BaseException | None = None
         self._failed_starts = 0
 
-    def go(self, on_progress: Callable[[Progress], None]) -> None:
-        """Work until every job is over."""
+    def go(self, first: Progress, on_progress: Callable[[Progress], None]) -> None:
+        """Work until every job is over; the first shift begins while the queue's own process still starts."""
         try:
+            self._begin(first)
             while (now := ray.get(self._queue.progress.remote())).jobs_done < now.jobs:
                 on_progress(now)
                 self._check(now)

@@ -16,6 +16,7 @@ from typing import Any
 
 import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2.api.callback import UserCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
@@ -56,7 +57,7 @@ class Shift:
         self._store, self._queue, self.name = store, queue, f"{plan_name}-{uuid.uuid4().hex[:6]}"
         os.environ.update(_NO_WATCHER)
         files, root = store.arrow()
-        trainer = DataParallelTrainer(
+        trainer = _Trainer(
             _work,
             train_loop_config={
                 "queue": queue,
@@ -103,11 +104,18 @@ class Shift:
         with contextlib.suppress(FleetcastError):
             self._store.delete(f"{_FOLDER}/{self.name}")
 
-    def _fit(self, trainer: DataParallelTrainer) -> None:
+    def _fit(self, trainer: _Trainer) -> None:
         try:
             trainer.fit()
         except BaseException as error:
             self.failure = error
+
+
+class _Trainer(DataParallelTrainer):
+    """Without the process that Ray Train starts to share out datasets, of which there are none."""
+
+    def _create_default_callbacks(self) -> list[Any]:
+        return [one for one in super()._create_default_callbacks() if not isinstance(one, DatasetsCallback)]
 
 
 class _Leader(ControllerCallback):
