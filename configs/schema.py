@@ -202,6 +202,9 @@ class VolatilityConfig(Frozen):
     interval_level: Fraction = 0.9
 
 
+_CREW = {"workers", "retries"}
+
+
 class RunConfig(Frozen):
     """Where and how a run executes; nothing here changes a fitted number except ``seed``.
 
@@ -330,5 +333,5 @@ class Config(Frozen):
     deploy: DeployConfig = DeployConfig()
 
     def of_models(self) -> dict[str, Any]:
-        """Return as JSON what decides on models; where they run, and how they are served or searched for, does not."""
-        return self.model_dump(mode="json", exclude={"serve", "tune", "deploy"})
+        """Return as JSON what decides on models; by how many they are fitted, served or searched for does not."""
+        return self.model_dump(mode="json", exclude={"serve": True, "tune": True, "deploy": True, "run": _CREW})

@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 
 
 _ON_NODES = ("test_buckets", "test_namespaces", "test_nodes")
+_ALONE = ("test_jobs", "test_tune_command", "test_doctor")
 
 
 class _TogetherScheduling(LoadScopeScheduling):
@@ -35,7 +36,7 @@ class _TogetherScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        if not file.startswith("tests/cluster/"):
+        if not file.startswith("tests/cluster/") or Path(file).stem in _ALONE:
             return file
         return "nodes" if Path(file).stem in _ON_NODES else "commands"
 

@@ -201,3 +201,9 @@ def test_what_a_file_says_can_be_said_in_overrides(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(values))
     assert load_config("demo", overrides=flat_overrides(values)) == load_config("demo", file)
     assert "run.seed=3" in flat_overrides(values)
+
+
+def test_how_many_workers_fit_a_model_is_not_part_of_it():
+    alone, crew = (load_config("smoke", overrides=[f"run.workers={count}", "run.retries=0"]) for count in (1, 64))
+    assert alone.of_models() == crew.of_models() == load_config("smoke").of_models()
+    assert load_config("smoke", overrides=["run.seed=9"]).of_models() != alone.of_models()
