@@ -100,6 +100,10 @@ def check_reachable(address: str) -> None:
     if address == "auto":
         return
     host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if host.startswith(("http:", "https:")):
+        raise ClusterError(
+            f"--address {address!r} is a job server, for `submit` and `jobs`. Give the head here, as host:6379."
+        )
     if not separator or not port.isdigit():
         raise ClusterError(f"--address {address!r} is not of the form host:port, ray://host:port or auto.")
     try:

@@ -37,6 +37,7 @@ _PATIENCE = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _CLIENT: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
 _PROMPT = {"max_retries": 2, "retry_timeout": timedelta(seconds=4)}  # a lease's beat that comes late is none
 _PROMPT_CLIENT: dict[str, Any] = {"connect_timeout": "2s", "timeout": "4s"}
+_ASKED_FOR_ROLE = "/latest/api/token"  # where AWS gives machines a role: nothing else was found to sign with
 _NO_BUCKET = "NoSuchBucket"
 _UNUSUAL = re.compile(r"[?#%*\\]|(^|/)\.{1,2}(/|$)|//")  # what one library takes literally and another does not
 
@@ -207,7 +208,7 @@ class ObjectFiles:
                 ) from error
             if isinstance(error, FileNotFoundError):
                 raise FileNotFoundError(f"there is no {self._at(path)!r}") from error
-            refused = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
+            refused = isinstance(error, (PermissionDeniedError, UnauthenticatedError)) or _ASKED_FOR_ROLE in str(error)
             hint = "credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role)"
             hint = hint if refused else "address, region and endpoint (AWS_REGION, AWS_ENDPOINT_URL)"
             raise StoreError(f"cannot {verb} {self._at(path)!r}: {_reason(error)}. Check the {hint}.") from error

@@ -93,6 +93,11 @@ def opened(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, str]]:
             os.makedirs(store.path(FOLDER), exist_ok=True)
         place = make_url(url).render_as_string(hide_password=True)
         storage = RDBStorage(url, engine_kwargs=patient)
+    except ImportError as error:
+        raise StoreError(
+            f"{url.partition(':')[0]} needs a driver that is not installed here. For postgresql, install "
+            "psycopg2-binary, on every machine and in the image."
+        ) from error
     except Exception as error:  # of whichever database's driver
         told = " ".join(str(error).split())[:300]
         raise StoreError(f"the database of studies cannot be opened ({told}). Check --storage and --store.") from error

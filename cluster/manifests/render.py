@@ -85,8 +85,39 @@ def _checked(names: Sequence[str]) -> Sequence[str]:
 def _cluster_needs(target: Target) -> list[str]:
     return [
         f"It needs KubeRay 1.7 and, in namespace {target.namespace}, the token that whoever uses Ray must have:",
-        f"  kubectl -n {target.namespace} create secret generic {target.named('ray-token')} "
-        '--from-literal=auth_token="$(openssl rand -hex 32)"',
+        f"  kubectl create namespace {target.namespace}",
+        f'  {_make_secret(target)} {target.named("ray-token")} --from-literal=auth_token="$(openssl rand -hex 32)"',
+        *_store_needs(target),
+    ]
+
+
+def _store_needs(target: Target) -> list[str]:
+    deploy = target.config.deploy
+    if deploy.store_secret:
+        return [
+            "The variables that open the store:",
+            f"  {_make_secret(target)} {deploy.store_secret} --from-env-file=FILE (AWS_ACCESS_KEY_ID=..., and so on)",
+        ]
+    if deploy.service_account:
+        return [f"Its pods are service account {deploy.service_account}, which must be allowed to use the store."]
+    return [
+        "Its pods may use the store as their nodes may. Where these may not, name a service account or a secret:",
+        "  --set deploy.service_account=NAME or --set deploy.store_secret=NAME",
+    ]
+
+
+def _make_secret(target: Target) -> str:
+    return f"kubectl -n {target.namespace} create secret generic"
+
+
+def _submit_needs(target: Target) -> list[str]:
+    namespace, token = target.namespace, target.named("ray-token")
+    return [
+        *_cluster_needs(target),
+        "`fleetcast submit` reaches it through a tunnel, with its token:",
+        f"  kubectl -n {namespace} port-forward service/{target.config.deploy.name}-head-svc 8265",
+        "  export RAY_AUTH_MODE=token RAY_AUTH_TOKEN="
+        f"$(kubectl -n {namespace} get secret {token} -o jsonpath='{{.data.auth_token}}' | base64 -d)",
     ]
 
 
@@ -95,14 +126,14 @@ def _cron_needs(target: Target) -> list[str]:
 
 
 def _service_needs(target: Target) -> list[str]:
-    make = f"kubectl -n {target.namespace} create secret generic"
+    make = _make_secret(target)
     keys = [
         "The keys of those who may ask:",
         "  fleetcast keys add NAME --api-key-file keys",
         f"  {make} {target.named('api-keys')} --from-file=keys=keys",
     ]
     redis = [
-        f"Redis at {target.config.deploy.redis}, and its password:",
+        f"Redis at {target.config.deploy.redis} (or --set deploy.redis=null), and its password:",
         f"  {make} {target.named('redis')} --from-literal=password=...",
     ]
     return [
@@ -138,7 +169,7 @@ def _serve_needs(target: Target) -> list[str]:
 
 
 KINDS = {
-    "ray-cluster": Kind("ray-cluster.yaml", ray_cluster, _cluster_needs, kubernetes=True),
+    "ray-cluster": Kind("ray-cluster.yaml", ray_cluster, _submit_needs, kubernetes=True),
     "ray-job": Kind("ray-job.yaml", ray_job, _cluster_needs, kubernetes=True),
     "ray-cron-job": Kind("ray-cron-job.yaml", ray_cron_job, _cron_needs, kubernetes=True),
     "ray-service": Kind("ray-service.yaml", ray_service, _service_needs, kubernetes=True),

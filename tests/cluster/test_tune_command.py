@@ -68,7 +68,9 @@ def test_a_sweep_that_is_killed_or_told_to_end_goes_on_and_ends_with_a_verdict(s
         (("--trials", "0"), "tune.trials"),
         (("--set", "tune.space={direction.nosuch: {values: [1]}}"), "direction.nosuch"),
         (("--storage", "sqlite:////nosuch/place.db"), "--storage"),
+        (("--storage", "postgresql://127.0.0.1:9/studies"), "install psycopg2-binary"),
         (("--resume",), "--study"),
+        (("--address", "http://127.0.0.1:8265"), "job server"),
         (("--address", "127.0.0.1:1"), "nothing answers"),
     ],
 )

@@ -19,6 +19,15 @@ def test_the_command_above_a_manifest_renders_it_again(kind, run, text):
     assert run(*command[3:]) == first
 
 
+def test_what_stands_above_a_cluster_says_how_its_store_and_its_job_server_are_reached(text):
+    assert "--set deploy.store_secret=NAME" in text("ray-job") and "port-forward" not in text("ray-job")
+    named = text("ray-cluster", "--set", "deploy.name=desk", "--set", "deploy.store_secret=keys")
+    assert "create secret generic keys --from-env-file" in named and "--set deploy.store_secret=NAME" not in named
+    assert "port-forward service/desk-head-svc 8265" in named
+    assert "get secret desk-ray-token -o jsonpath='{.data.auth_token}'" in named
+    assert "service account nodes" in text("ray-cluster", "--set", "deploy.service_account=nodes")
+
+
 def test_the_serve_config_that_ships_is_what_is_rendered(run):
     shipped = (MANIFESTS / "serve.yaml").read_text()
     command = shlex.split(shipped.splitlines()[1].removeprefix("#"))
