@@ -82,6 +82,15 @@ def test_an_endpoint_that_does_not_answer_is_one_clear_error(monkeypatch: pytest
     assert "\n" not in str(caught.value)
 
 
+def test_who_has_no_credentials_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.object_files._PATIENCE", {"max_retries": 1})
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "ENDPOINT_URL"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # a machine that has no role either
+    with pytest.raises(StoreError, match=r"Check the credentials \(AWS_ACCESS_KEY_ID"):
+        Store("s3://b/store").read("a")
+
+
 COUNT = """
 import sys
 from features.store import Store
