@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx2
 import psutil
@@ -23,6 +23,14 @@ SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 ENDS_S = 60
 
 
+def living(processes, name=""):
+    """Yield those that have this in their name; any may end at any moment."""
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            if name in one.name() and one.status() != psutil.STATUS_ZOMBIE:
+                yield one
+
+
 class Server:
     """A running server, and what belongs to it."""
 
@@ -34,7 +42,7 @@ class Server:
 
     def replicas(self):
         family = psutil.Process(self.process.pid).children(recursive=True)
-        return [p for p in family if "ServeRepl" in p.name() and p.status() != psutil.STATUS_ZOMBIE]
+        return list(living(family, "ServeRepl"))
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +148,8 @@ def test_nothing_of_the_ingress_listens_beyond_this_machine(server):
     ]
     assert len(listening) >= 3 and {ip for _, ip in listening} == {"127.0.0.1"}
     http_port = int(server.url.rpartition(":")[2])
-    hosts = {c.laddr.ip for one in family for c in one.net_connections("inet") if c.laddr and c.laddr.port == http_port}
+    held = [connection for one in living(family) for connection in one.net_connections("inet")]
+    hosts = {connection.laddr.ip for connection in held if connection.laddr and connection.laddr.port == http_port}
     assert hosts == {"127.0.0.1"}
 
 
@@ -197,7 +206,7 @@ def test_it_drains_and_leaves_no_process_behind(server):
     # One request of each client was at work then. What is sent later may meet a socket that is just being closed.
     assert [status for status, _ in outcomes[at_work : at_work + 2]] == [200, 200]
     _, alive = psutil.wait_procs(family, 15)
-    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+    assert list(living(alive)) == []
     with server.client(retries=0) as client, pytest.raises(ServerError, match="no server answers"):
         client.symbols()
 
