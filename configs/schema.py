@@ -332,6 +332,11 @@ class Config(Frozen):
     tune: TuneConfig = TuneConfig()
     deploy: DeployConfig = DeployConfig()
 
+    def of_runs(self) -> dict[str, Any]:
+        """Return as JSON what training reads: how models are served or searched for is not."""
+        return self.model_dump(mode="json", exclude={"serve", "tune", "deploy"})
+
     def of_models(self) -> dict[str, Any]:
-        """Return as JSON what decides on models; by how many they are fitted, served or searched for does not."""
-        return self.model_dump(mode="json", exclude={"serve": True, "tune": True, "deploy": True, "run": _CREW})
+        """Return as JSON what decides on models; by how many they are fitted does not."""
+        found = self.of_runs()
+        return found | {"run": {name: value for name, value in found["run"].items() if name not in _CREW}}

@@ -63,9 +63,7 @@ class Target:
 
     def settings(self) -> dict[str, Any]:
         """Return what training needs beyond the preset, as a configuration file holds it."""
-        of_runs = {"serve", "tune", "deploy"}
-        base, wanted = (one.model_dump(mode="json", exclude=of_runs) for one in (load_config(self.preset), self.config))
-        return difference(base, wanted)
+        return difference(load_config(self.preset).of_runs(), self.config.of_runs())
 
 
 def difference(base: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
