@@ -5,12 +5,13 @@ Units: horizons, windows and purges count bars; dates are session dates; fractio
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from configs.space import Parameter
+from configs.space import Parameter, Value, why_shared
 
 Strategy = Literal["per_symbol", "pooled", "finetuned"]
 Kind = Literal["direction", "volatility"]
@@ -319,6 +320,19 @@ class DeployConfig(Frozen):
     cloud: CloudConfig = CloudConfig()
 
 
+class OwnSettings(Frozen):
+    """Settings that a kind's models of some symbols have in place of the others', as a sweep finds them.
+
+    ``values`` are by path, such as ``direction.network.window``; what is forecast stays the same for all. ``found``
+    tells where they come from, as ``study/trial``. A symbol that is not trained is passed over.
+    """
+
+    kind: Kind
+    symbols: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)]
+    values: Annotated[dict[str, Value | tuple[Value, ...]], Field(min_length=1)]
+    found: str = ""
+
+
 class Config(Frozen):
     """Everything that defines a run."""
 
@@ -331,6 +345,44 @@ class Config(Frozen):
     serve: ServeConfig = ServeConfig()
     tune: TuneConfig = TuneConfig()
     deploy: DeployConfig = DeployConfig()
+    own: tuple[OwnSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _own_settings_fit(self) -> Self:
+        _once(tuple(f"{symbol} ({one.kind})" for one in self.own for symbol in one.symbols))
+        for one in self.own:
+            for path in one.values:
+                if reason := why_shared(one.kind, path):
+                    raise ValueError(f"own: {reason}")
+            try:
+                self.of(one)
+            except ValidationError as error:
+                told = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+                raise ValueError(f"own: settings of {one.symbols[0]}: {'; '.join(told)}") from error
+        return self
+
+    def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
+        """Return the settings of a kind of models."""
+        return self.direction if kind == "direction" else self.volatility
+
+    def of(self, own: OwnSettings | None) -> Config:
+        """Return what models are fitted with: those of symbols with settings of their own, or of the others."""
+        if own is None:
+            return self.model_copy(update={"own": ()})
+        return type(self).model_validate(self.replaced(own.values) | {"own": ()})
+
+    def replaced(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return this as a dictionary with other values of settings, by path; they are not validated."""
+        found = self.model_dump()
+        for path, value in values.items():
+            *sections, name = path.split(".")
+            place = found
+            for section in sections:
+                if not isinstance(place.get(section), dict):
+                    place[section] = {}
+                place = place[section]
+            place[name] = value
+        return found
 
     def of_runs(self) -> dict[str, Any]:
         """Return as JSON what training reads: how models are served or searched for is not."""

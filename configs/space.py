@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Value = bool | int | float | str | None
 
+_FEATURES = ("features.max_features", "features.clip", "features.scaling_method")  # a panel is built once for all
+_TASK = ("horizon", "label", "conformal_level", "interval_level", "members")
+
 
 class Range(BaseModel):
     """Numbers from ``low`` to ``high``, both included; ``log`` draws evenly on a logarithmic scale.
@@ -70,3 +73,12 @@ def spelled(value: Any) -> Value:
 def read(value: Any) -> Any:
     """Invert :func:`spelled`."""
     return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+
+
+def why_shared(kind: str, path: str) -> str | None:
+    """Return why models of a kind cannot differ in a setting and still be compared; None if they can."""
+    if not path.startswith(f"{kind}.") and path not in _FEATURES:
+        return f"{path!r} is no setting that {kind} models vary. Give one of {kind}.…, or of {', '.join(_FEATURES)}"
+    if path.startswith(tuple(f"{kind}.{name}" for name in _TASK)):
+        return f"{path!r} decides what is forecast or shown beside it, so models would not compare. Set it for all"
+    return None

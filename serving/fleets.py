@@ -14,8 +14,8 @@ from configs.errors import ModelError
 from configs.schema import Kind
 from features.labels import CLASSES
 from serving.answers import KINDS, DirectionForecast, Probabilities, VolatilityForecast
-from training.predictors import BasePredictor
 from training.predictors.join import load_fleet
+from training.predictors.mixed import Forecaster
 from training.predictors.windows import Windows
 from training.registry.manager import ModelManager
 
@@ -37,7 +37,7 @@ class Fleet:
     version: str
     created: datetime
     metrics: Mapping[str, Any]
-    predictor: BasePredictor
+    predictor: Forecaster
     position: Mapping[str, int]
     everyone: frozenset[str]
     periods: Mapping[str, tuple[str, str]]

@@ -19,8 +19,8 @@ from features.plan import universe_columns
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
 from training.examples import first_row
-from training.predictors import BasePredictor
 from training.predictors.inputs import resembles
+from training.predictors.mixed import Forecaster
 from training.predictors.state import Float32
 from training.predictors.windows import Windows
 
@@ -39,7 +39,7 @@ class Recipe:
     universe: UniverseFacts
 
     @classmethod
-    def of(cls, predictor: BasePredictor) -> Self:
+    def of(cls, predictor: Forecaster) -> Self:
         """Return the recipe of a fitted model, with everything of its configuration that does not matter left out."""
         config, plain = predictor.config, Config()
         recipe = plain.model_copy(
@@ -126,7 +126,7 @@ class Tails:
         """Whether windows of so many bars of these symbols can be taken from here."""
         return self.features.shape[1] >= window and self.wanted >= symbols
 
-    def windows(self, predictor: BasePredictor) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
+    def windows(self, predictor: Forecaster) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
         """Return the newest windows of the symbols that a model holds, and why others of them have none.
 
         Windows are those of the returned symbols, in order; None if there is none.

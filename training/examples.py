@@ -98,7 +98,7 @@ def first_row(panel: Panel, config: Config, kind: str) -> int:
 
 def make_examples(panel: Panel, split: Split, config: Config, kind: str) -> Examples:
     """Return the examples of a kind; a row counts from :func:`first_row` on."""
-    section, first = (config.direction if kind == "direction" else config.volatility), first_row(panel, config, kind)
+    section, first = config.section(kind), first_row(panel, config, kind)
     targets = np.empty(len(panel.dates))
     rows = []
     for i in range(len(panel.symbols)):

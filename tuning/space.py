@@ -18,14 +18,11 @@ from optuna.distributions import (
 from configs.errors import ConfigError
 from configs.load import validated
 from configs.schema import Config, Kind
-from configs.space import Choice, Parameter, Space, Value, read, spelled
+from configs.space import Choice, Parameter, Space, Value, read, spelled, why_shared
 from training.predictors.direction_space import direction_space
 from training.predictors.volatility_space import volatility_space
 
 Values = Mapping[str, Value]
-
-_FEATURES = ("features.max_features", "features.clip", "features.scaling_method")  # the panel is built once
-_TASK = ("horizon", "label", "conformal_level", "interval_level")
 
 
 def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
@@ -42,14 +39,9 @@ def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
         if section in get_args(Kind) and section != kind:
             setting(config, path)
             continue
-        if section != kind and path not in _FEATURES:
-            raise ConfigError(
-                f"tune.space: {path!r} is no setting that trials of {kind} models vary. Give one of {kind}.…, or of "
-                f"{', '.join(_FEATURES)}."
-            )
+        if reason := why_shared(kind, path):
+            raise ConfigError(f"tune.space: {reason}.")
         setting(config, path)
-        if path.startswith(tuple(f"{kind}.{name}" for name in _TASK)):
-            raise ConfigError(f"tune.space: {path!r} decides what is forecast, so losses would not compare. Set it.")
         if parameter is None:
             space.pop(path, None)
             continue
@@ -82,14 +74,7 @@ def configured(config: Config, values: Values) -> Config:
     ConfigError
         Together they make no valid one.
     """
-    dumped = config.model_dump()
-    for path, value in values.items():
-        *sections, name = path.split(".")
-        place = dumped
-        for section in sections:
-            place = place[section]
-        place[name] = read(value)
-    return validated(dumped, "a trial")
+    return validated(config.replaced({path: read(value) for path, value in values.items()}), "a trial")
 
 
 def setting(config: Config, path: str) -> Any:

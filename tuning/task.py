@@ -22,8 +22,9 @@ from features.universe import UniverseTable
 from training.predictors.inputs import AnyBars, AnyContext, context_of, listed, panel_of
 from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED, mark_in_use
+from training.run.jobs import FITTING_LIBRARIES, sampled
 from training.run.market import read_market
-from training.run.plan import FITTING_LIBRARIES, make_plan, sampled
+from training.run.plan import make_plan
 from training.run.staging import read_staged
 from training.trainer import load_context
 
@@ -48,7 +49,7 @@ class Task:
     @property
     def horizon(self) -> int:
         """Bars that forecasts look ahead."""
-        return self.config.direction.horizon if self.kind == "direction" else self.config.volatility.horizon
+        return self.config.section(self.kind).horizon
 
     @property
     def until(self) -> str:
@@ -103,7 +104,7 @@ def _task(
 ) -> Task:
     bars = sorted(bars, key=lambda one: one.symbol)
     panel = panel_of(bars, universe, config, context, columns)
-    horizon = config.direction.horizon if kind == "direction" else config.volatility.horizon
+    horizon = config.section(kind).horizon
     folds = _folds(panel.dates, config, horizon)
     identity = config_hash(
         config.of_models() | {"run": {"seed": config.run.seed}, "data": {}},
@@ -133,6 +134,6 @@ def _folds(dates: npt.NDArray[np.datetime64], config: Config, horizon: int) -> l
 
 def task_settings(config: Config, kind: Kind) -> dict[str, Any]:
     """Return as JSON the settings of a kind that decide what is forecast, and how fits are shared."""
-    section = config.direction if kind == "direction" else config.volatility
+    section = config.section(kind)
     found: dict[str, Any] = {"horizon": section.horizon, "strategy": section.strategy}
     return found | ({"label": config.direction.label.model_dump()} if kind == "direction" else {})

@@ -27,11 +27,11 @@ class Verdict(Frozen):
     the one with the lowest loss on the sweep's folds that can be judged, ``values`` its settings. ``loss``,
     ``default_loss`` and ``baseline`` are of the last fold; so are ``gain``, the winner's loss less the default's, and
     ``edge``, less the baseline's. ``chosen`` says which of the two to train with: the winner only if it is better there
-    too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, ``own_gain`` is what that
-    changes on the last fold against the shared winner, and ``own_helps`` whether it is more than twice its standard
-    error better; ``repeats`` is the share of differences between symbols that repeats from fold to fold. ``left_out``
-    are symbols without a model in the sweep or on the last fold, ``unusable`` finalists that cannot be judged there,
-    each with the reason.
+    too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, ``own_values`` holds these
+    trials' settings, ``own_gain`` is what that changes on the last fold against the shared winner, and ``own_helps``
+    whether it is more than twice its standard error better; ``repeats`` is the share of differences between symbols
+    that repeats from fold to fold. ``left_out`` are symbols without a model in the sweep or on the last fold,
+    ``unusable`` finalists that cannot be judged there, each with the reason.
     """
 
     study: str
@@ -48,6 +48,7 @@ class Verdict(Frozen):
     edge: Difference
     chosen: str
     own: dict[str, int] = Field(default_factory=dict)
+    own_values: dict[int, dict[str, bool | int | float | str | None]] = Field(default_factory=dict)
     own_gain: Difference | None = None
     own_helps: bool = False
     repeats: float = 0.0
@@ -65,15 +66,21 @@ class Verdict(Frozen):
         return f"the winner is {than} the baseline there (difference {self.edge.told})"
 
     @property
+    def uses_own(self) -> bool:
+        """Whether symbols are to be trained with settings of their own: they are better than those that all share."""
+        return self.own_helps and (self.chosen == "winner" or self.trial == self.default_trial)
+
+    @property
     def own_judgement(self) -> str:
         """What the last fold says of settings of symbols' own."""
         if self.own_gain is None:
             return "settings of their own would suit no symbol better than the shared ones"
         helps = (
-            "better, beyond two standard errors; a fleet shares its settings, so `train --study` still gives all the "
-            "winner's"
+            "better, beyond two standard errors: `train --study` gives them theirs"
+            if self.uses_own
+            else "better, beyond two standard errors, but than a winner that is not used: all share the default's"
             if self.own_helps
-            else "no detectable gain, so all share the winner's"
+            else "no detectable gain, so all share their settings"
         )
         one = len(self.own) == 1
         return (
@@ -173,6 +180,7 @@ def conclude(
         edge=difference(judged.dates, judged.losses[winner.number], judged.baseline, horizon),
         chosen="winner" if gain.mean < 0 else "default",
         own=own,
+        own_values={one.number: dict(one.values) for one, _ in usable if one.number in own.values()},
         repeats=repeats,
         left_out={
             name: why

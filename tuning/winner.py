@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from configs.errors import ConfigError
-from configs.schema import Config
+from configs.schema import Config, OwnSettings
 from configs.space import read
 from features.store import Store
 from training.run.plan import RunPlan
@@ -35,12 +35,31 @@ def read_verdicts(store: Store, studies: Sequence[str]) -> list[Verdict]:
 def overrides_of(verdicts: Sequence[Verdict]) -> list[str]:
     """Return what ``--set`` would be given for the settings of studies; ``run.studies`` names where they come from.
 
-    A study whose winner was not better on the fold that no trial saw leaves the configuration as it is.
+    A study whose winner was not better on the fold that no trial saw leaves the configuration as it is, and so do
+    settings of symbols' own that were not better there than those that all share.
     """
     won = [one for one in verdicts if one.chosen == "winner"]
     found = [f"{path}={json.dumps(read(value))}" for one in won for path, value in one.values.items()]
+    if own := [group for one in verdicts if one.uses_own for group in own_settings(one)]:
+        found.append(f"own={json.dumps([group.model_dump(mode='json') for group in own])}")
     used = [f"{one.study}/{one.trial if one.chosen == 'winner' else 'default'}" for one in verdicts]
     return [*found, f"run.studies={json.dumps(used)}"] if used else []
+
+
+def own_settings(verdict: Verdict) -> list[OwnSettings]:
+    """Return the settings of symbols' own that a study found, a group for each trial that some would rather have."""
+    groups: dict[int, list[str]] = {}
+    for symbol, number in sorted(verdict.own.items()):
+        groups.setdefault(number, []).append(symbol)
+    return [
+        OwnSettings(
+            kind=verdict.kind,
+            symbols=tuple(symbols),
+            values={path: read(value) for path, value in verdict.own_values[number].items()},
+            found=f"{verdict.study}/{number}",
+        )
+        for number, symbols in sorted(groups.items())
+    ]
 
 
 def check_tasks(verdicts: Sequence[Verdict], config: Config) -> None:
@@ -58,7 +77,8 @@ def check_tasks(verdicts: Sequence[Verdict], config: Config) -> None:
                 "trained. Give another study, or --kinds."
             )
         ours = task_settings(config, one.kind)
-        if other := [name for name, value in ours.items() if one.task.get(name) != value]:
+        varied = {path.partition(".")[2] for path in one.values}
+        if other := [name for name, value in ours.items() if name not in varied and one.task.get(name) != value]:
             raise ConfigError(
                 f"study {one.study!r} is of another {' and '.join(other)} than these {one.kind} models. Tune again, or "
                 "train as it did."
@@ -91,6 +111,7 @@ def told(verdicts: Sequence[Verdict]) -> list[str]:
             if one.chosen == "winner"
             else f"its winner was not better, so the {one.kind} settings stay as they are"
         )
+        + (f"; {len(one.own)} symbols have settings of their own" if one.uses_own else "")
         for one in verdicts
     ]
 

@@ -105,6 +105,36 @@ def test_overrides_say_what_they_set(seed: int, rate: float, strategy: str) -> N
     assert load_config("demo", overrides=reversed(overrides)) == config
 
 
+def test_settings_of_symbols_own_make_a_configuration_each() -> None:
+    own = "{kind: direction, symbols: [A, B], values: {direction.network.lstm_units: [8], features.clip: 3}}"
+    config = load_config("demo", overrides=[f"own=[{own}]"])
+    theirs, others = config.of(config.own[0]), config.of(None)
+    assert (theirs.direction.network.lstm_units, theirs.features.clip, theirs.own) == ((8,), 3.0, ())
+    assert others == load_config("demo")
+    assert Config.model_validate(config.of_models()).own == config.own
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("direction", "direction.horizon: 3", "'direction.horizon' decides what is forecast"),
+        ("volatility", "volatility.members: [garch]", "'volatility.members' decides what is forecast or shown"),
+        ("direction", "volatility.network.window: 3", "no setting that direction models vary"),
+        ("direction", "direction.network.windows: 3", "settings of A: direction.network.windows: Extra"),
+        ("direction", "direction.network.window: 0", "settings of A: direction.network.window: Input should be"),
+        ("direction", "direction.strategy.x: 0", "settings of A: direction.strategy: Input should be"),
+    ],
+)
+def test_settings_that_symbols_cannot_have_for_themselves_are_told(kind: str, values: str, said: str) -> None:
+    assert said in refusal(f"own=[{{kind: {kind}, symbols: [A], values: {{{values}}}}}]")
+
+
+def test_a_symbol_has_settings_of_its_own_once_a_kind() -> None:
+    one = "{{kind: {}, symbols: [A], values: {{features.clip: 3}}}}".format
+    assert load_config("demo", overrides=[f"own=[{one('direction')}, {one('volatility')}]"])
+    assert "A (direction) is repeated" in refusal(f"own=[{one('direction')}, {one('direction')}]")
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

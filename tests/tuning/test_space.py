@@ -68,11 +68,11 @@ def test_configurations_narrow_widen_and_drop():
     [
         ("direction.network.depth", "not a setting"),
         ("volatility.nosuch", "not a setting"),
-        ("directoin.fit.learning_rate", "no setting that trials"),
-        ("features.lookback_periods", "no setting that trials"),
-        ("run.seed", "no setting that trials"),
-        ("direction.horizon", "losses would not compare"),
-        ("direction.label.k", "losses would not compare"),
+        ("directoin.fit.learning_rate", "no setting that direction models vary"),
+        ("features.lookback_periods", "no setting that direction models vary"),
+        ("run.seed", "no setting that direction models vary"),
+        ("direction.horizon", "models would not compare"),
+        ("direction.label.k", "models would not compare"),
     ],
 )
 def test_a_path_that_trials_cannot_vary_is_told(path, says):

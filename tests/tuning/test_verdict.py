@@ -98,6 +98,13 @@ def test_own_settings_are_judged_there_too():
     table = {0: score(1.0), 1: score(1.0), 2: score(1.0 + taste[None])}
     found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
     assert set(found.own) == set(NAMES[1::2]) and found.own_gain.mean == pytest.approx(-0.05) and found.own_helps
+    assert found.own_values == {2: {"x": 2}} and set(found.own.values()) == {2}
+    assert found.chosen == "default" and not found.uses_own, "better than a winner that is no better than the default"
+    assert "not used" in found.own_judgement
+    better = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table | {0: score(1.1)}))
+    assert better.uses_own and "gives them theirs" in better.own_judgement
+    stays = conclude("s", "direction", trials, {"x": 1}, 2, 1, judged(table))
+    assert (stays.trial, stays.default_trial, stays.chosen, stays.uses_own) == (1, 1, "default", True)
     table[2] = score(1.0 - taste[None])
     found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
     assert found.own_gain.mean == pytest.approx(0.05) and not found.own_helps

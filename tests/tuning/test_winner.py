@@ -7,6 +7,7 @@ from features.lake import Lake
 from features.store import Store
 from training import ModelManager, ModelTrainer
 from tuning.optimizer import HyperparameterOptimizer
+from tuning.score import Difference
 from tuning.task import task_settings
 from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told
 
@@ -59,6 +60,24 @@ def test_a_version_tells_where_its_settings_were_found(swept, sweep_config):
     assert (
         manifest.config["run"]["studies"] == ["direction/4"] and manifest.config["direction"]["network"]["window"] == 10
     )
+
+
+def test_settings_of_symbols_own_are_trained_with_only_if_they_were_better(swept, sweep_config):
+    gain = {"mean": -0.1, "se": 0.01}
+    found = {"own": {"AAA": 7, "CCC": 7, "BBB": 9}, "own_gain": Difference(**gain), "own_helps": True}
+    values = {7: {"direction.network.lstm_units": "[4, 8]"}, 9: {"direction.network.window": 3}}
+    one = read_verdicts(swept, ["direction"])[0]
+    won = one.model_copy(update={"chosen": "winner", "values": VALUES, "trial": 4, "own_values": values, **found})
+    config = sweep_config(*overrides_of([won]), "run.kinds=[direction]")
+    assert [(own.symbols, own.found) for own in config.own] == [
+        (("AAA", "CCC"), "direction/7"),
+        (("BBB",), "direction/9"),
+    ]
+    assert config.of(config.own[0]).direction.network.lstm_units == (4, 8)
+    assert "3 symbols have settings of their own" in told([won])[0]
+    assert sweep_config(*overrides_of([won.model_copy(update={"own_helps": False})])).own == ()
+    stays = won.model_copy(update={"chosen": "default"})
+    assert sweep_config(*overrides_of([stays])).own == (), "the winner that they were compared with is not used"
 
 
 def test_a_test_period_that_a_sweep_looked_into_is_refused(swept, sweep_config, plan_of):

@@ -287,15 +287,13 @@ class BasePredictor(ABC):
         given = listed(bars)
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
-        section = self.config.direction if self.kind == "direction" else self.config.volatility
-        split = split or resolve_split(panel.dates, self.config.split, section.horizon)
+        split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
         return make_examples(panel, split, self.config, self.kind)
 
     @property
     def window(self) -> int:
         """Bars that one forecast looks back on."""
-        section = self.config.direction if self.kind == "direction" else self.config.volatility
-        return section.network.window
+        return self.config.section(self.kind).network.window
 
     def _table(self, universe: Sequence[SymbolBars] | UniverseTable) -> UniverseTable:
         return universe_as_fitted(universe, self.config.features, self.feature_names, self.universe)

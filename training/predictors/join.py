@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from configs.errors import ModelError
 from training.predictors import BasePredictor, predictor_from_block
+from training.predictors.mixed import Forecaster, MixedFleet
 
 if TYPE_CHECKING:
     from training.registry.manager import ModelManager
 
 
-def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[str] | None = None) -> BasePredictor:
-    """Return the predictor of all symbols of a version, or of those in ``only``.
+def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[str] | None = None) -> Forecaster:
+    """Return the models of all symbols of a version, or of those in ``only``; those of equal settings are one fleet.
 
     Raises
     ------
@@ -30,8 +31,12 @@ def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[s
     if not chosen:
         raise ModelError(f"{kind} {manifest.version} holds none of the symbols asked for. Train them first.")
     numbers = roster.blocks_of(chosen)
-    fleet = join([predictor_from_block(manager.load_block(kind, manifest.version, number)) for number in numbers])
-    return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), chosen)
+    alike: dict[str, list[BasePredictor]] = {}
+    for number in numbers:
+        part = predictor_from_block(manager.load_block(kind, manifest.version, number))
+        alike.setdefault(part.config.model_dump_json(), []).append(part)
+    fleets = [_some(join(parts), frozenset(chosen)) for parts in alike.values()]
+    return fleets[0] if len(fleets) == 1 else MixedFleet(fleets)
 
 
 def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
@@ -61,6 +66,11 @@ def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
         else:
             raise ModelError(f"these fleets do not share {name!r}. Train them in one run.")
     return type(first).from_state(symbols, arrays, first.meta())
+
+
+def _some(fleet: BasePredictor, chosen: frozenset[str]) -> BasePredictor:
+    kept = [symbol for symbol in fleet.symbols if symbol in chosen]
+    return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), kept)
 
 
 def _own_arrays(predictor: BasePredictor) -> set[str]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from configs.schema import Frozen
 from training.registry.shared import POOLED
 
-__all__ = ["POOLED", "Job"]
+__all__ = ["POOLED", "Input", "Job"]
+
+Input = tuple[str, tuple[str, ...]]
 
 
 class Job(Frozen):
     """One thing a worker does: fit what symbols share (``pooled``) or fit one block.
 
-    ``inputs`` lists staged files with the symbols to take of each; ``output`` is the prefix of the block it writes.
+    ``inputs`` lists staged files with the symbols to take of each; ``output`` is the prefix of the block it writes;
+    ``own`` is the place in ``config.own`` of the settings that its symbols have in place of the others'.
     """
 
     kind: str
     name: str
     output: str
-    inputs: tuple[tuple[str, tuple[str, ...]], ...]
+    inputs: tuple[Input, ...]
     needs: str | None = None
+    own: int | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,7 +12,7 @@ from pydantic import Field
 
 from configs.errors import DataError, StoreError
 from configs.load import config_hash
-from configs.schema import Config, DirectionConfig, Frozen, VolatilityConfig
+from configs.schema import Config, Frozen
 from features.bars import SymbolBars
 from features.context import MarketContext
 from features.engineer import feature_names
@@ -23,15 +22,14 @@ from features.splits import Split, resolve_split
 from features.store import Store
 from features.universe import UniverseTable
 from features.universe_build import build_universe
-from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED
 from training.run.job import POOLED, Job
+from training.run.jobs import jobs_of
 from training.run.market import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars
 
 _PLAN = "runs/plans/{name}.json"
 SplitText = tuple[str, str, str, str, str, int, int]
-FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
 class RunPlan(Frozen):
@@ -64,6 +62,10 @@ class RunPlan(Frozen):
         """Return the first and last day of ``train``, ``valid`` and ``test``; train begins with each symbol's data."""
         train_end, valid_start, valid_end, test_start, test_end = (day[:10] for day in self.splits[kind][:5])
         return {"train": ("", train_end), "valid": (valid_start, valid_end), "test": (test_start, test_end)}
+
+    def config_of(self, job: Job) -> Config:
+        """Return what a job's models are fitted with."""
+        return self.config.of(None if job.own is None else self.config.own[job.own])
 
     def blocks(self, kind: str) -> list[Job]:
         """Return the jobs that fit blocks of a kind."""
@@ -135,7 +137,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         config.features, universe, context, has_range=calendar.has_range, has_volume=calendar.has_volume
     )
     splits: dict[str, SplitText] = {
-        kind: _split_text(resolve_split(calendar.dates, config.split, _section(config, kind).horizon))
+        kind: _split_text(resolve_split(calendar.dates, config.split, config.section(kind).horizon))
         for kind in config.run.kinds
     }
     prints = (pair for block in staged for pair in zip(block.symbols, block.fingerprints, strict=True))
@@ -143,8 +145,8 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     inputs = [(b.name, chosen) for b in staged if (chosen := tuple(s for s in b.symbols if s in trained))]
     # The longest blocks first, so that no worker starts a long one when the others are about to end.
     inputs.sort(key=lambda block: -sum(seen.lengths[symbol] for symbol in block[1]))
-    jobs = [job for kind in splits for job in _jobs(config, kind, inputs, clean, [data_hash, splits[kind]])]
-    jobs.sort(key=lambda job: (job.name != POOLED, job.name, job.kind))
+    every = (job for kind in splits for job in jobs_of(config, kind, inputs, clean, [data_hash, splits[kind]]))
+    jobs = sorted({job.output: job for job in every}.values(), key=lambda job: (job.name != POOLED, job.name, job.kind))
     return RunPlan(
         name=config_hash([job.output for job in jobs]),
         config=config,
@@ -228,36 +230,6 @@ def _staged_bars(store: Store, staged: list[StagedBlock], members: set[str]) -> 
         chosen = [symbol for symbol in block.symbols if symbol in members]
         if chosen:
             yield from read_staged(store, block.name, chosen)
-
-
-def _jobs(
-    config: Config, kind: str, inputs: list[tuple[str, tuple[str, ...]]], clean: set[str], data: list[object]
-) -> Iterator[Job]:
-    """Yield a kind's jobs; an output's name holds the hash of all that decides its numbers, its symbols included."""
-    section, run = _section(config, kind), config.run
-    sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
-    picked = [(name, own) for name, symbols in inputs if (own := tuple(s for s in symbols if s in sample))]
-    identity = config_hash(
-        [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
-        [data, picked, library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
-    )
-    folder = f"runs/{kind}-{identity}"
-    needs = None
-    if kind == "volatility" or section.strategy != "per_symbol":
-        needs = f"{folder}/{POOLED}"
-        yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(picked))
-    for number, one in enumerate(inputs):
-        output = f"{folder}/block-{config_hash(one)}"
-        yield Job(kind=kind, name=f"block-{number:05d}", output=output, inputs=(one,), needs=needs)
-
-
-def sampled(symbols: set[str], count: int, seed: int) -> list[str]:
-    """Return ``count`` symbols chosen by a hash, so that one more symbol in the universe changes the sample little."""
-    return sorted(symbols, key=lambda symbol: hashlib.sha256(f"{seed} {symbol}".encode()).digest())[:count]
-
-
-def _section(config: Config, kind: str) -> DirectionConfig | VolatilityConfig:
-    return config.direction if kind == "direction" else config.volatility
 
 
 def _split_text(split: Split) -> SplitText:

@@ -53,7 +53,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
             if daily:  # added at once: the sums of all blocks together would not fit a driver's memory
                 part: Any = sums.from_arrays(daily)
                 total = part if total is None else sums.merge(total, part)
-    horizon = plan.config.direction.horizon if kind == "direction" else plan.config.volatility.horizon
+    horizon = plan.config.section(kind).horizon
     summary = {} if total is None else total.summary(horizon)
     periods = plan.periods(kind)
     result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods)

@@ -48,16 +48,14 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
 def _do(
     store: Store, plan: RunPlan, universe: UniverseTable, context: MarketContext | None, job: Job
 ) -> dict[str, float]:
-    clock = _Clock()
+    clock, config = _Clock(), plan.config_of(job)
     bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
-    panel = build_panel(
-        bars, plan.config.features, universe, context, plan.config.direction.label, columns=plan.feature_names
-    )
-    examples = make_examples(panel, plan.split(job.kind), plan.config, job.kind)
+    panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
+    examples = make_examples(panel, plan.split(job.kind), config, job.kind)
     clock.lap("features")
     skipped = examples.unfit()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
-    predictor = predictor_class(job.kind)(plan.config)
+    predictor = predictor_class(job.kind)(config)
     if job.name == POOLED:
         if not chosen.rows:
             raise DataError(
@@ -69,7 +67,8 @@ def _do(
     else:
         block = _fit_block(predictor, chosen, read_block(store, job.needs).arrays if job.needs else {}, clock)
         block.metrics["skipped"] = skipped
-    write_block(store, job.output, block, share=job.needs is not None and bool(block.symbols))
+    shares = job.needs is not None and job.own is None and bool(block.symbols)
+    write_block(store, job.output, block, share=shares)  # a version has one pooled block: the shared settings'
     clock.lap("write")
     return clock.seconds
 

@@ -58,6 +58,31 @@ def test_symbols_on_their_own_need_no_pooled_fit(planned):
     assert all(job.needs is None and job.name != POOLED for job in plan.jobs)
 
 
+def test_symbols_with_settings_of_their_own_are_fitted_apart(planned):
+    own = "{kind: direction, symbols: [AAA, CCC, EEE, ZZZ], values: {direction.network.window: 7}}"
+    plain, plan = planned(), planned(f"own=[{own}]")
+    assert [one.output for one in plan.blocks("volatility")] == [one.output for one in plain.blocks("volatility")]
+    blocks = {job.symbols: plan.config_of(job) for job in plan.blocks("direction")}
+    assert {names: config.direction.network.window for names, config in blocks.items()} == {
+        ("BBB",): 5,
+        ("DDD",): 5,
+        ("AAA", "CCC"): 7,
+        ("EEE",): 7,
+    }
+    pooled = [job for job in plan.jobs if job.kind == "direction" and job.name == POOLED]
+    assert all(set(job.symbols) == set(NAMES) for job in pooled), "what is shared is learnt from all"
+    assert [job.output for job in plain.jobs if job.kind == "direction" and job.name == POOLED] == [pooled[0].output]
+    needs = {job.needs: plan.config_of(job).direction.network.window for job in plan.blocks("direction")}
+    assert needs == {pooled[0].output: 5, pooled[1].output: 7}
+    assert {config.own for config in blocks.values()} == {()}
+
+
+def test_equal_settings_have_one_pooled_fit(planned):
+    plan = planned("own=[{kind: direction, symbols: [AAA, BBB], values: {direction.network.window: 5}}]")
+    assert len({job.output for job in plan.jobs}) == len(plan.jobs)
+    assert len([job for job in plan.jobs if job.kind == "direction" and job.name == POOLED]) == 1
+
+
 def test_long_blocks_come_first(planned, make_universe):
     bars = [*make_universe(("S1", "S2"), bars=300), *make_universe(("L1", "L2"), bars=900)]
     plan = planned("run.kinds=[direction]", bars=bars)
