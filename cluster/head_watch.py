@@ -27,14 +27,13 @@ def ended_without_head(
     """
     ray_s = float(os.environ.get("RAY_gcs_rpc_server_reconnect_timeout_s", "60"))
     patience_s = max(ray_s - _SOONER_S, _LOOK_S) if patience_s is None else patience_s
-    host, _, port = address.rpartition(":")
     over = threading.Event()
 
     def watch() -> None:
         answered = time.monotonic()
         while not over.wait(look_s):
             try:
-                socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+                reach(address)
             except OSError as error:
                 if time.monotonic() - answered > patience_s and not over.is_set():
                     _end(f"its head at {address} has not answered for {patience_s:.0f} s ({error}){kept}")
@@ -48,6 +47,18 @@ def ended_without_head(
     finally:
         over.set()
         thread.join(_CONNECT_S + 1.0)
+
+
+def reach(address: str) -> None:
+    """Connect to ``host:port`` and hang up.
+
+    Raises
+    ------
+    OSError
+        Nobody answers there.
+    """
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
 
 
 def _end(why: str) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from cluster.head_watch import ended_without_head
+from cluster.head_watch import ended_without_head, reach
 from configs.errors import ClusterError
 
 # Without these, Ray would start every worker through `uv run` in a copy of the project, and TensorFlow would greet
@@ -22,7 +21,6 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "KERAS_BACKEND": "tensorflow",
 }
-_CONNECT_S = 3.0
 
 
 @contextmanager
@@ -107,7 +105,7 @@ def check_reachable(address: str) -> None:
     if not separator or not port.isdigit():
         raise ClusterError(f"--address {address!r} is not of the form host:port, ray://host:port or auto.")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+        reach(f"{host}:{port}")
     except OSError as error:
         raise ClusterError(
             f"nothing answers at --address {address!r} ({error}). Start Ray there with `ray start --head`, or leave "

@@ -61,7 +61,7 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
 
 
 def _advice(tuned: Tuned, store: str) -> str:
-    if tuned.verdict.chosen == "default":
+    if tuned.verdict.chosen == "default" and not tuned.verdict.uses_own:
         return "nothing to train with: the configuration stays as it is"
     return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
 

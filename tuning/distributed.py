@@ -6,7 +6,6 @@ goes to a temporary folder, and is never read.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -14,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import ray
@@ -135,7 +133,7 @@ def _trial(config: dict[str, Any], objective: Objective, use_gpu: bool) -> None:
     except Exception as error:  # a trial's failure, whatever it is, must not stop the sweep
         tune.report(last | {"reason": blame(error)[0]})
     else:
-        tune.report(last | {"outcome": json.dumps(asdict(outcome))})  # Tune takes nested values apart
+        tune.report(last | {"outcome": outcome.model_dump_json()})  # Tune takes nested values apart
 
 
 def _check_gpu() -> None:
@@ -183,7 +181,7 @@ class _StudySearch(OptunaSearch):
             elif result is None:
                 self._study.interrupt(trial)
             elif "outcome" in told:
-                self._study.complete(trial, Outcome(**json.loads(told["outcome"])))
+                self._study.complete(trial, Outcome.model_validate_json(told["outcome"]))
             elif "reason" in told:
                 self._study.fail(trial, told["reason"])
             else:

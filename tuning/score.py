@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from configs.schema import Frozen
 from training.evaluation.clustered import day_jackknife
@@ -57,22 +58,20 @@ def difference(dates: npt.NDArray[np.datetime64], mine: Float, other: Float, hor
     return Difference(mean=float(mean), se=float(se) if np.isfinite(se) else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Frozen):
     """What a trial is worth.
 
-    ``loss`` and ``baseline`` are means over the rows of all folds, ``edge`` is the difference between them and
-    ``edge_se`` its standard error, clustered by day. ``by_symbol`` holds each symbol's mean loss on each fold,
-    ``failed`` the symbols without a model on some fold, ``seconds`` what the trial took.
+    ``loss`` and ``baseline`` are means over the rows of all folds, ``edge`` is the difference between them.
+    ``by_symbol`` holds each symbol's mean loss on each fold, ``failed`` the symbols without a model on some fold,
+    ``seconds`` what the trial took.
     """
 
     loss: float
     baseline: float
-    edge: float
-    edge_se: float | None
+    edge: Difference
     by_symbol: tuple[dict[str, float], ...]
     seconds: float
-    failed: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, scores: Sequence[Score], horizon: int, seconds: float) -> Outcome:
@@ -83,4 +82,5 @@ class Outcome:
         edge = difference(dates, loss, baseline, horizon)
         failed = {symbol: reason for one in scores for symbol, reason in one.failed.items()}
         by_symbol = tuple(one.by_symbol() for one in scores)
-        return cls(float(loss.mean()), float(baseline.mean()), edge.mean, edge.se, by_symbol, seconds, failed)
+        means = {"loss": float(loss.mean()), "baseline": float(baseline.mean())}
+        return cls(**means, edge=edge, by_symbol=by_symbol, seconds=seconds, failed=failed)

@@ -120,7 +120,7 @@ class SweepStudy:
         costly = self.config.sampler == "nsga2"
         with database():
             trial.set_user_attr("baseline", outcome.baseline)
-            trial.set_user_attr("edge", {"mean": outcome.edge, "se": outcome.edge_se})
+            trial.set_user_attr("edge", outcome.edge.model_dump())
             trial.set_user_attr("failed", outcome.failed)
             trial.set_user_attr("by_symbol", [_short(one) for one in outcome.by_symbol])
             trial.set_user_attr("seconds", round(outcome.seconds, 3))

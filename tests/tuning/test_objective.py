@@ -35,7 +35,7 @@ def test_scores_are_those_of_the_predictor_on_each_fold(task):
         losses.append(found.table.column("loss").to_numpy())
     assert outcome.loss == pytest.approx(np.concatenate(losses).mean(), rel=1e-6)
     assert outcome.baseline > 0 and outcome.seconds > 0 and not outcome.failed
-    assert outcome.edge == pytest.approx(outcome.loss - outcome.baseline) and outcome.edge_se > 0
+    assert outcome.edge.mean == pytest.approx(outcome.loss - outcome.baseline) and outcome.edge.se > 0
     assert Objective(task)({}).loss == outcome.loss
 
 

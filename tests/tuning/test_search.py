@@ -14,7 +14,7 @@ from configs.schema import RunConfig, TuneConfig
 from configs.space import Choice, Range
 from tuning.distributed import search_on_ray
 from tuning.objective import TrialFailed
-from tuning.score import Outcome
+from tuning.score import Difference, Outcome
 from tuning.search import search_here
 from tuning.study import open_study
 
@@ -41,7 +41,8 @@ class Planted:
         loss += 2 * (values["share"] - 0.3) ** 2
         for epoch in range(1, self.epochs + 1):
             follow(epoch, loss + 1 / epoch)
-        return Outcome(loss, WORST, loss - WORST, None, ({"AAA": loss},), 0.01)
+        edge = Difference(mean=loss - WORST, se=None)
+        return Outcome(loss=loss, baseline=WORST, edge=edge, by_symbol=({"AAA": loss},), seconds=0.01)
 
 
 def here(study, objective, **options):

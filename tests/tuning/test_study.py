@@ -12,7 +12,7 @@ from configs.schema import TuneConfig
 from configs.space import Choice, Range
 from features.store import Store
 from tuning import study_database
-from tuning.score import Outcome
+from tuning.score import Difference, Outcome
 from tuning.study import check_study, open_study
 
 SPACE = {"direction.fit.learning_rate": Range(low=1e-4, high=1e-2, log=True), "x": Choice(values=((8,), (16, 8)))}
@@ -20,9 +20,9 @@ FIRST = {"direction.fit.learning_rate": 0.001, "x": "[16, 8]"}
 
 
 def outcome(loss=1.0):
-    return Outcome(
-        loss, 1.1, loss - 1.1, 0.01, ({"AAA": loss, "BBB": loss + 0.1}, {"AAA": loss}), 2.5, {"CCC": "diverged"}
-    )
+    by_symbol = {"AAA": loss, "BBB": loss + 0.1}, {"AAA": loss}
+    edge, failed = Difference(mean=loss - 1.1, se=0.01), {"CCC": "diverged"}
+    return Outcome(loss=loss, baseline=1.1, edge=edge, by_symbol=by_symbol, seconds=2.5, failed=failed)
 
 
 @pytest.fixture
