@@ -221,8 +221,15 @@ def _ranking_table(title: str, scores: list[dict[str, Any]]) -> Table:
 
 def _settings_table(config: dict[str, Any]) -> Table:
     table = Table("setting", "value", title="configuration")
-    for key, value in flatten(config).items():
+    for key, value in flatten({key: value for key, value in config.items() if key != "own"}).items():
         table.add_row(Text(key), Text(str(value)))
+    for group in config.get("own", []):
+        values = ", ".join(f"{path}={value}" for path, value in group["values"].items())
+        some = ", ".join(group["symbols"][:3]) + (", …" if len(group["symbols"]) > 3 else "")
+        told = f"{len(group['symbols'])} symbols ({some}): {values}" + (
+            f" ({group['found']})" if group["found"] else ""
+        )
+        table.add_row(Text(f"own ({group['kind']})"), Text(told))
     return table
 
 

@@ -5,6 +5,7 @@ Units: horizons, windows and purges count bars; dates are session dates; fractio
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -22,7 +23,7 @@ Names = TypeVar("Names", bound=tuple[str, ...])
 
 
 def _once(names: Names) -> Names:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise ValueError(f"each name may occur once, but {', '.join(repeated)} is repeated")
     return names
@@ -324,7 +325,8 @@ class OwnSettings(Frozen):
     """Settings that a kind's models of some symbols have in place of the others', as a sweep finds them.
 
     ``values`` are by path, such as ``direction.network.window``; what is forecast stays the same for all. ``found``
-    tells where they come from, as ``study/trial``. A symbol that is not trained is passed over.
+    tells where they come from, as ``study/trial``. Training costs one pooled fit more for each of these. Sweeps, and
+    predictors that are fitted by hand, have one setting for all.
     """
 
     kind: Kind
@@ -355,7 +357,7 @@ class Config(Frozen):
                 if reason := why_shared(one.kind, path):
                     raise ValueError(f"own: {reason}")
             try:
-                self.of(one)
+                self.with_values(one.values)
             except ValidationError as error:
                 told = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
                 raise ValueError(f"own: settings of {one.symbols[0]}: {'; '.join(told)}") from error
@@ -365,15 +367,17 @@ class Config(Frozen):
         """Return the settings of a kind of models."""
         return self.direction if kind == "direction" else self.volatility
 
-    def of(self, own: OwnSettings | None) -> Config:
-        """Return what models are fitted with: those of symbols with settings of their own, or of the others."""
-        if own is None:
-            return self.model_copy(update={"own": ()})
-        return type(self).model_validate(self.replaced(own.values) | {"own": ()})
+    def shared(self) -> Config:
+        """Return this without settings of symbols' own."""
+        return self.model_copy(update={"own": ()}) if self.own else self
+
+    def with_values(self, values: Mapping[str, Any]) -> Config:
+        """Return this with other values of settings, by path, for all symbols alike."""
+        return type(self).model_validate(self.replaced(values)) if values else self.shared()
 
     def replaced(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return this as a dictionary with other values of settings, by path; they are not validated."""
-        found = self.model_dump()
+        """Return what :meth:`with_values` does as a dictionary that is not validated."""
+        found = self.shared().model_dump()
         for path, value in values.items():
             *sections, name = path.split(".")
             place = found
@@ -386,7 +390,7 @@ class Config(Frozen):
 
     def of_runs(self) -> dict[str, Any]:
         """Return as JSON what training reads: how models are served or searched for is not."""
-        return self.model_dump(mode="json", exclude={"serve", "tune", "deploy"})
+        return self.model_dump(mode="json", exclude={"serve", "tune", "deploy", *([] if self.own else ["own"])})
 
     def of_models(self) -> dict[str, Any]:
         """Return as JSON what decides on models; by how many they are fitted does not."""

@@ -1,4 +1,4 @@
-"""The fitted fleets of one alias: of each kind the version it names, all symbols stacked to one model."""
+"""The fitted models of one alias: of each kind the version it names, symbols of equal settings stacked to one model."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from features.panel import Panel
 from serving.fleets import Fleet
 from serving.state import State
 from serving.tails import Tails
-from training.examples import first_row
 
 
 def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
@@ -53,7 +52,7 @@ def _until(bars: SymbolBars | None, newest: tuple[datetime, float] | None) -> Sy
 def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]:
     predictor: Any = fleet.predictor
     length = len(panel.dates)
-    first = max(first_row(panel, predictor.config, fleet.kind), length - bars)
+    first = max(predictor.first_row(panel, panel.symbols[0]), length - bars)
     rows = np.arange(min(first, length), length)
     # The fit knew the outcomes of bars up to its last day of validation, and one that does not tell it knew them all.
     last = fleet.periods["valid"][1] if "valid" in fleet.periods else str(panel.dates[-1].astype("datetime64[D]"))

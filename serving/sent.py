@@ -17,7 +17,6 @@ from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
 from serving.state import Forecast, State
 from serving.tails import too_few
-from training.examples import first_row
 from training.predictors.windows import Windows
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _windows(state: State, one: SentBars) -> Iterator[tuple[Kind, Windows | Fail
         if isinstance(panel, Failure):
             yield kind, panel
             continue
-        first = first_row(panel, predictor.config, kind)
+        first = predictor.first_row(panel, one.symbol)
         if len(one.bars) <= first:
             yield kind, Failure("too_few_bars", too_few(len(one.bars), first))
         else:

@@ -18,7 +18,6 @@ from features.panel import Panel
 from features.plan import universe_columns
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
-from training.examples import first_row
 from training.predictors.inputs import resembles
 from training.predictors.mixed import Forecaster
 from training.predictors.state import Float32
@@ -132,10 +131,10 @@ class Tails:
         Windows are those of the returned symbols, in order; None if there is none.
         """
         panel, known = self.history, frozenset(predictor.symbols)
-        first, lengths = first_row(panel, predictor.config, predictor.kind), np.diff(panel.offsets)
-        held = [i for i, symbol in enumerate(panel.symbols) if symbol in known]
-        short = {panel.symbols[i]: too_few(int(lengths[i]), first) for i in held if lengths[i] <= first}
-        chosen = [i for i in held if lengths[i] > first]
+        lengths = np.diff(panel.offsets)
+        first = {i: predictor.first_row(panel, name) for i, name in enumerate(panel.symbols) if name in known}
+        short = {panel.symbols[i]: too_few(int(lengths[i]), row) for i, row in first.items() if lengths[i] <= row}
+        chosen = [i for i, row in first.items() if lengths[i] > row]
         symbols = tuple(panel.symbols[i] for i in chosen)
         if not symbols:
             return symbols, None, short

@@ -28,17 +28,28 @@ ROOT = Path(__file__).parents[1]
 
 
 _ON_NODES = ("test_buckets", "test_namespaces", "test_nodes")
-_ALONE = ("test_jobs", "test_tune_command", "test_doctor")
+_ALONE = ("test_jobs", "test_service", "test_tune_command", "test_search", "test_doctor")
+_LONGEST_FIRST = ("commands", "nodes", *_ALONE)
+
+
+def _together(nodeid: str) -> str:
+    """Return what a test shares a process with: its file, or all files that share a run of minutes."""
+    file = nodeid.partition("::")[0]
+    name = Path(file).stem
+    if not file.startswith("tests/cluster/") or name in _ALONE:
+        return name if name in _ALONE else file
+    return "nodes" if name in _ON_NODES else "commands"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes, so that no process is left with it at the end."""
+    order = {name: place for place, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(_together(item.nodeid), len(order)))
 
 
 class _TogetherScheduling(LoadScopeScheduling):
-    """Keeps in one process each file's tests, and those files that share a run of minutes: of commands, of nodes."""
-
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        if not file.startswith("tests/cluster/") or Path(file).stem in _ALONE:
-            return file
-        return "nodes" if Path(file).stem in _ON_NODES else "commands"
+        return _together(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -67,7 +67,7 @@ def defaults(config: Config, space: Space) -> dict[str, Value] | None:
 
 
 def configured(config: Config, values: Values) -> Config:
-    """Return the configuration with a trial's values.
+    """Return the configuration with a trial's values, for all symbols alike.
 
     Raises
     ------

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.schema import Frozen, Kind
 from tuning.objective import TrialFailed
@@ -27,11 +27,12 @@ class Verdict(Frozen):
     the one with the lowest loss on the sweep's folds that can be judged, ``values`` its settings. ``loss``,
     ``default_loss`` and ``baseline`` are of the last fold; so are ``gain``, the winner's loss less the default's, and
     ``edge``, less the baseline's. ``chosen`` says which of the two to train with: the winner only if it is better there
-    too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, ``own_values`` holds these
-    trials' settings, ``own_gain`` is what that changes on the last fold against the shared winner, and ``own_helps``
-    whether it is more than twice its standard error better; ``repeats`` is the share of differences between symbols
-    that repeats from fold to fold. ``left_out`` are symbols without a model in the sweep or on the last fold,
-    ``unusable`` finalists that cannot be judged there, each with the reason.
+    too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, of symbols that the last fold
+    has rows of and trials that vary what the winner does; ``own_values`` holds these trials' settings, ``own_gain`` is
+    what that changes on the last fold against the shared winner, and ``own_helps`` whether it is more than twice its
+    standard error better; ``repeats`` is the share of differences between symbols that repeats from fold to fold.
+    ``left_out`` are symbols without a model in the sweep or on the last fold, ``unusable`` finalists that cannot be
+    judged there, each with the reason.
     """
 
     study: str
@@ -54,6 +55,12 @@ class Verdict(Frozen):
     repeats: float = 0.0
     left_out: dict[str, str] = Field(default_factory=dict)
     unusable: dict[int, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _own_settings_are_known(self) -> Self:
+        if self.own_helps and not self.own_values.keys() >= set(self.own.values()):
+            raise ValueError("settings of symbols' own are told by trial, and not what they are")
+        return self
 
     @property
     def standing(self) -> str:
@@ -166,7 +173,9 @@ def conclude(
     judged = _aligned({-1: scored[0]} | {one.number: score for one, score in usable})
     winner = usable[0][0]
     gain = difference(judged.dates, judged.losses[winner.number], judged.losses[-1], horizon)
-    own, repeats = own_choices([one for one, _ in usable])
+    own, repeats = own_choices([one for one, _ in usable if one.values.keys() == winner.values.keys()])
+    seen = {judged.symbols[i] for i in np.unique(judged.symbol).tolist()}
+    own = {symbol: number for symbol, number in own.items() if symbol in seen}
     verdict = Verdict(
         study=study,
         kind=kind,

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from configs.errors import ConfigError
+from configs.load import validated
 from configs.schema import Config, OwnSettings
-from configs.space import read
+from configs.space import read, spelled
 from features.store import Store
 from training.run.plan import RunPlan
+from tuning.space import setting
 from tuning.study_database import FOLDER, check_name
 from tuning.task import task_settings
 from tuning.verdict import Verdict
@@ -35,31 +37,38 @@ def read_verdicts(store: Store, studies: Sequence[str]) -> list[Verdict]:
 def overrides_of(verdicts: Sequence[Verdict]) -> list[str]:
     """Return what ``--set`` would be given for the settings of studies; ``run.studies`` names where they come from.
 
-    A study whose winner was not better on the fold that no trial saw leaves the configuration as it is, and so do
-    settings of symbols' own that were not better there than those that all share.
+    A study whose winner was not better on the fold that no trial saw leaves the configuration as it is.
     """
     won = [one for one in verdicts if one.chosen == "winner"]
     found = [f"{path}={json.dumps(read(value))}" for one in won for path, value in one.values.items()]
-    if own := [group for one in verdicts if one.uses_own for group in own_settings(one)]:
-        found.append(f"own={json.dumps([group.model_dump(mode='json') for group in own])}")
     used = [f"{one.study}/{one.trial if one.chosen == 'winner' else 'default'}" for one in verdicts]
     return [*found, f"run.studies={json.dumps(used)}"] if used else []
 
 
-def own_settings(verdict: Verdict) -> list[OwnSettings]:
-    """Return the settings of symbols' own that a study found, a group for each trial that some would rather have."""
+def with_own(config: Config, verdicts: Sequence[Verdict]) -> Config:
+    """Return the configuration with the settings of symbols' own that studies found, where these are to be used.
+
+    They take the place of all that the configuration has for models of these kinds. A setting that is not the winner's
+    in the configuration was given by hand, and holds for all symbols.
+    """
+    kinds = {one.kind for one in verdicts}
+    kept = [one for one in config.own if one.kind not in kinds]
+    found = [group for one in verdicts if one.uses_own for group in _groups(one, config)]
+    return validated(config.replaced({}) | {"own": [*kept, *found]}, "settings of symbols' own") if kinds else config
+
+
+def _groups(verdict: Verdict, config: Config) -> list[OwnSettings]:
+    """Return a group for each trial that some symbols would rather have."""
+    free = {path for path, value in verdict.values.items() if spelled(setting(config, path)) == value}
     groups: dict[int, list[str]] = {}
     for symbol, number in sorted(verdict.own.items()):
         groups.setdefault(number, []).append(symbol)
-    return [
-        OwnSettings(
-            kind=verdict.kind,
-            symbols=tuple(symbols),
-            values={path: read(value) for path, value in verdict.own_values[number].items()},
-            found=f"{verdict.study}/{number}",
-        )
-        for number, symbols in sorted(groups.items())
-    ]
+    found = []
+    for number, symbols in sorted(groups.items()):
+        if values := {path: read(value) for path, value in verdict.own_values[number].items() if path in free}:
+            where = f"{verdict.study}/{number}"
+            found.append(OwnSettings(kind=verdict.kind, symbols=tuple(symbols), values=values, found=where))
+    return found
 
 
 def check_tasks(verdicts: Sequence[Verdict], config: Config) -> None:
@@ -77,7 +86,7 @@ def check_tasks(verdicts: Sequence[Verdict], config: Config) -> None:
                 "trained. Give another study, or --kinds."
             )
         ours = task_settings(config, one.kind)
-        varied = {path.partition(".")[2] for path in one.values}
+        varied = {path.partition(".")[2] for path in one.values} if one.chosen == "winner" else set()
         if other := [name for name, value in ours.items() if name not in varied and one.task.get(name) != value]:
             raise ConfigError(
                 f"study {one.study!r} is of another {' and '.join(other)} than these {one.kind} models. Tune again, or "

@@ -47,12 +47,13 @@ def train(
     found, verdicts = [], []
     if study:
         from features.store import Store
-        from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told
+        from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told, with_own
 
         verdicts = read_verdicts(Store(store), study)
         found = overrides_of(verdicts)
     resolved = resolved_config(preset, config, bars, symbols, [*found, *(overrides or []), *given])
     if study:
+        resolved = with_own(resolved, verdicts)
         check_tasks(verdicts, resolved)
         if not as_json:
             print(*told(verdicts), sep="\n")

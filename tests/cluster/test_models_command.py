@@ -34,7 +34,7 @@ METRICS = {
 }
 
 
-def release(manager: ModelManager, kind: str, run: str) -> str:
+def release(manager: ModelManager, kind: str, run: str, **config: object) -> str:
     symbols = ("AAPL", "[red]X", "^GSPC")
     dates = np.tile(np.array(["2020-01-01", "2020-01-02"], "M8[ns]"), 3)
     loss = np.repeat(np.array([0.9, 1.3, 1.1], np.float32), 2)
@@ -42,7 +42,12 @@ def release(manager: ModelManager, kind: str, run: str) -> str:
         {"symbol": np.repeat(symbols, 2), "date": dates, "loss": loss, "loss_prior": np.ones(6, np.float32)}
     )
     write_block(manager.store, f"runs/{run}/{kind}/b", Block(kind, symbols, {"w": np.zeros(3)}, {}, {}, test))
-    extra = {"config": {"run": {"seed": run}}, "data_hash": "d1", "metrics": METRICS[kind], "seconds": {"fit": 1.5}}
+    extra = {
+        "config": {"run": {"seed": run}, **config},
+        "data_hash": "d1",
+        "metrics": METRICS[kind],
+        "seconds": {"fit": 1.5},
+    }
     return manager.publish(kind, [f"runs/{run}/{kind}/b"], extra).version
 
 
@@ -125,6 +130,13 @@ def test_show_sets_metrics_beside_baselines_and_names_best_and_worst(manager: Mo
     assert [score["symbol"] for score in facts["worst"]] == ["[red]X"]
     assert facts["best"][0]["baseline"] == "prior" and facts["history"][0]["reason"] == "first"
     assert facts["config"] == {"run": {"seed": "a"}} and facts["metrics"]["mcc"] is None
+
+
+def test_show_tells_settings_of_symbols_own_by_group(manager: ModelManager) -> None:
+    symbols = [f"S{number:04d}" for number in range(1000)]
+    group = {"kind": "direction", "symbols": symbols, "values": {"direction.network.window": 7}, "found": "first/3"}
+    text = output(manager, "show", release(manager, "direction", "a", own=[group]))
+    assert "1000 symbols (S0000, S0001, S0002, …): direction.network.window=7 (first/3)" in text and "S0003" not in text
 
 
 def test_promote_and_rollback(manager: ModelManager) -> None:

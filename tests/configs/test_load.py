@@ -1,4 +1,5 @@
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -108,10 +109,11 @@ def test_overrides_say_what_they_set(seed: int, rate: float, strategy: str) -> N
 def test_settings_of_symbols_own_make_a_configuration_each() -> None:
     own = "{kind: direction, symbols: [A, B], values: {direction.network.lstm_units: [8], features.clip: 3}}"
     config = load_config("demo", overrides=[f"own=[{own}]"])
-    theirs, others = config.of(config.own[0]), config.of(None)
+    theirs, others = config.with_values(config.own[0].values), config.shared()
     assert (theirs.direction.network.lstm_units, theirs.features.clip, theirs.own) == ((8,), 3.0, ())
     assert others == load_config("demo")
-    assert Config.model_validate(config.of_models()).own == config.own
+    assert Config.model_validate_json(json.dumps(config.of_models())).own == config.own
+    assert "own" not in others.of_models(), "versions without them are as they always were"
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,19 @@ def test_the_server_answers_as_each_symbols_block_does(engine, said, bars, kind)
         np.testing.assert_allclose(ours, theirs.to_numpy(float), rtol=1e-5)
 
 
+def test_a_symbol_needs_as_many_bars_as_its_own_window_does(engine, trained, bars, said):
+    """A window of AAA is 5 bars, of BBB 8: what is enough for the one is not for the other."""
+    panel = load_fleet(ModelManager(trained), "direction", "champion", {"AAA"}).panel(list(bars.values()))
+    enough = panel.warmup + 5
+    counts = [("AAA", enough), ("BBB", enough + 2), ("BBB", enough + 3)]
+    requests = [PredictionRequest(name, bars[name].first(count), ("direction",)) for name, count in counts]
+    first, short, last = engine.predict_batch(requests)
+    assert short.error.message == f"{enough + 2} bars; at least {enough + 3} are needed for a forecast"
+    for answer, (name, count) in ((first, counts[0]), (last, counts[2])):
+        theirs = said["direction"][name].loc[(name, bars[name].dates[count - 1]), "up"]
+        assert answer.prediction.direction.probabilities.up == pytest.approx(theirs, rel=1e-4)
+
+
 def test_history_is_each_symbols_own(engine, said):
     for symbol in ("BBB", "CCC", "DDD"):
         past = engine.history(symbol, 50)["direction"]

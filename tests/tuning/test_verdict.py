@@ -110,6 +110,18 @@ def test_own_settings_are_judged_there_too():
     assert found.own_gain.mean == pytest.approx(0.05) and not found.own_helps
 
 
+def test_own_settings_are_of_symbols_that_were_judged_and_trials_that_vary_the_same():
+    taste = np.where(np.arange(len(NAMES)) % 2, -0.1, 0.1)
+    flat, other = folds_of(np.ones((2, len(NAMES)))), folds_of(np.ones((2, len(NAMES))) + taste)
+    trials = [trial(1, 1.0, flat), trial(2, 1.01, other)]
+    part = {"symbols": NAMES[:20]}
+    table = {0: score(1.1, **part), 1: score(1.0, **part), 2: score(1.0 + taste[None, :20], **part)}
+    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
+    assert found.uses_own and set(found.own) == set(NAMES[1:20:2])
+    trials[1] = trial(2, 1.01, other, values={"x": 2, "y": 3})
+    assert conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table)).own == {}
+
+
 def test_symbols_without_a_model_and_finalists_without_a_score_are_told():
     missing = {"S01": "diverged"}
     part = replace(score(1.0, symbols=NAMES[:1] + NAMES[2:]), failed=missing)

@@ -9,7 +9,7 @@ from training import ModelManager, ModelTrainer
 from tuning.optimizer import HyperparameterOptimizer
 from tuning.score import Difference
 from tuning.task import task_settings
-from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told
+from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told, with_own
 
 VALUES = {"direction.network.window": 10, "direction.network.lstm_units": "[8]", "direction.fit.learning_rate": 0.002}
 
@@ -62,22 +62,59 @@ def test_a_version_tells_where_its_settings_were_found(swept, sweep_config):
     )
 
 
-def test_settings_of_symbols_own_are_trained_with_only_if_they_were_better(swept, sweep_config):
-    gain = {"mean": -0.1, "se": 0.01}
-    found = {"own": {"AAA": 7, "CCC": 7, "BBB": 9}, "own_gain": Difference(**gain), "own_helps": True}
-    values = {7: {"direction.network.lstm_units": "[4, 8]"}, 9: {"direction.network.window": 3}}
-    one = read_verdicts(swept, ["direction"])[0]
-    won = one.model_copy(update={"chosen": "winner", "values": VALUES, "trial": 4, "own_values": values, **found})
-    config = sweep_config(*overrides_of([won]), "run.kinds=[direction]")
-    assert [(own.symbols, own.found) for own in config.own] == [
-        (("AAA", "CCC"), "direction/7"),
-        (("BBB",), "direction/9"),
+@pytest.fixture
+def own_of(swept):
+    """Return the maker of verdicts of a study in the store, by which symbols would have settings of their own."""
+
+    def make(**changes):
+        values = {7: {"direction.network.lstm_units": "[4, 8]", "direction.network.window": 10}}
+        values[9] = {"direction.network.window": 3, "direction.fit.learning_rate": 1e-05}
+        found = {"own": {"AAA": 7, "CCC": 7, "BBB": 9}, "own_values": values, "own_helps": True}
+        given = {"chosen": "winner", "values": VALUES, "trial": 4, "own_gain": Difference(mean=-0.1, se=0.01)} | found
+        verdict = read_verdicts(swept, ["direction"])[0].model_copy(update=given | changes)
+        swept.write_json(
+            "studies/own/verdict.json", verdict.model_copy(update={"study": "own"}).model_dump(mode="json")
+        )
+        return read_verdicts(swept, ["own"])
+
+    return make
+
+
+def test_settings_of_symbols_own_are_trained_with_only_if_they_were_better(own_of, sweep_config):
+    won = own_of()
+    config = with_own(sweep_config(*overrides_of(won)), won)
+    assert [(own.found, own.symbols) for own in config.own] == [("own/7", ("AAA", "CCC")), ("own/9", ("BBB",))]
+    first, second = (config.with_values(own.values).direction for own in config.own)
+    assert (first.network.lstm_units, second.network.window, second.fit.learning_rate) == ((4, 8), 3, 1e-05)
+    assert "3 symbols have settings of their own" in told(won)[0]
+    for lost in ({"own_helps": False}, {"chosen": "default"}):  # of a winner that is not used nothing is
+        assert with_own(config, own_of(**lost)).own == ()
+
+
+def test_what_is_given_by_hand_holds_for_all_and_other_kinds_keep_theirs(own_of, sweep_config):
+    won = own_of()
+    theirs = "own=[{kind: volatility, symbols: [AAA], values: {features.clip: 3}}, "
+    theirs += "{kind: direction, symbols: [AAA], values: {features.clip: 4}}]"
+    by_hand = "direction.network.window=6", "direction.fit.learning_rate=0.1"
+    config = with_own(sweep_config(*overrides_of(won), *by_hand, theirs), won)
+    assert [(own.kind, own.symbols, dict(own.values)) for own in config.own] == [
+        ("volatility", ("AAA",), {"features.clip": 3}),
+        ("direction", ("AAA", "CCC"), {"direction.network.lstm_units": (4, 8)}),
     ]
-    assert config.of(config.own[0]).direction.network.lstm_units == (4, 8)
-    assert "3 symbols have settings of their own" in told([won])[0]
-    assert sweep_config(*overrides_of([won.model_copy(update={"own_helps": False})])).own == ()
-    stays = won.model_copy(update={"chosen": "default"})
-    assert sweep_config(*overrides_of([stays])).own == (), "the winner that they were compared with is not used"
+    assert with_own(config, []) == config
+
+
+def test_a_verdict_that_does_not_hold_the_settings_it_speaks_of_is_told(own_of):
+    with pytest.raises(ConfigError, match="'own' is of another Fleetcast"):
+        own_of(own_values={})
+
+
+def test_a_strategy_that_was_varied_is_no_other_task_where_it_won(swept, sweep_config):
+    values = {"direction.strategy": "per_symbol"}
+    won = read_verdicts(swept, ["direction"])[0].model_copy(update={"chosen": "winner", "values": values})
+    check_tasks([won], sweep_config(*overrides_of([won])))
+    with pytest.raises(ConfigError, match="of another strategy"):
+        check_tasks([won.model_copy(update={"chosen": "default"})], sweep_config("direction.strategy=per_symbol"))
 
 
 def test_a_test_period_that_a_sweep_looked_into_is_refused(swept, sweep_config, plan_of):

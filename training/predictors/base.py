@@ -71,7 +71,7 @@ class BasePredictor(ABC):
             raise ConfigError(
                 f"{type(self).__name__} was given {config!r:.80}; expected a Config. Make one: load_config()."
             )
-        self.config = config or Config()
+        self.config = (config or Config()).shared()
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()
         self.universe: UniverseFacts | None = None
@@ -289,6 +289,17 @@ class BasePredictor(ABC):
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
         return make_examples(panel, split, self.config, self.kind)
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What the forecasts of one fleet have in common, whatever run fitted it."""
+        config = self.config
+        features = config.features, self.feature_names, self.universe
+        return features, config.section(self.kind), config.direction.label, config.run.seed
+
+    def first_row(self, panel: Panel, symbol: str) -> int:
+        """Return the first row of a fitted symbol in such a panel that can have a forecast."""
+        return first_row(panel, self.config, self.kind)
 
     @property
     def window(self) -> int:

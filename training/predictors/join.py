@@ -1,4 +1,4 @@
-"""One predictor of a whole version: the blocks that workers fitted, stacked again to one fleet."""
+"""One forecaster of a whole version: blocks that workers fitted with the same settings, stacked again to one fleet."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[s
     if not chosen:
         raise ModelError(f"{kind} {manifest.version} holds none of the symbols asked for. Train them first.")
     numbers = roster.blocks_of(chosen)
-    alike: dict[str, list[BasePredictor]] = {}
+    alike: dict[tuple[Any, ...], list[BasePredictor]] = {}
     for number in numbers:
         part = predictor_from_block(manager.load_block(kind, manifest.version, number))
-        alike.setdefault(part.config.model_dump_json(), []).append(part)
+        alike.setdefault(part.settings, []).append(part)
     fleets = [_some(join(parts), frozenset(chosen)) for parts in alike.values()]
     return fleets[0] if len(fleets) == 1 else MixedFleet(fleets)
 
@@ -51,15 +51,20 @@ def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
     if len(predictors) == 1:
         return first
     symbols = [symbol for one in predictors for symbol in one.symbols]
-    if len(set(symbols)) < len(symbols) or any(one.meta() != first.meta() for one in predictors):
+    if len(set(symbols)) < len(symbols) or any(one.settings != first.settings for one in predictors):
         raise ModelError("these fleets hold a symbol twice, or were fitted with different settings. Train them as one.")
     largest = max(predictors, key=lambda one: len(one.symbols))
     own, alone = _own_arrays(largest), len(largest.symbols) == 1
     states = [one.to_arrays() for one in predictors]
+    same_in_all = {
+        name: all(np.array_equal(ours, state[name], equal_nan=True) for state in states)
+        for name, ours in states[0].items()
+    }
+    differing = {name.partition("/")[0] for name, same in same_in_all.items() if not same}
     arrays = {}
     for name, ours in states[0].items():
-        same = all(np.array_equal(ours, state[name], equal_nan=True) for state in states)
-        if name in own or (alone and not same):
+        same, is_row = same_in_all[name], ours.shape[:1] == (1,) and name.partition("/")[0] in differing
+        if name in own or (alone and (is_row or not same)):
             arrays[name] = _stacked([state[name] for state in states])
         elif same:
             arrays[name] = ours
@@ -76,7 +81,7 @@ def _some(fleet: BasePredictor, chosen: frozenset[str]) -> BasePredictor:
 def _own_arrays(predictor: BasePredictor) -> set[str]:
     """Return the names of the arrays with a row for each symbol: those of two symbols are twice as long as of one.
 
-    Of a fleet of one, a single row may as well be what all share; :func:`join` then goes by what differs.
+    Of a fleet of one, a single row may as well be what all share; :func:`join` then goes by which parts differ.
     """
     symbols, arrays, meta = predictor.symbols, predictor.to_arrays(), predictor.meta()
     one, two = (type(predictor).from_state(symbols, arrays, meta, symbols[:1] * count).to_arrays() for count in (1, 2))

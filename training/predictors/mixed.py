@@ -10,18 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import ModelError
-from configs.schema import Config
 from features.panel import Panel
 from training.examples import Int64, panel_rows
 from training.predictors.base import BasePredictor
-from training.predictors.windows import Windows, window_features
+from training.predictors.windows import Windows
 
 
 class MixedFleet:
     """Fleets of one version, each with settings of its own, that forecast as one.
 
     Windows are as long as the longest of theirs, and each fleet reads the end that it needs; ``config`` is the first
-    one's, with that window.
+    one's, and what it says of features, labels and levels holds for all.
 
     Raises
     ------
@@ -35,7 +34,7 @@ class MixedFleet:
         self.kind, self.feature_names, self.universe = first.kind, first.feature_names, first.universe
         self.symbols = tuple(symbol for one in fleets for symbol in one.symbols)
         self.window = max(one.window for one in fleets)
-        self.config = Config.model_validate(first.config.replaced({f"{self.kind}.network.window": self.window}))
+        self.config = first.config
         self._place = {symbol: i for i, symbol in enumerate(self.symbols)}
         same = all((one.feature_names, one.universe) == (self.feature_names, self.universe) for one in fleets)
         if len(self._place) < len(self.symbols) or not same:
@@ -43,19 +42,23 @@ class MixedFleet:
         self._fleet = np.repeat(np.arange(len(fleets)), [len(one.symbols) for one in fleets])
         self._row = np.concatenate([np.arange(len(one.symbols)) for one in fleets])
 
+    def first_row(self, panel: Panel, symbol: str) -> int:
+        """Return the first row of a symbol in such a panel that can have a forecast."""
+        return self._of(symbol).first_row(panel, symbol)
+
     def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
-        """Return what :meth:`forecast_windows` reads for these rows."""
-        places, position = panel_rows(panel, rows)
+        """Return what :meth:`forecast_windows` reads for these rows; features before a fleet's own window are NaN."""
+        _, position = panel_rows(panel, rows)
         owner = self._fleet[[self._place[symbol] for symbol in panel.symbols]]
         found, order = list[Windows](), list[Int64]()
         for number in np.unique(owner).tolist():
             held = np.flatnonzero(owner == number)
             part = panel.select(tuple(panel.symbols[i] for i in held.tolist()))
-            found.append(self._fleets[number].windows(part, [rows[i] for i in held.tolist()]))
+            mine = self._fleets[number].windows(part, [rows[i] for i in held.tolist()])
+            before = [(0, 0), (self.window - mine.features.shape[1], 0), (0, 0)]
+            found.append(replace(mine, features=np.pad(mine.features, before, constant_values=np.nan)))
             order.append(np.flatnonzero(owner[position] == number))
-        features = window_features(panel.features, places, self.window)
-        short = [replace(one, features=features[where]) for one, where in zip(found, order, strict=True)]
-        return Windows.concat(short).take(np.argsort(np.concatenate(order)))
+        return Windows.concat(found).take(np.argsort(np.concatenate(order)))
 
     def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of each symbol's own fleet, for windows of any mix of symbols (n,)."""
@@ -71,9 +74,12 @@ class MixedFleet:
 
     def prior(self, symbol: str) -> npt.NDArray[np.float64]:
         """Return a symbol's class prior (3,), of direction models."""
-        fleet: Any = self._fleets[self._fleet[self._place[symbol]]]
+        fleet: Any = self._of(symbol)
         found: npt.NDArray[np.float64] = fleet.prior(symbol)
         return found
+
+    def _of(self, symbol: str) -> BasePredictor:
+        return self._fleets[int(self._fleet[self._place[symbol]])]
 
 
 Forecaster = BasePredictor | MixedFleet

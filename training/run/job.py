@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from configs.schema import Frozen
+from configs.space import Value
 from training.registry.shared import POOLED
 
 __all__ = ["POOLED", "Input", "Job"]
@@ -14,7 +17,7 @@ class Job(Frozen):
     """One thing a worker does: fit what symbols share (``pooled``) or fit one block.
 
     ``inputs`` lists staged files with the symbols to take of each; ``output`` is the prefix of the block it writes;
-    ``own`` is the place in ``config.own`` of the settings that its symbols have in place of the others'.
+    ``settings``, by path, are in place of those that other symbols share.
     """
 
     kind: str
@@ -22,7 +25,7 @@ class Job(Frozen):
     output: str
     inputs: tuple[Input, ...]
     needs: str | None = None
-    own: int | None = None
+    settings: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[str, ...]:

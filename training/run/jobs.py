@@ -4,57 +4,50 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from configs.load import config_hash
 from configs.schema import Config
 from training.registry.provenance import code_hash, library_versions
 from training.run.job import POOLED, Input, Job
 
+Values = dict[str, Any]
 FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
 def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str], data: list[object]) -> Iterator[Job]:
-    """Yield a kind's jobs: of the symbols that share their settings, then of those with settings of their own."""
-    groups = [(number, one) for number, one in enumerate(config.own) if one.kind == kind]
-    apart = frozenset(symbol for _, one in groups for symbol in one.symbols)
-    shared = _picked(inputs, lambda symbol: symbol not in apart)
-    yield from _group_jobs(config.of(None), kind, [(one,) for one in shared], inputs, clean, data, None)
-    for number, one in groups:
-        blocks = _merged(_picked(inputs, frozenset(one.symbols).__contains__), config.run.block_symbols)
-        yield from _group_jobs(config.of(one), kind, blocks, inputs, clean, data, number)
+    """Yield a kind's jobs: of the symbols that share their settings, then of those with settings of their own.
 
-
-def _group_jobs(
-    config: Config,
-    kind: str,
-    blocks: Sequence[tuple[Input, ...]],
-    inputs: Sequence[Input],
-    clean: set[str],
-    data: list[object],
-    own: int | None,
-) -> Iterator[Job]:
-    """Yield the jobs of symbols with equal settings, who have a pooled fit of all symbols with these settings.
-
-    An output's name holds the hash of all that decides its numbers, its symbols included.
+    The latter are few and lie scattered, so that they are merged to blocks; each of their groups has a pooled fit with
+    its settings. An output's name holds the hash of all that decides its content, its symbols included.
     """
-    if not blocks:
-        return
-    section, run = config.section(kind), config.run
-    sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
-    picked = _picked(inputs, sample.__contains__)
-    identity = config_hash(
-        [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
-        [data, picked, library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
-    )
-    folder = f"runs/{kind}-{identity}"
-    needs = None
-    if kind == "volatility" or section.strategy != "per_symbol":
-        needs = f"{folder}/{POOLED}"
-        yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(picked), own=own)
-    group = "" if own is None else f"own-{own}-"
-    for number, block in enumerate(blocks):
-        output = f"{folder}/block-{config_hash(*block)}"
-        yield Job(kind=kind, name=f"{group}block-{number:05d}", output=output, inputs=block, needs=needs, own=own)
+    groups = [one for one in config.own if one.kind == kind]
+    apart = frozenset(symbol for one in groups for symbol in one.symbols)
+    shared = _picked(inputs, lambda symbol: symbol not in apart)
+    split: list[tuple[Values, list[tuple[Input, ...]]]] = [({}, [(one,) for one in shared])]
+    for one in groups:
+        theirs = _picked(inputs, frozenset(one.symbols).__contains__)
+        split.append((one.values, _merged(theirs, config.run.block_symbols)))
+    for settings, blocks in split:
+        if not blocks:
+            continue
+        fitted = config.with_values(settings)
+        section, run = fitted.section(kind), fitted.run
+        sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
+        picked = _picked(inputs, sample.__contains__)
+        identity = config_hash(
+            [fitted.features, section, fitted.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
+            [data, picked, library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
+        )
+        folder, own = f"runs/{kind}-{identity}", "own-" if settings else ""
+        needs = None
+        if kind == "volatility" or section.strategy != "per_symbol":
+            needs = f"{folder}/{POOLED}"
+            yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(picked), settings=settings)
+        for number, block in enumerate(blocks):
+            output = f"{folder}/{own}block-{config_hash(*block)}"
+            name = f"{own}block-{number:05d}"
+            yield Job(kind=kind, name=name, output=output, inputs=block, needs=needs, settings=settings)
 
 
 def _picked(inputs: Iterable[Input], wanted: Callable[[str], bool]) -> list[Input]:
@@ -62,7 +55,7 @@ def _picked(inputs: Iterable[Input], wanted: Callable[[str], bool]) -> list[Inpu
 
 
 def _merged(inputs: Sequence[Input], most: int) -> list[tuple[Input, ...]]:
-    """Return blocks of at most about so many symbols: those with settings of their own are few and lie scattered."""
+    """Return blocks of at most so many symbols, but for inputs that hold more."""
     blocks: list[tuple[Input, ...]] = []
     for one in inputs:
         if blocks and sum(len(symbols) for _, symbols in (*blocks[-1], one)) <= most:

@@ -65,7 +65,7 @@ class RunPlan(Frozen):
 
     def config_of(self, job: Job) -> Config:
         """Return what a job's models are fitted with."""
-        return self.config.of(None if job.own is None else self.config.own[job.own])
+        return self.config.with_values(job.settings)
 
     def blocks(self, kind: str) -> list[Job]:
         """Return the jobs that fit blocks of a kind."""
@@ -145,6 +145,8 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     inputs = [(b.name, chosen) for b in staged if (chosen := tuple(s for s in b.symbols if s in trained))]
     # The longest blocks first, so that no worker starts a long one when the others are about to end.
     inputs.sort(key=lambda block: -sum(seen.lengths[symbol] for symbol in block[1]))
+    if absent := [symbol for one in config.own for symbol in one.symbols if symbol not in trained]:
+        notes.append(f"not trained, but with settings of their own: {len(absent)} ({', '.join(absent[:3])})")
     every = (job for kind in splits for job in jobs_of(config, kind, inputs, clean, [data_hash, splits[kind]]))
     jobs = sorted({job.output: job for job in every}.values(), key=lambda job: (job.name != POOLED, job.name, job.kind))
     return RunPlan(
@@ -164,7 +166,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan where workers find it."""
-    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings"})
+    text = plan.model_dump_json(exclude={"jobs": True, "skipped": True, "warnings": True, "config": {"own"}})
     store.write(_PLAN.format(name=plan.name), text.encode())
 
 

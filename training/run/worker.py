@@ -67,8 +67,9 @@ def _do(
     else:
         block = _fit_block(predictor, chosen, read_block(store, job.needs).arrays if job.needs else {}, clock)
         block.metrics["skipped"] = skipped
-    shares = job.needs is not None and job.own is None and bool(block.symbols)
-    write_block(store, job.output, block, share=shares)  # a version has one pooled block: the shared settings'
+    # A version has one pooled block, that of the settings which most symbols share.
+    share = job.needs is not None and not job.settings and bool(block.symbols)
+    write_block(store, job.output, block, share=share)
     clock.lap("write")
     return clock.seconds
 

@@ -80,6 +80,19 @@ def test_fleets_of_one_join_as_well(fitted, kind, strategy):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-9)
 
 
+def test_fleets_of_one_join_though_a_part_of_their_own_arrays_is_equal(fitted):
+    _, parts = fitted("direction", "per_symbol")
+    states = [part.to_arrays() for part in parts]
+    for state in states:
+        state["logistic/ridge"] = np.ones_like(state["logistic/ridge"])
+    alone = [
+        type(part).from_state(part.symbols, state, part.meta(), (symbol,))
+        for part, state in zip(parts, states, strict=True)
+        for symbol in part.symbols
+    ]
+    assert join(alone).to_arrays()["logistic/ridge"].shape == (6,)
+
+
 def test_fleets_that_do_not_belong_together_are_refused(fitted):
     _, pooled = fitted("direction", "pooled")
     _, finetuned = fitted("direction", "finetuned")

@@ -77,10 +77,22 @@ def test_symbols_with_settings_of_their_own_are_fitted_apart(planned):
     assert {config.own for config in blocks.values()} == {()}
 
 
-def test_equal_settings_have_one_pooled_fit(planned):
-    plan = planned("own=[{kind: direction, symbols: [AAA, BBB], values: {direction.network.window: 5}}]")
-    assert len({job.output for job in plan.jobs}) == len(plan.jobs)
+def test_equal_settings_have_one_pooled_fit_and_blocks_of_other_names(planned):
+    """A block with settings of its own leaves nothing to the pooled one, so it holds other bytes than a shared one."""
+    same = "{kind: direction, symbols: [AAA, BBB], values: {direction.network.window: 5}}"
+    plan = planned(f"own=[{same}]")
     assert len([job for job in plan.jobs if job.kind == "direction" and job.name == POOLED]) == 1
+    shared = {job.symbols: job.output for job in planned().blocks("direction")}
+    own = {job.symbols: job.output for job in plan.blocks("direction")}
+    assert own["AAA", "BBB"] != shared["AAA", "BBB"] and own["CCC", "DDD"] == shared["CCC", "DDD"]
+
+
+def test_every_symbol_may_have_settings_of_its_own_and_one_that_is_not_trained_is_told(planned):
+    every = "{kind: direction, symbols: [AAA, BBB, CCC, DDD, EEE, ZZZ], values: {direction.network.window: 7}}"
+    plan = planned("run.kinds=[direction]", f"own=[{every}]")
+    assert [job.symbols for job in plan.blocks("direction")] == [("AAA", "BBB"), ("CCC", "DDD"), ("EEE",)]
+    assert all(job.settings == {"direction.network.window": 7} for job in plan.jobs)
+    assert plan.warnings == ("not trained, but with settings of their own: 1 (ZZZ)",)
 
 
 def test_long_blocks_come_first(planned, make_universe):
@@ -199,10 +211,14 @@ def test_the_pooled_sample_changes_little_with_the_universe(planned, make_univer
 
 
 def test_workers_read_what_the_driver_planned(planned, tmp_path):
-    plan, store = planned(), Store(str(tmp_path))
+    own = "own=[{kind: direction, symbols: [AAA], values: {features.clip: 3}}]"
+    plan, store = planned(own), Store(str(tmp_path))
     write_plan(store, plan)
     _, read, universe, context = read_plan(store.uri, plan.name)
-    assert read == plan.model_copy(update={"jobs": (), "skipped": {}, "warnings": ()})
+    shared = plan.config.shared()
+    assert plan.config.own and read == plan.model_copy(
+        update={"jobs": (), "skipped": {}, "warnings": (), "config": shared}
+    )
     assert context is None
     assert (len(universe.dates), universe.members, universe.lag) == (500, 5, 0)
     split = read.split("volatility")
