@@ -56,8 +56,11 @@ def free_gib(path: str) -> float:
 
 
 def _gpus() -> list[str]:
+    from training.fleet.quick_import import collecting_later
+
     try:
-        import tensorflow as tf
+        with collecting_later():
+            import tensorflow as tf
     except ImportError as error:
         return [f"TensorFlow cannot be loaded: {error}"]
     return [device.name for device in tf.config.list_physical_devices("GPU")]

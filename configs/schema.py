@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from configs.space import Parameter, Value, why_shared
+from configs.space import Parameter, Setting, why_shared
 
 Strategy = Literal["per_symbol", "pooled", "finetuned"]
 Kind = Literal["direction", "volatility"]
@@ -331,7 +331,7 @@ class OwnSettings(Frozen):
 
     kind: Kind
     symbols: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)]
-    values: Annotated[dict[str, Value | tuple[Value, ...]], Field(min_length=1)]
+    values: Annotated[dict[str, Setting], Field(min_length=1)]
     found: str = ""
 
 
@@ -359,8 +359,12 @@ class Config(Frozen):
             try:
                 self.with_values(one.values)
             except ValidationError as error:
-                told = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
-                raise ValueError(f"own: settings of {one.symbols[0]}: {'; '.join(told)}") from error
+                told = (
+                    f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+                )
+                raise ValueError(
+                    f"own: settings of {one.symbols[0]} do not fit those for all: {'; '.join(told)}"
+                ) from error
         return self
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Value = bool | int | float | str | None
+Setting = Value | tuple[Value, ...]
 
 _FEATURES = ("features.max_features", "features.clip", "features.scaling_method")  # a panel is built once for all
 _TASK = ("horizon", "label", "conformal_level", "interval_level", "members")
@@ -47,7 +48,7 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    values: Annotated[tuple[Value | tuple[Value, ...], ...], Field(min_length=1)]
+    values: Annotated[tuple[Setting, ...], Field(min_length=1)]
 
     def holds(self, value: Any) -> bool:
         """Whether a setting's value is one of them."""

@@ -42,14 +42,21 @@ def _together(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes minutes, so that no process is left with it at the end."""
+    """Put first what takes minutes; the scheduler takes it from there."""
     order = {name: place for place, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(_together(item.nodeid), len(order)))
 
 
 class _TogetherScheduling(LoadScopeScheduling):
+    """Takes tests from both ends: one process does what takes minutes and mostly waits, the others what computes."""
+
     def _split_scope(self, nodeid: str) -> str:
         return _together(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if node is not self.nodes[0]:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

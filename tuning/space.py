@@ -45,9 +45,8 @@ def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
         if parameter is None:
             space.pop(path, None)
             continue
-        for value in _examples(parameter):
-            configured(config, {path: spelled(value)})
-        space[path] = parameter
+        read_as = [setting(configured(config, {path: spelled(value)}), path) for value in _examples(parameter)]
+        space[path] = Choice(values=tuple(read_as)) if isinstance(parameter, Choice) else parameter
     if not space:
         raise ConfigError(f"tune.space leaves nothing of {kind} models to vary. Leave a setting in.")
     return dict(sorted(space.items()))

@@ -48,10 +48,10 @@ def overrides_of(verdicts: Sequence[Verdict]) -> list[str]:
 def with_own(config: Config, verdicts: Sequence[Verdict]) -> Config:
     """Return the configuration with the settings of symbols' own that studies found, where these are to be used.
 
-    They take the place of all that the configuration has for models of these kinds. A setting that is not the winner's
-    in the configuration was given by hand, and holds for all symbols.
+    With a winner's settings they take the place of all that the configuration has for models of its kind. A setting
+    that is not the winner's in the configuration was given by hand, and holds for all symbols.
     """
-    kinds = {one.kind for one in verdicts}
+    kinds = {one.kind for one in verdicts if one.chosen == "winner" or one.uses_own}
     kept = [one for one in config.own if one.kind not in kinds]
     found = [group for one in verdicts if one.uses_own for group in _groups(one, config)]
     return validated(config.replaced({}) | {"own": [*kept, *found]}, "settings of symbols' own") if kinds else config
@@ -59,13 +59,14 @@ def with_own(config: Config, verdicts: Sequence[Verdict]) -> Config:
 
 def _groups(verdict: Verdict, config: Config) -> list[OwnSettings]:
     """Return a group for each trial that some symbols would rather have."""
-    free = {path for path, value in verdict.values.items() if spelled(setting(config, path)) == value}
+    shared = {path: value for path, value in verdict.values.items() if spelled(setting(config, path)) == value}
     groups: dict[int, list[str]] = {}
     for symbol, number in sorted(verdict.own.items()):
         groups.setdefault(number, []).append(symbol)
     found = []
     for number, symbols in sorted(groups.items()):
-        if values := {path: read(value) for path, value in verdict.own_values[number].items() if path in free}:
+        theirs = {path: value for path, value in verdict.own_values[number].items() if path in shared}
+        if values := {path: read(value) for path, value in theirs.items() if value != shared[path]}:
             where = f"{verdict.study}/{number}"
             found.append(OwnSettings(kind=verdict.kind, symbols=tuple(symbols), values=values, found=where))
     return found
@@ -111,8 +112,9 @@ def check_periods(verdicts: Sequence[Verdict], plan: RunPlan) -> None:
             )
 
 
-def told(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return a line a study on what a run takes from it."""
+def told(verdicts: Sequence[Verdict], config: Config) -> list[str]:
+    """Return a line a study on what a run of this configuration takes from it."""
+    own = {kind: sum(len(one.symbols) for one in config.own if one.kind == kind) for kind in config.run.kinds}
     return [
         f"study {one.study}: "
         + (
@@ -120,7 +122,7 @@ def told(verdicts: Sequence[Verdict]) -> list[str]:
             if one.chosen == "winner"
             else f"its winner was not better, so the {one.kind} settings stay as they are"
         )
-        + (f"; {len(one.own)} symbols have settings of their own" if one.uses_own else "")
+        + (f"; {own[one.kind]} symbols have settings of their own" if one.uses_own else "")
         for one in verdicts
     ]
 

@@ -56,7 +56,7 @@ def train(
         resolved = with_own(resolved, verdicts)
         check_tasks(verdicts, resolved)
         if not as_json:
-            print(*told(verdicts), sep="\n")
+            print(*told(verdicts, resolved), sep="\n")
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)

@@ -122,9 +122,13 @@ def test_settings_of_symbols_own_make_a_configuration_each() -> None:
         ("direction", "direction.horizon: 3", "'direction.horizon' decides what is forecast"),
         ("volatility", "volatility.members: [garch]", "'volatility.members' decides what is forecast or shown"),
         ("direction", "volatility.network.window: 3", "no setting that direction models vary"),
-        ("direction", "direction.network.windows: 3", "settings of A: direction.network.windows: Extra"),
-        ("direction", "direction.network.window: 0", "settings of A: direction.network.window: Input should be"),
-        ("direction", "direction.strategy.x: 0", "settings of A: direction.strategy: Input should be"),
+        (
+            "direction",
+            "direction.network.windows: 3",
+            "settings of A do not fit those for all: direction.network.windows: Extra",
+        ),
+        ("direction", "direction.network.window: 0", "direction.network.window: Input should be"),
+        ("direction", "direction.strategy.x: 0", "direction.strategy: Input should be"),
     ],
 )
 def test_settings_that_symbols_cannot_have_for_themselves_are_told(kind: str, values: str, said: str) -> None:

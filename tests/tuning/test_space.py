@@ -63,6 +63,14 @@ def test_configurations_narrow_widen_and_drop():
     assert defaults(config, space) is None  # the configuration's own learning rate is outside
 
 
+def test_choices_are_what_the_setting_makes_of_them():
+    """YAML reads 1e-4 as text."""
+    config = load_config(overrides=["tune.space={direction.fit.learning_rate: {values: [1e-4, 5e-4]}}"])
+    space = space_of(config, "direction")
+    assert space["direction.fit.learning_rate"] == Choice(values=(1e-4, 5e-4))
+    assert defaults(config, space)["direction.fit.learning_rate"] == 5e-4
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [

@@ -48,7 +48,7 @@ def test_settings_are_taken_from_winners_and_named(swept, sweep_config, plan_of)
     assert config.run.studies == ("direction/4", "volatility/default")
     check_tasks([won, lost], config)
     check_periods([won, lost], plan_of(config))
-    assert "settings of trial 4" in told([won, lost])[0] and "stay as they are" in told([won, lost])[1]
+    assert "settings of trial 4" in told([won, lost], config)[0] and "stay as they are" in told([won, lost], config)[1]
     assert overrides_of([]) == []
 
 
@@ -86,9 +86,10 @@ def test_settings_of_symbols_own_are_trained_with_only_if_they_were_better(own_o
     assert [(own.found, own.symbols) for own in config.own] == [("own/7", ("AAA", "CCC")), ("own/9", ("BBB",))]
     first, second = (config.with_values(own.values).direction for own in config.own)
     assert (first.network.lstm_units, second.network.window, second.fit.learning_rate) == ((4, 8), 3, 1e-05)
-    assert "3 symbols have settings of their own" in told(won)[0]
-    for lost in ({"own_helps": False}, {"chosen": "default"}):  # of a winner that is not used nothing is
-        assert with_own(config, own_of(**lost)).own == ()
+    assert "3 symbols have settings of their own" in told(won, config)[0]
+    assert with_own(config, own_of(own_helps=False)).own == (), "the winner alone takes the place of what was before"
+    lost = own_of(chosen="default")
+    assert with_own(sweep_config(), lost).own == () and with_own(config, lost) == config, "all stays as it was"
 
 
 def test_what_is_given_by_hand_holds_for_all_and_other_kinds_keep_theirs(own_of, sweep_config):
@@ -101,6 +102,7 @@ def test_what_is_given_by_hand_holds_for_all_and_other_kinds_keep_theirs(own_of,
         ("volatility", ("AAA",), {"features.clip": 3}),
         ("direction", ("AAA", "CCC"), {"direction.network.lstm_units": (4, 8)}),
     ]
+    assert "; 2 symbols have settings of their own" in told(won, config)[0]
     assert with_own(config, []) == config
 
 

@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from training.fleet.quick_import import collecting_later
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
-from keras import ops
+with collecting_later():
+    import keras
+    from keras import ops
 
 __all__ = [
     "TENSORFLOW",

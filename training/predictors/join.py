@@ -60,7 +60,7 @@ def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
         name: all(np.array_equal(ours, state[name], equal_nan=True) for state in states)
         for name, ours in states[0].items()
     }
-    differing = {name.partition("/")[0] for name, same in same_in_all.items() if not same}
+    differing = {name.partition("/")[0] for name, same in same_in_all.items() if not same and name not in own}
     arrays = {}
     for name, ours in states[0].items():
         same, is_row = same_in_all[name], ours.shape[:1] == (1,) and name.partition("/")[0] in differing

@@ -36,9 +36,10 @@ class MixedFleet:
         self.window = max(one.window for one in fleets)
         self.config = first.config
         self._place = {symbol: i for i, symbol in enumerate(self.symbols)}
-        same = all((one.feature_names, one.universe) == (self.feature_names, self.universe) for one in fleets)
-        if len(self._place) < len(self.symbols) or not same:
-            raise ModelError("these fleets hold a symbol twice, or read different features. Train them in one run.")
+        if len(self._place) < len(self.symbols) or any(_task(one) != _task(first) for one in fleets):
+            raise ModelError(
+                "these fleets hold a symbol twice, or forecast something else of other features. Train them in one run."
+            )
         self._fleet = np.repeat(np.arange(len(fleets)), [len(one.symbols) for one in fleets])
         self._row = np.concatenate([np.arange(len(one.symbols)) for one in fleets])
 
@@ -80,6 +81,12 @@ class MixedFleet:
 
     def _of(self, symbol: str) -> BasePredictor:
         return self._fleets[int(self._fleet[self._place[symbol]])]
+
+
+def _task(fleet: BasePredictor) -> tuple[Any, ...]:
+    config = fleet.config
+    label, horizon = config.direction.label, config.section(fleet.kind).horizon
+    return fleet.kind, fleet.feature_names, fleet.universe, label, horizon
 
 
 Forecaster = BasePredictor | MixedFleet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from configs.schema import Frozen
-from configs.space import Value
+from configs.space import Setting
 from training.registry.shared import POOLED
 
 __all__ = ["POOLED", "Input", "Job"]
@@ -25,7 +25,7 @@ class Job(Frozen):
     output: str
     inputs: tuple[Input, ...]
     needs: str | None = None
-    settings: dict[str, Value | tuple[Value, ...]] = Field(default_factory=dict)
+    settings: dict[str, Setting] = Field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[str, ...]:

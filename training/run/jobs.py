@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from itertools import count
 
 from configs.load import config_hash
 from configs.schema import Config
+from configs.space import Setting
 from training.registry.provenance import code_hash, library_versions
 from training.run.job import POOLED, Input, Job
 
-Values = dict[str, Any]
 FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
@@ -24,10 +24,11 @@ def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str],
     groups = [one for one in config.own if one.kind == kind]
     apart = frozenset(symbol for one in groups for symbol in one.symbols)
     shared = _picked(inputs, lambda symbol: symbol not in apart)
-    split: list[tuple[Values, list[tuple[Input, ...]]]] = [({}, [(one,) for one in shared])]
+    split: list[tuple[dict[str, Setting], list[tuple[Input, ...]]]] = [({}, [(one,) for one in shared])]
     for one in groups:
         theirs = _picked(inputs, frozenset(one.symbols).__contains__)
         split.append((one.values, _merged(theirs, config.run.block_symbols)))
+    numbers = count()
     for settings, blocks in split:
         if not blocks:
             continue
@@ -44,9 +45,9 @@ def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str],
         if kind == "volatility" or section.strategy != "per_symbol":
             needs = f"{folder}/{POOLED}"
             yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(picked), settings=settings)
-        for number, block in enumerate(blocks):
+        for block in blocks:
             output = f"{folder}/{own}block-{config_hash(*block)}"
-            name = f"{own}block-{number:05d}"
+            name = f"{own}block-{next(numbers):05d}"
             yield Job(kind=kind, name=name, output=output, inputs=block, needs=needs, settings=settings)
 
 

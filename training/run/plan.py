@@ -145,7 +145,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     inputs = [(b.name, chosen) for b in staged if (chosen := tuple(s for s in b.symbols if s in trained))]
     # The longest blocks first, so that no worker starts a long one when the others are about to end.
     inputs.sort(key=lambda block: -sum(seen.lengths[symbol] for symbol in block[1]))
-    if absent := [symbol for one in config.own for symbol in one.symbols if symbol not in trained]:
+    if absent := sorted({name for one in config.own if one.kind in config.run.kinds for name in one.symbols} - trained):
         notes.append(f"not trained, but with settings of their own: {len(absent)} ({', '.join(absent[:3])})")
     every = (job for kind in splits for job in jobs_of(config, kind, inputs, clean, [data_hash, splits[kind]]))
     jobs = sorted({job.output: job for job in every}.values(), key=lambda job: (job.name != POOLED, job.name, job.kind))

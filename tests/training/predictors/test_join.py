@@ -93,6 +93,14 @@ def test_fleets_of_one_join_though_a_part_of_their_own_arrays_is_equal(fitted):
     assert join(alone).to_arrays()["logistic/ridge"].shape == (6,)
 
 
+def test_what_fleets_of_one_share_is_kept_once(fitted):
+    _, parts = fitted("direction", "pooled")
+    alone = [type(p).from_state(p.symbols, p.to_arrays(), p.meta(), (name,)) for p in parts for name in p.symbols]
+    assert {name: len(values) for name, values in join(alone).to_arrays().items()} == {
+        name: len(values) for name, values in join(parts).to_arrays().items()
+    }
+
+
 def test_fleets_that_do_not_belong_together_are_refused(fitted):
     _, pooled = fitted("direction", "pooled")
     _, finetuned = fitted("direction", "finetuned")
