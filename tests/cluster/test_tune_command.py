@@ -8,7 +8,7 @@ import time
 import optuna
 import pytest
 
-SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM,MSFT", "--set", "tune.folds=2", "--set", "tune.finalists=2")
+SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--set", "tune.folds=1", "--set", "tune.finalists=1")
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def states(tmp_path, name):
 
 def test_a_sweep_that_is_killed_or_told_to_end_goes_on_and_ends_with_a_verdict(start, call, fleetcast, tmp_path):
     store = ("--store", str(tmp_path / "store"))
-    arguments = ("tune", *SMALL, *store, "--trials", "4", "--study", "first")
+    arguments = ("tune", *SMALL, *store, "--trials", "3", "--study", "first")
     process = start(*arguments)
     for line in process.stdout:
-        if line.startswith("1/4"):
+        if line.startswith("1/3"):
             break
     else:
         pytest.fail(process.stderr.read())
@@ -52,7 +52,7 @@ def test_a_sweep_that_is_killed_or_told_to_end_goes_on_and_ends_with_a_verdict(s
     told = json.loads(done.out)
     after = {one.number: (one.state, one.params, one.values) for one in states(tmp_path, "first")}
     assert all(after[number] == one for number, one in finished.items())
-    assert sum(told["trials"].values()) == 4
+    assert sum(told["trials"].values()) == 3
     assert told["chosen"] in ("winner", "default") and told["baseline"] > 0
     assert os.path.getsize(told["report"]) > 100_000
 
