@@ -226,7 +226,8 @@ def _settings_table(config: dict[str, Any]) -> Table:
     for group in config.get("own", []):
         values = ", ".join(f"{path}={value}" for path, value in group["values"].items())
         some = ", ".join(group["symbols"][:3]) + (", …" if len(group["symbols"]) > 3 else "")
-        told = f"{len(group['symbols'])} symbols ({some}): {values}" + (
+        many = len(group["symbols"])
+        told = f"{many} symbol{'s' * (many != 1)} ({some}): {values}" + (
             f" ({group['found']})" if group["found"] else ""
         )
         table.add_row(Text(f"own ({group['kind']})"), Text(told))

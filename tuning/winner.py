@@ -122,7 +122,7 @@ def told(verdicts: Sequence[Verdict], config: Config) -> list[str]:
             if one.chosen == "winner"
             else f"its winner was not better, so the {one.kind} settings stay as they are"
         )
-        + (f"; {own[one.kind]} symbols have settings of their own" if one.uses_own else "")
+        + (f"; settings of their own for {own[one.kind]} of the symbols" if one.uses_own else "")
         for one in verdicts
     ]
 

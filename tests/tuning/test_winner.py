@@ -86,7 +86,7 @@ def test_settings_of_symbols_own_are_trained_with_only_if_they_were_better(own_o
     assert [(own.found, own.symbols) for own in config.own] == [("own/7", ("AAA", "CCC")), ("own/9", ("BBB",))]
     first, second = (config.with_values(own.values).direction for own in config.own)
     assert (first.network.lstm_units, second.network.window, second.fit.learning_rate) == ((4, 8), 3, 1e-05)
-    assert "3 symbols have settings of their own" in told(won, config)[0]
+    assert "settings of their own for 3 of the symbols" in told(won, config)[0]
     assert with_own(config, own_of(own_helps=False)).own == (), "the winner alone takes the place of what was before"
     lost = own_of(chosen="default")
     assert with_own(sweep_config(), lost).own == () and with_own(config, lost) == config, "all stays as it was"
@@ -102,7 +102,7 @@ def test_what_is_given_by_hand_holds_for_all_and_other_kinds_keep_theirs(own_of,
         ("volatility", ("AAA",), {"features.clip": 3}),
         ("direction", ("AAA", "CCC"), {"direction.network.lstm_units": (4, 8)}),
     ]
-    assert "; 2 symbols have settings of their own" in told(won, config)[0]
+    assert "; settings of their own for 2 of the symbols" in told(won, config)[0]
     assert with_own(config, []) == config
 
 
