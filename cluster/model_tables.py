@@ -227,9 +227,8 @@ def _settings_table(config: dict[str, Any]) -> Table:
         values = ", ".join(f"{path}={value}" for path, value in group["values"].items())
         some = ", ".join(group["symbols"][:3]) + (", …" if len(group["symbols"]) > 3 else "")
         many = len(group["symbols"])
-        told = f"{many} symbol{'s' * (many != 1)} ({some}): {values}" + (
-            f" ({group['found']})" if group["found"] else ""
-        )
+        found = f" ({group['found']})" if group["found"] else ""
+        told = f"{many} symbol{'s' * (many != 1)} ({some}): {values}{found}"
         table.add_row(Text(f"own ({group['kind']})"), Text(told))
     return table
 

@@ -105,7 +105,7 @@ def check_reachable(address: str) -> None:
     if not separator or not port.isdigit():
         raise ClusterError(f"--address {address!r} is not of the form host:port, ray://host:port or auto.")
     try:
-        reach(f"{host}:{port}")
+        reach(address.removeprefix("ray://"))
     except OSError as error:
         raise ClusterError(
             f"nothing answers at --address {address!r} ({error}). Start Ray there with `ray start --head`, or leave "

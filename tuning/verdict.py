@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from configs.schema import Frozen, Kind
+from configs.space import Value
 from tuning.objective import TrialFailed
 from tuning.score import Difference, Score, difference
 from tuning.space import Values
@@ -41,7 +42,7 @@ class Verdict(Frozen):
     until: str = ""
     trial: int
     default_trial: int | None
-    values: dict[str, bool | int | float | str | None]
+    values: dict[str, Value]
     loss: float
     default_loss: float
     baseline: float
@@ -49,7 +50,7 @@ class Verdict(Frozen):
     edge: Difference
     chosen: str
     own: dict[str, int] = Field(default_factory=dict)
-    own_values: dict[int, dict[str, bool | int | float | str | None]] = Field(default_factory=dict)
+    own_values: dict[int, dict[str, Value]] = Field(default_factory=dict)
     own_gain: Difference | None = None
     own_helps: bool = False
     repeats: float = 0.0
