@@ -8,12 +8,11 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import socket
 import stat
 import tempfile
 from pathlib import Path
 
-from configs.errors import ClusterError
+from cluster.ports import free_ports
 
 FAST_INGRESS = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -57,45 +56,17 @@ def prepare_ingress(fast: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="fleetcast-ingress-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wrapper = folder / "haproxy"
-    first = free_port()
+    first, *others = free_ports(1 + len(_PORTS))
     ours = {
         **FAST_INGRESS,
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(min(first + _REPLICA_PORTS, 65535)),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + _REPLICA_PORTS),
+        **dict(zip(_PORTS, map(str, others), strict=True)),
     }
-    for name in _PORTS:
-        ours[name] = str(free_port())
     for name, value in ours.items():
         os.environ.setdefault(name, value)
     ports = "|".join(os.environ[name] for name in _PORTS[:2])
     wrapper.write_text(_WRAPPER.format(binary=binary, ports=ports))
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
-
-
-def check_port(host: str, port: int) -> None:
-    """Refuse a port that cannot be listened at: Serve itself would retry or fail late.
-
-    Raises
-    ------
-    ClusterError
-        It is taken, not allowed, or the host is not this machine's.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ClusterError(
-            f"cannot listen at {host}:{port} ({reason}). Choose another with --port or --host."
-        ) from error
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

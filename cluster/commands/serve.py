@@ -26,8 +26,9 @@ def serve(
     """Serve the champions over HTTP; they are followed when they change. Ctrl-C drains and stops."""
     from pathlib import Path
 
-    from cluster.ingress import check_port, prepare_ingress
+    from cluster.ingress import prepare_ingress
     from cluster.options import interruptible
+    from cluster.ports import check_port
     from cluster.service import check_exposure, metrics_url, service, wait_for_end
     from cluster.session import check_reachable, connect
     from configs.load import load_config

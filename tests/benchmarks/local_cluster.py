@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import psutil
+
+from cluster.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
@@ -24,7 +24,6 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "NO_COLOR": "1",
 }
-_PORTS = (20_000, 30_000)
 _STARTED = "Ray runtime started"
 
 
@@ -103,12 +102,3 @@ class LocalCluster:
         for node in (*self.others, self.head):
             node.kill()
         self.others.clear()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at, below those that the system gives to whoever asks for any."""
-    while True:
-        port = random.randrange(*_PORTS)
-        with socket.socket() as one, contextlib.suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            return port

@@ -89,7 +89,8 @@ def _matmul_rate() -> float:
 @contextmanager
 def serving(folder: str, fast: bool, *settings: str) -> Iterator[tuple[int, float]]:
     """Serve a store as the command does; yield the port and the seconds until a replica was ready."""
-    from cluster.ingress import free_port, prepare_ingress
+    from cluster.ingress import prepare_ingress
+    from cluster.ports import free_port
 
     prepare_ingress(fast)
     from cluster.session import connect

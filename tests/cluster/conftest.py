@@ -3,12 +3,11 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from cluster.ports import free_ports
 from configs.schema import Config
 from training.registry.manager import ModelManager
 from training.run.publication import publish_kind
@@ -38,15 +38,6 @@ def trained(fleetcast: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
     done = fleetcast("train", "--preset", "smoke", "--set", "run.workers=1", "--store", str(store), "--json")
     assert done.code == 0, done.err
     return Trained(store, json.loads(done.out))
-
-
-def free_ports(count: int) -> list[int]:
-    """Return so many ports of loopback that nobody uses, each another one: all are held until the last is found."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @contextmanager

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from cluster.ingress import check_port
-from configs.errors import ClusterError
-
 CONFIG = """
 defaults
     timeout connect 1s
@@ -55,8 +52,3 @@ def test_only_statistics_and_metrics_are_kept_to_loopback(host, tmp_path):
     binds = [line.split()[1] for line in file.read_text().splitlines() if line.strip().startswith("bind")]
     metrics, stats = (found["ours"][f"RAY_SERVE_HAPROXY_{name}_PORT"] for name in ("METRICS", "STATS"))
     assert binds == [f"127.0.0.1:{metrics}", f"{host}:8123", f"127.0.0.1:{stats}"]
-
-
-def test_an_address_that_cannot_be_listened_at_is_one_line():
-    with pytest.raises(ClusterError, match=r"cannot listen at 203\.0\.113\.1:8000 .*--port or --host"):
-        check_port("203.0.113.1", 8000)

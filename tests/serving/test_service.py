@@ -13,7 +13,7 @@ import httpx2
 import psutil
 import pytest
 
-from cluster.ingress import free_port
+from cluster.ports import free_port
 from configs.errors import ConfigError
 from serving.client import FleetcastClient, ServerError
 from serving.web.keys import add_key

@@ -11,9 +11,9 @@ import httpx2
 import pytest
 import yaml
 
-from cluster.ingress import free_port
 from cluster.manifests.render import render
 from cluster.manifests.target import Target
+from cluster.ports import free_port, free_ports
 from configs import load_config
 from serving.client import FleetcastClient, ServerError
 from serving.web.keys import add_key
@@ -22,10 +22,10 @@ from training import ModelManager
 OURS = ("HAPROXY_METRICS", "HAPROXY_STATS", "FALLBACK_PROXY_HTTP")  # ports that a pod has to itself
 
 
-def wait_until(told, seconds=60):
+def wait_until(told, seconds=60, why=lambda: "too late"):
     deadline = time.monotonic() + seconds
     while not (found := told()):
-        assert time.monotonic() < deadline, "too late"
+        assert time.monotonic() < deadline, why()
         time.sleep(0.2)
     return found
 
@@ -47,11 +47,11 @@ def test_the_run_finds_its_store_and_the_service_answers_whoever_has_a_key(ray_h
     service = rendered("ray-service", "RayService", target)["spec"]["rayClusterConfig"]
     pod = service["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]
     environment = {one["name"]: one["value"] for one in pod["env"]}
-    environment |= {f"RAY_SERVE_{name}_PORT": str(free_port()) for name in OURS}
+    environment |= {f"RAY_SERVE_{name}_PORT": str(port) for name, port in zip(OURS, free_ports(3), strict=True)}
     entry_point = rendered("ray-job", "RayJob", target)["spec"]["entrypoint"]
     versions = ModelManager(target.store).versions("direction")
 
-    with ray_head(tmp_path / "log", environment) as head, httpx2.Client(base_url=head, timeout=60) as operator:
+    with ray_head(tmp_path / "log", environment) as head, httpx2.Client(base_url=head, timeout=120) as operator:
         operator.headers["Authorization"] = f"Bearer {os.environ['RAY_AUTH_TOKEN']}"
 
         def submitted():
@@ -60,7 +60,13 @@ def test_the_run_finds_its_store_and_the_service_answers_whoever_has_a_key(ray_h
             return answer.is_success and answer.json()["submission_id"]
 
         job = wait_until(submitted)
-        operator.put("/api/serve/applications/", json=rendered("serve", None, target)).raise_for_status()
+        answers = []
+
+        def deployed():  # by the operator again and again, until it succeeds
+            answers.append(operator.put("/api/serve/applications/", json=rendered("serve", None, target)))
+            return answers[-1].is_success
+
+        wait_until(deployed, 120, lambda: answers[-1].text)
 
         def application():
             return operator.get("/api/serve/applications/").json()["applications"]["fleetcast"]
