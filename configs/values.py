@@ -1,0 +1,31 @@
+"""The types that settings are made of. Every value is validated and frozen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Fraction", "Frozen", "Kind", "Positive", "Rate", "Strategy", "once"]
+
+Strategy = Literal["per_symbol", "pooled", "finetuned"]
+Kind = Literal["direction", "volatility"]
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+Names = TypeVar("Names", bound=tuple[str, ...])
+
+
+def once(names: Names) -> Names:
+    """Return names of which none is repeated."""
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        raise ValueError(f"each name may occur once, but {', '.join(repeated)} is repeated")
+    return names
+
+
+class Frozen(BaseModel):
+    """A value that cannot change after validation and rejects keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
