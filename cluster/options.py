@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 from configs.errors import ConfigError
 
 if TYPE_CHECKING:
-    from configs.schema import Config, Kind
+    from configs.schema import Config
+    from configs.values import Kind
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -83,7 +84,7 @@ def holds_secret(text: str) -> bool:
 
 def kind_named(text: str) -> Kind:
     """Return the kind of model of this name; ``ConfigError`` if there is none."""
-    from configs.schema import Kind
+    from configs.values import Kind
 
     for kind in get_args(Kind):
         if text.strip() == kind:

@@ -9,7 +9,8 @@ from cluster.options import duration_s, kind_named, resolved_config
 from configs.errors import ConfigError
 
 if TYPE_CHECKING:
-    from configs.schema import Config, Kind
+    from configs.schema import Config
+    from configs.values import Kind
 
 
 def sweep_options(

@@ -14,7 +14,7 @@ from configs.data import ContextConfig, DataConfig, FeatureConfig, SplitConfig
 from configs.models import DirectionConfig, FitConfig, ForestConfig, LabelConfig, NetworkConfig, VolatilityConfig
 from configs.operation import CloudConfig, DeployConfig, RunConfig, ServeConfig, TuneConfig
 from configs.space import Setting, why_shared
-from configs.values import Frozen, Kind, Strategy, once
+from configs.values import Frozen, Kind, once
 
 __all__ = [
     "CloudConfig",
@@ -26,15 +26,12 @@ __all__ = [
     "FeatureConfig",
     "FitConfig",
     "ForestConfig",
-    "Frozen",
-    "Kind",
     "LabelConfig",
     "NetworkConfig",
     "OwnSettings",
     "RunConfig",
     "ServeConfig",
     "SplitConfig",
-    "Strategy",
     "TuneConfig",
     "VolatilityConfig",
 ]

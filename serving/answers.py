@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from configs.schema import Kind
+from configs.values import Kind
 
 if TYPE_CHECKING:
     import pandas as pd

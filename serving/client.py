@@ -13,7 +13,7 @@ import httpx2
 from pydantic import TypeAdapter
 
 from configs.errors import FleetcastError
-from configs.schema import Kind
+from configs.values import Kind
 from serving.answers import KINDS, Prediction
 
 if TYPE_CHECKING:

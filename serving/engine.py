@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from configs.schema import Kind, ServeConfig
+from configs.schema import ServeConfig
+from configs.values import Kind
 from features.store import Store
 from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse
 from serving.cache import LruCache, bars_hash

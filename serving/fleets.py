@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import ModelError
-from configs.schema import Kind
+from configs.values import Kind
 from features.labels import CLASSES
 from serving.answers import KINDS, DirectionForecast, Probabilities, VolatilityForecast
 from training.predictors.join import load_fleet

@@ -8,7 +8,8 @@ import time
 from threading import Event, Lock, Thread
 
 from configs.errors import FleetcastError
-from configs.schema import Kind, ServeConfig
+from configs.schema import ServeConfig
+from configs.values import Kind
 from features.store import Store
 from serving.fleets import resolve_versions
 from serving.state import Keep, State, build_state, open_market

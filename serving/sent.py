@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs.errors import DataError, FleetcastError
-from configs.schema import Kind
+from configs.values import Kind
 from features.bars import SymbolBars, bars_from_frame
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic_core import to_json
 
 from configs.errors import ModelError
-from configs.schema import Kind, ServeConfig
+from configs.schema import ServeConfig
+from configs.values import Kind
 from features.store import Store
 from serving.answers import KINDS, DirectionForecast, Failure, Prediction, VolatilityForecast
 from serving.fleets import Fleet, open_fleet

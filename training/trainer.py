@@ -9,7 +9,8 @@ from functools import partial
 
 from configs.errors import DataError, FleetcastError
 from configs.load import load_config, validated
-from configs.schema import Config, Kind
+from configs.schema import Config
+from configs.values import Kind
 from features.concurrent import in_order
 from features.context import MarketContext
 from features.sources import open_source

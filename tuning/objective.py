@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import FleetcastError
-from configs.schema import Config, Kind
+from configs.schema import Config
+from configs.values import Kind
 from features.splits import Split
 from training.run.queue import blame
 from tuning.score import Outcome, Score

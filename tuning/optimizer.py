@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from configs.load import load_config
-from configs.schema import Config, Kind
+from configs.schema import Config
+from configs.values import Kind
 from features.store import Store
 from training.predictors.inputs import AnyBars, AnyContext
 from tuning.objective import Objective, TrialFailed

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from configs.schema import Frozen
+from configs.values import Frozen
 from training.evaluation.clustered import day_jackknife
 
 Float = npt.NDArray[np.float64]

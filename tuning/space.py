@@ -17,8 +17,9 @@ from optuna.distributions import (
 
 from configs.errors import ConfigError
 from configs.load import validated
-from configs.schema import Config, Kind
+from configs.schema import Config
 from configs.space import Choice, Parameter, Space, Value, read, spelled, why_shared
+from configs.values import Kind
 from training.predictors.direction_space import direction_space
 from training.predictors.volatility_space import volatility_space
 

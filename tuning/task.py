@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from configs.errors import DataError
 from configs.load import config_hash
-from configs.schema import Config, Kind, SplitConfig
+from configs.schema import Config, SplitConfig
+from configs.values import Kind
 from features.bars import SymbolBars
 from features.context import MarketContext
 from features.panel import Panel

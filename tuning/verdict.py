@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from configs.schema import Frozen, Kind
 from configs.space import Value
+from configs.values import Frozen, Kind
 from tuning.objective import TrialFailed
 from tuning.score import Difference, Score, difference
 from tuning.space import Values

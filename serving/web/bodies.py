@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, mod
 from pydantic_core import from_json
 from typing_extensions import TypeAliasType
 
-from configs.schema import Kind
+from configs.values import Kind
 from serving.answers import KINDS, Prediction
 
 MAX_SYMBOLS = 5000

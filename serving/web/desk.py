@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from configs.schema import Kind
+from configs.values import Kind
 from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
 from serving.state import Rendered

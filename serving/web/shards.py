@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from configs.schema import Kind
+from configs.values import Kind
 from serving.answers import Failure, Prediction
 from serving.web.desk import Answered, Desk, Rows, Versions
 from serving.web.gate import OverloadedError

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from configs.errors import ModelError
-from configs.schema import Frozen
+from configs.values import Frozen
 
 HISTORY_KEPT = 200
 

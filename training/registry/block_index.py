@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from configs.errors import ModelError
-from configs.schema import Frozen
+from configs.values import Frozen
 from training.registry.shared import Shared
 
 BLOCK_SCHEMA = 2

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from configs.errors import ModelError
-from configs.schema import Frozen
+from configs.values import Frozen
 from features.store import Store
 from training.registry.block_index import INDEX, FileRecord
 from training.registry.layout import block_prefix

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from configs.schema import Frozen
+from configs.values import Frozen
 
 POOLED = "pooled"
 Arrays = Mapping[str, npt.NDArray[Any]]

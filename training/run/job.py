@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from configs.schema import Frozen
 from configs.space import Setting
+from configs.values import Frozen
 from training.registry.shared import POOLED
 
 __all__ = ["POOLED", "Input", "Job"]

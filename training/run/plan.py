@@ -12,7 +12,8 @@ from pydantic import Field
 
 from configs.errors import DataError, StoreError
 from configs.load import config_hash
-from configs.schema import Config, Frozen
+from configs.schema import Config
+from configs.values import Frozen
 from features.bars import SymbolBars
 from features.context import MarketContext
 from features.engineer import feature_names
