@@ -175,6 +175,17 @@ def random_universe(symbols: Sequence[str], bars: int = 500, seed: int = 0) -> l
     return out
 
 
+def files_of_blocks(store: Path) -> dict[str, bytes]:
+    """Return every file of the store's fitted blocks by its name; what a killed process was writing is none."""
+    found = sorted(path for path in store.glob("runs/*-*/*.*") if path.suffix != ".tmp")
+    return {str(path.relative_to(store)): path.read_bytes() for path in found}
+
+
+@pytest.fixture(scope="session")
+def block_files() -> Callable[[Path], dict[str, bytes]]:
+    return files_of_blocks
+
+
 @pytest.fixture(scope="session")
 def make_universe() -> Callable[..., list[SymbolBars]]:
     """Return the maker of random universes: ``make_universe(symbols, bars, seed)``."""

@@ -33,7 +33,7 @@ from bench_skill import longest_symbols
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from conftest import random_universe  # noqa: E402
+from conftest import files_of_blocks, random_universe  # noqa: E402
 
 from configs.load import load_config  # noqa: E402
 from configs.schema import Config  # noqa: E402
@@ -93,11 +93,6 @@ def made_ready(config: Config, store: str) -> tuple[ModelTrainer, Prepared, JobQ
     return trainer, prepared, JobQueue(prepared.plan.jobs, config.run.retries)
 
 
-def files(store: str) -> dict[str, bytes]:
-    """Return every file of every fitted block."""
-    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(Path(store).glob("runs/*-*/*.*"))}
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -130,7 +125,7 @@ def main() -> None:
             startups[name].append(laps.first - laps.called)
             if name == "ray":
                 ends.append(laps.over - laps.last)
-                equal &= files(store) == files(f"{folder}/alone-{turn - 1}")
+                equal &= files_of_blocks(Path(store)) == files_of_blocks(Path(f"{folder}/alone-{turn - 1}"))
             jobs = sum(path.suffix == ".json" for path in Path(store).glob("runs/*-*/*"))
             print(
                 f"{name}: {jobs} jobs in {seconds[name][-1]:.1f} s after {startups[name][-1]:.1f} s of start-up, "

@@ -99,16 +99,12 @@ class Undisturbed(NamedTuple):
     store: Path
     jobs: int
     blocks: int
+    block_files: Callable[[Path], dict[str, bytes]]
 
     def equals(self, store: Path) -> None:
         """Check a store's blocks, and the SHA-256 in its manifest."""
-        assert self.files(store) == self.files(self.store)
+        assert self.block_files(store) == self.block_files(self.store)
         assert self.hashes(store) == self.hashes(self.store)
-
-    @staticmethod
-    def files(store: Path) -> dict[str, bytes]:
-        """Return every file of every fitted block by its name in the store."""
-        return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob("runs/*-*/*.*"))}
 
     @staticmethod
     def hashes(store: Path | str) -> list[str]:
@@ -118,7 +114,10 @@ class Undisturbed(NamedTuple):
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    tiny_config: Callable[..., Config], make_universe: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    tiny_config: Callable[..., Config],
+    make_universe: Callable[..., Any],
+    block_files: Callable[[Path], dict[str, bytes]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Undisturbed:
     """One run in this process: direction of 14 symbols, a block each, of about a second."""
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -139,4 +138,4 @@ def undisturbed(
     plan = trainer.prepare().plan
     queue = run_here(trainer.store.uri, plan.name, JobQueue(plan.jobs, retries=0), lambda _: None)
     publish_kind(trainer.models, plan, "direction", queue, "auto")
-    return Undisturbed(config, folder / "store", len(plan.jobs), len(plan.blocks("direction")))
+    return Undisturbed(config, folder / "store", len(plan.jobs), len(plan.blocks("direction")), block_files)

@@ -17,12 +17,6 @@ from training.registry.manager import ModelManager
 pytestmark = pytest.mark.slow
 
 
-def block_files(store):
-    """Return every file of every fitted block by its name in the store."""
-    found = sorted((store / "runs").glob("*-*/*"))
-    return {str(path.relative_to(store)): path.read_bytes() for path in found if path.is_file()}
-
-
 def wait_for(condition, seconds=300):
     """Wait until a condition holds; a run that never gets there fails the test."""
     deadline = time.monotonic() + seconds
@@ -61,7 +55,9 @@ def test_the_first_version_is_champion_and_holds_its_config(trained):
         assert manifest.notes["periods"]["test"][0] == "2011-01-03"
 
 
-def test_the_same_command_again_trains_nothing_publishes_nothing_and_shows_the_leaderboard(trained, fleetcast):
+def test_the_same_command_again_trains_nothing_publishes_nothing_and_shows_the_leaderboard(
+    block_files, trained, fleetcast
+):
     before = block_files(trained.store)
     again = fleetcast("train", "--preset", "smoke", "--store", str(trained.store))
     assert again.code == 0, again.err
@@ -74,7 +70,7 @@ def test_the_same_command_again_trains_nothing_publishes_nothing_and_shows_the_l
     assert all(text in again.out for text in ("log_har_pooled", "prior", "±", "FB", "196 bars"))
 
 
-def test_a_killed_command_goes_on_where_it_was(trained, start, fleetcast, tmp_path):
+def test_a_killed_command_goes_on_where_it_was(block_files, trained, start, fleetcast, tmp_path):
     store = tmp_path / "store"
     command = ("train", "--preset", "smoke", "--set", "run.workers=1", "--store", str(store), "--json")
     process = start(*command)
@@ -108,7 +104,7 @@ def test_a_gpu_that_is_not_there_is_one_line(call, ray_cluster, tmp_path):
 
 
 def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_costs_only_time(
-    trained, ray_cluster, start, tmp_path
+    block_files, trained, ray_cluster, start, tmp_path
 ):
     import ray
 

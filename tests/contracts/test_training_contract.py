@@ -71,11 +71,6 @@ def break_bars(folder: Path, make_universe) -> None:
         frame.to_csv(path, index=False)
 
 
-def files_of(store: Path) -> dict[str, bytes]:
-    """Return every file of the fitted blocks."""
-    return {str(path.relative_to(store)): path.read_bytes() for path in sorted(store.glob("runs/*-*/*.*"))}
-
-
 @pytest.fixture(scope="module")
 def bars_folder(tmp_path_factory, make_universe):
     folder = tmp_path_factory.mktemp("bars")
@@ -122,17 +117,17 @@ def test_broken_symbols_are_reported_and_the_others_are_as_without_them(
                 np.testing.assert_array_equal(ours[name][width], theirs[name][width], err_msg=f"{symbol} {name}")
 
 
-def test_the_same_run_twice_is_byte_equal(configured, pooled_run, tmp_path):
+def test_the_same_run_twice_is_byte_equal(block_files, configured, pooled_run, tmp_path):
     Run(configured(), tmp_path)
-    first, second = files_of(Path(pooled_run.trainer.store.uri)), files_of(tmp_path)
+    first, second = block_files(Path(pooled_run.trainer.store.uri)), block_files(tmp_path)
     assert len(first) == 2 * (2 + 2 * 3), "two kinds of one pooled fit (two files) and two blocks (three)"
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(configured, tmp_path):
+def test_a_run_that_was_stopped_goes_on_where_it_was(block_files, configured, tmp_path):
     first = Run(configured(), tmp_path)
-    whole = files_of(tmp_path)
+    whole = block_files(tmp_path)
     outputs = {(job.kind, job.name): job.output for job in first.plan.jobs}
     gone = tuple(outputs[kind, "block-00001"] for kind in KINDS)
     lost = sorted(name for name in whole if name.startswith(gone))
@@ -143,7 +138,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(configured, tmp_path):
     (tmp_path / damaged).write_bytes(whole[damaged][:100])
     kept = {name: (tmp_path / name).stat().st_ino for name in whole if name not in lost and name != damaged}
     second = Run(configured(), tmp_path)
-    assert files_of(tmp_path) == whole
+    assert block_files(tmp_path) == whole
     done = {job.output for job in first.plan.jobs}
     again = {Path(name).with_suffix("").with_suffix("").as_posix() for name in (*lost, damaged)}
     assert second.before == done - again
