@@ -1,11 +1,12 @@
 """What Ray costs: the same jobs on one Ray worker, and in one process without Ray.
 
-``python tests/benchmarks/bench_overhead.py [--bars BARS.parquet] [--symbols 96] [--repeats 2] [--set a.b=c …]``
+``python tests/benchmarks/bench_overhead.py [--bars BARS] [--symbols 96] [--repeats 2] [--at-once] [--set a.b=c …]``
 
 Without ``--bars`` the symbols are random walks with some memory, of 2,500 bars. Both sides do all jobs of the
 ``equities`` preset from an empty store, one after the other, with the same number of threads (``run.cpus_per_worker``),
 by turns. Work is timed from the moment when the first job is handed out to the moment when the last one is done, as the
-queue tells it (on Ray it is asked twice a second); what comes before is start-up, and is told apart.
+queue tells it (on Ray it is asked twice a second); what comes before is start-up, and is told apart. ``--at-once`` is
+for machines of many cores: all runs share one time and have equal numbers of cores of their own.
 
 The last line is JSON: ``overhead``, the median of Ray's seconds of work over the median of the other's, less one;
 ``seconds_ray`` and ``seconds_alone``, those medians, and ``runs_ray`` and ``runs_alone`` what they are of: the overhead
@@ -24,8 +25,10 @@ import statistics
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from bench_skill import longest_symbols
@@ -93,60 +96,91 @@ def made_ready(config: Config, store: str) -> tuple[ModelTrainer, Prepared, JobQ
     return trainer, prepared, JobQueue(prepared.plan.jobs, config.run.retries)
 
 
+def make_bars(symbols: int, path: str) -> None:
+    """Write random walks."""
+    made = random_universe([f"S{number:04d}" for number in range(symbols)], bars=2500)
+    rows = [pd.DataFrame({"date": b.dates, "symbol": b.symbol} | {c: getattr(b, c) for c in _COLUMNS}) for b in made]
+    pd.concat(rows).to_parquet(path)
+
+
+class Run(NamedTuple):
+    """One side's run."""
+
+    name: str
+    store: Path
+    laps: Laps
+
+    @property
+    def work_s(self) -> float:
+        """Seconds from the first job to the last."""
+        return self.laps.last - self.laps.first
+
+    @property
+    def startup_s(self) -> float:
+        """Seconds before."""
+        return self.laps.first - self.laps.called
+
+
+def measured(config: Config, folder: str, repeats: int, at_once: bool) -> list[Run]:
+    """Run both sides so many times, the one without Ray first, by turns or at once."""
+    turns, cores = 2 * repeats, sorted(os.sched_getaffinity(0))
+    share = len(cores) // turns
+    if at_once and share < 2:
+        raise SystemExit(
+            f"{turns} runs at once need {2 * turns} cores, and here are {len(cores)}: leave out --at-once."
+        )
+
+    def run(turn: int) -> Run:
+        name, how = (("alone", alone), ("ray", on_ray))[turn % 2]
+        store = Path(folder) / f"{name}-{turn}"
+        own = cores[turn * share : (turn + 1) * share] if at_once else cores
+        context = multiprocessing.get_context("spawn")  # TensorFlow's threads are fixed once a process
+        with context.Pool(1, initializer=os.sched_setaffinity, initargs=(0, own)) as pool:
+            done = Run(name, store, pool.apply(how, (config, str(store))))
+        told = f"in {done.work_s:.1f} s after {done.startup_s:.1f} s of start-up"
+        print(f"{name}: {told}, {len(own)} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+        return done
+
+    if not at_once:
+        return [run(turn) for turn in range(turns)]
+    with ThreadPoolExecutor(turns) as threads:
+        return list(threads.map(run, range(turns)))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bars", help="a Parquet file with one row per symbol and date")
     parser.add_argument("--symbols", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--at-once", action="store_true")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="a.b=c")
     given = parser.parse_args()
-    seconds: dict[str, list[float]] = {"ray": [], "alone": []}
-    startups: dict[str, list[float]] = {"ray": [], "alone": []}
-    ends, equal, jobs = [], True, 0
     with tempfile.TemporaryDirectory() as folder:
-        bars = given.bars
-        if bars is None:
-            bars = f"{folder}/bars.parquet"
-            made = random_universe([f"S{number:04d}" for number in range(given.symbols)], bars=2500)
-            rows = [
-                pd.DataFrame({"date": b.dates, "symbol": b.symbol} | {c: getattr(b, c) for c in _COLUMNS}) for b in made
-            ]
-            pd.concat(rows).to_parquet(bars)
+        if (bars := given.bars) is None:
+            make_bars(given.symbols, bars := f"{folder}/bars.parquet")
         chosen = json.dumps(longest_symbols(bars, given.symbols))
         overrides = [f"data.bars={json.dumps(str(Path(bars).absolute()))}", f"data.symbols={chosen}", "run.workers=1"]
         config = load_config("equities", overrides=[*overrides, *given.overrides])
-        for turn in range(2 * given.repeats):
-            name, how = (("alone", alone), ("ray", on_ray))[turn % 2]
-            store = f"{folder}/{name}-{turn}"
-            with multiprocessing.get_context("spawn").Pool(1) as pool:  # TensorFlow's threads are fixed once a process
-                laps = pool.apply(how, (config, store))
-            seconds[name].append(laps.last - laps.first)
-            startups[name].append(laps.first - laps.called)
-            if name == "ray":
-                ends.append(laps.over - laps.last)
-                equal &= files_of_blocks(Path(store)) == files_of_blocks(Path(f"{folder}/alone-{turn - 1}"))
-            jobs = sum(path.suffix == ".json" for path in Path(store).glob("runs/*-*/*"))
-            print(
-                f"{name}: {jobs} jobs in {seconds[name][-1]:.1f} s after {startups[name][-1]:.1f} s of start-up, "
-                f"load {os.getloadavg()[0]:.1f}",
-                flush=True,
-            )
-    ray_s, alone_s = statistics.median(seconds["ray"]), statistics.median(seconds["alone"])
+        runs = measured(config, folder, given.repeats, given.at_once)
+        written = [files_of_blocks(run.store) for run in runs]
+    ray, without = runs[1::2], runs[::2]
+    ray_s, alone_s = (statistics.median(run.work_s for run in side) for side in (ray, without))
     print(
         json.dumps(
             {
                 "overhead": round(ray_s / alone_s - 1.0, 4),
                 "seconds_ray": round(ray_s, 1),
                 "seconds_alone": round(alone_s, 1),
-                "runs_ray": [round(one, 1) for one in seconds["ray"]],
-                "runs_alone": [round(one, 1) for one in seconds["alone"]],
-                "startup_s": round(statistics.median(startups["ray"]), 1),
-                "startup_alone_s": round(statistics.median(startups["alone"]), 1),
-                "end_s": round(statistics.median(ends), 1),
-                "jobs": jobs,
+                "runs_ray": [round(run.work_s, 1) for run in ray],
+                "runs_alone": [round(run.work_s, 1) for run in without],
+                "startup_s": round(statistics.median(run.startup_s for run in ray), 1),
+                "startup_alone_s": round(statistics.median(run.startup_s for run in without), 1),
+                "end_s": round(statistics.median(run.laps.over - run.laps.last for run in ray), 1),
+                "jobs": sum(name.endswith(".json") for name in written[0]),
                 "symbols": given.symbols,
-                "equal": equal,
+                "at_once": given.at_once,
+                "equal": all(one == written[0] for one in written),
             }
         )
     )

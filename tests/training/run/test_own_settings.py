@@ -1,7 +1,5 @@
 """Runs whose symbols have settings of their own: what was trained before neither disturbs them nor changes a byte."""
 
-from pathlib import Path
-
 import pytest
 
 from features.lake import Lake
@@ -14,8 +12,8 @@ OWN = ("own=[{kind: direction, symbols: [CCC, DDD], values: {direction.network.w
 
 
 @pytest.fixture
-def train(tiny_config, make_universe, tmp_path):
-    """Train on the store of this name; return the files of the run's blocks, and what it came to."""
+def run(tiny_config, make_universe, tmp_path):
+    """Train directions on the store of this name."""
 
     def run(name, overrides):
         store = Store(tmp_path / name)
@@ -23,14 +21,24 @@ def train(tiny_config, make_universe, tmp_path):
             for one in make_universe(NAMES, bars=400):
                 Lake(store).append(one)
         settings = ("data.bars=lake", "run.block_symbols=2", "run.kinds=[direction]")
-        result = ModelTrainer(tiny_config(*settings, *overrides), store).train_multi_asset_models([], ["direction"])
+        return ModelTrainer(tiny_config(*settings, *overrides), store).train_multi_asset_models([], ["direction"])
+
+    return run
+
+
+@pytest.fixture
+def train(run, block_files, tmp_path):
+    """Return the files of the run's blocks, and what it came to."""
+
+    def train(name, overrides):
+        result = run(name, overrides)
         [found] = result.results
         assert found.version and set(found.per_symbol) == set(NAMES)
         outputs = {job.output for job in result.plan.jobs}
-        paths = {str(path.relative_to(store.root)): path for path in Path(store.root).glob("runs/*/*.*")}
-        return {name: path.read_bytes() for name, path in paths.items() if name.partition(".")[0] in outputs}, found
+        files = block_files(tmp_path / name)
+        return {name: data for name, data in files.items() if name.partition(".")[0] in outputs}, found
 
-    return run
+    return train
 
 
 def test_blocks_of_equal_settings_that_other_runs_left_are_not_mistaken_for_its_own(train, tmp_path):
@@ -40,3 +48,24 @@ def test_blocks_of_equal_settings_that_other_runs_left_are_not_mistaken_for_its_
     assert "first version" not in found.decision and "cannot be compared" not in found.decision
     assert train("alone", OWN)[0] == own and train("alone", WIDER)[0] == wider
     assert len(ModelManager(str(tmp_path / "store")).versions("direction")) == 2
+
+
+def test_a_run_with_groups_goes_on_where_it_was(train, tmp_path):
+    whole, found = train("store", OWN)
+    lost = {name for name in whole if "/own-" in name or "/pooled" in name}
+    assert len({name.partition(".")[0] for name in lost}) == 3, "two pooled fits and a group's block"
+    kept = {name: (tmp_path / "store" / name).stat().st_ino for name in whole if name not in lost}
+    for name in lost:
+        (tmp_path / "store" / name).unlink()
+    again, second = train("store", OWN)
+    assert again == whole and second.version == found.version
+    assert {name: (tmp_path / "store" / name).stat().st_ino for name in kept} == kept
+
+
+def test_a_group_whose_pooled_fit_fails_costs_its_own_symbols_only(run, tmp_path):
+    """No window of 390 bars fits into a training period of fewer."""
+    result = run("store", ("own=[{kind: direction, symbols: [DDD], values: {direction.network.window: 390}}]",))
+    [found] = result.results
+    assert found.version and set(found.per_symbol) == {"AAA", "BBB", "CCC"}
+    [(symbol, reason)] = found.failed
+    assert symbol == "DDD" and "pooled fit, which failed" in reason and "0 training windows" in reason
