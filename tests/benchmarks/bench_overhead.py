@@ -122,7 +122,7 @@ class Run(NamedTuple):
 
 
 def measured(config: Config, folder: str, repeats: int, at_once: bool) -> list[Run]:
-    """Run both sides so many times, the one without Ray first, by turns or at once."""
+    """Run both sides so many times, by turns or at once; every second pair in the other order."""
     turns, cores = 2 * repeats, sorted(os.sched_getaffinity(0))
     share = len(cores) // turns
     if at_once and share < 2:
@@ -131,7 +131,7 @@ def measured(config: Config, folder: str, repeats: int, at_once: bool) -> list[R
         )
 
     def run(turn: int) -> Run:
-        name, how = (("alone", alone), ("ray", on_ray))[turn % 2]
+        name, how = (("alone", alone), ("ray", on_ray))[(turn + turn // 2) % 2]
         store = Path(folder) / f"{name}-{turn}"
         own = cores[turn * share : (turn + 1) * share] if at_once else cores
         context = multiprocessing.get_context("spawn")  # TensorFlow's threads are fixed once a process
@@ -164,7 +164,7 @@ def main() -> None:
         config = load_config("equities", overrides=[*overrides, *given.overrides])
         runs = measured(config, folder, given.repeats, given.at_once)
         written = [files_of_blocks(run.store) for run in runs]
-    ray, without = runs[1::2], runs[::2]
+    ray, without = ([run for run in runs if run.name == name] for name in ("ray", "alone"))
     ray_s, alone_s = (statistics.median(run.work_s for run in side) for side in (ray, without))
     print(
         json.dumps(
