@@ -9,55 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from configs.errors import (
-        ClusterError,
-        ConfigError,
-        DataError,
-        FleetcastError,
-        ModelError,
-        StoreError,
-    )
-    from configs.load import (
-        config_hash,
-        load_config,
-        preset_names,
-    )
-    from configs.schema import (
-        Config,
-        ContextConfig,
-        DataConfig,
-        DeployConfig,
-        DirectionConfig,
-        FeatureConfig,
-        FitConfig,
-        ForestConfig,
-        LabelConfig,
-        NetworkConfig,
-        RunConfig,
-        ServeConfig,
-        SplitConfig,
-        VolatilityConfig,
-    )
+    from configs.data import ContextConfig, DataConfig, FeatureConfig, SplitConfig
+    from configs.errors import ClusterError, ConfigError, DataError, FleetcastError, ModelError, StoreError
+    from configs.load import config_hash, load_config, preset_names
+    from configs.models import DirectionConfig, FitConfig, ForestConfig, LabelConfig, NetworkConfig, VolatilityConfig
+    from configs.operation import DeployConfig, RunConfig, ServeConfig
+    from configs.schema import Config
 
 _HOMES = {
+    "configs.data": ("ContextConfig", "DataConfig", "FeatureConfig", "SplitConfig"),
     "configs.errors": ("ClusterError", "ConfigError", "DataError", "FleetcastError", "ModelError", "StoreError"),
     "configs.load": ("config_hash", "load_config", "preset_names"),
-    "configs.schema": (
-        "Config",
-        "ContextConfig",
-        "DataConfig",
-        "DeployConfig",
+    "configs.models": (
         "DirectionConfig",
-        "FeatureConfig",
         "FitConfig",
         "ForestConfig",
         "LabelConfig",
         "NetworkConfig",
-        "RunConfig",
-        "ServeConfig",
-        "SplitConfig",
         "VolatilityConfig",
     ),
+    "configs.operation": ("DeployConfig", "RunConfig", "ServeConfig"),
+    "configs.schema": ("Config",),
 }
 
 __all__ = [

@@ -10,31 +10,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from configs.data import ContextConfig, DataConfig, FeatureConfig, SplitConfig
-from configs.models import DirectionConfig, FitConfig, ForestConfig, LabelConfig, NetworkConfig, VolatilityConfig
-from configs.operation import CloudConfig, DeployConfig, RunConfig, ServeConfig, TuneConfig
+from configs.data import DataConfig, FeatureConfig, SplitConfig
+from configs.models import DirectionConfig, VolatilityConfig
+from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
 from configs.space import Setting, why_shared
 from configs.values import Frozen, Kind, once
-
-__all__ = [
-    "CloudConfig",
-    "Config",
-    "ContextConfig",
-    "DataConfig",
-    "DeployConfig",
-    "DirectionConfig",
-    "FeatureConfig",
-    "FitConfig",
-    "ForestConfig",
-    "LabelConfig",
-    "NetworkConfig",
-    "OwnSettings",
-    "RunConfig",
-    "ServeConfig",
-    "SplitConfig",
-    "TuneConfig",
-    "VolatilityConfig",
-]
 
 _CREW = {"workers", "retries"}
 

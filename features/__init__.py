@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from configs.schema import FeatureConfig, LabelConfig, SplitConfig
+    from configs.data import FeatureConfig, SplitConfig
+    from configs.models import LabelConfig
     from features.bars import SymbolBars, bars_from_frame
     from features.catalog import describe_features
     from features.context import MarketContext

@@ -7,8 +7,8 @@ import pkgutil
 from collections.abc import Sequence
 from functools import lru_cache
 
+from configs.data import FeatureConfig
 from configs.errors import ConfigError
-from configs.schema import FeatureConfig
 from features import indicators
 from features.indicators._spec import FeatureSpec
 from features.inputs import Layout

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from configs.data import ContextConfig
 from configs.errors import DataError
-from configs.schema import ContextConfig
 from features.rolling import change, rolling_mean, rolling_var
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from configs.data import FeatureConfig
 from configs.errors import DataError
-from configs.schema import FeatureConfig, LabelConfig
+from configs.models import LabelConfig
 from features.bars import SymbolBars, bars_from_frame
 from features.context import MarketContext
 from features.labels import bar_variance, direction_labels, ewma_volatility

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from configs.schema import LabelConfig
+from configs.models import LabelConfig
 from features.bars import SymbolBars
 
 Float = npt.NDArray[np.float64]

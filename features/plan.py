@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from configs.data import FeatureConfig
 from configs.errors import DataError
-from configs.schema import FeatureConfig
 from features.bars import SymbolBars
 from features.catalog import choose_specs
 from features.context import MarketContext

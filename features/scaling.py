@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from configs.data import FeatureConfig
 from configs.errors import DataError
-from configs.schema import FeatureConfig
 
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]

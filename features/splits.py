@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from configs.data import SplitConfig
 from configs.errors import DataError
-from configs.schema import SplitConfig
 
 Dates = npt.NDArray[np.datetime64]
 Rows = npt.NDArray[np.int64]

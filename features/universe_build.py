@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from configs.schema import FeatureConfig
+from configs.data import FeatureConfig
 from features.bars import SymbolBars
 from features.clocks import TradingClocks
 from features.inputs import Inputs, Layout

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from ray import serve
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from serving.web.keys import Keys
 
 if TYPE_CHECKING:

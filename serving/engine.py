@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from configs.values import Kind
 from features.store import Store
 from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse

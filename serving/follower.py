@@ -8,7 +8,7 @@ import time
 from threading import Event, Lock, Thread
 
 from configs.errors import FleetcastError
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from configs.values import Kind
 from features.store import Store
 from serving.fleets import resolve_versions

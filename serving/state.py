@@ -13,7 +13,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from configs.errors import ModelError
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from configs.values import Kind
 from features.store import Store
 from serving.answers import KINDS, DirectionForecast, Failure, Prediction, VolatilityForecast

@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from configs.schema import Config, LabelConfig
+from configs.models import LabelConfig
+from configs.schema import Config
 from features.bars import SymbolBars
 from features.context import MarketContext
 from features.engineer import build_panel

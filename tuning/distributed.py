@@ -24,7 +24,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from configs.errors import ClusterError, StoreError, last_line
-from configs.schema import RunConfig
+from configs.operation import RunConfig
 from training.run.capacity import plan_workers
 from training.run.distributed import alive_nodes
 from training.run.queue import blame

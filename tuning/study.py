@@ -17,7 +17,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from configs.errors import ConfigError
-from configs.schema import TuneConfig
+from configs.operation import TuneConfig
 from configs.space import Space
 from features.store import Store
 from tuning.score import Difference, Outcome

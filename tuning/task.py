@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from configs.data import SplitConfig
 from configs.errors import DataError
 from configs.load import config_hash
-from configs.schema import Config, SplitConfig
+from configs.schema import Config
 from configs.values import Kind
 from features.bars import SymbolBars
 from features.context import MarketContext

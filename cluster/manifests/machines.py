@@ -12,7 +12,8 @@ from cluster.manifests.target import Target
 from cluster.packaging import PACKAGES
 from cluster.session import ENVIRONMENT
 from configs.errors import ConfigError
-from configs.schema import CloudConfig, Config
+from configs.operation import CloudConfig
+from configs.schema import Config
 
 PROJECT = ("pyproject.toml", "README.md", "LICENSE", *PACKAGES)
 """What of a checkout its installation needs."""

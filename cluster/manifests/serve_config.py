@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.manifests.target import KEY_FILE, Target
 from cluster.service import NAME, REQUEST_MARGIN_S, check_exposure
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 
 _POD = {"host": "0.0.0.0", "port": 8000}
 

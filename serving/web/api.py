@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from configs.errors import FleetcastError
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from configs.values import Kind
 from serving.answers import KINDS, Prediction
 from serving.web.bodies import (

@@ -21,7 +21,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from configs.schema import FeatureConfig
+from configs.data import FeatureConfig
 from features import Panel, SymbolBars, UniverseTable, bars_from_frame, build_panel, build_universe, feature_names
 from features.plan import FeaturePlan, plan_features
 

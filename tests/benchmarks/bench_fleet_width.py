@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from configs.schema import DirectionConfig
+from configs.models import DirectionConfig
 from training.fleet.fit import FitPlan, fit_fleet
 from training.fleet.losses import corrected_cross_entropy
 from training.fleet.network import FleetNetwork

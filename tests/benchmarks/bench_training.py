@@ -33,7 +33,7 @@ from direction_task import Task, make_task
 from keras_per_symbol import best_setup, fit_keras, keras_model
 
 from configs.load import load_config
-from configs.schema import RunConfig
+from configs.operation import RunConfig
 from training.fleet.backend import use_threads
 from training.fleet.fit import FleetFit, fit_fleet
 from training.fleet.losses import cross_entropy

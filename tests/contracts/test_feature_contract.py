@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.schema import ContextConfig, FeatureConfig
+from configs.data import ContextConfig, FeatureConfig
 from features import MarketContext, SymbolBars, build_panel, build_universe, describe_features
 from features.catalog import all_specs
 from features.inputs import Layout

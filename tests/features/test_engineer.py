@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.data import FeatureConfig
 from configs.errors import ConfigError, DataError
-from configs.schema import FeatureConfig, LabelConfig
+from configs.models import LabelConfig
 from features import FeatureEngineer, build_panel, build_universe, feature_names
 from features.labels import direction_labels
 

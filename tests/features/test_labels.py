@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.schema import LabelConfig
+from configs.models import LabelConfig
 from features.labels import (
     annualised,
     bar_variance,

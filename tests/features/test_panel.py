@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs.errors import DataError
-from configs.schema import LabelConfig
+from configs.models import LabelConfig
 from features import build_panel
 from features.labels import bar_variance, ewma_volatility
 

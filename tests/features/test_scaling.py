@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.data import FeatureConfig
 from configs.errors import DataError
-from configs.schema import FeatureConfig
 from features.scaling import FleetScaler
 from features.selection import select_features
 

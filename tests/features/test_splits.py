@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from configs.data import SplitConfig
 from configs.errors import DataError
-from configs.schema import SplitConfig
 from features.splits import Split, resolve_split, split_rows, walk_forward
 
 CALENDAR = np.busday_offset("2010-01-01", np.arange(2500), roll="forward").astype("datetime64[ns]")

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.data import ContextConfig, FeatureConfig
 from configs.errors import DataError
-from configs.schema import ContextConfig, FeatureConfig
 from features import MarketContext, UniverseTable, build_panel, build_universe
 from features.inputs import Inputs, Layout
 from features.labels import bar_variance

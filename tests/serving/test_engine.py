@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from serving.answers import KINDS, PredictionRequest
 from serving.engine import PredictionEngine
 from training import ModelManager

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from configs.errors import ModelError
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from features.lake import Lake
 from features.store import Store
 from serving.answers import PredictionRequest

@@ -117,7 +117,7 @@ def test_a_store_that_cannot_be_written_costs_nothing(start_engine, store, built
 
 
 def test_other_symbols_and_histories_have_files_of_their_own(start_engine, store, built):
-    from configs.schema import ServeConfig
+    from configs.operation import ServeConfig
 
     start_engine()
     count = len(built)

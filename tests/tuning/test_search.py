@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import ray
 
-from configs.schema import RunConfig, TuneConfig
+from configs.operation import RunConfig, TuneConfig
 from configs.space import Choice, Range
 from tuning.distributed import search_on_ray
 from tuning.objective import TrialFailed

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from configs.errors import ConfigError, StoreError
-from configs.schema import TuneConfig
+from configs.operation import TuneConfig
 from configs.space import Choice, Range
 from features.store import Store
 from tuning import study_database

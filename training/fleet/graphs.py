@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
-from configs.schema import FitConfig
+from configs.models import FitConfig
 from training.fleet.backend import Tensor, compiled, ops, value_and_gradient
 from training.fleet.network import FleetNetwork
 from training.fleet.windows import gather_last, gather_windows

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from configs.schema import NetworkConfig
+from configs.models import NetworkConfig
 from training.fleet.backend import Tensor, ops
 from training.fleet.layers import fleet_attention, fleet_dense, fleet_layer_norm, fleet_lstm, fleet_lstm_over_bars
 

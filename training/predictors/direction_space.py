@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configs.schema import DirectionConfig
+from configs.models import DirectionConfig
 from configs.space import Choice, Parameter, Range
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+from configs.data import FeatureConfig
 from configs.errors import DataError
-from configs.schema import Config, FeatureConfig
+from configs.schema import Config
 from features.bars import SymbolBars, bars_from_frame
 from features.context import MarketContext
 from features.engineer import build_panel

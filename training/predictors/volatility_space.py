@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configs.schema import VolatilityConfig
+from configs.models import VolatilityConfig
 from configs.space import Choice, Parameter, Range
 
 

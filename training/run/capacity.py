@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil, inf
 
 from configs.errors import ClusterError
-from configs.schema import RunConfig
+from configs.operation import RunConfig
 
 Resources = Mapping[str, float]
 

@@ -15,8 +15,8 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from configs import schema
 from configs.errors import ClusterError, last_line
+from configs.operation import RunConfig
 from features.store import Store
 from training.run.capacity import plan_workers, room, worth_regrouping
 from training.run.queue import JobQueue, Progress
@@ -32,7 +32,7 @@ _KEPT = "Blocks that are finished are kept: run the same command again to go on"
 
 
 def run_on_ray(
-    store: Store, plan_name: str, queue: JobQueue, run: schema.RunConfig, on_progress: Callable[[Progress], None]
+    store: Store, plan_name: str, queue: JobQueue, run: RunConfig, on_progress: Callable[[Progress], None]
 ) -> JobQueue:
     """Empty the queue with as many workers as the configuration or the cluster gives, and return it.
 
@@ -79,7 +79,7 @@ def alive_nodes() -> dict[str, Mapping[str, float]]:
 class _Run:
     """Begins shifts, and ends them when that pays, until the queue is empty."""
 
-    def __init__(self, store: Store, plan_name: str, queue: Any, run: schema.RunConfig) -> None:
+    def __init__(self, store: Store, plan_name: str, queue: Any, run: RunConfig) -> None:
         self._store, self._plan_name, self._queue, self._run = store, plan_name, queue, run
         self._shift: Shift | None = None
         self._places: dict[str, int] = {}

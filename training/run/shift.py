@@ -21,7 +21,7 @@ from ray.train.v2._internal.execution.callback import ControllerCallback
 from ray.train.v2.api.callback import UserCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-from configs import schema
+from configs import operation
 from configs.errors import FleetcastError
 from features.store import Store
 from training.registry.runs import mark_in_use
@@ -50,7 +50,7 @@ class Shift:
         Whether its workers were told to end after their present jobs.
     """
 
-    def __init__(self, store: Store, plan_name: str, queue: Any, run: schema.RunConfig, workers: int) -> None:
+    def __init__(self, store: Store, plan_name: str, queue: Any, run: operation.RunConfig, workers: int) -> None:
         self.workers = workers
         self.failure: BaseException | None = None
         self.is_recalled = False

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from configs.schema import ForestConfig
+from configs.models import ForestConfig
 from training.volatility.state import FleetState, Float, Ints
 
 Float32 = npt.NDArray[np.float32]

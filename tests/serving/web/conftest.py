@@ -6,7 +6,7 @@ import time
 import pytest
 import uvicorn
 
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from serving.web.api import build_api
 from serving.web.desk import EngineDesk
 

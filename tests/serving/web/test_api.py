@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
 from serving.web.api import build_api

@@ -7,7 +7,7 @@ import subprocess
 import httpx2
 import pytest
 
-from configs.schema import ServeConfig
+from configs.operation import ServeConfig
 from serving.web.api import build_api
 from serving.web.desk import EngineDesk
 from serving.web.keys import Keys, add_key

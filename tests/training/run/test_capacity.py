@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.errors import ClusterError
-from configs.schema import RunConfig
+from configs.operation import RunConfig
 from training.run.capacity import plan_workers, room, worth_regrouping
 
 SMALL, LARGE = {"CPU": 1.0}, {"CPU": 8.0, "GPU": 2.0}
