@@ -56,7 +56,7 @@ def prepare_ingress(fast: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="fleetcast-ingress-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wrapper = folder / "haproxy"
-    first, *others = free_ports(1 + len(_PORTS))
+    *others, first = sorted(free_ports(len(_PORTS) + 1))  # none of the others lies among those after the first
     ours = {
         **FAST_INGRESS,
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",

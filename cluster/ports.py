@@ -8,26 +8,39 @@ from contextlib import suppress
 
 from configs.errors import ClusterError
 
-# Ray gives its workers 10,002 to 19,999, and Linux whoever asks for any port one above 32,767: Ray alone opens hundreds
-# of those while it starts, so a port found there may be taken before it is listened at.
-_QUIET = range(20_000, 32_000)
-_draw = random.SystemRandom()  # a seed that two processes share must not give them the same port
+# Unless told otherwise, `ray start` gives workers 10,002 to 19,999, Serve gives replicas 30,000 to 31,000, and Linux
+# gives whoever asks for any port one above 32,767: Ray alone opens hundreds of those while it starts, so a port found
+# there may be taken before it is listened at.
+_QUIET = range(20_000, 29_900)
 
 
 def free_ports(count: int) -> list[int]:
-    """Return so many ports of loopback, each another one, that nobody uses or is given without asking for it."""
+    """Return so many ports of loopback, each another one, that nobody uses at this moment.
+
+    They are among those that neither Ray nor Linux gives, by their defaults, to whoever asks for any.
+
+    Raises
+    ------
+    ClusterError
+        Fewer are free.
+    """
     found: list[int] = []
-    for port in _draw.sample(_QUIET, len(_QUIET)):
+    for port in random.Random().sample(_QUIET, len(_QUIET)):  # another process draws others, whatever was seeded
+        if len(found) == count:
+            break
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             found.append(port)
-        if len(found) == count:
-            return found
-    raise ClusterError(f"only {len(found)} ports from {_QUIET.start} to {_QUIET.stop - 1} are free here, not {count}.")
+    if len(found) < count:
+        raise ClusterError(
+            f"only {len(found)} ports from {_QUIET.start} to {_QUIET.stop - 1} are free here, not {count}. End what "
+            "listens there."
+        )
+    return found
 
 
 def free_port() -> int:
-    """Return one of them."""
+    """Return one port as :func:`free_ports` does."""
     return free_ports(1)[0]
 
 

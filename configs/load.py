@@ -150,4 +150,4 @@ def _siblings(location: tuple[int | str, ...]) -> str:
         field = getattr(model, "model_fields", {}).get(str(part))
         model = field.annotation if field is not None else None
     names = getattr(model, "model_fields", {})
-    return f"known here: {', '.join(names)}" if names else "see configs/schema.py"
+    return f"known here: {', '.join(names)}" if names else "see the files in configs/"

@@ -1,6 +1,6 @@
 """The schema of a run. Every value is validated, frozen, and stored with the version it made.
 
-Units: horizons, windows and purges count bars; dates are session dates; fractions lie in (0, 1).
+Its sections stand in `configs/data.py`, `models.py` and `operation.py`; here they are put together.
 """
 
 from __future__ import annotations

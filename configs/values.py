@@ -7,18 +7,16 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Fraction", "Frozen", "Kind", "Positive", "Rate", "Strategy", "once"]
-
 Strategy = Literal["per_symbol", "pooled", "finetuned"]
 Kind = Literal["direction", "volatility"]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
-Names = TypeVar("Names", bound=tuple[str, ...])
+_Names = TypeVar("_Names", bound=tuple[str, ...])
 
 
-def once(names: Names) -> Names:
-    """Return names of which none is repeated."""
+def once(names: _Names) -> _Names:
+    """Return the names; ValueError tells which are repeated."""
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise ValueError(f"each name may occur once, but {', '.join(repeated)} is repeated")

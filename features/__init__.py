@@ -47,7 +47,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "configs.schema": ("FeatureConfig", "LabelConfig", "SplitConfig"),
+    "configs.data": ("FeatureConfig", "SplitConfig"),
+    "configs.models": ("LabelConfig",),
     "features.bars": ("SymbolBars", "bars_from_frame"),
     "features.catalog": ("describe_features",),
     "features.context": ("MarketContext",),

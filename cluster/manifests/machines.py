@@ -124,7 +124,7 @@ def _needed(kind: str, target: Target, *names: str) -> CloudConfig:
     cloud = target.config.deploy.cloud
     missing = [f"deploy.cloud.{name}" for name in names if getattr(cloud, name) is None]
     if missing:
-        raise ConfigError(f"{kind} needs {', '.join(missing)}. Give each with --set (see configs/schema.py).")
+        raise ConfigError(f"{kind} needs {', '.join(missing)}. Give each with --set (see configs/operation.py).")
     return cloud
 
 

@@ -70,7 +70,7 @@ def on_ray(config: Config, store: str) -> Laps:
 
     trainer, prepared, queue = made_ready(config, store)
     laps = Laps()
-    with connect():
+    with connect(cpus=len(os.sched_getaffinity(0))):
         run_on_ray(trainer.store, prepared.plan.name, queue, config.run, laps.note)
     laps.over = time.perf_counter()
     return laps
@@ -121,6 +121,12 @@ class Run(NamedTuple):
         return self.laps.first - self.laps.called
 
 
+def keep_to(cores: list[int]) -> None:
+    """Keep this process, and the threads that its imports have started, to these cores."""
+    for task in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(task), cores)
+
+
 def measured(config: Config, folder: str, repeats: int, at_once: bool) -> list[Run]:
     """Run both sides so many times, by turns or at once; every second pair in the other order."""
     turns, cores = 2 * repeats, sorted(os.sched_getaffinity(0))
@@ -135,7 +141,7 @@ def measured(config: Config, folder: str, repeats: int, at_once: bool) -> list[R
         store = Path(folder) / f"{name}-{turn}"
         own = cores[turn * share : (turn + 1) * share] if at_once else cores
         context = multiprocessing.get_context("spawn")  # TensorFlow's threads are fixed once a process
-        with context.Pool(1, initializer=os.sched_setaffinity, initargs=(0, own)) as pool:
+        with context.Pool(1, keep_to, (own,)) as pool:
             done = Run(name, store, pool.apply(how, (config, str(store))))
         told = f"in {done.work_s:.1f} s after {done.startup_s:.1f} s of start-up"
         print(f"{name}: {told}, {len(own)} cores, load {os.getloadavg()[0]:.1f}", flush=True)

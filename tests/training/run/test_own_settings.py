@@ -15,7 +15,7 @@ OWN = ("own=[{kind: direction, symbols: [CCC, DDD], values: {direction.network.w
 def run(tiny_config, make_universe, tmp_path):
     """Train directions on the store of this name."""
 
-    def run(name, overrides):
+    def trained(name, overrides):
         store = Store(tmp_path / name)
         if not Lake(store).symbols():
             for one in make_universe(NAMES, bars=400):
@@ -23,22 +23,22 @@ def run(tiny_config, make_universe, tmp_path):
         settings = ("data.bars=lake", "run.block_symbols=2", "run.kinds=[direction]")
         return ModelTrainer(tiny_config(*settings, *overrides), store).train_multi_asset_models([], ["direction"])
 
-    return run
+    return trained
 
 
 @pytest.fixture
 def train(run, block_files, tmp_path):
     """Return the files of the run's blocks, and what it came to."""
 
-    def train(name, overrides):
+    def told(name, overrides):
         result = run(name, overrides)
         [found] = result.results
         assert found.version and set(found.per_symbol) == set(NAMES)
         outputs = {job.output for job in result.plan.jobs}
         files = block_files(tmp_path / name)
-        return {name: data for name, data in files.items() if name.partition(".")[0] in outputs}, found
+        return {file: data for file, data in files.items() if file.partition(".")[0] in outputs}, found
 
-    return train
+    return told
 
 
 def test_blocks_of_equal_settings_that_other_runs_left_are_not_mistaken_for_its_own(train, tmp_path):
@@ -68,4 +68,4 @@ def test_a_group_whose_pooled_fit_fails_costs_its_own_symbols_only(run, tmp_path
     [found] = result.results
     assert found.version and set(found.per_symbol) == {"AAA", "BBB", "CCC"}
     [(symbol, reason)] = found.failed
-    assert symbol == "DDD" and "pooled fit, which failed" in reason and "0 training windows" in reason
+    assert symbol == "DDD" and "pooled fit, which failed" in reason and ": 0 training windows" in reason
