@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from configs.errors import ModelError
 from training.evaluation.ranking import SymbolScore, rank_symbols
+from training.evaluation.verdict import Verdict, verdict
 from training.evaluation.wide_table import WideTable
 from training.registry.jsonable import to_json
 from training.registry.manager import ModelManager
@@ -65,6 +67,7 @@ def details(manager: ModelManager, kind: str, version: str) -> dict[str, Any]:
     half = len(ranking) // 2
     facts = manifest.model_dump(mode="json", exclude={"blocks", "symbols", "roster", "shared", "content"})
     return facts | {
+        "verdict": asdict(verdict(kind, flatten(facts["metrics"]))),
         "aliases": [alias for alias, target in aliases.named().items() if target == manifest.version],
         "bytes": manifest.size,
         "blocks": len(manifest.blocks),
@@ -87,6 +90,7 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
         "version": f"{facts['kind']} {facts['version']}{alias}",
         "created": f"{facts['created'][:19].replace('T', ' ')} UTC",
         "symbols": f"{len(symbols)} ({some})",
+        "verdict": str(Verdict(**facts["verdict"])),
         "size": f"{size(facts['bytes'])} (blocks: {facts['blocks']})",
         "data": facts["data_hash"],
         "libraries": " ".join(f"{name} {version}" for name, version in facts["libraries"].items()),

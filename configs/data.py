@@ -34,7 +34,7 @@ class DataConfig(Frozen):
     symbols: Annotated[tuple[str, ...], AfterValidator(once)] = ()
     start: date | None = None
     end: date | None = None
-    min_bars: Positive = 500
+    min_bars: Positive = 250
     max_quarantined: Rate = 0.05
     context: ContextConfig = ContextConfig()
 

@@ -81,16 +81,30 @@ class ForestConfig(Frozen):
     max_rows: Positive = 50_000
 
 
+class BoostingConfig(Frozen):
+    """The boosting member; ``max_rows`` caps the rows that its trees are fitted on."""
+
+    trees: Positive = 200
+    learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    max_leaf_nodes: Annotated[int, Field(ge=2)] = 31
+    min_samples_leaf: Positive = 200
+    max_rows: Positive = 200_000
+
+
 class VolatilityConfig(Frozen):
-    """The volatility ensemble: members blended by non-negative weights that minimise QLIKE on validation."""
+    """The volatility ensemble: members that correct a log-HAR, each trusted as far as its rows allow.
+
+    ``interval_shrinkage`` is the number of further errors that count for all symbols' interval in each symbol's own.
+    """
 
     horizon: Positive = 5
     strategy: Strategy = "pooled"
     members: Annotated[
-        tuple[Literal["log_har", "garch", "lstm", "forest"], ...], Field(min_length=1), AfterValidator(once)
-    ] = ("log_har", "garch", "lstm", "forest")
+        tuple[Literal["linear", "garch", "lstm", "forest", "boosting"], ...], Field(min_length=1), AfterValidator(once)
+    ] = ("linear", "garch", "lstm", "forest", "boosting")
     network: NetworkConfig = NetworkConfig()
     fit: FitConfig = FitConfig()
     forest: ForestConfig = ForestConfig()
-    blend_shrinkage: Annotated[float, Field(ge=0)] = 500.0
+    boosting: BoostingConfig = BoostingConfig()
+    interval_shrinkage: Annotated[float, Field(ge=0)] = 500.0
     interval_level: Fraction = 0.9

@@ -60,7 +60,8 @@ class ServeConfig(Frozen):
     client. Serve answers 429 to requests beyond ``max_ongoing`` at work and ``max_queued`` waiting, and a replica 503
     where more than ``max_queued`` forecasts of sent bars wait; ``requests_per_minute`` holds in each replica for each
     API key, or for everybody without keys.
-    ``fast_ingress`` puts HAProxy before the replicas.
+    ``fast_ingress`` puts HAProxy before the replicas. Symbols that no model was fitted on, in the lake or with bars of
+    their own, are forecast by what all fitted symbols share (``unseen: pooled``), or get an error (``refuse``).
     """
 
     replicas: Positive = 1
@@ -77,6 +78,7 @@ class ServeConfig(Frozen):
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
     requests_per_minute: Positive | None = None
     fast_ingress: bool = True
+    unseen: Literal["pooled", "refuse"] = "pooled"
 
 
 class CloudConfig(Frozen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -86,9 +86,20 @@ class FleetScaler:
 
     def take(self, indices: npt.NDArray[np.intp]) -> FleetScaler:
         """Return the scaler of these symbols, in this order; a pooled scaler is returned as it is."""
-        if len(self.center) == 1:
-            return self
+        return self if len(self.center) == 1 else self.rows(indices)
+
+    def rows(self, indices: npt.NDArray[np.intp]) -> FleetScaler:
+        """Return the scaler of these rows, in this order."""
         return FleetScaler(self.center[indices], self.scale[indices], self.clip)
+
+    @classmethod
+    def concat(cls, scalers: Sequence[FleetScaler]) -> FleetScaler:
+        """Join scalers with the same ``clip`` along the symbol axis."""
+        return cls(
+            np.concatenate([one.center for one in scalers]),
+            np.concatenate([one.scale for one in scalers]),
+            scalers[0].clip,
+        )
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the state as plain arrays."""

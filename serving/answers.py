@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 KINDS: tuple[Kind, ...] = ("direction", "volatility")
 
+Basis = Literal["own", "pooled"]
+
 Code = Literal[
     "unknown_symbol", "no_model", "no_bars", "too_few_bars", "bad_bars", "stale_bars", "unavailable", "internal"
 ]
@@ -42,7 +44,8 @@ class DirectionForecast:
     """The class of the return over the next ``horizon_bars``.
 
     ``label`` is the likeliest class and ``confidence`` its probability; ``label_set`` holds the true class with the
-    probability ``level`` (conformal). ``version`` is the model's.
+    probability ``level`` (conformal). ``version`` is the model's. ``basis`` is ``own`` where the model was fitted on
+    the symbol, ``pooled`` where the forecast is by what all fitted symbols share.
     """
 
     label: Literal["down", "sideways", "up"]
@@ -52,13 +55,16 @@ class DirectionForecast:
     level: float
     horizon_bars: int
     version: str
+    basis: Basis = "own"
 
 
 @dataclass(frozen=True, slots=True)
 class VolatilityForecast:
     """The annualised volatility over the next ``horizon_bars``, a fraction a year.
 
-    It lies between ``low`` and ``high`` with the probability ``level`` (conformal). ``version`` is the model's.
+    What comes true lies between ``low`` and ``high`` with the probability ``level`` (conformal). ``version`` and
+    ``basis`` are as in :class:`DirectionForecast`. With ``fallback`` the ensemble had no usable number, and the
+    log-HAR's (or, after a long halt, the EWMA's) is given.
     """
 
     annualised: float
@@ -67,6 +73,8 @@ class VolatilityForecast:
     level: float
     horizon_bars: int
     version: str
+    basis: Basis = "own"
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,11 @@ class Prediction:
     volatility: VolatilityForecast | None = None
     error: Failure | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def fallback(self) -> bool:
+        """Whether a baseline stands in the place of a forecast."""
+        return self.volatility is not None and self.volatility.fallback
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,17 @@ class Statistics:
         self._lock = Lock()
         self._sources: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
+        self._fallbacks = 0
         self._seconds: deque[float] = deque(maxlen=_RECENT)
         self._batches: deque[int] = deque(maxlen=_RECENT)
 
-    def add(self, source: str, seconds: float, errors: Iterable[str] = (), count: int = 1) -> None:
-        """Count ``count`` predictions of one request that took these seconds; ``errors`` are the codes of those."""
+    def add(self, source: str, seconds: float, errors: Iterable[str] = (), count: int = 1, fallbacks: int = 0) -> None:
+        """Count ``count`` predictions of one request that took these seconds.
+
+        ``errors`` are the codes of those that failed, ``fallbacks`` the number of those that are a baseline's.
+        """
         with self._lock:
+            self._fallbacks += fallbacks
             self._sources[source] += count
             self._errors.update(errors)
             self._seconds.append(seconds)
@@ -37,7 +42,7 @@ class Statistics:
     def summary(self) -> dict[str, Any]:
         """Return counts, rates and processing times (seconds); None where there is nothing to tell yet."""
         with self._lock:
-            sources, errors = dict(self._sources), dict(self._errors)
+            sources, errors, fallbacks = dict(self._sources), dict(self._errors), self._fallbacks
             seconds, batches = np.array(self._seconds), np.array(self._batches)
         total, failed = sum(sources.values()), sum(errors.values())
         looked_up = sources.get("cache", 0) + sources.get("computed", 0)
@@ -51,4 +56,5 @@ class Statistics:
             "mean_batch_size": float(batches.mean()) if len(batches) else None,
             "sources": sources,
             "errors": errors,
+            "fallbacks": fallbacks,
         }

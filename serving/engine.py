@@ -135,7 +135,8 @@ class PredictionEngine:
         seconds, versions = time.perf_counter() - start, {**state.versions}
         for i in range(len(requests)):
             prediction, source = found[i]
-            self.statistics.add(source, seconds, [prediction.error.code] if prediction.error else ())
+            errors = [prediction.error.code] if prediction.error else ()
+            self.statistics.add(source, seconds, errors, fallbacks=int(prediction.fallback))
         return [PredictionResponse(found[i][0], seconds, found[i][1], versions) for i in range(len(requests))]
 
     def render(
@@ -145,7 +146,8 @@ class PredictionEngine:
         start, state = time.perf_counter(), self.state_of(versions)
         items = [state.rendered(symbol, kinds) for symbol in symbols]
         errors = [one.code for one in items if one.code is not None]
-        self.statistics.add("snapshot", time.perf_counter() - start, errors, count=len(items))
+        fallbacks = sum(one.fallback for one in items)
+        self.statistics.add("snapshot", time.perf_counter() - start, errors, len(items), fallbacks)
         return state, items
 
     def refresh(self) -> bool:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from configs.errors import ModelError
 from configs.values import Kind
 from features.labels import CLASSES
-from serving.answers import KINDS, DirectionForecast, Probabilities, VolatilityForecast
+from serving.answers import KINDS, Basis, DirectionForecast, Probabilities, VolatilityForecast
 from training.predictors.join import load_fleet
 from training.predictors.mixed import Forecaster
 from training.predictors.windows import Windows
@@ -53,14 +53,23 @@ class Fleet:
         chunks = np.split(np.arange(len(rows)), range(_AT_ONCE, len(rows), _AT_ONCE))
         parts = [self.predictor.forecast_windows(windows.take(chunk), rows[chunk]) for chunk in chunks]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return self._directions(columns) if self.kind == "direction" else self._volatilities(columns)
+        basis: list[Basis] = ["own" if row < len(self.position) else "pooled" for row in rows.tolist()]
+        return self._directions(columns, basis) if self.kind == "direction" else self._volatilities(columns, basis)
 
-    def _directions(self, columns: Columns) -> list[DirectionForecast]:
+    def row(self, symbol: str) -> int:
+        """Return a symbol's row; that of symbols that were not fitted for one that is unknown."""
+        return self.position.get(symbol, len(self.position))
+
+    def knows(self, symbol: str, unseen: bool) -> bool:
+        """Whether a symbol can be forecast: fitted, or ``unseen`` ones are wanted and the symbols share a model."""
+        return symbol in self.position or (unseen and self.predictor.forecasts_unseen)
+
+    def _directions(self, columns: Columns, basis: Sequence[Basis]) -> list[DirectionForecast]:
         part = self.predictor.config.direction
         chances = np.stack([columns[name] for name in CLASSES], axis=1).tolist()
         members = np.stack([columns[f"in_set_{name}"] for name in CLASSES], axis=1).tolist()
         out = []
-        for chance, member in zip(chances, members, strict=True):
+        for chance, member, own in zip(chances, members, basis, strict=True):
             likeliest = max(range(3), key=chance.__getitem__)
             label_set = tuple(name for name, inside in zip(CLASSES, member, strict=True) if inside)
             out.append(
@@ -72,16 +81,17 @@ class Fleet:
                     part.conformal_level,
                     part.horizon,
                     self.version,
+                    own,
                 )
             )
         return out
 
-    def _volatilities(self, columns: Columns) -> list[VolatilityForecast]:
-        part = self.predictor.config.volatility
+    def _volatilities(self, columns: Columns, basis: Sequence[Basis]) -> list[VolatilityForecast]:
+        part, fallback = self.predictor.config.volatility, columns["fallback"].tolist()
         ends = (columns[f"volatility{end}"].tolist() for end in ("", "_low", "_high"))
         return [
-            VolatilityForecast(middle, low, high, part.interval_level, part.horizon, self.version)
-            for middle, low, high in zip(*ends, strict=True)
+            VolatilityForecast(middle, low, high, part.interval_level, part.horizon, self.version, own, no_ensemble)
+            for middle, low, high, own, no_ensemble in zip(*ends, basis, fallback, strict=True)
         ]
 
 

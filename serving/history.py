@@ -60,7 +60,7 @@ def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]
     out: dict[str, Any] = {"version": fleet.version, "dates": _days(panel.dates[rows])}
     if not len(rows):
         return out
-    own = np.full(len(rows), fleet.position[panel.symbols[0]])
+    own = np.full(len(rows), fleet.row(panel.symbols[0]))
     columns = predictor.forecast_windows(predictor.windows(panel, [rows]), own)
     if fleet.kind == "direction":
         part = predictor.config.direction

@@ -53,6 +53,18 @@ class Market:
         series = {self._stamp_of(context.path) for context in wanted}
         return " ".join([self.name, self._source().stamp(), *sorted(series)])
 
+    def others(self) -> list[str]:
+        """Return the lake's symbols that are none of :attr:`symbols`."""
+        return sorted(frozenset(Lake(self.store).symbols()).difference(self.symbols)) if self.name == "lake" else []
+
+    def wanted_bars(self, wanted: frozenset[str]) -> Iterator[SymbolBars]:
+        """Yield the newest bars of these symbols, be they of :attr:`symbols` or others of the lake."""
+        yield from (one for one in self.bars() if one.symbol in wanted)
+        if extra := sorted(wanted.difference(self.symbols)):
+            source = self._source()
+            yield from (one.last(self.history_bars) for one in source.load(extra))
+            self.missing |= source.missing
+
     def bars(self) -> Iterator[SymbolBars]:
         """Yield each symbol's newest bars; those that have none are in ``missing`` afterwards, with the reason.
 

@@ -43,7 +43,7 @@ class SentBars:
 
 def read_sent(state: State, request: PredictionRequest, history_bars: int) -> SentBars | Failure:
     """Return a request's bars, checked and cut to what forecasts read, or what is wrong with them."""
-    if not state.kinds_of(request.symbol):
+    if not state.kinds_for_bars(request.symbol):
         return state.unknown(request.symbol)
     assert request.data is not None
     try:
@@ -70,7 +70,7 @@ def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
     for kind, parts in wanted.items():
         if parts:
             fleet = state.fleets[kind]
-            rows = np.array([fleet.position[sent[i].symbol] for i, _ in parts], np.int64)
+            rows = np.array([fleet.row(sent[i].symbol) for i, _ in parts], np.int64)
             forecasts = fleet.forecast(Windows.concat([windows for _, windows in parts]), rows)
             for (i, _), forecast in zip(parts, forecasts, strict=True):
                 found[i][kind] = forecast
@@ -79,7 +79,7 @@ def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
 
 def _windows(state: State, one: SentBars) -> Iterator[tuple[Kind, Windows | Failure]]:
     """Yield the last window of the bars, for each kind asked for that has a model of the symbol."""
-    known, panels = state.kinds_of(one.symbol), dict[int, Panel | Failure]()
+    known, panels = state.kinds_for_bars(one.symbol), dict[int, Panel | Failure]()
     for kind in one.kinds:
         if kind not in known:
             continue

@@ -34,7 +34,7 @@ class State:
     ``versions`` are those of every kind; ``fleets`` hold the models of each that has some of the ``symbols`` (sorted).
     ``forecasts`` hold by kind each symbol's newest forecast, or why it has none; ``newest`` the date and price of each
     symbol's last bar, ``notes`` what is to be known of it. ``market`` is where bars come from, ``stamp`` names those
-    that were read.
+    that were read. ``unseen`` says whether symbols that were not fitted are forecast by what the fitted ones share.
     """
 
     versions: Mapping[Kind, str]
@@ -47,6 +47,7 @@ class State:
     market: Market
     stamp: str
     max_age: timedelta | None
+    unseen: bool = True
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
     _rendered: dict[tuple[str, tuple[Kind, ...]], Rendered] = field(default_factory=dict)
 
@@ -56,8 +57,16 @@ class State:
         return max((moment for moment, _ in self.newest.values()), default=None)
 
     def kinds_of(self, symbol: str) -> list[Kind]:
-        """Return the kinds of model that hold a symbol."""
-        return [kind for kind, fleet in self.fleets.items() if symbol in fleet.position]
+        """Return the kinds of model that hold a symbol, or forecast it from the newest bars without."""
+        return [
+            kind
+            for kind, fleet in self.fleets.items()
+            if symbol in fleet.position or symbol in self.forecasts.get(kind, {})
+        ]
+
+    def kinds_for_bars(self, symbol: str) -> list[Kind]:
+        """Return the kinds of model that can forecast a symbol from bars that are sent."""
+        return [kind for kind, fleet in self.fleets.items() if fleet.knows(symbol, self.unseen)]
 
     def prediction(self, symbol: str, kinds: Sequence[Kind] = KINDS) -> Prediction:
         """Return a symbol's answer from the newest bars; an unknown or stale one has an error."""
@@ -106,17 +115,19 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An answer as JSON, its error's ``code`` if it has one, and whether it has ``any`` forecast."""
+    """An answer as JSON, its error's ``code`` if it has one, whether it has ``any`` forecast, and ``fallback``."""
 
     item: bytes
     code: str | None
     any: bool
+    fallback: bool
 
     @classmethod
     def of(cls, prediction: Prediction) -> Rendered:
         """Return an answer as JSON."""
         code = prediction.error.code if prediction.error is not None else None
-        return cls(to_json(prediction), code, prediction.direction is not None or prediction.volatility is not None)
+        some = prediction.direction is not None or prediction.volatility is not None
+        return cls(to_json(prediction), code, some, prediction.fallback)
 
 
 def build_state(
@@ -152,7 +163,9 @@ def build_state(
         raise ModelError("the versions that are served hold none of this server's symbols. Use fewer shards.")
     market = open_market(manager.store, fleets, config, before)
     stamp = market.stamp() if stamp is None else stamp
-    tails = _tails(fleets, market, stamp, before)
+    unseen = config.unseen == "pooled"
+    extra = frozenset(name for name in market.others() if keep is None or keep(name)) if unseen else frozenset()
+    tails = _tails(fleets, market, stamp, before, extra)
     market.forget()
     if before is not None and before.stamp == stamp and before.market.symbols == market.symbols:
         market = before.market
@@ -168,8 +181,9 @@ def build_state(
         versions=dict(versions),
         fleets=fleets,
         tails=tails,
-        symbols=sorted({symbol for fleet in fleets.values() for symbol in fleet.position}),
+        symbols=sorted(extra.union(*(fleet.position for fleet in fleets.values()))),
         forecasts={kind: _forecasts(fleet, tails[kind]) for kind, fleet in fleets.items()},
+        unseen=unseen,
         newest=newest,
         notes=notes,
         market=market,
@@ -201,8 +215,13 @@ def _fleet(manager: ModelManager, kind: Kind, version: str, before: State | None
     return open_fleet(manager, kind, version, mine) if mine else None
 
 
-def _tails(fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: State | None) -> dict[Kind, Tails]:
-    """Return each kind's tails; kinds with one recipe share theirs, and unchanged ones are those of before."""
+def _tails(
+    fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: State | None, extra: frozenset[str]
+) -> dict[Kind, Tails]:
+    """Return each kind's tails; kinds with one recipe share theirs, and unchanged ones are those of before.
+
+    ``extra`` are symbols that no model was fitted on.
+    """
     recipes = {kind: Recipe.of(fleet.predictor) for kind, fleet in fleets.items()}
     out: dict[Kind, Tails] = {}
     for kind, recipe in recipes.items():
@@ -211,21 +230,22 @@ def _tails(fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: Sta
             out[kind] = made
             continue
         window = max(fleets[other].predictor.window for other in alike)
-        wanted = {symbol for other in alike for symbol in fleets[other].position}
+        wanted = extra.union(*(fleets[other].position for other in alike))
         held = before.tails.values() if before is not None and before.stamp == stamp else ()
         usable = (one for one in held if one.recipe == recipe and one.serves(window, wanted))
         out[kind] = next(usable, None) or _fresh(recipe, window, wanted, market, stamp)
     return out
 
 
-def _fresh(recipe: Recipe, window: int, wanted: set[str], market: Market, stamp: str) -> Tails:
+def _fresh(recipe: Recipe, window: int, wanted: frozenset[str], market: Market, stamp: str) -> Tails:
     """Return tails that an earlier server kept, or else those of the bars."""
     kept = KeptTails(recipe, window, wanted, market, stamp)
     if (found := kept.read()) is not None:
         return found
     table, note = recipe.table(market.bars())
-    own = (one for one in market.bars() if one.symbol in wanted)
-    fresh = Tails.build(recipe, window, own, frozenset(wanted), table, market.context(recipe.config), note)
+    fresh = Tails.build(
+        recipe, window, market.wanted_bars(wanted), frozenset(wanted), table, market.context(recipe.config), note
+    )
     kept.write(fresh)
     return fresh
 
@@ -234,6 +254,6 @@ def _forecasts(fleet: Fleet, tails: Tails) -> dict[str, Forecast | Failure]:
     symbols, windows, short = tails.windows(fleet.predictor)
     found: dict[str, Forecast | Failure] = {symbol: Failure("too_few_bars", why) for symbol, why in short.items()}
     if windows is not None:
-        rows = np.array([fleet.position[symbol] for symbol in symbols], np.int64)
+        rows = np.array([fleet.row(symbol) for symbol in symbols], np.int64)
         found |= dict(zip(symbols, fleet.forecast(windows, rows), strict=True))
     return found

@@ -127,11 +127,13 @@ class Tails:
         return self.features.shape[1] >= window and self.wanted >= symbols
 
     def windows(self, predictor: Forecaster) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
-        """Return the newest windows of the symbols that a model holds, and why others of them have none.
+        """Return the newest windows of the symbols that a model can forecast, and why others of them have none.
 
         Windows are those of the returned symbols, in order; None if there is none.
         """
         panel, known = self.history, frozenset(predictor.symbols)
+        if predictor.forecasts_unseen:
+            known = self.wanted
         lengths = np.diff(panel.offsets)
         first = {i: predictor.first_row(panel, name) for i, name in enumerate(panel.symbols) if name in known}
         short = {panel.symbols[i]: too_few(int(lengths[i]), row) for i, row in first.items() if lengths[i] <= row}

@@ -13,13 +13,13 @@ from configs.schema import Config
 from features.labels import direction_labels, volatility_target
 from features.panel import Panel
 from features.splits import Split, SplitRows, split_rows
-from training.volatility.har import COMPLETE_AFTER
+from training.volatility.anchor import COMPLETE_AFTER
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Part = Literal["train", "valid", "test"]
 
-MIN_TRAIN_ROWS, MIN_VALID_ROWS = 120, 30
+MIN_TRAIN_ROWS, MIN_VALID_ROWS = 60, 10  # what a year of bars leaves
 
 
 @dataclass(frozen=True, slots=True)

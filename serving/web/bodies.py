@@ -10,6 +10,7 @@ from typing_extensions import TypeAliasType
 
 from configs.values import Kind
 from serving.answers import KINDS, Prediction
+from training.evaluation.verdict import Verdict
 
 MAX_SYMBOLS = 5000
 MAX_ROWS = 20_000
@@ -123,7 +124,10 @@ class SymbolFacts(BaseModel):
 
 
 class ModelFacts(BaseModel):
-    """One kind's version: when it was made, for how many symbols, and how it did on the untouched test period."""
+    """One kind's version: when it was made, for how many symbols, and how it did on the untouched test period.
+
+    ``verdict`` compares it with its baselines there.
+    """
 
     kind: Kind
     version: str
@@ -131,6 +135,7 @@ class ModelFacts(BaseModel):
     symbols: int
     level: float
     periods: dict[str, tuple[str, str]]
+    verdict: Verdict
     metrics: dict[str, Any]
 
 

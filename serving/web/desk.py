@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from configs.values import Kind
@@ -13,6 +13,7 @@ from serving.state import Rendered
 from serving.web.gate import Gate
 from serving.web.meter import Meter
 from serving.web.rows import bars_of_rows
+from training.evaluation.verdict import verdict
 
 Versions = Mapping[Kind, str]
 Rows = Sequence[Sequence[Any]]
@@ -129,6 +130,7 @@ class EngineDesk:
                 "symbols": len(fleet.position),
                 "level": fleet.level,
                 "periods": dict(fleet.periods),
+                "verdict": asdict(verdict(kind, fleet.metrics)),
                 "metrics": dict(fleet.metrics),
             }
             for kind, fleet in self._engine.state.fleets.items()

@@ -2,7 +2,7 @@
 
 ``python tests/benchmarks/bench_skill.py --bars BARS.parquet [--context SERIES.parquet] [--kinds direction,volatility]
 [--train-end 2013-12-31 --valid-end 2014-12-31 --test-start 2015-02-01 --test-end 2018-12-31] [--symbols N]
-[--series VIX_close=level …] [--workers N] [--store DIR] [--set a.b=c …]``
+[--series VIX_close=level …] [--workers N] [--store DIR] [--set a.b=c …] [--unseen FRACTION] [--no-peers]``
 
 Trains in this process, or on a local Ray with ``--workers``, and prints the leaderboard of the test period. Parameters
 are fitted up to ``--train-end`` and chosen and calibrated up to ``--valid-end``; nothing is fitted later.
@@ -10,7 +10,14 @@ are fitted up to ``--train-end`` and chosen and calibrated up to ``--valid-end``
 The last line is JSON. ``volatility.qlike`` holds the blend, every baseline and every member;
 ``qlike_vs_log_har_pooled`` is the paired difference relative to pooled log-HAR (−0.07: 7 % below). ``direction`` holds
 the model's scores, its baselines' losses, and the gain over the prior in nats a row, split into forecasting whether the
-price leaves the sideways band (``move``) and which way (``sign``). ``X_se`` is the day-clustered error of ``X``.
+price leaves the sideways band (``move``) and which way (``sign``), and ``rank_ic``, the mean over days of the rank
+correlation between P(up) − P(down) and the return that followed. ``X_se`` is the day-clustered error of ``X``.
+
+Peers are scikit-learn's gradient boosting on the same features and rows (:mod:`skill_peers`): gamma deviance on the
+variance (``volatility.qlike.boosting_peer``) and on its ratio to pooled log-HAR (``boosting_ratio_peer``), a classifier
+for direction (``direction.log_loss_boosting_peer``). ``--unseen 0.2`` trains without a fifth of the symbols, drawn at
+random, and scores them by what the trained ones share: ``unseen`` holds their loss, that of a log-HAR fitted on each of
+them, the ``ratio`` of the two, and ``ratio_trained``, the same of the symbols that were trained.
 """
 
 from __future__ import annotations
@@ -29,13 +36,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from skill_peers import direction_peer, rank_correlation, unseen, volatility_peers
+from skill_peers import examples_of as run_examples
 
 from configs.errors import ConfigError, FleetcastError
 from configs.load import load_config
 from configs.schema import Config
+from features.bars import SymbolBars
+from features.sources import open_source
+from features.store import Store
 from training.evaluation.clustered import day_jackknife
 from training.evaluation.leaderboard import KindResult, render
 from training.evaluation.metrics import ratio
+from training.examples import Examples
 from training.registry.manager import ModelManager
 from training.run.queue import Progress
 from training.trainer import Listener, ModelTrainer, TrainingResult
@@ -64,10 +77,17 @@ def chosen_series(path: str, given: Sequence[str]) -> dict[str, str]:
     return {name: kind for kind, name in usual.items() if name is not None}
 
 
-def longest_symbols(path: str, count: int) -> list[str]:
+def longest_symbols(path: str, count: int | None) -> list[str]:
     """Return the symbols with the most bars, ties by name."""
     rows = _read(path, ["symbol"])["symbol"].value_counts()
     return sorted(rows.index, key=lambda symbol: (-int(rows[symbol]), symbol))[:count]
+
+
+def left_out(given: argparse.Namespace) -> list[str]:
+    """Return the symbols that are not trained, drawn at random."""
+    every = sorted(longest_symbols(given.bars, given.symbols))
+    generator = np.random.default_rng(given.unseen_seed)
+    return sorted(generator.choice(every, round(given.unseen * len(every)), replace=False)) if given.unseen else []
 
 
 def configuration(given: argparse.Namespace) -> Config:
@@ -75,8 +95,10 @@ def configuration(given: argparse.Namespace) -> Config:
     overrides = [f"split.{name}={getattr(given, name)}" for name in _DATES]
     overrides += [f"data.bars={json.dumps(_resolved(given.bars))}", f"data.end={given.test_end}"]
     overrides += [f"run.kinds=[{given.kinds}]"]
-    if given.symbols:
-        overrides.append(f"data.symbols={json.dumps(longest_symbols(given.bars, given.symbols))}")
+    if given.symbols or given.unseen:
+        absent = set(left_out(given))
+        kept = [symbol for symbol in longest_symbols(given.bars, given.symbols) if symbol not in absent]
+        overrides.append(f"data.symbols={json.dumps(kept)}")
     if given.context:
         overrides.append(f"data.context.path={json.dumps(_resolved(given.context))}")
         overrides.append(f"data.context.kinds={json.dumps(chosen_series(given.context, given.series))}")
@@ -187,6 +209,8 @@ def main() -> None:
                 document[one.kind] = None
             elif one.kind == "volatility":
                 document[one.kind] = volatility_figures(one)
+                if not given.no_peers:
+                    document[one.kind]["qlike"] |= _figures(volatility_peers(examples_of(result, store, one.kind)))
             else:
                 gains = direction_gains(ModelManager(store), one.version)
                 document[one.kind] = direction_figures(one) | gains
@@ -194,6 +218,16 @@ def main() -> None:
                     "direction, gain over the prior in nats a row: "
                     + ", ".join(f"{words} {gains[key]:+.5f} ± {gains[f'{key}_se']:.5f}" for key, words in _PARTS)
                 )
+                examples = examples_of(result, store, one.kind)
+                document[one.kind] |= _figures(rank_correlation(ModelManager(store), one.version, examples))
+                if not given.no_peers:
+                    document[one.kind] |= _figures({"log_loss_boosting_peer": direction_peer(examples)})
+            if given.unseen and one.version is not None and one.summary:
+                others = list(open_source(config.data.bars, Store(store)).load(left_out(given), end=config.data.end))
+                found = unseen(ModelManager(store), one.version, one.kind, examples_of(result, store, one.kind, others))
+                if one.kind == "volatility":
+                    found["ratio_trained"] = one.summary["qlike"] / one.summary["qlike_log_har"]
+                document.setdefault("unseen", {})[one.kind] = _figures(found)
     document["seconds"] = {**result.seconds, "all": round(time.perf_counter() - start, 1)}
     print(json.dumps(document))
 
@@ -209,6 +243,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--test-end", default="2018-12-31")
     parser.add_argument("--kinds", default="direction,volatility")
     parser.add_argument("--symbols", type=int, help="only the N symbols with the most bars")
+    parser.add_argument("--unseen", type=float, default=0.0, help="the share of symbols to train without, and to score")
+    parser.add_argument("--unseen-seed", type=int, default=0, help="of the draw of these symbols")
+    parser.add_argument("--no-peers", action="store_true", help="leave scikit-learn's boosting out: it takes minutes")
     parser.add_argument("--workers", type=int, help="train on a local Ray with so many workers")
     parser.add_argument("--store", help="keep the models here; finished blocks in it are not trained again")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="a.b=c")
@@ -234,6 +271,15 @@ def _read(path: str, columns: list[str]) -> pd.DataFrame:
 
 def _resolved(path: str) -> str:
     return path if "://" in path else str(Path(path).expanduser().absolute())
+
+
+def examples_of(result: TrainingResult, store: str, kind: str, bars: list[SymbolBars] | None = None) -> Examples:
+    """Return the examples of a run's symbols, or of other bars."""
+    return run_examples(Store(store), result.plan, kind, bars)
+
+
+def _figures(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: _rounded(value) for name, value in values.items()}
 
 
 def _rounded(value: float | None, digits: int = 6) -> float | None:

@@ -56,6 +56,11 @@ def case(tiny_config, make_universe):
     return make
 
 
+def numbers(found):
+    """Return all columns of forecasts but their basis."""
+    return found.drop(columns="basis").to_numpy(np.float64)
+
+
 def disturbed(bars, after, seed=0):
     """Return bars that are different ones from this date on."""
     rng = np.random.default_rng(seed)
@@ -93,8 +98,8 @@ def test_a_symbols_model_does_not_depend_on_its_block(case, kind, strategy):
             if "forest" not in name or strategy != "per_symbol":  # trees are padded to the largest of their block
                 np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-5, err_msg=name)
         np.testing.assert_allclose(
-            together.forecasts(together.predictor, (symbol,)).to_numpy(np.float64),
-            together.forecasts(alone, (symbol,)).to_numpy(np.float64),
+            numbers(together.forecasts(together.predictor, (symbol,))),
+            numbers(together.forecasts(alone, (symbol,))),
             rtol=1e-4,
             atol=1e-9,
         )
@@ -118,7 +123,7 @@ def test_symbols_without_enough_to_fit_are_named_with_the_reason(case, kind, str
     predictor = one.new().fit([one.bars[0], flat, young, one.bars[3]], split=one.split)
     assert predictor.symbols == ("AAA", "DDD")
     assert set(predictor.failures) == {"BBB", "CCC"}
-    assert "0 training windows; at least 120 are needed" in predictor.failures["CCC"]
+    assert "0 training windows; at least 60 are needed" in predictor.failures["CCC"]
 
 
 @pytest.mark.parametrize("strategy", ["per_symbol", "finetuned"])
@@ -155,10 +160,8 @@ def test_a_forecast_does_not_depend_on_what_comes_after_it(case, kind, strategy)
     untold = honest.predictor.predict(disturbed(honest.bars, t + np.timedelta64(1, "D")))
     known = told.index.get_level_values("date") <= t
     assert known.any() and not known.all()
-    np.testing.assert_allclose(
-        told[known].to_numpy(np.float64), untold[known].to_numpy(np.float64), rtol=1e-5, atol=1e-12
-    )
-    assert not np.allclose(told[~known].to_numpy(np.float64), untold[~known].to_numpy(np.float64), rtol=1e-5)
+    np.testing.assert_allclose(numbers(told[known]), numbers(untold[known]), rtol=1e-5, atol=1e-12)
+    assert not np.allclose(numbers(told[~known]), numbers(untold[~known]), rtol=1e-5)
 
 
 @EVERY
@@ -169,7 +172,7 @@ def test_some_of_the_symbols_forecast_as_all_do(case, kind, strategy):
     assert some.symbols == ("DDD", "BBB")
     ours, theirs = every.forecasts(every.predictor, ("BBB",)), every.forecasts(some, ("BBB",))
     assert ours.index.equals(theirs.index)
-    np.testing.assert_allclose(ours.to_numpy(np.float64), theirs.to_numpy(np.float64), rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(numbers(ours), numbers(theirs), rtol=1e-5, atol=1e-12)
 
 
 @EVERY
@@ -179,7 +182,8 @@ def test_forecasts_are_what_they_are_called(case, kind, strategy):
     assert found.index.names == ["symbol", "date"]
     assert found.index.is_unique
     assert found.index.get_level_values("symbol").unique().tolist() == list(SYMBOLS)
-    assert np.isfinite(found.to_numpy(np.float64)).all()
+    assert np.isfinite(numbers(found)).all()
+    assert (found["basis"] == "own").all()
     if kind == "direction":
         chance = found[["down", "sideways", "up"]].to_numpy()
         assert (chance > 0).all()
@@ -188,8 +192,29 @@ def test_forecasts_are_what_they_are_called(case, kind, strategy):
     else:
         for name in ("variance", "volatility"):
             low, middle, high = found[f"{name}_low"], found[name], found[f"{name}_high"]
-            assert ((low > 0) & (low < high) & (middle > 0)).all()
+            assert ((low > 0) & (low < middle) & (middle < high)).all()
         np.testing.assert_allclose(found["volatility"], np.sqrt(252 * found["variance"]))
+
+
+@EVERY
+def test_a_symbol_that_was_not_fitted_is_forecast_by_what_the_others_share(case, kind, strategy):
+    one = case(kind, strategy)
+    state = one.predictor.to_arrays(), one.predictor.meta()
+    some = type(one.predictor).from_state(SYMBOLS, *state, ("AAA", "BBB"))
+    other = type(one.predictor).from_state(SYMBOLS, *state, ("DDD",))
+    assert some.forecasts_unseen == (strategy != "per_symbol" or kind == "volatility")
+    if not some.forecasts_unseen:
+        return
+    panel = one.examples.panel
+    found = some.predict_panel(panel)
+    assert found["basis"].groupby("symbol").first().tolist() == ["own", "own", "pooled", "pooled"]
+    np.testing.assert_allclose(numbers(found.loc[["AAA"]]), numbers(one.forecasts(one.predictor, ("AAA",))), rtol=1e-5)
+    unseen = numbers(found.loc[["CCC"]])
+    assert np.isfinite(unseen).all()
+    # It depends on neither which symbols are held nor the name.
+    np.testing.assert_allclose(unseen, numbers(other.predict_panel(panel.select(("CCC",)))), rtol=1e-5)
+    renamed = replace(panel.select(("CCC",)), symbols=("ZZZ",))
+    np.testing.assert_allclose(unseen, numbers(some.predict_panel(renamed)), rtol=1e-5)
 
 
 @EVERY
@@ -208,11 +233,12 @@ def test_mistakes_are_told_in_a_line(case, kind, strategy):
         type(one.predictor).from_state(SYMBOLS, arrays, meta, ("AAA", "ZZZ"))
     with pytest.raises(ModelError, match="not fitted"):
         one.new().predict(one.bars)
-    some = type(one.predictor).from_state(SYMBOLS, arrays, meta, ("AAA",))
-    with pytest.raises(ModelError, match="there is no model for BBB"):
-        some.predict(one.bars[1:2])
-    with pytest.raises(ModelError, match="there is no model for 'BBB'"):
-        some.predict_panel(one.examples.panel.select(("BBB",)))
+    if not one.predictor.forecasts_unseen:
+        some = type(one.predictor).from_state(SYMBOLS, arrays, meta, ("AAA",))
+        with pytest.raises(ModelError, match="there is no model for BBB"):
+            some.predict(one.bars[1:2])
+        with pytest.raises(ModelError, match="there is no model for 'BBB'"):
+            some.predict_panel(one.examples.panel.select(("BBB",)))
     with pytest.raises(DataError, match="no symbol can be fitted"):
         short = [replace(b, **{f: getattr(b, f)[-150:] for f in ("dates", *PRICES, "volume")}) for b in one.bars]
         one.new().fit(short, split=Split(*[short[0].dates[i] for i in (100, 101, 120, 121, 149)], purge=1))

@@ -83,10 +83,10 @@ def test_reasons_of_symbols_that_cannot_be_fitted(made):
     first, second, third = examples.rows
     panel = replace(examples.panel, close=examples.panel.close.copy())
     panel.close[panel.rows(2)] = 4.0
-    rows = (first._replace(train=first.train[:119]), second._replace(valid=second.valid[:29]), third)
+    rows = (first._replace(train=first.train[:59]), second._replace(valid=second.valid[:9]), third)
     assert replace(examples, panel=panel, rows=rows).unfit() == {
-        "AAA": "119 training windows; at least 120 are needed",
-        "BBB": "29 validation windows; at least 30 are needed",
+        "AAA": "59 training windows; at least 60 are needed",
+        "BBB": "9 validation windows; at least 10 are needed",
         "CCC": "the price is constant over the whole training period",
     }
     assert examples.unfit() == {}

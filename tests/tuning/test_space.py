@@ -45,8 +45,8 @@ def test_horizon_and_labels_are_never_varied():
 
 
 def test_members_that_an_ensemble_lacks_are_not_varied():
-    space = space_of(load_config(overrides=["volatility.members=[log_har, garch]"]), "volatility")
-    assert list(space) == ["volatility.blend_shrinkage"]
+    space = space_of(load_config(overrides=["volatility.members=[linear, boosting]"]), "volatility")
+    assert all(name.startswith("volatility.boosting.") for name in space) and len(space) == 3
 
 
 def test_configurations_narrow_widen_and_drop():

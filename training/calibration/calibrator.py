@@ -68,6 +68,23 @@ class Calibrator:
         """Return the calibrations of the symbols at these positions, in this order."""
         return type(self)(self.parameters[np.asarray(symbols)], self.pooled)
 
+    def shrunk(self, log_priors: Array, log_prior: Array | None, share: float | Array) -> Self:
+        """Return this with a share of each forecast's difference from its class prior, in logarithms.
+
+        ``log_priors`` (S, 3) are the symbols', ``log_prior`` (3,) that of a symbol without a calibration of its own, if
+        there is one. ``share`` is one number, or one per symbol (S, 1).
+        """
+        own = np.concatenate([np.zeros((len(log_priors), 1)), log_priors], axis=1)
+        parameters = share * self.parameters + (1.0 - share) * own
+        if log_prior is None:
+            return type(self)(parameters, self.pooled)
+        common = float(np.mean(share))
+        return type(self)(parameters, common * self.pooled + (1.0 - common) * np.concatenate([[0.0], log_prior]))
+
+    def with_pooled(self) -> Self:
+        """Return this with one more row, of a symbol without a calibration of its own."""
+        return type(self)(np.concatenate([self.parameters, self.pooled[None]]), self.pooled)
+
     def to_arrays(self) -> dict[str, Array]:
         """Return ``parameters`` (S, 4) and ``pooled`` (4,)."""
         return {"parameters": self.parameters, "pooled": self.pooled}

@@ -128,6 +128,11 @@ class LabelSets:
         quantiles = self.quantiles if len(self.quantiles) == 1 else self.quantiles[rows]
         return replace(self, offset=self.offset[rows], error_rate=self.error_rate[rows], quantiles=quantiles)
 
+    def with_pooled(self) -> Self:
+        """Return this with one more row, of a symbol without sets of its own; all symbols must share the quantiles."""
+        rate = np.append(self.error_rate, 1.0 - self.level)
+        return replace(self, offset=np.append(self.offset, 0.0), error_rate=rate)
+
     def _thresholds(self, rate: Array, symbol: Ints) -> Array:
         """Return the thresholds at rates (n,) of symbols (n,)."""
         grid = np.zeros_like(symbol) if len(self.quantiles) == 1 else symbol

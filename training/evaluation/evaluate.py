@@ -32,7 +32,7 @@ class Evaluation:
 
 
 def evaluate(predictor: BasePredictor, examples: Examples) -> Evaluation:
-    """Score a predictor on the test rows of its symbols, beside its baselines."""
+    """Score a predictor on the test rows of its symbols, next to its baselines."""
     examples = examples.select(predictor.symbols)
     rows, symbol = examples.places(examples.part("test"))
     if not len(rows):
@@ -69,18 +69,17 @@ def _direction(
 def _volatility(
     predictor: VolatilityPredictor, examples: Examples, rows: npt.NDArray[np.int64], symbol: npt.NDArray[np.int64]
 ) -> Evaluation:
+    """Intervals adapt bar by bar to the outcomes known by then; the predictor keeps their last state to serve with."""
     panel, horizon = examples.panel, predictor.config.volatility.horizon
     columns, others = predictor.forecast_beside(panel, examples.part("test"))
-    known = np.isfinite(columns["variance"]) & (columns["variance"] > 0)  # after a long halt no member has a forecast
-    rows, symbol = rows[known], symbol[known]
-    columns, others = ({name: values[known] for name, values in table.items()} for table in (columns, others))
     target, forecast = examples.targets[rows], columns["variance"]
-    low, high = columns["variance_low"], columns["variance_high"]
+    ends = predictor.adapt_intervals(np.log(target / forecast), symbol, panel.dates[rows + horizon])
+    low, high = (forecast * np.exp(end) for end in ends.T)
     own = {name: np.isfinite(table) for name, table in others.items()}
     others = {name: np.where(own[name], table, forecast) for name, table in others.items()}
     daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), own)
     values = {"loss": metrics.qlike_rows(target, forecast), "target": target, "forecast": forecast}
-    values |= {"low": low, "high": high}
+    values |= {"low": low, "high": high, "fallback": columns["fallback"]}
     values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in others.items()}
     scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, others, horizon)
     return Evaluation(_table(examples, rows, symbol, values), daily.to_arrays(), scores)

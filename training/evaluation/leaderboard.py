@@ -88,7 +88,13 @@ _LAYOUTS = {
             ("ewma", "EWMA"),
         ),
         alone=(("coverage", "interval coverage %", 100.0), ("interval_width", "interval width, vol. points", 100.0)),
-        members=(("linear", "its own linear member"), ("lstm", "its own LSTM"), ("forest", "its own forest")),
+        members=(
+            ("anchor", "its own log-HAR alone"),
+            ("linear", "its own linear member"),
+            ("lstm", "its own LSTM"),
+            ("forest", "its own forest"),
+            ("boosting", "its own boosting"),
+        ),
     ),
 }
 

@@ -62,12 +62,19 @@ class Decision:
     n_pairs: int = 0
 
 
-def decide(challenger: TestLosses, champion: TestLosses | None, policy: Policy = "auto", overlap: int = 0) -> Decision:
+def decide(
+    challenger: TestLosses,
+    champion: TestLosses | None,
+    policy: Policy = "auto",
+    overlap: int = 0,
+    worse_than: Sequence[str] = (),
+) -> Decision:
     r"""Decide whether the challenger becomes champion.
 
-    The first version of a kind always does. After that, ``auto`` promotes a challenger whose mean loss over the
-    rows (symbol, date) that both have tested is lower, unless it would stop serving more than a tenth of the
-    champion's symbols, was trained for another target, or fails (loss not finite) where the champion does not.
+    The first version of a kind does, unless its own test period says that it is worse than a baseline. After that,
+    ``auto`` promotes a challenger whose mean loss over the rows (symbol, date) that both have tested is lower, unless
+    it would stop serving more than a tenth of the champion's symbols, was trained for another target, or fails (loss
+    not finite) where the champion does not.
 
     Parameters
     ----------
@@ -77,6 +84,8 @@ def decide(challenger: TestLosses, champion: TestLosses | None, policy: Policy =
         ``auto``, ``always`` or ``never``.
     overlap
         Days by which neighbouring forecasts overlap: the horizon minus one. It widens the standard error only.
+    worse_than
+        Baselines that are better than the challenger on its test period, beyond two standard errors.
 
     Returns
     -------
@@ -88,6 +97,8 @@ def decide(challenger: TestLosses, champion: TestLosses | None, policy: Policy =
     ----------
     Diebold & Mariano (1995). Comparing predictive accuracy. J. Business & Economic Statistics 13, 253-263.
     """
+    if champion is None and worse_than and policy == "auto":
+        return Decision(False, f"on its own test period it is worse than {', '.join(worse_than)}; {_FORCE}")
     if champion is None:
         return Decision(True, "it is the first version of its kind")
     if challenger.version == champion.version:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+OWN, POOLED = "own", "pooled"
+
+
 class BasePredictor(ABC):
     """A fleet of one kind of model, scikit-learn style: ``fit`` bars, then ``predict``.
 
@@ -126,7 +129,7 @@ class BasePredictor(ABC):
 
     @abstractmethod
     def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
-        """Return named columns for rows of a panel whose symbols are among ``symbols``.
+        """Return named columns for rows of a panel.
 
         ``rows`` holds positions within each symbol of the panel; results are stacked symbol after symbol.
         """
@@ -137,7 +140,10 @@ class BasePredictor(ABC):
 
     @abstractmethod
     def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns of :meth:`forecast` for windows of any mix of symbols, rows of this fleet (n,)."""
+        """Return the columns of :meth:`forecast` for windows of any mix of symbols, rows of this fleet (n,).
+
+        The row after the last stands for symbols that were not fitted, if :attr:`forecasts_unseen`.
+        """
 
     @abstractmethod
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
@@ -196,7 +202,8 @@ class BasePredictor(ABC):
     ) -> pd.DataFrame:
         """Return a forecast at every bar that completes a window, indexed by ``(symbol, date)``.
 
-        Symbols that were not fitted have no forecast.
+        The column ``basis`` is ``own`` for symbols that were fitted. The others are forecast by what all fitted symbols
+        share: ``pooled``. Where symbols share nothing (direction's strategy ``per_symbol``) they are left out.
 
         Parameters
         ----------
@@ -210,7 +217,7 @@ class BasePredictor(ABC):
         Raises
         ------
         ModelError
-            Nothing is fitted, or none of these symbols is.
+            Nothing is fitted, or symbols share nothing and none of these is fitted.
 
         Warns
         -----
@@ -236,7 +243,9 @@ class BasePredictor(ABC):
         places, symbol = panel_rows(panel, rows)
         names = np.asarray(panel.symbols, dtype=object)[symbol]
         index = pd.MultiIndex.from_arrays([names, panel.dates[places]], names=["symbol", "date"])
-        return pd.DataFrame(columns, index=index)
+        out = pd.DataFrame(columns, index=index)
+        out["basis"] = np.where(self._rows_of(panel) < len(self.symbols), OWN, POOLED)[symbol]
+        return out
 
     def get_feature_importance(
         self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None, seed: int = 0
@@ -270,10 +279,10 @@ class BasePredictor(ABC):
     def panel(
         self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> Panel:
-        """Return the panel of the fitted symbols in these bars; the arguments are those of :meth:`predict`."""
+        """Return the panel of the symbols that can be forecast; the arguments are those of :meth:`predict`."""
         self._check_fitted()
         given, known = listed(bars, self.symbols[0] if len(self.symbols) == 1 else None), frozenset(self.symbols)
-        fitted = [one for one in given if one.symbol in known]
+        fitted = given if self.forecasts_unseen else [one for one in given if one.symbol in known]
         if not fitted:
             raise ModelError(
                 f"there is no model for {some([one.symbol for one in given])}; this {type(self).__name__} holds "
@@ -289,6 +298,11 @@ class BasePredictor(ABC):
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
         return make_examples(panel, split, self.config, self.kind)
+
+    @property
+    def forecasts_unseen(self) -> bool:
+        """Whether symbols that were not fitted can be forecast, by what all fitted symbols share."""
+        return True
 
     @property
     def settings(self) -> tuple[Any, ...]:
@@ -314,8 +328,9 @@ class BasePredictor(ABC):
             raise ModelError(f"this {type(self).__name__} is not fitted. Call fit(bars) first.")
 
     def _rows_of(self, panel: Panel) -> Int64:
+        """Return each symbol's row in the fleet (S,); of one that was not fitted the row after the last."""
         position = {symbol: i for i, symbol in enumerate(self.symbols)}
         unknown = [symbol for symbol in panel.symbols if symbol not in position]
-        if unknown:
+        if unknown and not self.forecasts_unseen:
             raise ModelError(f"there is no model for {unknown[0]!r}; this one holds {some(self.symbols)}.")
-        return np.array([position[symbol] for symbol in panel.symbols], np.int64)
+        return np.array([position.get(symbol, len(position)) for symbol in panel.symbols], np.int64)

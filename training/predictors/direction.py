@@ -25,6 +25,7 @@ from training.predictors.banks import BankLayout, fleet_data
 from training.predictors.base import BasePredictor
 from training.predictors.columns import choose_columns
 from training.predictors.direction_pool import (
+    TRUST_ROWS,
     DirectionPool,
     base_logits,
     calibrate_alone,
@@ -37,11 +38,14 @@ from training.predictors.direction_pool import (
 from training.predictors.inputs import AnyBars, AnyContext
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.predictors.windows import Windows, window_features
+from training.trust import trusted_share
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["CLASSES", "PriceDirectionPredictor"]
+
+_NEVER = np.iinfo(np.int64).max
 
 
 class PriceDirectionPredictor(BasePredictor):
@@ -75,6 +79,7 @@ class PriceDirectionPredictor(BasePredictor):
     _sets: LabelSets  # as fitted on validation
     _adapted: LabelSets  # as of the last outcome seen, for bars after it
     _adapted_to: npt.NDArray[np.datetime64]  # (S,), when that outcome was known
+    _unseen: bool  # whether the last row of all these is of symbols that were not fitted
 
     def fit_pooled(self, examples: Examples) -> Arrays:
         """Fit the shared network, its calibration and the pooled logistic baseline; nothing when each is on its own."""
@@ -101,7 +106,15 @@ class PriceDirectionPredictor(BasePredictor):
         if not self.symbols:
             return self
         self._calibrate(examples, np.concatenate([logits[i] for i in kept]), pool)
+        self._unseen = False
+        if pool is not None:
+            self._append(pool.scaler, pool.prior, pool.weights)
         return self
+
+    @property
+    def forecasts_unseen(self) -> bool:
+        """Whether symbols share a model, so that it can forecast one that was not fitted."""
+        return self._unseen
 
     def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
         """Return ``down, sideways, up`` (calibrated probabilities) and ``in_set_<class>``, the conformal label set."""
@@ -114,7 +127,7 @@ class PriceDirectionPredictor(BasePredictor):
         """Return the features of each window."""
         places, _ = panel_rows(panel, rows)
         features = window_features(panel.features, places, self.window)
-        return Windows(panel.dates[places], features, np.zeros((len(places), 0)), np.full(len(places), np.nan))
+        return Windows(panel.dates[places], features, np.zeros((len(places), 0)))
 
     def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of :meth:`forecast`."""
@@ -193,28 +206,56 @@ class PriceDirectionPredictor(BasePredictor):
         return log_loss_rows(labels, np.stack([columns[name] for name in CLASSES], axis=1)), symbol
 
     def to_arrays(self) -> Arrays:
-        """Return the fitted state; ``weights`` and ``columns`` have one row when all symbols share it."""
-        return {
-            "weights": self._weights,
+        """Return the fitted state; ``weights`` and ``columns`` have one row when all symbols share it.
+
+        What symbols that were not fitted get lies under ``pooled/``.
+        """
+        own = np.arange(len(self.symbols))
+        out: Arrays = {
+            "weights": take_rows(self._weights, own),
             "columns": self._columns,
-            **prefixed("prior", self._prior.to_arrays()),
-            **prefixed("scaler", self._scaler.to_arrays()),
-            **prefixed("calibration", self._calibrator.to_arrays()),
-            **prefixed("sets", self._sets.to_arrays()),
-            **prefixed("adapted", self._adapted.to_arrays()),
-            "adapted_to": self._adapted_to.astype("datetime64[ns]").view(np.int64),
+            **prefixed("prior", self._prior.take(own).to_arrays()),
+            **prefixed(
+                "scaler", FleetScaler(self._scaler.center[own], self._scaler.scale[own], self._scaler.clip).to_arrays()
+            ),
+            **prefixed("calibration", self._calibrator.take(own).to_arrays()),
+            **prefixed("sets", self._sets.take(own).to_arrays()),
+            **prefixed("adapted", self._adapted.take(own).to_arrays()),
+            "adapted_to": self._adapted_to[own].astype("datetime64[ns]").view(np.int64),
             **prefixed("logistic", self._logistic.to_arrays()),
         }
+        if not self._unseen:
+            return out
+        pooled = prefixed("scaler", self._scaler.rows(np.array([-1])).to_arrays())
+        pooled |= prefixed("prior", {"probabilities": self._prior.probabilities[-1:]})
+        if self.config.direction.strategy == "finetuned":
+            pooled["weights"] = self._weights[-1:]
+        return out | prefixed("pooled", pooled)
 
     def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
         self._weights, self._columns = take_rows(arrays["weights"], rows), take_rows(arrays["columns"], rows)
         self._prior = ClassPrior.from_arrays(part_of(arrays, "prior")).take(rows)
-        self._scaler = FleetScaler.from_arrays(part_of(arrays, "scaler")).take(rows)
+        self._scaler = FleetScaler.from_arrays(part_of(arrays, "scaler")).rows(rows)
         self._calibrator = Calibrator.from_arrays(part_of(arrays, "calibration")).take(rows)
         self._sets = LabelSets.from_arrays(part_of(arrays, "sets")).take(rows)
         self._adapted = LabelSets.from_arrays(part_of(arrays, "adapted")).take(rows)
         self._adapted_to = arrays["adapted_to"][rows].view("datetime64[ns]")
         self._logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic")).take(rows)
+        self._unseen = False
+        if pooled := part_of(arrays, "pooled"):
+            scaler = FleetScaler.from_arrays(part_of(pooled, "scaler"))
+            self._append(scaler, ClassPrior.from_arrays(part_of(pooled, "prior")), pooled.get("weights"))
+
+    def _append(self, scaler: FleetScaler, prior: ClassPrior, weights: Float32 | None) -> None:
+        """Add the row of symbols that were not fitted to what has a row per symbol."""
+        self._unseen = True
+        self._scaler = FleetScaler.concat([self._scaler, scaler])
+        self._prior = ClassPrior(np.concatenate([self._prior.probabilities, prior.probabilities]))
+        self._calibrator = self._calibrator.with_pooled()
+        self._sets, self._adapted = self._sets.with_pooled(), self._adapted.with_pooled()
+        self._adapted_to = np.append(self._adapted_to.astype("datetime64[ns]"), np.datetime64(_NEVER, "ns"))
+        if self.config.direction.strategy == "finetuned" and weights is not None:
+            self._weights = np.concatenate([self._weights, weights])
 
     def _logits(self, panel: Panel, rows: Sequence[Int64], own: Int64) -> list[Float32]:
         """Return base plus correction (n, 3) of each symbol of a panel, whose rows in this fleet are ``own``."""
@@ -256,14 +297,18 @@ class PriceDirectionPredictor(BasePredictor):
         part, count = self.config.direction, len(examples.rows)
         places, symbol = examples.places(examples.part("valid"))
         labels = examples.targets[places].astype(np.int64)
+        log_priors = np.log(self._prior.probabilities)
         if pool is not None:
             shrinkage, horizon = part.calibration_shrinkage, part.horizon
-            self._calibrator = fit_calibrator(
+            calibrator = fit_calibrator(
                 logits, labels, symbol, count, pool.calibration, part.calibration, shrinkage, horizon
             )
+            self._calibrator = calibrator.shrunk(log_priors, np.log(pool.prior.probabilities[0]), pool.trust)
         else:
             dates, priors = examples.panel.dates[places], self._prior.probabilities
-            self._calibrator = calibrate_alone(logits, labels, symbol, dates, priors, part.calibration, part.horizon)
+            calibrator = calibrate_alone(logits, labels, symbol, dates, priors, part.calibration, part.horizon)
+            trust = [trusted_share(len(rows.train) + len(rows.valid), 1, TRUST_ROWS) for rows in examples.rows]
+            self._calibrator = calibrator.shrunk(log_priors, None, np.array(trust)[:, None])
         self._sets = fit_label_sets(
             labels,
             self._calibrator.apply(logits, symbol),

@@ -25,6 +25,9 @@ from training.fleet.windows import FleetData
 from training.predictors.banks import POOLED, fleet_data
 from training.predictors.columns import choose_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
+from training.trust import trusted_share
+
+TRUST_ROWS = 1_000.0  # independent rows of a fit whose difference from the class prior is halved
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class DirectionPool:
     """One network's ``weights`` (1, P) on the features ``columns`` (1, k), and what belongs to it.
 
     ``calibration`` and ``scores`` come from validation rows of all symbols; ``logistic`` is the regression that the
-    network corrects.
+    network corrects. ``scaler`` and ``prior``, with one row, are for symbols that were not fitted; ``trust`` is the
+    share of a forecast's difference from the class prior that is kept.
     """
 
     weights: Float32
@@ -40,6 +44,9 @@ class DirectionPool:
     calibration: PooledCalibration
     scores: PooledScores
     logistic: LogisticRegression
+    scaler: FleetScaler
+    prior: ClassPrior
+    trust: float
 
     def to_arrays(self) -> Arrays:
         """Return plain arrays."""
@@ -51,7 +58,10 @@ class DirectionPool:
             "calibration/drift": self.calibration.drift,
             "scores/quantiles": self.scores.quantiles,
             "scores/rows": np.array([self.scores.rows]),
+            "trust": np.array([self.trust]),
             **prefixed("logistic", self.logistic.to_arrays()),
+            **prefixed("pooled/scaler", self.scaler.to_arrays()),
+            **prefixed("pooled/prior", self.prior.to_arrays()),
         }
 
     @classmethod
@@ -62,7 +72,10 @@ class DirectionPool:
         )
         scores = PooledScores(arrays["scores/quantiles"], int(arrays["scores/rows"][0]))
         logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic"))
-        return cls(arrays["weights"], arrays["columns"], calibration, scores, logistic)
+        scaler = FleetScaler.from_arrays(part_of(arrays, "pooled/scaler"))
+        prior = ClassPrior.from_arrays(part_of(arrays, "pooled/prior"))
+        trust = float(arrays["trust"][0])
+        return cls(arrays["weights"], arrays["columns"], calibration, scores, logistic, scaler, prior, trust)
 
 
 def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
@@ -88,8 +101,11 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
     calibration = fit_pooled(logits, labels, days, part.calibration, prior, part.horizon)
     shared = Calibrator(calibration.parameters[None], calibration.parameters)
+    trust = trusted_share(sum(map(len, examples.train_and_valid())), len(examples.rows), TRUST_ROWS)
+    shared = shared.shrunk(np.log(prior)[None], np.log(prior), trust)
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
-    return DirectionPool(weights, columns, calibration, scores, logistic)
+    common = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
+    return DirectionPool(weights, columns, calibration, scores, logistic, common, ClassPrior(prior[None]), trust)
 
 
 def direction_network(config: Config, columns: Int64) -> FleetNetwork:

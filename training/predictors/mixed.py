@@ -43,6 +43,11 @@ class MixedFleet:
         self._fleet = np.repeat(np.arange(len(fleets)), [len(one.symbols) for one in fleets])
         self._row = np.concatenate([np.arange(len(one.symbols)) for one in fleets])
 
+    @property
+    def forecasts_unseen(self) -> bool:
+        """Whether symbols that were not fitted can be forecast: fleets with settings of their own share nothing."""
+        return False
+
     def first_row(self, panel: Panel, symbol: str) -> int:
         """Return the first row of a symbol in such a panel that can have a forecast."""
         return self._of(symbol).first_row(panel, symbol)

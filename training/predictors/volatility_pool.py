@@ -1,9 +1,9 @@
-"""What all symbols of a volatility model share, fitted once on a sample of them: log-HARs, forest, network, blend."""
+"""What all symbols of a volatility model share, fitted once on a sample of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,175 +11,259 @@ import numpy.typing as npt
 
 from configs.schema import Config
 from features.panel import Panel
-from features.scaling import FleetScaler
-from training.examples import Examples, Int64
+from training.examples import Examples, Int64, Part
 from training.fleet.fit import FitPlan, fit_fleet
 from training.predictors.banks import POOLED, fleet_data
-from training.predictors.columns import choose_columns, own_columns
+from training.predictors.design import Design
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
+from training.predictors.volatility_inputs import baseline_inputs
 from training.predictors.volatility_network import (
     QLIKE_LOSS,
     log_columns,
-    network_corrections,
     network_level,
+    volatility_network,
 )
-from training.predictors.volatility_network import volatility_network as make_network
-from training.volatility.blend import BlendFleet, Prior, fit_pooled_blend
-from training.volatility.forest import ForestFleet, fit_forest, sample_rows
-from training.volatility.garch import fit_garch
-from training.volatility.har import BASELINE_LAGS, MEMBER_LAGS, GramAccumulator, HarFleet, har_design, solve_har
+from training.trust import trusted_share
+from training.volatility.anchor import anchor_inputs
+from training.volatility.boosting import fit_boosting
+from training.volatility.combination import TRUST_ROWS, Combination
+from training.volatility.ewma import EwmaFleet, fit_pooled_ewma
+from training.volatility.forest import fit_forest
+from training.volatility.har import BASELINE_LAGS, HarFleet
 from training.volatility.har import fit_pooled as fit_pooled_har
-from training.volatility.level import RatioSums
-from training.volatility.state import symbol_index
+from training.volatility.intervals import IntervalFleet
+from training.volatility.linear import (
+    BLOCKS,
+    LinearFleet,
+    RegressionSums,
+    choose_ridge,
+    fit_pooled_linear,
+    with_levels,
+)
+from training.volatility.market import LEVEL, MarketFleet, fit_market, market_columns
+from training.volatility.trees import TreeFleet
+
+_HALF_LIFE_DAYS = 8 * 365.25  # rows so old count half: markets change
+
+
+PREFIX = "pooled"  # of the arrays' names; those of a block that are equal are stored once, in the pooled block
+
+
+@dataclass(frozen=True, slots=True)
+class SharedVolatility:
+    """What forecasts of every symbol read of the pooled fit, and all that they read of a symbol that was not fitted.
+
+    Fleets have one row. ``log_har`` and ``ewma`` are baselines, ``linear`` is the anchor and the linear member.
+    ``forest`` corrects the linear member; ``boosting`` has two rows, one that corrects the linear member and one that
+    forecasts log variance. ``weights`` (1, P) and ``level`` (1,) are the network's. A member that is not configured is
+    None. ``combination`` and ``interval`` are fitted last.
+    """
+
+    design: Design
+    log_har: HarFleet
+    ewma: EwmaFleet
+    linear: LinearFleet
+    market: MarketFleet
+    forest: TreeFleet | None
+    boosting: TreeFleet | None
+    weights: Float32 | None
+    level: Float
+    combination: Combination | None = None
+    interval: IntervalFleet | None = None
+
+    def to_arrays(self) -> Arrays:
+        """Return plain arrays."""
+        out: Arrays = {"level": self.level} if self.weights is None else {"level": self.level, "weights": self.weights}
+        for name in _FLEETS:
+            if (fleet := getattr(self, name)) is not None:
+                out |= prefixed(name, fleet.to_arrays())
+        return prefixed(PREFIX, out)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Invert :meth:`to_arrays`; other arrays are ignored."""
+        own = part_of(arrays, PREFIX)
+        parts = {name: part_of(own, name) for name in _FLEETS}
+        found: dict[str, Any] = {n: one.from_arrays(parts[n]) if parts[n] else None for n, one in _FLEETS.items()}
+        return cls(weights=own.get("weights"), level=own["level"], **found)
+
+
+_FLEETS: dict[str, Any] = {
+    "design": Design,
+    "log_har": HarFleet,
+    "ewma": EwmaFleet,
+    "linear": LinearFleet,
+    "market": MarketFleet,
+    "forest": TreeFleet,
+    "boosting": TreeFleet,
+    "combination": Combination,
+    "interval": IntervalFleet,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class VolatilityPool:
-    """``log_har`` is the plain baseline, ``linear`` the member on all features, each with one row for all symbols.
+    """The pooled fit: ``shared``, and what only fits of single symbols read.
 
-    ``columns`` (1, k) are the features in use. ``grams`` are the sums that ``linear`` came from, so that each symbol's
-    own fit can be shrunk to it. ``weights`` (1, P) and ``level`` (1,) are the network's; a member that is not asked for
-    is ``None``.
+    ``first`` and ``first_sums`` are the linear member without the validation rows, for errors that it has not seen;
+    ``sums`` are what ``shared.linear`` came from, so that each symbol's own fit can be shrunk to it. ``newest`` (1,) is
+    the last day of the fit in ns, from which the age of rows is counted.
     """
 
-    scaler: FleetScaler
-    columns: Int64
-    log_har: HarFleet
-    linear: HarFleet
-    grams: GramAccumulator
-    forest: ForestFleet | None
-    weights: Float32 | None
-    level: Float
-    blend: BlendFleet
+    shared: SharedVolatility
+    ridge: Float
+    first: LinearFleet
+    first_sums: RegressionSums
+    sums: RegressionSums
+    newest: npt.NDArray[np.int64]
 
     def to_arrays(self) -> Arrays:
         """Return plain arrays."""
-        out = prefixed("scaler", self.scaler.to_arrays()) | prefixed("log_har", self.log_har.to_arrays())
-        out |= prefixed("linear", self.linear.to_arrays()) | prefixed("blend", self.blend.to_arrays())
-        out |= {
-            "columns": self.columns,
-            "grams/xx": self.grams.xx,
-            "grams/xy": self.grams.xy,
-            "grams/count": self.grams.count,
-        }
-        if self.forest is not None:
-            out |= prefixed("forest", self.forest.to_arrays())
-        if self.weights is not None:
-            out |= {"weights": self.weights, "level": self.level}
-        return out
+        out: Arrays = {"ridge": self.ridge, "newest": self.newest} | prefixed("first", self.first.to_arrays())
+        for name in ("first_sums", "sums"):
+            sums = getattr(self, name)
+            out |= prefixed(name, {one.name: getattr(sums, one.name) for one in fields(sums)})
+        return out | self.shared.to_arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Self:
         """Invert :meth:`to_arrays`."""
-        forest = part_of(arrays, "forest")
         return cls(
-            FleetScaler.from_arrays(part_of(arrays, "scaler")),
-            arrays["columns"],
-            HarFleet.from_arrays(part_of(arrays, "log_har")),
-            HarFleet.from_arrays(part_of(arrays, "linear")),
-            GramAccumulator(arrays["grams/xx"], arrays["grams/xy"], arrays["grams/count"]),
-            ForestFleet.from_arrays(forest) if forest else None,
-            arrays.get("weights"),
-            arrays.get("level", np.ones(1)),
-            BlendFleet.from_arrays(part_of(arrays, "blend")),
+            SharedVolatility.from_arrays(arrays),
+            arrays["ridge"],
+            LinearFleet.from_arrays(part_of(arrays, "first")),
+            RegressionSums(**part_of(arrays, "first_sums")),
+            RegressionSums(**part_of(arrays, "sums")),
+            arrays["newest"],
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a panel that a fit reads: their ``places`` (n,), ``symbol`` (n,) and what regressions need of them."""
+
+    places: Int64
+    symbol: Int64
+    inputs: Float
+    features: Float32
+    target: Float
+    weight: Float
+
+    def take(self, chosen: npt.NDArray[Any]) -> Rows:
+        """Return some of the rows."""
+        return Rows(*(getattr(self, one.name)[chosen] for one in fields(self)))
+
+
+def fit_rows(examples: Examples, design: Design, parts: tuple[Part, ...], newest: npt.NDArray[np.int64]) -> Rows:
+    """Return the rows of these parts that have the anchor's inputs; those as old as the half-life count half."""
+    panel = examples.panel
+    own = [np.concatenate([getattr(rows, part) for part in parts]) for rows in examples.rows]
+    places, symbol = examples.places(own)
+    inputs = anchor_inputs(panel.variance, panel.close, panel.offsets)[places]
+    known = np.isfinite(inputs).all(axis=1)
+    places, symbol, inputs = places[known], symbol[known], inputs[known]
+    features = design.transform(panel.features[places])
+    return Rows(places, symbol, inputs, features, examples.targets[places], _recency(panel.dates[places], newest))
+
+
 def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
-    """Fit all that symbols share: on train rows, and the blend's weights on validation rows."""
+    """Fit what symbols share on train rows, but for what is refitted with the validation rows.
+
+    That are the baselines and the linear member: an anchor that has not seen the last year lags behind the level. The
+    combination and the intervals are still missing, see :meth:`.VolatilityPredictor.fit_pooled`.
+    """
     part, panel, seed = config.volatility, examples.panel, config.run.seed
-    target, offsets = examples.targets, panel.offsets
-    train, _ = examples.places(examples.part("train"))
-    valid, _ = examples.places(examples.part("valid"))
-    is_train, is_valid = _mask(train, len(target)), _mask(valid, len(target))
-    lagged = har_design(panel.variance, offsets, BASELINE_LAGS)
-    log_har = fit_pooled_har(lagged, target, offsets, is_train, BASELINE_LAGS)
-    scaler = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
-    columns = choose_columns(examples, config, pooled=True)
-    own = own_columns(panel.feature_names, columns)
-    grams = linear_grams(examples, scaler, columns).pooled()
-    linear = solve_har(grams, MEMBER_LAGS)
-    shared = np.zeros(len(examples.rows), np.int64)
-    raw = linear_forecast(panel, examples.part("train"), scaler, columns, linear, shared)
-    sums = RatioSums.of(target[train], raw, np.zeros(len(train), np.int64), np.ones(len(train), bool), 1)
-    linear = replace(linear, level=sums.level())
-    base = np.full(len(target), np.nan)
-    base[train] = raw * linear.level[0]
-    base[valid] = linear_forecast(panel, examples.part("valid"), scaler, columns, linear, shared)
-    forecasts = {"log_har": base[valid]}
-    if "garch" in part.members:
-        garch, _ = fit_garch(panel.close, target, offsets, is_train, part.horizon)
-        index = symbol_index(offsets)
-        forecasts["garch"] = garch.forecast(garch.inputs(panel.close, offsets), index, part.horizon)[valid]
-    forest = weights = None
+    design = Design.fit(examples, config)
+    known = np.zeros(len(panel.dates), bool)
+    known[examples.places(examples.train_and_valid())[0]] = True
+    newest = panel.dates[known].max().astype("datetime64[ns]").view(np.int64)[None]
+    every = fit_rows(examples, design, ("train", "valid"), newest)
+    train = fit_rows(examples, design, ("train",), newest)
+    lagged, _ = baseline_inputs(panel)
+    log_har = fit_pooled_har(lagged, examples.targets, panel.offsets, known, BASELINE_LAGS)
+    ewma = fit_pooled_ewma(panel.variance, examples.targets, panel.offsets, known)
+    blocks, ridge = _sums_and_ridge(panel, train, part.horizon)
+    first_sums, sums = blocks.pooled(), _sums(every)
+    first, linear = _pooled_linear(train, first_sums, ridge), _pooled_linear(every, sums, ridge)
+    forest = boosting = weights = None
     level = np.ones(1)
+    one = np.zeros(len(train.places), np.int64)
+    base = first.forecast(train.inputs, train.features, one)
+    own = np.ascontiguousarray(train.features[:, design.own])
     if "forest" in part.members:
-        known = train[np.isfinite(base[train])]
-        forest = fit_trees(panel, known, base, target, scaler, own, config)
-        x = scaler.transform(panel.features[valid])[:, own[0]]
-        forecasts["forest"] = forest.forecast(base[valid], x, np.zeros(len(valid), np.int64))
+        forest = fit_forest(own, train.target, base, train.weight, part.forest, seed)
+    if "boosting" in part.members:
+        level_base = np.full(len(base), np.average(train.target, weights=train.weight))
+        ratio = fit_boosting(own, train.target, base, train.weight, part.boosting, seed)
+        plain = fit_boosting(own, train.target, level_base, train.weight, part.boosting, seed)
+        plain = replace(plain, intercept=plain.intercept + np.log(level_base[0]))
+        boosting = TreeFleet.concat([ratio, plain])
     if "lstm" in part.members:
-        network, logs = make_network(config, own), log_columns(target, base)
-        data = fleet_data(examples, part.network.window, scaler, own, logs, pooled_rows=part.fit.pooled_rows)
+        network = volatility_network(config, design.own_columns)
+        logs = log_columns(examples.targets, pooled_base(examples, design, first, newest))
+        data = fleet_data(
+            examples, part.network.window, design.scaler, design.own_columns, logs, pooled_rows=part.fit.pooled_rows
+        )
         plan = replace(FitPlan.of(part.fit, seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size)
         weights = fit_fleet(network, QLIKE_LOSS, data, plan, network.initial_weights((POOLED,), seed)).weights
         level = network_level(network, weights, data)
-        forecasts["lstm"] = level[0] * base[valid] * network_corrections(network, weights, data.bank, data.valid)
-    table = np.full((len(target), len(part.members)), np.nan)
-    table[valid] = np.stack([forecasts[name] for name in part.members], axis=1)
-    prior = Prior.of(part.members, panel.dates[valid])
-    blend = fit_pooled_blend(table, target, is_valid, part.horizon, part.interval_level, prior=prior)
-    return VolatilityPool(scaler, columns, log_har, linear, grams, forest, weights, level, blend)
+    market = _fit_market(examples, design, part.horizon)
+    shared = SharedVolatility(design, log_har, ewma, linear, market, forest, boosting, weights, level)
+    return VolatilityPool(shared, np.array([ridge]), first, first_sums, sums, newest)
 
 
-def fit_trees(
-    panel: Panel, rows: Int64, base: Float, target: Float, scaler: FleetScaler, own: Int64, config: Config
-) -> ForestFleet:
-    """Fit one forest on what ``base`` (rows of the panel,) leaves of the target, on a sample of these train rows.
-
-    ``own`` (1, k) leaves market-wide columns out: with them trees recognise single days of the training period.
-    """
-    forest, seed = config.volatility.forest, config.run.seed
-    rows = rows[sample_rows(len(rows), forest.max_rows, seed)]
-    x = scaler.transform(panel.features[rows])[:, own[0]]
-    return fit_forest(x, target[rows], base[rows], forest, seed)
-
-
-def linear_grams(examples: Examples, scaler: FleetScaler, columns: Int64) -> GramAccumulator:
-    """Return each symbol's sums over its train rows; designs are made one symbol at a time."""
-    parts = []
-    for i, rows in enumerate(examples.rows):
-        x = linear_design(examples.panel, i, rows.train, scaler, columns)
-        target = examples.targets[examples.panel.rows(i)][rows.train]
-        parts.append(GramAccumulator.of(x, target, np.array([0, len(x)]), np.ones(len(x), bool)))
-    return GramAccumulator(
-        np.concatenate([part.xx for part in parts]),
-        np.concatenate([part.xy for part in parts]),
-        np.concatenate([part.count for part in parts]),
-    )
-
-
-def linear_design(panel: Panel, symbol: int, rows: Int64, scaler: FleetScaler, columns: Int64) -> Float:
-    """Return one symbol's regressors (n, 1 + L + k) of these rows: one, log mean variances, scaled features."""
-    part = panel.rows(symbol)
-    variance = panel.variance[part]
-    lags = har_design(variance, np.array([0, len(variance)]), MEMBER_LAGS)[rows]
-    scaled = scaler.transform(panel.features[part][rows])
-    return np.concatenate([lags, scaled if columns.shape[1] == scaled.shape[1] else scaled[:, columns[0]]], axis=1)
-
-
-def linear_forecast(
-    panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns: Int64, fleet: HarFleet, index: Int64
-) -> Float:
-    """Return forecasts of rows of each symbol, stacked; symbol i uses row ``index[i]`` of the fleet."""
-    parts = [
-        fleet.forecast(linear_design(panel, i, own, scaler, columns), np.full(len(own), index[i]))
-        for i, own in enumerate(rows)
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
-def _mask(rows: Int64, length: int) -> npt.NDArray[np.bool_]:
-    out = np.zeros(length, bool)
-    out[rows] = True
+def pooled_base(examples: Examples, design: Design, linear: LinearFleet, newest: npt.NDArray[np.int64]) -> Float:
+    """Return a pooled linear member's forecasts at train and validation rows of the panel, NaN elsewhere."""
+    rows = fit_rows(examples, design, ("train", "valid"), newest)
+    out = np.full(len(examples.targets), np.nan)
+    out[rows.places] = linear.forecast(rows.inputs, rows.features, np.zeros(len(rows.places), np.int64))
     return out
+
+
+def trust(examples: Examples, config: Config) -> float:
+    """Return how far members are trusted that were fitted on the train rows of these examples."""
+    rows = float(np.mean([len(rows.train) + len(rows.valid) for rows in examples.rows]))
+    symbols = 1 if config.volatility.strategy == "per_symbol" else len(examples.rows)
+    return trusted_share(rows * symbols, symbols, TRUST_ROWS)
+
+
+def _sums_and_ridge(panel: Panel, rows: Rows, horizon: int) -> tuple[RegressionSums, float]:
+    """Return the sums of train rows by block of time, and the ridge that their cross-validation chooses.
+
+    Rows whose target reaches into the next block belong to no block of the choice.
+    """
+    days, place = np.unique(panel.dates[rows.places], return_inverse=True)
+    block = np.minimum(place * BLOCKS // len(days), BLOCKS - 1)
+    sums = RegressionSums.of(rows.inputs, rows.features, rows.target, rows.weight, block, BLOCKS)
+    last = np.array([place[block == number].max(initial=-1) for number in range(BLOCKS)])
+    reaching = (place > last[block] - horizon) & (block < BLOCKS - 1)
+    cut = rows.take(reaching)
+    purged = RegressionSums.of(cut.inputs, cut.features, cut.target, cut.weight, block[reaching], BLOCKS)
+    inside = RegressionSums(sums.xx - purged.xx, sums.xy - purged.xy, sums.yy - purged.yy, sums.count - purged.count)
+    return sums, choose_ridge(inside)
+
+
+def _sums(rows: Rows) -> RegressionSums:
+    zeros = np.zeros(len(rows.places), np.int64)
+    return RegressionSums.of(rows.inputs, rows.features, rows.target, rows.weight, zeros, 1)
+
+
+def _pooled_linear(rows: Rows, sums: RegressionSums, ridge: float) -> LinearFleet:
+    zeros = np.zeros(len(rows.places), np.int64)
+    return with_levels(fit_pooled_linear(sums, ridge), rows.inputs, rows.features, rows.target, rows.weight, zeros)
+
+
+def _fit_market(examples: Examples, design: Design, horizon: int) -> MarketFleet:
+    panel = examples.panel
+    if LEVEL not in panel.feature_names or panel.universe is None:
+        return MarketFleet.none()
+    places, _ = examples.places(examples.train_and_valid())
+    ahead = panel.features[places + horizon, panel.feature_names.index(LEVEL)]
+    scaled = design.scaled(panel.features[places], market_columns(panel.feature_names))
+    return fit_market(panel.feature_names, scaled, ahead, panel.dates[places], panel.universe.members)
+
+
+def _recency(dates: npt.NDArray[np.datetime64], newest: npt.NDArray[np.int64]) -> Float:
+    """Return each row's weight (n,), 1 on the newest day."""
+    age_days = (newest[0] - dates.astype("datetime64[ns]").view(np.int64)) / 86_400e9
+    return np.asarray(0.5 ** (age_days / _HALF_LIFE_DAYS), np.float64)

@@ -7,8 +7,8 @@ from configs.space import Choice, Parameter, Range
 
 
 def volatility_space(config: VolatilityConfig) -> dict[str, Parameter]:
-    """Return the search space: of each member that the ensemble has, and how far blends may leave the shared one."""
-    space: dict[str, Parameter] = {"volatility.blend_shrinkage": Range(low=50.0, high=5000.0, log=True)}
+    """Return the search space of the members that the ensemble has."""
+    space: dict[str, Parameter] = {}
     if "lstm" in config.members:
         space |= {
             "volatility.network.window": Choice(values=(10, 20, 40)),
@@ -22,5 +22,11 @@ def volatility_space(config: VolatilityConfig) -> dict[str, Parameter]:
         space |= {
             "volatility.forest.max_depth": Range(low=6, high=16, whole=True),
             "volatility.forest.min_samples_leaf": Range(low=5, high=100, log=True, whole=True),
+        }
+    if "boosting" in config.members:
+        space |= {
+            "volatility.boosting.learning_rate": Range(low=0.02, high=0.2, log=True),
+            "volatility.boosting.max_leaf_nodes": Range(low=8, high=64, log=True, whole=True),
+            "volatility.boosting.min_samples_leaf": Range(low=50, high=2000, log=True, whole=True),
         }
     return space

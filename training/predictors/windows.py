@@ -1,6 +1,6 @@
 """Windows: what forecasts read of their bars, apart from the panel that it came from.
 
-A panel holds histories; a server holds the newest window of every symbol and answers for any mix of them at once.
+A panel holds histories; a server holds the newest window of every symbol and answers for any mix of them in one pass.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ class Windows:
     """What n forecasts of one kind of model read.
 
     Shapes: ``dates`` (n,) datetime64[ns] of each window's last bar; ``features`` (n, T, F) float32, not scaled, NaN
-    where one is missing; for volatility ``log_means`` (n, L) of the log-HAR and ``next_variance`` (n,) of the GARCH,
-    which depend on bars long before the window (for direction L is 0 and the latter NaN).
+    where one is missing; ``series`` (n, K), what depends on bars long before the window (for volatility the columns of
+    :mod:`.volatility_inputs`; for direction K is 0).
     """
 
     dates: npt.NDArray[np.datetime64]
     features: Float32
-    log_means: Float
-    next_variance: Float
+    series: Float
 
     def __len__(self) -> int:
         """Return n."""

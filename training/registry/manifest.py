@@ -15,7 +15,7 @@ from training.registry.block_index import INDEX, FileRecord
 from training.registry.layout import block_prefix
 from training.registry.provenance import library_versions
 
-MANIFEST_SCHEMA = 3
+MANIFEST_SCHEMA = 4
 
 
 class Description(Frozen):

@@ -14,6 +14,7 @@ from training.evaluation.daily import DirectionDaily, VolatilityDaily
 from training.evaluation.leaderboard import KindResult
 from training.evaluation.promotion import Decision, Policy, decide
 from training.evaluation.scores import Scores
+from training.evaluation.verdict import verdict
 from training.registry.arrays import read_arrays
 from training.registry.blocks import read_index
 from training.registry.manager import ModelManager
@@ -72,7 +73,8 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
         {symbol: (SKIPPED, why) for symbol, why in skipped.items()}
         | {symbol: (FAILED, why) for symbol, why in failed.items()},
     )
-    decision = promote_if_better(models, kind, version.version, promote, horizon)
+    worse_than = verdict(kind, summary).worse_than
+    decision = promote_if_better(models, kind, version.version, promote, horizon, worse_than)
     verb = "promoted to champion" if decision.promote else "not promoted"
     return replace(result, version=version.version, decision=f"{verb}: {decision.reason}")
 
@@ -88,9 +90,12 @@ def _some(warnings: Sequence[str]) -> list[str]:
     return [*warnings[:_WARNINGS], *([f"and {left} more"] if left > 0 else [])]
 
 
-def promote_if_better(models: ModelManager, kind: str, version: str, promote: Policy, horizon: int) -> Decision:
+def promote_if_better(
+    models: ModelManager, kind: str, version: str, promote: Policy, horizon: int, worse_than: Sequence[str] = ()
+) -> Decision:
     """Compare a version with the champion and promote it over that one; where another took its place, compare again.
 
+    ``worse_than`` are baselines that are better than the version on its test period: it is no first champion then.
     A champion of an incompatible schema cannot be compared with, and stays unless ``always`` was asked for.
 
     Raises
@@ -101,7 +106,7 @@ def promote_if_better(models: ModelManager, kind: str, version: str, promote: Po
     for _ in range(_COMPARISONS):
         before = models.aliases(kind).champion
         try:
-            decision = _decision(models, kind, version, before, promote, horizon)
+            decision = _decision(models, kind, version, before, promote, horizon, worse_than)
         except ModelError:
             if models.aliases(kind).champion == before:
                 raise
@@ -112,7 +117,13 @@ def promote_if_better(models: ModelManager, kind: str, version: str, promote: Po
 
 
 def _decision(
-    models: ModelManager, kind: str, version: str, champion: str | None, promote: Policy, horizon: int
+    models: ModelManager,
+    kind: str,
+    version: str,
+    champion: str | None,
+    promote: Policy,
+    horizon: int,
+    worse_than: Sequence[str],
 ) -> Decision:
     challenger = models.test_losses(kind, version)
     try:
@@ -121,4 +132,4 @@ def _decision(
         if champion not in models.versions(kind):
             raise
         return Decision(promote == "always", f"it cannot be compared with the champion: {error}")
-    return decide(challenger, other, promote, overlap=horizon - 1)
+    return decide(challenger, other, promote, horizon - 1, worse_than)

@@ -11,6 +11,8 @@ from training.volatility.level import RatioSums, usable
 from training.volatility.state import FleetState, Float, Ints, Mask, symbol_index
 
 RISKMETRICS_DAILY = 0.94  # J.P. Morgan / Reuters (1996), RiskMetrics Technical Document, section 5.3
+_LEAST = 0.01
+_TINY = 1e-8  # a daily variance of 0.01 %: a symbol without any row
 GRID = tuple(1.0 - 1.0 / memory for memory in (4.0, 8.0, 12.0, 1.0 / 0.06, 24.0, 36.0, 60.0, 120.0))
 
 
@@ -19,10 +21,12 @@ class EwmaFleet(FleetState):
     """Decay λ and level c of each symbol: the forecast is ``c · s_t`` with ``s_t = λ s_{t−1} + (1 − λ) v_t``.
 
     ``decay`` (S,) lies in (0, 1), ``level`` (S,) is positive. The weights are normalised from the first bar on.
+    ``least`` (S,) is positive: no forecast is lower, so there is one in the longest halt.
     """
 
     decay: Float
     level: Float
+    least: Float
 
     def inputs(self, variance: Float, offsets: Ints) -> Float:
         """Return s_t (rows,) of bars v (rows,) whose symbols are the fleet's, in order; NaN before the first bar."""
@@ -34,7 +38,7 @@ class EwmaFleet(FleetState):
 
     def forecast(self, inputs: Float, index: Ints) -> Float:
         """Return the mean variance (n,) of the next bars, given s_t (n,) and each row's symbol (n,)."""
-        return self.level[index] * inputs
+        return np.fmax(self.level[index] * inputs, self.least[index])
 
 
 def fit_ewma(
@@ -58,7 +62,7 @@ def fit_ewma(
     best = np.full(size, np.inf)
     chosen, level = np.full(size, RISKMETRICS_DAILY), np.ones(size)
     for candidate in (decay,) if decay is not None else GRID:
-        fleet = EwmaFleet(np.full(size, candidate), np.ones(size))
+        fleet = EwmaFleet(np.full(size, candidate), np.ones(size), np.zeros(size))
         state = fleet.inputs(variance, offsets)
         sums = RatioSums.of(target, state, index, rows, size)
         # With the level at its optimum, QLIKE is ln(mean(y/f)) + mean(ln f) up to what depends on y alone.
@@ -68,4 +72,22 @@ def fit_ewma(
         loss = np.log(fitted) + logs / np.maximum(sums.count, 1.0)
         better = loss < best
         best[better], chosen[better], level[better] = loss[better], candidate, fitted[better]
-    return EwmaFleet(chosen, level)
+    return EwmaFleet(chosen, level, _least(target, index, rows, size))
+
+
+def fit_pooled_ewma(variance: Float, target: Float, offsets: Ints, rows: Mask) -> EwmaFleet:
+    """Return the baseline of a symbol that is not among these, with one level of all: a fleet of one."""
+    size, one = len(offsets) - 1, np.zeros(len(target), np.int64)
+    fleet = EwmaFleet(np.full(size, RISKMETRICS_DAILY), np.ones(size), np.zeros(size))
+    level = RatioSums.of(target, fleet.inputs(variance, offsets), one, rows, 1).level()
+    return EwmaFleet(np.array([RISKMETRICS_DAILY]), level, _least(target, one, rows, 1))
+
+
+def _least(target: Float, index: Ints, rows: Mask, size: int) -> Float:
+    """Return a hundredth of the mean target of each symbol's rows."""
+    ok = rows & np.isfinite(target) & (target > 0)
+    count = np.bincount(index[ok], minlength=size)
+    total = np.bincount(index[ok], weights=target[ok], minlength=size)
+    mean = np.full(size, _TINY)
+    np.divide(total, count, out=mean, where=count > 0)
+    return _LEAST * mean

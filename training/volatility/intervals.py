@@ -1,32 +1,120 @@
-"""Conformal intervals around variance forecasts."""
+"""Conformal intervals around variance forecasts, which follow what they miss.
+
+The ends are quantiles of ln(y / f) on rows that the members were not fitted on. They then move bar by bar: an end that
+missed moves outwards by ``STEP (1 − α/2)`` of the interval's width, one that held inwards by ``STEP α/2``, once the
+outcome is known. So each end misses a share α/2 of all bars in the long run, whatever the errors do.
+
+References
+----------
+Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018). Distribution-free predictive inference for regression. JASA 113.
+Angelopoulos, Candès and Tibshirani (2023). Conformal PID control for time series prediction. NeurIPS, section 2
+(quantile tracking).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Self
+
 import numpy as np
 
-from training.volatility.state import Float, Ints
+from training.volatility import prior
+from training.volatility.state import FleetState, Float, Ints
+
+STEP = 0.03
+PRIOR_OBSERVATIONS = 50.0  # independent errors that say what the shipped quantiles say
+
+_LEAST = 0.05  # an end is at least so far from the forecast, in logarithms
+_MOST = 8.0
 
 
-def conformal_ends(
-    errors: Float, index: Ints, size: int, horizon: int, level: float, pooled: Float | None, shrinkage: float
-) -> Float:
-    """Return lower and upper quantiles (S, 2) of ln(y / f), corrected for the finite sample.
+@dataclass(frozen=True, slots=True)
+class IntervalFleet(FleetState):
+    """``ends`` (S, 2): lower and upper quantile of ln(y / f), the lower negative and the upper positive."""
 
-    Split conformal prediction (Lei et al. 2018, JASA 113, section 2.2) at both tails: rank ⌈(m + 1)(1 − α/2)⌉ of m.
-    Overlapping targets are not exchangeable, so m is the number of rows over the horizon. With a pool, a symbol's
-    quantile is averaged with it by m against ``shrinkage``.
+    ends: Float
+
+    def interval(self, forecast: Float, index: Ints) -> Float:
+        """Return lower and upper ends (n, 2) for the realised variance; the forecast (n,) lies between them."""
+        return forecast[:, None] * np.exp(self.ends[index])
+
+    def walk_forward(self, errors: Float, index: Ints, horizon: int, level: float) -> tuple[Float, Self]:
+        """Return the ends (n, 2) of each row, made bar by bar, and this fleet with every outcome learnt.
+
+        Parameters
+        ----------
+        errors : (n,)
+            ln(y / f); a row whose error is not finite teaches nothing.
+        index : (n,)
+            Each row's symbol; a symbol's rows are in order of time.
+        horizon : int
+            The error of a bar is known so many bars later; using it earlier would leak the outcome.
+        level : float
+            Nominal coverage.
+        """
+        order = np.argsort(index, kind="stable")
+        counts = np.bincount(index, minlength=len(self))
+        time = np.empty(len(index), np.int64)
+        time[order] = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+        by_time = np.split(np.argsort(time, kind="stable"), np.cumsum(np.bincount(time))[:-1]) if len(time) else []
+        ends, out = self.ends.copy(), np.empty((len(index), 2))
+        step = STEP * (self.ends[:, 1] - self.ends[:, 0])
+        tail = (1.0 - level) / 2.0
+        for t in range(len(by_time) + horizon):
+            if t >= horizon:
+                known = by_time[t - horizon]
+                known = known[np.isfinite(errors[known])]
+                rows = index[known]
+                above, below = errors[known] > out[known, 1], errors[known] < out[known, 0]
+                ends[rows, 1] += step[rows] * (above - tail)
+                ends[rows, 0] -= step[rows] * (below - tail)
+                ends[rows] = _around_zero(ends[rows])
+            if t < len(by_time):
+                out[by_time[t]] = ends[index[by_time[t]]]
+        return out, replace(self, ends=ends)
+
+
+def fit_pooled_intervals(errors: Float, independent: float, level: float) -> IntervalFleet:
+    """Return the ends of all symbols (a fleet of one) from errors (n,) that count as so many ``independent`` ones.
+
+    Few errors are averaged with the shipped quantiles.
     """
-    order = np.argsort(index, kind="stable")
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(index, minlength=size))])
-    prior = np.array([-np.inf, np.inf]) if pooled is None else pooled
-    ends = np.tile(prior, (size, 1))
+    shipped = prior.ERROR_QUANTILES * (_normal_quantile(level) / _normal_quantile(0.9))
+    return IntervalFleet(_shrunk(errors, independent, level, shipped, PRIOR_OBSERVATIONS)[None])
+
+
+def fit_own_intervals(
+    errors: Float, index: Ints, size: int, horizon: int, level: float, pool: IntervalFleet, shrinkage: float
+) -> IntervalFleet:
+    """Return each symbol's ends, averaged with the pool's as if ``shrinkage`` further errors had told those.
+
+    Overlapping targets are not exchangeable, so n errors count as n / horizon.
+    """
+    ends = np.repeat(pool.ends, size, axis=0)
     for i in range(size):
-        own = errors[order[bounds[i] : bounds[i + 1]]]
-        m = len(own) / horizon
-        if m < 1:
-            continue
-        rank = min(np.ceil((m + 1) * (0.5 + level / 2)) / m, 1.0)
-        tails = np.array([-np.quantile(-own, rank, method="higher"), np.quantile(own, rank, method="higher")])
-        weight = m / (m + shrinkage)
-        ends[i] = tails if pooled is None else weight * tails + (1.0 - weight) * pooled
-    return ends
+        own = errors[index == i]
+        ends[i] = _shrunk(own, len(own) / horizon, level, pool.ends[0], shrinkage)
+    return IntervalFleet(ends)
+
+
+def _shrunk(errors: Float, independent: float, level: float, towards: Float, shrinkage: float) -> Float:
+    """Return quantiles of errors, corrected for a finite sample of ``independent`` ones, averaged with ``towards``."""
+    known = errors[np.isfinite(errors)]
+    if not len(known) or independent < 1.0:
+        return _around_zero(towards)
+    rank = min(np.ceil((independent + 1.0) * (0.5 + level / 2.0)) / independent, 1.0)
+    tails = np.array([-np.quantile(-known, rank, method="higher"), np.quantile(known, rank, method="higher")])
+    weight = independent / (independent + shrinkage)
+    return _around_zero(weight * tails + (1.0 - weight) * towards)
+
+
+def _around_zero(ends: Float) -> Float:
+    """Return ends (…, 2) on either side of the forecast, at a usable distance."""
+    low, high = np.clip(ends[..., 0], -_MOST, -_LEAST), np.clip(ends[..., 1], _LEAST, _MOST)
+    return np.stack([low, high], axis=-1)
+
+
+def _normal_quantile(level: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + level / 2.0))

@@ -12,6 +12,8 @@ import numpy as np
 
 from training.volatility.state import Float, Ints, Mask
 
+MOST = 100.0
+
 
 @dataclass(frozen=True, slots=True)
 class RatioSums:
@@ -21,12 +23,15 @@ class RatioSums:
     count: Float
 
     @classmethod
-    def of(cls, target: Float, forecast: Float, index: Ints, rows: Mask, size: int) -> RatioSums:
-        """Sum y / f over the rows of a mask, leaving out rows without a positive target and forecast."""
-        ok = usable(target, forecast) & rows
-        ratio = target[ok] / forecast[ok]
-        total = np.bincount(index[ok], weights=ratio, minlength=size)
-        count = np.bincount(index[ok], minlength=size)
+    def of(cls, target: Float, forecast: Float, index: Ints, rows: Mask | Float, size: int) -> RatioSums:
+        """Sum y / f over the rows of a mask, or each row so many times, leaving out rows without a positive y and f.
+
+        A ratio counts as at most ``MOST``: more is a broken bar, and one of them would set a short history's level.
+        """
+        ok = usable(target, forecast) & (rows > 0)
+        ratio, weight = np.minimum(target[ok] / forecast[ok], MOST), np.asarray(rows, np.float64)[ok]
+        total = np.bincount(index[ok], weights=weight * ratio, minlength=size)
+        count = np.bincount(index[ok], weights=weight, minlength=size)
         return cls(total.astype(np.float64), count.astype(np.float64))
 
     def pooled(self) -> float:

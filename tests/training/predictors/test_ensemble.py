@@ -105,7 +105,7 @@ def test_mistakes_are_told_in_a_line(fitted, make_universe):
         EnsemblePredictor(ensemble.config).predict(bars)
     with pytest.raises(ModelError, match="at least one seed"):
         EnsemblePredictor(seeds=())
-    with pytest.raises(ModelError, match="there is no model for ZZZ"):
+    with pytest.raises(ModelError, match="none of these symbols was fitted"):
         ensemble.predict(make_universe(("ZZZ",)))
     assert EnsemblePredictor(ensemble.config).seeds == (7, 8, 9)
     assert isinstance(ensemble.directions[0], PriceDirectionPredictor)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.errors import ConfigError, DataError, ModelError
+from configs.errors import ConfigError, DataError
 from features.context import MarketContext
 from training import PriceDirectionPredictor
 from training.predictors.inputs import listed, some
@@ -43,8 +43,8 @@ def test_a_frame_that_names_no_symbol_is_of_the_only_one(make_universe, tiny_con
     bars = make_universe(("AAA", "BBB"))
     predictor = PriceDirectionPredictor(tiny_config("direction.strategy=pooled")).fit(bars)
     unnamed = frame_of(bars[:1]).drop(columns="Symbol")
-    with pytest.raises(ModelError, match="there is no model for SYMBOL"):
-        predictor.predict(unnamed)
+    found = predictor.predict(unnamed)
+    assert set(found.index.get_level_values("symbol")) == {"SYMBOL"} and (found["basis"] == "pooled").all()
     one = PriceDirectionPredictor.from_state(predictor.symbols, predictor.to_arrays(), predictor.meta(), ("AAA",))
     pd.testing.assert_frame_equal(one.predict(unnamed), one.predict(frame_of(bars[:1])))
 

@@ -126,7 +126,7 @@ def test_damage_is_an_error_that_names_the_file(tmp_path: Path, suffix: str, dam
     elif damage == "replace":
         path.write_bytes(b"\x80\x04K\x01.")
     elif suffix == ".json":
-        path.write_bytes(data.replace(b'"schema_version": 2', b'"schema_version": 9'))
+        path.write_bytes(data.replace(b'"schema_version": 3', b'"schema_version": 9'))
     else:
         data[len(data) // 2] ^= 1
         path.write_bytes(data)

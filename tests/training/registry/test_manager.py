@@ -189,9 +189,9 @@ def test_an_incompatible_schema_is_one_error_that_names_both(manager: ModelManag
     version = release(manager, "r")
     path = manifest_path("direction", version)
     manager.store.write_json(path, {**manager.store.read_json(path), "schema_version": 42})
-    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads schema 3\b"):
+    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads schema 4\b"):
         ModelManager(manager.store).manifest("direction", version)
-    manager.store.write_json(path, {"schema_version": 3, "kind": "direction"})
+    manager.store.write_json(path, {"schema_version": 4, "kind": "direction"})
     with pytest.raises(ModelError, match="Field required"):
         ModelManager(manager.store).manifest("direction", version)
     manager.store.write(path, b"{")
@@ -373,7 +373,7 @@ def test_a_symbol_matches_exactly_before_it_matches_in_any_case(manager: ModelMa
 def test_the_manifest_is_readable_by_other_tools(manager: ModelManager) -> None:
     version = release(manager, "r")
     manifest = json.loads(manager.store.read(manifest_path("direction", version)))
-    assert manifest["schema_version"] == 3 and manifest["symbols"] == 2
+    assert manifest["schema_version"] == 4 and manifest["symbols"] == 2
     assert len(manifest["blocks"][0]["index"]) == 64
     names = pq.read_table(manager.store.path(f"models/direction/{version}/symbols.parquet")).to_pylist()
     assert names[0] == {"symbol": "AAPL", "outcome": "trained", "block": 0, "row": 0, "reason": None}

@@ -64,7 +64,7 @@ def test_a_young_symbol_is_skipped_and_the_others_of_its_block_are_fitted(planne
     run_job(store.uri, plan.name, job)
     block = read_block(store, job.output)
     assert block.symbols == ("AAA", "BBB")
-    assert "training windows; at least 120 are needed" in block.metrics["skipped"]["NEW"]
+    assert "training windows; at least 60 are needed" in block.metrics["skipped"]["NEW"]
 
 
 def test_a_block_without_any_symbol_to_fit_is_written_with_the_reasons(planned, make_universe):

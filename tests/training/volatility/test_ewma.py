@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from configs.errors import ModelError
-from training.volatility.ewma import GRID, EwmaFleet, fit_ewma
-from training.volatility.level import RatioSums
+from training.volatility.ewma import GRID, RISKMETRICS_DAILY, EwmaFleet, fit_ewma, fit_pooled_ewma
 from training.volatility.state import symbol_index
 
 
@@ -74,7 +73,52 @@ def test_nothing_outside_train_moves_the_fit(bars):
     shaken[~rows] *= 50
     moved[~rows] *= 50
     again = fit_ewma(shaken, moved, offsets, rows, decay=None)
-    assert np.array_equal(fleet.decay, again.decay) and np.array_equal(fleet.level, again.level)
+    assert all(np.array_equal(value, again.to_arrays()[name]) for name, value in fleet.to_arrays().items())
+
+
+def test_no_forecast_sees_what_follows(bars):
+    variance, target, offsets = bars
+    fleet = fit_ewma(variance, target, offsets, np.ones(3000, bool))
+    later = variance.copy()
+    later[1001:1500] *= 9
+    before, after = fleet.inputs(variance, offsets), fleet.inputs(later, offsets)
+    assert np.array_equal(before[:1001], after[:1001]) and np.array_equal(before[1500:], after[1500:])
+    assert (after[1001:1500] > before[1001:1500]).all()
+
+
+def test_in_the_longest_halt_the_forecast_is_a_hundredth_of_the_mean_target(bars):
+    variance, target, offsets = bars
+    fleet = fit_ewma(variance, target, offsets, np.isfinite(target))
+    halted = variance.copy()
+    halted[100:1500] = 0.0
+    forecast = fleet.forecast(fleet.inputs(halted, offsets), symbol_index(offsets))
+    assert forecast[1499] == fleet.least[0] == pytest.approx(0.01 * np.nanmean(target[:1500]))
+    assert fleet.forecast(np.full(2, np.nan), np.array([0, 1])).tolist() == fleet.least.tolist()
+
+
+def test_a_flat_or_unseen_symbol_has_a_positive_forecast_and_moves_no_other(bars):
+    variance, target, _ = bars
+    offsets = np.array([0, 1500, 1700, 1800])
+    flat = np.concatenate([variance[:1500], np.zeros(200), np.full(100, np.nan)])
+    ahead = np.concatenate([target[:1500], np.zeros(200), np.full(100, np.nan)])
+    both = fit_ewma(flat, ahead, offsets, np.ones(1800, bool))
+    alone = fit_ewma(flat[:1500], ahead[:1500], np.array([0, 1500]), np.ones(1500, bool))
+    assert both.level[0] == alone.level[0] and both.least[0] == alone.least[0]
+    forecast = both.forecast(both.inputs(flat, offsets), symbol_index(offsets))
+    assert both.level[1:].tolist() == [1.0, 1.0] and (forecast > 0).all()
+
+
+def test_the_pooled_baseline_has_one_level_of_all_rows(bars):
+    variance, target, offsets = bars
+    rows = np.arange(3000) % 1500 < 1000
+    pooled = fit_pooled_ewma(variance, target, offsets, rows)
+    assert len(pooled) == 1 and pooled.decay[0] == RISKMETRICS_DAILY
+    each = fit_ewma(variance, target, offsets, rows)
+    forecast = pooled.forecast(each.inputs(variance, offsets), np.zeros(3000, int))
+    assert np.mean(target[rows] / forecast[rows]) == pytest.approx(1.0, abs=1e-12)
+    assert pooled.least[0] == pytest.approx(0.01 * np.mean(target[rows]))
+    # Both symbols have equally many rows.
+    assert pooled.level[0] == pytest.approx(each.level.mean()) and each.level[0] != each.level[1]
 
 
 def test_fleets_store_gather_and_join_by_symbol(bars):
@@ -83,25 +127,8 @@ def test_fleets_store_gather_and_join_by_symbol(bars):
     again = EwmaFleet.from_arrays({**fleet.to_arrays(), "other": np.zeros(9)})
     joined = EwmaFleet.concat([again.take([1]), again.take([0])])
     assert len(joined) == 2
-    assert np.array_equal(joined.level, fleet.level[::-1]) and np.array_equal(joined.decay, fleet.decay[::-1])
+    assert all(np.array_equal(value[::-1], joined.to_arrays()[name]) for name, value in fleet.to_arrays().items())
     with pytest.raises(ModelError, match="lacks the array 'level'"):
         EwmaFleet.from_arrays({"decay": fleet.decay})
     with pytest.raises(ModelError, match="different lengths"):
-        EwmaFleet.from_arrays({"decay": fleet.decay, "level": fleet.level[:1]})
-
-
-def test_levels_add_over_blocks_and_shrink_to_the_pool():
-    rng = np.random.default_rng(2)
-    target, forecast = rng.exponential(size=90), rng.exponential(size=90) + 0.1
-    index, rows = np.repeat([0, 1, 2], 30), np.ones(90, bool)
-    target[:30] = np.nan
-    whole = RatioSums.of(target, forecast, index, rows, 3)
-    parts = RatioSums.of(target, forecast, index, rows & (np.arange(90) % 2 == 0), 3) + RatioSums.of(
-        target, forecast, index, rows & (np.arange(90) % 2 == 1), 3
-    )
-    np.testing.assert_allclose(whole.total, parts.total, rtol=1e-12)
-    assert whole.pooled() == pytest.approx(np.mean(target[30:] / forecast[30:]))
-    own = whole.level()
-    assert own[0] == 1.0 and own[1] == pytest.approx(np.mean(target[30:60] / forecast[30:60]))
-    assert whole.level(towards=2.0, shrinkage=30.0)[1] == pytest.approx((own[1] + 2.0) / 2)
-    assert whole.level(towards=2.0)[0] == 2.0
+        EwmaFleet.from_arrays({**fleet.to_arrays(), "level": fleet.level[:1]})

@@ -1,0 +1,100 @@
+"""Whatever the bars do, at the fit and at the forecast, a volatility forecast is a usable number."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from training.predictors.volatility import VolatilityPredictor
+
+RELAXED = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+TROUBLES = ("jump", "crash", "zero_range", "halt", "dead_year", "calm", "wild")
+troubles = st.lists(st.tuples(st.sampled_from(TROUBLES), st.floats(0.0, 0.95)), max_size=4)
+
+
+def troubled(bars, what):
+    """Return bars to which these things happen, each at a share of their length."""
+    prices = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}
+    for name, share in what:
+        at = int(share * len(bars))
+        later = slice(at, None)
+        if name in ("jump", "crash"):
+            for values in prices.values():
+                values[later] *= 3.0 if name == "jump" else 1 / 3
+        elif name in ("halt", "dead_year", "zero_range"):
+            stop = {"halt": at + 30, "dead_year": at + 260, "zero_range": at + 3}[name]
+            for values in prices.values():
+                values[at:stop] = prices["close"][at] if name != "zero_range" else prices["close"][at:stop]
+        else:
+            factor = 0.02 if name == "calm" else 8.0
+            level = np.log(prices["close"][at])
+            for values in prices.values():
+                values[later] = np.exp(np.clip(level + factor * (np.log(values[later]) - level), -12.0, 20.0))
+    return replace(bars, **prices)
+
+
+def check(predictor, bars):
+    """Assert that every forecast is finite, positive, inside its interval and near the log-HAR."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a universe that is not at hand
+        panel = predictor.panel(bars)
+    rows = [np.arange(100, n, 7) for n in np.diff(panel.offsets)]
+    found, others = predictor.forecast_beside(panel, rows)
+    for name in ("variance", "volatility"):
+        low, middle, high = (found[f"{name}{end}"] for end in ("_low", "", "_high"))
+        assert np.isfinite(low + middle + high).all()
+        assert ((low > 0) & (low < middle) & (middle < high)).all()
+    anchor = others["anchor"]
+    usable = np.isfinite(anchor)
+    assert (np.abs(np.log(found["variance"][usable] / anchor[usable])) <= np.log(10.0) + 1e-9).all()
+    assert found["fallback"][~usable].all()
+    return found
+
+
+@pytest.fixture(scope="module")
+def fitted(tiny_config, make_universe):
+    bars = make_universe(("AAA", "BBB", "CCC"))
+    return VolatilityPredictor(tiny_config()).fit(bars), bars
+
+
+@settings(max_examples=40, **RELAXED)
+@given(what=troubles, symbol=st.sampled_from(["AAA", "ZZZ"]))
+def test_forecasts_of_troubled_bars_are_usable(fitted, what, symbol):
+    predictor, bars = fitted
+    check(predictor, [replace(troubled(bars[0], what), symbol=symbol), *bars[1:]])
+
+
+@settings(max_examples=6, **RELAXED)
+@given(what=troubles.filter(bool))
+def test_a_model_fitted_on_troubled_bars_forecasts_well_behaved_ones(fitted, tiny_config, what):
+    predictor, bars = fitted
+    config = tiny_config("volatility.members=[linear, garch, forest, boosting]")
+    again = VolatilityPredictor(config).fit([troubled(bars[0], what), *bars[1:]])
+    check(again, bars)
+
+
+def test_a_dead_year_falls_back_on_the_baseline_and_says_so(fitted):
+    predictor, bars = fitted
+    found = check(predictor, [troubled(bars[0], [("dead_year", 0.3)])])
+    assert found["fallback"].any() and not found["fallback"].all()
+
+
+def test_a_feature_far_outside_its_range_moves_no_forecast_further_than_its_range(fitted):
+    predictor, _ = fitted
+    panel = predictor.panel(fitted[1])
+    rows = [np.array([300]), np.array([]), np.array([])]
+    windows = predictor.windows(panel, [np.asarray(r, np.int64) for r in rows])
+    design = predictor._shared.design
+    own = np.zeros(1, np.int64)
+    for column in range(0, windows.features.shape[2], 5):
+        forecasts = []
+        for value in (1e3, 1e6, 1e9):
+            features = windows.features.copy()
+            features[:, :, column] = value
+            forecasts.append(predictor.forecast_windows(replace(windows, features=features), own)["variance"][0])
+        if column not in predictor._shared.market.level_column:
+            np.testing.assert_allclose(forecasts, forecasts[0], rtol=1e-6)
+    assert (design.low <= 0).all() and (design.high >= 0).all()

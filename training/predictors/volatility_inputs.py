@@ -1,0 +1,40 @@
+"""What volatility forecasts read of a symbol's whole history, beside the features of a window."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.panel import Panel
+from training.predictors.state import Float
+from training.volatility.anchor import TERMS, anchor_inputs
+from training.volatility.ewma import RISKMETRICS_DAILY, EwmaFleet
+from training.volatility.garch import GarchFleet
+from training.volatility.har import BASELINE_LAGS, har_design
+from training.volatility.state import Ints
+
+# Columns of `Windows.series`, in order.
+ANCHOR = slice(0, 1 + TERMS)
+LAGS = slice(ANCHOR.stop, ANCHOR.stop + 1 + len(BASELINE_LAGS))  # a one, and log means
+EWMA, GARCH = LAGS.stop, LAGS.stop + 1
+WIDTH = GARCH + 1
+
+
+def volatility_series(panel: Panel, garch: GarchFleet) -> Float:
+    """Return what the anchor, the log-HAR baselines, the EWMA and the GARCH read of each bar's history, (rows, WIDTH).
+
+    ``garch`` holds the parameters of the panel's symbols, in order. NaN where a history is too short.
+    """
+    count = len(panel.symbols)
+    out = np.empty((len(panel.dates), WIDTH))
+    out[:, ANCHOR] = anchor_inputs(panel.variance, panel.close, panel.offsets)
+    out[:, LAGS] = har_design(panel.variance, panel.offsets, BASELINE_LAGS)
+    ewma = EwmaFleet(np.full(count, RISKMETRICS_DAILY), np.ones(count), np.zeros(count))
+    out[:, EWMA] = ewma.inputs(panel.variance, panel.offsets)
+    out[:, GARCH] = garch.inputs(panel.close, panel.offsets)
+    return out
+
+
+def baseline_inputs(panel: Panel) -> tuple[Float, Ints]:
+    """Return the regressors of the log-HAR baselines (rows, 4), and each row's symbol."""
+    index = np.repeat(np.arange(len(panel.symbols)), np.diff(panel.offsets))
+    return har_design(panel.variance, panel.offsets, BASELINE_LAGS), index

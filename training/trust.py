@@ -1,0 +1,19 @@
+"""How far a model fitted on few rows is trusted: the share of its difference from a baseline that is kept."""
+
+from __future__ import annotations
+
+CORRELATION = 0.3  # between symbols' errors on a day: many symbols tell no more than 1 / CORRELATION of them
+
+
+def independent_rows(rows: float, symbols: int) -> float:
+    """Return how many rows of one symbol tell as much as so many rows of so many symbols of one market."""
+    return rows / (1.0 + (max(symbols, 1) - 1) * CORRELATION)
+
+
+def trusted_share(rows: float, symbols: int, half: float) -> float:
+    """Return n² / (n² + half²) for the n independent rows of a fit: 0 without rows, 1/2 at ``half`` rows, then 1 soon.
+
+    The square, because both what a fit learns and how surely it is known to be learnt grow with n.
+    """
+    independent = independent_rows(rows, symbols)
+    return independent**2 / (independent**2 + half**2)
