@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from configs.data import ContextConfig, DataConfig, FeatureConfig, SplitConfig
     from configs.errors import ClusterError, ConfigError, DataError, FleetcastError, ModelError, StoreError
     from configs.load import config_hash, load_config, preset_names
-    from configs.models import DirectionConfig, FitConfig, ForestConfig, LabelConfig, NetworkConfig, VolatilityConfig
+    from configs.models import (
+        BoostingConfig,
+        DirectionConfig,
+        FitConfig,
+        ForestConfig,
+        LabelConfig,
+        NetworkConfig,
+        VolatilityConfig,
+    )
     from configs.operation import DeployConfig, RunConfig, ServeConfig
     from configs.schema import Config
 
@@ -23,6 +31,7 @@ _HOMES = {
     "configs.models": (
         "DirectionConfig",
         "FitConfig",
+        "BoostingConfig",
         "ForestConfig",
         "LabelConfig",
         "NetworkConfig",
@@ -33,6 +42,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BoostingConfig",
     "ClusterError",
     "Config",
     "ConfigError",

@@ -34,7 +34,7 @@ def trained_store(bars_of, tiny_config, tmp_path_factory) -> Path:
     store = Store(tmp_path_factory.mktemp("serving") / "store")
     for symbol in SYMBOLS:
         Lake(store).append(bars_of(symbol, HELD))
-    for seed, calibration, promote in ((1, "vector", "auto"), (2, "none", "never")):
+    for seed, calibration, promote in ((1, "vector", "always"), (2, "none", "never")):
         settings = (f"run.seed={seed}", f"direction.calibration={calibration}", "run.block_symbols=2")
         config: Config = tiny_config("data.bars=lake", *settings)
         result = ModelTrainer(config, store).train_multi_asset_models([], [], promote=promote)

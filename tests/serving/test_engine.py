@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from configs.operation import ServeConfig
+from features import build_universe
+from features.lake import Lake
 from serving.answers import KINDS, PredictionRequest
 from serving.engine import PredictionEngine
 from training import ModelManager
@@ -28,7 +30,7 @@ def expected(trained_store, bars_of):
     out = {}
     for symbol in SYMBOLS:
         direction, volatility = (
-            manager.load_model(f"{name}_{symbol}", "champion").predict(bars).iloc[-1]
+            manager.load_model(f"{name}_{symbol}", "champion").predict(bars).loc[symbol].iloc[-1]
             for name in ("price_direction", "volatility")
         )
         out[symbol] = direction, volatility
@@ -109,11 +111,50 @@ def test_one_bad_request_leaves_the_others_alone(engine, bars_of, expected):
     ]
     answers = engine.predict_batch(requests)
     codes = [answer.error.code if answer.error else None for answer in answers]
-    assert codes == [None, *["unknown_symbol"] * 2, "too_few_bars", "bad_bars", "bad_bars", None, None]
+    assert codes == [None, "unknown_symbol", None, "too_few_bars", "bad_bars", "bad_bars", None, None]
     assert agrees(answers[0].prediction, expected["AAA"]) and agrees(answers[7].prediction, expected["CCC"])
     assert "30 bars; at least" in answers[3].error.message
     assert "hold 2 symbols; expected one" in answers[5].error.message
     assert answers[6].prediction.notes[0].startswith("1 rows break a rule and were left out (")
+
+
+def test_a_symbol_that_no_model_was_fitted_on_is_forecast_from_its_bars(trained_store, bars_of):
+    bars = replace(bars_of("BBB", HELD), symbol="ZZZ")
+    manager = ModelManager(trained_store)
+    universe = [bars_of(symbol, HELD) for symbol in SYMBOLS]
+    with PredictionEngine(trained_store, follow=False) as engine:
+        own, pooled = engine.predict_batch([PredictionRequest("BBB", bars), PredictionRequest("ZZZ", bars)])
+        assert (own.direction.basis, own.volatility.basis) == ("own", "own")
+        assert (pooled.direction.basis, pooled.volatility.basis) == ("pooled", "pooled")
+        assert not pooled.volatility.fallback and engine.get_performance_stats()["fallbacks"] == 0
+    expected = []
+    for name in ("price_direction", "volatility"):
+        model = manager.load_model(f"{name}_AAA", "champion")
+        table = build_universe(universe, model.config.features)
+        expected.append(model.predict([bars], universe=table).iloc[-1])
+    assert agrees(pooled.prediction, expected)
+    refusing = ServeConfig(unseen="refuse")
+    with PredictionEngine(trained_store, follow=False, config=refusing) as engine:
+        assert engine.predict_single(PredictionRequest("ZZZ", bars)).error.code == "unknown_symbol"
+        assert engine.predict_single(PredictionRequest("BBB", bars)).error is None
+
+
+def test_a_symbol_that_entered_the_lake_after_training_is_served(store, bars_of):
+    with PredictionEngine(store, follow=False) as engine:
+        before = engine.predict_single(PredictionRequest("AAA"))
+        assert "NEW" not in engine.state.symbols
+        Lake(store).append(replace(bars_of("CCC", HELD), symbol="NEW"))
+        Lake(store).append(replace(bars_of("CCC", 50), symbol="YOUNG"))
+        assert engine.refresh()
+        assert engine.state.symbols == sorted([*SYMBOLS, "NEW", "YOUNG"])
+        new = engine.predict_single(PredictionRequest("NEW"))
+        assert (new.error, new.direction.basis, new.volatility.basis) == (None, "pooled", "pooled")
+        assert engine.predict_single(PredictionRequest("YOUNG")).error.code == "too_few_bars"
+        assert engine.predict_single(PredictionRequest("AAA")).prediction == before.prediction
+        assert engine.history("NEW", 50)["volatility"]["annualised"]
+    with PredictionEngine(store, follow=False, config=ServeConfig(unseen="refuse")) as engine:
+        assert engine.state.symbols == sorted(SYMBOLS)
+        assert engine.predict_single(PredictionRequest("NEW")).error.code == "unknown_symbol"
 
 
 def test_the_same_bars_again_come_from_the_cache_and_other_bars_do_not(trained_store, bars_of):

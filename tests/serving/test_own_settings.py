@@ -29,7 +29,7 @@ def trained(bars_of, tiny_config, tmp_path_factory):
     for symbol in SYMBOLS:
         Lake(store).append(bars_of(symbol, 480))
     config = tiny_config("data.bars=lake", "run.block_symbols=2", OWN)
-    for one in ModelTrainer(config, store).train_multi_asset_models().results:
+    for one in ModelTrainer(config, store).train_multi_asset_models(promote="always").results:
         assert one.version and set(one.per_symbol) == set(SYMBOLS) and not one.failed
     return store
 
@@ -52,7 +52,8 @@ def said(trained, bars):
     load = ModelManager(trained).load_model
     given = list(bars.values())
     return {
-        kind: {symbol: load(f"{name}_{symbol}").predict(given) for symbol in SYMBOLS} for kind, name in names.items()
+        kind: {symbol: load(f"{name}_{symbol}").predict(given).loc[[symbol]] for symbol in SYMBOLS}
+        for kind, name in names.items()
     }
 
 

@@ -174,8 +174,9 @@ class PriceDirectionPredictor(BasePredictor):
         return {"prior": self._prior.predict(symbol), "logistic": logistic}
 
     def prior(self, symbol: str) -> Float:
-        """Return a symbol's class prior (3,): how often each class came true on its train rows."""
-        found: Float = self._prior.predict(np.array([self.symbols.index(symbol)]))[0]
+        """Return a symbol's class prior (3,), how often each class came true on its train rows, or the pooled one."""
+        row = self.symbols.index(symbol) if symbol in self.symbols else len(self.symbols)
+        found: Float = self._prior.predict(np.array([row]))[0]
         return found
 
     def predict_proba(

@@ -27,7 +27,7 @@ from training.predictors.columns import choose_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
 from training.trust import trusted_share
 
-TRUST_ROWS = 1_000.0  # independent rows of a fit whose difference from the class prior is halved
+TRUST_ROWS = 2_500.0  # independent rows of a fit whose difference from the class prior is halved
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ _L2 = 10.0
 def fit_boosting(x: Float32, target: Float, base: Float, weight: Float, config: BoostingConfig, seed: int) -> TreeFleet:
     """Boost one sum of trees (a fleet of one), the log correction of ``base``.
 
-    Few rows get fewer and smaller trees: leaves hold at least a thirtieth of the rows, up to ``min_samples_leaf``.
+    Few rows get smaller trees: leaves hold at least a thirtieth of the rows, up to ``min_samples_leaf``.
 
     Parameters
     ----------

@@ -16,6 +16,7 @@ from training.volatility.state import SHARED, FleetState, Float, Ints, Mask, sym
 
 BASELINE_LAGS = (1, 5, 22)
 _RIDGE = 1e-6
+_CONSTANT = 1e-10  # of a column's mean square
 _FLOOR = 0.01  # a bar without movement counts as this share of the longest mean: its logarithm would be −∞
 
 
@@ -92,9 +93,11 @@ def _fit(x: Float, target: Float, index: Ints, size: int, rows: Mask, lags: tupl
     parts = np.split(np.flatnonzero(usable)[order], np.cumsum(np.bincount(index[usable], minlength=size))[:-1])
     for i, own in enumerate(parts):
         if len(own) >= 2 * x.shape[1]:
-            # The tiny penalty decides between columns that are equal, as on a constant volatility.
-            moments = x[own].T @ x[own]
-            penalty = _RIDGE * len(own) * np.diag(np.append(0.0, np.maximum(x[own, 1:].var(axis=0), _RIDGE)))
-            coefficients[i] = np.linalg.solve(moments + penalty, x[own].T @ np.log(target[own]))
+            # On a constant volatility the intercept alone carries the level: a constant column is penalised as one of
+            # variance 1.
+            spread, size_of = x[own, 1:].var(axis=0), (x[own, 1:] ** 2).mean(axis=0)
+            spread = np.where(spread > _CONSTANT * size_of, spread, 1.0)
+            moments = x[own].T @ x[own] + _RIDGE * len(own) * np.diag(np.append(0.0, spread))
+            coefficients[i] = np.linalg.solve(moments, x[own].T @ np.log(target[own]))
     raw = HarFleet(coefficients, np.ones(size), np.asarray(lags, dtype=np.int64))
     return replace(raw, level=RatioSums.of(target, raw.forecast(x, index), index, rows, size).level())

@@ -2,7 +2,8 @@
 
 The ends are quantiles of ln(y / f) on rows that the members were not fitted on. They then move bar by bar: an end that
 missed moves outwards by ``STEP (1 − α/2)`` of the interval's width, one that held inwards by ``STEP α/2``, once the
-outcome is known. So each end misses a share α/2 of all bars in the long run, whatever the errors do.
+outcome is known. So each end misses a share α/2 of all bars in the long run, as long as errors do not
+drift to one side so far that an end would have to pass the forecast, where it stops.
 
 References
 ----------
@@ -92,7 +93,7 @@ def fit_own_intervals(
     """
     ends = np.repeat(pool.ends, size, axis=0)
     for i in range(size):
-        own = errors[index == i]
+        own = errors[(index == i) & np.isfinite(errors)]
         ends[i] = _shrunk(own, len(own) / horizon, level, pool.ends[0], shrinkage)
     return IntervalFleet(ends)
 

@@ -103,8 +103,11 @@ class RegressionSums:
 def choose_ridge(sums: RegressionSums) -> float:
     """Return the ridge with the least squared error on blocks of time that the coefficients were not fitted on.
 
-    Rows whose target reaches into the next block must have been left out of ``sums``.
+    Rows whose target reaches into the next block must have been left out of ``sums``. Without two blocks of rows there
+    is nothing to choose by, and the ridge is the largest.
     """
+    if np.count_nonzero(sums.count) < 2:
+        return RIDGES[-1]
     total, errors = sums.pooled(), np.zeros(len(RIDGES))
     for held_out in np.flatnonzero(sums.count):
         xx, xy = total.xx[0] - sums.xx[held_out], total.xy[0] - sums.xy[held_out]

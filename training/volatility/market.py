@@ -98,13 +98,14 @@ def fit_market(
         Symbols of the universe.
     """
     columns = market_columns(names)
-    first = np.unique(dates, return_index=True)[1]
-    first = first[np.isfinite(level_ahead[first])]
+    known = np.flatnonzero(np.isfinite(level_ahead))
+    first = known[np.unique(dates[known], return_index=True)[1]]
     if LEVEL not in names or len(first) < MIN_DAYS:
         return MarketFleet.none()
     x = np.concatenate([np.ones((len(first), 1)), scaled[first]], axis=1).astype(np.float64)
     penalty = RIDGE * len(first) * np.eye(x.shape[1])
     penalty[0, 0] = 0.0
-    coefficients = np.linalg.solve(x.T @ x + penalty, x.T @ level_ahead[first].astype(np.float64))
+    wanted = level_ahead[first].astype(np.float64)
+    coefficients = np.asarray(np.linalg.solve(x.T @ x + penalty, x.T @ wanted), np.float64)
     share = SHARE * members / (members + HALF_SHARE_SYMBOLS)
     return MarketFleet(np.array([share]), coefficients[None], columns, np.array([list(names).index(LEVEL)], np.int64))

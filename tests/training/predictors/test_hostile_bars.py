@@ -70,7 +70,7 @@ def test_forecasts_of_troubled_bars_are_usable(fitted, what, symbol):
 @settings(max_examples=6, **RELAXED)
 @given(what=troubles.filter(bool))
 def test_a_model_fitted_on_troubled_bars_forecasts_well_behaved_ones(fitted, tiny_config, what):
-    predictor, bars = fitted
+    _, bars = fitted
     config = tiny_config("volatility.members=[linear, garch, forest, boosting]")
     again = VolatilityPredictor(config).fit([troubled(bars[0], what), *bars[1:]])
     check(again, bars)

@@ -92,7 +92,7 @@ def test_sums_add_up_over_blocks_and_over_any_two_parts(planted_rows, blocks, cu
 
 def test_a_weight_counts_a_row_so_many_times(planted_rows):
     inputs, features, target, block = planted_rows(90, [0.2])
-    times = np.arange(90) % 3
+    times = np.arange(90) % 4
     repeated = np.repeat(np.arange(90), times)
     weighted = sums_of(inputs, features, target, block, times.astype(float))
     assert_equal_sums(weighted, sums_of(inputs[repeated], features[repeated], target[repeated], block[repeated]))
