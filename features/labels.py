@@ -75,6 +75,25 @@ def direction_labels(close: Float, ewma_vol: Float, horizon: int, label: LabelCo
     return classes
 
 
+def relative_labels(
+    forward: Float, dates: npt.NDArray[np.datetime64], ewma_vol: Float, horizon: int, k: float
+) -> npt.NDArray[np.int8]:
+    """Return each row's class of forward return against the median of its day, int8 (rows,), as 0, 1, 2 and −1.
+
+    ``forward`` (rows,) are log returns over ``horizon`` bars of all symbols of a universe, ``dates`` (rows,) their
+    days, ``ewma_vol`` (rows,) the per-bar volatility known then; *sideways* is within ``k`` of it, scaled to the
+    horizon.
+    """
+    known = np.isfinite(forward) & np.isfinite(ewma_vol)
+    classes = np.full(len(forward), UNKNOWN, dtype=np.int8)
+    order = np.flatnonzero(known)[np.argsort(dates[known], kind="stable")]
+    days = np.split(order, np.flatnonzero(dates[order][1:] != dates[order][:-1]) + 1) if len(order) else []
+    for rows in days:
+        excess, band = forward[rows] - np.median(forward[rows]), k * ewma_vol[rows] * np.sqrt(horizon)
+        classes[rows] = np.where(excess > band, UP, np.where(excess < -band, DOWN, SIDEWAYS))
+    return classes
+
+
 def volatility_target(variance: Float, horizon: int) -> Float:
     """Return the mean of v over bars t+1 … t+horizon, shape (N,); NaN where any of them is missing."""
     out = np.full(len(variance), np.nan)

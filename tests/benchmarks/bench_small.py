@@ -137,7 +137,7 @@ def main() -> None:
     chosen = CELLS if given.cells is None else tuple(tuple(map(int, c.split("x"))) for c in given.cells.split(","))
     with ProcessPoolExecutor(given.workers) as pool:
         for symbols, length in chosen:
-            count = given.draws or (20 if symbols == 1 else 6)
+            count = given.draws or (40 if symbols == 1 else 8 if symbols <= 20 else 6)
             generator = np.random.default_rng([given.seed, symbols, length])
             draws = [draw(bars, symbols, length, generator, given.after) for _ in range(count)]
             cell: dict[str, Any] = {"symbols": symbols, "bars": length, "draws": count, "failed": 0}
@@ -173,7 +173,7 @@ def _rounded(value: float) -> float:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bars", required=True, help="a Parquet file with one row per symbol and date")
-    parser.add_argument("--draws", type=int, help="per cell; by default 20 for one symbol and 6 for more")
+    parser.add_argument("--draws", type=int, help="per cell; by default 40 for one symbol, 8 for up to 20, 6 for more")
     parser.add_argument("--cells", help="such as 1x252,5x600; by default all nine")
     parser.add_argument("--kinds", default="volatility,direction")
     parser.add_argument("--asset-class", help="keep the symbols of one class of the file's column asset_class")

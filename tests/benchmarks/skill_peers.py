@@ -135,14 +135,24 @@ def rank_correlation(models: ModelManager, version: str, examples: Examples) -> 
             table["symbol"], table["date"].to_numpy(), table["p_up"] - table["p_down"], strict=True
         )
     }
-    by_day: dict[Any, list[tuple[float, float]]] = {}
+    score, forward, dates = [], [], []
     for i, symbol in enumerate(examples.panel.symbols):
-        part = examples.panel.rows(i)
-        forward, dates = forward_return(examples.panel.close[part], horizon), examples.panel.dates[part]
-        for row in examples.rows[i].test:
-            if (score := scores.get((symbol, dates[row]))) is not None:
-                by_day.setdefault(dates[row], []).append((score, forward[row]))
-    found = np.array([_spearman(np.array(rows)) for _, rows in sorted(by_day.items()) if len(rows) >= 5])
+        part, rows = examples.panel.rows(i), examples.rows[i].test
+        days = examples.panel.dates[part][rows]
+        score.append([scores.get((symbol, day), np.nan) for day in days])
+        forward.append(forward_return(examples.panel.close[part], horizon)[rows])
+        dates.append(days)
+    return daily_rank_correlation(*(np.concatenate(parts) for parts in (score, forward, dates)), horizon)
+
+
+def daily_rank_correlation(score: np.ndarray, forward: np.ndarray, dates: np.ndarray, horizon: int) -> dict[str, float]:
+    """Return the mean over days of the rank correlation of rows (n,), its error, and the number of days."""
+    known = np.isfinite(score) & np.isfinite(forward)
+    score, forward, dates = score[known], forward[known], dates[known]
+    order = np.argsort(dates, kind="stable")
+    pairs = np.stack([score[order], forward[order]], axis=1)
+    days = np.split(pairs, np.flatnonzero(dates[order][1:] != dates[order][:-1]) + 1)
+    found = np.array([_spearman(rows) for rows in days if len(rows) >= 5])
     found = found[np.isfinite(found)]
     if len(found) < 2:
         return {}

@@ -130,6 +130,8 @@ def test_show_sets_metrics_beside_baselines_and_names_best_and_worst(manager: Mo
     assert [score["symbol"] for score in facts["worst"]] == ["[red]X"]
     assert facts["best"][0]["baseline"] == "prior" and facts["history"][0]["reason"] == "first"
     assert facts["config"] == {"run": {"seed": "a"}} and facts["metrics"]["mcc"] is None
+    assert facts["verdict"] == {"status": "no detectable edge", "better_than": [], "worse_than": []}
+    assert "no detectable edge" in text
 
 
 def test_show_tells_settings_of_symbols_own_by_group(manager: ModelManager) -> None:

@@ -185,6 +185,7 @@ def test_symbols_models_and_stats_tell_what_is_served(client, engine):
     models = {one["kind"]: one for one in client.get("/v1/models").json()}
     assert models["direction"]["version"] == engine.state.versions["direction"]
     assert {"log_loss", "log_loss_prior"} <= set(models["direction"]["metrics"])
+    assert all(set(one["verdict"]) == {"status", "better_than", "worse_than"} for one in models.values())
     stats = client.get("/v1/stats").json()
     assert stats["health"]["status"] == "ok" and stats["performance"]["predictions"] > 0
     assert client.get("/v1/health/live").json() == {"status": "ok"}

@@ -38,6 +38,13 @@ def test_the_first_version_becomes_champion_whatever_the_policy() -> None:
         assert decide(side("a", table(losses(0, "A"))), None, policy).promote
 
 
+def test_a_first_version_that_its_own_test_period_says_is_worse_than_a_baseline_is_promoted_only_by_force() -> None:
+    first = side("a", table(losses(0, "A")))
+    decision = decide(first, None, "auto", worse_than=["log_har", "ewma"])
+    assert not decision.promote and "worse than log_har, ewma; promote it by hand" in decision.reason
+    assert decide(first, None, "always", worse_than=["log_har"]).promote
+
+
 def test_a_champion_is_not_promoted_again() -> None:
     version = side("a", table(losses(0, "A")))
     decision = decide(version, version, "always")
