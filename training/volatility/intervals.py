@@ -25,6 +25,7 @@ from training.volatility.state import FleetState, Float, Ints
 STEP = 0.03
 PRIOR_OBSERVATIONS = 50.0  # independent errors that say what the shipped quantiles say
 
+WIDER = 1.05
 _LEAST = 0.05  # an end is at least so far from the forecast, in logarithms
 _MOST = 8.0
 
@@ -78,9 +79,10 @@ class IntervalFleet(FleetState):
 def fit_pooled_intervals(errors: Float, independent: float, level: float) -> IntervalFleet:
     """Return the ends of all symbols (a fleet of one) from errors (n,) that count as so many ``independent`` ones.
 
-    Few errors are averaged with the shipped quantiles.
+    Few errors are averaged with the shipped quantiles, a little widened: a model of few rows errs more than the one that
+    they come from.
     """
-    shipped = prior.ERROR_QUANTILES * (_normal_quantile(level) / _normal_quantile(0.9))
+    shipped = WIDER * prior.ERROR_QUANTILES * (_normal_quantile(level) / _normal_quantile(0.9))
     return IntervalFleet(_shrunk(errors, independent, level, shipped, PRIOR_OBSERVATIONS)[None])
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from training.volatility import prior
 from training.volatility.intervals import (
     PRIOR_OBSERVATIONS,
+    WIDER,
     IntervalFleet,
     fit_own_intervals,
     fit_pooled_intervals,
@@ -17,6 +18,8 @@ H = 5
 START = IntervalFleet(np.array([[-1.0, 0.8]]))
 any_error = st.floats() | st.sampled_from([0.0, np.nan, np.inf, -np.inf, 5.0, -5.0])
 errors_of_symbols = st.lists(st.tuples(any_error, st.integers(0, 2)), max_size=60)
+
+SHIPPED = WIDER * prior.ERROR_QUANTILES
 
 
 def split(rows):
@@ -57,15 +60,15 @@ def test_pooled_quantiles_cover_exchangeable_errors_as_often_as_they_say(level):
 
 
 def test_few_errors_are_near_the_shipped_quantiles():
-    np.testing.assert_allclose(fit_pooled_intervals(np.zeros(0), 0.0, 0.9).ends, prior.ERROR_QUANTILES[None])
+    np.testing.assert_allclose(fit_pooled_intervals(np.zeros(0), 0.0, 0.9).ends, SHIPPED[None])
     wider = fit_pooled_intervals(np.full(9, np.nan), 9.0, 0.99).ends
-    np.testing.assert_allclose(wider, prior.ERROR_QUANTILES[None] * 2.5758 / 1.6449, rtol=1e-4)
+    np.testing.assert_allclose(wider, SHIPPED[None] * 2.5758 / 1.6449, rtol=1e-4)
     errors = np.linspace(-4, 4, 25)
     away = []
     for independent in (1.0, 5.0, 100.0, 1e6):
         ends = fit_pooled_intervals(errors, independent, 0.9).ends[0]
-        away.append(abs(ends[1] - prior.ERROR_QUANTILES[1]))
-    assert away == sorted(away) and away[0] <= (4 - prior.ERROR_QUANTILES[1]) / (PRIOR_OBSERVATIONS + 1) + 1e-9
+        away.append(abs(ends[1] - SHIPPED[1]))
+    assert away == sorted(away) and away[0] <= (4 - SHIPPED[1]) / (PRIOR_OBSERVATIONS + 1) + 1e-9
 
 
 def test_few_independent_errors_reach_to_the_extremes():
