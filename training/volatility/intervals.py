@@ -79,8 +79,8 @@ class IntervalFleet(FleetState):
 def fit_pooled_intervals(errors: Float, independent: float, level: float) -> IntervalFleet:
     """Return the ends of all symbols (a fleet of one) from errors (n,) that count as so many ``independent`` ones.
 
-    Few errors are averaged with the shipped quantiles, a little widened: a model of few rows errs more than the one that
-    they come from.
+    Few errors are averaged with the shipped quantiles, a little widened: a model of few rows errs more than the one
+    that they come from.
     """
     shipped = WIDER * prior.ERROR_QUANTILES * (_normal_quantile(level) / _normal_quantile(0.9))
     return IntervalFleet(_shrunk(errors, independent, level, shipped, PRIOR_OBSERVATIONS)[None])
