@@ -22,10 +22,10 @@ import numpy as np
 from training.volatility import prior
 from training.volatility.state import FleetState, Float, Ints
 
-STEP = 0.03
+STEP = 0.05
 PRIOR_OBSERVATIONS = 50.0  # independent errors that say what the shipped quantiles say
 
-WIDER = 1.05
+WIDER = 1.1
 _LEAST = 0.05  # an end is at least so far from the forecast, in logarithms
 _MOST = 8.0
 
