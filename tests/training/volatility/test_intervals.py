@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from training.volatility import prior
 from training.volatility.intervals import (
     PRIOR_OBSERVATIONS,
+    STEP,
     WIDER,
     IntervalFleet,
     fit_own_intervals,
@@ -117,7 +118,7 @@ def test_an_end_that_missed_moves_outwards_and_one_that_held_inwards():
     errors = np.array([2.0, 0.0, np.nan, -3.0])
     ends, last = START.walk_forward(errors, np.zeros(4, int), 1, 0.9)
     assert ends[0].tolist() == START.ends[0].tolist()
-    out, back = 0.03 * 1.8 * 0.95, 0.03 * 1.8 * 0.05
+    out, back = STEP * 1.8 * 0.95, STEP * 1.8 * 0.05
     np.testing.assert_allclose(ends[1] - ends[0], [back, out])
     np.testing.assert_allclose(ends[2] - ends[1], [back, -back])
     assert np.array_equal(ends[3], ends[2])  # nothing is learnt of an unknown error
