@@ -82,7 +82,10 @@ class ForestConfig(Frozen):
 
 
 class BoostingConfig(Frozen):
-    """The boosting member; ``max_rows`` caps the rows that its trees are fitted on."""
+    """The boosting member: two sums of so many ``trees``, each with at most ``max_leaf_nodes`` leaves.
+
+    A leaf has at least ``min_samples_leaf`` rows (fewer where there are few); ``max_rows`` caps the rows of a fit.
+    """
 
     trees: Positive = 200
     learning_rate: Annotated[float, Field(gt=0)] = 0.05
@@ -94,7 +97,9 @@ class BoostingConfig(Frozen):
 class VolatilityConfig(Frozen):
     """The volatility ensemble: members that correct a log-HAR, each trusted as far as its rows allow.
 
-    ``interval_shrinkage`` is the number of further errors that count for all symbols' interval in each symbol's own.
+    GARCH is a baseline that takes part whether it is named or not: where members are trusted little it has weight. In
+    each symbol's interval the pooled one counts as much as ``interval_shrinkage`` independent errors, each of
+    ``horizon`` rows.
     """
 
     horizon: Positive = 5

@@ -89,6 +89,8 @@ def relative_labels(
     order = np.flatnonzero(known)[np.argsort(dates[known], kind="stable")]
     days = np.split(order, np.flatnonzero(dates[order][1:] != dates[order][:-1]) + 1) if len(order) else []
     for rows in days:
+        if len(rows) < 2:  # there is nothing to compare with
+            continue
         excess, band = forward[rows] - np.median(forward[rows]), k * ewma_vol[rows] * np.sqrt(horizon)
         classes[rows] = np.where(excess > band, UP, np.where(excess < -band, DOWN, SIDEWAYS))
     return classes

@@ -167,7 +167,8 @@ class PredictionEngine:
         state, now = self.state, datetime.now(UTC)
         newest_bar, today = state.last_bar, now.replace(tzinfo=None)
         age = None if newest_bar is None else today - newest_bar
-        stale = 0 if state.max_age is None else sum(today - day > state.max_age for day, _ in state.newest.values())
+        fitted = [day for name, (day, _) in state.newest.items() if name not in state.extra]
+        stale = 0 if state.max_age is None else sum(today - day > state.max_age for day in fitted)
         problems = [problem for problem in (self._follower.problem,) if problem]
         problems += sorted({tails.note for tails in state.tails.values() if tails.note})
         if stale:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from threading import Lock
 
-from configs.errors import DataError
+from configs.errors import DataError, FleetcastError
 from configs.schema import Config
 from features.bars import SymbolBars
 from features.context import MarketContext
@@ -43,6 +43,7 @@ class Market:
         self.store, self.name, self.history_bars = store, name, history_bars
         self.symbols = tuple(symbols)
         self.missing: dict[str, str] = {}
+        self.unread: dict[str, str] = {}
         self._configs = configs
         self._reading = Lock()
         self._kept: list[SymbolBars] | None = None
@@ -58,12 +59,17 @@ class Market:
         return sorted(frozenset(Lake(self.store).symbols()).difference(self.symbols)) if self.name == "lake" else []
 
     def wanted_bars(self, wanted: frozenset[str]) -> Iterator[SymbolBars]:
-        """Yield the newest bars of these symbols, be they of :attr:`symbols` or others of the lake."""
+        """Yield the newest bars of these symbols; others than :attr:`symbols` may fail and are then in ``unread``."""
         yield from (one for one in self.bars() if one.symbol in wanted)
-        if extra := sorted(wanted.difference(self.symbols)):
+        for symbol in sorted(wanted.difference(self.symbols)):
             source = self._source()
-            yield from (one.last(self.history_bars) for one in source.load(extra))
-            self.missing |= source.missing
+            try:
+                found = [one.last(self.history_bars) for one in source.load([symbol])]
+            except FleetcastError as error:  # no model needs this symbol: its file must not stop those that are served
+                self.unread[symbol] = str(error)
+                continue
+            self.unread |= source.missing
+            yield from found
 
     def bars(self) -> Iterator[SymbolBars]:
         """Yield each symbol's newest bars; those that have none are in ``missing`` afterwards, with the reason.

@@ -34,7 +34,8 @@ class State:
     ``versions`` are those of every kind; ``fleets`` hold the models of each that has some of the ``symbols`` (sorted).
     ``forecasts`` hold by kind each symbol's newest forecast, or why it has none; ``newest`` the date and price of each
     symbol's last bar, ``notes`` what is to be known of it. ``market`` is where bars come from, ``stamp`` names those
-    that were read. ``unseen`` says whether symbols that were not fitted are forecast by what the fitted ones share.
+    that were read. ``unseen`` says whether symbols that were not fitted are forecast by what the fitted ones share,
+    ``extra`` are those of the lake.
     """
 
     versions: Mapping[Kind, str]
@@ -48,6 +49,7 @@ class State:
     stamp: str
     max_age: timedelta | None
     unseen: bool = True
+    extra: frozenset[str] = frozenset()
     made: datetime = field(default_factory=lambda: datetime.now(UTC))
     _rendered: dict[tuple[str, tuple[Kind, ...]], Rendered] = field(default_factory=dict)
 
@@ -58,11 +60,8 @@ class State:
 
     def kinds_of(self, symbol: str) -> list[Kind]:
         """Return the kinds of model that hold a symbol, or forecast it from the newest bars without."""
-        return [
-            kind
-            for kind, fleet in self.fleets.items()
-            if symbol in fleet.position or symbol in self.forecasts.get(kind, {})
-        ]
+        new = symbol in self.extra
+        return [kind for kind, fleet in self.fleets.items() if fleet.knows(symbol, new)]
 
     def kinds_for_bars(self, symbol: str) -> list[Kind]:
         """Return the kinds of model that can forecast a symbol from bars that are sent."""
@@ -73,7 +72,8 @@ class State:
         if not self.kinds_of(symbol):
             return Prediction(symbol, error=self.unknown(symbol))
         if symbol not in self.newest:
-            return Prediction(symbol, error=Failure("no_bars", self.market.missing.get(symbol, "no bars are at hand")))
+            reasons = self.market.missing | self.market.unread
+            return Prediction(symbol, error=Failure("no_bars", reasons.get(symbol, "no bars are at hand")))
         as_of, close = self.newest[symbol]
         if self.max_age is not None and (age := datetime.now(UTC).replace(tzinfo=None) - as_of) > self.max_age:
             told = f"the newest bar is {age.days} days old; at most {self.max_age.days} are allowed"
@@ -163,7 +163,7 @@ def build_state(
         raise ModelError("the versions that are served hold none of this server's symbols. Use fewer shards.")
     market = open_market(manager.store, fleets, config, before)
     stamp = market.stamp() if stamp is None else stamp
-    unseen = config.unseen == "pooled"
+    unseen = config.unseen == "pooled" and any(fleet.predictor.forecasts_unseen for fleet in fleets.values())
     extra = frozenset(name for name in market.others() if keep is None or keep(name)) if unseen else frozenset()
     tails = _tails(fleets, market, stamp, before, extra)
     market.forget()
@@ -182,8 +182,9 @@ def build_state(
         fleets=fleets,
         tails=tails,
         symbols=sorted(extra.union(*(fleet.position for fleet in fleets.values()))),
-        forecasts={kind: _forecasts(fleet, tails[kind]) for kind, fleet in fleets.items()},
+        forecasts={kind: _forecasts(fleet, tails[kind], extra) for kind, fleet in fleets.items()},
         unseen=unseen,
+        extra=extra,
         newest=newest,
         notes=notes,
         market=market,
@@ -250,8 +251,9 @@ def _fresh(recipe: Recipe, window: int, wanted: frozenset[str], market: Market, 
     return fresh
 
 
-def _forecasts(fleet: Fleet, tails: Tails) -> dict[str, Forecast | Failure]:
-    symbols, windows, short = tails.windows(fleet.predictor)
+def _forecasts(fleet: Fleet, tails: Tails, extra: frozenset[str]) -> dict[str, Forecast | Failure]:
+    wanted = extra.union(fleet.position) if fleet.predictor.forecasts_unseen else frozenset(fleet.position)
+    symbols, windows, short = tails.windows(fleet.predictor, wanted)
     found: dict[str, Forecast | Failure] = {symbol: Failure("too_few_bars", why) for symbol, why in short.items()}
     if windows is not None:
         rows = np.array([fleet.row(symbol) for symbol in symbols], np.int64)

@@ -126,16 +126,16 @@ class Tails:
         """Whether windows of so many bars of these symbols can be taken from here."""
         return self.features.shape[1] >= window and self.wanted >= symbols
 
-    def windows(self, predictor: Forecaster) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
-        """Return the newest windows of the symbols that a model can forecast, and why others of them have none.
+    def windows(
+        self, predictor: Forecaster, wanted: Set[str]
+    ) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
+        """Return the newest windows of the symbols that a model is to forecast, and why others of them have none.
 
         Windows are those of the returned symbols, in order; None if there is none.
         """
-        panel, known = self.history, frozenset(predictor.symbols)
-        if predictor.forecasts_unseen:
-            known = self.wanted
+        panel = self.history
         lengths = np.diff(panel.offsets)
-        first = {i: predictor.first_row(panel, name) for i, name in enumerate(panel.symbols) if name in known}
+        first = {i: predictor.first_row(panel, name) for i, name in enumerate(panel.symbols) if name in wanted}
         short = {panel.symbols[i]: too_few(int(lengths[i]), row) for i, row in first.items() if lengths[i] <= row}
         chosen = [i for i, row in first.items() if lengths[i] > row]
         symbols = tuple(panel.symbols[i] for i in chosen)

@@ -17,3 +17,12 @@ def trusted_share(rows: float, symbols: int, half: float) -> float:
     """
     independent = independent_rows(rows, symbols)
     return independent**2 / (independent**2 + half**2)
+
+
+def with_evidence(share: float, standard_errors: float) -> float:
+    """Return a trusted share that evidence from rows outside the fit raises, from three standard errors on.
+
+    At e > 3 standard errors what is missing to 1 is multiplied by ``9 / e²``: a signal that is beyond doubt is trusted
+    however few rows there are.
+    """
+    return 1.0 - (1.0 - share) * min(1.0, 9.0 / standard_errors**2) if standard_errors > 0.0 else share

@@ -77,15 +77,15 @@ def score(kind: str, bars: list[SymbolBars]) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         predictor = predictor_class(kind)()
-        examples = predictor.examples(bars)
         try:
+            examples = predictor.examples(bars)
             with threadpool_limits(1):  # small fits on two threads mostly wait for each other
                 predictor.fit_every(examples)
+            table = evaluate(predictor, examples).table
         except Exception as error:
             return {"error": f"{type(error).__name__}: {error}"}
-        found = evaluate(predictor, examples)
-    table = found.table
-    assert table is not None
+    if table is None:
+        return {"error": "no test row has a known target"}
     values = {name: np.asarray(table[name]) for name in table.column_names if name not in ("symbol", "date")}
     out: dict[str, Any] = {"model": float(values["loss"].mean()), "failed": len(bars) - len(predictor.symbols)}
     if kind == "direction":

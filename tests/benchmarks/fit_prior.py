@@ -13,6 +13,7 @@ from features.labels import bar_variance, volatility_target
 from features.sources import open_source
 from features.store import Store
 from training.volatility.anchor import LAGS, anchor_inputs, log_response
+from training.volatility.intervals import spread_of
 
 _HORIZON, _LEVEL = 5, 0.9
 
@@ -47,6 +48,7 @@ def main() -> None:
         print(f"LEVEL = {level:.4f}")
         print("MOMENTS =", repr(moments / len(y)))
         print("ERROR_QUANTILES =", np.quantile(errors, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]))
+        print(f"ERROR_SPREAD = {spread_of(errors):.4f}")
 
 
 if __name__ == "__main__":

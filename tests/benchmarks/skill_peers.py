@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from features.engineer import build_panel
@@ -64,13 +65,15 @@ def volatility_peers(examples: Examples) -> dict[str, float]:
         rows = _drawn(train[np.isfinite(scale[train])])
         model = HistGradientBoostingRegressor(loss="gamma", **SETTINGS)
         model.fit(panel.features[rows], target[rows] / scale[rows])
-        chosen = valid[:: max(1, len(valid) // _VALID_ROWS)]
+        chosen = valid[np.isfinite(scale[valid])]
+        chosen = chosen[:: max(1, len(chosen) // _VALID_ROWS)]
         losses = [
             qlike_rows(target[chosen], scale[chosen] * found).mean()
             for found in _staged(model.staged_predict(panel.features[chosen]))
         ]
-        found = _at(model.staged_predict(panel.features[test]), int(np.argmin(losses)))
-        out[name] = float(qlike_rows(target[test], scale[test] * found).mean())
+        scored = test[np.isfinite(scale[test])]
+        found = _at(model.staged_predict(panel.features[scored]), int(np.argmin(losses)))
+        out[name] = float(qlike_rows(target[scored], scale[scored] * found).mean())
     return out
 
 
@@ -169,7 +172,7 @@ def daily_mean(values: np.ndarray, dates: np.ndarray, lag: int) -> tuple[float, 
 
 
 def _spearman(pairs: np.ndarray) -> float:
-    ranks = pairs.argsort(axis=0).argsort(axis=0).astype(float)
+    ranks = rankdata(pairs, axis=0)
     spread = ranks.std(axis=0)
     if pairs[:, 0].std() == 0 or not spread.all():
         return float("nan")

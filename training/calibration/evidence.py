@@ -49,9 +49,30 @@ def kept_share(
     Casella (1985). An introduction to empirical Bayes data analysis. The American Statistician 39, 83-87 (with the
     positive-part estimate of the signal's variance).
     """
+    c, error = _fitted(base, correction, labels, days, horizon)
+    if c == 0.0 or not np.isfinite(error):
+        return 0.0
+    return min(max(0.0, 1.0 - caution * (error / c) ** 2) * c, 1.0)
+
+
+def standard_errors(
+    base: npt.ArrayLike, correction: npt.ArrayLike, labels: npt.ArrayLike, days: npt.ArrayLike, horizon: int = 1
+) -> float:
+    """Return how many standard errors the best share of a correction is from none, 0 if it is none.
+
+    The arguments are those of :func:`kept_share`.
+    """
+    c, error = _fitted(base, correction, labels, days, horizon)
+    return c / error if np.isfinite(error) and error > 0.0 else 0.0
+
+
+def _fitted(
+    base: npt.ArrayLike, correction: npt.ArrayLike, labels: npt.ArrayLike, days: npt.ArrayLike, horizon: int
+) -> tuple[float, float]:
+    """Return the share c with the least log loss, from 0 to ``_MOST``, and its standard error (inf if it is 0)."""
     z, d, y = np.asarray(base, np.float64), np.asarray(correction, np.float64), check_labels(labels)
     if _slope(z, d, y, 0.0).sum() >= 0.0:
-        return 0.0
+        return 0.0, np.inf
     c = _MOST
     if _slope(z, d, y, _MOST).sum() > 0.0:  # the derivative of a convex function rises: one root in between
         c = float(brentq(lambda at: float(_slope(z, d, y, at).sum()), 0.0, _MOST, xtol=1e-10))
@@ -60,8 +81,7 @@ def kept_share(
     stamps = np.asarray(days)
     stamps = stamps.astype("datetime64[D]") if stamps.dtype.kind == "M" else stamps
     influence = np.bincount(np.unique(stamps, return_inverse=True)[1], weights=_slope(z, d, y, c))
-    error = float(long_run_se(influence / max(curvature, 1e-12), horizon - 1))
-    return min(max(0.0, 1.0 - caution * (error / c) ** 2) * c, 1.0) if np.isfinite(error) else 0.0
+    return c, float(long_run_se(influence / max(curvature, 1e-12), horizon - 1))
 
 
 def _slope(z: Array, d: Array, y: Ints, c: float) -> Array:

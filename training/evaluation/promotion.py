@@ -97,7 +97,7 @@ def decide(
     ----------
     Diebold & Mariano (1995). Comparing predictive accuracy. J. Business & Economic Statistics 13, 253-263.
     """
-    if champion is None and worse_than and policy == "auto":
+    if champion is None and worse_than and policy != "always":
         return Decision(False, f"on its own test period it is worse than {', '.join(worse_than)}; {_FORCE}")
     if champion is None:
         return Decision(True, "it is the first version of its kind")

@@ -30,7 +30,7 @@ class Verdict:
     def __str__(self) -> str:
         """Return the verdict as a person reads it."""
         parts: list[str] = [self.status]
-        if self.worse_than and self.status == "worse":
+        if self.worse_than:
             parts = [f"worse than {', '.join(self.worse_than)}"]
         if self.better_than:
             parts.append(f"better than {', '.join(self.better_than)}")

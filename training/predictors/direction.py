@@ -15,6 +15,7 @@ from features.scaling import FleetScaler
 from features.universe import UniverseTable
 from training.calibration.calibrator import Calibrator, fit_calibrator
 from training.calibration.conformal import LabelSets, fit_label_sets
+from training.calibration.evidence import standard_errors
 from training.calibration.newton import softmax
 from training.evaluation.baselines import ClassPrior, LogisticRegression
 from training.evaluation.metrics import log_loss_rows
@@ -38,7 +39,7 @@ from training.predictors.direction_pool import (
 from training.predictors.inputs import AnyBars, AnyContext
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.predictors.windows import Windows, window_features
-from training.trust import trusted_share
+from training.trust import trusted_share, with_evidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ class PriceDirectionPredictor(BasePredictor):
     _sets: LabelSets  # as fitted on validation
     _adapted: LabelSets  # as of the last outcome seen, for bars after it
     _adapted_to: npt.NDArray[np.datetime64]  # (S,), when that outcome was known
-    _unseen: bool  # whether the last row of all these is of symbols that were not fitted
+    _unseen: bool = False  # whether the last row of all these is of symbols that were not fitted
 
     def fit_pooled(self, examples: Examples) -> Arrays:
         """Fit the shared network, its calibration and the pooled logistic baseline; nothing when each is on its own."""
@@ -308,7 +309,19 @@ class PriceDirectionPredictor(BasePredictor):
         else:
             dates, priors = examples.panel.dates[places], self._prior.probabilities
             calibrator = calibrate_alone(logits, labels, symbol, dates, priors, part.calibration, part.horizon)
-            trust = [trusted_share(len(rows.train) + len(rows.valid), 1, TRUST_ROWS) for rows in examples.rows]
+            trust = [
+                with_evidence(
+                    trusted_share(len(rows.train) + len(rows.valid), 1, TRUST_ROWS),
+                    standard_errors(
+                        np.broadcast_to(own, (np.sum(symbol == i), 3)),
+                        logits[symbol == i] - own,
+                        labels[symbol == i],
+                        dates[symbol == i],
+                        part.horizon,
+                    ),
+                )
+                for i, (rows, own) in enumerate(zip(examples.rows, log_priors, strict=True))
+            ]
             self._calibrator = calibrator.shrunk(log_priors, None, np.array(trust)[:, None])
         self._sets = fit_label_sets(
             labels,

@@ -15,7 +15,7 @@ from features.panel import Panel
 from features.scaling import FleetScaler
 from training.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
 from training.calibration.conformal import PooledScores, pool_scores
-from training.calibration.evidence import ALONE, kept_share
+from training.calibration.evidence import ALONE, kept_share, standard_errors
 from training.evaluation.baselines import ClassPrior, LogisticRegression
 from training.examples import Examples, Int64
 from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
@@ -25,7 +25,7 @@ from training.fleet.windows import FleetData
 from training.predictors.banks import POOLED, fleet_data
 from training.predictors.columns import choose_columns
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
-from training.trust import trusted_share
+from training.trust import trusted_share, with_evidence
 
 TRUST_ROWS = 2_500.0  # independent rows of a fit whose difference from the class prior is halved
 
@@ -101,7 +101,10 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
     calibration = fit_pooled(logits, labels, days, part.calibration, prior, part.horizon)
     shared = Calibrator(calibration.parameters[None], calibration.parameters)
-    trust = trusted_share(sum(map(len, examples.train_and_valid())), len(examples.rows), TRUST_ROWS)
+    log_prior = np.broadcast_to(np.log(prior), logits.shape)
+    shown = standard_errors(log_prior, logits - log_prior, labels, days, part.horizon)
+    rows = sum(map(len, examples.train_and_valid()))
+    trust = with_evidence(trusted_share(rows, len(examples.rows), TRUST_ROWS), shown)
     shared = shared.shrunk(np.log(prior)[None], np.log(prior), trust)
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
     common = FleetScaler.fit(examples.train_features(), config.features, pooled=True)

@@ -45,7 +45,7 @@ class MixedFleet:
 
     @property
     def forecasts_unseen(self) -> bool:
-        """Whether symbols that were not fitted can be forecast: fleets with settings of their own share nothing."""
+        """Whether symbols that were not fitted can be forecast: not by several fleets, none of which is theirs."""
         return False
 
     def first_row(self, panel: Panel, symbol: str) -> int:

@@ -26,7 +26,7 @@ from training.volatility.combination import Combination, combine, combined_names
 from training.volatility.ewma import EwmaFleet, fit_ewma
 from training.volatility.garch import GarchFleet, fit_garch
 from training.volatility.har import BASELINE_LAGS, HarFleet, fit_per_symbol
-from training.volatility.intervals import IntervalFleet, fit_own_intervals, fit_pooled_intervals
+from training.volatility.intervals import IntervalFleet, fit_own_intervals, fit_pooled_intervals, prior_scale
 from training.volatility.linear import LinearFleet
 from training.volatility.trees import TreeFleet
 
@@ -89,12 +89,15 @@ class VolatilityPredictor(BasePredictor):
         draft._stack({}, replace(pool.shared, linear=pool.first))
         places = np.concatenate([np.zeros(0, np.int64), *examples.part("train")])
         step = max(1, -(-len(places) // _BOUND_ROWS))
-        anchor, members = draft._members_of(examples.panel, [rows[::step] for rows in examples.part("train")])
+        thinned = [rows[::step] for rows in examples.part("train")]
+        anchor, members = draft._members_of(examples.panel, thinned)
         combination = combine(part.members, trust(examples, self.config), anchor, members)
         draft._combination = combination
         errors, _ = draft._errors(examples)
         independent = independent_rows(len(errors), len(examples.rows)) / part.horizon
-        interval = fit_pooled_intervals(errors, independent, part.interval_level)
+        train_errors = np.log(examples.targets[examples.places(thinned)[0]] / anchor)
+        scale = prior_scale(train_errors, independent_rows(len(places), len(examples.rows)) / part.horizon)
+        interval = fit_pooled_intervals(errors, independent, part.interval_level, scale)
         shared = replace(pool.shared, combination=combination, interval=interval)
         return replace(pool, shared=shared).to_arrays()
 
@@ -120,7 +123,8 @@ class VolatilityPredictor(BasePredictor):
                 own["weights"], own["level"] = fit_own_network(examples, pool, self.config)
             if shared.forest is not None and part.strategy == "per_symbol":
                 own["forest"] = fit_own_forests(examples, pool, self.config)
-        # Errors of the validation rows are of regressions that have not seen them; those that are kept have.
+        # The linear member behind the intervals' errors has not seen the validation rows; the one that is kept has. The
+        # baselines have seen them in both cases: they have few coefficients and little weight.
         self._stack(own, shared)
         errors, symbol = self._errors(examples)
         count, level = len(self.symbols), part.interval_level
@@ -139,8 +143,7 @@ class VolatilityPredictor(BasePredictor):
         ``fallback`` marks rows whose ensemble had no usable forecast, so that the log-HAR's (or, without a log-HAR, the
         EWMA's) stands in its place.
         """
-        parts = [self.forecast_windows(*chunk) for chunk in self._chunks(panel, rows)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return _joined([self.forecast_windows(*chunk) for chunk in self._chunks(panel, rows)])
 
     def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
         """Return the features of each window, and what its symbol's history says at its last bar."""
@@ -149,14 +152,20 @@ class VolatilityPredictor(BasePredictor):
 
     def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of :meth:`forecast`."""
-        variance, fallback = self._variance(windows, symbols)
+        return self._columns_of(windows, symbols, self._variance(windows, symbols, self._parts(windows, symbols)))
+
+    def _columns_of(
+        self, windows: Windows, symbols: Int64, found: tuple[Float, npt.NDArray[np.bool_]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of combined forecasts."""
+        variance, fallback = found
         ends = self._interval.ends[symbols]
         late = windows.dates.astype("datetime64[ns]").view(np.int64) > self._adapted_to[symbols]
         ends[late] = self._adapted.ends[symbols[late]]
         low, high = (variance * np.exp(end) for end in ends.T)
-        found = {"": variance, "_low": low, "_high": high}
-        out: dict[str, npt.NDArray[Any]] = {f"variance{end}": values for end, values in found.items()}
-        out |= {f"volatility{end}": annualised(values) for end, values in found.items()}
+        three = {"": variance, "_low": low, "_high": high}
+        out: dict[str, npt.NDArray[Any]] = {f"variance{end}": values for end, values in three.items()}
+        out |= {f"volatility{end}": annualised(values) for end, values in three.items()}
         return out | {"fallback": fallback}
 
     def adapt_intervals(self, errors: Float, symbol: Int64, known: npt.NDArray[np.datetime64]) -> Float:
@@ -170,7 +179,6 @@ class VolatilityPredictor(BasePredictor):
         ends, self._adapted = self._interval.walk_forward(errors, symbol, part.horizon, part.interval_level)
         self._adapted_to = self._adapted_to.copy()
         np.maximum.at(self._adapted_to, symbol, known.astype("datetime64[ns]").view(np.int64))
-        self._adapted_to[-1] = _NEVER
         return ends
 
     def forecast_beside(
@@ -182,8 +190,10 @@ class VolatilityPredictor(BasePredictor):
         the members as far as they are trusted. One is NaN for a row that it has no forecast for.
         """
         found: list[dict[str, Float]] = []
+        columns: list[dict[str, npt.NDArray[Any]]] = []
         for windows, symbols in self._chunks(panel, rows):
-            anchor, table, factor = self._parts(windows, symbols)
+            parts = anchor, table, factor = self._parts(windows, symbols)
+            columns.append(self._columns_of(windows, symbols, self._variance(windows, symbols, parts)))
             lags, one = windows.series[:, LAGS], np.zeros(len(symbols), np.int64)
             others = self._baselines(windows, symbols) | {"log_har_pooled": self._shared.log_har.forecast(lags, one)}
             others = {name: others[name] for name in ("ewma", "garch", "log_har", "log_har_pooled")}
@@ -192,10 +202,9 @@ class VolatilityPredictor(BasePredictor):
                 if name not in others:
                     others[name] = anchor * np.exp(self._combination.trust[0] * correction + factor)
             found.append(others)
-        joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        joined = _joined(found)
         usable = {name: np.isfinite(values) & (values > 0) for name, values in joined.items()}
-        columns = self.forecast(panel, rows)
-        return columns, {name: np.where(usable[name], values, np.nan) for name, values in joined.items()}
+        return _joined(columns), {name: np.where(usable[name], values, np.nan) for name, values in joined.items()}
 
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
         """Return QLIKE."""
@@ -273,9 +282,11 @@ class VolatilityPredictor(BasePredictor):
         factor = self._shared.market.log_factor(scaled, level, part.horizon)
         return anchor, self._combination.corrections(anchor, table), factor
 
-    def _variance(self, windows: Windows, symbols: Int64) -> tuple[Float, npt.NDArray[np.bool_]]:
-        """Return the combined forecast (n,), and where a baseline stands in its place (n,)."""
-        anchor, table, factor = self._parts(windows, symbols)
+    def _variance(
+        self, windows: Windows, symbols: Int64, parts: tuple[Float, Float, Float]
+    ) -> tuple[Float, npt.NDArray[np.bool_]]:
+        """Return the combined forecast (n,) of :meth:`_parts`, and where a baseline stands in its place (n,)."""
+        anchor, table, factor = parts
         variance = anchor * np.exp(self._combination.log_correction(table) + factor)
         with np.errstate(divide="ignore", invalid="ignore"):
             distance = np.abs(np.log(variance / anchor))
@@ -331,9 +342,13 @@ class VolatilityPredictor(BasePredictor):
     def _errors(self, examples: Examples) -> tuple[Float, Int64]:
         """Return ln(y / f) of the validation rows, and each row's symbol."""
         chunks = self._chunks(examples.panel, examples.part("valid"))
-        variance = np.concatenate([self._variance(*chunk)[0] for chunk in chunks])
+        variance = np.concatenate([self._variance(*chunk, self._parts(*chunk))[0] for chunk in chunks])
         places, symbol = examples.places(examples.part("valid"))
         return np.log(examples.targets[places] / variance), symbol
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         return float(np.log(self.forecast(panel, rows)["variance"][0]))
+
+
+def _joined(parts: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

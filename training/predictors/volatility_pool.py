@@ -221,7 +221,7 @@ def pooled_base(examples: Examples, design: Design, linear: LinearFleet, newest:
 
 
 def trust(examples: Examples, config: Config) -> float:
-    """Return how far members are trusted that were fitted on the train rows of these examples."""
+    """Return how far members are trusted that were fitted on these examples, by their train and validation rows."""
     rows = float(np.mean([len(rows.train) + len(rows.valid) for rows in examples.rows]))
     symbols = 1 if config.volatility.strategy == "per_symbol" else len(examples.rows)
     return trusted_share(rows * symbols, symbols, TRUST_ROWS)

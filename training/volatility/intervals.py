@@ -23,9 +23,12 @@ from training.volatility import prior
 from training.volatility.state import FleetState, Float, Ints
 
 STEP = 0.05
+SCALE_OBSERVATIONS = 20.0  # independent errors that say that they are spread as the shipped ones are
 PRIOR_OBSERVATIONS = 50.0  # independent errors that say what the shipped quantiles say
 
 WIDER = 1.1
+_USUAL = 1.25
+_LEAST_ERRORS = 20
 _LEAST = 0.05  # an end is at least so far from the forecast, in logarithms
 _MOST = 8.0
 
@@ -35,10 +38,6 @@ class IntervalFleet(FleetState):
     """``ends`` (S, 2): lower and upper quantile of ln(y / f), the lower negative and the upper positive."""
 
     ends: Float
-
-    def interval(self, forecast: Float, index: Ints) -> Float:
-        """Return lower and upper ends (n, 2) for the realised variance; the forecast (n,) lies between them."""
-        return forecast[:, None] * np.exp(self.ends[index])
 
     def walk_forward(self, errors: Float, index: Ints, horizon: int, level: float) -> tuple[Float, Self]:
         """Return the ends (n, 2) of each row, made bar by bar, and this fleet with every outcome learnt.
@@ -76,13 +75,33 @@ class IntervalFleet(FleetState):
         return out, replace(self, ends=ends)
 
 
-def fit_pooled_intervals(errors: Float, independent: float, level: float) -> IntervalFleet:
+def spread_of(errors: Float) -> float:
+    """Return the distance of the 10 % and 90 % quantiles of errors (n,)."""
+    low, high = np.quantile(errors, [0.1, 0.9])
+    return float(high - low)
+
+
+def prior_scale(errors: Float, independent: float) -> float:
+    """Return how much wider errors are here than those that the shipped quantiles come from, shrunk to 1.
+
+    ``errors`` (n,) are ln(y / f) of the anchor on train rows, worth so many ``independent`` ones. A target of one bar,
+    or of closes only, is noisier than one of five bars with a range.
+    """
+    known = errors[np.isfinite(errors)]
+    if len(known) < _LEAST_ERRORS:
+        return 1.0
+    ratio = max(spread_of(known) / prior.ERROR_SPREAD, 0.1)
+    beyond = ratio / np.clip(ratio, 1.0 / _USUAL, _USUAL)  # markets of one kind differ so much
+    return float(beyond ** (independent / (independent + SCALE_OBSERVATIONS)))
+
+
+def fit_pooled_intervals(errors: Float, independent: float, level: float, scale: float = 1.0) -> IntervalFleet:
     """Return the ends of all symbols (a fleet of one) from errors (n,) that count as so many ``independent`` ones.
 
     Few errors are averaged with the shipped quantiles, a little widened: a model of few rows errs more than the one
     that they come from.
     """
-    shipped = WIDER * prior.ERROR_QUANTILES * (_normal_quantile(level) / _normal_quantile(0.9))
+    shipped = scale * WIDER * prior.ERROR_QUANTILES * (_normal_quantile(level) / _normal_quantile(0.9))
     return IntervalFleet(_shrunk(errors, independent, level, shipped, PRIOR_OBSERVATIONS)[None])
 
 

@@ -8,7 +8,6 @@ itself. Each symbol's coefficients are then shrunk to those of all symbols.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -44,14 +43,13 @@ class LinearFleet(FleetState):
 
     def anchor_forecast(self, inputs: Float, index: Ints) -> Float:
         """Return the anchor's mean variance (n,) of the next bars from inputs (n, 1 + TERMS)."""
-        logs = np.einsum("nk,nk->n", inputs[:, 1:], self.anchor[index])
+        logs = _products(inputs[:, 1:], self.anchor, index)
         return np.asarray(self.anchor_level[index] * np.exp(inputs[:, 0] + logs))
 
     def forecast(self, inputs: Float, features: Features, index: Ints) -> Float:
         """Return the member's mean variance (n,) from inputs (n, 1 + TERMS) and scaled features (n, F)."""
-        own = self.coefficients[index]
-        logs = np.einsum("nk,nk->n", inputs[:, 1:], own[:, :TERMS])
-        logs += np.einsum("nk,nk->n", features, own[:, TERMS:])
+        logs = _products(inputs[:, 1:], self.coefficients[:, :TERMS], index)
+        logs += _products(features, self.coefficients[:, TERMS:], index)
         return np.asarray(self.level[index] * np.exp(inputs[:, 0] + logs))
 
 
@@ -82,18 +80,6 @@ class RegressionSums:
             out.xx[number], out.xy[number] = x.T @ x, x.T @ y
             out.yy[number], out.count[number] = y @ y, weight[rows].sum()
         return out
-
-    @classmethod
-    def total(cls, parts: Iterable[Self]) -> Self:
-        """Add the sums of other rows of the same blocks."""
-        listed = list(parts)
-        return cls(*(np.sum([getattr(p, n) for p in listed], axis=0) for n in ("xx", "xy", "yy", "count")))
-
-    @classmethod
-    def concat(cls, parts: Iterable[Self]) -> Self:
-        """Join sums along the first axis."""
-        listed = list(parts)
-        return cls(*(np.concatenate([getattr(p, n) for p in listed]) for n in ("xx", "xy", "yy", "count")))
 
     def pooled(self) -> Self:
         """Return the sums over all blocks, as one block."""
@@ -160,6 +146,13 @@ def with_levels(
     anchor = RatioSums.of(target, bare.anchor_forecast(inputs, index), index, weight, size)
     member = RatioSums.of(target, bare.forecast(inputs, features, index), index, weight, size)
     return LinearFleet(fleet.anchor, anchor.level(towards[0], rows), fleet.coefficients, member.level(towards[1], rows))
+
+
+def _products(x: Features, rows: Float, index: Ints) -> Float:
+    """Return x · rows[index] (n,) of x (n, k), without a copy of the coefficients for each row if all share one."""
+    if len(rows) == 1:
+        return np.asarray(x @ rows[0], np.float64)
+    return np.asarray(np.einsum("nk,nk->n", x, rows[index]), np.float64)
 
 
 def _solve(xx: Float, xy: Float, count: float, ridge: float) -> Float:

@@ -32,3 +32,6 @@ MOMENTS = np.array(
 
 # The 5 % and 95 % quantiles of ln(y / f).
 ERROR_QUANTILES = np.array([-1.1301, 0.8168])
+
+# The distance of the 10 % and 90 % quantiles of ln(y / f).
+ERROR_SPREAD = 1.4257

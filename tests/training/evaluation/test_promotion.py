@@ -42,6 +42,7 @@ def test_a_first_version_that_its_own_test_period_says_is_worse_than_a_baseline_
     first = side("a", table(losses(0, "A")))
     decision = decide(first, None, "auto", worse_than=["log_har", "ewma"])
     assert not decision.promote and "worse than log_har, ewma; promote it by hand" in decision.reason
+    assert not decide(first, None, "never", worse_than=["log_har"]).promote
     assert decide(first, None, "always", worse_than=["log_har"]).promote
 
 

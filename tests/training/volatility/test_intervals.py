@@ -13,6 +13,7 @@ from training.volatility.intervals import (
     IntervalFleet,
     fit_own_intervals,
     fit_pooled_intervals,
+    prior_scale,
 )
 
 H = 5
@@ -20,7 +21,7 @@ START = IntervalFleet(np.array([[-1.0, 0.8]]))
 any_error = st.floats() | st.sampled_from([0.0, np.nan, np.inf, -np.inf, 5.0, -5.0])
 errors_of_symbols = st.lists(st.tuples(any_error, st.integers(0, 2)), max_size=60)
 
-SHIPPED = WIDER * prior.ERROR_QUANTILES
+SHIPPED, SPREAD = WIDER * prior.ERROR_QUANTILES, prior.ERROR_SPREAD
 
 
 def split(rows):
@@ -40,16 +41,22 @@ def test_the_forecast_is_always_inside_its_interval(rows, level, variance):
     own = fit_own_intervals(errors, symbol, 3, H, level, pool, 20.0)
     ends, later = own.walk_forward(errors, symbol, H, level)
     for fleet in (pool, own, later):
-        found = fleet.interval(np.full(len(fleet), variance), np.arange(len(fleet)))
+        found = variance * np.exp(fleet.ends)
         assert (found[:, 0] < variance).all() and (variance < found[:, 1]).all()
         assert np.isfinite(found).all() and (found > 0).all()
     assert (ends[:, 0] < 0).all() and (ends[:, 1] > 0).all()
 
 
-def test_an_interval_is_the_forecast_times_the_ends():
-    fleet = IntervalFleet(np.log([[0.5, 2.0], [0.1, 3.0]]))
-    found = fleet.interval(np.array([1.0, 10.0, 10.0]), np.array([0, 1, 0]))
-    np.testing.assert_allclose(found, [[0.5, 2.0], [1.0, 30.0], [5.0, 20.0]])
+def test_noisier_targets_than_the_shipped_ones_have_wider_shipped_ends():
+    normal = np.random.default_rng(0).normal(size=20_000)
+    usual = normal * SPREAD / 2.5631
+    assert prior_scale(usual, 20_000) == 1.0 and prior_scale(1.2 * usual, 20_000) == 1.0
+    assert prior_scale(3.0 * usual, 20_000) == pytest.approx(3.0 / 1.25, rel=0.02)
+    assert prior_scale(usual / 3.0, 20_000) == pytest.approx(1.25 / 3.0, rel=0.02)
+    assert 1.0 < prior_scale(3.0 * usual, 10) < prior_scale(3.0 * usual, 40) < 3.0 / 1.25
+    assert prior_scale(3.0 * usual[:10], 10) == 1.0
+    wide = fit_pooled_intervals(np.zeros(0), 0.0, 0.9, 2.0)
+    np.testing.assert_allclose(wide.ends[0], 2.0 * SHIPPED)
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9, 0.95])
