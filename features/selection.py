@@ -12,7 +12,7 @@ Float32 = npt.NDArray[np.float32]
 
 _SAMPLE = 50_000
 _CELLS = 8
-_MIN_ROWS = 100
+_MIN_ROWS = 50
 
 
 def select_features(x: Float32, y: npt.NDArray[np.generic], k: int) -> npt.NDArray[np.int64]:

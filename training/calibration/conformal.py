@@ -183,6 +183,7 @@ def fit_label_sets(
         even = np.linspace(0.0, 1.0, _OWN_GRID)
         quantiles = np.stack([np.quantile(own, even) if len(own) else even for own in parts])
     else:
+        shrinkage = min(shrinkage, float(pooled.rows))  # a few scores say no more than so many rows
         shared = np.quantile(pooled.quantiles, (np.arange(_GRID - 1) + 0.5) / (_GRID - 1))
         quantiles = pooled.quantiles[None]
     threshold = np.array([_weighted_threshold(own, shared, shrinkage, level) for own in parts])

@@ -191,6 +191,10 @@ class VolatilityDaily(DailySums):
         self.put(out, "r2", _r2, ("vol_error", "vol", "vol_square", "rows"), lag)
         shares = self.sums["borrowed"].sum(axis=0) / max(out["rows"], 1.0)
         out |= {f"borrowed_{name}": float(s) for name, s in zip(self.names, shares, strict=True) if s > 0}
+        for name, share in zip(self.names, shares, strict=True):
+            if share == 1.0:  # it is no baseline: all that it says is the model's
+                ends = (f"_{name}", f"_vs_{name}", f"_vs_{name}_se", f"_{name}_se")
+                out = {k: v for k, v in out.items() if k == f"borrowed_{name}" or not k.endswith(ends)}
         if self.sums["interval_rows"].any():
             for key, name in (("coverage", "covered"), ("interval_width", "width")):
                 value, se = day_jackknife(ratio, (self.sums[name], self.sums["interval_rows"]), lag)

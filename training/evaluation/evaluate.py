@@ -12,7 +12,7 @@ import pyarrow as pa
 from training.evaluation import metrics
 from training.evaluation.daily import DirectionDaily, VolatilityDaily
 from training.evaluation.per_symbol import direction_by_symbol, volatility_by_symbol
-from training.examples import Examples
+from training.examples import Examples, Int64
 from training.predictors.base import BasePredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
 from training.predictors.volatility import VolatilityPredictor
@@ -33,18 +33,20 @@ class Evaluation:
 
 def evaluate(predictor: BasePredictor, examples: Examples) -> Evaluation:
     """Score a predictor on the test rows of its symbols, next to its baselines."""
-    examples = examples.select(predictor.symbols)
+    held = frozenset(examples.panel.symbols)
+    examples = examples.select(tuple(symbol for symbol in predictor.symbols if symbol in held))
     rows, symbol = examples.places(examples.part("test"))
     if not len(rows):
         return Evaluation(None, {}, {name: {} for name in predictor.symbols})
+    own = np.array([predictor.symbols.index(name) for name in examples.panel.symbols], np.int64)[symbol]
     if isinstance(predictor, PriceDirectionPredictor):
-        return _direction(predictor, examples, rows, symbol)
+        return _direction(predictor, examples, rows, symbol, own)
     assert isinstance(predictor, VolatilityPredictor)
-    return _volatility(predictor, examples, rows, symbol)
+    return _volatility(predictor, examples, rows, symbol, own)
 
 
 def _direction(
-    predictor: PriceDirectionPredictor, examples: Examples, rows: npt.NDArray[np.int64], symbol: npt.NDArray[np.int64]
+    predictor: PriceDirectionPredictor, examples: Examples, rows: Int64, symbol: Int64, own: Int64
 ) -> Evaluation:
     """Label sets adapt day by day to the outcomes known by then; the predictor keeps their last state to serve with."""
     panel, horizon = examples.panel, predictor.config.direction.horizon
@@ -53,7 +55,7 @@ def _direction(
     baselines = predictor.baselines(panel, test)
     probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
     labels = examples.targets[rows].astype(np.int64)
-    sets = predictor.adapt_label_sets(probabilities, labels, symbol, panel.dates[rows + horizon])
+    sets = predictor.adapt_label_sets(probabilities, labels, own, panel.dates[rows + horizon])
     daily = DirectionDaily.from_predictions(panel.dates[rows], labels, probabilities, baselines, sets)
     values: dict[str, npt.NDArray[Any]] = {
         "loss": metrics.log_loss_rows(labels, probabilities),
@@ -67,17 +69,17 @@ def _direction(
 
 
 def _volatility(
-    predictor: VolatilityPredictor, examples: Examples, rows: npt.NDArray[np.int64], symbol: npt.NDArray[np.int64]
+    predictor: VolatilityPredictor, examples: Examples, rows: Int64, symbol: Int64, own: Int64
 ) -> Evaluation:
     """Intervals adapt bar by bar to the outcomes known by then; the predictor keeps their last state to serve with."""
     panel, horizon = examples.panel, predictor.config.volatility.horizon
     columns, others = predictor.forecast_beside(panel, examples.part("test"))
     target, forecast = examples.targets[rows], columns["variance"]
-    ends = predictor.adapt_intervals(np.log(target / forecast), symbol, panel.dates[rows + horizon])
+    ends = predictor.adapt_intervals(np.log(target / forecast), own, panel.dates[rows + horizon])
     low, high = (forecast * np.exp(end) for end in ends.T)
-    own = {name: np.isfinite(table) for name, table in others.items()}
-    others = {name: np.where(own[name], table, forecast) for name, table in others.items()}
-    daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), own)
+    known = {name: np.isfinite(table) for name, table in others.items()}
+    others = {name: np.where(known[name], table, forecast) for name, table in others.items()}
+    daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), known)
     values = {"loss": metrics.qlike_rows(target, forecast), "target": target, "forecast": forecast}
     values |= {"low": low, "high": high, "fallback": columns["fallback"]}
     values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in others.items()}

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from training.evaluation.verdict import MATERIAL
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -194,9 +196,9 @@ def _verdict(summary: Mapping[str, float], layout: _Layout, name: str, words: st
     figure = f"difference {difference:+.4f} ± {error:.4f}".replace("-", "−")
     if not math.isfinite(difference) or not math.isfinite(error):
         return f"{layout.title} against {words}: too few test days to tell"
-    if abs(difference) <= SIGNIFICANT * error or difference == 0.0:
-        return f"no detectable edge over {words}: {layout.title} {figure}"
     base = summary.get(f"{layout.headline}_{name}", math.nan)
+    if abs(difference) <= max(SIGNIFICANT * error, MATERIAL * base if math.isfinite(base) else 0.0):
+        return f"no detectable edge over {words}: {layout.title} {figure}"
     percent = f"{abs(difference) / base * 100:.1f} % " if math.isfinite(base) and base > 0 else ""
     side = "below" if difference < 0 else "above"
     distance = (

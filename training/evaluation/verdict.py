@@ -11,14 +11,17 @@ HEADLINES = {"direction": "log_loss", "volatility": "qlike"}
 BASELINES = {"direction": ("prior", "logistic"), "volatility": ("log_har_pooled", "log_har", "garch", "ewma")}
 
 ERRORS = 2.0  # standard errors from which a difference counts
+MATERIAL = 1e-3  # of the baseline's loss: a smaller difference is none, however sure its sign
 
 Status = Literal["better", "worse", "no detectable edge", "not tested"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``worse_than`` and ``better_than`` name the baselines whose headline loss differs by over two standard errors.
+    """How a version compares with its baselines on its test period.
 
+    ``worse_than`` and ``better_than`` name those whose headline loss differs by over two standard errors and by more than
+    a thousandth.
     ``status`` is ``worse`` if any baseline is better, ``better`` if the model is better than each, ``not tested`` where
     no baseline could be compared with.
     """
@@ -46,6 +49,9 @@ def verdict(kind: str, metrics: Mapping[str, Any]) -> Verdict:
         if difference is None or error is None or not math.isfinite(difference) or not math.isfinite(error):
             continue
         compared += 1
+        loss = metrics.get(f"{HEADLINES[kind]}_{name}")
+        if loss is not None and abs(difference) < MATERIAL * loss:
+            continue
         if abs(difference) > ERRORS * error:
             (worse if difference > 0 else better).append(name)
     status: Status = "worse" if worse else "not tested" if not compared else "no detectable edge"

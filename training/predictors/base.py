@@ -258,6 +258,9 @@ class BasePredictor(ABC):
         self._check_fitted()
         examples, known = self.examples(bars, context=context, split=split), frozenset(self.symbols)
         fitted = tuple(symbol for symbol in examples.panel.symbols if symbol in known)
+        if not fitted:
+            given = some(examples.panel.symbols)
+            raise ModelError(f"none of {given} was fitted; this {type(self).__name__} holds {some(self.symbols)}.")
         return permutation_importance(self, examples.select(fitted), seed)
 
     def analyze_feature_contributions(
@@ -273,8 +276,11 @@ class BasePredictor(ABC):
         In log odds of up against down for direction, in log variance for volatility; see
         :func:`training.predictors.importance.contributions`. The other arguments are those of :meth:`predict`.
         """
-        panel = self.panel(bars, context=context, universe=universe)
-        return contributions(self._score, panel.select((symbol,)), self.window)
+        panel = self.panel(bars, context=context, universe=universe).select((symbol,))
+        first = first_row(panel, self.config, self.kind)
+        if len(panel.dates) <= first:
+            raise DataError(f"{symbol} has {len(panel.dates)} bars; at least {first + 1} are needed for a forecast.")
+        return contributions(self._score, panel, self.window)
 
     def panel(
         self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
@@ -293,7 +299,7 @@ class BasePredictor(ABC):
 
     def examples(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Examples:
         """Return the examples that these bars make; a fitted predictor's have its own features."""
-        given = listed(bars)
+        given = listed(bars, self.symbols[0] if len(self.symbols) == 1 else None)
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)

@@ -40,3 +40,9 @@ def test_without_a_comparison_there_is_no_verdict(given):
 def test_direction_is_judged_by_its_log_loss():
     found = verdict("direction", {"log_loss_vs_prior": 0.01, "log_loss_vs_prior_se": 0.001, "brier_vs_prior": -1.0})
     assert found.worse_than == ("prior",)
+
+
+def test_a_difference_of_nothing_is_none_however_sure_its_sign():
+    sure = {"log_loss_prior": 1.0986, "log_loss_vs_prior": 1e-8, "log_loss_vs_prior_se": 3e-9}
+    assert verdict("direction", sure) == Verdict("no detectable edge", (), ())
+    assert verdict("direction", sure | {"log_loss_vs_prior": 0.002}).worse_than == ("prior",)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.trust import CORRELATION, independent_rows, trusted_share
+from training.trust import CORRELATION, independent_rows, trusted_share, with_evidence
 from training.volatility.combination import (
     BASELINE_SHARE,
     BASELINES,
@@ -132,3 +132,9 @@ def test_many_symbols_of_a_market_tell_as_much_as_a_few():
     told = [independent_rows(700 * symbols, symbols) for symbols in (1, 2, 10, 10_000)]
     assert told == sorted(told) and told[-1] == pytest.approx(700 / CORRELATION, rel=1e-3)
     assert independent_rows(700, 0) == 700 and trusted_share(10, 1, TRUST_ROWS) < 0.02
+
+
+def test_evidence_raises_trust_from_three_standard_errors_on():
+    assert with_evidence(0.2, 0.0) == with_evidence(0.2, 3.0) == 0.2
+    assert with_evidence(0.2, 6.0) == pytest.approx(0.8)
+    assert 0.99 < with_evidence(0.0, 40.0) < 1.0
