@@ -20,10 +20,9 @@ Status = Literal["better", "worse", "no detectable edge", "not tested"]
 class Verdict:
     """How a version compares with its baselines on its test period.
 
-    ``worse_than`` and ``better_than`` name those whose headline loss differs by over two standard errors and by more than
-    a thousandth.
-    ``status`` is ``worse`` if any baseline is better, ``better`` if the model is better than each, ``not tested`` where
-    no baseline could be compared with.
+    ``worse_than`` and ``better_than`` name those whose headline loss differs by over two standard errors and by more
+    than a thousandth. ``status`` is ``worse`` if any baseline is better, ``better`` if the model is better than each,
+    ``not tested`` where no baseline could be compared with.
     """
 
     status: Status
