@@ -13,6 +13,7 @@ Patton (2011). Volatility forecast comparison using imperfect volatility proxies
 from __future__ import annotations
 
 import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from configs.models import BoostingConfig
 from training.volatility.state import Float
@@ -56,10 +57,20 @@ def fit_boosting(x: Float32, target: Float, base: Float, weight: Float, config: 
         early_stopping=False,
         random_state=seed,
     )
-    model.fit(x, ratio, sample_weight=weight[rows])
+    with threadpool_limits(_threads(), user_api="openmp"):
+        model.fit(x, ratio, sample_weight=weight[rows])
     # The fitted trees are an attribute without public access; `test_boosting.py` compares with `model.predict`.
     trees = [_tree(stage[0].nodes) for stage in model._predictors]
     return TreeFleet.of(trees, float(np.ravel(model._baseline_prediction)[0]))
+
+
+def _threads() -> int:
+    """Return as many threads as linear algebra has here.
+
+    A limit set before scikit-learn is imported does not reach its threads, and more of them than processors mostly wait
+    for each other.
+    """
+    return min((int(one["num_threads"]) for one in threadpool_info() if one["user_api"] == "blas"), default=1)
 
 
 def _tree(nodes: np.ndarray) -> Tree:
