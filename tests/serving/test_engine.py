@@ -1,6 +1,7 @@
 """The engine answers as the predictors do, whatever the mix, and explains what it cannot answer."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -152,6 +153,14 @@ def test_a_symbol_that_entered_the_lake_after_training_is_served(store, bars_of)
         assert engine.predict_single(PredictionRequest("YOUNG")).error.code == "too_few_bars"
         assert engine.predict_single(PredictionRequest("AAA")).prediction == before.prediction
         assert engine.history("NEW", 50)["volatility"]["annualised"]
+        # A file that no model needs must not stop those that are served.
+        Lake(store).append(replace(bars_of("CCC", HELD), symbol="BAD"))
+        (file,) = (path for path in Path(store.root).rglob("*.parquet") if "BAD" in str(path))
+        file.write_bytes(file.read_bytes()[:200])
+        assert engine.refresh()
+        assert engine.predict_single(PredictionRequest("BAD")).error.code == "no_bars"
+        assert engine.predict_single(PredictionRequest("NEW")).error is None
+        assert engine.health_check()["status"] == "ok"
     with PredictionEngine(store, follow=False, config=ServeConfig(unseen="refuse")) as engine:
         assert engine.state.symbols == sorted(SYMBOLS)
         assert engine.predict_single(PredictionRequest("NEW")).error.code == "unknown_symbol"
