@@ -217,9 +217,7 @@ class PriceDirectionPredictor(BasePredictor):
             "weights": take_rows(self._weights, own),
             "columns": self._columns,
             **prefixed("prior", self._prior.take(own).to_arrays()),
-            **prefixed(
-                "scaler", FleetScaler(self._scaler.center[own], self._scaler.scale[own], self._scaler.clip).to_arrays()
-            ),
+            **prefixed("scaler", self._scaler.rows(own).to_arrays()),
             **prefixed("calibration", self._calibrator.take(own).to_arrays()),
             **prefixed("sets", self._sets.take(own).to_arrays()),
             **prefixed("adapted", self._adapted.take(own).to_arrays()),

@@ -16,7 +16,7 @@ from training.examples import Examples, Int64, Part, panel_rows
 from training.fleet.fit import predict_windows
 from training.predictors.base import BasePredictor
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
-from training.predictors.volatility_inputs import ANCHOR, EWMA, GARCH, LAGS, baseline_inputs, volatility_series
+from training.predictors.volatility_inputs import ANCHOR, EWMA, GARCH, LAGS, volatility_series
 from training.predictors.volatility_network import correction_factors, volatility_network
 from training.predictors.volatility_own import fit_own_forests, fit_own_network, fit_own_regression
 from training.predictors.volatility_pool import SharedVolatility, VolatilityPool, fit_volatility_pool, trust
@@ -25,7 +25,7 @@ from training.trust import independent_rows
 from training.volatility.combination import Combination, combine, combined_names
 from training.volatility.ewma import EwmaFleet, fit_ewma
 from training.volatility.garch import GarchFleet, fit_garch
-from training.volatility.har import BASELINE_LAGS, HarFleet, fit_per_symbol
+from training.volatility.har import BASELINE_LAGS, HarFleet, fit_per_symbol, har_design
 from training.volatility.intervals import IntervalFleet, fit_own_intervals, fit_pooled_intervals, prior_scale
 from training.volatility.linear import LinearFleet
 from training.volatility.trees import TreeFleet
@@ -110,7 +110,7 @@ class VolatilityPredictor(BasePredictor):
         self.feature_names, self.universe = panel.feature_names, panel.universe
         known = np.zeros(len(examples.targets), bool)
         known[examples.places(examples.train_and_valid())[0]] = True
-        lagged, _ = baseline_inputs(panel)
+        lagged = har_design(panel.variance, panel.offsets, BASELINE_LAGS)
         own: dict[str, Any] = {
             "log_har": fit_per_symbol(lagged, examples.targets, panel.offsets, known, BASELINE_LAGS),
             "ewma": fit_ewma(panel.variance, examples.targets, panel.offsets, known),

@@ -10,7 +10,6 @@ from training.volatility.anchor import TERMS, anchor_inputs
 from training.volatility.ewma import RISKMETRICS_DAILY, EwmaFleet
 from training.volatility.garch import GarchFleet
 from training.volatility.har import BASELINE_LAGS, har_design
-from training.volatility.state import Ints
 
 # Columns of `Windows.series`, in order.
 ANCHOR = slice(0, 1 + TERMS)
@@ -32,9 +31,3 @@ def volatility_series(panel: Panel, garch: GarchFleet) -> Float:
     out[:, EWMA] = ewma.inputs(panel.variance, panel.offsets)
     out[:, GARCH] = garch.inputs(panel.close, panel.offsets)
     return out
-
-
-def baseline_inputs(panel: Panel) -> tuple[Float, Ints]:
-    """Return the regressors of the log-HAR baselines (rows, 4), and each row's symbol."""
-    index = np.repeat(np.arange(len(panel.symbols)), np.diff(panel.offsets))
-    return har_design(panel.variance, panel.offsets, BASELINE_LAGS), index

@@ -16,7 +16,6 @@ from training.fleet.fit import FitPlan, fit_fleet
 from training.predictors.banks import POOLED, fleet_data
 from training.predictors.design import Design
 from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
-from training.predictors.volatility_inputs import baseline_inputs
 from training.predictors.volatility_network import (
     QLIKE_LOSS,
     log_columns,
@@ -29,7 +28,7 @@ from training.volatility.boosting import fit_boosting
 from training.volatility.combination import TRUST_ROWS, Combination
 from training.volatility.ewma import EwmaFleet, fit_pooled_ewma
 from training.volatility.forest import fit_forest
-from training.volatility.har import BASELINE_LAGS, HarFleet
+from training.volatility.har import BASELINE_LAGS, HarFleet, har_design
 from training.volatility.har import fit_pooled as fit_pooled_har
 from training.volatility.intervals import IntervalFleet
 from training.volatility.linear import (
@@ -179,7 +178,7 @@ def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
     newest = panel.dates[known].max().astype("datetime64[ns]").view(np.int64)[None]
     every = fit_rows(examples, design, ("train", "valid"), newest)
     train = fit_rows(examples, design, ("train",), newest)
-    lagged, _ = baseline_inputs(panel)
+    lagged = har_design(panel.variance, panel.offsets, BASELINE_LAGS)
     log_har = fit_pooled_har(lagged, examples.targets, panel.offsets, known, BASELINE_LAGS)
     ewma = fit_pooled_ewma(panel.variance, examples.targets, panel.offsets, known)
     blocks, ridge = _sums_and_ridge(panel, train, part.horizon)
