@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from cluster.head_watch import ended_without_head, reach
+from cluster.local_start import PATIENT, start_patiently
 from configs.errors import ClusterError
 
 # Without these, Ray would start every worker through `uv run` in a copy of the project, and TensorFlow would greet
@@ -41,7 +42,7 @@ def connect(address: str | None = None, cpus: int | None = None, kept: str | Non
     ClusterError
         The address cannot be reached, or Ray does not start.
     """
-    for key, value in ENVIRONMENT.items():
+    for key, value in (ENVIRONMENT | PATIENT).items():
         os.environ.setdefault(key, value)
     if address is not None:
         check_reachable(address)
@@ -51,13 +52,16 @@ def connect(address: str | None = None, cpus: int | None = None, kept: str | Non
     if started_here:
         terminate = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(
-                address=address if address is not None else "local",
-                num_cpus=cpus if address is None else None,
-                include_dashboard=False if address is None else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env={"env_vars": ENVIRONMENT},
+            start_patiently(
+                lambda: ray.init(
+                    address=address if address is not None else "local",
+                    num_cpus=cpus if address is None else None,
+                    include_dashboard=False if address is None else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    runtime_env={"env_vars": ENVIRONMENT},
+                ),
+                attempts=3 if address is None else 1,
             )
         except Exception as error:  # Ray raises half a dozen unrelated types here
             where = f"the Ray cluster at {address!r} cannot be joined" if address else "Ray cannot be started here"

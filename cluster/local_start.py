@@ -1,0 +1,41 @@
+"""Starts Ray on this machine, again where a slow machine needed more time than Ray allows."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+
+import psutil
+
+# Ray gives its first node 30 s to register, which a laptop with busy processors exceeds. Ray reads it once a process.
+PATIENT = {"RAY_raylet_start_wait_time_s": "120"}
+
+logger = logging.getLogger(__name__)
+
+
+def start_patiently(start: Callable[[], object], attempts: int) -> None:
+    """Call ``start``; after an exception, kill the processes that it left and call it again, ``attempts`` times in all.
+
+    Invalid arguments (``ValueError``, ``TypeError``) are raised at once. The last exception is raised as it is.
+    """
+    for attempt in range(1, attempts + 1):
+        before = {child.pid for child in _children()}
+        try:
+            start()
+        except (ValueError, TypeError):
+            raise
+        except Exception as error:  # Ray raises half a dozen unrelated types here
+            if attempt == attempts:
+                raise
+            logger.warning("Ray did not start (attempt %d of %d): %s", attempt, attempts, error)
+            for child in _children():
+                if child.pid not in before:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.kill()
+        else:
+            return
+
+
+def _children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)

@@ -1,0 +1,39 @@
+"""A start of Ray that fails is made again, and what it left running is ended."""
+
+import subprocess
+
+import pytest
+
+from cluster.local_start import start_patiently
+
+
+def test_a_failed_start_is_made_again_without_the_processes_it_left():
+    left, kept = [], subprocess.Popen(["sleep", "60"])
+
+    def start():
+        left.append(subprocess.Popen(["sleep", "60"]))
+        if len(left) < 3:
+            raise RuntimeError("The current node timed out during startup.")
+
+    try:
+        start_patiently(start, attempts=3)
+        assert [process.wait(10) for process in left[:2]] == [-9, -9]
+        assert left[2].poll() is None and kept.poll() is None
+    finally:
+        for process in (*left, kept):
+            process.kill()
+            process.wait()
+
+
+def test_the_last_failure_and_wrong_arguments_are_raised():
+    calls = []
+
+    def start(error):
+        calls.append(error)
+        raise error
+
+    with pytest.raises(RuntimeError, match="no room"):
+        start_patiently(lambda: start(RuntimeError("no room")), attempts=2)
+    with pytest.raises(ValueError):
+        start_patiently(lambda: start(ValueError("num_cpus")), attempts=2)
+    assert len(calls) == 3
