@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from cluster.node_check import examine, free_gib, probe
+from cluster.jobs.node_check import examine, free_gib, probe
 from cluster.session import connect
 from configs.errors import ClusterError, FleetcastError
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from training.registry.manager import ModelManager
 
 _FREE_GIB, _SKEW_S, _LATE_SESSIONS, _BEHIND_DAYS = 1.0, 5.0, 3, 7
@@ -83,7 +83,7 @@ def _bars(store: Store) -> Iterator[Finding]:
     """Judge how new the lake's bars are: by the calendar that they fit, or by days of the week."""
     import numpy as np
 
-    from features.sessions import fitting_calendar, session_gaps
+    from features.bars.sessions import fitting_calendar, session_gaps
 
     lake = Lake(store)
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from configs.data import FeatureConfig, SplitConfig
     from configs.models import LabelConfig
-    from features.bars import SymbolBars, bars_from_frame
+    from features.bars.schema import SymbolBars, bars_from_frame
     from features.catalog import describe_features
     from features.context import MarketContext
     from features.engineer import EngineeredFeatures, FeatureEngineer, build_panel, feature_names
@@ -49,7 +49,7 @@ __all__ = [
 _HOMES = {
     "configs.data": ("FeatureConfig", "SplitConfig"),
     "configs.models": ("LabelConfig",),
-    "features.bars": ("SymbolBars", "bars_from_frame"),
+    "features.bars.schema": ("SymbolBars", "bars_from_frame"),
     "features.catalog": ("describe_features",),
     "features.context": ("MarketContext",),
     "features.engineer": ("EngineeredFeatures", "FeatureEngineer", "build_panel", "feature_names"),

@@ -11,11 +11,11 @@ import numpy as np
 from configs.data import FeatureConfig
 from configs.errors import DataError
 from configs.models import LabelConfig
-from features.bars import SymbolBars, bars_from_frame
+from features.bars.schema import SymbolBars, bars_from_frame
 from features.context import MarketContext
+from features.feature_plan import FeaturePlan, plan_features
 from features.labels import bar_variance, direction_labels, ewma_volatility
 from features.panel import Panel
-from features.plan import FeaturePlan, plan_features
 from features.universe import UniverseTable
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class FeatureEngineer:
         Warns
         -----
         UserWarning
-            Rows break a rule of :mod:`features.validation` and are left out.
+            Rows break a rule of :mod:`features.bars.validation` and are left out.
         """
         import pandas as pd
 
@@ -111,7 +111,7 @@ def build_panel(
     Raises
     ------
     ConfigError, DataError
-        As :func:`features.plan.plan_features` does.
+        As :func:`features.feature_plan.plan_features` does.
     """
     plan = plan_features(
         config or FeatureConfig(),

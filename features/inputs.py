@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from features.labels import bar_variance, ewma_volatility
 from features.rolling import change, rolling_mean, rolling_var
 

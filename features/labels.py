@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 
 from configs.models import LabelConfig
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 
 Float = npt.NDArray[np.float64]
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.data import FeatureConfig
-from features.bars import SymbolBars
-from features.clocks import TradingClocks
+from features.bars.clocks import TradingClocks
+from features.bars.schema import SymbolBars
 from features.inputs import Inputs, Layout
 from features.universe import (
     MIN_SYMBOLS,

@@ -11,7 +11,7 @@ from configs.values import Kind
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.bars import SymbolBars
+    from features.bars.schema import SymbolBars
 
 KINDS: tuple[Kind, ...] = ("direction", "volatility")
 

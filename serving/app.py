@@ -51,7 +51,7 @@ class Replica:
         from serving.web.desk import EngineDesk
         from serving.web.meter import RayMeter
         from serving.web.shards import shard_of
-        from training.fleet.backend import use_threads
+        from training.models.fleet.backend import use_threads
 
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # to the worker's log of Ray
         logging.getLogger("fleetcast.serving").setLevel(logging.INFO)

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 
 V = TypeVar("V")
 

@@ -19,7 +19,7 @@ from serving.answers import KINDS, Prediction
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.bars import SymbolBars
+    from features.bars.schema import SymbolBars
 
 _PREDICTIONS = TypeAdapter(list[Prediction])
 _AGAIN = frozenset({429, 502, 503, 504})
@@ -171,7 +171,7 @@ def _seconds(header: str | None, default: float) -> float:
 
 
 def _rows(symbol: str, given: pd.DataFrame | SymbolBars) -> list[list[Any]]:
-    from features.bars import SymbolBars, bars_from_frame
+    from features.bars.schema import SymbolBars, bars_from_frame
 
     if isinstance(given, SymbolBars):
         bars = given

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from configs.operation import ServeConfig
 from configs.values import Kind
-from features.store import Store
+from features.store.store import Store
 from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse
 from serving.cache import LruCache, bars_hash
 from serving.counters import Statistics

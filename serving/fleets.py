@@ -14,9 +14,9 @@ from configs.errors import ModelError
 from configs.values import Kind
 from features.labels import CLASSES
 from serving.answers import KINDS, Basis, DirectionForecast, Probabilities, VolatilityForecast
+from training.data.windows import Windows
 from training.predictors.join import load_fleet
 from training.predictors.mixed import Forecaster
-from training.predictors.windows import Windows
 from training.registry.manager import ModelManager
 
 _AT_ONCE = 512

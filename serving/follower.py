@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from configs.errors import FleetcastError
 from configs.operation import ServeConfig
 from configs.values import Kind
-from features.store import Store
+from features.store.store import Store
 from serving.fleets import resolve_versions
 from serving.state import Keep, State, build_state, open_market
 from training.registry.manager import ModelManager

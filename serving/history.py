@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from features.labels import CLASSES, annualised, direction_labels, volatility_target
 from features.panel import Panel
 from serving.fleets import Fleet

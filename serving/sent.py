@@ -12,12 +12,12 @@ import numpy as np
 
 from configs.errors import DataError, FleetcastError
 from configs.values import Kind
-from features.bars import SymbolBars, bars_from_frame
+from features.bars.schema import SymbolBars, bars_from_frame
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
 from serving.state import Forecast, State
 from serving.tails import too_few
-from training.predictors.windows import Windows
+from training.data.windows import Windows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from configs.errors import ModelError
 from configs.operation import ServeConfig
 from configs.values import Kind
-from features.store import Store
+from features.store.store import Store
 from serving.answers import KINDS, DirectionForecast, Failure, Prediction, VolatilityForecast
 from serving.fleets import Fleet, open_fleet
 from serving.kept import KeptTails

@@ -12,17 +12,17 @@ import numpy.typing as npt
 
 from configs.models import LabelConfig
 from configs.schema import Config
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import build_panel
+from features.feature_plan import universe_columns
 from features.panel import Panel
-from features.plan import universe_columns
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
-from training.predictors.inputs import resembles
+from training.data.arrays import Float32
+from training.data.windows import Windows
+from training.predictors.input_bars import resembles
 from training.predictors.mixed import Forecaster
-from training.predictors.state import Float32
-from training.predictors.windows import Windows
 
 _NO_SERIES = "market series that the model reads have no recent value on this day; their features count as missing"
 _CHUNK = 32  # symbols featurised at once: their whole panel is in memory

@@ -15,7 +15,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from configs.schema import Config
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Read when Ray is imported, which test modules do before anything is connected: workers would be started by `uv run`.
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 
 
 _ON_NODES = ("test_buckets", "test_namespaces", "test_nodes")
-_ALONE = ("test_jobs", "test_service", "test_tune_command", "test_search", "test_doctor")
+_ALONE = ("test_submission", "test_service", "test_tune_command", "test_search", "test_doctor")
 _LONGEST_FIRST = ("commands", "nodes", *_ALONE)
 
 

@@ -7,25 +7,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from cluster.views.leaderboard import KindResult
 from configs.errors import DataError, FleetcastError
 from configs.load import load_config, validated
 from configs.schema import Config
 from configs.values import Kind
-from features.concurrent import in_order
 from features.context import MarketContext
 from features.sources import open_source
 from features.sources.base import Source
 from features.sources.table_file import find, is_remote
-from features.store import Store
-from training.evaluation.leaderboard import KindResult
-from training.evaluation.promotion import Policy
+from features.store.concurrent import in_order
+from features.store.store import Store
 from training.registry.block_index import INDEX
 from training.registry.blocks import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
-from training.run.plan import RunPlan, make_plan, write_plan
 from training.run.publication import publish_kind
 from training.run.queue import JobQueue, Progress
+from training.run.run_plan import RunPlan, make_plan, write_plan
+from training.validation.promotion import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
 
         frame = embedded_context()
     else:
-        from features.lake import Lake
+        from features.store.lake import Lake
 
         held = Lake(store).read_context()
         if held is None:

@@ -137,7 +137,7 @@ def _trial(config: dict[str, Any], objective: Objective, use_gpu: bool) -> None:
 
 
 def _check_gpu() -> None:
-    from training.fleet.backend import sees_gpu
+    from training.models.fleet.backend import sees_gpu
 
     if not sees_gpu():
         raise TrialFailed("a GPU is reserved, but TensorFlow sees none: install tensorflow[and-cuda] on the node")

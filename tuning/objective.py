@@ -51,7 +51,7 @@ class Objective:
         TrialFailed
             They make no model of some symbol that the default settings have one of.
         """
-        from training.fleet.watch import following
+        from training.models.fleet.watch import following
 
         start, first = time.perf_counter(), _FirstFit(follow)
         config = configured(self.task.config, values)
@@ -87,10 +87,10 @@ class Objective:
         return score
 
     def _scored(self, config: Config, split: Split) -> Score:
-        from training.evaluation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
-        from training.examples import make_examples
-        from training.fleet.backend import use_threads
+        from training.data.examples import make_examples
+        from training.models.fleet.backend import use_threads
         from training.predictors import predictor_class
+        from training.validation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
 
         if self.threads is not None:
             use_threads(self.threads)

@@ -10,8 +10,8 @@ from typing import Any
 from configs.load import load_config
 from configs.schema import Config
 from configs.values import Kind
-from features.store import Store
-from training.predictors.inputs import AnyBars, AnyContext
+from features.store.store import Store
+from training.predictors.input_bars import AnyBars, AnyContext
 from tuning.objective import Objective, TrialFailed
 from tuning.report import render
 from tuning.score import Score

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from configs.values import Frozen
-from training.evaluation.clustered import day_jackknife
+from training.metrics.clustered import day_jackknife
 
 Float = npt.NDArray[np.float64]
 

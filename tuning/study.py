@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from configs.errors import ConfigError
 from configs.operation import TuneConfig
 from configs.space import Space
-from features.store import Store
+from features.store.store import Store
 from tuning.score import Difference, Outcome
 from tuning.space import Values, distributions
 from tuning.study_database import alone, check_name, database, heartbeat, opened

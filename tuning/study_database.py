@@ -15,8 +15,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.errors import ConfigError, StoreError
-from features.heartbeat import beating
-from features.store import Store
+from features.store.heartbeat import beating
+from features.store.store import Store
 
 FOLDER, DATABASE = "studies", "studies.db"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")

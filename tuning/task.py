@@ -14,19 +14,19 @@ from configs.errors import DataError
 from configs.load import config_hash
 from configs.schema import Config
 from configs.values import Kind
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.panel import Panel
 from features.sources import open_source
 from features.splits import Split, walk_forward
-from features.store import Store
+from features.store.store import Store
 from features.universe import UniverseTable
-from training.predictors.inputs import AnyBars, AnyContext, context_of, listed, panel_of
+from training.predictors.input_bars import AnyBars, AnyContext, context_of, listed, panel_of
 from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED, mark_in_use
-from training.run.jobs import FITTING_LIBRARIES, sampled
-from training.run.market import read_market
-from training.run.plan import make_plan
+from training.run.block_jobs import FITTING_LIBRARIES, sampled
+from training.run.market_file import read_market
+from training.run.run_plan import make_plan
 from training.run.staging import read_staged
 from training.trainer import load_context
 

@@ -11,8 +11,8 @@ from configs.errors import ConfigError
 from configs.load import validated
 from configs.schema import Config, OwnSettings
 from configs.space import read, spelled
-from features.store import Store
-from training.run.plan import RunPlan
+from features.store.store import Store
+from training.run.run_plan import RunPlan
 from tuning.space import setting
 from tuning.study_database import FOLDER, check_name
 from tuning.task import task_settings

@@ -23,9 +23,9 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Import bars from files into the lake; running it again changes nothing."""
-    from cluster.commands.data_tables import show_import, take_in
+    from cluster.views.data_tables import show_import, take_in
     from features.sources.files import FileSource
-    from features.store import Store
+    from features.store.store import Store
 
     show_import(take_in(FileSource(path, symbol), Store(store)), as_json)
 
@@ -40,10 +40,10 @@ def fetch(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch bars from a source into the lake."""
-    from cluster.commands.data_tables import show_import, take_in
     from cluster.options import names
+    from cluster.views.data_tables import show_import, take_in
     from features.sources import open_source
-    from features.store import Store
+    from features.store.store import Store
 
     wanted, kept = names("--symbols", symbols), Store(store)
     taken = take_in(open_source(source, kept), kept, wanted, start.date(), end.date() if end is not None else None)
@@ -57,9 +57,9 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Show rows, span, gaps against the exchange calendar, and quarantined rows by rule."""
-    from cluster.commands.data_tables import examine, show_inspection
+    from cluster.views.data_tables import examine, show_inspection
     from features.sources import open_source
-    from features.store import Store
+    from features.store.store import Store
 
     show_inspection(examine(open_source("lake" if path is None else path, Store(store))), as_json)
 
@@ -67,8 +67,8 @@ def inspect(
 @app.command("list")
 def list_(store: StoreOption = ".fleetcast", as_json: JsonOption = False) -> None:
     """List the symbols that the lake holds."""
-    from cluster.commands.data_tables import show_list
-    from features.lake import Lake
-    from features.store import Store
+    from cluster.views.data_tables import show_list
+    from features.store.lake import Lake
+    from features.store.store import Store
 
     show_list(Lake(Store(store)), as_json)

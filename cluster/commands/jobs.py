@@ -31,10 +31,10 @@ def submit(
     """Run a command on a cluster: `fleetcast submit train --store s3://bucket/fleetcast --address http://head:8265`."""
     import sys
 
-    from cluster.jobs import follow as follow_job
-    from cluster.jobs import submit as start
+    from cluster.jobs.remote_command import remote_command
+    from cluster.jobs.submission import follow as follow_job
+    from cluster.jobs.submission import submit as start
     from cluster.options import interruptible
-    from cluster.remote_command import remote_command
 
     command = remote_command(verb, context.args, gpus=gpus)
     for note in command.notes:
@@ -61,8 +61,8 @@ def submit(
 @jobs.command("list")
 def list_jobs(address: Address = "http://127.0.0.1:8265", as_json: AsJson = False) -> None:
     """List this project's jobs, the newest first."""
-    from cluster.job_tables import show_jobs
-    from cluster.jobs import listed
+    from cluster.jobs.submission import listed
+    from cluster.views.job_tables import show_jobs
 
     show_jobs(listed(address), as_json)
 
@@ -70,8 +70,8 @@ def list_jobs(address: Address = "http://127.0.0.1:8265", as_json: AsJson = Fals
 @jobs.command()
 def status(name: Name, address: Address = "http://127.0.0.1:8265", as_json: AsJson = False) -> None:
     """Show a job's status."""
-    from cluster.job_tables import show_jobs
-    from cluster.jobs import checked, described, job_client
+    from cluster.jobs.submission import checked, described, job_client
+    from cluster.views.job_tables import show_jobs
 
     show_jobs([described(checked(job_client(address), name))], as_json)
 
@@ -83,8 +83,8 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the job ends, with its exit code.")] = False,
 ) -> None:
     """Print a job's output."""
-    from cluster.jobs import checked, job_client
-    from cluster.jobs import follow as follow_job
+    from cluster.jobs.submission import checked, job_client
+    from cluster.jobs.submission import follow as follow_job
     from cluster.options import interruptible
 
     if follow:
@@ -99,6 +99,6 @@ def logs(
 @jobs.command()
 def stop(name: Name, address: Address = "http://127.0.0.1:8265") -> None:
     """End a job; what it has finished is kept, and the same submission goes on from there."""
-    from cluster.jobs import stop as end
+    from cluster.jobs.submission import stop as end
 
     print(f"job {name} {'has ended' if end(address, name) else 'had ended before'}")

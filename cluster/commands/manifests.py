@@ -45,10 +45,10 @@ def render(
     import shlex
     import sys
 
+    from cluster.jobs.remote_command import spelled
     from cluster.manifests.render import KINDS, together, written
     from cluster.manifests.target import Target
     from cluster.options import resolved_config
-    from cluster.remote_command import spelled
 
     names = kinds or [name for name, kind in KINDS.items() if kind.kubernetes]
     resolved = resolved_config(preset, config, bars, None, list(overrides or []))

@@ -20,7 +20,7 @@ Version = Annotated[str, typer.Argument(help="A version, a unique beginning of o
 @app.command("list")
 def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
     """List versions with their aliases, symbols, headline metric, age and size."""
-    from cluster.model_tables import overview, overview_table
+    from cluster.views.model_tables import overview, overview_table
 
     manager = _manager(store)
     rows = overview(manager, _kinds(manager, kind))
@@ -31,7 +31,7 @@ def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json 
 @app.command()
 def show(version: Version, store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
     """Show a version: metrics beside the baselines, best and worst symbols, configuration."""
-    from cluster.model_tables import details, details_view
+    from cluster.views.model_tables import details, details_view
 
     manager = _manager(store)
     facts = details(manager, *manager.find(version, kind))
@@ -82,7 +82,7 @@ def prune(
     from dataclasses import asdict
     from datetime import timedelta
 
-    from cluster.model_tables import size
+    from cluster.views.model_tables import size
 
     manager = _manager(store)
     kinds = [kind] if kind else manager.kinds(whole=False)
@@ -114,6 +114,6 @@ def _print(facts: Any, view: Any, as_json: bool) -> None:
 
         typer.echo(json.dumps(facts, indent=1))
     else:
-        from cluster.console import make_console
+        from cluster.views.console import make_console
 
         make_console().print(view, markup=False, highlight=False, soft_wrap=isinstance(view, str))

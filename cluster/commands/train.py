@@ -40,13 +40,13 @@ def train(
     from contextlib import nullcontext
 
     from cluster.options import interruptible, names, resolved_config
-    from cluster.progress import show_result, watching
     from cluster.session import check_reachable, connect
+    from cluster.views.progress import show_result, watching
 
     given = [f"run.kinds={json.dumps(names('--kinds', kinds))}"] if kinds is not None else []
     found, verdicts = [], []
     if study:
-        from features.store import Store
+        from features.store.store import Store
         from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told, with_own
 
         verdicts = read_verdicts(Store(store), study)

@@ -34,7 +34,7 @@ def tune(
     from cluster.options import interruptible
     from cluster.session import check_reachable, connect
     from cluster.sweep_options import sweep_options
-    from cluster.sweep_tables import show_tuned, watching
+    from cluster.views.sweep_tables import show_tuned, watching
 
     wanted, resolved, seconds = sweep_options(
         kind, preset, config, bars, symbols, trials, time_budget, study, resume or begin_or_resume, overrides

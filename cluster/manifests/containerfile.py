@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from importlib.metadata import metadata, version
 
+from cluster.jobs.packaging import PACKAGES
 from cluster.manifests.machines import PROJECT
 from cluster.manifests.pods import USER
 from cluster.manifests.target import Target
-from cluster.packaging import PACKAGES
 from cluster.session import ENVIRONMENT
 from configs.errors import ConfigError
 

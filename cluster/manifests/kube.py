@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from cluster.jobs.remote_command import remote_command
 from cluster.manifests.clusters import serving_cluster, training_cluster
 from cluster.manifests.pods import AGENT_PORT, LOCKED, PORTS, labels, pod, resources
 from cluster.manifests.schedule import smallest_gap_h
@@ -16,7 +17,6 @@ from cluster.manifests.serve_config import drain_s, pod_config
 from cluster.manifests.sizes import serving_nodes
 from cluster.manifests.target import CONFIG_FILE, Target
 from cluster.manifests.text import yaml_text
-from cluster.remote_command import remote_command
 from configs.errors import ConfigError
 from configs.load import flat_overrides
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
+from cluster.jobs.packaging import PACKAGES
 from cluster.manifests.sizes import Nodes, head_node, training_nodes
 from cluster.manifests.target import Target
-from cluster.packaging import PACKAGES
 from cluster.session import ENVIRONMENT
 from configs.errors import ConfigError
 from configs.operation import CloudConfig

@@ -8,7 +8,7 @@ from functools import cache
 
 from configs.errors import DataError
 from features.sources.base import Source, SourceSpec
-from features.store import Store
+from features.store.store import Store
 
 __all__ = ["Source", "SourceSpec", "catalog", "open_source"]
 

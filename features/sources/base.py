@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from features.bars import SymbolBars
-from features.quarantine import Quarantine
-from features.store import Store
+from features.bars.quarantine import Quarantine
+from features.bars.schema import SymbolBars
+from features.store.store import Store
 
 
 class Source(Protocol):

@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 
 from configs.errors import DataError
-from features.bars import SymbolBars, bars_from_frame
-from features.merge import between
-from features.parsing import parse_dates, parse_numbers
-from features.quarantine import Quarantine
+from features.bars.merge import between
+from features.bars.parsing import parse_dates, parse_numbers
+from features.bars.quarantine import Quarantine
+from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources.base import SourceSpec
-from features.store import Store
+from features.store.store import Store
 
 _INDICES = {"^GSPC": "data/sp500/sp500.csv.gz", "^IXIC": "data/nasdaq/nasdaq.csv.gz"}
 _STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
-from features.bars import SymbolBars, bars_from_frame
-from features.merge import VALUES, between
-from features.quarantine import COLUMNS, Quarantine
+from features.bars.merge import VALUES, between
+from features.bars.quarantine import COLUMNS, Quarantine
+from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources.base import SourceSpec
 from features.sources.table_file import TableFile, find, is_remote
 from features.sources.tables import names_symbols, read_table, symbols_in
-from features.store import Store
+from features.store.store import Store
 
 
 class FileSource:

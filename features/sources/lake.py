@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from configs.errors import DataError
-from features.bars import SymbolBars
-from features.concurrent import in_order
-from features.lake import Lake
-from features.quarantine import Quarantine
+from features.bars.quarantine import Quarantine
+from features.bars.schema import SymbolBars
 from features.sources.base import SourceSpec
-from features.store import Store
+from features.store.concurrent import in_order
+from features.store.lake import Lake
+from features.store.store import Store
 
 
 class LakeSource:

@@ -14,9 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import DataError
-from features.entries import Entry
-from features.object_files import redacted
-from features.store import Store
+from features.store.entries import Entry
+from features.store.object_files import redacted
+from features.store.store import Store
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
 

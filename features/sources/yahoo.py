@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 
 from configs.errors import DataError
-from features.bars import SymbolBars, bars_from_frame
-from features.quarantine import Quarantine
+from features.bars.quarantine import Quarantine
+from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources.base import SourceSpec
-from features.store import Store
+from features.store.store import Store
 
 Fetch = Callable[[str, date | None, date], pd.DataFrame]
 

@@ -10,7 +10,7 @@ from typing_extensions import TypeAliasType
 
 from configs.values import Kind
 from serving.answers import KINDS, Prediction
-from training.evaluation.verdict import Verdict
+from training.validation.verdict import Verdict
 
 MAX_SYMBOLS = 5000
 MAX_ROWS = 20_000

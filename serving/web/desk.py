@@ -13,7 +13,7 @@ from serving.state import Rendered
 from serving.web.gate import Gate
 from serving.web.meter import Meter
 from serving.web.rows import bars_of_rows
-from training.evaluation.verdict import verdict
+from training.validation.verdict import verdict
 
 Versions = Mapping[Kind, str]
 Rows = Sequence[Sequence[Any]]

@@ -25,11 +25,11 @@ from configs.load import load_config
 from features.labels import forward_return, relative_labels
 from features.sources import open_source
 from features.splits import SplitRows, resolve_split
-from features.store import Store
-from training.evaluation.metrics import log_loss_rows
-from training.examples import Examples, make_examples
+from features.store.store import Store
+from training.data.examples import Examples, make_examples
+from training.metrics.metrics import log_loss_rows
 from training.predictors.direction import PriceDirectionPredictor
-from training.predictors.inputs import panel_of
+from training.predictors.input_bars import panel_of
 
 _CLASSES = ("down", "sideways", "up")
 

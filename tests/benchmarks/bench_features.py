@@ -23,7 +23,7 @@ import pandas as pd
 
 from configs.data import FeatureConfig
 from features import Panel, SymbolBars, UniverseTable, bars_from_frame, build_panel, build_universe, feature_names
-from features.plan import FeaturePlan, plan_features
+from features.feature_plan import FeaturePlan, plan_features
 
 _REPEATS = 3
 _SETTLED = 1500  # rows after which two ways of starting a recursive average of 60 bars agree to 1e-9

@@ -21,10 +21,10 @@ import keras
 import numpy as np
 
 from configs.models import DirectionConfig
-from training.fleet.fit import FitPlan, fit_fleet
-from training.fleet.losses import corrected_cross_entropy
-from training.fleet.network import FleetNetwork
-from training.fleet.windows import FleetData
+from training.models.fleet.fit import FitPlan, fit_fleet
+from training.models.fleet.gather import FleetData
+from training.models.fleet.losses import corrected_cross_entropy
+from training.models.fleet.network import FleetNetwork
 
 FEATURES, CLASSES = 140, 3
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs import Config, load_config
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
 
 LAG = 2

@@ -84,7 +84,7 @@ def driver(bars: str, symbols: int, store: str) -> dict[str, float]:
 def worker(bars: str, symbols: int, store: str) -> dict[str, Any]:
     """Do every job of a run in this process; seconds by job, and calls of the store for each block."""
     start = time.perf_counter()
-    from features.local_files import LocalFiles
+    from features.store.local_files import LocalFiles
     from training.run.local import run_here
     from training.run.queue import JobQueue
     from training.trainer import ModelTrainer
@@ -117,7 +117,7 @@ def publisher(store: str, blocks: int) -> dict[str, float]:
     """Publish copies of a fitted block under other names, both kinds; seconds and the manifest's bytes."""
     from dataclasses import replace
 
-    from features.store import Store
+    from features.store.store import Store
     from training.registry.blocks import read_block, write_block
     from training.registry.layout import manifest_path
     from training.registry.manager import ModelManager

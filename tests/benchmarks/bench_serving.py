@@ -54,8 +54,8 @@ from conftest import random_universe  # noqa: E402
 from serving_parts import engine_part, faults_part, http_part  # noqa: E402
 
 from configs.load import load_config  # noqa: E402
-from features.lake import Lake  # noqa: E402
-from features.store import Store  # noqa: E402
+from features.store.lake import Lake  # noqa: E402
+from features.store.store import Store  # noqa: E402
 
 KINDS = ("direction", "volatility")
 

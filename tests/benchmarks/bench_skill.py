@@ -39,16 +39,16 @@ from rich.console import Console
 from skill_peers import direction_peer, rank_correlation, unseen, volatility_peers
 from skill_peers import examples_of as run_examples
 
+from cluster.views.leaderboard import KindResult, render
 from configs.errors import ConfigError, FleetcastError
 from configs.load import load_config
 from configs.schema import Config
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from features.sources import open_source
-from features.store import Store
-from training.evaluation.clustered import day_jackknife
-from training.evaluation.leaderboard import KindResult, render
-from training.evaluation.metrics import ratio
-from training.examples import Examples
+from features.store.store import Store
+from training.data.examples import Examples
+from training.metrics.clustered import day_jackknife
+from training.metrics.metrics import ratio
 from training.registry.manager import ModelManager
 from training.run.queue import Progress
 from training.trainer import Listener, ModelTrainer, TrainingResult

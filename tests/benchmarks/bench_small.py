@@ -30,9 +30,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from features.sources import open_source
-from features.store import Store
+from features.store.store import Store
 
 CELLS = ((1, 252), (1, 500), (1, 750), (1, 1250), (1, 2500), (5, 600), (5, 1250), (20, 1250), (50, 2500))
 _BASELINES = ("ewma", "garch", "log_har", "log_har_pooled")
@@ -71,8 +71,8 @@ def draw(bars: list[SymbolBars], symbols: int, length: int, generator: np.random
 
 def score(kind: str, bars: list[SymbolBars]) -> dict[str, Any]:
     """Fit and score one draw."""
-    from training.evaluation.evaluate import evaluate
     from training.predictors import predictor_class
+    from training.validation.evaluate import evaluate
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

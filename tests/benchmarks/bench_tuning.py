@@ -45,8 +45,8 @@ from conftest import random_universe  # noqa: E402
 from cluster.session import connect  # noqa: E402
 from configs.load import load_config  # noqa: E402
 from configs.schema import Config  # noqa: E402
-from features.lake import Lake  # noqa: E402
-from features.store import Store  # noqa: E402
+from features.store.lake import Lake  # noqa: E402
+from features.store.store import Store  # noqa: E402
 from tuning.objective import Objective  # noqa: E402
 from tuning.optimizer import HyperparameterOptimizer, Listener  # noqa: E402
 from tuning.space import defaults, space_of  # noqa: E402

@@ -11,12 +11,12 @@ from configs.schema import Config
 from features import bars_from_frame, build_panel, build_universe
 from features.scaling import FleetScaler
 from features.splits import resolve_split
-from training.evaluation.baselines import ClassPrior
-from training.examples import make_examples
-from training.fleet.fit import FitPlan
-from training.fleet.network import FleetNetwork
-from training.fleet.windows import FleetData
-from training.predictors.banks import fleet_data
+from training.data.buffers import fleet_data
+from training.data.examples import make_examples
+from training.models.fleet.fit import FitPlan
+from training.models.fleet.gather import FleetData
+from training.models.fleet.network import FleetNetwork
+from training.models.linear.baselines import ClassPrior
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Fits the numbers of ``training/volatility/prior.py`` and prints them.
+"""Fits the numbers of ``training/models/volatility/prior.py`` and prints them.
 
 ``python tests/benchmarks/fit_prior.py --bars BARS.parquet [--until 2014-12-31]``
 """
@@ -11,9 +11,9 @@ import numpy as np
 
 from features.labels import bar_variance, volatility_target
 from features.sources import open_source
-from features.store import Store
-from training.volatility.anchor import LAGS, anchor_inputs, log_response
-from training.volatility.intervals import spread_of
+from features.store.store import Store
+from training.models.volatility.anchor import LAGS, anchor_inputs, log_response
+from training.models.volatility.intervals import spread_of
 
 _HORIZON, _LEVEL = 5, 0.9
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from direction_task import Task
 
-from training.fleet.windows import FleetData
+from training.models.fleet.gather import FleetData
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import numpy as np
 from http_load import measure, raw_request
 
 from configs.load import load_config
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 
 PREDICT = "/v1/predictions"
 
@@ -23,7 +23,7 @@ PREDICT = "/v1/predictions"
 def engine_part(folder: str, seconds: float) -> dict[str, Any]:
     """Measure the engine in process."""
     from serving import PredictionEngine, PredictionRequest
-    from training.fleet.backend import use_threads
+    from training.models.fleet.backend import use_threads
 
     use_threads(1)  # as a replica with one processor does
     start = time.perf_counter()

@@ -15,15 +15,15 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from features.engineer import build_panel
 from features.labels import forward_return
-from features.store import Store
-from training.evaluation.clustered import day_jackknife, long_run_se
-from training.evaluation.metrics import log_loss_rows, qlike_rows, ratio
-from training.examples import Examples, make_examples
+from features.store.store import Store
+from training.data.examples import Examples, make_examples
+from training.metrics.clustered import day_jackknife, long_run_se
+from training.metrics.metrics import log_loss_rows, qlike_rows, ratio
+from training.models.volatility.har import BASELINE_LAGS, fit_per_symbol, fit_pooled, har_design
 from training.predictors.join import load_fleet
 from training.registry.manager import ModelManager
-from training.run.plan import RunPlan, read_plan
+from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
-from training.volatility.har import BASELINE_LAGS, fit_per_symbol, fit_pooled, har_design
 
 SETTINGS: dict[str, Any] = {
     "max_leaf_nodes": 31,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from configs.errors import FleetcastError
-from features.store import Store
+from features.store.store import Store
 from training.registry.manager import ModelManager
 
 _LOOK_S = 0.05

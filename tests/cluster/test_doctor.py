@@ -8,9 +8,9 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from cluster.doctor import _node
-from cluster.node_check import examine, probe
-from features.lake import Lake
-from features.store import Store
+from cluster.jobs.node_check import examine, probe
+from features.store.lake import Lake
+from features.store.store import Store
 from training.registry.layout import kind_folder
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.commands.models import app
-from cluster.model_tables import age, headline, size
+from cluster.views.model_tables import age, headline, size
 from configs.errors import FleetcastError, ModelError
 from training.registry.blocks import Block, write_block
 from training.registry.layout import manifest_path

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from configs import load_config
-from features.store import Store
+from features.store.store import Store
 from training.registry.manager import ModelManager
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ import pytest
 
 from configs.data import ContextConfig, FeatureConfig
 from features import MarketContext, SymbolBars, build_panel, build_universe, describe_features
+from features.bars.sessions import session_gaps
 from features.catalog import all_specs
+from features.feature_plan import plan_features
 from features.inputs import Layout
-from features.plan import plan_features
-from features.sessions import session_gaps
 
 N = 260
 CONFIG = FeatureConfig()

@@ -7,9 +7,9 @@ import pytest
 
 from configs.errors import DataError, ModelError
 from features.splits import Split, resolve_split
-from training.examples import make_examples
+from training.data.examples import make_examples
 from training.predictors import predictor_class
-from training.predictors.inputs import panel_of
+from training.predictors.input_bars import panel_of
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 PRICES = ("open", "high", "low", "close")

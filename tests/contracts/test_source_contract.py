@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.bars import bars_from_frame
-from features.lake import Lake, fingerprint
+from features.bars.schema import bars_from_frame
 from features.sources import catalog, open_source
 from features.sources.base import Source
 from features.sources.embedded import EmbeddedSource
 from features.sources.yahoo import UnknownSymbolError, YahooSource
-from features.store import Store
+from features.store.lake import Lake, fingerprint
+from features.store.store import Store
 
 NAMES = ("AAPL", "IBM")
 START, END = date(2012, 3, 5), date(2012, 12, 31)

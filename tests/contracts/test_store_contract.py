@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from configs.errors import StoreError
-from features.store import Store, encode_symbol
+from features.store.store import Store, encode_symbol
 
 
 @pytest.fixture(params=["disk", "s3", "memory"])

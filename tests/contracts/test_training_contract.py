@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cluster.views.leaderboard import KindResult
 from configs.errors import ConfigError
-from features.store import Store
+from features.store.store import Store
 from features.universe import UniverseFacts
-from training.evaluation.leaderboard import KindResult
 from training.predictors import predictor_from_block
 from training.registry.manager import ModelManager
 from training.run.local import run_here

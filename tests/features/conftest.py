@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 
 
 def random_bars(seed: int = 0, n: int = 200, symbol: str = "A", start: str = "2015-01-01") -> SymbolBars:

@@ -30,7 +30,7 @@ def yahoo(bars):
 def test_yahoo_frame_gives_the_panels_numbers(bars, yahoo):
     panel = build_panel([bars])
     features, target, names = FeatureEngineer().engineer_features(yahoo, horizon=5)
-    assert names == list(panel.feature_names) == list(features.columns)
+    assert names == list(panel.feature_names) == list(features.bars.columns)
     np.testing.assert_array_equal(features.to_numpy(), panel.features)
     assert (features.dtypes == np.float32).all() and features.index.equals(target.index)
     np.testing.assert_array_equal(features.index.to_numpy("datetime64[ns]"), bars.dates)

@@ -106,7 +106,7 @@ def test_corwin_schultz_recovers_a_planted_spread():
     path = np.cumsum(rng.normal(0.0, 0.01 / np.sqrt(steps), (days * steps))).reshape(days, steps)
     # Buyers pay half a spread above the value and sellers get half below it, so the range widens by one spread.
     traded = np.exp(path + half * rng.choice([-1.0, 1.0], path.shape))
-    from features.bars import SymbolBars
+    from features.bars.schema import SymbolBars
 
     bars = SymbolBars(
         "X",

@@ -56,7 +56,7 @@ def test_variance_is_unbiased_for_a_random_walk():
     rng = np.random.default_rng(4)
     days, steps, sigma = 1500, 1600, 0.02
     path = np.cumsum(rng.normal(0.0, sigma / np.sqrt(steps), days * steps)).reshape(days, steps)
-    from features.bars import SymbolBars
+    from features.bars.schema import SymbolBars
 
     prices = np.exp(path)
     dates = np.datetime64("2000-01-03", "ns") + np.arange(days) * np.timedelta64(1, "D")

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
-from features.lake import fingerprint
 from features.sources import catalog, open_source
 from features.sources.embedded import SYMBOLS, EmbeddedSource, embedded_context
 from features.sources.files import FileSource
 from features.sources.yahoo import RateLimitedError, UnknownSymbolError, YahooSource, backoff_s
-from features.store import Store
+from features.store.lake import fingerprint
+from features.store.store import Store
 
 
 def table(rows: int = 5, base: float = 10.0, first: str = "2024-01-01") -> pd.DataFrame:
@@ -59,7 +59,7 @@ def test_embedded_context_is_long_and_without_blanks():
 
 def test_nothing_heavy_is_imported_to_open_a_source():
     code = (
-        "import sys; from features.sources import open_source; from features.store import Store;"
+        "import sys; from features.sources import open_source; from features.store.store import Store;"
         "list(open_source('embedded', Store('.')).load(['IBM'])); open_source('yahoo', Store('.'));"
         "heavy = {'arch', 'yfinance', 'bokeh_sampledata', 'exchange_calendars', 'tensorflow', 'ray'};"
         "print(sorted(heavy & set(sys.modules)))"

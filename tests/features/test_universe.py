@@ -11,9 +11,9 @@ import pytest
 from configs.data import ContextConfig, FeatureConfig
 from configs.errors import DataError
 from features import MarketContext, UniverseTable, build_panel, build_universe
+from features.bars.sessions import session_gaps
 from features.inputs import Inputs, Layout
 from features.labels import bar_variance
-from features.sessions import session_gaps
 from features.universe import ranked_quantities
 
 CONFIG = FeatureConfig()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Config
-from features.bars import SymbolBars
-from features.lake import Lake
-from features.store import Store
+from features.bars.schema import SymbolBars
+from features.store.lake import Lake
+from features.store.store import Store
 from serving.engine import PredictionEngine
 from training import ModelTrainer
 

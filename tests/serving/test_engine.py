@@ -9,7 +9,7 @@ import pytest
 
 from configs.operation import ServeConfig
 from features import build_universe
-from features.lake import Lake
+from features.store.lake import Lake
 from serving.answers import KINDS, PredictionRequest
 from serving.engine import PredictionEngine
 from training import ModelManager

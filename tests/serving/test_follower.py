@@ -13,8 +13,8 @@ import pytest
 
 from configs.errors import ModelError
 from configs.operation import ServeConfig
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
 from serving.follower import Follower

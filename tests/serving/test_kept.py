@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.lake import Lake
 from features.sources.files import FileSource
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from serving.kept import FOLDER, KeptTails
 from serving.market import Market
 from serving.tails import Tails

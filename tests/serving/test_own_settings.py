@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from configs.errors import ModelError
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
 from training import ModelManager, ModelTrainer

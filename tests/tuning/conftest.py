@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Config
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from tuning.task import Task, task_of_source
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")

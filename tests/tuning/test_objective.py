@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigError
-from training.evaluation.evaluate import evaluate
-from training.examples import make_examples
+from training.data.examples import make_examples
 from training.predictors import predictor_class
+from training.validation.evaluate import evaluate
 from tuning.objective import Objective, TrialFailed
 from tuning.space import configured, defaults, space_of
 

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from configs.errors import ConfigError, StoreError
 from configs.operation import TuneConfig
 from configs.space import Choice, Range
-from features.store import Store
+from features.store.store import Store
 from tuning import study_database
 from tuning.score import Difference, Outcome
 from tuning.study import check_study, open_study

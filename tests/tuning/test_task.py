@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from configs.errors import DataError
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from tuning.task import task_of_bars, task_of_source
 
 

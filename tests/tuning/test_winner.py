@@ -3,8 +3,8 @@
 import pytest
 
 from configs.errors import ConfigError
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from training import ModelManager, ModelTrainer
 from tuning.optimizer import HyperparameterOptimizer
 from tuning.score import Difference

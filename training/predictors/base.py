@@ -17,13 +17,15 @@ import numpy.typing as npt
 
 from configs.errors import ConfigError, DataError, ModelError
 from configs.schema import Config
-from features.bars import SymbolBars
+from features.bars.schema import SymbolBars
 from features.panel import Panel
 from features.splits import Split, resolve_split
 from features.universe import UniverseFacts, UniverseTable
-from training.examples import Examples, Int64, Part, first_row, make_examples, panel_rows
+from training.data.arrays import Arrays, Float
+from training.data.examples import Examples, Int64, Part, first_row, make_examples, panel_rows
+from training.data.windows import Windows
 from training.predictors.importance import contributions, permutation_importance
-from training.predictors.inputs import (
+from training.predictors.input_bars import (
     AnyBars,
     AnyContext,
     context_of,
@@ -32,8 +34,6 @@ from training.predictors.inputs import (
     some,
     universe_as_fitted,
 )
-from training.predictors.state import Arrays, Float
-from training.predictors.windows import Windows
 
 if TYPE_CHECKING:
     import pandas as pd

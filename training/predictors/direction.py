@@ -13,18 +13,21 @@ from features.labels import CLASSES
 from features.panel import Panel
 from features.scaling import FleetScaler
 from features.universe import UniverseTable
-from training.calibration.calibrator import Calibrator, fit_calibrator
-from training.calibration.conformal import LabelSets, fit_label_sets
-from training.calibration.evidence import standard_errors
-from training.calibration.newton import softmax
-from training.evaluation.baselines import ClassPrior, LogisticRegression
-from training.evaluation.metrics import log_loss_rows
-from training.examples import Examples, Int64, Part, panel_rows
-from training.fleet.fit import FitPlan, fit_fleet, predict_fleet, predict_windows
-from training.fleet.losses import corrected_cross_entropy
-from training.predictors.banks import BankLayout, fleet_data
+from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
+from training.data.buffers import BankLayout, fleet_data
+from training.data.examples import Examples, Int64, Part, panel_rows
+from training.data.feature_columns import choose_columns
+from training.data.windows import Windows, window_features
+from training.metrics.metrics import log_loss_rows
+from training.models.calibration.calibrator import Calibrator, fit_calibrator
+from training.models.calibration.conformal import LabelSets, fit_label_sets
+from training.models.calibration.evidence import standard_errors
+from training.models.calibration.newton import softmax
+from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet, predict_windows
+from training.models.fleet.losses import corrected_cross_entropy
+from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.trust import trusted_share, with_evidence
 from training.predictors.base import BasePredictor
-from training.predictors.columns import choose_columns
 from training.predictors.direction_pool import (
     TRUST_ROWS,
     DirectionPool,
@@ -36,10 +39,7 @@ from training.predictors.direction_pool import (
     fit_logistic,
     vouched_weights,
 )
-from training.predictors.inputs import AnyBars, AnyContext
-from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
-from training.predictors.windows import Windows, window_features
-from training.trust import trusted_share, with_evidence
+from training.predictors.input_bars import AnyBars, AnyContext
 
 if TYPE_CHECKING:
     import pandas as pd

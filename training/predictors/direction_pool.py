@@ -13,19 +13,19 @@ from configs.schema import Config
 from features.labels import CLASSES
 from features.panel import Panel
 from features.scaling import FleetScaler
-from training.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
-from training.calibration.conformal import PooledScores, pool_scores
-from training.calibration.evidence import ALONE, kept_share, standard_errors
-from training.evaluation.baselines import ClassPrior, LogisticRegression
-from training.examples import Examples, Int64
-from training.fleet.fit import FitPlan, fit_fleet, predict_fleet
-from training.fleet.losses import corrected_cross_entropy
-from training.fleet.network import FleetNetwork
-from training.fleet.windows import FleetData
-from training.predictors.banks import POOLED, fleet_data
-from training.predictors.columns import choose_columns
-from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
-from training.trust import trusted_share, with_evidence
+from training.data.arrays import Arrays, Float, Float32, part_of, prefixed
+from training.data.buffers import POOLED, fleet_data
+from training.data.examples import Examples, Int64
+from training.data.feature_columns import choose_columns
+from training.models.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
+from training.models.calibration.conformal import PooledScores, pool_scores
+from training.models.calibration.evidence import ALONE, kept_share, standard_errors
+from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet
+from training.models.fleet.gather import FleetData
+from training.models.fleet.losses import corrected_cross_entropy
+from training.models.fleet.network import FleetNetwork
+from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.trust import trusted_share, with_evidence
 
 TRUST_ROWS = 2_500.0  # independent rows of a fit whose difference from the class prior is halved
 

@@ -14,12 +14,12 @@ from configs.schema import Config
 from features.panel import Panel
 from features.splits import Split
 from features.universe import UniverseFacts, UniverseTable
-from training.calibration.newton import softmax
-from training.examples import Int64, first_row
+from training.data.arrays import Float
+from training.data.examples import Int64, first_row
+from training.models.calibration.newton import softmax
 from training.predictors.base import BasePredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
-from training.predictors.inputs import AnyBars, AnyContext, some
-from training.predictors.state import Float
+from training.predictors.input_bars import AnyBars, AnyContext, some
 from training.predictors.volatility import VolatilityPredictor
 
 if TYPE_CHECKING:

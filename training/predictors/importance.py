@@ -10,7 +10,7 @@ import numpy as np
 
 from configs.errors import DataError
 from features.panel import Panel
-from training.examples import Examples, Int64
+from training.data.examples import Examples, Int64
 
 if TYPE_CHECKING:
     from training.predictors.base import BasePredictor

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from configs.errors import ModelError
 from features.panel import Panel
-from training.examples import Int64, panel_rows
+from training.data.examples import Int64, panel_rows
+from training.data.windows import Windows
 from training.predictors.base import BasePredictor
-from training.predictors.windows import Windows
 
 
 class MixedFleet:

@@ -11,24 +11,24 @@ import numpy.typing as npt
 
 from features.labels import annualised
 from features.panel import Panel
-from training.evaluation.metrics import qlike_rows
-from training.examples import Examples, Int64, Part, panel_rows
-from training.fleet.fit import predict_windows
+from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
+from training.data.examples import Examples, Int64, Part, panel_rows
+from training.data.windows import Windows, window_features
+from training.metrics.metrics import qlike_rows
+from training.models.fleet.fit import predict_windows
+from training.models.trust import independent_rows
+from training.models.volatility.combination import Combination, combine, combined_names
+from training.models.volatility.ewma import EwmaFleet, fit_ewma
+from training.models.volatility.garch import GarchFleet, fit_garch
+from training.models.volatility.har import BASELINE_LAGS, HarFleet, fit_per_symbol, har_design
+from training.models.volatility.intervals import IntervalFleet, fit_own_intervals, fit_pooled_intervals, prior_scale
+from training.models.volatility.linear import LinearFleet
+from training.models.volatility.trees import TreeFleet
 from training.predictors.base import BasePredictor
-from training.predictors.state import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.predictors.volatility_inputs import ANCHOR, EWMA, GARCH, LAGS, volatility_series
 from training.predictors.volatility_network import correction_factors, volatility_network
 from training.predictors.volatility_own import fit_own_forests, fit_own_network, fit_own_regression
 from training.predictors.volatility_pool import SharedVolatility, VolatilityPool, fit_volatility_pool, trust
-from training.predictors.windows import Windows, window_features
-from training.trust import independent_rows
-from training.volatility.combination import Combination, combine, combined_names
-from training.volatility.ewma import EwmaFleet, fit_ewma
-from training.volatility.garch import GarchFleet, fit_garch
-from training.volatility.har import BASELINE_LAGS, HarFleet, fit_per_symbol, har_design
-from training.volatility.intervals import IntervalFleet, fit_own_intervals, fit_pooled_intervals, prior_scale
-from training.volatility.linear import LinearFleet
-from training.volatility.trees import TreeFleet
 
 _CHUNK = 4096  # windows forecast together: their features take some 50 MB
 _BOUND_ROWS = 20_000  # train rows that show how far members correct the anchor
@@ -50,8 +50,8 @@ class VolatilityPredictor(BasePredictor):
 
     Forecasts are the mean variance a bar over the next ``horizon`` bars (``variance``) and its annualised square root
     (``volatility``, a fraction a year). How far the members are used depends on how many rows they were fitted on
-    (:mod:`training.volatility.combination`); with few the forecast is the log-HAR's, whose coefficients are shrunk to a
-    shipped prior. A symbol that was not fitted gets what all fitted symbols share.
+    (:mod:`training.models.volatility.combination`); with few the forecast is the log-HAR's, whose coefficients are
+    shrunk to a shipped prior. A symbol that was not fitted gets what all fitted symbols share.
 
     Examples
     --------

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from features.panel import Panel
-from training.predictors.state import Float
-from training.volatility.anchor import TERMS, anchor_inputs
-from training.volatility.ewma import RISKMETRICS_DAILY, EwmaFleet
-from training.volatility.garch import GarchFleet
-from training.volatility.har import BASELINE_LAGS, har_design
+from training.data.arrays import Float
+from training.models.volatility.anchor import TERMS, anchor_inputs
+from training.models.volatility.ewma import RISKMETRICS_DAILY, EwmaFleet
+from training.models.volatility.garch import GarchFleet
+from training.models.volatility.har import BASELINE_LAGS, har_design
 
 # Columns of `Windows.series`, in order.
 ANCHOR = slice(0, 1 + TERMS)

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
-from training.examples import Int64
-from training.fleet.fit import predict_fleet
-from training.fleet.losses import qlike
-from training.fleet.network import FleetNetwork
-from training.fleet.windows import FleetData
-from training.predictors.state import Float, Float32
-from training.volatility.level import RatioSums
+from training.data.arrays import Float, Float32
+from training.data.examples import Int64
+from training.models.fleet.fit import predict_fleet
+from training.models.fleet.gather import FleetData
+from training.models.fleet.losses import qlike
+from training.models.fleet.network import FleetNetwork
+from training.models.volatility.level import RatioSums
 
 QLIKE_LOSS = qlike
 

@@ -7,10 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from configs.schema import Config
-from training.examples import Examples, Part
-from training.fleet.fit import FitPlan, fit_fleet
-from training.predictors.banks import fleet_data
-from training.predictors.state import Float, Float32
+from training.data.arrays import Float, Float32
+from training.data.buffers import fleet_data
+from training.data.examples import Examples, Part
+from training.models.fleet.fit import FitPlan, fit_fleet
+from training.models.volatility.forest import fit_forest
+from training.models.volatility.linear import LinearFleet, RegressionSums, fit_own_linear, with_levels
+from training.models.volatility.trees import TreeFleet
 from training.predictors.volatility_network import (
     QLIKE_LOSS,
     log_columns,
@@ -18,9 +21,6 @@ from training.predictors.volatility_network import (
     volatility_network,
 )
 from training.predictors.volatility_pool import VolatilityPool, fit_rows, pooled_base
-from training.volatility.forest import fit_forest
-from training.volatility.linear import LinearFleet, RegressionSums, fit_own_linear, with_levels
-from training.volatility.trees import TreeFleet
 
 
 def fit_own_regression(examples: Examples, pool: VolatilityPool, parts: tuple[Part, ...]) -> LinearFleet:

@@ -11,27 +11,21 @@ import numpy.typing as npt
 
 from configs.schema import Config
 from features.panel import Panel
-from training.examples import Examples, Int64, Part
-from training.fleet.fit import FitPlan, fit_fleet
-from training.predictors.banks import POOLED, fleet_data
-from training.predictors.design import Design
-from training.predictors.state import Arrays, Float, Float32, part_of, prefixed
-from training.predictors.volatility_network import (
-    QLIKE_LOSS,
-    log_columns,
-    network_level,
-    volatility_network,
-)
-from training.trust import trusted_share
-from training.volatility.anchor import anchor_inputs
-from training.volatility.boosting import fit_boosting
-from training.volatility.combination import TRUST_ROWS, Combination
-from training.volatility.ewma import EwmaFleet, fit_pooled_ewma
-from training.volatility.forest import fit_forest
-from training.volatility.har import BASELINE_LAGS, HarFleet, har_design
-from training.volatility.har import fit_pooled as fit_pooled_har
-from training.volatility.intervals import IntervalFleet
-from training.volatility.linear import (
+from training.data.arrays import Arrays, Float, Float32, part_of, prefixed
+from training.data.buffers import POOLED, fleet_data
+from training.data.design import Design
+from training.data.examples import Examples, Int64, Part
+from training.models.fleet.fit import FitPlan, fit_fleet
+from training.models.trust import trusted_share
+from training.models.volatility.anchor import anchor_inputs
+from training.models.volatility.boosting import fit_boosting
+from training.models.volatility.combination import TRUST_ROWS, Combination
+from training.models.volatility.ewma import EwmaFleet, fit_pooled_ewma
+from training.models.volatility.forest import fit_forest
+from training.models.volatility.har import BASELINE_LAGS, HarFleet, har_design
+from training.models.volatility.har import fit_pooled as fit_pooled_har
+from training.models.volatility.intervals import IntervalFleet
+from training.models.volatility.linear import (
     BLOCKS,
     LinearFleet,
     RegressionSums,
@@ -39,8 +33,14 @@ from training.volatility.linear import (
     fit_pooled_linear,
     with_levels,
 )
-from training.volatility.market import LEVEL, MarketFleet, fit_market, market_columns
-from training.volatility.trees import TreeFleet
+from training.models.volatility.market import LEVEL, MarketFleet, fit_market, market_columns
+from training.models.volatility.trees import TreeFleet
+from training.predictors.volatility_network import (
+    QLIKE_LOSS,
+    log_columns,
+    network_level,
+    volatility_network,
+)
 
 _HALF_LIFE_DAYS = 8 * 365.25  # rows so old count half: markets change
 

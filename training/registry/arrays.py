@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.block_index import ARRAYS
 
 _LENGTH = 8  # bytes of a safetensors file that say how long its header is

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.block_index import (
     ARRAYS,
     BLOCK_SCHEMA,

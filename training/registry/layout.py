@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.shared import POOLED
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,40}")

@@ -11,14 +11,14 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from configs.errors import ModelError
-from features.store import Store, to_bytes
-from training.evaluation.promotion import TestLosses
+from features.store.store import Store, to_bytes
 from training.registry import layout, pruning, publishing
 from training.registry.aliases import Aliases
 from training.registry.blocks import Block, read_block, read_test
 from training.registry.manifest import Manifest, parse_manifest, vouched_prefix
 from training.registry.model_names import parse_model_name
 from training.registry.roster import Reasons, Roster
+from training.validation.promotion import TestLosses
 
 if TYPE_CHECKING:
     from training.predictors import BasePredictor
@@ -36,8 +36,8 @@ class ModelManager:
     Parameters
     ----------
     store
-        A :class:`~features.store.Store`, or the path or URI of one. Every change holds a lock that is per kind, and
-        aliases are replaced only over what was read.
+        A :class:`~features.store.store.Store`, or the path or URI of one. Every change holds a lock that is per kind,
+        and aliases are replaced only over what was read.
 
     Examples
     --------
@@ -254,7 +254,7 @@ class ModelManager:
                 yield table
 
     def test_losses(self, kind: str, version: str = LATEST) -> TestLosses:
-        """Return a version's test losses as :func:`training.evaluation.promotion.decide` compares them."""
+        """Return a version's test losses as :func:`training.validation.promotion.decide` compares them."""
         manifest = self.manifest(kind, version)
 
         def read(number: int, columns: Sequence[str]) -> pa.Table | None:

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from configs.errors import ModelError
 from configs.values import Frozen
-from features.store import Store
+from features.store.store import Store
 from training.registry.block_index import INDEX, FileRecord
 from training.registry.layout import block_prefix
 from training.registry.provenance import library_versions

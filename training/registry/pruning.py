@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.layout import folders, manifest_path, published, version_folder, version_moment
 from training.registry.runs import RUNS, changing_runs
 

@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from configs.errors import ModelError, StoreError
-from features.concurrent import in_order
-from features.store import Store, to_bytes
+from features.store.concurrent import in_order
+from features.store.store import Store, to_bytes
 from training.registry.block_index import INDEX, FileRecord
 from training.registry.blocks import shared_with, verify_block
 from training.registry.jsonable import to_json

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.block_index import RESTORE, FileRecord
 from training.registry.model_names import match_symbol
 

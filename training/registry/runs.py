@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
-from features.store import Store
+from features.store.store import Store
 
 RUNS = "runs"
 STAGED = ("runs/bars", "runs/market", "runs/plans")

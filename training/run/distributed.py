@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from configs.errors import ClusterError, last_line
 from configs.operation import RunConfig
-from features.store import Store
+from features.store.store import Store
 from training.run.capacity import plan_workers, room, worth_regrouping
 from training.run.queue import JobQueue, Progress
 from training.run.shift import Shift

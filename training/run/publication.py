@@ -7,22 +7,22 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from cluster.views.leaderboard import KindResult
 from configs.errors import ModelError
-from features.concurrent import in_order
-from features.store import Store
-from training.evaluation.daily import DirectionDaily, VolatilityDaily
-from training.evaluation.leaderboard import KindResult
-from training.evaluation.promotion import Decision, Policy, decide
-from training.evaluation.scores import Scores
-from training.evaluation.verdict import verdict
+from features.store.concurrent import in_order
+from features.store.store import Store
 from training.registry.arrays import read_arrays
 from training.registry.blocks import read_index
 from training.registry.manager import ModelManager
 from training.registry.provenance import library_versions
 from training.registry.roster import FAILED, SKIPPED
 from training.run.job import Job
-from training.run.plan import RunPlan
 from training.run.queue import JobQueue
+from training.run.run_plan import RunPlan
+from training.validation.daily import DirectionDaily, VolatilityDaily
+from training.validation.promotion import Decision, Policy, decide
+from training.validation.scores import Scores
+from training.validation.verdict import verdict
 
 _COMPARISONS = 5
 _WARNINGS = 100  # in the manifest

@@ -23,7 +23,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 from configs import operation
 from configs.errors import FleetcastError
-from features.store import Store
+from features.store.store import Store
 from training.registry.runs import mark_in_use
 from training.run.job import Job
 from training.run.queue import Worker, blame
@@ -181,7 +181,7 @@ def _work(settings: dict[str, Any]) -> None:
     context, queue = ray.get_runtime_context(), settings["queue"]
     name = _name(settings["shift"], ray.train.get_context().get_world_rank())
     try:
-        from training.fleet.backend import sees_gpu, use_threads
+        from training.models.fleet.backend import sees_gpu, use_threads
         from training.run.worker import run_job
     except Exception as error:  # starting again would only repeat it
         ray.get(queue.give_up.remote(f"a worker cannot load the training code: {type(error).__name__}: {error}"))

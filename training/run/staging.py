@@ -17,9 +17,9 @@ from safetensors.numpy import load, save
 
 from configs.errors import StoreError
 from configs.load import config_hash
-from features.bars import SymbolBars
-from features.lake import fingerprint
-from features.store import Store
+from features.bars.schema import SymbolBars
+from features.store.lake import fingerprint
+from features.store.store import Store
 
 _FIELDS = ("open", "high", "low", "close", "volume")
 

@@ -12,17 +12,17 @@ from threadpoolctl import threadpool_limits
 from configs.errors import DataError
 from features.context import MarketContext
 from features.engineer import build_panel
-from features.store import Store
+from features.store.store import Store
 from features.universe import UniverseTable
-from training.evaluation.evaluate import evaluate
-from training.examples import Examples, make_examples
+from training.data.arrays import prefixed
+from training.data.examples import Examples, make_examples
 from training.predictors import BasePredictor, predictor_class
-from training.predictors.state import prefixed
 from training.registry.blocks import Block, is_finished, read_block, write_block
 from training.registry.runs import mark_in_use
 from training.run.job import POOLED, Job
-from training.run.plan import RunPlan, read_plan
+from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
+from training.validation.evaluate import evaluate
 
 
 def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:

@@ -9,8 +9,8 @@ import yaml
 from ray.scripts.scripts import drain_node
 from ray.serve.schema import ServeDeploySchema
 
+from cluster.jobs.remote_command import parsed
 from cluster.manifests.sizes import serving_nodes, training_nodes
-from cluster.remote_command import parsed
 from configs import ConfigError, load_config, preset_names
 from serving import app
 

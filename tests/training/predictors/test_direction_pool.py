@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.calibration.newton import softmax
+from training.models.calibration.newton import softmax
 from training.predictors.direction_pool import calibrate_alone
 
 

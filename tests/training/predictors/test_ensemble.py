@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ModelError
-from training.calibration.newton import softmax
+from training.models.calibration.newton import softmax
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
 from training.predictors.ensemble import EnsemblePredictor, pool_weights
 from training.predictors.volatility import VolatilityPredictor

@@ -6,7 +6,7 @@ import pytest
 import training
 from configs.errors import DataError, ModelError
 from features.splits import resolve_split
-from training.examples import make_examples
+from training.data.examples import make_examples
 from training.predictors.importance import permutation_importance
 
 

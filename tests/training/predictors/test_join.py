@@ -5,9 +5,9 @@ import pytest
 
 from configs.errors import ModelError
 from features.splits import resolve_split
-from training.examples import make_examples
+from training.data.examples import make_examples
 from training.predictors import predictor_class
-from training.predictors.inputs import panel_of
+from training.predictors.input_bars import panel_of
 from training.predictors.join import join, load_fleet
 from training.registry.blocks import Block, write_block
 from training.registry.manager import ModelManager

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features import build_panel, build_universe
-from features.plan import universe_columns
+from features.feature_plan import universe_columns
 from features.universe import UniverseFacts
 from training import EnsemblePredictor, PriceDirectionPredictor, VolatilityPredictor
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.arrays import read_arrays
 from training.registry.block_index import ARRAYS
 from training.registry.blocks import Block, read_block, write_block

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.blocks import Block, read_block, read_index, read_test, verify_block, write_block
 from training.registry.jsonable import to_json
 

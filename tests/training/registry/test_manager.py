@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.aliases import HISTORY_KEPT, Aliases
 from training.registry.blocks import Block, write_block
 from training.registry.layout import manifest_path, version_name

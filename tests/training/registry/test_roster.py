@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.block_index import FileRecord
 from training.registry.roster import FAILED, SKIPPED, Roster
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs.errors import ModelError
-from features.store import Store
+from features.store.store import Store
 from training.registry.blocks import Block, is_finished, read_block, read_index, write_block
 from training.registry.manager import ModelManager
 

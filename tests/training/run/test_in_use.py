@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from configs.errors import StoreError
-from features.store import Store
+from features.store.store import Store
 from training.registry.blocks import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import mark_in_use
-from training.run.plan import read_plan
+from training.run.run_plan import read_plan
 from training.run.worker import run_job
 from training.trainer import ModelTrainer
 
@@ -23,7 +23,7 @@ FIELDS = ("open", "high", "low", "close", "volume")
 
 USE = """
 import os, sys
-from features.store import Store
+from features.store.store import Store
 from training.registry.runs import mark_in_use
 store, name = Store(sys.argv[1]), "runs/bars/b.safetensors"
 print("ready", flush=True)

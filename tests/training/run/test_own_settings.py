@@ -2,8 +2,8 @@
 
 import pytest
 
-from features.lake import Lake
-from features.store import Store
+from features.store.lake import Lake
+from features.store.store import Store
 from training import ModelManager, ModelTrainer
 
 NAMES = ("AAA", "BBB", "CCC", "DDD")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import StoreError
-from features.bars import SymbolBars
-from features.store import Store
+from features.bars.schema import SymbolBars
+from features.store.store import Store
 from training.run.staging import read_staged, stage_bars
 
 

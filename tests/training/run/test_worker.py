@@ -7,13 +7,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from configs.errors import DataError
-from features.quarantine import Quarantine
-from features.store import Store
-from training.evaluation.daily import DirectionDaily
-from training.predictors.state import part_of
+from features.bars.quarantine import Quarantine
+from features.store.store import Store
+from training.data.arrays import part_of
 from training.registry.blocks import read_block
-from training.run.plan import POOLED, make_plan, write_plan
+from training.run.run_plan import POOLED, make_plan, write_plan
 from training.run.worker import run_job
+from training.validation.daily import DirectionDaily
 
 
 class Bars:

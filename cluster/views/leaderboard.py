@@ -1,0 +1,303 @@
+"""What a training run shows: each kind's model beside its baselines, with uncertainty, in words and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from training.validation.verdict import MATERIAL
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# |difference| / standard error from which a difference is called one: 5 % two-sided.
+SIGNIFICANT = 1.96
+
+
+@dataclass(frozen=True, slots=True)
+class KindResult:
+    """The outcome of one kind of model.
+
+    Attributes
+    ----------
+    kind
+        ``direction`` or ``volatility``.
+    summary
+        Of the untouched test period, as :class:`~training.validation.daily.DirectionDaily` and its twin give it.
+    per_symbol
+        Every trained symbol's scores, see :mod:`training.validation.per_symbol`; empty for one without test rows.
+    skipped, failed
+        Symbol and reason: left out before training, and lost during it.
+    periods
+        Part (``train``, ``valid``, ``test``) to its first and last day; train has only a last one that matters.
+    version, decision
+        The version written, and the sentence on whether it became champion and why.
+    seconds
+        Wall time by stage.
+    """
+
+    kind: str
+    summary: Mapping[str, float]
+    per_symbol: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    skipped: Sequence[tuple[str, str]] = ()
+    failed: Sequence[tuple[str, str]] = ()
+    periods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    version: str | None = None
+    decision: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    headline: str
+    title: str
+    columns: tuple[tuple[str, str, float], ...]
+    references: tuple[tuple[str, str], ...]
+    alone: tuple[tuple[str, str, float], ...]
+    members: tuple[tuple[str, str], ...] = ()
+
+
+# Column: key, heading, factor to print. Reference: baseline that a verdict is spoken against, and its name in words.
+# Member: part of the model that is spoken of only where it alone would have been better.
+_LAYOUTS = {
+    "direction": _Layout(
+        headline="log_loss",
+        title="log loss",
+        columns=(
+            ("log_loss", "log loss", 1.0),
+            ("brier", "Brier", 1.0),
+            ("mcc", "MCC", 1.0),
+            ("balanced_accuracy", "balanced acc. %", 100.0),
+            ("up_down_accuracy", "up/down acc. %", 100.0),
+        ),
+        references=(("prior", "the class prior"), ("logistic", "logistic regression")),
+        alone=(
+            ("ece", "calibration error", 1.0),
+            ("coverage", "label-set coverage %", 100.0),
+            ("set_size", "classes per set", 1.0),
+        ),
+    ),
+    "volatility": _Layout(
+        headline="qlike",
+        title="QLIKE",
+        columns=(("qlike", "QLIKE", 1.0), ("r2", "R² of volatility", 1.0), ("vol_mse", "MSE of volatility ×10⁴", 1e4)),
+        references=(
+            ("log_har_pooled", "pooled log-HAR"),
+            ("log_har", "log-HAR per symbol"),
+            ("garch", "GARCH"),
+            ("ewma", "EWMA"),
+        ),
+        alone=(("coverage", "interval coverage %", 100.0), ("interval_width", "interval width, vol. points", 100.0)),
+        members=(
+            ("anchor", "its own log-HAR alone"),
+            ("linear", "its own linear member"),
+            ("lstm", "its own LSTM"),
+            ("forest", "its own forest"),
+            ("boosting", "its own boosting"),
+        ),
+    ),
+}
+
+
+def verdicts(result: KindResult) -> list[str]:
+    """Return one plain sentence per baseline: better, worse or no detectable edge, with the paired difference.
+
+    Members that would have been better alone have one too, and so has what a direction's labels are worth.
+    """
+    layout, summary = _layout(result.kind), result.summary
+    out = [
+        _verdict(summary, layout, name, words)
+        for name, words in layout.references
+        if f"{layout.headline}_vs_{name}" in summary
+    ]
+    for name, words in layout.members:
+        key = f"{layout.headline}_vs_{name}"
+        if summary.get(key, 0.0) > SIGNIFICANT * summary.get(f"{key}_se", math.inf):
+            out.append(_verdict(summary, layout, name, words))
+    return out + _labels(summary)
+
+
+def _labels(summary: Mapping[str, float]) -> list[str]:
+    """Return what the likeliest classes are worth, beside the class prior's."""
+    if summary.get("mcc") == 0.0:
+        return ["the likeliest class is always the same one: labels tell nothing here, only probabilities may"]
+    difference, error = (summary.get(f"up_down_accuracy_vs_prior{end}", math.nan) * 100 for end in ("", "_se"))
+    if not math.isfinite(difference) or not math.isfinite(error):
+        return []
+    figure = f"difference {difference:+.1f} ± {error:.1f} points".replace("-", "−")
+    if abs(difference) <= SIGNIFICANT * error:
+        return [f"no detectable edge over the class prior in which way prices go: up/down accuracy {figure}"]
+    worse, side = ("WORSE: ", "below") if difference < 0 else ("", "above")
+    return [f"{worse}up/down accuracy is {side} the class prior's ({figure})"]
+
+
+def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableType]:
+    """Return what to print, in order: per kind a table, verdicts and extremes; then skipped, failed, and times."""
+    from rich.table import Table
+    from rich.text import Text
+
+    out: list[RenderableType] = []
+    for result in results:
+        count, days = (result.summary.get(key, 0.0) for key in ("rows", "days"))
+        out.append(Text(f"{result.kind}: untouched test period, {count:,.0f} rows on {days:,.0f} days", style="bold"))
+        if result.periods:
+            out.append(Text("  " + _spans(result.periods)))
+        if count:
+            out.append(_scores_table(result))
+        out += [Text(f"  {sentence}") for sentence in verdicts(result)]
+        out += [
+            Text(f"  {line}") for line in (_alone(result), *_borrowed(result), *_extremes(result, extremes)) if line
+        ]
+        if result.version:
+            out.append(Text(f"  version {result.version}{': ' + result.decision if result.decision else ''}"))
+        out.append(Text(""))
+    for word, rows in (
+        ("skipped", _symbol_reasons(results, "skipped")),
+        ("failed", _symbol_reasons(results, "failed")),
+    ):
+        if rows:
+            table = Table(title=f"{word}: {len(rows)}", title_justify="left", box=None)
+            table.add_column("symbol", no_wrap=True)
+            table.add_column("reason")
+            for row in rows[:20]:
+                table.add_row(Text(row["symbol"]), Text(row["reason"]))
+            if len(rows) > 20:
+                table.add_row("…", f"and {len(rows) - 20} more, all in --json")
+            out.append(table)
+    seconds = _seconds(results)
+    if seconds:
+        out.append(Text("time  " + "  ".join(f"{stage} {value:.1f} s" for stage, value in seconds.items())))
+    return out
+
+
+def to_json(results: Sequence[KindResult], seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """Return the document that ``train --json`` prints; what is not a finite number becomes null.
+
+    ``seconds`` adds stages that belong to no kind, such as reading bars.
+    """
+    trained = {symbol for result in results for symbol in result.per_symbol}
+    return {
+        "version": {result.kind: result.version for result in results},
+        "symbols": {
+            "trained": len(trained),
+            "skipped": _symbol_reasons(results, "skipped"),
+            "failed": _symbol_reasons(results, "failed"),
+        },
+        "metrics": {result.kind: {key: _finite(value) for key, value in result.summary.items()} for result in results},
+        "seconds": {stage: _finite(value) for stage, value in {**(seconds or {}), **_seconds(results)}.items()},
+    }
+
+
+def _verdict(summary: Mapping[str, float], layout: _Layout, name: str, words: str) -> str:
+    key = f"{layout.headline}_vs_{name}"
+    difference, error = summary[key], summary.get(f"{key}_se", math.nan)
+    figure = f"difference {difference:+.4f} ± {error:.4f}".replace("-", "−")
+    if not math.isfinite(difference) or not math.isfinite(error):
+        return f"{layout.title} against {words}: too few test days to tell"
+    base = summary.get(f"{layout.headline}_{name}", math.nan)
+    if abs(difference) <= max(SIGNIFICANT * error, MATERIAL * base if math.isfinite(base) else 0.0):
+        return f"no detectable edge over {words}: {layout.title} {figure}"
+    percent = f"{abs(difference) / base * 100:.1f} % " if math.isfinite(base) and base > 0 else ""
+    side = "below" if difference < 0 else "above"
+    distance = (
+        f", {abs(difference) / error:.{0 if abs(difference) > 10 * error else 1}f} standard errors" if error else ""
+    )
+    worse = "" if difference < 0 else "WORSE: "
+    return f"{worse}{layout.title} {percent}{side} {words}{distance} ({figure})"
+
+
+def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
+    valid, test = (" to ".join(periods[part]) for part in ("valid", "test"))
+    return f"trained up to {periods['train'][1]}, chosen and calibrated on {valid}, tested on {test}"
+
+
+def _scores_table(result: KindResult) -> RenderableType:
+    from cluster.views.wide_table import WideTable
+
+    layout, summary = _layout(result.kind), result.summary
+    head = f"{layout.headline}_vs_"
+    others = [key.removeprefix(head) for key in summary if key.startswith(head) and not key.endswith("_se")]
+    # An accuracy alone says nothing: without a baseline beside it only the losses are shown.
+    columns = [c for c in layout.columns if c[0] in summary and (others or not c[0].endswith("accuracy"))]
+    rows = []
+    for name in ("", *others):
+        suffix = f"_{name}" if name else ""
+        rows.append([name or "model", *(_figure(summary, f"{key}{suffix}", factor) for key, _, factor in columns)])
+    headings = ["", *(heading for _, heading, _ in columns)]
+    return WideTable(headings, rows, caption="± standard error, clustered by day", first_bold=True)
+
+
+def _figure(summary: Mapping[str, float], key: str, factor: float) -> str:
+    value, error = summary.get(key, math.nan) * factor, summary.get(f"{key}_se", math.nan) * factor
+    digits = 1 if factor == 100.0 else 4
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f} ± {error:.{digits}f}" if math.isfinite(error) else f"{value:.{digits}f} ± ?"
+
+
+def _alone(result: KindResult) -> str:
+    parts = [
+        f"{heading} {_figure(result.summary, key, factor)}"
+        for key, heading, factor in _layout(result.kind).alone
+        if key in result.summary
+    ]
+    return "; ".join(parts)
+
+
+def _borrowed(result: KindResult) -> list[str]:
+    """Return which forecasters had none of their own for some rows: judged there on the model's, they look alike."""
+    shares = {k.removeprefix("borrowed_"): v for k, v in result.summary.items() if k.startswith("borrowed_")}
+    return [
+        f"{name} has no forecast for {share:.1%} of the rows and repeats the model's" for name, share in shares.items()
+    ]
+
+
+def _extremes(result: KindResult, count: int) -> list[str]:
+    """Return the best and worst symbols by the paired difference, and what chance alone would show."""
+    layout = _layout(result.kind)
+    name = next((n for n, _ in layout.references if f"{layout.headline}_vs_{n}" in result.summary), None)
+    key = f"{layout.headline}_vs_{name}"
+    scored = {s: m for s, m in result.per_symbol.items() if math.isfinite(m.get(key, math.nan))}
+    if name is None or len(scored) < 2:
+        return []
+    ranked = sorted(scored, key=lambda symbol: (scored[symbol][key], symbol))
+    count = min(count, len(ranked) // 2)
+
+    def show(symbols: Sequence[str]) -> str:
+        shown = (f"{s} {scored[s][key]:+.4f} ± {scored[s].get(f'{key}_se', math.nan):.4f}" for s in symbols)
+        return ", ".join(text.replace(" -", " −") for text in shown)
+
+    beyond = sum(abs(m[key]) > SIGNIFICANT * m.get(f"{key}_se", math.nan) for m in scored.values())
+    words = dict(layout.references)[name]
+    return [
+        f"best  symbols, {layout.title} less {words}: {show(ranked[:count])}",
+        f"worst symbols, {layout.title} less {words}: {show(ranked[: -count - 1 : -1])}",
+        f"extremes of many noisy symbols are expected: {beyond} of {len(scored)} differ by over {SIGNIFICANT} standard "
+        f"errors, where chance alone gives about {len(scored) * 0.05:.0f}",
+    ]
+
+
+def _symbol_reasons(results: Sequence[KindResult], which: str) -> list[dict[str, str]]:
+    """Return each (symbol, reason) once: both kinds usually skip a symbol for the same reason."""
+    pairs = dict.fromkeys((symbol, reason) for result in results for symbol, reason in getattr(result, which))
+    return [{"symbol": symbol, "reason": reason} for symbol, reason in sorted(pairs)]
+
+
+def _seconds(results: Sequence[KindResult]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for result in results:
+        for stage, value in result.seconds.items():
+            total[stage] = total.get(stage, 0.0) + value
+    return total
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _layout(kind: str) -> _Layout:
+    if kind not in _LAYOUTS:
+        raise ValueError(f"kind {kind!r} has no leaderboard; expected one of {', '.join(_LAYOUTS)}")
+    return _LAYOUTS[kind]

@@ -1,0 +1,127 @@
+"""What ``fleetcast train`` shows: the plan, a live bar (plain lines where there is no terminal), the leaderboard."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from cluster.views.console import make_console, stdout_kept_for_json
+from cluster.views.leaderboard import render, to_json
+from features.store.store import Store
+from training.run import queue
+from training.run.run_plan import RunPlan
+from training.trainer import Listener, TrainingResult
+
+_LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def watching(quiet: bool) -> Iterator[Listener]:
+    """Yield the listener of a run; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
+    if quiet:
+        with stdout_kept_for_json():
+            yield Listener()
+        return
+    watch = _Watch(make_console())
+    try:
+        yield Listener(watch.planned, watch.progressed)
+    finally:
+        watch.close()
+
+
+def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
+    """Print the leaderboard and where the versions are, or one JSON document."""
+    if as_json:
+        print(json.dumps(to_json(result.results, result.seconds), allow_nan=False))
+        return
+    console = make_console()
+    for one in render(result.results):
+        console.print(one, soft_wrap=isinstance(one, Text))
+    for note in result.plan.warnings:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+    stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in result.seconds.items())
+    console.print(f"models in {store.uri}; time: {stages}", highlight=False, soft_wrap=True)
+
+
+class _Watch:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = self._spoken = time.monotonic()
+        self._first: int | None = None
+        self._begun_again = self._nodes = 0
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("symbol models"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[pace]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("reading bars", total=None, pace="")
+        self._bar.start()
+
+    def planned(self, plan: RunPlan, done: int) -> None:
+        kinds = plan.config.run.kinds
+        blocks = len(plan.blocks(kinds[0]))
+        symbols = sum(len(job.symbols) for job in plan.blocks(kinds[0]))
+        many = f"{symbols} symbol{'s' * (symbols != 1)} from {plan.config.data.bars}"
+        workers = plan.config.run.workers or "all processors"
+        kept = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
+        self._console.print(
+            f"training {' and '.join(kinds)} of {many} ({plan.bars:,} bars, {len(plan.feature_names)} "
+            f"features) in {blocks} block{'s' * (blocks != 1)} on {workers}{kept}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if plan.skipped:
+            self._console.print(f"skipping {len(plan.skipped)}: {_some(plan.skipped)}", highlight=False, soft_wrap=True)
+        self._bar.update(self._task, description="starting workers")
+        self._started = time.monotonic()
+
+    def progressed(self, now: queue.Progress) -> None:
+        pace = self._pace(now)
+        doing = "; ".join(part for part in (", ".join(now.running[:2]) or "starting workers", _crew(now)) if part)
+        self._bar.update(self._task, description=doing, total=now.symbols, completed=now.symbols_done, pace=pace)
+        has_grown = len(now.nodes) > max(self._nodes, 1)
+        is_news = now.begun_again > self._begun_again or has_grown
+        if not self._console.is_terminal and (is_news or time.monotonic() - self._spoken > _LINE_EVERY_S):
+            self._spoken, self._begun_again = time.monotonic(), now.begun_again
+            self._nodes = max(self._nodes, len(now.nodes))
+            parts = (f"{now.symbols_done}/{now.symbols} symbol models", doing, pace)
+            self._console.print("; ".join(part for part in parts if part), highlight=False)
+            sys.stdout.flush()
+
+    def _pace(self, now: queue.Progress) -> str:
+        if self._first is None:
+            self._first = now.symbols_done
+        elapsed, fresh = time.monotonic() - self._started, now.symbols_done - self._first
+        if not fresh:
+            return ""
+        rate = fresh / elapsed
+        return f"{60 * rate:.0f}/min, {max(now.symbols - now.symbols_done, 0) / rate:.0f} s left"
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+def _crew(now: queue.Progress) -> str:
+    """Tell what a cluster has to tell: how many work on how many nodes, and what deaths have cost."""
+    parts = [f"{sum(now.nodes.values())} workers on {len(now.nodes)} nodes"] if len(now.nodes) > 1 else []
+    parts += [f"{now.begun_again} begun again after a worker's death"] if now.begun_again else []
+    return "; ".join(parts)
+
+
+def _some(reasons: dict[str, str], count: int = 3) -> str:
+    shown = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:count])
+    return shown + ("; …" if len(reasons) > count else "")

@@ -1,0 +1,142 @@
+"""What ``fleetcast tune`` shows: the task, a line a trial (a live table on a terminal), and the verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from cluster.views.console import make_console, stdout_kept_for_json
+from cluster.views.wide_table import WideTable
+from tuning.objective import BASELINE, LOSS
+from tuning.optimizer import Listener, Tuned
+from tuning.study import SweepStudy, TrialView
+from tuning.task import Task
+
+_SHOWN = 8
+
+
+@contextmanager
+def watching(quiet: bool) -> Iterator[Listener]:
+    """Yield the listener of a sweep; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
+    if quiet:
+        with stdout_kept_for_json():
+            yield Listener()
+        return
+    watch = _Watch(make_console())
+    try:
+        yield Listener(watch.began, watch.ended)
+    finally:
+        watch.close()
+
+
+def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
+    """Print the best trials, the verdict and how to use it, or one JSON document."""
+    verdict = tuned.verdict
+    if as_json:
+        states = _counts(tuned.trials)
+        document = verdict.model_dump(mode="json") | {"parameters": tuned.best_parameters, "trials": states}
+        print(json.dumps(document | {"report": tuned.report, "storage": tuned.url}, allow_nan=False))
+        return
+    console, kind = make_console(), verdict.kind
+    console.print(_table(tuned.trials, kind, verdict.default_trial))
+    lines = [
+        f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
+        f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {BASELINE[kind]} {verdict.baseline:.5f}",
+        verdict.judgement,
+        verdict.standing,
+        verdict.own_judgement,
+        *verdict.absences,
+        *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
+        f"report: {tuned.report}",
+        f"all trials: uvx optuna-dashboard {tuned.url}",
+        _advice(tuned, store),
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _advice(tuned: Tuned, store: str) -> str:
+    if tuned.verdict.chosen == "default" and not tuned.verdict.uses_own:
+        return "nothing to train with: the configuration stays as it is"
+    return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
+
+
+def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -> WideTable:
+    whole = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
+    paths = sorted({path for one in whole for path in one.values})
+    counts = ", ".join(f"{count} {state}" for state, count in _counts(trials).items())
+    return WideTable(
+        ["trial", LOSS[kind], f"less {BASELINE[kind]}", *(path.removeprefix(f"{kind}.") for path in paths)],
+        [
+            [
+                f"{one.number} (default)" if one.number == default else str(one.number),
+                f"{one.loss:.5f}",
+                "" if one.edge is None else one.edge.told,
+                *(_spelled(one.values.get(path)) for path in paths),
+            ]
+            for one in whole
+        ],
+        title=f"the best of {len(trials)} {kind} trials ({counts}), on the sweep's folds",
+        caption=f"± standard error by day; {BASELINE[kind]} is scored on each trial's own rows, after its window",
+        first_bold=True,
+    )
+
+
+def _counts(trials: Sequence[TrialView]) -> Mapping[str, int]:
+    states = [one.state for one in trials]
+    return {state: states.count(state) for state in ("complete", "pruned", "fail") if state in states}
+
+
+def _spelled(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+class _Watch:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._kind = ""
+
+    def began(self, task: Task, study: SweepStudy) -> None:
+        symbols, done = len(task.panel.symbols), len(study.trials)
+        if task.skipped:
+            some = "; ".join(f"{name}: {why}" for name, why in list(task.skipped.items())[:3])
+            self._console.print(f"skipping {len(task.skipped)}: {some}", highlight=False, soft_wrap=True, markup=False)
+        before = f", {done} finished before" if done else ""
+        self._kind = task.kind
+        self._console.print(
+            f"study {study.name}: {study.left} trials of {task.kind} models{before}; each fits {symbols} "
+            f"symbol{'s' * (symbols != 1)} on {len(task.folds)} folds, scored up to {str(task.folds[-1].test_end)[:10]}"
+            f"; judged on {str(task.last.test_start)[:10]} to {task.until}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+        if self._console.is_terminal and study.left:
+            self._live = Live(console=self._console, transient=True, refresh_per_second=2)
+            self._live.start()
+
+    def ended(self, study: SweepStudy) -> None:
+        trials = study.trials
+        if self._live is not None:
+            self._live.update(_table(trials, self._kind))
+            return
+        best = min((one.loss for one in trials if one.loss is not None), default=None)
+        line = _line(study.latest, len(trials), study.config.trials, best)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def _line(one: TrialView, done: int, wanted: int, best: float | None) -> str:
+    loss = (
+        f"{one.loss:.5f}" if one.loss is not None else one.reason or f"ended after {max(one.curve, default=0)} epochs"
+    )
+    return f"{done}/{wanted}: trial {one.number} {one.state}, {loss}" + ("" if best is None else f"; best {best:.5f}")

@@ -1,0 +1,1 @@
+"""Bars: their schema, and how they are parsed, validated, quarantined and merged."""

@@ -1,0 +1,78 @@
+"""The rules that a bar must keep, by name, and the rows that broke one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import pandas as pd
+
+from features.bars.columns import PRICES
+
+RULES: dict[str, str] = {
+    "unparsable_date": "the date is missing or cannot be read",
+    "future_date": "the date lies after tomorrow",
+    "unparsable_number": "a price or the volume is text that is no number",
+    "missing_price": "a price is blank or NaN",
+    "non_finite_price": "a price is infinite",
+    "non_positive_price": "a price is zero or negative",
+    "high_low_violation": "open or close lies outside low … high by more than rounding",
+    "negative_volume": "the volume is negative or infinite",
+    "duplicate_date": "a second, different bar of the same symbol and date; the first is kept",
+    "repeated_row": "an identical copy of a bar; one is kept (harmless)",
+    "extreme_jump": "the close jumps more than 20-fold and is back on the next bar",
+    "missing_volume": "the volume is blank: the bar is kept with volume 0 (harmless)",
+}
+HARMLESS = frozenset({"repeated_row", "missing_volume"})
+COLUMNS = ("symbol", "date", "rule", "open", "high", "low", "close", "volume", "given")
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Rows that broke a rule, as they were given.
+
+    ``frame`` has the columns ``symbol, date, rule, open, high, low, close, volume, given``: prices before
+    adjustment, and ``given`` the text of a date or number that could not be read. Rules in ``HARMLESS`` lose
+    no information.
+    """
+
+    frame: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows by rule, in the order of ``RULES``."""
+        counted = self.frame["rule"].value_counts()
+        return {rule: int(counted[rule]) for rule in RULES if rule in counted.index}
+
+    def told(self) -> str:
+        """Return the counts by rule as text for a message: ``unparsable_date 1, missing_price 2``."""
+        return ", ".join(f"{rule} {count}" for rule, count in self.counts().items())
+
+    def lost(self) -> dict[str, int]:
+        """Return the number of bars lost by symbol (harmless findings do not count)."""
+        rows = self.frame[~self.frame["rule"].isin(HARMLESS)]
+        return {str(name): int(count) for name, count in rows["symbol"].value_counts(sort=False).items()}
+
+    def of(self, symbol: str) -> Quarantine:
+        """Return the rows of one symbol."""
+        return Quarantine(self.frame[self.frame["symbol"] == symbol].reset_index(drop=True))
+
+    @staticmethod
+    def empty() -> Quarantine:
+        """Return a quarantine without rows."""
+        return Quarantine(_nothing().copy())
+
+    @staticmethod
+    def concat(parts: Iterable[Quarantine]) -> Quarantine:
+        """Return all rows of these parts, in order."""
+        frames = [part.frame for part in parts if len(part)]
+        return Quarantine(pd.concat(frames, ignore_index=True)) if frames else Quarantine.empty()
+
+
+@cache
+def _nothing() -> pd.DataFrame:
+    kinds = {"date": "datetime64[ns]", **dict.fromkeys((*PRICES, "volume"), "float64")}
+    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "str")) for name in COLUMNS})

@@ -1,0 +1,105 @@
+"""The bar: one row of open, high, low, close and volume, and the arrays of one symbol's bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.bars.columns import long_table
+from features.bars.quarantine import Quarantine
+from features.bars.validation import check
+
+Float = npt.NDArray[np.float64]
+Dates = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolBars:
+    """One symbol's bars, clean: sorted by date, unique, adjusted for splits and dividends, prices > 0.
+
+    ``dates`` is ``datetime64[ns]`` of shape (N,): midnight for sessions, UTC for intraday. Prices and
+    volume are float64 of shape (N,). A close-only series has ``open = high = low = close`` and
+    ``has_range`` false; a series without volume has zeros and ``has_volume`` false.
+    """
+
+    symbol: str
+    dates: Dates
+    open: Float
+    high: Float
+    low: Float
+    close: Float
+    volume: Float
+    has_range: bool
+    has_volume: bool
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    def first(self, count: int) -> SymbolBars:
+        """Return the first bars."""
+        return self.take(slice(count)) if count < len(self) else self
+
+    def last(self, count: int) -> SymbolBars:
+        """Return the last bars, as arrays of their own: the older ones can be freed."""
+        return self.take(slice(-count, None)) if count < len(self) else self
+
+    def take(self, rows: slice) -> SymbolBars:
+        """Return some of the bars, as arrays of their own."""
+        prices = {name: getattr(self, name)[rows].copy() for name in ("open", "high", "low", "close")}
+        return replace(self, dates=self.dates[rows].copy(), volume=self.volume[rows].copy(), **prices)
+
+
+def bars_from_frame(
+    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame", unnamed: str | None = None
+) -> tuple[list[SymbolBars], Quarantine]:
+    """Return clean bars by symbol (sorted by name) and the rows that broke a rule.
+
+    Parameters
+    ----------
+    frame
+        Bars in any common spelling: long with a symbol column, one symbol, or yfinance's two-level columns;
+        see :func:`features.bars.columns.long_table` for names, :func:`features.bars.parsing.parse_dates` for dates and
+        :func:`features.bars.validation.check` for adjustment. Unsorted rows are sorted.
+    symbol
+        The symbol of a frame that names none; renames the only symbol of a frame that names one.
+    place
+        Where the frame comes from (a path), for messages.
+    unnamed
+        The symbol of a frame that names none; renames nothing.
+
+    Returns
+    -------
+    list of SymbolBars, Quarantine
+        A symbol whose every row broke a rule is in the quarantine only.
+
+    Raises
+    ------
+    DataError
+        No rows, a missing column, no readable date, an unusable symbol, or no row that keeps the rules.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"Date": ["2024-01-03", "2024-01-02"], "Close": ["1,010.5", "1000"]})
+    >>> bars, quarantine = bars_from_frame(frame, symbol="X")
+    >>> bars[0].close.tolist(), len(quarantine)
+    ([1000.0, 1010.5], 0)
+    """
+    checked, quarantine = check(long_table(frame, symbol, place, unnamed=unnamed), place)
+    bars = []
+    for i, name in enumerate(checked.names):
+        rows = slice(int(checked.offsets[i]), int(checked.offsets[i + 1]))
+        prices = {field: values[rows] for field, values in checked.prices.items()}
+        bars.append(
+            SymbolBars(
+                symbol=name,
+                dates=checked.dates[rows],
+                **prices,
+                volume=checked.volume[rows],
+                has_range=bool(checked.has_range[i]),
+                has_volume=bool(checked.has_volume[i]),
+            )
+        )
+    return bars, quarantine

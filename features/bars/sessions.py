@@ -1,0 +1,119 @@
+"""Which sessions a series lacks, against the calendar of the exchange it trades on."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.bars.parsing import Dates
+
+ALWAYS, WEEKDAYS = "24/7", "24/5"
+# Europe and Africa, the Americas, Asia and Oceania: one of several exchanges that share holidays and hours.
+EXCHANGES = (
+    *("XNYS", "XLON", "XETR", "XPAR", "XSWX", "XSTO", "XCSE", "XIST", "XJSE", "XTSE", "XMEX", "BVMF", "XSGO"),
+    *("XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK", "XIDX", "XPHS", "XBOM", "XASX", "XNZE"),
+)
+_NAMES = (WEEKDAYS, *EXCHANGES, ALWAYS)
+_WEEKEND_SHARE = 0.05  # more bars than this on weekends, and the series trades around the clock
+
+
+def session_gaps(dates: Dates, calendar: str | None = None) -> Dates:
+    """Return the sessions between the first and the last date that have no bar, ``datetime64[ns]``.
+
+    Parameters
+    ----------
+    dates
+        Session dates of one symbol, sorted, shape (N,).
+    calendar
+        A name of ``exchange_calendars`` (``XNYS``), ``24/5``, ``24/7``, or None to let :func:`fitting_calendar` choose.
+        Where none fits (intraday bars) there are no gaps to speak of.
+    """
+    name = fitting_calendar(dates) if calendar is None else calendar
+    if name is None or not len(dates):
+        return np.array([], "datetime64[ns]")
+    held = dates.astype("datetime64[D]")
+    return np.setdiff1d(_sessions(name, held[0], held[-1]), held).astype("datetime64[ns]")
+
+
+def fitting_calendar(dates: Dates) -> str | None:
+    """Return the calendar with the fewest sessions missing and bars on closed days; None for intraday bars.
+
+    A series with weekends is around the clock. Of two that fit alike the first counts: weekdays, then New York, then
+    the others.
+    """
+    days = dates.astype("datetime64[D]")
+    if len(days) < 2 or (days != dates).any():
+        return None
+    names, is_open = calendar_grid(days[0], days[-1])
+    on_sessions = is_open[:, (days - days[0]).astype(np.int64)].sum(axis=1)
+    missing, closed = is_open.sum(axis=1) - on_sessions, len(days) - on_sessions
+    if closed[names.index(WEEKDAYS)] > _WEEKEND_SHARE * len(days):
+        return ALWAYS
+    misfit = np.where(np.array(names) == ALWAYS, np.inf, missing + closed)
+    return names[int(np.argmin(misfit))]
+
+
+def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
+    """Return all calendars and whether each is open (1) or closed (0) from the first to the last day, (C, days).
+
+    Where a calendar does not know its holidays, long ago or years ahead, every weekday is open.
+    """
+    start, is_open = _grid(_decade(first), _decade(last))
+    return _NAMES, is_open[:, int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
+
+
+def _sessions(name: str, first: np.datetime64, last: np.datetime64) -> Dates:
+    if name in (ALWAYS, WEEKDAYS):
+        days = np.arange(first, last + 1)
+        return days if name == ALWAYS else days[np.is_busday(days)]
+    decades = range(_decade(first), _decade(last) + 1, 10)
+    sessions = np.concatenate([_exchange_sessions(name, decade) for decade in decades])
+    return sessions[(sessions >= first) & (sessions <= last)]
+
+
+def _decade(day: np.datetime64) -> int:
+    return 10 * (int(str(day)[:4]) // 10)
+
+
+@lru_cache(maxsize=16)
+def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]]:
+    """Return the first day of a decade, and whether calendars are open from then to the end of another, (C, days)."""
+    start, end = np.datetime64(f"{first}-01-01"), np.datetime64(f"{last + 9}-12-31")
+    days = np.arange(start, end + 1)
+    is_open = np.zeros((len(_NAMES), len(days)), np.float32)
+    for row, name in zip(is_open, _NAMES, strict=True):
+        sessions = _sessions(name, start, end)
+        row[(sessions - start).astype(np.int64)] = 1.0
+        if name not in (ALWAYS, WEEKDAYS):
+            known = (days >= sessions[0]) & (days <= sessions[-1]) if len(sessions) else np.zeros(len(days), np.bool_)
+            row[np.is_busday(days) & ~known] = 1.0
+    return start, is_open
+
+
+@lru_cache(maxsize=256)
+def _exchange_sessions(name: str, decade: int) -> Dates:
+    """Return a decade's known sessions: whole decades, so that symbols with different histories share a few calendars.
+
+    Holidays that follow no rule, as Mumbai's, are known from a first year on to the last that is announced.
+    """
+    import exchange_calendars
+
+    start, end = pd.Timestamp(f"{decade}-01-01"), pd.Timestamp(f"{decade + 9}-12-31")
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1; sessions do not.
+        warnings.simplefilter("ignore")
+        try:
+            calendar = exchange_calendars.get_calendar(name, start=start, end=end)
+        except ValueError:
+            usual = exchange_calendars.get_calendar(name)
+            bounds = usual.bound_min() or start, usual.bound_max() or end
+            start, end = max(start, bounds[0]), min(end, bounds[1])
+            if start >= end:
+                return np.array([], "datetime64[D]")
+            calendar = exchange_calendars.get_calendar(name, start=start, end=end)
+    sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
+    return sessions

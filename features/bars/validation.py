@@ -1,0 +1,216 @@
+"""Every rule of :mod:`features.bars.quarantine` checked on whole columns at once, and prices adjusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from configs.errors import DataError
+from features.bars.columns import PRICES
+from features.bars.parsing import Dates, Float, Mask, parse_dates, parse_numbers, parse_times
+from features.bars.quarantine import RULES, Quarantine
+
+Codes = npt.NDArray[np.integer[Any]]
+
+# Adjusted float32 prices are rounded at 6e-8 of their value and vendors round to cents: wider than both.
+_TOLERANCE = 1e-4
+_JUMP = 3.0
+_ORDER = tuple(RULES)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBars:
+    """Clean bars of S symbols, sorted by symbol and date; symbol *i* owns rows ``offsets[i]:offsets[i + 1]``.
+
+    ``names`` (S,), ``offsets`` (S + 1,), ``has_range`` and ``has_volume`` (S,); the rest (rows,).
+    """
+
+    names: list[str]
+    offsets: npt.NDArray[np.int64]
+    dates: Dates
+    prices: dict[str, Float]
+    volume: Float
+    has_range: Mask
+    has_volume: Mask
+
+
+def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Quarantine]:
+    """Apply every rule to a :func:`~features.bars.columns.long_table`, adjust, and sort.
+
+    With ``adj_close`` every price is multiplied by ``adj_close / close`` and volume divided by it, so that
+    ``close × volume`` stays the money traded and a split is no jump in volume. With ``adj_factor``
+    (adjusted over raw price; the prices are adjusted already, the volume is as traded) only volume is divided.
+
+    Raises
+    ------
+    DataError
+        No date can be read, or every row breaks a rule.
+    """
+    codes = table["symbol"].cat.codes.to_numpy(np.int64)
+    names = [str(name) for name in table["symbol"].cat.categories]
+    dates = parse_dates(table["date"], place)
+    if "time" in table and not np.isnat(dates).all():
+        dates = dates + parse_times(table["time"])
+    if np.isnat(dates).all():
+        raise DataError(
+            f"{place}: no date can be read (first: {str(table['date'].iloc[0])[:60]!r}); expected such as 2020-12-31."
+        )
+    given, unparsable = _numbers(table)
+    close_only = _close_only(given, unparsable, codes, len(names))
+    broken = _row_rules(dates, given, unparsable, close_only)
+    prices, volume, missing_volume, has_volume = _adjusted(given, codes, close_only, len(names))
+    with np.errstate(invalid="ignore"):
+        prices["high"] = np.maximum(prices["high"], np.maximum(prices["open"], prices["close"]))
+        prices["low"] = np.minimum(prices["low"], np.minimum(prices["open"], prices["close"]))
+
+    rows = _sorted(np.flatnonzero(broken < 0), codes, dates)
+    rows = _unique(rows, codes, dates, np.column_stack([prices[p][rows] for p in PRICES] + [volume[rows]]), broken)
+    rows = _steady(rows, codes, prices["close"], broken)
+    if not len(rows):
+        rule = _ORDER[int(np.bincount(broken[broken >= 0]).argmax())]
+        raise DataError(
+            f"{place}: all {len(table)} rows break a rule, most of them {rule!r} ({RULES[rule]}). Correct the data."
+        )
+
+    kept_codes = codes[rows]
+    present, starts = np.unique(kept_codes, return_index=True)
+    offsets = np.append(starts, len(rows)).astype(np.int64)
+    checked = CheckedBars(
+        names=[names[code] for code in present],
+        offsets=offsets,
+        dates=dates[rows],
+        prices={name: values[rows] for name, values in prices.items()},
+        volume=volume[rows],
+        has_range=np.logical_or.reduceat(prices["high"][rows] > prices["low"][rows], starts),
+        has_volume=has_volume[present] & np.logical_or.reduceat(volume[rows] > 0, starts),
+    )
+    noted = np.zeros(len(table), bool)
+    noted[rows] = missing_volume[rows]
+    broken[noted] = _ORDER.index("missing_volume")
+    return checked, _quarantine(table, dates, given, unparsable, broken)
+
+
+def _numbers(table: pd.DataFrame) -> tuple[dict[str, Float], dict[str, Mask]]:
+    given, unparsable = {}, {}
+    for name in (*PRICES, "adj_close", "adj_factor", "volume"):
+        if name in table:
+            given[name], unparsable[name] = parse_numbers(table[name])
+    return given, unparsable
+
+
+def _close_only(given: dict[str, Float], unparsable: dict[str, Mask], codes: Codes, symbols: int) -> Mask:
+    """Return which rows belong to a symbol that never has an open, high or low."""
+    if "high" not in given:
+        return np.ones(len(codes), bool)
+    anything = np.zeros(len(codes), bool)
+    for name in ("open", "high", "low"):
+        anything |= ~np.isnan(given[name]) | unparsable[name]
+    return np.asarray(np.bincount(codes[anything], minlength=symbols) == 0)[codes]
+
+
+def _row_rules(
+    dates: Dates, given: dict[str, Float], unparsable: dict[str, Mask], close_only: Mask
+) -> npt.NDArray[np.int8]:
+    """Return the position in ``RULES`` of the first rule each row breaks, -1 for none."""
+    broken = np.full(len(dates), -1, np.int8)
+    flags: dict[str, Mask] = {rule: np.zeros(len(dates), bool) for rule in RULES}
+    flags["unparsable_date"] |= np.isnat(dates)
+    flags["future_date"] |= dates > np.datetime64("today", "D") + np.timedelta64(1, "D")
+    for wrong in unparsable.values():
+        flags["unparsable_number"] |= wrong
+    for name in (*PRICES, "adj_close", "adj_factor"):
+        if name not in given:
+            continue
+        values, here = given[name], ~close_only if name in ("open", "high", "low") else True
+        flags["missing_price"] |= np.isnan(values) & here
+        flags["non_finite_price"] |= np.isinf(values) & here
+        flags["non_positive_price"] |= (values <= 0) & here
+    if "high" in given:
+        body_high, body_low = np.maximum(given["open"], given["close"]), np.minimum(given["open"], given["close"])
+        flags["high_low_violation"] |= (given["high"] * (1 + _TOLERANCE) < body_high) & ~close_only
+        flags["high_low_violation"] |= (given["low"] * (1 - _TOLERANCE) > body_low) & ~close_only
+    if "volume" in given:
+        flags["negative_volume"] |= (given["volume"] < 0) | np.isinf(given["volume"])
+    for position, rule in enumerate(_ORDER):
+        broken[(broken < 0) & flags[rule]] = position
+    return broken
+
+
+def _adjusted(
+    given: dict[str, Float], codes: Codes, close_only: Mask, symbols: int
+) -> tuple[dict[str, Float], Float, Mask, Mask]:
+    """Return adjusted prices and volume, the rows that lack a volume, and the symbols that have any."""
+    prices = {name: np.where(close_only, given["close"], given.get(name, given["close"])) for name in PRICES}
+    volume = given.get("volume", np.zeros(len(codes)))
+    has_volume = np.bincount(codes[volume > 0], minlength=symbols) > 0
+    missing = np.isnan(volume) & has_volume[codes]
+    volume = np.where(np.isnan(volume), 0.0, volume)
+    with np.errstate(all="ignore"):
+        if "adj_close" in given:
+            factor = given["adj_close"] / given["close"]
+            prices = {name: values * factor for name, values in prices.items()}
+            prices["close"] = given["adj_close"].copy()
+            volume = volume / factor
+        elif "adj_factor" in given:
+            volume = volume / given["adj_factor"]
+    return prices, volume, missing, has_volume
+
+
+def _sorted(rows: Codes, codes: Codes, dates: Dates) -> Codes:
+    step, days = np.diff(codes[rows]), np.diff(dates[rows])
+    if ((step > 0) | ((step == 0) & (days >= np.timedelta64(0)))).all():
+        return rows
+    return rows[np.lexsort((dates[rows], codes[rows]))]
+
+
+def _unique(rows: Codes, codes: Codes, dates: Dates, values: Float, broken: npt.NDArray[np.int8]) -> Codes:
+    again = np.zeros(len(rows), bool)
+    again[1:] = (codes[rows][1:] == codes[rows][:-1]) & (dates[rows][1:] == dates[rows][:-1])
+    if not again.any():
+        return rows
+    first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows))))
+    same = (values == values[first]).all(axis=1)
+    broken[rows[again & same]] = _ORDER.index("repeated_row")
+    broken[rows[again & ~same]] = _ORDER.index("duplicate_date")
+    return rows[~again]
+
+
+def _steady(rows: Codes, codes: Codes, close: Float, broken: npt.NDArray[np.int8]) -> Codes:
+    """Take out single closes off by a factor (pence for pounds, a lost decimal point): out and straight back."""
+    if len(rows) < 3:
+        return rows
+    moves = np.diff(np.log(close[rows]))
+    same = codes[rows][2:] == codes[rows][:-2]
+    out, back = moves[:-1], moves[1:]
+    jump = np.zeros(len(rows), bool)
+    jump[1:-1] = same & (np.abs(out) > _JUMP) & (np.abs(back) > _JUMP) & (np.abs(out + back) < 1.0)
+    jump[1:] &= ~jump[:-1]
+    broken[rows[jump]] = _ORDER.index("extreme_jump")
+    return rows[~jump]
+
+
+def _quarantine(
+    table: pd.DataFrame,
+    dates: Dates,
+    given: dict[str, Float],
+    unparsable: dict[str, Mask],
+    broken: npt.NDArray[np.int8],
+) -> Quarantine:
+    rows = np.flatnonzero(broken >= 0)
+    if not len(rows):
+        return Quarantine.empty()
+    text = np.full(len(rows), "", dtype=object)
+    for field, wrong in (("date", np.isnat(dates)), *unparsable.items()):
+        at = np.flatnonzero(wrong[rows])
+        for position, value in zip(at, table[field].iloc[rows[at]], strict=True):
+            text[position] += f"{'; ' if text[position] else ''}{field}={str(value)[:60]!r}"
+    nothing = np.full(len(broken), np.nan)
+    values = {name: given.get(name, nothing)[rows] for name in (*PRICES, "volume")}
+    symbol = table["symbol"].iloc[rows].astype(str).to_numpy()
+    rule = np.array(_ORDER, dtype=object)[broken[rows]]
+    frame = pd.DataFrame({"symbol": symbol, "date": dates[rows], "rule": rule, **values, "given": text})
+    return Quarantine(frame.astype({"symbol": "str", "rule": "str", "given": "str", "date": "datetime64[ns]"}))

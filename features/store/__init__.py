@@ -1,0 +1,1 @@
+"""Where files live: local folders and object stores, and the lake of bars in them."""

@@ -1,0 +1,184 @@
+"""Commands as jobs of a real cluster: shipped, followed, attached to, ended; and what is never shipped."""
+
+import json
+import secrets
+import threading
+from pathlib import Path
+
+import pytest
+
+from cluster.jobs.packaging import PACKAGES, packed
+from cluster.jobs.remote_command import remote_command
+from configs.errors import ConfigError
+from features.store.store import Store
+from training import ModelManager
+
+ROOT = Path(__file__).parents[3]
+SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--kinds", "direction", "--set", "run.workers=1")
+
+
+@pytest.fixture(scope="module")
+def head(ray_head, tmp_path_factory):
+    """The job server of a cluster of one node, which asks for a token as every process here has it."""
+    with ray_head(tmp_path_factory.mktemp("head") / "log", {}) as url:
+        yield url
+
+
+def test_who_has_no_token_is_told_so(fleetcast, head, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    for arguments in (("jobs", "list"), ("submit", "train", *SMALL)):
+        done = fleetcast(*arguments, "--address", head)
+        assert done.code == 2 and "RAY_AUTH_TOKEN" in done.err and "Traceback" not in done.err, done.err
+
+
+@pytest.fixture
+def submit(fleetcast, head, tmp_path):
+    def run(verb, *arguments):
+        return fleetcast("submit", verb, *arguments, "--store", str(tmp_path / "store"), "--address", head)
+
+    return run
+
+
+def test_a_job_is_followed_to_its_end_and_the_same_again_does_nothing_twice(submit, fleetcast, head, tmp_path):
+    done = submit("train", *SMALL)
+    assert done.code == 0, done.out + done.err
+    assert "direction: untouched test period" in done.out and "started on" in done.err
+    manager = ModelManager(Store(tmp_path / "store"))
+    [version] = manager.versions("direction")
+    blocks = {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "runs").rglob("*.safetensors")}
+    again = submit("train", *SMALL[2:], *SMALL[:2])  # in another order
+    assert again.code == 0 and [line for line in again.err.splitlines() if line.startswith("job ")] == [
+        line for line in done.err.splitlines() if line.startswith("job ")
+    ]
+    assert {path: path.stat().st_mtime_ns for path in blocks} == blocks
+    assert manager.versions("direction")[0] == version
+    told = json.loads(fleetcast("jobs", "list", "--address", head, "--json").out)["jobs"]
+    assert [one["status"] for one in told] == ["SUCCEEDED"] and told[0]["command"].startswith("train ")
+
+
+def test_a_running_job_is_attached_to_and_can_be_ended(fleetcast, start, head, tmp_path):
+    arguments = ("submit", "tune", "--preset", "smoke", "--trials", "1000", "--address", head)
+    where = ("--store", str(tmp_path / "store"))
+    started = []
+
+    def ask():
+        started.append(fleetcast(*arguments, *where, "--no-follow"))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]  # at the same moment
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ask()
+    assert [one.code for one in started] == [0, 0, 0], started
+    [name] = {one.out.splitlines()[-1] for one in started}
+    assert "is running already" in started[-1].err
+    follower = start("jobs", "logs", name, "--follow", "--address", head)
+    assert any(": trial " in line for line in follower.stdout), follower.stderr.read()
+    stopped = fleetcast("jobs", "stop", name, "--address", head)
+    assert stopped.code == 0 and "has ended" in stopped.out
+    told = json.loads(fleetcast("jobs", "status", name, "--address", head, "--json").out)["jobs"]
+    assert told[0]["status"] == "STOPPED"
+    follower.communicate(timeout=60)
+    assert follower.returncode == 130
+    assert "had ended before" in fleetcast("jobs", "stop", name, "--address", head).out
+
+
+def test_a_configuration_file_travels_and_the_exit_code_is_the_jobs(submit, tmp_path):
+    (tmp_path / "own.yaml").write_text("direction: {horizon: 0}")
+    done = submit("train", "--config", str(tmp_path / "own.yaml"))
+    assert done.code == 2 and "direction.horizon" in done.err  # found before anything was sent
+    (tmp_path / "own.yaml").write_text("data: {min_bars: 1000000}")
+    done = submit("train", *SMALL, "--config", str(tmp_path / "own.yaml"))
+    assert done.code == 2 and "at least 1000000 are needed" in done.out
+    assert "every node of the cluster must reach" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("submit", "backtests", "--address", "http://127.0.0.1:1"), "train or tune"),
+        (("submit", "train", "--nosuch", "--address", "http://127.0.0.1:1"), "--nosuch"),
+        (("submit", "train", "--set", "run.seed=x", "--address", "http://127.0.0.1:1"), "run.seed"),
+        (("submit", "train", "--address", "127.0.0.1:8265"), "http://head:8265"),
+        (("jobs", "list", "--address", "http://127.0.0.1:1"), "does not answer"),
+        (("submit", "tune", "--storage", "postgresql://me:secret@host/db"), "FLEETCAST_STUDIES"),
+        (("submit", "train", "--working-dir", "/"), "--image-has-code"),
+    ],
+)
+def test_mistakes_are_one_line_and_send_nothing(call, fleetcast, head, arguments, says):
+    asks_head = "--address" not in arguments  # a process keeps the first token that it was given
+    done = fleetcast(*arguments, "--address", head) if asks_head else call(*arguments)
+    assert done.code == 2 and says in done.err and "Traceback" not in done.err, done.err
+
+
+def test_jobs_that_are_not_there_are_named(fleetcast, head):
+    done = fleetcast("jobs", "status", "fleetcast-train-000000000000", "--address", head)
+    assert done.code == 2 and "no job" in done.err
+    assert fleetcast("jobs", "stop", "../x", "--address", head).code == 2
+
+
+def test_equal_commands_are_equal_and_others_are_not():
+    one = remote_command("train", ["--kinds", "direction", "--preset", "smoke", "--set", "run.seed=1"])
+    assert remote_command("train", ["--set", "run.seed=1", "--preset", "smoke", "--kinds", "direction"]) == one
+    assert remote_command("train", ["--set", "run.seed=2", "--preset", "smoke", "--kinds", "direction"]) != one
+    assert "run.use_gpu=true" in remote_command("train", ["--preset", "smoke"], gpus=True).arguments
+    sweep = remote_command("tune", ["--preset", "smoke", "--trials", "5"]).arguments
+    assert "--begin-or-resume" in sweep and sweep[sweep.index("--study") + 1].startswith("direction-")
+    assert remote_command("tune", ["--preset", "smoke", "--trials", "6"]).arguments != sweep
+
+
+def test_a_sweeps_name_is_of_what_its_configuration_says(tmp_path):
+    names = []
+    for text in ("run: {seed: 1}", "run: {seed: 2}", "run:   {seed: 1}"):
+        (tmp_path / "own.yaml").write_text(text)
+        arguments = remote_command("tune", ["--preset", "smoke", "--config", str(tmp_path / "own.yaml")]).arguments
+        names.append(arguments[arguments.index("--study") + 1])
+    assert names[0] == names[2] != names[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("tune", "--kind", "volume"), "direction or volatility"),
+        (("tune", "--time-budget", "soon"), "30m"),
+        (("tune", "--set", "tune.space={run.seed: {values: [1]}}"), "run.seed"),
+        (("tune", "--storage", "sqlite:///studies.db"), "absolute"),
+        (("tune", "--storage", "postgresql://host/db?user=me&password=secret"), "environment"),
+        (("train", "--store", "s3://KEY:SECRET@bucket/x"), "environment"),
+        (("train", "--set", "data.bars=prices.csv"), "absolute"),
+    ],
+)
+def test_what_cannot_be_meant_for_a_cluster_is_told_before_anything_is_sent(arguments, says):
+    with pytest.raises(ConfigError, match=says):
+        remote_command(arguments[0], arguments[1:])
+
+
+def test_passwords_in_the_environment_stay_here(monkeypatch):
+    monkeypatch.setenv("FLEETCAST_STUDIES", "postgresql://me:secret@host/db")
+    command = remote_command("tune", ["--preset", "smoke"])
+    assert "secret" not in " ".join(command.arguments) and any("FLEETCAST_STUDIES" in note for note in command.notes)
+
+
+def test_only_code_is_shipped(tmp_path):
+    checkout = tmp_path / "checkout"
+    for name in PACKAGES:
+        (checkout / name).mkdir(parents=True)
+        (checkout / name / "__init__.py").write_text("")
+    for name in ("keys", ".env", "bars.parquet", ".hidden.py"):
+        (checkout / "serving" / name).write_text("secret")
+    (checkout / "serving" / "__pycache__").mkdir()
+    (checkout / "serving" / "__pycache__" / "x.py").write_text("secret")
+    (checkout / "serving" / "link.py").symlink_to("/etc/passwd")
+    (checkout / ".fleetcast").mkdir()
+    with packed(str(checkout), True, None) as package:
+        names = {str(path.relative_to(package.folder)) for path in Path(package.folder).rglob("*") if path.is_file()}
+        assert names == {f"{name}/__init__.py" for name in PACKAGES}
+    assert not Path(package.folder).exists()
+    with packed(None, False, None) as package:
+        assert package.files == 0
+    with packed(None, True, None) as package:
+        assert 100 < package.files < 1000 and package.size < 2 * 2**20
+    (checkout / "serving" / "big.py").write_bytes(b"#" * 6 * 2**20)
+    with pytest.raises(ConfigError, match=r"serving/big\.py"), packed(str(checkout), True, None):
+        pass

@@ -1,0 +1,116 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.errors import DataError
+from features.bars.columns import field_of, long_table, spelling
+from features.bars.schema import bars_from_frame
+
+VALUES = {
+    "open": [10.0, 11.0],
+    "high": [12.0, 12.5],
+    "low": [9.0, 10.0],
+    "close": [11.0, 12.0],
+    "volume": [100.0, 200.0],
+}
+DAYS = ["2024-01-02", "2024-01-03"]
+SPELLINGS = {
+    "ours": ["date", "open", "high", "low", "close", "volume"],
+    "yfinance": ["Date", "Open", "High", "Low", "Close", "Volume"],
+    "stooq": ["<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<VOL>"],
+    "stooq.pl": ["Data", "Otwarcie", "Najwyzszy", "Najnizszy", "Zamkniecie", "Wolumen"],
+    "alpha vantage": ["timestamp", "1. open", "2. high", "3. low", "4. close", "5. volume"],
+    "exchange api": ["open_time", "o", "h", "l", "c", "v"],
+    "nasdaq.com": ["Date", "Open", "High", "Low", "Close/Last", "Volume"],
+    "shouted": ["DATETIME", " OPEN ", "HIGH", "LOW", "CLOSE", "VOL."],
+}
+
+
+@pytest.mark.parametrize("names", SPELLINGS.values(), ids=SPELLINGS)
+def test_every_spelling_gives_the_same_bars(names):
+    frame = pd.DataFrame(dict(zip(names, [DAYS, *VALUES.values()], strict=True)))
+    (bars,), quarantine = bars_from_frame(frame, "X")
+    assert len(quarantine) == 0
+    for field, values in VALUES.items():
+        assert getattr(bars, field).tolist() == values
+
+
+def yahoo_frame(tickers=("AAPL", "MSFT")) -> pd.DataFrame:
+    index = pd.DatetimeIndex(DAYS, name="Date")
+    one = pd.DataFrame({k.title(): v for k, v in VALUES.items()}, index=index)
+    return pd.concat({name: one for name in tickers}, axis=1, names=["Ticker", "Price"])
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("reset", [False, True])
+def test_two_level_columns_in_either_order(swap, reset):
+    frame = yahoo_frame()
+    frame = frame.swaplevel(axis=1).sort_index(axis=1) if swap else frame
+    frame = frame.reset_index(col_level=1 if not swap else 0) if reset else frame
+    bars, quarantine = bars_from_frame(frame)
+    assert [b.symbol for b in bars] == ["AAPL", "MSFT"] and len(quarantine) == 0
+    assert bars[1].high.tolist() == VALUES["high"]
+
+
+def test_a_wide_frame_pads_and_padding_is_no_bar():
+    frame = yahoo_frame()
+    frame.loc[pd.Timestamp("2024-01-03"), "MSFT"] = np.nan
+    frame.loc[pd.Timestamp("2024-01-02"), ("AAPL", "Open")] = np.nan
+    bars, quarantine = bars_from_frame(frame)
+    assert [len(b) for b in bars] == [1, 1]
+    assert quarantine.counts() == {"missing_price": 1}
+
+
+def test_one_ticker_keeps_its_name_or_takes_the_given_one():
+    frame = yahoo_frame(("AAPL",))
+    assert bars_from_frame(frame)[0][0].symbol == "AAPL"
+    assert bars_from_frame(frame, "APPLE")[0][0].symbol == "APPLE"
+
+
+def test_tickers_that_are_spelled_like_fields():
+    frame = yahoo_frame(("C", "H", "L", "O", "V")).drop(columns="Volume", level="Price")
+    assert [b.symbol for b in bars_from_frame(frame)[0]] == ["C", "H", "L", "O", "V"]
+
+
+def test_levels_that_are_not_bars_are_refused():
+    frame = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("c", "d")]))
+    with pytest.raises(DataError, match="column levels"):
+        long_table(frame)
+
+
+def test_dates_and_symbols_may_be_the_index():
+    frame = pd.DataFrame({"date": DAYS * 2, "symbol": ["A", "A", "B", "B"], "close": [1.0, 2, 3, 4]})
+    bars, _ = bars_from_frame(frame.set_index(["symbol", "date"]))
+    assert [b.close.tolist() for b in bars] == [[1, 2], [3, 4]]
+    bars, _ = bars_from_frame(frame.set_index("symbol"))
+    assert [b.symbol for b in bars] == ["A", "B"]
+
+
+def test_adjusted_close_alone_is_a_close():
+    frame = pd.DataFrame({"date": DAYS, "5. adjusted close": [1.0, 2.0]})
+    (bars,), _ = bars_from_frame(frame, "X")
+    assert bars.close.tolist() == [1.0, 2.0] and not bars.has_range
+
+
+def test_the_preferred_spelling_wins():
+    frame = pd.DataFrame(
+        {"date": DAYS, "price": [5.0, 5.0], "close": [1.0, 2.0], "name": ["Apple", "Apple"], "symbol": "A"}
+    )
+    (bars,), _ = bars_from_frame(frame)
+    assert bars.symbol == "A" and bars.close.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "field"),
+    [
+        ("5. adjusted close", "adjusted_close", "adj_close"),
+        ("Adj Close", "adj_close", "adj_close"),
+        ("Adj. Close", "adj_close", "adj_close"),
+        ("<VOL>", "vol", "volume"),
+        ("7. dividend amount", "dividend_amount", None),
+        (("Open", "A"), "open_a", None),
+        (None, "none", None),
+    ],
+)
+def test_spelling(name, plain, field):
+    assert spelling(name) == plain and field_of(name) == field

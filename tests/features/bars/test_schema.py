@@ -1,0 +1,304 @@
+import datetime as dt
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs.errors import DataError
+from features.bars.quarantine import HARMLESS, RULES, Quarantine
+from features.bars.schema import SymbolBars, bars_from_frame
+
+
+def ohlcv(rows: int = 6, seed: int = 0) -> pd.DataFrame:
+    """A valid table in our own spelling."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, rows)))
+    open_ = close * np.exp(random.normal(0, 0.005, rows))
+    return pd.DataFrame(
+        {
+            "date": pd.date_range("2024-01-01", periods=rows, freq="B"),
+            "open": open_,
+            "high": np.maximum(open_, close) * 1.01,
+            "low": np.minimum(open_, close) * 0.99,
+            "close": close,
+            "volume": random.integers(1, 1000, rows),
+        }
+    )
+
+
+def only(frame: pd.DataFrame, symbol: str | None = "X") -> tuple[SymbolBars, Quarantine]:
+    bars, quarantine = bars_from_frame(frame, symbol)
+    assert len(bars) == 1
+    return bars[0], quarantine
+
+
+def assert_lawful(bars: SymbolBars) -> None:
+    assert bars.dates.dtype == "datetime64[ns]"
+    assert (np.diff(bars.dates) > np.timedelta64(0)).all()
+    assert (bars.low > 0).all() and np.isfinite(bars.high).all()
+    assert (bars.low <= np.minimum(bars.open, bars.close)).all()
+    assert (bars.high >= np.maximum(bars.open, bars.close)).all()
+    assert (bars.volume >= 0).all()
+
+
+def test_clean_bars_pass_unchanged():
+    frame = ohlcv()
+    bars, quarantine = only(frame)
+    assert len(quarantine) == 0
+    for name in ("open", "high", "low", "close", "volume"):
+        np.testing.assert_array_equal(getattr(bars, name), frame[name])
+    assert bars.has_range and bars.has_volume
+
+
+BREAKS = {
+    "unparsable_date": {"date": "not a day"},
+    "unparsable_number": {"close": "12,5"},
+    "missing_price": {"open": None},
+    "non_finite_price": {"high": np.inf},
+    "non_positive_price": {"low": 0.0},
+    "high_low_violation": {"high": 1.0},
+    "negative_volume": {"volume": -5},
+    "future_date": {"date": "2099-01-01"},
+    "extreme_jump": {"open": 1e6, "high": 1e6, "low": 1e6, "close": 1e6},
+}
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+def test_a_row_that_breaks_a_rule_is_quarantined_by_its_name_and_the_others_stay(rule):
+    frame = ohlcv().astype(object)
+    for column, value in BREAKS[rule].items():
+        frame.loc[3, column] = value
+    bars, quarantine = only(frame)
+    assert quarantine.counts() == {rule: 1}
+    assert quarantine.lost() == {"X": 1}
+    expected, _ = only(ohlcv().drop(index=3))
+    np.testing.assert_array_equal(bars.close, expected.close)
+
+
+def test_every_rule_that_loses_a_bar_has_a_test():
+    assert set(RULES) - HARMLESS == {*BREAKS, "duplicate_date"}
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("column", ["open", "high", "low", "close", "adj_close"])
+def test_no_unusable_price_survives(column, value):
+    frame = ohlcv().assign(adj_close=lambda f: f.close / 2)
+    frame.loc[2, column] = value
+    bars, quarantine = only(frame)
+    assert len(bars) == 5 and len(quarantine) == 1
+    assert_lawful(bars)
+
+
+def test_quarantine_shows_what_was_given():
+    frame = ohlcv().astype(object)
+    frame.loc[1, "close"], frame.loc[2, "date"] = "abc", "32 May"
+    _, quarantine = only(frame)
+    given = quarantine.frame.set_index("rule")["given"]
+    assert given["unparsable_number"] == "close='abc'" and given["unparsable_date"] == "date='32 May'"
+    assert set(quarantine.frame["symbol"]) == {"X"}
+
+
+def test_rounding_widens_the_range_instead_of_losing_the_bar():
+    frame = ohlcv()
+    frame.loc[2, "high"] = max(frame.open[2], frame.close[2]) * (1 - 5e-5)
+    frame.loc[3, "low"] = min(frame.open[3], frame.close[3]) * (1 + 5e-5)
+    bars, quarantine = only(frame)
+    assert len(quarantine) == 0
+    assert_lawful(bars)
+
+
+def test_duplicates_keep_the_first_and_tell_copies_from_conflicts():
+    frame = ohlcv(3)
+    conflict = frame.iloc[[1]].assign(close=lambda f: f.close * 1.001)
+    bars, quarantine = only(pd.concat([frame, frame.iloc[[0]], conflict]))
+    np.testing.assert_array_equal(bars.close, frame.close)
+    assert quarantine.counts() == {"duplicate_date": 1, "repeated_row": 1}
+    assert quarantine.lost() == {"X": 1}
+
+
+def test_a_valid_row_replaces_its_broken_twin():
+    frame = ohlcv(3)
+    broken = frame.iloc[[1]].assign(close=np.nan)
+    bars, quarantine = only(pd.concat([broken, frame]))
+    np.testing.assert_array_equal(bars.close, frame.close)
+    assert quarantine.counts() == {"missing_price": 1}
+
+
+def test_missing_volume_keeps_the_bar_and_says_so():
+    frame = ohlcv()
+    frame["volume"] = frame["volume"].astype(float)
+    frame.loc[2, "volume"] = np.nan
+    bars, quarantine = only(frame)
+    assert len(bars) == 6 and bars.volume[2] == 0
+    assert quarantine.counts() == {"missing_volume": 1} and quarantine.lost() == {}
+
+
+def test_series_without_volume_or_range_say_so():
+    bars, quarantine = only(ohlcv()[["date", "close"]].assign(volume=np.nan))
+    assert not bars.has_range and not bars.has_volume and len(quarantine) == 0
+    np.testing.assert_array_equal(bars.open, bars.close)
+    np.testing.assert_array_equal(bars.volume, 0)
+
+
+def test_a_close_only_symbol_lives_beside_one_with_a_range():
+    frame = pd.concat([ohlcv().assign(symbol="A"), ohlcv()[["date", "close"]].assign(symbol="B")])
+    (a, b), quarantine = bars_from_frame(frame)
+    assert a.has_range and not b.has_range and len(b) == 6 and len(quarantine) == 0
+
+
+def test_adjusted_close_adjusts_prices_and_keeps_the_money_traded():
+    frame = ohlcv()
+    frame["Adj Close"] = frame.close * np.where(np.arange(6) < 3, 0.5, 1.0)
+    bars, _ = only(frame)
+    np.testing.assert_allclose(bars.open[:3], frame.open[:3] / 2)
+    np.testing.assert_array_equal(bars.close, frame["Adj Close"])
+    np.testing.assert_allclose(bars.close * bars.volume, frame.close * frame.volume)
+
+
+def test_adj_factor_belongs_to_prices_that_are_adjusted_already():
+    frame = ohlcv().assign(adj_factor=0.5)
+    bars, _ = only(frame)
+    np.testing.assert_array_equal(bars.close, frame.close)
+    np.testing.assert_array_equal(bars.volume, frame.volume * 2)
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (pd.DataFrame(), "no rows"),
+        (ohlcv().iloc[:0], "no rows"),
+        (ohlcv().drop(columns="high"), "no column for high"),
+        (ohlcv().drop(columns="date"), "no column for date"),
+        (ohlcv()[["date", "volume"]], "no column for close"),
+        (ohlcv().assign(date="yesterday"), "no date can be read"),
+        (ohlcv().assign(close=np.nan), "missing_price"),
+        (ohlcv().assign(Close=1.0), "twice"),
+        (ohlcv(2).assign(symbol=["A", ""]), "symbol ''"),
+        (ohlcv(2).assign(symbol=["A", None]), "no symbol in 1 rows"),
+        (ohlcv(2).assign(symbol=["A", "x" * 65]), "65 characters"),
+        (ohlcv(2).assign(symbol=["A", "a\nb"]), "printable"),
+        (ohlcv(2).assign(date=["01/02/2024", "02/03/2024"]), "do not tell the day"),
+        (ohlcv(2).assign(date=["13/02/2024", "02/13/2024"]), "day-first"),
+        (ohlcv(2).assign(date=["2024-01-02 10:00", "2024-01-02 10:00+01:00"]), "with a zone"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_that_names_the_place(frame, words):
+    with pytest.raises(DataError, match=words) as caught:
+        bars_from_frame(frame, None if "symbol" in frame else "X", place="'prices.csv'")
+    assert str(caught.value).startswith("'prices.csv'") and "\n" not in str(caught.value)
+
+
+def test_one_name_cannot_stand_for_two_symbols():
+    frame = ohlcv(2).assign(symbol=["A", "B"])
+    with pytest.raises(DataError, match="2 symbols"):
+        bars_from_frame(frame, "C")
+    with pytest.raises(DataError, match="names no symbol"):
+        bars_from_frame(ohlcv())
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["2024-01-02", "2024-01-03"], ["2024-01-02", "2024-01-03"]),
+        ([dt.date(2024, 1, 2), dt.datetime(2024, 1, 3)], ["2024-01-02", "2024-01-03"]),
+        (["1/2/2024", "1/31/2024"], ["2024-01-02", "2024-01-31"]),
+        (["2.1.24", "31.1.24"], ["2024-01-02", "2024-01-31"]),
+        (["Jan 2, 2024", "3-Jan-2024"], ["2024-01-02", "2024-01-03"]),
+        ([20240102, 20240103], ["2024-01-02", "2024-01-03"]),
+        (["20240102", "20240103"], ["2024-01-02", "2024-01-03"]),
+        ([45293, 45294], ["2024-01-02", "2024-01-03"]),
+        ([1704153600, 1704240000], ["2024-01-02", "2024-01-03"]),
+        ([1704205800000, 1704205860000], ["2024-01-02T14:30", "2024-01-02T14:31"]),
+        (["2024-01-02 00:00-05:00", "2024-07-02 00:00-04:00"], ["2024-01-02", "2024-07-02"]),
+        (["2024-01-02 09:30-05:00", "2024-07-02 09:30-04:00"], ["2024-01-02T14:30", "2024-07-02T13:30"]),
+        (["2024-01-02T09:30:00Z", "2024-01-02T09:31:00Z"], ["2024-01-02T09:30", "2024-01-02T09:31"]),
+        (pd.date_range("2024-01-02", periods=2, tz="Asia/Tokyo"), ["2024-01-02", "2024-01-03"]),
+        (pd.period_range("2024-01-02", periods=2, freq="D"), ["2024-01-02", "2024-01-03"]),
+    ],
+)
+def test_dates_in_every_common_form(dates, expected):
+    bars, quarantine = only(pd.DataFrame({"date": dates, "close": [1.0, 2.0]}))
+    assert len(quarantine) == 0
+    np.testing.assert_array_equal(bars.dates, np.array(expected, "datetime64[ns]"))
+
+
+def test_dates_outside_what_nanoseconds_hold_are_quarantined():
+    bars, quarantine = only(pd.DataFrame({"date": ["1500-01-01", "2024-01-02"], "close": [1.0, 2.0]}))
+    assert len(bars) == 1 and quarantine.counts() == {"unparsable_date": 1}
+
+
+def test_numbers_as_text():
+    text = pd.DataFrame({"date": ["2024-01-02", "2024-01-03", "2024-01-04"], "close": ["1,234.5", "$12", " 7 "]})
+    text["volume"] = ["1.5M", "-", "3"]
+    bars, quarantine = only(text)
+    assert bars.close.tolist() == [1234.5, 12.0, 7.0] and bars.volume.tolist() == [1.5e6, 0.0, 3.0]
+    assert quarantine.counts() == {"missing_volume": 1}
+
+
+def test_a_type_that_changes_midway_gives_the_same_bars():
+    frame = ohlcv(200)
+    mixed = frame.astype(object)
+    mixed.loc[100:, "close"] = mixed.loc[100:, "close"].map(repr)
+    mixed.loc[50:, "volume"] = mixed.loc[50:, "volume"].map(str)
+    np.testing.assert_array_equal(only(mixed)[0].close, only(frame)[0].close)
+    np.testing.assert_array_equal(only(mixed)[0].volume, only(frame)[0].volume)
+
+
+def test_category_and_text_symbols_are_alike_and_sorted():
+    frame = pd.concat([ohlcv(3, seed).assign(symbol=name) for seed, name in enumerate(["b", "A ", "^C"])])
+    text, _ = bars_from_frame(frame)
+    category, _ = bars_from_frame(frame.astype({"symbol": "category"}))
+    assert [b.symbol for b in text] == [b.symbol for b in category] == ["A", "^C", "b"]
+    for left, right in zip(text, category, strict=True):
+        np.testing.assert_array_equal(left.close, right.close)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(2, 40))
+def test_the_order_of_rows_does_not_matter(random, rows):
+    frame = pd.concat([ohlcv(rows, 1).assign(symbol="A"), ohlcv(rows, 2).assign(symbol="B")], ignore_index=True)
+    order = list(range(2 * rows))
+    random.shuffle(order)
+    for left, right in zip(bars_from_frame(frame)[0], bars_from_frame(frame.iloc[order])[0], strict=True):
+        assert left.symbol == right.symbol
+        np.testing.assert_array_equal(left.dates, right.dates)
+        np.testing.assert_array_equal(left.close, right.close)
+
+
+cell = st.one_of(st.floats(width=32), st.sampled_from([None, "7", "1,000.5", "x", "", -1, 10**20]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 8), cell, cell, cell, cell, cell), min_size=1, max_size=12))
+def test_whatever_comes_in_every_row_is_a_lawful_bar_or_in_quarantine(rows):
+    frame = pd.DataFrame(rows, columns=["day", "open", "high", "low", "close", "volume"], dtype=object)
+    frame["date"] = [f"2024-01-{day:02d}" for day in frame.pop("day")]  # day 00 is no day
+    try:
+        (bars,), quarantine = bars_from_frame(frame, "X")
+    except DataError:
+        return
+    assert_lawful(bars)
+    kept = quarantine.counts().get("missing_volume", 0)
+    assert len(bars) + len(quarantine) - kept == len(frame)
+
+
+def test_quarantine_parts_join_and_split():
+    frame = pd.concat([ohlcv(3).assign(symbol=name) for name in "AB"], ignore_index=True)
+    frame.loc[[1, 4], "close"] = -1.0
+    _, quarantine = bars_from_frame(frame)
+    joined = Quarantine.concat([quarantine.of("A"), Quarantine.empty(), quarantine.of("B")])
+    pd.testing.assert_frame_equal(joined.frame, quarantine.frame)
+    assert Quarantine.concat([]).counts() == {}
+
+
+def test_stooq_archive_text():
+    text = (
+        "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n"
+        "AAPL.US,5,20240102,153000,10,11,9,10.5,100,0\nAAPL.US,5,20240102,153500,10,11,9,10,100,0\n"
+    )
+    bars, _ = only(pd.read_csv(io.StringIO(text)), None)
+    assert bars.symbol == "AAPL.US"
+    np.testing.assert_array_equal(bars.dates, np.array(["2024-01-02T15:30", "2024-01-02T15:35"], "datetime64[ns]"))

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from features.bars.sessions import ALWAYS, EXCHANGES, WEEKDAYS, fitting_calendar, session_gaps
+
+
+def days(first: str, last: str) -> np.ndarray:
+    return np.arange(np.datetime64(first), np.datetime64(last) + 1).astype("datetime64[ns]")
+
+
+def weekdays(first: str, last: str) -> np.ndarray:
+    every = days(first, last)
+    return every[np.is_busday(every.astype("datetime64[D]"))]
+
+
+def new_york_2021() -> np.ndarray:
+    closed = ["01-01", "01-18", "02-15", "04-02", "05-31", "07-05", "09-06", "11-25", "12-24"]
+    every = weekdays("2021-01-01", "2021-12-31")
+    return np.setdiff1d(every, np.array([f"2021-{day}" for day in closed], "datetime64[ns]"))
+
+
+def test_new_york_holidays_are_no_gaps_and_lost_sessions_are():
+    sessions = new_york_2021()
+    assert fitting_calendar(sessions) == "XNYS"
+    assert len(session_gaps(sessions)) == 0
+    lost = sessions[[10, 100]]
+    np.testing.assert_array_equal(session_gaps(np.setdiff1d(sessions, lost)), lost)
+
+
+def test_seven_day_and_five_day_weeks_choose_themselves():
+    assert fitting_calendar(days("2021-01-01", "2021-12-31")) == ALWAYS
+    assert fitting_calendar(weekdays("2021-01-01", "2021-12-31")) == WEEKDAYS
+    crypto = np.delete(days("2021-01-01", "2021-03-31"), 40)
+    np.testing.assert_array_equal(session_gaps(crypto), np.array(["2021-02-10"], "datetime64[ns]"))
+
+
+def test_before_the_calendars_default_span():
+    dates = np.array(["1987-10-16", "1987-10-19", "1987-10-21"], "datetime64[ns]")
+    np.testing.assert_array_equal(session_gaps(dates, "XNYS"), np.array(["1987-10-20"], "datetime64[ns]"))
+
+
+@pytest.mark.parametrize("dates", [[], ["2021-01-04"], ["2021-01-04T14:30", "2021-01-04T14:35"]])
+def test_nothing_to_speak_of(dates):
+    array = np.array(dates, "datetime64[ns]")
+    assert fitting_calendar(array) is None and len(session_gaps(array)) == 0
+
+
+@pytest.mark.parametrize("name", [*EXCHANGES, ALWAYS, WEEKDAYS])
+def test_every_calendar_is_told_from_the_others(name):
+    ends = np.array(["2018-01-04", "2023-12-28"], "datetime64[ns]")
+    sessions = np.union1d(ends, session_gaps(ends, name))
+    assert fitting_calendar(sessions) == name
+    some_lost = np.delete(sessions, np.random.default_rng(0).integers(0, len(sessions), 60))
+    assert fitting_calendar(some_lost) == name

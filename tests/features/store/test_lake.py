@@ -1,0 +1,228 @@
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs.errors import DataError, StoreError
+from features.bars.quarantine import Quarantine
+from features.bars.schema import SymbolBars, bars_from_frame
+from features.store.lake import Lake, between, fingerprint
+from features.store.store import Store
+
+FIELDS = ("dates", "open", "high", "low", "close", "volume")
+
+
+def series(symbol: str = "X", rows: int = 300, seed: int = 0, first: str = "2020-01-01") -> SymbolBars:
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, rows)))
+    dates = (np.datetime64(first) + np.arange(rows)).astype("datetime64[ns]")
+    volume = random.integers(1, 10**6, rows).astype(float)
+    return SymbolBars(symbol, dates, close, close * 1.01, close * 0.99, close, volume, True, True)
+
+
+def cut(bars: SymbolBars, rows) -> SymbolBars:
+    return replace(bars, **{name: getattr(bars, name)[rows] for name in FIELDS})
+
+
+def scaled(bars: SymbolBars, ratio: float) -> SymbolBars:
+    prices = {name: getattr(bars, name) * ratio for name in ("open", "high", "low", "close")}
+    return replace(bars, **prices, volume=bars.volume / ratio)
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*.parquet")}
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake(Store(tmp_path / "store"))
+
+
+def assert_same(left: SymbolBars, right: SymbolBars) -> None:
+    assert fingerprint(left) == fingerprint(right)
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
+
+
+@pytest.mark.parametrize("symbol", ["X", "../../x", "a/b", "^GSPC", "EURUSD=X", "BRK B", "brk.b", "context"])
+def test_round_trip_by_any_name(lake, symbol):
+    bars = series(symbol)
+    assert lake.append(bars).added == 300
+    assert lake.symbols() == [symbol]
+    assert_same(lake.read(symbol), bars)
+
+
+def test_close_only_series_keep_their_flags(lake):
+    (bars,), _ = bars_from_frame(pd.DataFrame({"date": ["2024-01-02", "2024-01-03"], "close": [1.0, 2.0]}), "EUR")
+    lake.append(bars)
+    assert_same(lake.read("EUR"), bars)
+
+
+def test_the_same_bars_again_change_no_byte(lake, tmp_path):
+    bars = series()
+    lake.append(bars)
+    before = files(tmp_path)
+    times = [p.stat().st_mtime_ns for p in tmp_path.rglob("*.parquet")]
+    again = lake.append(bars)
+    assert (again.added, again.revised, again.held) == (0, 0, 300)
+    assert files(tmp_path) == before and [p.stat().st_mtime_ns for p in tmp_path.rglob("*.parquet")] == times
+
+
+def test_a_revision_wins_and_is_counted(lake):
+    bars = series()
+    lake.append(bars)
+    revision = cut(scaled(bars, 1.5), slice(10, 12))
+    change = lake.append(revision)
+    assert (change.added, change.revised, change.rebased) == (0, 2, 1.0)
+    held = lake.read("X")
+    np.testing.assert_array_equal(held.close[10:12], revision.close)
+    np.testing.assert_array_equal(np.delete(held.close, [10, 11]), np.delete(bars.close, [10, 11]))
+
+
+def test_a_split_since_the_last_import_moves_old_bars_to_the_new_basis(lake):
+    whole = series()
+    lake.append(cut(whole, slice(0, 250)))
+    change = lake.append(cut(scaled(whole, 0.25), slice(200, 300)))
+    assert change.rebased == pytest.approx(0.25) and change.added == 50
+    np.testing.assert_allclose(lake.read("X").close, whole.close / 4, rtol=1e-12)
+    np.testing.assert_allclose(lake.read("X").volume, whole.volume * 4, rtol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_the_order_and_number_of_appends_do_not_matter(tmp_path_factory, data):
+    whole = series(rows=30)
+    pieces = data.draw(st.lists(st.sets(st.integers(0, 29), min_size=1), min_size=1, max_size=4))
+    lakes = [Lake(Store(tmp_path_factory.mktemp("lake"))) for _ in range(2)]
+    for lake, order in zip(lakes, (pieces, data.draw(st.permutations(pieces)) + pieces[:1]), strict=True):
+        for piece in order:
+            lake.append(cut(whole, sorted(piece)))
+    expected = cut(whole, sorted(set().union(*pieces)))
+    for lake in lakes:
+        assert_same(lake.read("X"), expected)
+    assert files(Path(lakes[0].store.root)) == files(Path(lakes[1].store.root))
+
+
+def test_periods_include_both_days(lake):
+    lake.append(series())
+    part = lake.read("X", date(2020, 1, 10), date(2020, 1, 12))
+    np.testing.assert_array_equal(part.dates, np.array(["2020-01-10", "2020-01-11", "2020-01-12"], "datetime64[ns]"))
+    minutes = replace(part, dates=part.dates + np.timedelta64(15, "h"))
+    assert len(between(minutes, None, date(2020, 1, 11))) == 2
+    assert len(between(part, date(2021, 1, 1), date(2020, 1, 1))) == 0
+
+
+def test_info_and_read_many(lake):
+    for seed, name in enumerate(["b", "A"]):
+        lake.append(series(name, rows=10 + seed, seed=seed))
+    found = lake.info()
+    assert [(i.symbol, i.rows, i.first, i.last) for i in found] == [
+        ("A", 11, pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-11")),
+        ("b", 10, pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-10")),
+    ]
+    assert all(i.size > 0 for i in found)
+    assert [b.symbol for b in lake.read_many()] == ["A", "b"]
+    assert [len(b) for b in lake.read_many(["b"], end=date(2020, 1, 3))] == [3]
+
+
+def test_what_is_not_there_or_damaged_is_one_clear_error(lake):
+    assert lake.symbols() == [] and lake.info() == [] and lake.read_context() is None
+    with pytest.raises(DataError, match=r"'X' is not in the lake.*data import"):
+        lake.read("X")
+    lake.store.write("lake/bars/X.parquet", b"PAR1 this is none")
+    for attempt in (lambda: lake.read("X"), lake.info, lambda: lake.append(series())):
+        with pytest.raises(StoreError, match="not a readable Parquet file") as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+
+
+def quarantined(*days: str, rule: str = "missing_price") -> Quarantine:
+    frame = pd.DataFrame({"symbol": "X", "date": pd.to_datetime(list(days)), "rule": rule, "given": ""})
+    frame = frame.assign(open=1.0, high=1.0, low=1.0, close=np.nan, volume=0.0)
+    return Quarantine(frame[list(Quarantine.empty().frame.columns)].astype({"date": "datetime64[ns]"}))
+
+
+def test_quarantine_is_kept_until_a_later_import_settles_the_date(lake, tmp_path):
+    bars = series(rows=10)
+    lake.append(cut(bars, [0, 1, 3]), quarantined("2020-01-03", "2020-02-01"))
+    before = files(tmp_path)
+    lake.append(cut(bars, [0, 1, 3]), quarantined("2020-01-03", "2020-02-01"))
+    assert files(tmp_path) == before and len(lake.quarantine("X")) == 2
+    lake.append(cut(bars, [2]), Quarantine.empty())
+    assert lake.quarantine().frame["date"].tolist() == [pd.Timestamp("2020-02-01")]
+    assert lake.quarantine("Y").counts() == {}
+
+
+def test_context_round_trip(lake):
+    frame = pd.DataFrame({"date": ["2020-01-02", "2020-01-01"], "series": "VIX", "value": [2, 1], "source": "s"})
+    lake.write_context(frame)
+    held = lake.read_context()
+    assert held["value"].tolist() == [1.0, 2.0] and list(held) == ["date", "series", "value"]
+    with pytest.raises(DataError, match="no column value"):
+        lake.write_context(frame.drop(columns="value"))
+
+
+def test_fingerprint_sees_every_value_and_nothing_else():
+    bars = series(rows=20)
+    copy = replace(bars, close=np.concatenate([bars.close, [0.0]])[:-1], dates=bars.dates.astype("datetime64[us]"))
+    assert fingerprint(copy) == fingerprint(bars)
+    changed = [replace(bars, symbol="Y"), replace(bars, has_range=False), cut(bars, slice(0, 19))]
+    changed += [replace(bars, **{n: np.roll(getattr(bars, n), 1)}) for n in FIELDS]
+    assert len({fingerprint(b) for b in [bars, *changed]}) == 1 + len(changed)
+
+
+_APPEND = """
+import resource, sys
+import numpy as np
+from configs.errors import StoreError
+from features.bars.schema import SymbolBars
+from features.store.lake import Lake
+from features.store.store import Store
+root, start, step, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+for first in range(start, 16, step):
+    rows = np.arange(first * 100, first * 100 + 100)
+    price = 10.0 + np.sin(rows * 1.7)
+    dates = (np.datetime64("2000-01-01") + rows).astype("datetime64[ns]")
+    bars = SymbolBars("X", dates, price, price, price, price, price, False, True)
+    try:
+        Lake(Store(root)).append(bars)
+    except StoreError as error:
+        sys.exit(str(error))
+"""
+
+
+def append_in_process(root: Path, *numbers: int) -> subprocess.Popen:
+    arguments = [sys.executable, "-c", _APPEND, str(root), *map(str, numbers)]
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_lose_no_row(tmp_path):
+    running = [append_in_process(tmp_path, first, 2, 0) for first in (0, 1)]
+    assert [process.communicate(timeout=90)[1] for process in running] == ["", ""]
+    bars = Lake(Store(tmp_path)).read("X")
+    assert len(bars) == 1600 and (np.diff(bars.dates) == np.timedelta64(1, "D")).all()
+
+
+def test_a_full_disk_is_one_clear_error_and_keeps_what_was_there(tmp_path):
+    lake = Lake(Store(tmp_path))
+    lake.append(series("Y"))
+    process = append_in_process(tmp_path, 0, 1, 8000)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Free some space" in error and len(error.splitlines()) == 1
+    assert len(lake.read("X")) > 0 and not list(tmp_path.rglob("*.tmp"))
+    assert_same(lake.read("Y"), series("Y"))
+
+
+def test_a_store_that_cannot_be_written_is_one_clear_error(tmp_path):
+    (tmp_path / "file.txt").write_text("")
+    with pytest.raises(StoreError, match="--store"):
+        Lake(Store(tmp_path / "file.txt" / "x")).append(series())

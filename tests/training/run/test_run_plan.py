@@ -1,0 +1,241 @@
+"""The plan of a run: who is trained and why not, what is shared, and names that hold all that decides the numbers."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.errors import DataError
+from features.bars.quarantine import COLUMNS, Quarantine
+from features.bars.sessions import session_gaps
+from features.store.store import Store
+from training.run.market_file import read_market
+from training.run.run_plan import POOLED, RunPlan, make_plan, read_plan, write_plan
+
+NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE")
+
+
+class Bars:
+    """A source of bars that are at hand, with rows that others have quarantined."""
+
+    name = "memory"
+
+    def __init__(self, bars, quarantined: dict[str, int] | None = None):
+        self.bars = list(bars)
+        self.missing: dict[str, str] = {}
+        rows = [(s, "duplicate_date") for s, count in (quarantined or {}).items() for _ in range(count)]
+        frame = pd.DataFrame(rows, columns=["symbol", "rule"], dtype="str").reindex(columns=list(COLUMNS))
+        self.quarantine = Quarantine(frame) if rows else Quarantine.empty()
+
+    def load(self, symbols=(), start=None, end=None) -> Iterator:
+        yield from self.bars
+
+
+@pytest.fixture
+def planned(tmp_path, tiny_config, make_universe):
+    def make(*overrides, bars=None, quarantined=None) -> RunPlan:
+        source = Bars(make_universe(NAMES) if bars is None else bars, quarantined)
+        return make_plan(source, tiny_config("run.block_symbols=2", *overrides), Store(str(tmp_path)), None)
+
+    return make
+
+
+def test_every_symbol_is_in_one_block_of_each_kind(planned):
+    plan = planned()
+    for kind in ("direction", "volatility"):
+        assert sorted(s for job in plan.blocks(kind) for s in job.symbols) == list(NAMES)
+        pooled = next(job for job in plan.jobs if job.kind == kind and job.name == POOLED)
+        assert {job.needs for job in plan.blocks(kind)} == {pooled.output}
+        assert sorted(pooled.symbols) == list(NAMES)
+    assert [job.name for job in plan.jobs[:2]] == [POOLED, POOLED], "what others wait for comes first"
+    assert plan.bars == 5 * 500
+
+
+def test_symbols_on_their_own_need_no_pooled_fit(planned):
+    plan = planned("direction.strategy=per_symbol", "run.kinds=[direction]")
+    assert all(job.needs is None and job.name != POOLED for job in plan.jobs)
+
+
+def test_symbols_with_settings_of_their_own_are_fitted_apart(planned):
+    own = "{kind: direction, symbols: [AAA, CCC, EEE, ZZZ], values: {direction.network.window: 7}}"
+    plain, plan = planned(), planned(f"own=[{own}]")
+    assert [one.output for one in plan.blocks("volatility")] == [one.output for one in plain.blocks("volatility")]
+    blocks = {job.symbols: plan.config_of(job) for job in plan.blocks("direction")}
+    assert {names: config.direction.network.window for names, config in blocks.items()} == {
+        ("BBB",): 5,
+        ("DDD",): 5,
+        ("AAA", "CCC"): 7,
+        ("EEE",): 7,
+    }
+    pooled = [job for job in plan.jobs if job.kind == "direction" and job.name == POOLED]
+    assert all(set(job.symbols) == set(NAMES) for job in pooled), "what is shared is learnt from all"
+    assert [job.output for job in plain.jobs if job.kind == "direction" and job.name == POOLED] == [pooled[0].output]
+    needs = {job.needs: plan.config_of(job).direction.network.window for job in plan.blocks("direction")}
+    assert needs == {pooled[0].output: 5, pooled[1].output: 7}
+    assert {config.own for config in blocks.values()} == {()}
+
+
+def test_equal_settings_have_one_pooled_fit_and_blocks_of_other_names(planned):
+    """A block with settings of its own leaves nothing to the pooled one, so it holds other bytes than a shared one."""
+    same = "{kind: direction, symbols: [AAA, BBB], values: {direction.network.window: 5}}"
+    plan = planned(f"own=[{same}]")
+    assert len([job for job in plan.jobs if job.kind == "direction" and job.name == POOLED]) == 1
+    shared = {job.symbols: job.output for job in planned().blocks("direction")}
+    own = {job.symbols: job.output for job in plan.blocks("direction")}
+    assert own["AAA", "BBB"] != shared["AAA", "BBB"] and own["CCC", "DDD"] == shared["CCC", "DDD"]
+
+
+def test_every_symbol_may_have_settings_of_its_own_and_one_that_is_not_trained_is_told(planned):
+    every = "{kind: direction, symbols: [AAA, BBB, CCC, DDD, EEE, ZZZ], values: {direction.network.window: 7}}"
+    plan = planned("run.kinds=[direction]", f"own=[{every}]")
+    assert [job.symbols for job in plan.blocks("direction")] == [("AAA", "BBB"), ("CCC", "DDD"), ("EEE",)]
+    assert all(job.settings == {"direction.network.window": 7} for job in plan.jobs)
+    assert plan.warnings == ("not trained, but with settings of their own: 1 (ZZZ)",)
+
+
+def test_long_blocks_come_first(planned, make_universe):
+    bars = [*make_universe(("S1", "S2"), bars=300), *make_universe(("L1", "L2"), bars=900)]
+    plan = planned("run.kinds=[direction]", bars=bars)
+    assert [job.symbols for job in plan.blocks("direction")] == [("L1", "L2"), ("S1", "S2")]
+
+
+def test_the_same_run_has_the_same_names_and_any_difference_another(planned, make_universe):
+    first = planned()
+    assert planned() == first
+    changed = [
+        planned("run.seed=8"),
+        planned("run.block_symbols=3"),
+        planned("features.clip=4"),
+        planned("split.valid_fraction=0.1"),
+        planned(bars=make_universe(NAMES[:4])),
+        planned(bars=make_universe(NAMES, seed=1)),
+    ]
+    outputs = {job.output for job in first.jobs}
+    for other in changed:
+        assert not outputs & {job.output for job in other.jobs}
+    assert {plan.name for plan in (first, *changed)}.__len__() == 7
+
+
+def test_where_a_run_executes_does_not_change_its_names(planned):
+    outputs = [job.output for job in planned().jobs]
+    assert [job.output for job in planned("run.workers=3", "run.retries=0").jobs] == outputs
+
+
+def test_reasons_of_symbols_that_are_not_trained(planned, make_universe):
+    good, flat, short, dirty, noted = make_universe(NAMES)
+    flat = replace(flat, open=flat.open * 0 + 5, high=flat.high * 0 + 5, low=flat.low * 0 + 5, close=flat.close * 0 + 5)
+    short = make_universe(("CCC",), bars=50)[0]
+    plan = planned(bars=[good, flat, short, dirty, noted], quarantined={"DDD": 100, "EEE": 2, "CCC": 3})
+    assert plan.skipped == {
+        "BBB": "the price is constant",
+        "CCC": "50 bars; at least 200 are needed (data.min_bars)",
+        "DDD": "100 of 600 rows break a rule; at most 5% may (data.max_quarantined)",
+    }
+    assert plan.warnings == ("EEE: 2 of 502 rows were quarantined (duplicate_date 2)",)
+    assert sorted(s for job in plan.blocks("direction") for s in job.symbols) == ["AAA", "EEE"]
+
+
+def test_a_run_without_a_symbol_says_why(planned, make_universe):
+    with pytest.raises(DataError, match=r"no symbol can be trained \(AAA: 90 bars; at least 200"):
+        planned(bars=make_universe(("AAA",), bars=90))
+    with pytest.raises(DataError, match="the source holds none"):
+        planned(bars=[])
+
+
+def test_calendars_that_differ_are_told_with_what_follows(planned, make_universe):
+    (odd,) = make_universe(("COIN",), bars=500)
+    odd = replace(odd, dates=odd.dates[0] + np.arange(500) * np.timedelta64(1, "D"))
+    assert planned().warnings == ()
+    bars = [*make_universe(NAMES), odd]
+    assert planned(bars=bars).warnings == (
+        "symbols trade on different calendars (24/5, 24/7), so universe features are lagged by one session lest they "
+        "know closes of later time zones (features.universe_lag=0 overrides)",
+    )
+    unlagged = planned("features.universe_lag=0", bars=bars)
+    assert unlagged.warnings == ()
+    assert unlagged.market != planned(bars=bars).market
+
+
+def test_broken_symbols_do_not_touch_what_all_share(planned, make_universe):
+    """One row in quarantine: trained, but neither the calendar, the market nor the pooled fit may depend on it."""
+    good = make_universe(NAMES[:4])
+    (odd,) = make_universe(("ODD",), bars=520, seed=5)
+    kept = np.delete(np.arange(520), [7, 90, 91])
+    columns = ("dates", "open", "high", "low", "close", "volume")
+    odd = replace(odd, **{name: getattr(odd, name)[kept] for name in columns})
+    clean, mixed = planned(bars=good), planned(bars=[*good, odd], quarantined={"ODD": 1})
+    assert mixed.market == clean.market
+    assert mixed.splits == clean.splits
+    pooled = [job for job in mixed.jobs if job.name == POOLED]
+    assert all(set(job.symbols) == set(NAMES[:4]) for job in pooled)
+    assert any("ODD" in job.symbols for job in mixed.blocks("direction"))
+
+
+def on_sessions(bars, calendar):
+    ends = np.array(["2015-01-05", "2019-12-27"], "datetime64[ns]")
+    return replace(bars, dates=np.union1d(ends, session_gaps(ends, calendar))[: len(bars)])
+
+
+def test_a_trained_symbol_of_another_clock_lags_the_universe_though_it_lost_a_row(planned, make_universe, tmp_path):
+    *west, east = make_universe((*NAMES, "TOKYO"))
+    bars = [*(on_sessions(one, "XNYS") for one in west), on_sessions(east, "XTKS")]
+    clean, mixed = planned(bars=bars), planned(bars=bars, quarantined={"TOKYO": 1})
+    tables = [read_market(Store(str(tmp_path)), plan.market)[0] for plan in (clean, mixed)]
+    assert [(one.members, one.lag) for one in tables] == [(6, 1), (5, 1)]
+    assert any("different calendars (XNYS, XTKS)" in note for note in mixed.warnings)
+
+
+def test_a_symbol_that_is_skipped_does_not_touch_the_clock(planned, make_universe):
+    good = make_universe(NAMES[:4])
+    (odd,) = make_universe(("ODD",), seed=5)
+    nonsense = replace(odd, dates=odd.dates + np.timedelta64(6, "h"))
+    skipped = planned(bars=[*good, nonsense], quarantined={"ODD": 100})
+    assert set(skipped.skipped) == {"ODD"}
+    assert {job.output for job in skipped.jobs} == {job.output for job in planned(bars=good).jobs}
+
+
+def test_a_universe_that_is_mostly_broken_shares_what_it_has(planned):
+    plan = planned(quarantined={"AAA": 1, "BBB": 1, "CCC": 1})
+    assert all(set(job.symbols) == set(NAMES) for job in plan.jobs if job.name == POOLED)
+
+
+def test_the_pooled_sample_changes_little_with_the_universe(planned, make_universe):
+    symbols = [f"S{i}" for i in range(12)]
+    sizes = ("direction.fit.pooled_symbols=4", "run.kinds=[direction]")
+    some = planned(*sizes, bars=make_universe(symbols[:11], bars=220)).jobs[0]
+    more = planned(*sizes, bars=make_universe(symbols, bars=220)).jobs[0]
+    assert len(some.symbols) == len(more.symbols) == 4
+    assert len(set(some.symbols) & set(more.symbols)) >= 3
+
+
+def test_workers_read_what_the_driver_planned(planned, tmp_path):
+    own = "own=[{kind: direction, symbols: [AAA], values: {features.clip: 3}}]"
+    plan, store = planned(own), Store(str(tmp_path))
+    write_plan(store, plan)
+    _, read, universe, context = read_plan(store.uri, plan.name)
+    shared = plan.config.shared()
+    assert plan.config.own and read == plan.model_copy(
+        update={"jobs": (), "skipped": {}, "warnings": (), "config": shared}
+    )
+    assert context is None
+    assert (len(universe.dates), universe.members, universe.lag) == (500, 5, 0)
+    split = read.split("volatility")
+    assert split.train_end < split.valid_start < split.valid_end < split.test_start < split.test_end
+    assert split.purge == 5
+
+
+def test_a_block_is_named_after_the_symbols_it_holds(planned, make_universe):
+    """Blocks are filled as bars come, so one symbol more, though it is skipped, moves others to another block."""
+    bars = make_universe(("A", "Q", "B", "C", "D"))
+    plans = [
+        planned(bars=bars, quarantined={"Q": 400}),
+        planned(bars=[one for one in bars if one.symbol != "Q"]),
+        planned(bars=bars[::-1], quarantined={"Q": 400}),
+    ]
+    assert "Q" in plans[0].skipped
+    symbols = {}
+    for plan in plans:
+        for job in plan.jobs:
+            assert symbols.setdefault(job.output, job.symbols) == job.symbols

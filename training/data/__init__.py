@@ -1,0 +1,1 @@
+"""What models are fitted on: examples, windows, designs and feature buffers."""

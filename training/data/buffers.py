@@ -1,0 +1,117 @@
+"""Banks: the bars that windows reach, laid out as a fleet's network reads them.
+
+Only those bars are scaled and copied, so a forecast of the latest bar costs a window and not a history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from features.panel import Panel
+from features.scaling import FleetScaler
+from training.data.arrays import Float32, T
+from training.data.examples import Examples, Int64
+from training.models.fleet.gather import FleetData
+
+Int32 = npt.NDArray[np.int32]
+
+POOLED = "*pooled*"
+
+
+@dataclass(frozen=True, slots=True)
+class BankLayout:
+    """Where bars lie in a bank: of symbol i, ``length[i]`` bars from its bar ``first[i]`` on.
+
+    ``joined`` lays all symbols one after the other, as one series (1, N, F) that a pooled network reads; otherwise each
+    symbol is a row of (S, N, F), padded at the end.
+    """
+
+    first: Int64
+    length: Int64
+    joined: bool
+
+    @classmethod
+    def of(cls, rows: Sequence[Int64], window: int, *, joined: bool = False) -> Self:
+        """Return the layout of windows of so many bars that end at these rows of each symbol."""
+        first = np.array([max(int(r.min()) - window + 1, 0) if len(r) else 0 for r in rows], np.int64)
+        stop = np.array([int(r.max()) + 1 if len(r) else 0 for r in rows], np.int64)
+        return cls(first, stop - first, joined)
+
+    def lay(self, pieces: Iterable[Float32], width: int) -> Float32:
+        """Return the bank of each symbol's piece (length, width)."""
+        if self.joined:
+            bank = np.empty((1, int(self.length.sum()), width), np.float32)
+        else:
+            bank = np.zeros((len(self.length), int(self.length.max(initial=0)), width), np.float32)
+        for i, (piece, start) in enumerate(zip(pieces, self._starts(), strict=True)):
+            bank[0 if self.joined else i, start : start + len(piece)] = piece
+        return bank
+
+    def features(self, panel: Panel, scaler: FleetScaler, columns: Int64) -> Float32:
+        """Return scaled features; ``columns`` (S, k), or (1, k) for all, are the positions of those to take."""
+        chosen = None if columns.shape[1] == len(panel.feature_names) else columns
+        pieces = (scaler.transform(part, i) for i, part in enumerate(self._of(panel, panel.features)))
+        if chosen is not None:
+            pieces = (piece[:, chosen[i if len(chosen) > 1 else 0]] for i, piece in enumerate(pieces))
+        return self.lay(pieces, columns.shape[1])
+
+    def values(self, panel: Panel, values: npt.NDArray[np.floating]) -> Float32:
+        """Return the bank of values (rows, K) of a panel."""
+        return self.lay((part.astype(np.float32) for part in self._of(panel, values)), values.shape[1])
+
+    def ends(self, rows: Sequence[Int64]) -> tuple[Int32, ...]:
+        """Return rows within each symbol as positions in the bank, one array for each of its series."""
+        moved = [
+            np.asarray(r - first + start, np.int32)
+            for r, first, start in zip(rows, self.first, self._starts(), strict=True)
+        ]
+        return (np.concatenate(moved),) if self.joined else tuple(moved)
+
+    def _starts(self) -> list[int]:
+        return (np.cumsum(self.length) - self.length).tolist() if self.joined else [0] * len(self.length)
+
+    def _of(self, panel: Panel, values: npt.NDArray[T]) -> Iterator[npt.NDArray[T]]:
+        for i, (first, length) in enumerate(zip(self.first, self.length, strict=True)):
+            start = int(panel.offsets[i] + first)
+            yield values[start : start + int(length)]
+
+
+def fleet_data(
+    examples: Examples,
+    window: int,
+    scaler: FleetScaler,
+    columns: Int64,
+    targets: npt.NDArray[np.floating],
+    *,
+    pooled_rows: int | None = None,
+) -> FleetData:
+    """Return what a fleet is fitted on: one network per symbol, or one for all of them.
+
+    Parameters
+    ----------
+    window
+        Bars of a window.
+    columns
+        The features to take, as :meth:`BankLayout.features` wants them.
+    targets
+        (rows, K) of the panel; only train and validation rows are read.
+    pooled_rows
+        Join all symbols to one, and thin its train rows evenly to about this many.
+    """
+    train, valid, joined = examples.part("train"), examples.part("valid"), pooled_rows is not None
+    layout = BankLayout.of(examples.train_and_valid(), window, joined=joined)
+    if pooled_rows is not None:
+        stride = max(1, -(-sum(map(len, train)) // pooled_rows))
+        train = [rows[::stride] for rows in train]
+    return FleetData(
+        (POOLED,) if joined else examples.panel.symbols,
+        layout.features(examples.panel, scaler, columns),
+        layout.values(examples.panel, targets),
+        layout.ends(train),
+        layout.ends(valid),
+    )

@@ -1,0 +1,116 @@
+"""Examples: which rows of a panel train, validate and test a kind of model, and what they are to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from features.labels import direction_labels, volatility_target
+from features.panel import Panel
+from features.splits import Split, SplitRows, split_rows
+from training.models.volatility.anchor import COMPLETE_AFTER
+
+Float = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Part = Literal["train", "valid", "test"]
+
+MIN_TRAIN_ROWS, MIN_VALID_ROWS = 60, 10  # what a year of bars leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The rows of one block of symbols.
+
+    ``targets`` holds one value a row of the panel: the class of the forward return (0, 1, 2; −1 unknown) for direction,
+    the mean variance a bar over the horizon (NaN unknown) for volatility. ``rows`` holds, per symbol, positions *within
+    the symbol* of windows that are complete and whose target is known.
+    """
+
+    panel: Panel
+    targets: Float
+    rows: tuple[SplitRows, ...]
+
+    def unfit(self) -> dict[str, str]:
+        """Return the symbols that cannot be fitted, each with its reason."""
+        reasons = {}
+        for i, (symbol, rows) in enumerate(zip(self.panel.symbols, self.rows, strict=True)):
+            if len(rows.train) < MIN_TRAIN_ROWS:
+                reasons[symbol] = f"{len(rows.train)} training windows; at least {MIN_TRAIN_ROWS} are needed"
+            elif len(rows.valid) < MIN_VALID_ROWS:
+                reasons[symbol] = f"{len(rows.valid)} validation windows; at least {MIN_VALID_ROWS} are needed"
+            elif np.ptp(self.panel.close[rows.train + self.panel.offsets[i]]) == 0:
+                reasons[symbol] = "the price is constant over the whole training period"
+        return reasons
+
+    def select(self, symbols: tuple[str, ...]) -> Examples:
+        """Return the examples of these symbols only."""
+        if symbols == self.panel.symbols:
+            return self
+        position = {symbol: i for i, symbol in enumerate(self.panel.symbols)}
+        parts = [self.targets[self.panel.rows(position[symbol])] for symbol in symbols]
+        return Examples(
+            self.panel.select(symbols),
+            np.concatenate(parts) if parts else self.targets[:0],
+            tuple(self.rows[position[symbol]] for symbol in symbols),
+        )
+
+    def part(self, name: Part) -> list[Int64]:
+        """Return each symbol's rows of ``train``, ``valid`` or ``test``."""
+        return [getattr(rows, name) for rows in self.rows]
+
+    def train_and_valid(self) -> list[Int64]:
+        """Return each symbol's rows that a fit may see."""
+        return [np.concatenate([rows.train, rows.valid]) for rows in self.rows]
+
+    def places(self, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
+        """Return rows within each symbol as rows of the panel, and each one's symbol."""
+        return panel_rows(self.panel, rows)
+
+    def labels(self, name: Part) -> tuple[Int64, Int64]:
+        """Return the classes of a part's rows, and each one's symbol."""
+        places, symbol = self.places(self.part(name))
+        return self.targets[places].astype(np.int64), symbol
+
+    def train_features(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield each symbol's features of its train rows."""
+        for i, rows in enumerate(self.rows):
+            yield self.panel.features[self.panel.rows(i)][rows.train]
+
+
+def panel_rows(panel: Panel, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
+    """Return rows within each symbol as rows of the panel (n,), and each one's position among the symbols (n,)."""
+    pieces = [np.asarray(part, np.int64) + panel.offsets[i] for i, part in enumerate(rows)]
+    joined = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+    return joined, np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+
+
+def first_row(panel: Panel, config: Config, kind: str) -> int:
+    """Return the first row of a symbol that can have a forecast: its features, its window, the log-HAR's means."""
+    if kind == "direction":
+        return panel.warmup + config.direction.network.window - 1
+    return max(panel.warmup + config.volatility.network.window - 1, COMPLETE_AFTER)
+
+
+def make_examples(panel: Panel, split: Split, config: Config, kind: str) -> Examples:
+    """Return the examples of a kind; a row counts from :func:`first_row` on."""
+    section, first = config.section(kind), first_row(panel, config, kind)
+    targets = np.empty(len(panel.dates))
+    rows = []
+    for i in range(len(panel.symbols)):
+        part = panel.rows(i)
+        if kind == "direction":
+            labels = direction_labels(
+                panel.close[part], panel.ewma_vol[part], config.direction.horizon, config.direction.label
+            )
+            targets[part], known = labels, labels >= 0
+        else:
+            future = volatility_target(panel.variance[part], config.volatility.horizon)
+            targets[part], known = future, np.isfinite(future) & (future > 0)
+        chosen = split_rows(panel.dates[part], split, section.horizon)
+        rows.append(SplitRows(*(r[(r >= first) & known[r]] for r in chosen)))
+    return Examples(panel, targets, tuple(rows))

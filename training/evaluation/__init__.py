@@ -1,1 +1,0 @@
-"""What a forecast is worth: metrics with errors clustered by day, baselines, leaderboards, promotion."""

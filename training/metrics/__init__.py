@@ -1,0 +1,1 @@
+"""Metrics with standard errors clustered by day."""

@@ -1,0 +1,90 @@
+"""How far to go along a correction of logits: as far as validation shows, less what its uncertainty takes back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+
+from training.metrics.clustered import long_run_se
+from training.metrics.metrics import Array, Ints, check_labels
+from training.models.calibration.newton import softmax
+
+ALONE = 4.0  # caution for the rows of one symbol, where chance alone often gives one standard error
+_MOST = 20.0
+
+
+def kept_share(
+    base: npt.ArrayLike,
+    correction: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    days: npt.ArrayLike,
+    horizon: int = 1,
+    caution: float = 1.0,
+) -> float:
+    r"""Return the share c in [0, 1] of a correction to keep: ``softmax(base + c · correction)``.
+
+    c minimises the log loss on validation and is multiplied by ``max(0, 1 - caution/t²)``, t being c over its standard
+    error: without evidence nothing is kept, and much evidence costs nothing. What was chosen on these very rows is
+    never amplified. The error is clustered by day, because
+    all rows of a day share a shock, and adds the covariance of days whose labels overlap. With too few days to tell,
+    nothing is kept.
+
+    Where early stopping chose the correction on the same rows, t is too large: of symbols without skill about one in
+    twelve keeps something under :data:`ALONE`, instead of one in fifty.
+
+    Parameters
+    ----------
+    base, correction
+        Logits (n, 3) and what is added to them (n, 3), on validation rows.
+    labels, days
+        Classes (n,), and each row's day (n,): numbers, or dates of any resolution.
+    horizon
+        Bars that a label spans.
+    caution
+        1 shrinks by the estimated signal-to-noise ratio; 4 (:data:`ALONE`) keeps nothing below two standard errors.
+
+    References
+    ----------
+    Casella (1985). An introduction to empirical Bayes data analysis. The American Statistician 39, 83-87 (with the
+    positive-part estimate of the signal's variance).
+    """
+    c, error = _fitted(base, correction, labels, days, horizon)
+    if c == 0.0 or not np.isfinite(error):
+        return 0.0
+    return min(max(0.0, 1.0 - caution * (error / c) ** 2) * c, 1.0)
+
+
+def standard_errors(
+    base: npt.ArrayLike, correction: npt.ArrayLike, labels: npt.ArrayLike, days: npt.ArrayLike, horizon: int = 1
+) -> float:
+    """Return how many standard errors the best share of a correction is from none, 0 if it is none.
+
+    The arguments are those of :func:`kept_share`.
+    """
+    c, error = _fitted(base, correction, labels, days, horizon)
+    return c / error if np.isfinite(error) and error > 0.0 else 0.0
+
+
+def _fitted(
+    base: npt.ArrayLike, correction: npt.ArrayLike, labels: npt.ArrayLike, days: npt.ArrayLike, horizon: int
+) -> tuple[float, float]:
+    """Return the share c with the least log loss, from 0 to ``_MOST``, and its standard error (inf if it is 0)."""
+    z, d, y = np.asarray(base, np.float64), np.asarray(correction, np.float64), check_labels(labels)
+    if _slope(z, d, y, 0.0).sum() >= 0.0:
+        return 0.0, np.inf
+    c = _MOST
+    if _slope(z, d, y, _MOST).sum() > 0.0:  # the derivative of a convex function rises: one root in between
+        c = float(brentq(lambda at: float(_slope(z, d, y, at).sum()), 0.0, _MOST, xtol=1e-10))
+    p = softmax(z + c * d)
+    curvature = float(((p * d**2).sum(axis=1) - (p * d).sum(axis=1) ** 2).sum())
+    stamps = np.asarray(days)
+    stamps = stamps.astype("datetime64[D]") if stamps.dtype.kind == "M" else stamps
+    influence = np.bincount(np.unique(stamps, return_inverse=True)[1], weights=_slope(z, d, y, c))
+    return c, float(long_run_se(influence / max(curvature, 1e-12), horizon - 1))
+
+
+def _slope(z: Array, d: Array, y: Ints, c: float) -> Array:
+    """Return the derivative of each row's loss by c (n,)."""
+    p = softmax(z + c * d)
+    return np.asarray((p * d).sum(axis=1) - d[np.arange(len(y)), y])

@@ -1,0 +1,200 @@
+"""Fit S networks at once, each exactly as if it were alone: own data order, own early stopping, own best epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from training.models.fleet.backend import TENSORFLOW, Tensor, ops
+from training.models.fleet.gather import FleetData, Int32, needed_bars, pad_ends
+from training.models.fleet.graphs import FitPlan, Loss, evaluation_function, forward_function, step_function
+from training.models.fleet.network import FleetNetwork, symbol_generator
+from training.models.fleet.watch import tell
+
+__all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet", "predict_windows"]
+
+Float32 = npt.NDArray[np.float32]
+
+_EVALUATED_AT_ONCE = 8192  # windows of all symbols together; 20 steps of 32 units take 10 KiB each
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFit:
+    """What a fit leaves: ``weights`` (S, P) of each symbol's best epoch (0: the initial weights were best).
+
+    ``valid_loss`` is (epochs + 1, S), from before the first epoch on, NaN once a symbol has stopped. ``failures``
+    maps positions of symbols whose loss never was finite to the reason.
+    """
+
+    weights: Float32
+    best_epoch: npt.NDArray[np.int64]
+    valid_loss: Float32
+    failures: dict[int, str]
+
+
+def fit_fleet(
+    network: FleetNetwork, loss: Loss, data: FleetData, plan: FitPlan, initial: Float32, anchor: Float32 | None = None
+) -> FleetFit:
+    """Fit a fleet by Adam with per-symbol early stopping on the validation windows.
+
+    Every step is elementwise or a product within one symbol, so symbols cannot influence each other.
+
+    Parameters
+    ----------
+    network
+        The architecture.
+    loss
+        One of :mod:`training.models.fleet.losses`.
+    data
+        Windows of S symbols; validation windows are used only to choose each symbol's epoch.
+    plan
+        The numbers of the fit.
+    initial
+        Weights (S, P) to start from.
+    anchor
+        Weights (S, P) that ``plan.shrinkage`` pulls towards; ``initial`` if not given.
+
+    References
+    ----------
+    Kingma & Ba (2015). Adam: a method for stochastic optimization. ICLR, algorithm 1.
+    """
+    step = step_function(network, loss, data.targets.shape[-1], plan)
+    evaluate = evaluation_function(network, loss, data.targets.shape[-1])
+    count = len(data.symbols)
+    rows = np.arange(count)  # positions of the symbols still being fitted
+    bank, targets = _tensor(data.bank), _tensor(data.targets)
+    weights, anchors = _tensor(initial), _tensor(initial if anchor is None else anchor)
+    first = second = ops.zeros_like(weights)
+    updates = ops.zeros((count, 1), dtype="float32")
+
+    best, best_epoch = initial.copy(), np.zeros(count, np.int64)
+    history = np.full((plan.epochs + 1, count), np.nan, np.float32)
+    valid = _validation(data, network.config.window)
+    history[0] = _mean_loss(evaluate, weights, valid)
+    best_loss = np.where(np.isfinite(history[0]), history[0], np.inf)
+    stalled = np.zeros(count, np.int64)
+
+    for epoch in range(1, plan.epochs + 1):
+        moving = np.flatnonzero(stalled[rows] < plan.patience)
+        if not len(moving):
+            break
+        if len(moving) < len(rows) and TENSORFLOW:  # JAX would compile every new number of symbols
+            bank, targets, weights, anchors, first, second, updates = (
+                ops.take(value, moving, axis=0) for value in (bank, targets, weights, anchors, first, second, updates)
+            )
+            valid = [tuple(ops.take(value, moving, axis=0) for value in chunk) for chunk in valid]
+            rows = rows[moving]
+        fitting = stalled[rows] < plan.patience
+        for ends, sample_weights, keep in _epoch_batches(network, data, rows, fitting, epoch, plan):
+            weights, first, second, updates = step(
+                bank, targets, weights, first, second, updates, anchors, ends, sample_weights, keep
+            )
+        losses = _mean_loss(evaluate, weights, valid)
+        current = ops.convert_to_numpy(weights)
+        for position in np.flatnonzero(fitting):
+            row, value = rows[position], losses[position]
+            history[epoch, row] = value
+            if value < best_loss[row] - 1e-6:
+                best_loss[row], best_epoch[row], stalled[row] = value, epoch, 0
+                best[row] = current[position]
+            else:
+                stalled[row] = stalled[row] + 1 if np.isfinite(value) else plan.patience
+        known = np.isfinite(best_loss)  # a symbol that cannot be fitted must not hide how the others do
+        tell(epoch, float(best_loss[known].mean()) if known.any() else float("inf"))
+    failures = {
+        int(row): "the validation loss was never finite: the fit diverged or the data hold no usable window"
+        for row in np.flatnonzero(~np.isfinite(best_loss))
+    }
+    return FleetFit(best, best_epoch, history, failures)
+
+
+def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: Sequence[Int32]) -> list[Float32]:
+    """Return each symbol's outputs (windows, outputs) for windows that end at ``ends`` in ``bank`` (S, N, F)."""
+    forward = forward_function(network)
+    padded, _ = pad_ends(ends, max(map(len, ends), default=0))
+    device_weights = _tensor(weights)
+    chunks = [
+        ops.convert_to_numpy(forward(device_weights, *needed_bars(bank, padded[:, part], network.config.window)))
+        for part in _parts(padded)
+    ]
+    outputs = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(ends), 0, network.outputs), np.float32)
+    return [outputs[row, : len(values)] for row, values in enumerate(ends)]
+
+
+def predict_windows(network: FleetNetwork, weights: Float32, windows: Float32) -> Float32:
+    """Return the outputs (n, outputs) of windows (n, T, F): of one network (1, P), or of a network each (n, P)."""
+    count, steps, width = windows.shape
+    if not count:
+        return np.zeros((0, network.outputs), np.float32)
+    if len(weights) == 1:
+        bars, ends = windows.reshape(1, count * steps, width), np.arange(steps - 1, count * steps, steps)[None]
+    else:
+        bars, ends = windows, np.full((count, 1), steps - 1)
+    arguments = (np.ascontiguousarray(weights, np.float32), np.ascontiguousarray(bars, np.float32))
+    outputs = forward_function(network)(*arguments, ends.astype(np.int32))  # Keras' conversion costs half a millisecond
+    return np.asarray(ops.convert_to_numpy(outputs), np.float32).reshape(count, network.outputs)
+
+
+def _epoch_batches(
+    network: FleetNetwork,
+    data: FleetData,
+    rows: npt.NDArray[np.int64],
+    fitting: npt.NDArray[np.bool_],
+    epoch: int,
+    plan: FitPlan,
+) -> list[tuple[Int32, Float32, Float32]]:
+    """Return an epoch's batches: ends (S, B), weights (S, B), dropout masks (S, B, U), drawn per symbol."""
+    units, rate = network.config.lstm_units[-1], network.config.dropout
+    longest = max(len(data.train[row]) for row in rows)
+    length = -(-longest // plan.batch_size) * plan.batch_size
+    order: list[Int32] = []
+    keep = np.ones((len(rows), length, units), np.uint8)
+    for position, row in enumerate(rows):
+        ends = data.train[row] if fitting[position] else data.train[row][:0]
+        rng = symbol_generator(plan.seed, data.symbols[row], f"epoch {epoch}")
+        order.append(rng.permutation(ends))
+        if rate:
+            keep[position, : len(ends)] = rng.random((len(ends), units), dtype=np.float32) >= rate
+    ends, sample_weights = pad_ends(order, length)
+    scale = np.float32(1.0 / (1.0 - rate))
+    batches = []
+    for start in range(0, length, plan.batch_size):
+        part = slice(start, start + plan.batch_size)
+        batches.append((ends[:, part], sample_weights[:, part], keep[:, part] * scale))
+    return batches
+
+
+def _validation(data: FleetData, window: int) -> list[tuple[Tensor, ...]]:
+    """Return the validation windows in chunks of bars, ends, targets and weights (0 on padding), on the device."""
+    padded, weights = pad_ends(data.valid, max(map(len, data.valid), default=0))
+    wanted = np.take_along_axis(data.targets, padded[:, :, None], axis=1)
+    chunks = [
+        (*needed_bars(data.bank, padded[:, part], window), wanted[:, part], weights[:, part]) for part in _parts(padded)
+    ]
+    return [tuple(ops.convert_to_tensor(values) for values in chunk) for chunk in chunks]
+
+
+def _mean_loss(evaluate: Callable[..., Tensor], weights: Tensor, chunks: list[tuple[Tensor, ...]]) -> Float32:
+    """Return each symbol's mean loss (S,) over its validation windows; NaN where it has none."""
+    total, counts = np.zeros((2, len(weights)))
+    for *windows, sample_weights in chunks:
+        counted = ops.convert_to_numpy(sample_weights) > 0
+        losses = ops.convert_to_numpy(evaluate(weights, *windows))
+        total += np.where(counted, losses, 0.0).sum(axis=1, dtype=np.float64)
+        counts += counted.sum(axis=1)
+    mean = np.full(len(total), np.nan)
+    np.divide(total, counts, out=mean, where=counts > 0)
+    return mean.astype(np.float32)
+
+
+def _parts(padded: Int32) -> list[slice]:
+    """Return slices of the windows of all symbols, small enough to be evaluated at once."""
+    size = max(_EVALUATED_AT_ONCE // max(len(padded), 1), 256)
+    return [slice(start, start + size) for start in range(0, padded.shape[1], size)]
+
+
+def _tensor(values: npt.NDArray[np.float32]) -> Tensor:
+    return ops.convert_to_tensor(np.ascontiguousarray(values, np.float32))

@@ -1,0 +1,82 @@
+"""A block's data on the device: padded feature banks, and windows gathered from them step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from training.models.fleet.backend import Tensor, ops
+
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetData:
+    """What a fleet is fitted on.
+
+    Shapes: ``bank`` (S, N, F) scaled features, shorter symbols padded at the end; ``targets`` (S, N, K), read at a
+    window's last bar; ``train`` and ``valid`` hold each symbol's window ends (positions in N, at least window − 1).
+    """
+
+    symbols: tuple[str, ...]
+    bank: Float32
+    targets: Float32
+    train: tuple[Int32, ...]
+    valid: tuple[Int32, ...]
+
+
+def gather_windows(bank: Tensor, ends: Tensor, window: int) -> Tensor:
+    """Return time-major windows (S, T·B, F) that end at ``ends`` (S, B) in ``bank`` (S, N, F)."""
+    flat, last = _flattened(bank, ends)
+    offsets = np.arange(1 - window, 1, dtype=np.int32)[None, :, None]
+    rows = ops.expand_dims(last, 1) + offsets  # (S, T, B)
+    return ops.take(flat, ops.reshape(rows, (ops.shape(bank)[0], -1)), axis=0)
+
+
+def gather_steps(bank: Tensor, ends: Tensor, window: int) -> list[Tensor]:
+    """Return the same windows step by step, the oldest first: T × (S, B, F)."""
+    flat, last = _flattened(bank, ends)
+    return [ops.take(flat, last - back, axis=0) for back in reversed(range(window))]
+
+
+def gather_last(values: Tensor, ends: Tensor) -> Tensor:
+    """Return ``values`` (S, N, K) at ``ends`` (S, B): (S, B, K)."""
+    return gather_windows(values, ends, 1)
+
+
+def _flattened(bank: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """Return all bars of a bank in one column (S·N, F), and where windows end in it (S, B)."""
+    shape = ops.shape(bank)
+    start = ops.arange(shape[0], dtype="int32") * ops.cast(shape[1], "int32")
+    return ops.reshape(bank, (-1, bank.shape[-1])), ends + ops.expand_dims(start, 1)
+
+
+def needed_bars(bank: Float32, ends: Int32, window: int) -> tuple[Float32, Int32]:
+    """Return the bars (S, L, F) of a bank (S, N, F) that windows ending at ``ends`` (S, B) need, and the ends in them.
+
+    Bars keep their order and windows stay whole, so overlapping windows share their bars.
+    """
+    rows = np.arange(len(bank))[:, None]
+    needed = np.zeros(bank.shape[:2], bool)
+    for back in range(window):
+        needed[rows, ends - back] = True
+    place = needed.cumsum(axis=1, dtype=np.int32) - 1
+    bars = np.zeros((len(bank), int(place.max(initial=-1)) + 1, bank.shape[2]), np.float32)
+    for row, chosen in enumerate(needed):
+        bars[row, : place[row, -1] + 1] = bank[row, chosen]
+    return bars, place[rows, ends]
+
+
+def pad_ends(ends: Sequence[Int32], length: int) -> tuple[Int32, Float32]:
+    """Return ends (S, length) padded by each symbol's first end, and weights (S, length) that are 0 on padding."""
+    padded = np.zeros((len(ends), length), np.int32)
+    weights = np.zeros((len(ends), length), np.float32)
+    for row, values in enumerate(ends):
+        padded[row, : len(values)] = values
+        padded[row, len(values) :] = values[0] if len(values) else 0
+        weights[row, : len(values)] = 1.0
+    return padded, weights

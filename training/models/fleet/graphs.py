@@ -1,0 +1,135 @@
+"""The compiled functions of a fleet: a step of training, the loss, and the forward pass.
+
+Each is built once for an architecture and kept, because tracing costs seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from configs.models import FitConfig
+from training.models.fleet.backend import Tensor, compiled, ops, value_and_gradient
+from training.models.fleet.gather import gather_last, gather_windows
+from training.models.fleet.network import FleetNetwork
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """The numbers of one fit. ``shrinkage`` pulls weights towards ``anchor`` (L2, added to the gradient)."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    seed: int
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    shrinkage: float = 0.0
+
+    @classmethod
+    def of(cls, config: FitConfig, seed: int) -> Self:
+        """Return the plan of a configuration for fitting from scratch."""
+        return cls(
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            patience=config.patience,
+            seed=seed,
+            weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm,
+        )
+
+
+@lru_cache(maxsize=8)
+def step_function(network: FleetNetwork, loss: Loss, columns: int, plan: FitPlan) -> Callable[..., tuple[Tensor, ...]]:
+    """Return one step of Adam for S symbols; a symbol whose sample weights are all zero does not move."""
+
+    def step(
+        bank: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        first: Tensor,
+        second: Tensor,
+        updates: Tensor,
+        anchor: Tensor,
+        ends: Tensor,
+        sample_weights: Tensor,
+        keep: Tensor,
+    ) -> tuple[Tensor, ...]:
+        windows = gather_windows(bank, ends, network.config.window)
+        wanted = gather_last(targets, ends)
+
+        def objective(at: Tensor) -> tuple[Tensor, Tensor]:
+            losses = loss(network.apply(at, windows, keep), wanted)
+            counts = ops.maximum(ops.sum(sample_weights, axis=1), 1.0)
+            per_symbol = ops.sum(losses * sample_weights, axis=1) / counts
+            return ops.sum(per_symbol), per_symbol
+
+        _, gradient = value_and_gradient(objective, weights)
+        if plan.shrinkage:
+            gradient = gradient + plan.shrinkage * (weights - anchor)
+        norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
+        gradient = gradient * ops.minimum(1.0, plan.clip_norm / (norm + 1e-12))
+        active = ops.max(sample_weights, axis=1, keepdims=True) > 0.0
+        count = updates + 1.0
+        new_first = _BETA1 * first + (1.0 - _BETA1) * gradient
+        new_second = _BETA2 * second + (1.0 - _BETA2) * ops.square(gradient)
+        rate = plan.learning_rate * ops.sqrt(1.0 - _BETA2**count) / (1.0 - _BETA1**count)
+        moved = weights - rate * new_first / (ops.sqrt(new_second) + _EPSILON)
+        if plan.weight_decay:
+            moved = moved - plan.learning_rate * plan.weight_decay * weights
+        return (
+            ops.where(active, moved, weights),
+            ops.where(active, new_first, first),
+            ops.where(active, new_second, second),
+            ops.where(active, count, updates),
+        )
+
+    rows = (None, network.parameters)
+    return compiled(
+        step,
+        [
+            ((None, None, network.features), "float32"),
+            ((None, None, columns), "float32"),
+            (rows, "float32"),
+            (rows, "float32"),
+            (rows, "float32"),
+            ((None, 1), "float32"),
+            (rows, "float32"),
+            ((None, None), "int32"),
+            ((None, None), "float32"),
+            ((None, None, network.config.lstm_units[-1]), "float32"),
+        ],
+    )
+
+
+@lru_cache(maxsize=8)
+def evaluation_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[..., Tensor]:
+    """Return the loss (S, B) of windows that end at ``ends`` (S, B) in ``bars``, without dropout."""
+
+    def evaluate(weights: Tensor, bars: Tensor, ends: Tensor, targets: Tensor) -> Tensor:
+        return loss(network.apply_to_bars(weights, bars, ends), targets)
+
+    return compiled(evaluate, [*_windows(network), ((None, None, columns), "float32")])
+
+
+@lru_cache(maxsize=8)
+def forward_function(network: FleetNetwork) -> Callable[..., Tensor]:
+    """Return the outputs (S, B, outputs) of windows that end at ``ends`` (S, B) in ``bars``."""
+    return compiled(network.apply_to_bars, _windows(network))
+
+
+def _windows(network: FleetNetwork) -> list[tuple[Sequence[int | None], str]]:
+    """Return the signature of weights, bars and ends."""
+    return [
+        ((None, network.parameters), "float32"),
+        ((None, None, network.features), "float32"),
+        ((None, None), "int32"),
+    ]

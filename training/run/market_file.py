@@ -1,0 +1,36 @@
+"""What every symbol's features share, in one file of a run: the universe's table and the market context."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load, save
+
+from features.context import MarketContext
+from features.store.store import Store
+from features.universe import UniverseTable
+
+
+def write_market(store: Store, universe: UniverseTable, context: MarketContext | None) -> str:
+    """Write both, and return the file's name, which holds the hash of its content."""
+    arrays = {f"universe|{key}": np.ascontiguousarray(value) for key, value in universe.to_arrays().items()}
+    if context is not None:
+        arrays |= {f"context|{key}": np.ascontiguousarray(value) for key, value in context.to_arrays().items()}
+    data = save(arrays)
+    name = f"runs/market/{hashlib.sha256(data).hexdigest()[:12]}.safetensors"
+    if not store.exists(name):
+        store.write(name, data)
+    return name
+
+
+def read_market(store: Store, name: str) -> tuple[UniverseTable, MarketContext | None]:
+    """Return what :func:`write_market` wrote."""
+    parts: dict[str, dict[str, npt.NDArray[Any]]] = {"universe": {}, "context": {}}
+    for key, value in load(store.read(name)).items():
+        section, _, rest = key.partition("|")
+        parts[section][rest] = value
+    context = MarketContext.from_arrays(parts["context"]) if parts["context"] else None
+    return UniverseTable.from_arrays(parts["universe"]), context

@@ -1,0 +1,1 @@
+"""What a forecast is worth: evaluation against baselines, verdicts and promotion."""

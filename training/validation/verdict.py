@@ -1,0 +1,59 @@
+"""What a version's own test period says of it: better or worse than each baseline, or no detectable difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+HEADLINES = {"direction": "log_loss", "volatility": "qlike"}
+BASELINES = {"direction": ("prior", "logistic"), "volatility": ("log_har_pooled", "log_har", "garch", "ewma")}
+
+ERRORS = 2.0  # standard errors from which a difference counts
+MATERIAL = 1e-3  # of the baseline's loss: a smaller difference is none, however sure its sign
+
+Status = Literal["better", "worse", "no detectable edge", "not tested"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a version compares with its baselines on its test period.
+
+    ``worse_than`` and ``better_than`` name those whose headline loss differs by over two standard errors and by more
+    than a thousandth. ``status`` is ``worse`` if any baseline is better, ``better`` if the model is better than each,
+    ``not tested`` where no baseline could be compared with.
+    """
+
+    status: Status
+    better_than: tuple[str, ...]
+    worse_than: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the verdict as a person reads it."""
+        parts: list[str] = [self.status]
+        if self.worse_than:
+            parts = [f"worse than {', '.join(self.worse_than)}"]
+        if self.better_than:
+            parts.append(f"better than {', '.join(self.better_than)}")
+        return "; ".join(parts if self.status != "better" else parts[1:])
+
+
+def verdict(kind: str, metrics: Mapping[str, Any]) -> Verdict:
+    """Return the verdict of a kind's test metrics, as :mod:`training.validation.daily` names them."""
+    better, worse, compared = list[str](), list[str](), 0
+    for name in BASELINES[kind]:
+        key = f"{HEADLINES[kind]}_vs_{name}"
+        difference, error = metrics.get(key), metrics.get(f"{key}_se")
+        if difference is None or error is None or not math.isfinite(difference) or not math.isfinite(error):
+            continue
+        compared += 1
+        loss = metrics.get(f"{HEADLINES[kind]}_{name}")
+        if loss is not None and abs(difference) < MATERIAL * loss:
+            continue
+        if abs(difference) > ERRORS * error:
+            (worse if difference > 0 else better).append(name)
+    status: Status = "worse" if worse else "not tested" if not compared else "no detectable edge"
+    if compared and len(better) == compared:
+        status = "better"
+    return Verdict(status, tuple(better), tuple(worse))
