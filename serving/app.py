@@ -18,8 +18,8 @@ from configs.operation import ServeConfig
 from serving.web.keys import Keys
 
 if TYPE_CHECKING:
-    from serving.web.desk import Desk
     from serving.web.meter import Meter
+    from serving.web.prediction_service import PredictionService
 
 _HEALTH_EVERY_S = 1.0
 
@@ -42,14 +42,14 @@ class Replica:
     """One replica: its engine, warmed up before it reports ready."""
 
     _meter: "Meter"
-    _desk: "Desk"
+    _desk: "PredictionService"
 
     def __init__(self, arguments: Arguments, shard: int = 0, shards: int = 1) -> None:
         start = time.perf_counter()
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         from serving.engine import PredictionEngine
-        from serving.web.desk import EngineDesk
         from serving.web.meter import RayMeter
+        from serving.web.prediction_service import EngineService
         from serving.web.shards import shard_of
         from training.models.fleet.backend import use_threads
 
@@ -65,15 +65,15 @@ class Replica:
         self._engine = PredictionEngine(
             arguments.store, alias=arguments.alias, config=config, keep=keep if shards > 1 else None
         )
-        self._desk = EngineDesk(self._engine, config.max_queued, self._meter, time.perf_counter() - start)
+        self._desk = EngineService(self._engine, config.max_queued, self._meter, time.perf_counter() - start)
 
 
 class Ingress:
-    """What answers HTTP: it asks its desk, and looks at the key file every second."""
+    """What answers HTTP: it asks its service, and looks at the key file every second."""
 
     _arguments: Arguments
     _meter: "Meter"
-    _desk: "Desk"
+    _desk: "PredictionService"
     _keys: Keys | None = None
     _told = ""
 
@@ -101,7 +101,7 @@ class Shard(Replica):
     """A replica that answers routers for its part of the symbols."""
 
     async def answer(self, *asked: Any) -> Any:
-        """Answer as :class:`serving.web.desk.Desk` says."""
+        """Answer as :class:`serving.web.prediction_service.PredictionService` says."""
         return await self._desk.answer(*asked)
 
     async def symbols(self) -> Any:

@@ -12,8 +12,8 @@ from features.bars.schema import SymbolBars
 from features.labels import CLASSES, annualised, direction_labels, volatility_target
 from features.panel import Panel
 from serving.fleets import Fleet
+from serving.latest_windows import LatestWindows
 from serving.state import State
-from serving.tails import Tails
 
 
 def history_of(state: State, symbol: str, bars: int) -> dict[str, Any] | None:
@@ -49,7 +49,7 @@ def _until(bars: SymbolBars | None, newest: tuple[datetime, float] | None) -> Sy
     return bars.first(count)
 
 
-def _past(fleet: Fleet, tails: Tails, panel: Panel, bars: int) -> dict[str, Any]:
+def _past(fleet: Fleet, tails: LatestWindows, panel: Panel, bars: int) -> dict[str, Any]:
     predictor: Any = fleet.predictor
     length = len(panel.dates)
     first = max(predictor.first_row(panel, panel.symbols[0]), length - bars)

@@ -9,11 +9,11 @@ from configs.errors import DataError, FleetcastError
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
+from features.context_source import load_context
 from features.sources import Source, open_source
 from features.sources.table_file import find
 from features.store.lake import Lake
 from features.store.store import Store
-from training.trainer import load_context
 
 _KEPT_BARS = 1_500_000  # 80 MB
 

@@ -15,8 +15,8 @@ from configs.values import Kind
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
+from serving.latest_windows import too_few
 from serving.state import Forecast, State
-from serving.tails import too_few
 from training.data.windows import Windows
 
 if TYPE_CHECKING:

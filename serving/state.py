@@ -18,9 +18,9 @@ from configs.values import Kind
 from features.store.store import Store
 from serving.answers import KINDS, DirectionForecast, Failure, Prediction, VolatilityForecast
 from serving.fleets import Fleet, open_fleet
-from serving.kept import KeptTails
+from serving.latest_windows import LatestWindows, Recipe
 from serving.market import Market
-from serving.tails import Recipe, Tails
+from serving.window_cache import WindowCache
 from training.registry.manager import ModelManager
 
 Forecast = DirectionForecast | VolatilityForecast
@@ -40,7 +40,7 @@ class State:
 
     versions: Mapping[Kind, str]
     fleets: Mapping[Kind, Fleet]
-    tails: Mapping[Kind, Tails]
+    tails: Mapping[Kind, LatestWindows]
     symbols: Sequence[str]
     forecasts: Mapping[Kind, Mapping[str, Forecast | Failure]]
     newest: Mapping[str, tuple[datetime, float]]
@@ -218,13 +218,13 @@ def _fleet(manager: ModelManager, kind: Kind, version: str, before: State | None
 
 def _tails(
     fleets: Mapping[Kind, Fleet], market: Market, stamp: str, before: State | None, extra: frozenset[str]
-) -> dict[Kind, Tails]:
+) -> dict[Kind, LatestWindows]:
     """Return each kind's tails; kinds with one recipe share theirs, and unchanged ones are those of before.
 
     ``extra`` are symbols that no model was fitted on.
     """
     recipes = {kind: Recipe.of(fleet.predictor) for kind, fleet in fleets.items()}
-    out: dict[Kind, Tails] = {}
+    out: dict[Kind, LatestWindows] = {}
     for kind, recipe in recipes.items():
         alike = [other for other, theirs in recipes.items() if theirs == recipe]
         if made := next((out[other] for other in alike if other in out), None):
@@ -238,20 +238,20 @@ def _tails(
     return out
 
 
-def _fresh(recipe: Recipe, window: int, wanted: frozenset[str], market: Market, stamp: str) -> Tails:
+def _fresh(recipe: Recipe, window: int, wanted: frozenset[str], market: Market, stamp: str) -> LatestWindows:
     """Return tails that an earlier server kept, or else those of the bars."""
-    kept = KeptTails(recipe, window, wanted, market, stamp)
+    kept = WindowCache(recipe, window, wanted, market, stamp)
     if (found := kept.read()) is not None:
         return found
     table, note = recipe.table(market.bars())
-    fresh = Tails.build(
+    fresh = LatestWindows.build(
         recipe, window, market.wanted_bars(wanted), frozenset(wanted), table, market.context(recipe.config), note
     )
     kept.write(fresh)
     return fresh
 
 
-def _forecasts(fleet: Fleet, tails: Tails, extra: frozenset[str]) -> dict[str, Forecast | Failure]:
+def _forecasts(fleet: Fleet, tails: LatestWindows, extra: frozenset[str]) -> dict[str, Forecast | Failure]:
     wanted = extra.union(fleet.position) if fleet.predictor.forecasts_unseen else frozenset(fleet.position)
     symbols, windows, short = tails.windows(fleet.predictor, wanted)
     found: dict[str, Forecast | Failure] = {symbol: Failure("too_few_bars", why) for symbol, why in short.items()}

@@ -7,21 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from cluster.views.leaderboard import KindResult
-from configs.errors import DataError, FleetcastError
 from configs.load import load_config, validated
 from configs.schema import Config
 from configs.values import Kind
-from features.context import MarketContext
+from features.context_source import load_context
 from features.sources import open_source
-from features.sources.base import Source
-from features.sources.table_file import find, is_remote
 from features.store.concurrent import in_order
 from features.store.store import Store
 from training.registry.block_index import INDEX
 from training.registry.blocks import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
+from training.run.kind_result import KindResult
 from training.run.publication import publish_kind
 from training.run.queue import JobQueue, Progress
 from training.run.run_plan import RunPlan, make_plan, write_plan
@@ -52,7 +49,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class Callbacks:
     """Where a run tells how far it is: the plan (and how many jobs were done before), then progress."""
 
     planned: Callable[[RunPlan, int], None] = lambda plan, done: None
@@ -91,7 +88,7 @@ class ModelTrainer:
         model_types: Sequence[Kind] = ("direction", "volatility"),
         *,
         promote: Policy = "auto",
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> TrainingResult:
         """Train these symbols (all of the source if none is named) and publish one version of each kind.
 
@@ -106,11 +103,11 @@ class ModelTrainer:
         StoreError
             The store cannot be written.
         """
-        listener = listener or Listener()
-        return self.run(self.prepare(symbols, model_types, listener=listener), promote=promote, listener=listener)
+        callbacks = callbacks or Callbacks()
+        return self.run(self.prepare(symbols, model_types, callbacks=callbacks), promote=promote, callbacks=callbacks)
 
     def prepare(
-        self, symbols: Sequence[str] = (), model_types: Sequence[Kind] = (), *, listener: Listener | None = None
+        self, symbols: Sequence[str] = (), model_types: Sequence[Kind] = (), *, callbacks: Callbacks | None = None
     ) -> Prepared:
         """Read and stage the bars, decide who is trained, and find which jobs are finished; needs no cluster."""
         start = time.perf_counter()
@@ -121,14 +118,16 @@ class ModelTrainer:
         mark_in_use(self.store, plan.folders)
         write_plan(self.store, plan)
         done = self._finished(plan)
-        (listener or Listener()).planned(plan, len(done))
+        (callbacks or Callbacks()).planned(plan, len(done))
         return Prepared(plan, done, time.perf_counter() - start)
 
-    def run(self, prepared: Prepared, *, promote: Policy = "auto", listener: Listener | None = None) -> TrainingResult:
+    def run(
+        self, prepared: Prepared, *, promote: Policy = "auto", callbacks: Callbacks | None = None
+    ) -> TrainingResult:
         """Do the jobs that are left, publish a version of each kind, and decide on promotion."""
         plan, start = prepared.plan, time.perf_counter()
         queue = JobQueue(plan.jobs, plan.config.run.retries, set(prepared.done))
-        queue = self._work(prepared, queue, listener or Listener())
+        queue = self._work(prepared, queue, callbacks or Callbacks())
         trained = time.perf_counter()
         mark_in_use(self.store, plan.folders)
         results = tuple(publish_kind(self.models, plan, kind, queue, promote) for kind in plan.config.run.kinds)
@@ -148,61 +147,17 @@ class ModelTrainer:
         run = self.config.run.model_copy(update={"kinds": tuple(dict.fromkeys(kinds)) or self.config.run.kinds})
         return validated(self.config.model_copy(update={"data": data, "run": run}).model_dump(), "this run")
 
-    def _work(self, prepared: Prepared, queue: JobQueue, listener: Listener) -> JobQueue:
+    def _work(self, prepared: Prepared, queue: JobQueue, callbacks: Callbacks) -> JobQueue:
         plan = prepared.plan
         if prepared.is_finished:
-            listener.progress(queue.progress())
+            callbacks.progress(queue.progress())
             return queue
         import ray
 
         if ray.is_initialized():
             from training.run.distributed import run_on_ray
 
-            return run_on_ray(self.store, plan.name, queue, plan.config.run, listener.progress)
+            return run_on_ray(self.store, plan.name, queue, plan.config.run, callbacks.progress)
         from training.run.local import run_here
 
-        return run_here(self.store.uri, plan.name, queue, listener.progress)
-
-
-def load_context(source: Source, config: Config, store: Store) -> MarketContext | None:
-    """Return the market series that the configuration names: of a file, of the embedded data, or of the lake.
-
-    Raises
-    ------
-    DataError
-        The file cannot be read, or a configured series has no values.
-    """
-    import pandas as pd
-
-    wanted = config.data.context
-    if not wanted.kinds:
-        return None
-    if wanted.path is not None:
-        try:
-            read = pd.read_parquet if wanted.path.endswith(".parquet") else pd.read_csv
-            if is_remote(wanted.path):
-                (file,) = find(wanted.path)
-                with file.open() as content:
-                    frame = read(content)
-            else:
-                frame = read(wanted.path)
-        except (OSError, ValueError, FleetcastError) as error:
-            raise DataError(
-                f"data.context.path {wanted.path!r} cannot be read ({error}). Give a CSV or Parquet file with the "
-                "columns date, series and value."
-            ) from error
-    elif source.name == "embedded":
-        from features.sources.embedded import embedded_context
-
-        frame = embedded_context()
-    else:
-        from features.store.lake import Lake
-
-        held = Lake(store).read_context()
-        if held is None:
-            raise DataError(
-                f"data.context.kinds names {', '.join(wanted.kinds)}, but the lake holds no context series. "
-                "Give data.context.path, or drop data.context.kinds."
-            )
-        frame = held
-    return MarketContext.from_frame(frame, wanted)
+        return run_here(self.store.uri, plan.name, queue, callbacks.progress)

@@ -27,7 +27,7 @@ from configs.errors import ClusterError, StoreError, last_line
 from configs.operation import RunConfig
 from training.run.capacity import plan_workers
 from training.run.distributed import alive_nodes
-from training.run.queue import blame
+from training.run.queue import classify_error
 from tuning.objective import Objective, TrialFailed
 from tuning.score import Outcome, Score
 from tuning.search import GRACE
@@ -131,7 +131,7 @@ def _trial(config: dict[str, Any], objective: Objective, use_gpu: bool) -> None:
             _check_gpu()
         outcome = objective(config["values"], follow)
     except Exception as error:  # a trial's failure, whatever it is, must not stop the sweep
-        tune.report(last | {"reason": blame(error)[0]})
+        tune.report(last | {"reason": classify_error(error)[0]})
     else:
         tune.report(last | {"outcome": outcome.model_dump_json()})  # Tune takes nested values apart
 

@@ -14,7 +14,7 @@ from configs.errors import FleetcastError
 from configs.schema import Config
 from configs.values import Kind
 from features.splits import Split
-from training.run.queue import blame
+from training.run.queue import classify_error
 from tuning.score import Outcome, Score
 from tuning.space import Values, configured
 from tuning.task import Task
@@ -64,7 +64,7 @@ class Objective:
         try:
             return self.score(configured(self.task.config, values), self.task.last)
         except Exception as error:
-            return TrialFailed(blame(error)[0])
+            return TrialFailed(classify_error(error)[0])
 
     def score(self, config: Config, split: Split) -> Score:
         """Fit on a fold and score on its test part; a symbol without enough rows there is left out, whatever is tried.
@@ -96,7 +96,7 @@ class Objective:
             use_threads(self.threads)
         kind = self.task.kind
         examples = make_examples(self.task.panel, split, config, kind)
-        skipped = examples.unfit()
+        skipped = examples.insufficient_data()
         fitted = examples.select(tuple(name for name in self.task.panel.symbols if name not in skipped))
         if not fitted.rows:
             raise TrialFailed(f"no symbol can be fitted; {next(iter(skipped.values()))}")

@@ -24,7 +24,7 @@ from tuning.winner import with_own
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class Callbacks:
     """Where a sweep tells how far it is: the task and its study when it begins, and after each trial."""
 
     began: Callable[[Task, SweepStudy], None] = lambda task, study: None
@@ -106,7 +106,7 @@ class HyperparameterOptimizer:
             Whether to go on with a study of this name.
         seconds
             Begin no trial later than this.
-        listener
+        callbacks
             Who is told.
 
         Raises
@@ -131,9 +131,9 @@ class HyperparameterOptimizer:
         study: str | None = None,
         resume: bool = False,
         seconds: float | None = None,
-        listener: Listener | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Tuned:
-        listener = listener or Listener()
+        callbacks = callbacks or Callbacks()
         config, space = task.config, space_of(task.config, task.kind)
         name = study or f"{task.kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         first = defaults(config, space)
@@ -149,8 +149,8 @@ class HyperparameterOptimizer:
             url=self.url,
             seed=config.run.seed,
         ) as sweep:
-            listener.began(task, sweep)
-            _run(sweep, objective, config, seconds, lambda: listener.ended(sweep))
+            callbacks.began(task, sweep)
+            _run(sweep, objective, config, seconds, lambda: callbacks.ended(sweep))
             trials, finalists = sweep.trials, config.tune.finalists
             verdict = conclude(
                 name, task.kind, trials, first or {}, finalists, task.horizon, lambda v: _judged(objective, v, config)

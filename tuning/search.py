@@ -9,7 +9,7 @@ from optuna import TrialPruned
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 from optuna.trial import Trial
 
-from training.run.queue import blame
+from training.run.queue import classify_error
 from tuning.objective import Objective
 from tuning.study import SweepStudy
 
@@ -41,6 +41,6 @@ def _try(study: SweepStudy, objective: Objective, trial: Trial, early: bool) -> 
     except TrialPruned:
         study.prune(trial)
     except Exception as error:  # a trial's failure, whatever it is, must not stop the sweep
-        study.fail(trial, blame(error)[0])
+        study.fail(trial, classify_error(error)[0])
     else:
         study.complete(trial, outcome)

@@ -16,6 +16,7 @@ from configs.schema import Config
 from configs.values import Kind
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
+from features.context_source import load_context
 from features.panel import Panel
 from features.sources import open_source
 from features.splits import Split, walk_forward
@@ -28,7 +29,6 @@ from training.run.block_jobs import FITTING_LIBRARIES, sampled
 from training.run.market_file import read_market
 from training.run.run_plan import make_plan
 from training.run.staging import read_staged
-from training.trainer import load_context
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,12 +63,12 @@ def train(
     if address is not None:
         check_reachable(address)
     kept = "; finished blocks are kept: run the same command again to go on"
-    with interruptible(kept), watching(as_json) as listener:
-        prepared = trainer.prepare(listener=listener)
+    with interruptible(kept), watching(as_json) as callbacks:
+        prepared = trainer.prepare(callbacks=callbacks)
         if study:
             check_periods(verdicts, prepared.plan)
         with nullcontext() if prepared.is_finished else connect(address, kept=kept):
-            result = trainer.run(prepared, promote=promote.value, listener=listener)
+            result = trainer.run(prepared, promote=promote.value, callbacks=callbacks)
     show_result(result, trainer.store, as_json)
     if not all(one.version for one in result.results):
         raise typer.Exit(1)

@@ -46,8 +46,8 @@ def tune(
     if address is not None:
         check_reachable(address)
     kept = "; finished trials are kept: go on with --study NAME --resume"
-    with interruptible(kept), watching(as_json) as listener, connect(address, kept=kept):
+    with interruptible(kept), watching(as_json) as callbacks, connect(address, kept=kept):
         tuned = optimizer.optimize(
-            wanted, study=study, resume=resume or begin_or_resume, seconds=seconds, listener=listener
+            wanted, study=study, resume=resume or begin_or_resume, seconds=seconds, callbacks=callbacks
         )
     show_tuned(tuned, store, as_json)

@@ -17,21 +17,21 @@ from cluster.views.leaderboard import render, to_json
 from features.store.store import Store
 from training.run import queue
 from training.run.run_plan import RunPlan
-from training.trainer import Listener, TrainingResult
+from training.trainer import Callbacks, TrainingResult
 
 _LINE_EVERY_S = 10.0
 
 
 @contextmanager
-def watching(quiet: bool) -> Iterator[Listener]:
-    """Yield the listener of a run; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
+def watching(quiet: bool) -> Iterator[Callbacks]:
+    """Yield the callbacks of a run; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
     if quiet:
         with stdout_kept_for_json():
-            yield Listener()
+            yield Callbacks()
         return
     watch = _Watch(make_console())
     try:
-        yield Listener(watch.planned, watch.progressed)
+        yield Callbacks(watch.planned, watch.progressed)
     finally:
         watch.close()
 

@@ -13,7 +13,7 @@ from rich.live import Live
 from cluster.views.console import make_console, stdout_kept_for_json
 from cluster.views.wide_table import WideTable
 from tuning.objective import BASELINE, LOSS
-from tuning.optimizer import Listener, Tuned
+from tuning.optimizer import Callbacks, Tuned
 from tuning.study import SweepStudy, TrialView
 from tuning.task import Task
 
@@ -21,15 +21,15 @@ _SHOWN = 8
 
 
 @contextmanager
-def watching(quiet: bool) -> Iterator[Listener]:
-    """Yield the listener of a sweep; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
+def watching(quiet: bool) -> Iterator[Callbacks]:
+    """Yield the callbacks of a sweep; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
     if quiet:
         with stdout_kept_for_json():
-            yield Listener()
+            yield Callbacks()
         return
     watch = _Watch(make_console())
     try:
-        yield Listener(watch.began, watch.ended)
+        yield Callbacks(watch.began, watch.ended)
     finally:
         watch.close()
 

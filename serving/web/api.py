@@ -25,7 +25,6 @@ from serving.web.bodies import (
     SymbolFacts,
     too_many,
 )
-from serving.web.desk import Answered, Desk
 from serving.web.errors import handle_errors, invalid, problem
 from serving.web.gate import OverloadedError
 from serving.web.guard import Guard
@@ -33,6 +32,7 @@ from serving.web.keys import Keys
 from serving.web.limits import RateLimit
 from serving.web.meter import Meter
 from serving.web.page import add_page
+from serving.web.prediction_service import Answered, PredictionService
 
 _JSON = "application/json"
 _LARGE = 65_536  # bytes from which a body is looked at before it is validated
@@ -42,12 +42,14 @@ Daily direction is close to unpredictable: read the probabilities, not the label
 figures on an untouched test period beside those of its baselines."""
 
 
-def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, meter: Meter | None = None) -> FastAPI:
-    """Return the application that asks a desk.
+def build_api(
+    service: PredictionService, config: ServeConfig, *, keys: Keys | None = None, meter: Meter | None = None
+) -> FastAPI:
+    """Return the application that asks a service.
 
     Parameters
     ----------
-    desk
+    service
         Where answers come from.
     config
         Limits of bodies, rates, queues and times.
@@ -87,7 +89,7 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
         except ValidationError as error:
             return invalid(error, "body")
         try:
-            return _envelope(await desk.answer(asked.wanted, asked.kinds, asked.bars), start)
+            return _envelope(await service.answer(asked.wanted, asked.kinds, asked.bars), start)
         except OverloadedError as error:
             return problem(503, "overloaded", str(error), retry_after_s=1)
 
@@ -113,13 +115,13 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
     ) -> Response:
         """Forecast one symbol from the newest bars; 404 with the reason where there is no forecast."""
         kinds = tuple(kind for kind in KINDS if kind in types)
-        found = await desk.answer([symbol], kinds)
+        found = await service.answer([symbol], kinds)
         return Response(found.items[0], 200 if found.known[0] else 404, media_type=_JSON)
 
     @api.get("/v1/symbols", response_model=list[SymbolFacts], tags=["models"])
     async def symbols() -> Response:
         """List every symbol that a model holds, with its newest bar."""
-        return Response(to_json(await desk.symbols()), media_type=_JSON)
+        return Response(to_json(await service.symbols()), media_type=_JSON)
 
     @api.get(
         "/v1/history/{symbol:path}",
@@ -133,7 +135,7 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
     ) -> Response:
         """Tell what was forecast for a symbol, out of sample, and what came true."""
         try:
-            found = await desk.history(symbol, bars)
+            found = await service.history(symbol, bars)
         except (FleetcastError, OverloadedError) as error:
             return problem(503, "unavailable", str(error), retry_after_s=5)
         if found is None:
@@ -143,12 +145,12 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
     @api.get("/v1/models", response_model=list[ModelFacts], tags=["models"])
     async def models() -> Response:
         """Tell which versions serve, and how they did on the untouched test period beside their baselines."""
-        return Response(to_json(await desk.models()), media_type=_JSON)
+        return Response(to_json(await service.models()), media_type=_JSON)
 
     @api.get("/v1/stats", tags=["health"])
     async def stats() -> dict[str, Any]:
         """Tell what this replica has answered and how fast, and whether its models and bars are as they should be."""
-        return await desk.stats()
+        return await service.stats()
 
     @api.get("/v1/health/live", tags=["health"])
     async def live() -> dict[str, str]:
@@ -158,7 +160,7 @@ def build_api(desk: Desk, config: ServeConfig, *, keys: Keys | None = None, mete
     @api.get("/v1/health/ready", tags=["health"])
     async def ready() -> JSONResponse:
         """Answer 200 when forecasts can be given; ``degraded`` if ``/v1/stats`` has something to tell, else 503."""
-        status = await desk.status()
+        status = await service.status()
         return JSONResponse({"status": status}, 503 if status == "unavailable" else 200)
 
     add_page(api)

@@ -12,8 +12,8 @@ from pydantic_core import to_json
 
 from configs.values import Kind
 from serving.answers import Failure, Prediction
-from serving.web.desk import Answered, Desk, Rows, Versions
 from serving.web.gate import OverloadedError
+from serving.web.prediction_service import Answered, PredictionService, Rows, Versions
 
 _log = logging.getLogger("fleetcast.serving")
 
@@ -32,7 +32,7 @@ class ShardDesk:
     the version before. A shard that cannot be reached costs its own symbols an error and the others nothing.
     """
 
-    def __init__(self, shards: Sequence[Desk]) -> None:
+    def __init__(self, shards: Sequence[PredictionService]) -> None:
         self._shards = shards
 
     async def answer(
@@ -42,7 +42,7 @@ class ShardDesk:
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> Answered:
-        """Answer as :class:`.Desk` says."""
+        """Answer as :class:`.PredictionService` says."""
         places: dict[int, list[int]] = {}
         for i, symbol in enumerate(symbols):
             places.setdefault(shard_of(symbol, len(self._shards)), []).append(i)
@@ -127,7 +127,7 @@ class RemoteDesk:
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> Answered:
-        """Answer as :class:`.Desk` says; a shard with too much to do is overloaded as a gate is."""
+        """Answer as :class:`.PredictionService` says; a shard with too much to do is overloaded as a gate is."""
         from ray.serve.exceptions import BackPressureError
 
         try:

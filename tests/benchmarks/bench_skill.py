@@ -39,7 +39,7 @@ from rich.console import Console
 from skill_peers import direction_peer, rank_correlation, unseen, volatility_peers
 from skill_peers import examples_of as run_examples
 
-from cluster.views.leaderboard import KindResult, render
+from cluster.views.leaderboard import render
 from configs.errors import ConfigError, FleetcastError
 from configs.load import load_config
 from configs.schema import Config
@@ -50,8 +50,9 @@ from training.data.examples import Examples
 from training.metrics.clustered import day_jackknife
 from training.metrics.metrics import ratio
 from training.registry.manager import ModelManager
+from training.run.kind_result import KindResult
 from training.run.queue import Progress
-from training.trainer import Listener, ModelTrainer, TrainingResult
+from training.trainer import Callbacks, ModelTrainer, TrainingResult
 
 # The first of each line that a context file holds is used, unless --series says otherwise.
 _USUAL_SERIES = (
@@ -121,7 +122,7 @@ def train(config: Config, store: str, workers: int | None) -> TrainingResult:
 
     with connect(cpus=workers) if workers else nullcontext():
         return ModelTrainer(config, store).train_multi_asset_models(
-            model_types=config.run.kinds, promote="never", listener=Listener(progress=tell)
+            model_types=config.run.kinds, promote="never", callbacks=Callbacks(progress=tell)
         )
 
 

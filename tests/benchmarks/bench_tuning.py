@@ -48,7 +48,7 @@ from configs.schema import Config  # noqa: E402
 from features.store.lake import Lake  # noqa: E402
 from features.store.store import Store  # noqa: E402
 from tuning.objective import Objective  # noqa: E402
-from tuning.optimizer import HyperparameterOptimizer, Listener  # noqa: E402
+from tuning.optimizer import Callbacks, HyperparameterOptimizer  # noqa: E402
 from tuning.space import defaults, space_of  # noqa: E402
 from tuning.study import open_study  # noqa: E402
 from tuning.task import Task, task_of_source  # noqa: E402
@@ -153,8 +153,8 @@ def whole_sweep(config: Config, kind: Any, store: Store, workers: int) -> dict[s
     """Run a sweep as the command does."""
     with connect(cpus=workers):
         laps = Laps()
-        listener = Listener(ended=laps.lap)
-        tuned = HyperparameterOptimizer(config, store).optimize(kind, study="sweep", listener=listener)
+        callbacks = Callbacks(ended=laps.lap)
+        tuned = HyperparameterOptimizer(config, store).optimize(kind, study="sweep", callbacks=callbacks)
     verdict, minutes = tuned.verdict, (time.perf_counter() - laps.start) / 60
     states = [one.state for one in tuned.trials]
     found: dict[str, Any] = {

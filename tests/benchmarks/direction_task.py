@@ -51,7 +51,7 @@ def make_task(path: str, symbols: int, config: Config) -> Task:
     panel = build_panel(bars, config.features, build_universe(bars, config.features), label=config.direction.label)
     split = resolve_split(panel.dates, config.split, config.direction.horizon)
     examples = make_examples(panel, split, config, "direction")
-    examples = examples.select(tuple(s for s in panel.symbols if s not in examples.unfit()))
+    examples = examples.select(tuple(s for s in panel.symbols if s not in examples.insufficient_data()))
     scaler = FleetScaler.fit(examples.train_features(), config.features)
     columns = np.arange(len(panel.feature_names), dtype=np.int64)[None]
     window = config.direction.network.window

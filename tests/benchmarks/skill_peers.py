@@ -47,8 +47,8 @@ def examples_of(store: Store, plan: RunPlan, kind: str, bars: list | None = None
         bars = [one for name, symbols in inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
     examples = make_examples(panel, plan.split(kind), config, kind)
-    unfit = examples.unfit()
-    return examples.select(tuple(symbol for symbol in panel.symbols if symbol not in unfit))
+    insufficient_data = examples.insufficient_data()
+    return examples.select(tuple(symbol for symbol in panel.symbols if symbol not in insufficient_data))
 
 
 def volatility_peers(examples: Examples) -> dict[str, float]:

@@ -7,7 +7,7 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from configs.schema import Config
-from training.trainer import Listener, ModelTrainer
+from training.trainer import Callbacks, ModelTrainer
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ class Watched:
             self.look()
             step(now)
 
-        self.result = self.trainer.run(self.trainer.prepare(), listener=Listener(progress=progressed))
+        self.result = self.trainer.run(self.trainer.prepare(), callbacks=Callbacks(progress=progressed))
         self.look()
 
     def look(self) -> None:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cluster.views.leaderboard import KindResult
 from configs.errors import ConfigError
 from features.store.store import Store
 from features.universe import UniverseFacts
 from training.predictors import predictor_from_block
 from training.registry.manager import ModelManager
+from training.run.kind_result import KindResult
 from training.run.local import run_here
 from training.run.publication import publish_kind
 from training.run.queue import JobQueue

@@ -24,7 +24,7 @@ POOLED = "*pooled*"
 
 
 @dataclass(frozen=True, slots=True)
-class BankLayout:
+class FeatureBuffer:
     """Where bars lie in a bank: of symbol i, ``length[i]`` bars from its bar ``first[i]`` on.
 
     ``joined`` lays all symbols one after the other, as one series (1, N, F) that a pooled network reads; otherwise each
@@ -97,14 +97,14 @@ def fleet_data(
     window
         Bars of a window.
     columns
-        The features to take, as :meth:`BankLayout.features` wants them.
+        The features to take, as :meth:`FeatureBuffer.features` wants them.
     targets
         (rows, K) of the panel; only train and validation rows are read.
     pooled_rows
         Join all symbols to one, and thin its train rows evenly to about this many.
     """
     train, valid, joined = examples.part("train"), examples.part("valid"), pooled_rows is not None
-    layout = BankLayout.of(examples.train_and_valid(), window, joined=joined)
+    layout = FeatureBuffer.of(examples.train_and_valid(), window, joined=joined)
     if pooled_rows is not None:
         stride = max(1, -(-sum(map(len, train)) // pooled_rows))
         train = [rows[::stride] for rows in train]

@@ -35,7 +35,7 @@ class Examples:
     targets: Float
     rows: tuple[SplitRows, ...]
 
-    def unfit(self) -> dict[str, str]:
+    def insufficient_data(self) -> dict[str, str]:
         """Return the symbols that cannot be fitted, each with its reason."""
         reasons = {}
         for i, (symbol, rows) in enumerate(zip(self.panel.symbols, self.rows, strict=True)):

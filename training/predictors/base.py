@@ -109,13 +109,15 @@ class BasePredictor(ABC):
         DataError
             None can be fitted.
         """
-        unfit = examples.unfit()
-        chosen = examples.select(tuple(symbol for symbol in examples.panel.symbols if symbol not in unfit))
+        insufficient_data = examples.insufficient_data()
+        chosen = examples.select(tuple(symbol for symbol in examples.panel.symbols if symbol not in insufficient_data))
         if chosen.rows:
             self.fit_examples(chosen, self.fit_pooled(chosen))
-            self.failures = unfit | self.failures
+            self.failures = insufficient_data | self.failures
         if not self.symbols:
-            reasons = "; ".join(f"{symbol}: {why}" for symbol, why in list((unfit | self.failures).items())[:3])
+            reasons = "; ".join(
+                f"{symbol}: {why}" for symbol, why in list((insufficient_data | self.failures).items())[:3]
+            )
             raise DataError(f"no symbol can be fitted ({reasons}). Give longer histories, or move the split.")
         return self
 

@@ -14,7 +14,7 @@ from features.panel import Panel
 from features.scaling import FleetScaler
 from features.universe import UniverseTable
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
-from training.data.buffers import BankLayout, fleet_data
+from training.data.buffers import FeatureBuffer, fleet_data
 from training.data.examples import Examples, Int64, Part, panel_rows
 from training.data.feature_columns import choose_columns
 from training.data.windows import Windows, window_features
@@ -37,7 +37,7 @@ from training.predictors.direction_pool import (
     direction_network,
     fit_direction_pool,
     fit_logistic,
-    vouched_weights,
+    shrink_to_validated,
 )
 from training.predictors.input_bars import AnyBars, AnyContext
 
@@ -262,7 +262,7 @@ class PriceDirectionPredictor(BasePredictor):
         columns, weights, scaler = take_rows(self._columns, own), take_rows(self._weights, own), self._scaler.take(own)
         if len(weights) < len(own):
             weights = np.repeat(weights, len(own), axis=0)
-        layout = BankLayout.of(rows, self.window)
+        layout = FeatureBuffer.of(rows, self.window)
         bank = layout.features(panel, scaler, columns)
         corrections = predict_fleet(direction_network(self.config, columns), weights, bank, layout.ends(rows))
         base = base_logits(panel, rows, scaler, columns, self._logistic.take(own))
@@ -285,7 +285,7 @@ class PriceDirectionPredictor(BasePredictor):
             data = fleet_data(examples, self.window, self._scaler, self._columns, targets)
             fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
             self._weights, failed = (
-                vouched_weights(network, fit.weights, initial if pool else None, examples, data, part.horizon),
+                shrink_to_validated(network, fit.weights, initial if pool else None, examples, data, part.horizon),
                 fit.failures,
             )
         logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))

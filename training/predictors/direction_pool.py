@@ -19,7 +19,7 @@ from training.data.examples import Examples, Int64
 from training.data.feature_columns import choose_columns
 from training.models.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
 from training.models.calibration.conformal import PooledScores, pool_scores
-from training.models.calibration.evidence import ALONE, kept_share, standard_errors
+from training.models.calibration.evidence import ALONE, shrinkage_factor, standard_errors
 from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.models.fleet.gather import FleetData
 from training.models.fleet.losses import corrected_cross_entropy
@@ -97,7 +97,7 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     labels = examples.targets[places].astype(np.int64)
     days = panel.dates[places]
     base, correction = targets[places, 1:], predict_fleet(network, fit.weights, data.bank, data.valid)[0]
-    share = kept_share(base, correction, labels, days, part.horizon)
+    share = shrinkage_factor(base, correction, labels, days, part.horizon)
     logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
     calibration = fit_pooled(logits, labels, days, part.calibration, prior, part.horizon)
     shared = Calibrator(calibration.parameters[None], calibration.parameters)
@@ -154,7 +154,7 @@ def _last_bars(panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns
         yield scaled if columns.shape[1] == scaled.shape[1] else scaled[:, columns[i if len(columns) > 1 else 0]]
 
 
-def vouched_weights(
+def shrink_to_validated(
     network: FleetNetwork, fitted: Float32, pooled: Float32 | None, examples: Examples, data: FleetData, horizon: int
 ) -> Float32:
     """Return each symbol's weights (S, P) as far as its own validation rows vouch for them.
@@ -171,7 +171,7 @@ def vouched_weights(
         wanted = data.targets[i, data.valid[i]]
         if np.isfinite(new).all() and np.isfinite(wanted).all():
             days, labels = examples.panel.dates[examples.panel.rows(i)][rows.valid], wanted[:, 0].astype(np.int64)
-            shares[i] = kept_share(wanted[:, 1:] + old, new - old, labels, days, horizon, ALONE)
+            shares[i] = shrinkage_factor(wanted[:, 1:] + old, new - old, labels, days, horizon, ALONE)
     if pooled is None:
         return network.scale_outputs(fitted, shares)
     return np.where(shares[:, None] > 0.5, fitted, pooled)

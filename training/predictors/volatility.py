@@ -181,7 +181,7 @@ class VolatilityPredictor(BasePredictor):
         np.maximum.at(self._adapted_to, symbol, known.astype("datetime64[ns]").view(np.int64))
         return ends
 
-    def forecast_beside(
+    def forecast_with_baselines(
         self, panel: Panel, rows: Sequence[Int64]
     ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
         """Return the forecast, and the variances of what it is judged against: baselines, then members.

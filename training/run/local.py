@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from training.run.queue import JobQueue, Progress, Worker, blame
+from training.run.queue import JobQueue, Progress, Worker, classify_error
 from training.run.worker import run_job
 
 _ME = "here"
@@ -18,7 +18,7 @@ def run_here(uri: str, plan_name: str, queue: JobQueue, on_progress: Callable[[P
         try:
             run_job(uri, plan_name, job)
         except Exception as error:  # a block's failure, whatever it is, must not stop the others
-            queue.fail(_ME, *blame(error))
+            queue.fail(_ME, *classify_error(error))
         else:
             queue.finish(_ME, job.output)
     on_progress(queue.progress())

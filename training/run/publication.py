@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from cluster.views.leaderboard import KindResult
 from configs.errors import ModelError
 from features.store.concurrent import in_order
 from features.store.store import Store
@@ -17,6 +16,7 @@ from training.registry.manager import ModelManager
 from training.registry.provenance import library_versions
 from training.registry.roster import FAILED, SKIPPED
 from training.run.job import Job
+from training.run.kind_result import KindResult
 from training.run.queue import JobQueue
 from training.run.run_plan import RunPlan
 from training.validation.daily import DirectionDaily, VolatilityDaily

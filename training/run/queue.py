@@ -52,7 +52,7 @@ class Progress:
     done_on: dict[str, int]
 
 
-def blame(error: Exception) -> tuple[str, bool]:
+def classify_error(error: Exception) -> tuple[str, bool]:
     """Return what to tell of a job's exception, and whether it is final: the data's or the settings' fault."""
     told = str(error) if isinstance(error, FleetcastError) else f"{type(error).__name__}: {error}"
     return told, isinstance(error, DataError | ConfigError)

@@ -26,7 +26,7 @@ from configs.errors import FleetcastError
 from features.store.store import Store
 from training.registry.runs import mark_in_use
 from training.run.job import Job
-from training.run.queue import Worker, blame
+from training.run.queue import Worker, classify_error
 
 _POLL_S = 0.5
 _LOOK_S = 2.0
@@ -213,6 +213,6 @@ def _pull(queue: Any, me: Worker, do: Callable[[Job], None]) -> None:
         try:
             do(job)
         except Exception as error:  # a block's failure, whatever it is, must not stop the others
-            ray.get(queue.fail.remote(me.name, *blame(error)))
+            ray.get(queue.fail.remote(me.name, *classify_error(error)))
         else:
             ray.get(queue.finish.remote(me.name, job.output))

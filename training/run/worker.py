@@ -53,7 +53,7 @@ def _do(
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
     examples = make_examples(panel, plan.split(job.kind), config, job.kind)
     clock.lap("features")
-    skipped = examples.unfit()
+    skipped = examples.insufficient_data()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
     predictor = predictor_class(job.kind)(config)
     if job.name == POOLED:

@@ -73,7 +73,7 @@ def _volatility(
 ) -> Evaluation:
     """Intervals adapt bar by bar to the outcomes known by then; the predictor keeps their last state to serve with."""
     panel, horizon = examples.panel, predictor.config.volatility.horizon
-    columns, others = predictor.forecast_beside(panel, examples.part("test"))
+    columns, others = predictor.forecast_with_baselines(panel, examples.part("test"))
     target, forecast = examples.targets[rows], columns["variance"]
     ends = predictor.adapt_intervals(np.log(target / forecast), own, panel.dates[rows + horizon])
     low, high = (forecast * np.exp(end) for end in ends.T)

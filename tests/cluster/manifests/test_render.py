@@ -66,7 +66,7 @@ def test_nothing_is_written_if_something_cannot_be_rendered(text, tmp_path):
         (("ray-job", "--image", "x", "--store", "s3://bucket/x", "--set", "data.bars=prices.csv"), "of this machine"),
         (("ray-job", "--image", "x", "--store", "s3://[bucket/x", "--preset", "nope"), "preset 'nope'"),
         (("serve", "--host", "0.0.0.0", "--store", "s3://bucket/x"), "fleetcast keys add"),
-        (("ray-job", "--set", "deploy.name=Desk"), "deploy.name"),
+        (("ray-job", "--set", "deploy.name=PredictionService"), "deploy.name"),
         (("ray-job", "--preset", "nope"), "preset 'nope' does not exist"),
     ],
 )

@@ -9,7 +9,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from cluster.views.leaderboard import KindResult, render, to_json, verdicts
+from cluster.views.leaderboard import render, to_json, verdicts
+from training.run.kind_result import KindResult
 
 DIRECTION = {
     "rows": 9_000.0,

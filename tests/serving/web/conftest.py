@@ -8,7 +8,7 @@ import uvicorn
 
 from configs.operation import ServeConfig
 from serving.web.api import build_api
-from serving.web.desk import EngineDesk
+from serving.web.prediction_service import EngineService
 
 
 @pytest.fixture(scope="session")
@@ -37,4 +37,4 @@ def start_server():
 @pytest.fixture(scope="session")
 def url(engine, start_server):
     """A server that asks for no key."""
-    return start_server(build_api(EngineDesk(engine, 512), ServeConfig()))
+    return start_server(build_api(EngineService(engine, 512), ServeConfig()))

@@ -14,8 +14,8 @@ from configs.operation import ServeConfig
 from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
 from serving.web.api import build_api
-from serving.web.desk import EngineDesk
 from serving.web.keys import Keys, add_key
+from serving.web.prediction_service import EngineService
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 URL = "/v1/predictions"
@@ -24,7 +24,7 @@ URL = "/v1/predictions"
 @contextmanager
 def client_of(engine, config=None, **options):
     config = config or ServeConfig()
-    api = build_api(EngineDesk(engine, config.max_queued), config, **options)
+    api = build_api(EngineService(engine, config.max_queued), config, **options)
     with TestClient(api, raise_server_exceptions=False) as client:
         yield client
 
@@ -207,7 +207,7 @@ def test_without_a_valid_key_nothing_is_told(engine, tmp_path):
 def test_a_prefix_opens_no_door(engine, tmp_path):
     key = add_key(tmp_path / "keys", "desk")
     config = ServeConfig(max_body_mib=0.001)
-    api = build_api(EngineDesk(engine, 512), config, keys=Keys(tmp_path / "keys"))
+    api = build_api(EngineService(engine, 512), config, keys=Keys(tmp_path / "keys"))
     with TestClient(api, root_path="/ml") as client:
         assert client.get("/ml/v1/symbols").status_code == 401
         headers = {"Authorization": f"Bearer {key}"}

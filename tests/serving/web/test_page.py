@@ -9,8 +9,8 @@ import pytest
 
 from configs.operation import ServeConfig
 from serving.web.api import build_api
-from serving.web.desk import EngineDesk
 from serving.web.keys import Keys, add_key
+from serving.web.prediction_service import EngineService
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
@@ -71,7 +71,7 @@ def test_an_unknown_symbol_is_told_and_its_name_is_only_text(url, tmp_path):
 @in_a_browser
 def test_without_a_key_the_page_asks_for_one(engine, start_server, tmp_path):
     add_key(tmp_path / "keys", "desk")
-    api = build_api(EngineDesk(engine, 512), ServeConfig(), keys=Keys(tmp_path / "keys"))
+    api = build_api(EngineService(engine, 512), ServeConfig(), keys=Keys(tmp_path / "keys"))
     page = seen(start_server(api), tmp_path / "profile")
     assert "an API key is needed" in page
     assert re.search(r'<form id="key-form" class="card">', page), "the form is shown"

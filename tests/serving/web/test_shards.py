@@ -6,8 +6,8 @@ import json
 import pytest
 
 from serving.engine import PredictionEngine
-from serving.web.desk import EngineDesk
 from serving.web.gate import OverloadedError
+from serving.web.prediction_service import EngineService
 from serving.web.shards import ShardDesk, shard_of
 from training import ModelManager
 
@@ -29,7 +29,7 @@ def engines(store):
 
 @pytest.fixture
 def desk(engines):
-    return ShardDesk([EngineDesk(one, 512) for one in engines])
+    return ShardDesk([EngineService(one, 512) for one in engines])
 
 
 def answer(desk, symbols, **options):
@@ -51,7 +51,7 @@ def test_every_shard_holds_some_and_together_they_hold_all(engines):
 
 
 def test_answers_are_those_of_one_server_in_the_order_asked_for(desk, engine, bars_of):
-    whole = EngineDesk(engine, 512)
+    whole = EngineService(engine, 512)
     asked = ["EEE", "nosuch", *SYMBOLS, "AAA"]
     ours, theirs = answer(desk, asked), answer(whole, asked)
     assert ours.known == theirs.known and ours.versions == theirs.versions
@@ -108,7 +108,7 @@ class Lost:
 
 
 def test_a_lost_shard_costs_only_its_symbols(engines):
-    desk = ShardDesk([EngineDesk(engines[0], 512), Lost()])
+    desk = ShardDesk([EngineService(engines[0], 512), Lost()])
     found = items(answer(desk, SYMBOLS))
     for one in found:
         if shard_of(one["symbol"], SHARDS) == 0:

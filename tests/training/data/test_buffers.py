@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from features.panel import Panel
 from features.scaling import FleetScaler
-from training.data.buffers import BankLayout
+from training.data.buffers import FeatureBuffer
 from training.models.fleet.gather import gather_windows
 
 WINDOW, FEATURES = 4, 3
@@ -46,7 +46,7 @@ def test_windows_of_a_bank_are_the_panels(case, joined, columns):
     panel = panel_with(lengths)
     centre = np.arange(len(lengths) * FEATURES, dtype=np.float32).reshape(-1, FEATURES)
     scaler = FleetScaler(centre, np.full_like(centre, 0.5), clip=1e9)
-    layout = BankLayout.of(rows, WINDOW, joined=joined)
+    layout = FeatureBuffer.of(rows, WINDOW, joined=joined)
     bank = layout.features(panel, scaler, np.array([columns]))
     ends = layout.ends(rows)
     assert bank.shape[::2] == (1 if joined else len(lengths), len(columns))
@@ -66,7 +66,7 @@ def test_windows_of_a_bank_are_the_panels(case, joined, columns):
 
 def test_the_networks_own_gathering_agrees():
     panel, rows = panel_with([12, 9]), [np.array([5, 6, 9]), np.array([3, 8, 8])]
-    layout = BankLayout.of(rows, WINDOW)
+    layout = FeatureBuffer.of(rows, WINDOW)
     bank = layout.features(panel, FleetScaler(np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32), 9.0), ALL)
     gathered = np.asarray(gather_windows(bank, np.stack(layout.ends(rows)), WINDOW))  # (S, T·B, F)
     gathered = gathered.reshape(2, WINDOW, 3, FEATURES).transpose(0, 2, 1, 3)
@@ -81,13 +81,13 @@ ALL = np.array([[0, 1, 2]])
 def test_each_symbol_may_have_its_own_features():
     panel, rows = panel_with([10, 10]), [np.array([9]), np.array([9])]
     identity = FleetScaler(np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32), 9.0)
-    bank = BankLayout.of(rows, WINDOW).features(panel, identity, np.array([[0, 1], [2, 1]]))
+    bank = FeatureBuffer.of(rows, WINDOW).features(panel, identity, np.array([[0, 1], [2, 1]]))
     np.testing.assert_array_equal(bank[0], panel.features[6:10][:, [0, 1]])
     np.testing.assert_array_equal(bank[1], panel.features[16:20][:, [2, 1]])
 
 
 @pytest.mark.parametrize("joined", [False, True])
 def test_without_rows_a_bank_is_empty(joined):
-    layout = BankLayout.of([np.array([], np.int64)], WINDOW, joined=joined)
+    layout = FeatureBuffer.of([np.array([], np.int64)], WINDOW, joined=joined)
     assert layout.lay([np.zeros((0, 2), np.float32)], 2).shape == (1, 0, 2)
     assert [len(ends) for ends in layout.ends([np.array([], np.int64)])] == [0]

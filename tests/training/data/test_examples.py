@@ -84,9 +84,9 @@ def test_reasons_of_symbols_that_cannot_be_fitted(made):
     panel = replace(examples.panel, close=examples.panel.close.copy())
     panel.close[panel.rows(2)] = 4.0
     rows = (first._replace(train=first.train[:59]), second._replace(valid=second.valid[:9]), third)
-    assert replace(examples, panel=panel, rows=rows).unfit() == {
+    assert replace(examples, panel=panel, rows=rows).insufficient_data() == {
         "AAA": "59 training windows; at least 60 are needed",
         "BBB": "9 validation windows; at least 10 are needed",
         "CCC": "the price is constant over the whole training period",
     }
-    assert examples.unfit() == {}
+    assert examples.insufficient_data() == {}

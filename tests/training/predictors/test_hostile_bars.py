@@ -42,7 +42,7 @@ def check(predictor, bars):
         warnings.simplefilter("ignore", UserWarning)  # of a universe that is not at hand
         panel = predictor.panel(bars)
     rows = [np.arange(100, n, 7) for n in np.diff(panel.offsets)]
-    found, others = predictor.forecast_beside(panel, rows)
+    found, others = predictor.forecast_with_baselines(panel, rows)
     for name in ("variance", "volatility"):
         low, middle, high = (found[f"{name}{end}"] for end in ("_low", "", "_high"))
         assert np.isfinite(low + middle + high).all()

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.views.leaderboard import KindResult, render
+from cluster.views.leaderboard import render
 from training.metrics import metrics
 from training.metrics.clustered import day_jackknife, hac_weights, long_run_se
+from training.run.kind_result import KindResult
 from training.validation.daily import DirectionDaily, VolatilityDaily
 from training.validation.per_symbol import direction_by_symbol, volatility_by_symbol
 

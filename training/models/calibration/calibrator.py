@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.metrics.metrics import CLASSES, Array, check_labels
-from training.models.calibration.evidence import kept_share
+from training.models.calibration.evidence import shrinkage_factor
 from training.models.calibration.newton import MIN_SCALE, derivatives, newton, scores, softmax
 
 Method = Literal["temperature", "vector", "none"]
@@ -106,9 +106,9 @@ def fit_pooled(
 ) -> PooledCalibration:
     """Fit the shared calibration on the validation rows of all symbols: how far to go from the prior to the network.
 
-    Probabilities are ``softmax(ln prior + a (z - ln prior))`` with a from :func:`.kept_share`, so a year with a bull
-    market cannot teach that prices rise: free biases lost more in the year after than they had gained. What the year
-    did teach all symbols alike is kept as ``drift``, to be taken out of what each symbol learns on its own.
+    Probabilities are ``softmax(ln prior + a (z - ln prior))`` with a from :func:`.shrinkage_factor`, so a year with a
+    bull market cannot teach that prices rise: free biases lost more in the year after than they had gained. What the
+    year did teach all symbols alike is kept as ``drift``, to be taken out of what each symbol learns on its own.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def fit_pooled(
     prior
         Class frequencies (3,) of train; of ``labels`` if not given.
     horizon, caution
-        See :func:`.kept_share`.
+        See :func:`.shrinkage_factor`.
     """
     z, y = _check_logits(logits), check_labels(labels)
     if len(z) != len(y):
@@ -130,7 +130,7 @@ def fit_pooled(
     if frequency.shape != (CLASSES,) or not (frequency > 0).all():
         raise ValueError(f"prior {frequency!r} must be three positive class frequencies")
     log_prior = np.log(frequency) - np.log(frequency).mean()
-    share = kept_share(np.broadcast_to(log_prior, z.shape), z - log_prior, y, days, horizon, caution)
+    share = shrinkage_factor(np.broadcast_to(log_prior, z.shape), z - log_prior, y, days, horizon, caution)
     scale = max(share, MIN_SCALE)
     parameters = np.concatenate([[scale], (1.0 - scale) * log_prior])
     drift = scores(z, y, softmax(scale * z + parameters[1:])).mean(axis=0)[1:]

@@ -14,7 +14,7 @@ ALONE = 4.0  # caution for the rows of one symbol, where chance alone often give
 _MOST = 20.0
 
 
-def kept_share(
+def shrinkage_factor(
     base: npt.ArrayLike,
     correction: npt.ArrayLike,
     labels: npt.ArrayLike,
@@ -60,7 +60,7 @@ def standard_errors(
 ) -> float:
     """Return how many standard errors the best share of a correction is from none, 0 if it is none.
 
-    The arguments are those of :func:`kept_share`.
+    The arguments are those of :func:`shrinkage_factor`.
     """
     c, error = _fitted(base, correction, labels, days, horizon)
     return c / error if np.isfinite(error) and error > 0.0 else 0.0

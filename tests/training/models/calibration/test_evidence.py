@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.models.calibration.evidence import ALONE, kept_share
+from training.models.calibration.evidence import ALONE, shrinkage_factor
 from training.models.calibration.newton import softmax
 
 
@@ -19,18 +19,18 @@ def drawn(strength, rows=20_000, seed=0, days=200):
 
 
 def test_a_correction_that_is_right_is_kept():
-    assert kept_share(*drawn(1.0)) > 0.9
-    assert kept_share(*drawn(0.5)) == pytest.approx(0.5, abs=0.1)
+    assert shrinkage_factor(*drawn(1.0)) > 0.9
+    assert shrinkage_factor(*drawn(0.5)) == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("strength", [0.0, -1.0])
 def test_one_that_tells_nothing_or_the_opposite_is_not(strength):
-    shares = [kept_share(*drawn(strength, rows=2_000, seed=seed), caution=4.0) for seed in range(20)]
+    shares = [shrinkage_factor(*drawn(strength, rows=2_000, seed=seed), caution=4.0) for seed in range(20)]
     assert np.mean(np.array(shares) == 0.0) >= 0.9
 
 
 def test_more_than_all_is_never_kept():
-    assert kept_share(*drawn(3.0)) == 1.0
+    assert shrinkage_factor(*drawn(3.0)) == 1.0
 
 
 def test_a_shock_that_all_rows_of_a_day_share_is_no_evidence():
@@ -38,21 +38,21 @@ def test_a_shock_that_all_rows_of_a_day_share_is_no_evidence():
     same = np.repeat(np.eye(3)[labels[:5]], 400, axis=0)
     labels, days = np.repeat(labels[:5], 400), np.repeat(np.arange(5), 400)
     noisy = 0.05 * correction + 0.05 * same * np.where(days < 3, 1.0, -1.0)[:, None]
-    alone = kept_share(base * 0.0, noisy, labels, np.arange(len(labels)))
-    assert kept_share(base * 0.0, noisy, labels, days) < alone
+    alone = shrinkage_factor(base * 0.0, noisy, labels, np.arange(len(labels)))
+    assert shrinkage_factor(base * 0.0, noisy, labels, days) < alone
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_it_is_a_share_whatever_the_rows(rows, seed):
     rng = np.random.default_rng(seed)
     base, correction = rng.normal(0.0, 3.0, (2, rows, 3))
-    share = kept_share(base, correction, rng.integers(0, 3, rows), np.arange(rows) // 3)
+    share = shrinkage_factor(base, correction, rng.integers(0, 3, rows), np.arange(rows) // 3)
     assert 0.0 <= share <= 1.0
 
 
 def test_of_no_correction_nothing_is_kept():
     base, correction, labels, days = drawn(1.0, rows=50)
-    assert kept_share(base, 0.0 * correction, labels, days) == 0.0
+    assert shrinkage_factor(base, 0.0 * correction, labels, days) == 0.0
 
 
 @pytest.mark.parametrize(("size", "rare"), [(3.0, 0.05), (5.0, 0.05), (2.0, 1.0)])
@@ -62,7 +62,7 @@ def test_large_and_rare_corrections_do_not_throw_the_search_off(size, rare):
         base = rng.normal(0.0, 0.3, (2000, 3))
         correction = size * rng.normal(size=(2000, 3)) * (rng.random(2000) < rare)[:, None]
         labels = (rng.random(2000)[:, None] > softmax(base + correction).cumsum(axis=1)).sum(axis=1).clip(max=2)
-        assert kept_share(base, correction, labels, np.arange(2000)) > 0.5
+        assert shrinkage_factor(base, correction, labels, np.arange(2000)) > 0.5
 
 
 def test_a_correction_that_early_stopping_chose_among_noise_is_seldom_kept():
@@ -72,7 +72,7 @@ def test_a_correction_that_early_stopping_chose_among_noise_is_seldom_kept():
         labels, days = rng.integers(0, 3, 250), np.arange(250)
         epochs = np.cumsum(rng.normal(0.0, 0.1, (10, 250, 3)), axis=0)
         loss = [-np.log(softmax(z)[days, labels]).mean() for z in epochs]
-        kept.append(kept_share(np.zeros((250, 3)), epochs[int(np.argmin(loss))], labels, days, caution=ALONE) > 0)
+        kept.append(shrinkage_factor(np.zeros((250, 3)), epochs[int(np.argmin(loss))], labels, days, caution=ALONE) > 0)
     assert np.mean(kept) < 0.15
 
 
@@ -80,7 +80,7 @@ def test_hours_of_one_day_are_one_day():
     base, correction, labels, _ = drawn(0.3, rows=2_000)
     days = np.datetime64("2024-01-01") + np.arange(2_000) // 8
     hours = days.astype("datetime64[ns]") + (np.arange(2_000) % 8) * np.timedelta64(1, "h")
-    assert kept_share(base, correction, labels, hours) == kept_share(base, correction, labels, days)
+    assert shrinkage_factor(base, correction, labels, hours) == shrinkage_factor(base, correction, labels, days)
 
 
 def test_overlapping_labels_and_few_days_are_less_evidence():
@@ -88,5 +88,5 @@ def test_overlapping_labels_and_few_days_are_less_evidence():
     days = np.arange(6_000) // 30
     repeated = [np.repeat(values.reshape(200, 30, -1)[::5], 5, axis=0) for values in (base, correction, labels)]
     repeated = [values.reshape(6_000, -1).squeeze() for values in repeated]
-    assert kept_share(*repeated, days, horizon=5) < kept_share(*repeated, days)
-    assert kept_share(base, correction, labels, days * 0) == 0.0
+    assert shrinkage_factor(*repeated, days, horizon=5) < shrinkage_factor(*repeated, days)
+    assert shrinkage_factor(base, correction, labels, days * 0) == 0.0

@@ -1,4 +1,4 @@
-"""The desk: what routes ask, whether one engine answers or many shards do."""
+"""The service: what routes ask, whether one engine answers or many shards do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Answered:
     known: list[bool]
 
 
-class Desk(Protocol):
+class PredictionService(Protocol):
     """Answers questions about any mix of symbols."""
 
     async def answer(
@@ -72,7 +72,7 @@ class Desk(Protocol):
         ...
 
 
-class EngineDesk:
+class EngineService:
     """One engine answers.
 
     Parameters
@@ -101,7 +101,7 @@ class EngineDesk:
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> Answered:
-        """Answer as :class:`Desk` says: from what is held at once, from bars together with whoever else sends some."""
+        """Answer as :class:`PredictionService` says: from what is held at once, from bars together with whoever else sends some."""
         if not bars:
             state, found = self._engine.render(symbols, kinds, versions)
             self._meter.snapshot(len(found), [one.code for one in found if one.code is not None])

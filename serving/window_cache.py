@@ -18,8 +18,8 @@ from configs.load import config_hash
 from features.context import MarketContext
 from features.panel import Panel
 from features.universe import UniverseFacts, UniverseTable
+from serving.latest_windows import LatestWindows, Recipe
 from serving.market import Market
-from serving.tails import Recipe, Tails
 from training.registry.provenance import code_hash, library_versions
 
 FOLDER = "tails"
@@ -32,7 +32,7 @@ _log = logging.getLogger("fleetcast.serving")
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-class KeptTails:
+class WindowCache:
     """The file of one recipe's tails of these bars; whatever it is named by decides what is in it.
 
     A file of arrays is written first, then one of JSON with its SHA-256: what does not fit together counts as missing.
@@ -49,7 +49,7 @@ class KeptTails:
         self._prefix = f"{config_hash(stamp)}-"
         self._path = f"{FOLDER}/{self._prefix}{identity}"
 
-    def read(self) -> Tails | None:
+    def read(self) -> LatestWindows | None:
         """Return the tails and tell the market which symbols have no bars; None where they were not kept."""
         try:
             facts = self._store.read_json(f"{self._path}.json")
@@ -62,7 +62,7 @@ class KeptTails:
             return None
         return tails
 
-    def write(self, tails: Tails) -> None:
+    def write(self, tails: LatestWindows) -> None:
         """Keep the tails; a store that cannot be written costs only time, later.
 
         What was read while bars changed is not kept, nor what a source refused for the moment: it may come the next
@@ -91,7 +91,7 @@ class KeptTails:
                 self._store.delete(path)
 
 
-def _plain(tails: Tails) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+def _plain(tails: LatestWindows) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Return tails as JSON and arrays."""
     history, universe, context = tails.history, tails.history.universe, tails.context
     facts = {
@@ -110,7 +110,7 @@ def _plain(tails: Tails) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     return facts, {name: np.ascontiguousarray(values) for name, values in arrays.items()}
 
 
-def _tails(recipe: Recipe, wanted: frozenset[str], facts: Mapping[str, Any], arrays: Arrays) -> Tails:
+def _tails(recipe: Recipe, wanted: frozenset[str], facts: Mapping[str, Any], arrays: Arrays) -> LatestWindows:
     """Invert :func:`_plain`."""
     universe = facts["universe"]
     series = {name: arrays[f"history.{name}"] for name in _SERIES}
@@ -126,7 +126,7 @@ def _tails(recipe: Recipe, wanted: frozenset[str], facts: Mapping[str, Any], arr
     )
     table = UniverseTable.from_arrays(_below("table.", arrays))
     context = MarketContext.from_arrays(_below("context.", arrays)) if facts["context"] else None
-    return Tails(recipe, wanted, arrays["features"], history, table, context, facts["note"])
+    return LatestWindows(recipe, wanted, arrays["features"], history, table, context, facts["note"])
 
 
 def _below(prefix: str, arrays: Arrays) -> dict[str, npt.NDArray[Any]]:

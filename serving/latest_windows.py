@@ -1,4 +1,4 @@
-"""Tails: the newest window of every symbol, featurised once, from which any model with the same features forecasts."""
+"""LatestWindows: the newest window of every symbol, featurised once, from which any model with the same features forecasts."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Tails:
+class LatestWindows:
     """The newest windows of S symbols, and the series that forecasts need more of than a window.
 
     ``wanted`` are the symbols that were asked for; those without bars are not among the S. ``features`` is (S, W, F)

@@ -10,9 +10,9 @@ import pytest
 from features.sources.files import FileSource
 from features.store.lake import Lake
 from features.store.store import Store
-from serving.kept import FOLDER, KeptTails
+from serving.latest_windows import LatestWindows
 from serving.market import Market
-from serving.tails import Tails
+from serving.window_cache import FOLDER, WindowCache
 
 SERIES = ("offsets", "dates", "close", "variance", "ewma_vol")
 
@@ -21,13 +21,13 @@ SERIES = ("offsets", "dates", "close", "variance", "ewma_vol")
 def built(monkeypatch):
     """Return how many tails were made of bars."""
     made = []
-    build = Tails.build.__func__
+    build = LatestWindows.build.__func__
 
     def counted(cls, *arguments):
         made.append(arguments)
         return build(cls, *arguments)
 
-    monkeypatch.setattr(Tails, "build", classmethod(counted))
+    monkeypatch.setattr(LatestWindows, "build", classmethod(counted))
     return made
 
 
@@ -155,5 +155,5 @@ def test_what_a_source_refused_for_the_moment_is_asked_for_again(folder, tmp_pat
     store, tails = Store(tmp_path / "other"), engine.state.tails["direction"]
     market = Market(store, folder, wanted, 300, [engine.state.fleets["direction"].predictor.config])
     assert len(list(market.bars())) == 2
-    KeptTails(tails.recipe, 5, set(wanted), market, market.stamp()).write(tails)
+    WindowCache(tails.recipe, 5, set(wanted), market, market.stamp()).write(tails)
     assert bool(files(store)) is kept

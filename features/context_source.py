@@ -1,0 +1,53 @@
+"""Loads the market series of a run from a file, the embedded data or the lake."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from configs.errors import DataError, FleetcastError
+from configs.schema import Config
+from features.context import MarketContext
+from features.sources.base import Source
+from features.sources.table_file import find, is_remote
+from features.store.lake import Lake
+from features.store.store import Store
+
+
+def load_context(source: Source, config: Config, store: Store) -> MarketContext | None:
+    """Return the market series that the configuration names: of a file, of the embedded data, or of the lake.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or a configured series has no values.
+    """
+    wanted = config.data.context
+    if not wanted.kinds:
+        return None
+    if wanted.path is not None:
+        try:
+            read = pd.read_parquet if wanted.path.endswith(".parquet") else pd.read_csv
+            if is_remote(wanted.path):
+                (file,) = find(wanted.path)
+                with file.open() as content:
+                    frame = read(content)
+            else:
+                frame = read(wanted.path)
+        except (OSError, ValueError, FleetcastError) as error:
+            raise DataError(
+                f"data.context.path {wanted.path!r} cannot be read ({error}). Give a CSV or Parquet file with the "
+                "columns date, series and value."
+            ) from error
+    elif source.name == "embedded":
+        from features.sources.embedded import embedded_context
+
+        frame = embedded_context()
+    else:
+        held = Lake(store).read_context()
+        if held is None:
+            raise DataError(
+                f"data.context.kinds names {', '.join(wanted.kinds)}, but the lake holds no context series. "
+                "Give data.context.path, or drop data.context.kinds."
+            )
+        frame = held
+    return MarketContext.from_frame(frame, wanted)
