@@ -1,4 +1,4 @@
-"""The fitted models of one alias: of each kind the version it names, symbols of equal settings stacked to one model."""
+"""The fitted models of one alias: of each kind the version it names, all symbols stacked to one model."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from configs.values import Kind
 from features.labels import CLASSES
 from serving.answers import KINDS, Basis, DirectionForecast, Probabilities, VolatilityForecast
 from training.data.windows import Windows
+from training.predictors.base import BasePredictor
 from training.predictors.join import load_fleet
-from training.predictors.mixed import Forecaster
 from training.registry.manager import ModelManager
 
 _AT_ONCE = 512
@@ -37,7 +37,7 @@ class Fleet:
     version: str
     created: datetime
     metrics: Mapping[str, Any]
-    predictor: Forecaster
+    predictor: BasePredictor
     position: Mapping[str, int]
     everyone: frozenset[str]
     periods: Mapping[str, tuple[str, str]]

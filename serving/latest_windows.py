@@ -1,4 +1,4 @@
-"""LatestWindows: the newest window of every symbol, featurised once, from which any model with the same features forecasts."""
+"""Caches the newest window of every symbol, featurised once; any model with the same features forecasts from it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
 from training.data.arrays import Float32
 from training.data.windows import Windows
+from training.predictors.base import BasePredictor
 from training.predictors.input_bars import resembles
-from training.predictors.mixed import Forecaster
 
 _NO_SERIES = "market series that the model reads have no recent value on this day; their features count as missing"
 _CHUNK = 32  # symbols featurised at once: their whole panel is in memory
@@ -39,7 +39,7 @@ class Recipe:
     universe: UniverseFacts
 
     @classmethod
-    def of(cls, predictor: Forecaster) -> Self:
+    def of(cls, predictor: BasePredictor) -> Self:
         """Return the recipe of a fitted model, with everything of its configuration that does not matter left out."""
         config, plain = predictor.config, Config()
         recipe = plain.model_copy(
@@ -127,7 +127,7 @@ class LatestWindows:
         return self.features.shape[1] >= window and self.wanted >= symbols
 
     def windows(
-        self, predictor: Forecaster, wanted: Set[str]
+        self, predictor: BasePredictor, wanted: Set[str]
     ) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
         """Return the newest windows of the symbols that a model is to forecast, and why others of them have none.
 

@@ -77,7 +77,7 @@ class Objective:
             Another symbol has no model, or none has.
         """
         score = self._scored(config, split)
-        if not score.failed or config == self.task.config.shared():
+        if not score.failed or config == self.task.config:
             return score
         excused = self._scored(_brief(self.task.config, self.task.kind), split).failed
         if lost := {symbol: why for symbol, why in score.failed.items() if symbol not in excused}:

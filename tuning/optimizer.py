@@ -20,7 +20,6 @@ from tuning.study import SweepStudy, TrialView, check_study, open_study
 from tuning.study_database import FOLDER
 from tuning.task import Task, task_of_bars, task_of_source, task_settings
 from tuning.verdict import Verdict, conclude
-from tuning.winner import with_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +158,7 @@ class HyperparameterOptimizer:
             self.store.write_json(f"{FOLDER}/{name}/verdict.json", verdict.model_dump(mode="json"))
             report = f"{FOLDER}/{name}/report.html"
             self.store.write(report, render(sweep, task, verdict, trials).encode())
-        shared = configured(config, verdict.values) if verdict.chosen == "winner" else config
-        chosen = with_own(shared.model_copy(update={"own": config.own}), [verdict])
+        chosen = configured(config, verdict.values) if verdict.chosen == "winner" else config
         return Tuned(verdict, tuple(trials), sweep.url, self.store.path(report), chosen)
 
 

@@ -39,16 +39,13 @@ def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[Tri
         ("default", f"{verdict.default_loss:.5f}", ""),
         (f"baseline ({baseline})", f"{verdict.baseline:.5f}", ""),
     ]
-    if verdict.own_gain is not None:
-        own = f"settings of their own for {len(verdict.own)} of {len(task.panel.symbols)} symbols"
-        rows.append((own, f"{verdict.loss + verdict.own_gain.mean:.5f}", f"{verdict.own_gain.told} against the winner"))
     parts = [
         f"<h1>Study {escape(study.name)}: {task.kind} models of {len(task.panel.symbols)} symbols</h1>",
         f"<h2>Judged on {last}, which no trial saw ({loss})</h2>",
         _table(("", loss, "difference ± standard error by day"), rows),
         *(
             f"<p>{escape(one[:1].upper() + one[1:])}.</p>"
-            for one in (verdict.judgement, verdict.standing, verdict.own_judgement, *verdict.absences)
+            for one in (verdict.judgement, verdict.standing, *verdict.absences)
         ),
         "<h2>Settings</h2>",
         _table(("setting", "winner", "default"), _settings(task, verdict)),

@@ -109,7 +109,7 @@ def _task(
     horizon = config.section(kind).horizon
     folds = _folds(panel.dates, config, horizon)
     identity = config_hash(
-        config.shared().of_models() | {"run": {"seed": config.run.seed}, "data": {}},
+        config.of_models() | {"run": {"seed": config.run.seed}, "data": {}},
         [config.tune.folds, config.tune.scored_fraction],
         [kind, data, panel.symbols],
         [library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],

@@ -1,14 +1,14 @@
-"""What a sweep has found, judged on a fold that no trial saw: shared settings, and each symbol's own."""
+"""What a sweep has found, judged on a fold that no trial saw."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from configs.space import Value
 from configs.values import Frozen, Kind
@@ -28,10 +28,7 @@ class Verdict(Frozen):
     the one with the lowest loss on the sweep's folds that can be judged, ``values`` its settings. ``loss``,
     ``default_loss`` and ``baseline`` are of the last fold; so are ``gain``, the winner's loss less the default's, and
     ``edge``, less the baseline's. ``chosen`` says which of the two to train with: the winner only if it is better there
-    too. ``own`` maps symbols to other trials that suit them better on the sweep's folds, of symbols that the last fold
-    has rows of and trials that vary what the winner does; ``own_values`` holds these trials' settings, ``own_gain`` is
-    what that changes on the last fold against the shared winner, and ``own_helps`` whether it is more than twice its
-    standard error better; ``repeats`` is the share of differences between symbols that repeats from fold to fold.
+    too.
     ``left_out`` are symbols without a model in the sweep or on the last fold, ``unusable`` finalists that cannot be
     judged there, each with the reason.
     """
@@ -49,19 +46,8 @@ class Verdict(Frozen):
     gain: Difference
     edge: Difference
     chosen: str
-    own: dict[str, int] = Field(default_factory=dict)
-    own_values: dict[int, dict[str, Value]] = Field(default_factory=dict)
-    own_gain: Difference | None = None
-    own_helps: bool = False
-    repeats: float = 0.0
     left_out: dict[str, str] = Field(default_factory=dict)
     unusable: dict[int, str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _own_settings_are_known(self) -> Self:
-        if self.own_helps and not self.own_values.keys() >= set(self.own.values()):
-            raise ValueError("settings of symbols' own are told by trial, and not what they are")
-        return self
 
     @property
     def standing(self) -> str:
@@ -72,30 +58,6 @@ class Verdict(Frozen):
         else:
             than = "better than" if sure else "not detectably better than"
         return f"the winner is {than} the baseline there (difference {self.edge.told})"
-
-    @property
-    def uses_own(self) -> bool:
-        """Whether symbols are to be trained with settings of their own: they are better than those that all share."""
-        return self.own_helps and (self.chosen == "winner" or self.trial == self.default_trial)
-
-    @property
-    def own_judgement(self) -> str:
-        """What the last fold says of settings of symbols' own."""
-        if self.own_gain is None:
-            return "settings of their own would suit no symbol better than the shared ones"
-        helps = (
-            "better, beyond two standard errors: `train --study` gives them theirs"
-            if self.uses_own
-            else "better, beyond two standard errors, but than a winner that is not used: all share the default's"
-            if self.own_helps
-            else "no detectable gain, so all share their settings"
-        )
-        one = len(self.own) == 1
-        return (
-            f"{len(self.own)} symbol{'' if one else 's'} would rather have another trial's settings "
-            f"({self.repeats:.0%} of such differences repeat from fold to fold); on the last fold that changes "
-            f"{self.own_gain.told}: {helps}"
-        )
 
     @property
     def absences(self) -> list[str]:
@@ -140,7 +102,7 @@ def conclude(
     default
         The values of the configuration that the sweep began with.
     finalists
-        How many of the best trials symbols may choose from.
+        How many of the best trials are judged.
     judge
         Scores values on the last fold.
 
@@ -174,10 +136,7 @@ def conclude(
     judged = _aligned({-1: scored[0]} | {one.number: score for one, score in usable})
     winner = usable[0][0]
     gain = difference(judged.dates, judged.losses[winner.number], judged.losses[-1], horizon)
-    own, repeats = own_choices([one for one, _ in usable if one.values.keys() == winner.values.keys()])
-    seen = {judged.symbols[i] for i in np.unique(judged.symbol).tolist()}
-    own = {symbol: number for symbol, number in own.items() if symbol in seen}
-    verdict = Verdict(
+    return Verdict(
         study=study,
         kind=kind,
         trial=winner.number,
@@ -189,9 +148,6 @@ def conclude(
         gain=gain,
         edge=difference(judged.dates, judged.losses[winner.number], judged.baseline, horizon),
         chosen="winner" if gain.mean < 0 else "default",
-        own=own,
-        own_values={one.number: dict(one.values) for one, _ in usable if one.number in own.values()},
-        repeats=repeats,
         left_out={
             name: why
             for one in (*whole, *scored)
@@ -200,49 +156,6 @@ def conclude(
         },
         unusable=unusable,
     )
-    if not own:
-        return verdict
-    numbers = np.array([own.get(name, winner.number) for name in judged.symbols])[judged.symbol]
-    mixed = np.select([numbers == number for number in judged.losses], list(judged.losses.values()))
-    found = difference(judged.dates, mixed, judged.losses[winner.number], horizon)
-    helps = found.se is not None and found.mean < -2 * found.se
-    return verdict.model_copy(update={"own_gain": found, "own_helps": helps})
-
-
-def own_choices(best: Sequence[TrialView]) -> tuple[dict[str, int], float]:
-    """Return the symbols that another than the best trial suits better, and the share of differences that repeats.
-
-    A symbol's difference from the best trial is mostly noise. What repeats from fold to fold is not: the covariance
-    between folds over the symbols, as a share of the variance of their means, shrinks each difference towards the mean
-    over all symbols. With one fold nothing is known to repeat, so every symbol keeps the shared trial.
-
-    References
-    ----------
-    Efron & Morris (1975). Data analysis using Stein's estimator. JASA 70, 311-319.
-    """
-    tables = [one.by_symbol for one in best]
-    if len(best) < 2 or min(map(len, tables)) < 2:
-        return {}, 0.0
-    names = sorted(set.intersection(*(set(fold) for table in tables for fold in table)))
-    if len(names) < 3:
-        return {}, 0.0
-    losses = np.array(
-        [[[fold[name] for name in names] for fold in table] for table in tables]
-    )  # trials, folds, symbols
-    apart = losses[1:] - losses[:1]
-    centred = apart - apart.mean(axis=2, keepdims=True)
-    folds = centred.shape[1]
-    total = (centred.sum(axis=1) ** 2).mean()  # sums over pairs of folds, equal ones included
-    same = (centred**2).sum(axis=1).mean()
-    share = float(np.clip((total - same) / (folds * (folds - 1)) / max(total / folds**2, 1e-300), 0.0, 1.0))
-    means = apart.mean(axis=1)
-    # Nobody is better than the winner on the whole, though a mean in which symbols count alike may say so.
-    common = np.maximum(means.mean(axis=1, keepdims=True), 0.0)
-    shrunken = common + share * (means - means.mean(axis=1, keepdims=True))
-    chosen = shrunken.argmin(axis=0)
-    better = shrunken.min(axis=0) < 0
-    picked = {name: best[1 + i].number for name, i, good in zip(names, chosen, better, strict=True) if good}
-    return picked, share
 
 
 def _aligned(scores: Mapping[int, Score]) -> _Judged:

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from configs.errors import ConfigError
-from configs.load import validated
-from configs.schema import Config, OwnSettings
-from configs.space import read, spelled
+from configs.schema import Config
+from configs.space import read
 from features.store.store import Store
 from training.run.run_plan import RunPlan
-from tuning.space import setting
 from tuning.study_database import FOLDER, check_name
 from tuning.task import task_settings
 from tuning.verdict import Verdict
@@ -43,33 +41,6 @@ def overrides_of(verdicts: Sequence[Verdict]) -> list[str]:
     found = [f"{path}={json.dumps(read(value))}" for one in won for path, value in one.values.items()]
     used = [f"{one.study}/{one.trial if one.chosen == 'winner' else 'default'}" for one in verdicts]
     return [*found, f"run.studies={json.dumps(used)}"] if used else []
-
-
-def with_own(config: Config, verdicts: Sequence[Verdict]) -> Config:
-    """Return the configuration with the settings of symbols' own that studies found, where these are to be used.
-
-    With a winner's settings they take the place of all that the configuration has for models of its kind. A setting
-    that is not the winner's in the configuration was given by hand, and holds for all symbols.
-    """
-    kinds = {one.kind for one in verdicts if one.chosen == "winner" or one.uses_own}
-    kept = [one for one in config.own if one.kind not in kinds]
-    found = [group for one in verdicts if one.uses_own for group in _groups(one, config)]
-    return validated(config.replaced({}) | {"own": [*kept, *found]}, "settings of symbols' own") if kinds else config
-
-
-def _groups(verdict: Verdict, config: Config) -> list[OwnSettings]:
-    """Return a group for each trial that some symbols would rather have."""
-    shared = {path: value for path, value in verdict.values.items() if spelled(setting(config, path)) == value}
-    groups: dict[int, list[str]] = {}
-    for symbol, number in sorted(verdict.own.items()):
-        groups.setdefault(number, []).append(symbol)
-    found = []
-    for number, symbols in sorted(groups.items()):
-        theirs = {path: value for path, value in verdict.own_values[number].items() if path in shared}
-        if values := {path: read(value) for path, value in theirs.items() if value != shared[path]}:
-            where = f"{verdict.study}/{number}"
-            found.append(OwnSettings(kind=verdict.kind, symbols=tuple(symbols), values=values, found=where))
-    return found
 
 
 def check_tasks(verdicts: Sequence[Verdict], config: Config) -> None:
@@ -112,9 +83,8 @@ def check_periods(verdicts: Sequence[Verdict], plan: RunPlan) -> None:
             )
 
 
-def told(verdicts: Sequence[Verdict], config: Config) -> list[str]:
+def summary_lines(verdicts: Sequence[Verdict], config: Config) -> list[str]:
     """Return a line a study on what a run of this configuration takes from it."""
-    own = {kind: sum(len(one.symbols) for one in config.own if one.kind == kind) for kind in config.run.kinds}
     return [
         f"study {one.study}: "
         + (
@@ -122,7 +92,6 @@ def told(verdicts: Sequence[Verdict], config: Config) -> list[str]:
             if one.chosen == "winner"
             else f"its winner was not better, so the {one.kind} settings stay as they are"
         )
-        + (f"; settings of their own for {own[one.kind]} of the symbols" if one.uses_own else "")
         for one in verdicts
     ]
 

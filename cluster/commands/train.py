@@ -47,16 +47,15 @@ def train(
     found, verdicts = [], []
     if study:
         from features.store.store import Store
-        from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told, with_own
+        from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, summary_lines
 
         verdicts = read_verdicts(Store(store), study)
         found = overrides_of(verdicts)
     resolved = resolved_config(preset, config, bars, symbols, [*found, *(overrides or []), *given])
     if study:
-        resolved = with_own(resolved, verdicts)
         check_tasks(verdicts, resolved)
         if not as_json:
-            print(*told(verdicts, resolved), sep="\n")
+            print(*summary_lines(verdicts, resolved), sep="\n")
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)

@@ -225,15 +225,8 @@ def _ranking_table(title: str, scores: list[dict[str, Any]]) -> Table:
 
 def _settings_table(config: dict[str, Any]) -> Table:
     table = Table("setting", "value", title="configuration")
-    for key, value in flatten({key: value for key, value in config.items() if key != "own"}).items():
+    for key, value in flatten(config).items():
         table.add_row(Text(key), Text(str(value)))
-    for group in config.get("own", []):
-        values = ", ".join(f"{path}={value}" for path, value in group["values"].items())
-        some = ", ".join(group["symbols"][:3]) + (", …" if len(group["symbols"]) > 3 else "")
-        many = len(group["symbols"])
-        found = f" ({group['found']})" if group["found"] else ""
-        told = f"{many} symbol{'s' * (many != 1)} ({some}): {values}{found}"
-        table.add_row(Text(f"own ({group['kind']})"), Text(told))
     return table
 
 

@@ -49,7 +49,6 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
         f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {BASELINE[kind]} {verdict.baseline:.5f}",
         verdict.judgement,
         verdict.standing,
-        verdict.own_judgement,
         *verdict.absences,
         *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
         f"report: {tuned.report}",
@@ -61,7 +60,7 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
 
 
 def _advice(tuned: Tuned, store: str) -> str:
-    if tuned.verdict.chosen == "default" and not tuned.verdict.uses_own:
+    if tuned.verdict.chosen == "default":
         return "nothing to train with: the configuration stays as it is"
     return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
 

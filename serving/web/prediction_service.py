@@ -101,7 +101,7 @@ class EngineService:
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> Answered:
-        """Answer as :class:`PredictionService` says: from what is held at once, from bars together with whoever else sends some."""
+        """Answer from cached windows at once, or batch sent bars with those of concurrent requests."""
         if not bars:
             state, found = self._engine.render(symbols, kinds, versions)
             self._meter.snapshot(len(found), [one.code for one in found if one.code is not None])

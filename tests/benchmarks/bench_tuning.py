@@ -19,8 +19,6 @@ The last line is JSON:
     Of the whole sweep.
 ``winner_loss``, ``default_loss``, ``baseline_loss``
     On the fold that no trial saw, ``gain`` and ``gain_se`` the winner's difference with its error clustered by day.
-``own_gain``, ``own_gain_se``, ``own_repeats``
-    What settings of their own change there for the symbols that would rather have some.
 """
 
 from __future__ import annotations
@@ -167,11 +165,7 @@ def whole_sweep(config: Config, kind: Any, store: Store, workers: int) -> dict[s
         "gain": verdict.gain.mean,
         "gain_se": verdict.gain.se,
         "winner": verdict.values,
-        "own_repeats": verdict.repeats,
-        "own_symbols": len(verdict.own),
     }
-    if verdict.own_gain is not None:
-        found |= {"own_gain": verdict.own_gain.mean, "own_gain_se": verdict.own_gain.se}
     return found
 
 

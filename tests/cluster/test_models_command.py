@@ -134,13 +134,6 @@ def test_show_sets_metrics_beside_baselines_and_names_best_and_worst(manager: Mo
     assert "no detectable edge" in text
 
 
-def test_show_tells_settings_of_symbols_own_by_group(manager: ModelManager) -> None:
-    symbols = [f"S{number:04d}" for number in range(1000)]
-    group = {"kind": "direction", "symbols": symbols, "values": {"direction.network.window": 7}, "found": "first/3"}
-    text = output(manager, "show", release(manager, "direction", "a", own=[group]))
-    assert "1000 symbols (S0000, S0001, S0002, …): direction.network.window=7 (first/3)" in text and "S0003" not in text
-
-
 def test_promote_and_rollback(manager: ModelManager) -> None:
     first, second = release(manager, "direction", "a"), release(manager, "direction", "b")
     assert f"direction champion is now {first} (before: none)" in output(manager, "promote", first)

@@ -1,5 +1,4 @@
 import datetime as dt
-import json
 from pathlib import Path
 
 import pytest
@@ -104,41 +103,6 @@ def test_overrides_say_what_they_set(seed: int, rate: float, strategy: str) -> N
     config = load_config("demo", overrides=overrides)
     assert (config.run.seed, config.direction.fit.learning_rate, config.volatility.strategy) == (seed, rate, strategy)
     assert load_config("demo", overrides=reversed(overrides)) == config
-
-
-def test_settings_of_symbols_own_make_a_configuration_each() -> None:
-    own = "{kind: direction, symbols: [A, B], values: {direction.network.lstm_units: [8], features.clip: 3}}"
-    config = load_config("demo", overrides=[f"own=[{own}]"])
-    theirs, others = config.with_values(config.own[0].values), config.shared()
-    assert (theirs.direction.network.lstm_units, theirs.features.clip, theirs.own) == ((8,), 3.0, ())
-    assert others == load_config("demo")
-    assert Config.model_validate_json(json.dumps(config.of_models())).own == config.own
-    assert "own" not in others.of_models(), "versions without them are as they always were"
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "said"),
-    [
-        ("direction", "direction.horizon: 3", "'direction.horizon' decides what is forecast"),
-        ("volatility", "volatility.members: [garch]", "'volatility.members' decides what is forecast or shown"),
-        ("direction", "volatility.network.window: 3", "no setting that direction models vary"),
-        (
-            "direction",
-            "direction.network.windows: 3",
-            "settings of A do not fit those for all: direction.network.windows: Extra",
-        ),
-        ("direction", "direction.network.window: 0", "direction.network.window: Input should be"),
-        ("direction", "direction.strategy.x: 0", "direction.strategy: Input should be"),
-    ],
-)
-def test_settings_that_symbols_cannot_have_for_themselves_are_told(kind: str, values: str, said: str) -> None:
-    assert said in refusal(f"own=[{{kind: {kind}, symbols: [A], values: {{{values}}}}}]")
-
-
-def test_a_symbol_has_settings_of_its_own_once_a_kind() -> None:
-    one = "{{kind: {}, symbols: [A], values: {{features.clip: 3}}}}".format
-    assert load_config("demo", overrides=[f"own=[{one('direction')}, {one('volatility')}]"])
-    assert "A (direction) is repeated" in refusal(f"own=[{one('direction')}, {one('direction')}]")
 
 
 @pytest.mark.parametrize(

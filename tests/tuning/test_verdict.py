@@ -1,4 +1,4 @@
-"""The winner is judged where no trial looked; noise between symbols is not taken for settings of their own."""
+"""The winner is judged where no trial looked."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from tuning.objective import TrialFailed
 from tuning.score import Score
 from tuning.study import TrialView
-from tuning.verdict import conclude, own_choices
+from tuning.verdict import conclude
 
 NAMES = tuple(f"S{i:02d}" for i in range(40))
 DAYS = np.datetime64("2015-01-01", "ns") + np.arange(250) * np.timedelta64(1, "D")
@@ -18,10 +18,6 @@ def trial(number, loss, by_symbol=(), state="complete", values=None):
     return TrialView(number, state, values or {"x": number}, loss, 1.2, by_symbol, {}, 1.0, "")
 
 
-def folds_of(losses):
-    return tuple(dict(zip(NAMES, fold.tolist(), strict=True)) for fold in losses)
-
-
 def score(loss, days=DAYS, symbols=NAMES, seed=0):
     """Return equal market noise for all configurations, and this mean loss."""
     rng = np.random.default_rng(seed)
@@ -29,33 +25,6 @@ def score(loss, days=DAYS, symbols=NAMES, seed=0):
     rows = np.asarray(loss) + 0.1 * noise[-len(days) :]
     symbol = np.tile(np.arange(len(symbols)), len(days))
     return Score(symbols, symbol, np.repeat(days, len(symbols)), rows.ravel(), np.full(symbol.shape, 1.2))
-
-
-def test_differences_that_repeat_are_used_and_noise_is_not():
-    rng = np.random.default_rng(1)
-    shared = np.full((2, len(NAMES)), 1.0)
-    noise = 0.1 * rng.normal(size=(2, len(NAMES)))
-    taste = np.where(np.arange(len(NAMES)) % 2, -0.1, 0.15)
-    real, share = own_choices([trial(0, 1.0, folds_of(shared)), trial(1, 1.02, folds_of(shared + taste + noise))])
-    assert share > 0.5 and set(real) >= set(NAMES[1::2][:10]) and set(real.values()) == {1}
-    shares, counts = [], []
-    for _ in range(20):
-        noise = 0.1 * rng.normal(size=(2, len(NAMES)))
-        chance, share = own_choices([trial(0, 1.0, folds_of(shared)), trial(1, 1.02, folds_of(shared + 0.02 + noise))])
-        shares.append(share)
-        counts.append(len(chance))
-    assert np.mean(shares) < 0.25 and np.mean(counts) < 0.25 * len(NAMES)
-
-
-def test_one_fold_tells_nothing_of_own_settings():
-    losses = np.random.default_rng(0).normal(size=(2, 1, len(NAMES)))
-    assert own_choices([trial(i, float(i), folds_of(one)) for i, one in enumerate(losses)]) == ({}, 0.0)
-
-
-def test_nobody_leaves_the_winner_for_a_trial_that_is_better_only_where_symbols_count_alike():
-    shared, other = np.ones((2, 3)), np.ones((2, 3)) - np.array([[0.02, 0.0, 0.01], [0.0, 0.02, 0.01]])
-    small = [tuple(dict(zip("ABC", fold, strict=True)) for fold in losses.tolist()) for losses in (shared, other)]
-    assert own_choices([trial(0, 0.99, small[0]), trial(1, 1.0, small[1])])[0] == {}
 
 
 def judged(table):
@@ -89,37 +58,6 @@ def test_rows_that_not_all_have_are_left_out():
     late = score(0.0, days=DAYS[50:])
     found = conclude("s", "direction", [trial(1, 1.0)], {"x": 0}, 1, 1, judged({0: score(1.0), 1: late}))
     assert found.gain.mean == pytest.approx(-1.0)
-
-
-def test_own_settings_are_judged_there_too():
-    taste = np.where(np.arange(len(NAMES)) % 2, -0.1, 0.1)
-    flat, other = folds_of(np.ones((2, len(NAMES)))), folds_of(np.ones((2, len(NAMES))) + taste)
-    trials = [trial(1, 1.0, flat), trial(2, 1.01, other)]
-    table = {0: score(1.0), 1: score(1.0), 2: score(1.0 + taste[None])}
-    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
-    assert set(found.own) == set(NAMES[1::2]) and found.own_gain.mean == pytest.approx(-0.05) and found.own_helps
-    assert found.own_values == {2: {"x": 2}} and set(found.own.values()) == {2}
-    assert found.chosen == "default" and not found.uses_own, "better than a winner that is no better than the default"
-    assert "not used" in found.own_judgement
-    better = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table | {0: score(1.1)}))
-    assert better.uses_own and "gives them theirs" in better.own_judgement
-    stays = conclude("s", "direction", trials, {"x": 1}, 2, 1, judged(table))
-    assert (stays.trial, stays.default_trial, stays.chosen, stays.uses_own) == (1, 1, "default", True)
-    table[2] = score(1.0 - taste[None])
-    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
-    assert found.own_gain.mean == pytest.approx(0.05) and not found.own_helps
-
-
-def test_own_settings_are_of_symbols_that_were_judged_and_trials_that_vary_the_same():
-    taste = np.where(np.arange(len(NAMES)) % 2, -0.1, 0.1)
-    flat, other = folds_of(np.ones((2, len(NAMES)))), folds_of(np.ones((2, len(NAMES))) + taste)
-    trials = [trial(1, 1.0, flat), trial(2, 1.01, other)]
-    part = {"symbols": NAMES[:20]}
-    table = {0: score(1.1, **part), 1: score(1.0, **part), 2: score(1.0 + taste[None, :20], **part)}
-    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table))
-    assert found.uses_own and set(found.own) == set(NAMES[1:20:2])
-    trials[1] = trial(2, 1.01, other, values={"x": 2, "y": 3})
-    assert conclude("s", "direction", trials, {"x": 0}, 2, 1, judged(table)).own == {}
 
 
 def test_symbols_without_a_model_and_finalists_without_a_score_are_told():

@@ -7,9 +7,8 @@ from features.store.lake import Lake
 from features.store.store import Store
 from training import ModelManager, ModelTrainer
 from tuning.optimizer import HyperparameterOptimizer
-from tuning.score import Difference
 from tuning.task import task_settings
-from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, told, with_own
+from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, summary_lines
 
 VALUES = {"direction.network.window": 10, "direction.network.lstm_units": "[8]", "direction.fit.learning_rate": 0.002}
 
@@ -48,7 +47,10 @@ def test_settings_are_taken_from_winners_and_named(swept, sweep_config, plan_of)
     assert config.run.studies == ("direction/4", "volatility/default")
     check_tasks([won, lost], config)
     check_periods([won, lost], plan_of(config))
-    assert "settings of trial 4" in told([won, lost], config)[0] and "stay as they are" in told([won, lost], config)[1]
+    assert (
+        "settings of trial 4" in summary_lines([won, lost], config)[0]
+        and "stay as they are" in summary_lines([won, lost], config)[1]
+    )
     assert overrides_of([]) == []
 
 
@@ -60,55 +62,6 @@ def test_a_version_tells_where_its_settings_were_found(swept, sweep_config):
     assert (
         manifest.config["run"]["studies"] == ["direction/4"] and manifest.config["direction"]["network"]["window"] == 10
     )
-
-
-@pytest.fixture
-def own_of(swept):
-    """Return the maker of verdicts of a study in the store, by which symbols would have settings of their own."""
-
-    def make(**changes):
-        values = {7: {"direction.network.lstm_units": "[4, 8]", "direction.network.window": 10}}
-        values[9] = {"direction.network.window": 3, "direction.fit.learning_rate": 1e-05}
-        found = {"own": {"AAA": 7, "CCC": 7, "BBB": 9}, "own_values": values, "own_helps": True}
-        given = {"chosen": "winner", "values": VALUES, "trial": 4, "own_gain": Difference(mean=-0.1, se=0.01)} | found
-        verdict = read_verdicts(swept, ["direction"])[0].model_copy(update=given | changes)
-        swept.write_json(
-            "studies/own/verdict.json", verdict.model_copy(update={"study": "own"}).model_dump(mode="json")
-        )
-        return read_verdicts(swept, ["own"])
-
-    return make
-
-
-def test_settings_of_symbols_own_are_trained_with_only_if_they_were_better(own_of, sweep_config):
-    won = own_of()
-    config = with_own(sweep_config(*overrides_of(won)), won)
-    assert [(own.found, own.symbols) for own in config.own] == [("own/7", ("AAA", "CCC")), ("own/9", ("BBB",))]
-    first, second = (config.with_values(own.values).direction for own in config.own)
-    assert (first.network.lstm_units, second.network.window, second.fit.learning_rate) == ((4, 8), 3, 1e-05)
-    assert "settings of their own for 3 of the symbols" in told(won, config)[0]
-    assert with_own(config, own_of(own_helps=False)).own == (), "the winner alone takes the place of what was before"
-    lost = own_of(chosen="default")
-    assert with_own(sweep_config(), lost).own == () and with_own(config, lost) == config, "all stays as it was"
-
-
-def test_what_is_given_by_hand_holds_for_all_and_other_kinds_keep_theirs(own_of, sweep_config):
-    won = own_of()
-    theirs = "own=[{kind: volatility, symbols: [AAA], values: {features.clip: 3}}, "
-    theirs += "{kind: direction, symbols: [AAA], values: {features.clip: 4}}]"
-    by_hand = "direction.network.window=6", "direction.fit.learning_rate=0.1"
-    config = with_own(sweep_config(*overrides_of(won), *by_hand, theirs), won)
-    assert [(own.kind, own.symbols, dict(own.values)) for own in config.own] == [
-        ("volatility", ("AAA",), {"features.clip": 3}),
-        ("direction", ("AAA", "CCC"), {"direction.network.lstm_units": (4, 8)}),
-    ]
-    assert "; settings of their own for 2 of the symbols" in told(won, config)[0]
-    assert with_own(config, []) == config
-
-
-def test_a_verdict_that_does_not_hold_the_settings_it_speaks_of_is_told(own_of):
-    with pytest.raises(ConfigError, match="'own' is of another Fleetcast"):
-        own_of(own_values={})
 
 
 def test_a_strategy_that_was_varied_is_no_other_task_where_it_won(swept, sweep_config):

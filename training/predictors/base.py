@@ -74,7 +74,7 @@ class BasePredictor(ABC):
             raise ConfigError(
                 f"{type(self).__name__} was given {config!r:.80}; expected a Config. Make one: load_config()."
             )
-        self.config = (config or Config()).shared()
+        self.config = config or Config()
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()
         self.universe: UniverseFacts | None = None

@@ -10,14 +10,13 @@ import numpy.typing as npt
 
 from configs.errors import ModelError
 from training.predictors import BasePredictor, predictor_from_block
-from training.predictors.mixed import Forecaster, MixedFleet
 
 if TYPE_CHECKING:
     from training.registry.manager import ModelManager
 
 
-def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[str] | None = None) -> Forecaster:
-    """Return the models of all symbols of a version, or of those in ``only``; those of equal settings are one fleet.
+def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[str] | None = None) -> BasePredictor:
+    """Return one fleet of all symbols of a version, or of those in ``only``.
 
     Raises
     ------
@@ -31,12 +30,8 @@ def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[s
     if not chosen:
         raise ModelError(f"{kind} {manifest.version} holds none of the symbols asked for. Train them first.")
     numbers = roster.blocks_of(chosen)
-    alike: dict[tuple[Any, ...], list[BasePredictor]] = {}
-    for number in numbers:
-        part = predictor_from_block(manager.load_block(kind, manifest.version, number))
-        alike.setdefault(part.settings, []).append(part)
-    fleets = [_some(join(parts), frozenset(chosen)) for parts in alike.values()]
-    return fleets[0] if len(fleets) == 1 else MixedFleet(fleets)
+    parts = [predictor_from_block(manager.load_block(kind, manifest.version, number)) for number in numbers]
+    return _some(join(parts), frozenset(chosen))
 
 
 def join(predictors: Sequence[BasePredictor]) -> BasePredictor:

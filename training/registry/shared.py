@@ -1,8 +1,7 @@
 """What the blocks of a run share: arrays that lie once in the pooled block beside them, and not in each.
 
-The pooled fit is the same for every symbol but those with settings of their own, whose blocks share nothing. A block
-names the arrays that it leaves to the pooled block beside it, and that one's SHA-256, so whoever trusts a block's index
-can trust what it shares.
+A block names the arrays that it leaves to the pooled block beside it, and that block's SHA-256, so a verified index
+also verifies what the block shares.
 """
 
 from __future__ import annotations

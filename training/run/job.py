@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from configs.space import Setting
 from configs.values import Frozen
 from training.registry.shared import POOLED
 
@@ -16,8 +13,7 @@ Input = tuple[str, tuple[str, ...]]
 class Job(Frozen):
     """One thing a worker does: fit what symbols share (``pooled``) or fit one block.
 
-    ``inputs`` lists staged files with the symbols to take of each; ``output`` is the prefix of the block it writes;
-    ``settings``, by path, are in place of those that other symbols share.
+    ``inputs`` lists staged files with the symbols to take of each; ``output`` is the prefix of the block it writes.
     """
 
     kind: str
@@ -25,7 +21,6 @@ class Job(Frozen):
     output: str
     inputs: tuple[Input, ...]
     needs: str | None = None
-    settings: dict[str, Setting] = Field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -64,10 +64,6 @@ class RunPlan(Frozen):
         train_end, valid_start, valid_end, test_start, test_end = (day[:10] for day in self.splits[kind][:5])
         return {"train": ("", train_end), "valid": (valid_start, valid_end), "test": (test_start, test_end)}
 
-    def config_of(self, job: Job) -> Config:
-        """Return what a job's models are fitted with."""
-        return self.config.with_values(job.settings)
-
     def blocks(self, kind: str) -> list[Job]:
         """Return the jobs that fit blocks of a kind."""
         return [job for job in self.jobs if job.kind == kind and job.name != POOLED]
@@ -146,8 +142,6 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     inputs = [(b.name, chosen) for b in staged if (chosen := tuple(s for s in b.symbols if s in trained))]
     # The longest blocks first, so that no worker starts a long one when the others are about to end.
     inputs.sort(key=lambda block: -sum(seen.lengths[symbol] for symbol in block[1]))
-    if absent := sorted({name for one in config.own if one.kind in config.run.kinds for name in one.symbols} - trained):
-        notes.append(f"not trained, but with settings of their own: {len(absent)} ({', '.join(absent[:3])})")
     every = (job for kind in splits for job in jobs_of(config, kind, inputs, clean, [data_hash, splits[kind]]))
     jobs = sorted({job.output: job for job in every}.values(), key=lambda job: (job.name != POOLED, job.name, job.kind))
     return RunPlan(
@@ -167,7 +161,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan where workers find it."""
-    text = plan.model_dump_json(exclude={"jobs": True, "skipped": True, "warnings": True, "config": {"own"}})
+    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings"})
     store.write(_PLAN.format(name=plan.name), text.encode())
 
 

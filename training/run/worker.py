@@ -48,7 +48,7 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
 def _do(
     store: Store, plan: RunPlan, universe: UniverseTable, context: MarketContext | None, job: Job
 ) -> dict[str, float]:
-    clock, config = _Clock(), plan.config_of(job)
+    clock, config = _Clock(), plan.config
     bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
     examples = make_examples(panel, plan.split(job.kind), config, job.kind)
@@ -67,9 +67,7 @@ def _do(
     else:
         block = _fit_block(predictor, chosen, read_block(store, job.needs).arrays if job.needs else {}, clock)
         block.metrics["skipped"] = skipped
-    # A version has one pooled block, that of the settings which most symbols share.
-    share = job.needs is not None and not job.settings and bool(block.symbols)
-    write_block(store, job.output, block, share=share)
+    write_block(store, job.output, block, share=job.needs is not None and bool(block.symbols))
     clock.lap("write")
     return clock.seconds
 

@@ -58,43 +58,6 @@ def test_symbols_on_their_own_need_no_pooled_fit(planned):
     assert all(job.needs is None and job.name != POOLED for job in plan.jobs)
 
 
-def test_symbols_with_settings_of_their_own_are_fitted_apart(planned):
-    own = "{kind: direction, symbols: [AAA, CCC, EEE, ZZZ], values: {direction.network.window: 7}}"
-    plain, plan = planned(), planned(f"own=[{own}]")
-    assert [one.output for one in plan.blocks("volatility")] == [one.output for one in plain.blocks("volatility")]
-    blocks = {job.symbols: plan.config_of(job) for job in plan.blocks("direction")}
-    assert {names: config.direction.network.window for names, config in blocks.items()} == {
-        ("BBB",): 5,
-        ("DDD",): 5,
-        ("AAA", "CCC"): 7,
-        ("EEE",): 7,
-    }
-    pooled = [job for job in plan.jobs if job.kind == "direction" and job.name == POOLED]
-    assert all(set(job.symbols) == set(NAMES) for job in pooled), "what is shared is learnt from all"
-    assert [job.output for job in plain.jobs if job.kind == "direction" and job.name == POOLED] == [pooled[0].output]
-    needs = {job.needs: plan.config_of(job).direction.network.window for job in plan.blocks("direction")}
-    assert needs == {pooled[0].output: 5, pooled[1].output: 7}
-    assert {config.own for config in blocks.values()} == {()}
-
-
-def test_equal_settings_have_one_pooled_fit_and_blocks_of_other_names(planned):
-    """A block with settings of its own leaves nothing to the pooled one, so it holds other bytes than a shared one."""
-    same = "{kind: direction, symbols: [AAA, BBB], values: {direction.network.window: 5}}"
-    plan = planned(f"own=[{same}]")
-    assert len([job for job in plan.jobs if job.kind == "direction" and job.name == POOLED]) == 1
-    shared = {job.symbols: job.output for job in planned().blocks("direction")}
-    own = {job.symbols: job.output for job in plan.blocks("direction")}
-    assert own["AAA", "BBB"] != shared["AAA", "BBB"] and own["CCC", "DDD"] == shared["CCC", "DDD"]
-
-
-def test_every_symbol_may_have_settings_of_its_own_and_one_that_is_not_trained_is_told(planned):
-    every = "{kind: direction, symbols: [AAA, BBB, CCC, DDD, EEE, ZZZ], values: {direction.network.window: 7}}"
-    plan = planned("run.kinds=[direction]", f"own=[{every}]")
-    assert [job.symbols for job in plan.blocks("direction")] == [("AAA", "BBB"), ("CCC", "DDD"), ("EEE",)]
-    assert all(job.settings == {"direction.network.window": 7} for job in plan.jobs)
-    assert plan.warnings == ("not trained, but with settings of their own: 1 (ZZZ)",)
-
-
 def test_long_blocks_come_first(planned, make_universe):
     bars = [*make_universe(("S1", "S2"), bars=300), *make_universe(("L1", "L2"), bars=900)]
     plan = planned("run.kinds=[direction]", bars=bars)
@@ -211,14 +174,10 @@ def test_the_pooled_sample_changes_little_with_the_universe(planned, make_univer
 
 
 def test_workers_read_what_the_driver_planned(planned, tmp_path):
-    own = "own=[{kind: direction, symbols: [AAA], values: {features.clip: 3}}]"
-    plan, store = planned(own), Store(str(tmp_path))
+    plan, store = planned(), Store(str(tmp_path))
     write_plan(store, plan)
     _, read, universe, context = read_plan(store.uri, plan.name)
-    shared = plan.config.shared()
-    assert plan.config.own and read == plan.model_copy(
-        update={"jobs": (), "skipped": {}, "warnings": (), "config": shared}
-    )
+    assert read == plan.model_copy(update={"jobs": (), "skipped": {}, "warnings": ()})
     assert context is None
     assert (len(universe.dates), universe.members, universe.lag) == (500, 5, 0)
     split = read.split("volatility")
