@@ -61,9 +61,10 @@ def fit_fleet(
     ----------
     Kingma & Ba (2015). Adam: a method for stochastic optimization. ICLR, algorithm 1.
     """
-    step = step_function(network, loss, data.targets.shape[-1], plan)
+    step = step_function(network, loss, data.targets.shape[-1])
     evaluate = evaluation_function(network, loss, data.targets.shape[-1])
     count = len(data.symbols)
+    rates = ops.convert_to_tensor(plan.rates)
     rows = np.arange(count)  # positions of the symbols still being fitted
     bank, targets = _tensor(data.bank), _tensor(data.targets)
     weights, anchors = _tensor(initial), _tensor(initial if anchor is None else anchor)
@@ -90,7 +91,7 @@ def fit_fleet(
         fitting = stalled[rows] < plan.patience
         for ends, sample_weights, keep in _epoch_batches(network, data, rows, fitting, epoch, plan):
             weights, first, second, updates = step(
-                bank, targets, weights, first, second, updates, anchors, ends, sample_weights, keep
+                bank, targets, weights, first, second, updates, anchors, ends, sample_weights, keep, rates
             )
         losses = _mean_loss(evaluate, weights, valid)
         current = ops.convert_to_numpy(weights)
