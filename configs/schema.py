@@ -31,7 +31,8 @@ class Config(Frozen):
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""
-        return self.direction if kind == "direction" else self.volatility
+        found: DirectionConfig | VolatilityConfig = getattr(self, kind)
+        return found
 
     def replaced(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return this with other values of settings, by path, as a dictionary that is not validated."""

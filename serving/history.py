@@ -52,7 +52,7 @@ def _until(bars: SymbolBars | None, newest: tuple[datetime, float] | None) -> Sy
 def _past(fleet: Fleet, tails: LatestWindows, panel: Panel, bars: int) -> dict[str, Any]:
     predictor: Any = fleet.predictor
     length = len(panel.dates)
-    first = max(predictor.first_row(panel, panel.symbols[0]), length - bars)
+    first = max(predictor.first_row(panel), length - bars)
     rows = np.arange(min(first, length), length)
     # The fit knew the outcomes of bars up to its last day of validation, and one that does not tell it knew them all.
     last = fleet.periods["valid"][1] if "valid" in fleet.periods else str(panel.dates[-1].astype("datetime64[D]"))

@@ -135,14 +135,15 @@ class LatestWindows:
         """
         panel = self.history
         lengths = np.diff(panel.offsets)
-        first = {i: predictor.first_row(panel, name) for i, name in enumerate(panel.symbols) if name in wanted}
+        row = predictor.first_row(panel)
+        first = {i: row for i, name in enumerate(panel.symbols) if name in wanted}
         short = {panel.symbols[i]: too_few(int(lengths[i]), row) for i, row in first.items() if lengths[i] <= row}
         chosen = [i for i, row in first.items() if lengths[i] > row]
         symbols = tuple(panel.symbols[i] for i in chosen)
         if not symbols:
             return symbols, None, short
         found = predictor.windows(panel.select(symbols), [lengths[i : i + 1] - 1 for i in chosen])
-        return symbols, replace(found, features=self.features[chosen, -predictor.window :]), short
+        return symbols, Windows.separate(found.dates, self.features[chosen, -predictor.window :], found.series), short
 
 
 def too_few(bars: int, first: int) -> str:

@@ -65,7 +65,7 @@ def forecast_sent(state: State, sent: Sequence[SentBars]) -> list[Prediction]:
                 mine[kind] = outcome
             else:
                 wanted[kind].append((i, outcome))
-                notes[i] += state.tails[kind].notes(outcome.features[:, -1])[0]
+                notes[i] += state.tails[kind].notes(outcome.last)[0]
         found.append(mine)
     for kind, parts in wanted.items():
         if parts:
@@ -90,7 +90,7 @@ def _windows(state: State, one: SentBars) -> Iterator[tuple[Kind, Windows | Fail
         if isinstance(panel, Failure):
             yield kind, panel
             continue
-        first = predictor.first_row(panel, one.symbol)
+        first = predictor.first_row(panel)
         if len(one.bars) <= first:
             yield kind, Failure("too_few_bars", too_few(len(one.bars), first))
         else:

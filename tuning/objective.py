@@ -15,12 +15,10 @@ from configs.schema import Config
 from configs.values import Kind
 from features.splits import Split
 from training.run.queue import classify_error
+from training.tasks import task_of
 from tuning.score import Outcome, Score
 from tuning.space import Values, configured
 from tuning.task import Task
-
-BASELINE = {"direction": "prior", "volatility": "log_har"}
-LOSS = {"direction": "log loss", "volatility": "QLIKE"}
 
 Follow = Callable[[int, float], None]
 
@@ -89,18 +87,17 @@ class Objective:
     def _scored(self, config: Config, split: Split) -> Score:
         from training.data.examples import make_examples
         from training.models.fleet.backend import use_threads
-        from training.predictors import predictor_class
         from training.validation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
 
         if self.threads is not None:
             use_threads(self.threads)
         kind = self.task.kind
-        examples = make_examples(self.task.panel, split, config, kind)
+        examples = make_examples(self.task.panel, split, config, task_of(kind))
         skipped = examples.insufficient_data()
         fitted = examples.select(tuple(name for name in self.task.panel.symbols if name not in skipped))
         if not fitted.rows:
             raise TrialFailed(f"no symbol can be fitted; {next(iter(skipped.values()))}")
-        predictor = predictor_class(kind)(config)
+        predictor = task_of(kind).predictor(config)
         predictor.fit_examples(fitted, predictor.fit_pooled(fitted))
         if not predictor.symbols:
             symbol, reason = next(iter(predictor.failures.items()))
@@ -122,7 +119,9 @@ def _finite(table: pa.Table, kind: Kind, failed: Mapping[str, str]) -> Score:
     names = table.column("symbol").combine_chunks()
     symbols, symbol = tuple(names.dictionary.to_pylist()), names.indices.to_numpy().astype(np.int64)
     dates = table.column("date").to_numpy()
-    loss, baseline = (table.column(name).to_numpy().astype(np.float64) for name in ("loss", f"loss_{BASELINE[kind]}"))
+    loss, baseline = (
+        table.column(name).to_numpy().astype(np.float64) for name in ("loss", f"loss_{task_of(kind).baseline}")
+    )
     bad = np.unique(symbol[~(np.isfinite(loss) & np.isfinite(baseline))])
     good = ~np.isin(symbol, bad)
     failed = {**failed, **{symbols[i]: "its losses on the rows that are scored are not finite" for i in bad}}

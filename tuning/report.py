@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from configs.space import spelled
-from tuning.objective import BASELINE, LOSS
+from training.tasks import task_of
 from tuning.space import setting
 from tuning.study import SweepStudy, TrialView
 from tuning.task import Task
@@ -32,7 +32,7 @@ def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[Tri
     """Return the page."""
     from plotly.offline import get_plotlyjs
 
-    loss, baseline = LOSS[task.kind], BASELINE[task.kind]
+    loss, baseline = task_of(task.kind).loss_title, task_of(task.kind).baseline
     last = f"{str(task.last.test_start)[:10]} to {str(task.last.test_end)[:10]}"
     rows = [
         ("winner, trial " + str(verdict.trial), f"{verdict.loss:.5f}", verdict.gain.told),

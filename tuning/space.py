@@ -20,8 +20,7 @@ from configs.load import validated
 from configs.schema import Config
 from configs.space import Choice, Parameter, Space, Value, read, spelled, why_shared
 from configs.values import Kind
-from training.predictors.direction_space import direction_space
-from training.predictors.volatility_space import volatility_space
+from training.tasks import task_of
 
 Values = Mapping[str, Value]
 
@@ -34,7 +33,7 @@ def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
     ConfigError
         A path is no setting that trials can vary, a value is none that it can have, or nothing is left to vary.
     """
-    space = direction_space(config.direction) if kind == "direction" else volatility_space(config.volatility)
+    space = task_of(kind).space(config)
     for path, parameter in config.tune.space.items():
         section = path.partition(".")[0]
         if section in get_args(Kind) and section != kind:

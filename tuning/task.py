@@ -29,6 +29,7 @@ from training.run.block_jobs import FITTING_LIBRARIES, sampled
 from training.run.market_file import read_market
 from training.run.run_plan import make_plan
 from training.run.staging import read_staged
+from training.tasks import task_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +139,4 @@ def task_settings(config: Config, kind: Kind) -> dict[str, Any]:
     """Return as JSON the settings of a kind that decide what is forecast, and how fits are shared."""
     section = config.section(kind)
     found: dict[str, Any] = {"horizon": section.horizon, "strategy": section.strategy}
-    return found | ({"label": config.direction.label.model_dump()} if kind == "direction" else {})
+    return {**found, **task_of(kind).identity(config)}

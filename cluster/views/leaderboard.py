@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from training.run.kind_result import KindResult
+from training.tasks import Task, task_of
 from training.validation.verdict import MATERIAL
 
 if TYPE_CHECKING:
@@ -17,73 +17,21 @@ if TYPE_CHECKING:
 SIGNIFICANT = 1.96
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    headline: str
-    title: str
-    columns: tuple[tuple[str, str, float], ...]
-    references: tuple[tuple[str, str], ...]
-    alone: tuple[tuple[str, str, float], ...]
-    members: tuple[tuple[str, str], ...] = ()
-
-
-# Column: key, heading, factor to print. Reference: baseline that a verdict is spoken against, and its name in words.
-# Member: part of the model that is spoken of only where it alone would have been better.
-_LAYOUTS = {
-    "direction": _Layout(
-        headline="log_loss",
-        title="log loss",
-        columns=(
-            ("log_loss", "log loss", 1.0),
-            ("brier", "Brier", 1.0),
-            ("mcc", "MCC", 1.0),
-            ("balanced_accuracy", "balanced acc. %", 100.0),
-            ("up_down_accuracy", "up/down acc. %", 100.0),
-        ),
-        references=(("prior", "the class prior"), ("logistic", "logistic regression")),
-        alone=(
-            ("ece", "calibration error", 1.0),
-            ("coverage", "label-set coverage %", 100.0),
-            ("set_size", "classes per set", 1.0),
-        ),
-    ),
-    "volatility": _Layout(
-        headline="qlike",
-        title="QLIKE",
-        columns=(("qlike", "QLIKE", 1.0), ("r2", "R² of volatility", 1.0), ("vol_mse", "MSE of volatility ×10⁴", 1e4)),
-        references=(
-            ("log_har_pooled", "pooled log-HAR"),
-            ("log_har", "log-HAR per symbol"),
-            ("garch", "GARCH"),
-            ("ewma", "EWMA"),
-        ),
-        alone=(("coverage", "interval coverage %", 100.0), ("interval_width", "interval width, vol. points", 100.0)),
-        members=(
-            ("anchor", "its own log-HAR alone"),
-            ("linear", "its own linear member"),
-            ("lstm", "its own LSTM"),
-            ("forest", "its own forest"),
-            ("boosting", "its own boosting"),
-        ),
-    ),
-}
-
-
 def verdicts(result: KindResult) -> list[str]:
     """Return one plain sentence per baseline: better, worse or no detectable edge, with the paired difference.
 
     Members that would have been better alone have one too, and so has what a direction's labels are worth.
     """
-    layout, summary = _layout(result.kind), result.summary
+    task, summary = task_of(result.kind), result.summary
     out = [
-        _verdict(summary, layout, name, words)
-        for name, words in layout.references
-        if f"{layout.headline}_vs_{name}" in summary
+        _verdict(summary, task, name, words)
+        for name, words in task.layout.references
+        if f"{task.loss}_vs_{name}" in summary
     ]
-    for name, words in layout.members:
-        key = f"{layout.headline}_vs_{name}"
+    for name, words in task.layout.members:
+        key = f"{task.loss}_vs_{name}"
         if summary.get(key, 0.0) > SIGNIFICANT * summary.get(f"{key}_se", math.inf):
-            out.append(_verdict(summary, layout, name, words))
+            out.append(_verdict(summary, task, name, words))
     return out + _labels(summary)
 
 
@@ -158,22 +106,22 @@ def to_json(results: Sequence[KindResult], seconds: Mapping[str, float] | None =
     }
 
 
-def _verdict(summary: Mapping[str, float], layout: _Layout, name: str, words: str) -> str:
-    key = f"{layout.headline}_vs_{name}"
+def _verdict(summary: Mapping[str, float], task: Task, name: str, words: str) -> str:
+    key = f"{task.loss}_vs_{name}"
     difference, error = summary[key], summary.get(f"{key}_se", math.nan)
     figure = f"difference {difference:+.4f} ± {error:.4f}".replace("-", "−")
     if not math.isfinite(difference) or not math.isfinite(error):
-        return f"{layout.title} against {words}: too few test days to tell"
-    base = summary.get(f"{layout.headline}_{name}", math.nan)
+        return f"{task.loss_title} against {words}: too few test days to tell"
+    base = summary.get(f"{task.loss}_{name}", math.nan)
     if abs(difference) <= max(SIGNIFICANT * error, MATERIAL * base if math.isfinite(base) else 0.0):
-        return f"no detectable edge over {words}: {layout.title} {figure}"
+        return f"no detectable edge over {words}: {task.loss_title} {figure}"
     percent = f"{abs(difference) / base * 100:.1f} % " if math.isfinite(base) and base > 0 else ""
     side = "below" if difference < 0 else "above"
     distance = (
         f", {abs(difference) / error:.{0 if abs(difference) > 10 * error else 1}f} standard errors" if error else ""
     )
     worse = "" if difference < 0 else "WORSE: "
-    return f"{worse}{layout.title} {percent}{side} {words}{distance} ({figure})"
+    return f"{worse}{task.loss_title} {percent}{side} {words}{distance} ({figure})"
 
 
 def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
@@ -184,11 +132,11 @@ def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
 def _scores_table(result: KindResult) -> RenderableType:
     from cluster.views.wide_table import WideTable
 
-    layout, summary = _layout(result.kind), result.summary
-    head = f"{layout.headline}_vs_"
+    task, summary = task_of(result.kind), result.summary
+    head = f"{task.loss}_vs_"
     others = [key.removeprefix(head) for key in summary if key.startswith(head) and not key.endswith("_se")]
     # An accuracy alone says nothing: without a baseline beside it only the losses are shown.
-    columns = [c for c in layout.columns if c[0] in summary and (others or not c[0].endswith("accuracy"))]
+    columns = [c for c in task.layout.columns if c[0] in summary and (others or not c[0].endswith("accuracy"))]
     rows = []
     for name in ("", *others):
         suffix = f"_{name}" if name else ""
@@ -208,7 +156,7 @@ def _figure(summary: Mapping[str, float], key: str, factor: float) -> str:
 def _alone(result: KindResult) -> str:
     parts = [
         f"{heading} {_figure(result.summary, key, factor)}"
-        for key, heading, factor in _layout(result.kind).alone
+        for key, heading, factor in task_of(result.kind).layout.alone
         if key in result.summary
     ]
     return "; ".join(parts)
@@ -224,9 +172,9 @@ def _borrowed(result: KindResult) -> list[str]:
 
 def _extremes(result: KindResult, count: int) -> list[str]:
     """Return the best and worst symbols by the paired difference, and what chance alone would show."""
-    layout = _layout(result.kind)
-    name = next((n for n, _ in layout.references if f"{layout.headline}_vs_{n}" in result.summary), None)
-    key = f"{layout.headline}_vs_{name}"
+    task = task_of(result.kind)
+    name = next((n for n, _ in task.layout.references if f"{task.loss}_vs_{n}" in result.summary), None)
+    key = f"{task.loss}_vs_{name}"
     scored = {s: m for s, m in result.per_symbol.items() if math.isfinite(m.get(key, math.nan))}
     if name is None or len(scored) < 2:
         return []
@@ -238,10 +186,10 @@ def _extremes(result: KindResult, count: int) -> list[str]:
         return ", ".join(text.replace(" -", " −") for text in shown)
 
     beyond = sum(abs(m[key]) > SIGNIFICANT * m.get(f"{key}_se", math.nan) for m in scored.values())
-    words = dict(layout.references)[name]
+    words = dict(task.layout.references)[name]
     return [
-        f"best  symbols, {layout.title} less {words}: {show(ranked[:count])}",
-        f"worst symbols, {layout.title} less {words}: {show(ranked[: -count - 1 : -1])}",
+        f"best  symbols, {task.loss_title} less {words}: {show(ranked[:count])}",
+        f"worst symbols, {task.loss_title} less {words}: {show(ranked[: -count - 1 : -1])}",
         f"extremes of many noisy symbols are expected: {beyond} of {len(scored)} differ by over {SIGNIFICANT} standard "
         f"errors, where chance alone gives about {len(scored) * 0.05:.0f}",
     ]
@@ -263,9 +211,3 @@ def _seconds(results: Sequence[KindResult]) -> dict[str, float]:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _layout(kind: str) -> _Layout:
-    if kind not in _LAYOUTS:
-        raise ValueError(f"kind {kind!r} has no leaderboard; expected one of {', '.join(_LAYOUTS)}")
-    return _LAYOUTS[kind]

@@ -12,7 +12,7 @@ from rich.live import Live
 
 from cluster.views.console import make_console, stdout_kept_for_json
 from cluster.views.wide_table import WideTable
-from tuning.objective import BASELINE, LOSS
+from training.tasks import task_of
 from tuning.optimizer import Callbacks, Tuned
 from tuning.study import SweepStudy, TrialView
 from tuning.task import Task
@@ -46,7 +46,7 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
     console.print(_table(tuned.trials, kind, verdict.default_trial))
     lines = [
         f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
-        f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {BASELINE[kind]} {verdict.baseline:.5f}",
+        f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {task_of(kind).baseline} {verdict.baseline:.5f}",
         verdict.judgement,
         verdict.standing,
         *verdict.absences,
@@ -69,8 +69,14 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
     whole = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
     paths = sorted({path for one in whole for path in one.values})
     counts = ", ".join(f"{count} {state}" for state, count in _counts(trials).items())
+    task = task_of(kind)
     return WideTable(
-        ["trial", LOSS[kind], f"less {BASELINE[kind]}", *(path.removeprefix(f"{kind}.") for path in paths)],
+        [
+            "trial",
+            task.loss_title,
+            f"less {task.baseline}",
+            *(path.removeprefix(f"{kind}.") for path in paths),
+        ],
         [
             [
                 f"{one.number} (default)" if one.number == default else str(one.number),
@@ -81,7 +87,7 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
             for one in whole
         ],
         title=f"the best of {len(trials)} {kind} trials ({counts}), on the sweep's folds",
-        caption=f"± standard error by day; {BASELINE[kind]} is scored on each trial's own rows, after its window",
+        caption=f"± standard error by day; {task.baseline} is scored on each trial's own rows, after its window",
         first_bold=True,
     )
 

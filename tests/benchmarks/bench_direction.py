@@ -30,6 +30,7 @@ from training.data.examples import Examples, make_examples
 from training.metrics.metrics import log_loss_rows
 from training.predictors.direction import PriceDirectionPredictor
 from training.predictors.input_bars import panel_of
+from training.tasks import task_of
 
 _CLASSES = ("down", "sideways", "up")
 
@@ -87,7 +88,7 @@ def main() -> None:
         config = load_config("equities", overrides=[*dates, f"direction.horizon={horizon}"])
         panel = panel or panel_of(bars, bars, config, None, None)
         split = resolve_split(panel.dates, config.split, horizon)
-        plain = make_examples(panel, split, config, "direction")
+        plain = make_examples(panel, split, config, task_of("direction"))
         for label in given.labels.split(","):
             examples = plain if label == "volatility" else relative(plain, horizon, config.direction.label.k)
             predictor = PriceDirectionPredictor(config).fit_every(examples)

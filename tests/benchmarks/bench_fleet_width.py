@@ -21,8 +21,8 @@ import keras
 import numpy as np
 
 from configs.models import DirectionConfig
+from training.data.fleet_data import FleetData
 from training.models.fleet.fit import FitPlan, fit_fleet
-from training.models.fleet.gather import FleetData
 from training.models.fleet.losses import corrected_cross_entropy
 from training.models.fleet.network import FleetNetwork
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from direction_task import Task
 
-from training.models.fleet.gather import FleetData
+from training.data.fleet_data import FleetData
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from training.predictors.join import load_fleet
 from training.registry.manager import ModelManager
 from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
+from training.tasks import task_of
 
 SETTINGS: dict[str, Any] = {
     "max_leaf_nodes": 31,
@@ -46,7 +47,7 @@ def examples_of(store: Store, plan: RunPlan, kind: str, bars: list | None = None
         inputs = [pair for job in plan.blocks(kind) for pair in job.inputs]
         bars = [one for name, symbols in inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
-    examples = make_examples(panel, plan.split(kind), config, kind)
+    examples = make_examples(panel, plan.split(kind), config, task_of(kind))
     insufficient_data = examples.insufficient_data()
     return examples.select(tuple(symbol for symbol in panel.symbols if symbol not in insufficient_data))
 

@@ -8,8 +8,8 @@ import pytest
 from configs.errors import DataError, ModelError
 from features.splits import Split, resolve_split
 from training.data.examples import make_examples
-from training.predictors import predictor_class
 from training.predictors.input_bars import panel_of
+from training.tasks import task_of
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
 PRICES = ("open", "high", "low", "close")
@@ -32,11 +32,11 @@ class Case:
         self.predictor = self.new().fit_examples(self.examples, self.pooled)
 
     def new(self):
-        return predictor_class(self.kind)(self.config)
+        return task_of(self.kind).predictor(self.config)
 
     def make_examples(self, bars):
         panel = panel_of(bars, bars, self.config, None, None)
-        return make_examples(panel, self.split, self.config, self.kind)
+        return make_examples(panel, self.split, self.config, task_of(self.kind))
 
     def forecasts(self, predictor, symbols=SYMBOLS):
         panel = self.examples.panel.select(symbols)

@@ -7,7 +7,7 @@ import pytest
 
 from configs.errors import ConfigError
 from training.data.examples import make_examples
-from training.predictors import predictor_class
+from training.tasks import task_of
 from training.validation.evaluate import evaluate
 from tuning.objective import Objective, TrialFailed
 from tuning.space import configured, defaults, space_of
@@ -26,8 +26,8 @@ def test_scores_are_those_of_the_predictor_on_each_fold(task):
     outcome = Objective(task)({})
     losses = []
     for fold, told in zip(task.folds, outcome.by_symbol, strict=True):
-        examples = make_examples(task.panel, fold, task.config, task.kind)
-        predictor = predictor_class(task.kind)(task.config)
+        examples = make_examples(task.panel, fold, task.config, task_of(task.kind))
+        predictor = task_of(task.kind).predictor(task.config)
         predictor.fit_examples(examples, predictor.fit_pooled(examples))
         found = evaluate(predictor, examples)
         score = "log_loss" if task.kind == "direction" else "qlike"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
-from features.labels import direction_labels, volatility_target
 from features.panel import Panel
 from features.splits import Split, SplitRows, split_rows
-from training.models.volatility.anchor import COMPLETE_AFTER
+
+if TYPE_CHECKING:
+    from training.tasks.task import Task
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -89,28 +90,13 @@ def panel_rows(panel: Panel, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
     return joined, np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
 
 
-def first_row(panel: Panel, config: Config, kind: str) -> int:
-    """Return the first row of a symbol that can have a forecast: its features, its window, the log-HAR's means."""
-    if kind == "direction":
-        return panel.warmup + config.direction.network.window - 1
-    return max(panel.warmup + config.volatility.network.window - 1, COMPLETE_AFTER)
-
-
-def make_examples(panel: Panel, split: Split, config: Config, kind: str) -> Examples:
-    """Return the examples of a kind; a row counts from :func:`first_row` on."""
-    section, first = config.section(kind), first_row(panel, config, kind)
-    targets = np.empty(len(panel.dates))
-    rows = []
+def make_examples(panel: Panel, split: Split, config: Config, task: Task) -> Examples:
+    """Return the examples of a task; a symbol's rows count from its first row that can have a forecast."""
+    first, horizon = task.first_row(panel, config), config.section(task.kind).horizon
+    targets, rows = np.empty(len(panel.dates)), []
     for i in range(len(panel.symbols)):
         part = panel.rows(i)
-        if kind == "direction":
-            labels = direction_labels(
-                panel.close[part], panel.ewma_vol[part], config.direction.horizon, config.direction.label
-            )
-            targets[part], known = labels, labels >= 0
-        else:
-            future = volatility_target(panel.variance[part], config.volatility.horizon)
-            targets[part], known = future, np.isfinite(future) & (future > 0)
-        chosen = split_rows(panel.dates[part], split, section.horizon)
+        targets[part], known = task.targets(panel, i, config)
+        chosen = split_rows(panel.dates[part], split, horizon)
         rows.append(SplitRows(*(r[(r >= first) & known[r]] for r in chosen)))
     return Examples(panel, targets, tuple(rows))

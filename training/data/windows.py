@@ -1,18 +1,19 @@
-"""Windows: what forecasts read of their bars, apart from the panel that it came from.
+"""Windows: what forecasts read of their bars, apart from the panel that the bars came from.
 
-A panel holds histories; a server holds the newest window of every symbol and answers for any mix of them in one pass.
+Windows that overlap share their bars, so a history is scaled and projected once, not once for each window that holds
+a bar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from training.data.arrays import Float, Float32
+from training.data.arrays import Float, Float32, T
 
 Int64 = npt.NDArray[np.int64]
 
@@ -21,31 +22,70 @@ Int64 = npt.NDArray[np.int64]
 class Windows:
     """What n forecasts of one kind of model read.
 
-    Shapes: ``dates`` (n,) datetime64[ns] of each window's last bar; ``features`` (n, T, F) float32, not scaled, NaN
-    where one is missing; ``series`` (n, K), what depends on bars long before the window (for volatility the columns of
-    :mod:`.volatility_inputs`; for direction K is 0).
+    Shapes: ``dates`` (n,) datetime64[ns] of each window's last bar; ``bars`` (N, F) float32 features, not scaled, NaN
+    where one is missing; ``ends`` (n,) the row of ``bars`` at which each window of ``length`` bars ends; ``series``
+    (n, K), what depends on bars long before the window (K is 0 for direction).
     """
 
     dates: npt.NDArray[np.datetime64]
-    features: Float32
+    bars: Float32
+    ends: Int64
     series: Float
+    length: int
+
+    @classmethod
+    def of(cls, dates: npt.NDArray[np.datetime64], features: Float32, ends: Int64, series: Float, length: int) -> Self:
+        """Return the windows that end at rows ``ends`` (n,) of ``features`` (rows, F), with only the bars in them."""
+        if not len(ends):
+            return cls(dates, features[:0], ends, series, length)
+        start = int(ends.min()) - length + 1
+        needed = np.zeros(int(ends.max()) + 1 - start, bool)
+        for back in range(length):
+            needed[ends - back - start] = True
+        position = np.cumsum(needed) - 1
+        return cls(dates, features[start : start + len(needed)][needed], position[ends - start], series, length)
+
+    @classmethod
+    def separate(cls, dates: npt.NDArray[np.datetime64], features: Float32, series: Float) -> Self:
+        """Return windows (n, T, F) that share no bars."""
+        count, length, width = features.shape
+        ends = np.arange(length - 1, count * length, length) if count else np.zeros(0, np.int64)
+        return cls(dates, features.reshape(count * length, width), ends, series, length)
 
     def __len__(self) -> int:
         """Return n."""
         return len(self.dates)
 
+    @property
+    def last(self) -> Float32:
+        """Features (n, F) of each window's last bar."""
+        return self.bars[self.ends]
+
+    def owners(self, symbols: Int64) -> Int64:
+        """Return the symbol (N,) of each bar, given each window's (n,)."""
+        out = np.zeros(len(self.bars), np.int64)
+        for back in range(self.length):
+            out[self.ends - back] = symbols
+        return out
+
+    def gather(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
+        """Return values (N, …) of the bars by window, (n, T, …)."""
+        out: npt.NDArray[T] = values[self.ends[:, None] + np.arange(1 - self.length, 1)]
+        return out
+
     def take(self, rows: npt.ArrayLike) -> Self:
         """Return these windows, in this order."""
         chosen = np.asarray(rows, np.int64)
-        return type(self)(*(getattr(self, one.name)[chosen] for one in fields(self)))
+        return self.of(self.dates[chosen], self.bars, self.ends[chosen], self.series[chosen], self.length)
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Join windows of one model; there must be at least one part."""
-        return cls(*(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)))
-
-
-def window_features(features: Float32, places: Int64, window: int) -> Float32:
-    """Return the windows (n, T, F) that end at these rows (n,) of a panel's features."""
-    out: Float32 = features[places[:, None] + np.arange(1 - window, 1)]
-    return out
+        starts = np.cumsum([0, *(len(part.bars) for part in parts[:-1])])
+        return cls(
+            np.concatenate([part.dates for part in parts]),
+            np.concatenate([part.bars for part in parts]),
+            np.concatenate([part.ends + start for part, start in zip(parts, starts, strict=True)]),
+            np.concatenate([part.series for part in parts]),
+            parts[0].length,
+        )

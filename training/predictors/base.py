@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -22,7 +22,7 @@ from features.panel import Panel
 from features.splits import Split, resolve_split
 from features.universe import UniverseFacts, UniverseTable
 from training.data.arrays import Arrays, Float
-from training.data.examples import Examples, Int64, Part, first_row, make_examples, panel_rows
+from training.data.examples import Examples, Int64, Part, make_examples, panel_rows
 from training.data.windows import Windows
 from training.predictors.importance import contributions, permutation_importance
 from training.predictors.input_bars import (
@@ -34,12 +34,14 @@ from training.predictors.input_bars import (
     some,
     universe_as_fitted,
 )
+from training.tasks import Task, task_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 OWN, POOLED = "own", "pooled"
+_CHUNK = 4096  # windows forecast together: their features take some 50 MB
 
 
 class BasePredictor(ABC):
@@ -130,22 +132,45 @@ class BasePredictor(ABC):
         """Fit every symbol of the examples; symbols that fail go to ``failures`` and are left out of ``symbols``."""
 
     @abstractmethod
-    def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
-        """Return named columns for rows of a panel.
+    def forecast_with_baselines(
+        self, windows: Windows, symbols: Int64
+    ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
+        """Return the columns of a forecast, and what it is compared with, for windows of any mix of symbols.
 
-        ``rows`` holds positions within each symbol of the panel; results are stacked symbol after symbol.
+        ``symbols`` (n,) are rows of this fleet. The row after the last stands for symbols that were not fitted, if
+        :attr:`forecasts_unseen`.
         """
 
-    @abstractmethod
-    def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
-        """Return what :meth:`forecast` reads for these rows, each at least :func:`.first_row`, without the panel."""
-
-    @abstractmethod
     def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns of :meth:`forecast` for windows of any mix of symbols, rows of this fleet (n,).
+        """Return the columns of :meth:`forecast_with_baselines`."""
+        return self.forecast_with_baselines(windows, symbols)[0]
 
-        The row after the last stands for symbols that were not fitted, if :attr:`forecasts_unseen`.
+    def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns for rows of a panel: those of its windows, symbol after symbol.
+
+        ``rows`` holds positions within each symbol of the panel, each at least :meth:`first_row`.
         """
+        return joined([self.forecast_windows(*chunk) for chunk in self.chunks(panel, rows)])
+
+    def compare(
+        self, panel: Panel, rows: Sequence[Int64]
+    ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
+        """Return the columns for rows of a panel, and those of what the forecast is compared with."""
+        found = [self.forecast_with_baselines(*chunk) for chunk in self.chunks(panel, rows)]
+        return joined([columns for columns, _ in found]), joined([others for _, others in found])
+
+    def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
+        """Return what a forecast of these rows reads."""
+        places, _ = panel_rows(panel, rows)
+        return Windows.of(panel.dates[places], panel.features, places, self._series(panel)[places], self.window)
+
+    def chunks(self, panel: Panel, rows: Sequence[Int64]) -> Iterator[tuple[Windows, Int64]]:
+        """Yield the windows of these rows and their symbols' rows in this fleet, some thousand together."""
+        return panel_chunks(panel, rows, self._rows_of(panel), self._series(panel), self.window)
+
+    def _series(self, panel: Panel) -> Float:
+        """Return what forecasts read of a symbol's whole history, (rows, K)."""
+        return np.zeros((len(panel.dates), 0))
 
     @abstractmethod
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
@@ -234,7 +259,7 @@ class BasePredictor(ABC):
         import pandas as pd
 
         if rows is None:
-            first, lengths = first_row(panel, self.config, self.kind), np.diff(panel.offsets)
+            first, lengths = self.first_row(panel), np.diff(panel.offsets)
             if short := [symbol for symbol, n in zip(panel.symbols, lengths, strict=True) if n <= first]:
                 warnings.warn(
                     f"{some(short)} have no forecast: {int(lengths.min())} bars are given, {first + 1} needed",
@@ -279,7 +304,7 @@ class BasePredictor(ABC):
         :func:`training.predictors.importance.contributions`. The other arguments are those of :meth:`predict`.
         """
         panel = self.panel(bars, context=context, universe=universe).select((symbol,))
-        first = first_row(panel, self.config, self.kind)
+        first = self.first_row(panel)
         if len(panel.dates) <= first:
             raise DataError(f"{symbol} has {len(panel.dates)} bars; at least {first + 1} are needed for a forecast.")
         return contributions(self._score, panel, self.window)
@@ -305,7 +330,7 @@ class BasePredictor(ABC):
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
-        return make_examples(panel, split, self.config, self.kind)
+        return make_examples(panel, split, self.config, self.task)
 
     @property
     def forecasts_unseen(self) -> bool:
@@ -319,9 +344,14 @@ class BasePredictor(ABC):
         features = config.features, self.feature_names, self.universe
         return features, config.section(self.kind), config.direction.label, config.run.seed
 
-    def first_row(self, panel: Panel, symbol: str) -> int:
-        """Return the first row of a fitted symbol in such a panel that can have a forecast."""
-        return first_row(panel, self.config, self.kind)
+    @property
+    def task(self) -> Task:
+        """What this kind of model forecasts."""
+        return task_of(self.kind)
+
+    def first_row(self, panel: Panel) -> int:
+        """Return the first row of a symbol in such a panel that can have a forecast."""
+        return self.task.first_row(panel, self.config)
 
     @property
     def window(self) -> int:
@@ -342,3 +372,18 @@ class BasePredictor(ABC):
         if unknown and not self.forecasts_unseen:
             raise ModelError(f"there is no model for {unknown[0]!r}; this one holds {some(self.symbols)}.")
         return np.array([position.get(symbol, len(position)) for symbol in panel.symbols], np.int64)
+
+
+def joined(parts: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    """Return columns of consecutive chunks as one."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def panel_chunks(
+    panel: Panel, rows: Sequence[Int64], own: Int64, series: Float, window: int
+) -> Iterator[tuple[Windows, Int64]]:
+    """Yield the windows of rows within each symbol, and ``own`` (S,) of each one's symbol; at least one chunk."""
+    places, position = panel_rows(panel, rows)
+    for start in range(0, max(len(places), 1), _CHUNK):
+        at = places[start : start + _CHUNK]
+        yield Windows.of(panel.dates[at], panel.features, at, series[at], window), own[position[start : start + _CHUNK]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,16 +15,16 @@ from features.panel import Panel
 from features.scaling import FleetScaler
 from features.universe import UniverseTable
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
-from training.data.buffers import FeatureBuffer, fleet_data
-from training.data.examples import Examples, Int64, Part, panel_rows
-from training.data.feature_columns import choose_columns
-from training.data.windows import Windows, window_features
+from training.data.design import Design
+from training.data.examples import Examples, Int64, Part
+from training.data.fleet_data import fleet_data
+from training.data.windows import Windows
 from training.metrics.metrics import log_loss_rows
 from training.models.calibration.calibrator import Calibrator, fit_calibrator
 from training.models.calibration.conformal import LabelSets, fit_label_sets
 from training.models.calibration.evidence import standard_errors
 from training.models.calibration.newton import softmax
-from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet, predict_windows
+from training.models.fleet.fit import FitPlan, fit_fleet, predict_windows
 from training.models.fleet.losses import corrected_cross_entropy
 from training.models.linear.baselines import ClassPrior, LogisticRegression
 from training.models.trust import trusted_share, with_evidence
@@ -31,7 +32,6 @@ from training.predictors.base import BasePredictor
 from training.predictors.direction_pool import (
     TRUST_ROWS,
     DirectionPool,
-    base_logits,
     calibrate_alone,
     corrected_targets,
     direction_network,
@@ -71,8 +71,7 @@ class PriceDirectionPredictor(BasePredictor):
 
     kind: ClassVar[str] = "direction"
 
-    _scaler: FleetScaler
-    _columns: Int64  # (S, k), or (1, k) for all
+    _design: Design
     _weights: Float32  # (S, P), or (1, P) for all
     _prior: ClassPrior
     _logistic: LogisticRegression
@@ -92,22 +91,20 @@ class PriceDirectionPredictor(BasePredictor):
         """Fit one network per symbol, or give every symbol the pooled one, as the strategy says."""
         pool = DirectionPool.from_arrays(pooled) if pooled else None
         self.feature_names, self.universe = examples.panel.feature_names, examples.panel.universe
-        self._scaler = FleetScaler.fit(examples.train_features(), self.config.features)
         self._prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows))
-        self._columns = pool.columns if pool else choose_columns(examples, self.config, pooled=False)
-        self._logistic = pool.logistic if pool else fit_logistic(examples, self._scaler, self._columns, pooled=False)
+        self._design = Design.fit(examples, self.config, pool.columns if pool else None)
+        self._logistic = pool.logistic if pool else fit_logistic(examples, self._design, pooled=False)
+        self.symbols, self._unseen = examples.panel.symbols, False
         logits, self.failures = self._fit_networks(examples, pool)
-        kept = np.array([i for i, s in enumerate(examples.panel.symbols) if s not in self.failures], np.int64)
+        kept = np.array([i for i, s in enumerate(self.symbols) if s not in self.failures], np.int64)
         if self.failures:
-            examples = examples.select(tuple(examples.panel.symbols[i] for i in kept))
-            self._scaler, self._prior = self._scaler.take(kept), self._prior.take(kept)
-            self._logistic = self._logistic.take(kept)
-            self._columns, self._weights = take_rows(self._columns, kept), take_rows(self._weights, kept)
+            examples = examples.select(tuple(self.symbols[i] for i in kept))
+            self._design, self._prior = self._design.take(kept), self._prior.take(kept)
+            self._logistic, self._weights = self._logistic.take(kept), take_rows(self._weights, kept)
         self.symbols = examples.panel.symbols
         if not self.symbols:
             return self
         self._calibrate(examples, np.concatenate([logits[i] for i in kept]), pool)
-        self._unseen = False
         if pool is not None:
             self._append(pool.scaler, pool.prior, pool.weights)
         return self
@@ -117,62 +114,44 @@ class PriceDirectionPredictor(BasePredictor):
         """Whether symbols share a model, so that it can forecast one that was not fitted."""
         return self._unseen
 
-    def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
-        """Return ``down, sideways, up`` (calibrated probabilities) and ``in_set_<class>``, the conformal label set."""
-        own = self._rows_of(panel)
-        logits = np.concatenate(self._logits(panel, rows, own))
-        places, position = panel_rows(panel, rows)
-        return self._columns_of(logits, own[position], panel.dates[places])
+    def forecast_with_baselines(
+        self, windows: Windows, symbols: Int64
+    ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
+        """Return probabilities and label sets, and the probabilities (n, 3) of ``prior`` and ``logistic``.
 
-    def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
-        """Return the features of each window."""
-        places, _ = panel_rows(panel, rows)
-        features = window_features(panel.features, places, self.window)
-        return Windows(panel.dates[places], features, np.zeros((len(places), 0)))
+        Columns are ``down, sideways, up`` (calibrated probabilities) and ``in_set_<class>``, the conformal label set.
+        """
+        base, correction = self._logits(windows, symbols)
+        probabilities = self._calibrator.apply(base + correction, symbols)
+        sets = self._sets.sets(probabilities, symbols)
+        late = windows.dates > self._adapted_to[symbols]
+        sets[late] = self._adapted.sets(probabilities[late], symbols[late])
+        columns: dict[str, npt.NDArray[Any]] = {name: probabilities[:, i] for i, name in enumerate(CLASSES)}
+        columns |= {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
+        return columns, {"prior": self._prior.predict(symbols), "logistic": softmax(base)}
 
-    def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns of :meth:`forecast`."""
-        scaled = self._scaler.transform_rows(windows.features, symbols)
-        if self._columns.shape[1] < scaled.shape[2]:
-            chosen = take_rows(self._columns, symbols)
-            scaled = np.take_along_axis(scaled, chosen[:, None], axis=2)
-        base = self._logistic.logits(scaled[:, -1], symbols).astype(np.float32)
-        network = direction_network(self.config, self._columns)
-        corrections = predict_windows(network, take_rows(self._weights, symbols), scaled)
-        return self._columns_of(base + corrections, symbols, windows.dates)
+    def _logits(self, windows: Windows, symbols: Int64) -> tuple[Float32, Float32]:
+        """Return the regression's logits (n, 3), and what the network adds to them."""
+        scaled = self._design.transform(windows.bars, windows.owners(symbols))
+        network = direction_network(self.config, self._design)
+        correction = predict_windows(network, self._weights, scaled, windows.ends, symbols)
+        return self._logistic.logits(scaled[windows.ends], symbols).astype(np.float32), correction
 
-    def _columns_of(
-        self, logits: Float32, symbol: Int64, dates: npt.NDArray[np.datetime64]
-    ) -> dict[str, npt.NDArray[Any]]:
-        probabilities = self._calibrator.apply(logits, symbol)
-        sets = self._sets.sets(probabilities, symbol)
-        late = dates > self._adapted_to[symbol]
-        sets[late] = self._adapted.sets(probabilities[late], symbol[late])
-        out: dict[str, npt.NDArray[Any]] = {name: probabilities[:, i] for i, name in enumerate(CLASSES)}
-        return out | {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
-
-    def adapt_label_sets(
+    def adapted(
         self, probabilities: Float, labels: Int64, symbol: Int64, known: npt.NDArray[np.datetime64]
-    ) -> npt.NDArray[np.bool_]:
-        """Return label sets (n, 3) made walk-forward, and keep the state after the last outcome for what comes later.
+    ) -> tuple[npt.NDArray[np.bool_], Self]:
+        """Return label sets (n, 3) made walk-forward, and a predictor with the state after the last outcome.
 
         Rows are each symbol's, in order of time; ``symbol`` (n,) are rows of this fleet, ``known`` (n,) the dates on
         which the outcomes were known. Coverage drifts when validation and what follows differ; the update uses an
         outcome only from ``horizon`` bars later on. Bars up to a symbol's last outcome keep the sets of validation:
         with the later state they would know their own outcomes.
         """
-        sets, self._adapted = self._sets.walk_forward(probabilities, labels, symbol, self.config.direction.horizon)
-        self._adapted_to = self._adapted_to.copy()
-        np.maximum.at(self._adapted_to, symbol, known)
-        return np.asarray(sets)
-
-    def baselines(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, Float]:
-        """Return what the forecasts are judged against: ``prior`` and ``logistic`` probabilities (n, 3)."""
-        own = self._rows_of(panel)
-        symbol = own[panel_rows(panel, rows)[1]]
-        columns, scaler = take_rows(self._columns, own), self._scaler.take(own)
-        logistic = softmax(base_logits(panel, rows, scaler, columns, self._logistic.take(own)))
-        return {"prior": self._prior.predict(symbol), "logistic": logistic}
+        out = copy(self)
+        sets, out._adapted = self._sets.walk_forward(probabilities, labels, symbol, self.config.direction.horizon)
+        out._adapted_to = self._adapted_to.copy()
+        np.maximum.at(out._adapted_to, symbol, known)
+        return np.asarray(sets), out
 
     def prior(self, symbol: str) -> Float:
         """Return a symbol's class prior (3,), how often each class came true on its train rows, or the pooled one."""
@@ -215,9 +194,8 @@ class PriceDirectionPredictor(BasePredictor):
         own = np.arange(len(self.symbols))
         out: Arrays = {
             "weights": take_rows(self._weights, own),
-            "columns": self._columns,
             **prefixed("prior", self._prior.take(own).to_arrays()),
-            **prefixed("scaler", self._scaler.rows(own).to_arrays()),
+            **prefixed("design", self._design.rows(own).to_arrays()),
             **prefixed("calibration", self._calibrator.take(own).to_arrays()),
             **prefixed("sets", self._sets.take(own).to_arrays()),
             **prefixed("adapted", self._adapted.take(own).to_arrays()),
@@ -226,16 +204,16 @@ class PriceDirectionPredictor(BasePredictor):
         }
         if not self._unseen:
             return out
-        pooled = prefixed("scaler", self._scaler.rows(np.array([-1])).to_arrays())
+        pooled = prefixed("scaler", self._design.scaler.rows(np.array([-1])).to_arrays())
         pooled |= prefixed("prior", {"probabilities": self._prior.probabilities[-1:]})
         if self.config.direction.strategy == "finetuned":
             pooled["weights"] = self._weights[-1:]
         return out | prefixed("pooled", pooled)
 
     def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
-        self._weights, self._columns = take_rows(arrays["weights"], rows), take_rows(arrays["columns"], rows)
+        self._weights = take_rows(arrays["weights"], rows)
         self._prior = ClassPrior.from_arrays(part_of(arrays, "prior")).take(rows)
-        self._scaler = FleetScaler.from_arrays(part_of(arrays, "scaler")).rows(rows)
+        self._design = Design.from_arrays(part_of(arrays, "design")).rows(rows)
         self._calibrator = Calibrator.from_arrays(part_of(arrays, "calibration")).take(rows)
         self._sets = LabelSets.from_arrays(part_of(arrays, "sets")).take(rows)
         self._adapted = LabelSets.from_arrays(part_of(arrays, "adapted")).take(rows)
@@ -249,7 +227,7 @@ class PriceDirectionPredictor(BasePredictor):
     def _append(self, scaler: FleetScaler, prior: ClassPrior, weights: Float32 | None) -> None:
         """Add the row of symbols that were not fitted to what has a row per symbol."""
         self._unseen = True
-        self._scaler = FleetScaler.concat([self._scaler, scaler])
+        self._design = self._design.with_scalers(scaler)
         self._prior = ClassPrior(np.concatenate([self._prior.probabilities, prior.probabilities]))
         self._calibrator = self._calibrator.with_pooled()
         self._sets, self._adapted = self._sets.with_pooled(), self._adapted.with_pooled()
@@ -257,38 +235,28 @@ class PriceDirectionPredictor(BasePredictor):
         if self.config.direction.strategy == "finetuned" and weights is not None:
             self._weights = np.concatenate([self._weights, weights])
 
-    def _logits(self, panel: Panel, rows: Sequence[Int64], own: Int64) -> list[Float32]:
-        """Return base plus correction (n, 3) of each symbol of a panel, whose rows in this fleet are ``own``."""
-        columns, weights, scaler = take_rows(self._columns, own), take_rows(self._weights, own), self._scaler.take(own)
-        if len(weights) < len(own):
-            weights = np.repeat(weights, len(own), axis=0)
-        layout = FeatureBuffer.of(rows, self.window)
-        bank = layout.features(panel, scaler, columns)
-        corrections = predict_fleet(direction_network(self.config, columns), weights, bank, layout.ends(rows))
-        base = base_logits(panel, rows, scaler, columns, self._logistic.take(own))
-        starts = np.cumsum([len(r) for r in rows])[:-1]
-        return [b + z for b, z in zip(np.split(base, starts), corrections, strict=True)]
-
     def _fit_networks(self, examples: Examples, pool: DirectionPool | None) -> tuple[list[Float32], dict[str, str]]:
         """Fit the weights; return each symbol's logits of its validation rows, and the symbols that failed."""
         part, symbols, failed = self.config.direction, examples.panel.symbols, dict[int, str]()
         if pool is not None and part.strategy == "pooled":
             self._weights = pool.weights
         else:
-            network, plan = direction_network(self.config, self._columns), FitPlan.of(part.fit, self.config.run.seed)
+            network, plan = direction_network(self.config, self._design), FitPlan.of(part.fit, self.config.run.seed)
             if pool is None:
                 initial = network.initial_weights(symbols, self.config.run.seed)
             else:
                 initial = np.repeat(pool.weights, len(symbols), axis=0)
                 plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
-            targets = corrected_targets(examples, self._scaler, self._columns, self._logistic)
-            data = fleet_data(examples, self.window, self._scaler, self._columns, targets)
+            targets = corrected_targets(examples, self._design, self._logistic)
+            data = fleet_data(examples, self.window, self._design, targets)
             fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
             self._weights, failed = (
                 shrink_to_validated(network, fit.weights, initial if pool else None, examples, data, part.horizon),
                 fit.failures,
             )
-        logits = self._logits(examples.panel, examples.part("valid"), np.arange(len(symbols)))
+        chunks = self.chunks(examples.panel, examples.part("valid"))
+        stacked = np.concatenate([np.add(*self._logits(windows, rows)) for windows, rows in chunks])
+        logits = np.split(stacked, np.cumsum([len(rows) for rows in examples.part("valid")])[:-1])
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
         return logits, {symbols[i]: reason for i, reason in (broken | failed).items()}
 

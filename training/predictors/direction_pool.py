@@ -11,17 +11,15 @@ import numpy.typing as npt
 
 from configs.schema import Config
 from features.labels import CLASSES
-from features.panel import Panel
 from features.scaling import FleetScaler
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed
-from training.data.buffers import POOLED, fleet_data
+from training.data.design import Design, choose_columns
 from training.data.examples import Examples, Int64
-from training.data.feature_columns import choose_columns
+from training.data.fleet_data import POOLED, FleetData, fleet_data
 from training.models.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
 from training.models.calibration.conformal import PooledScores, pool_scores
 from training.models.calibration.evidence import ALONE, shrinkage_factor, standard_errors
 from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet
-from training.models.fleet.gather import FleetData
 from training.models.fleet.losses import corrected_cross_entropy
 from training.models.fleet.network import FleetNetwork
 from training.models.linear.baselines import ClassPrior, LogisticRegression
@@ -81,12 +79,11 @@ class DirectionPool:
 def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     """Fit one regression on these symbols, one network that corrects it, and the calibration of both."""
     part, panel = config.direction, examples.panel
-    scaler = FleetScaler.fit(examples.train_features(), config.features)
-    columns = choose_columns(examples, config, pooled=True)
-    network = direction_network(config, columns)
-    logistic = fit_logistic(examples, scaler, columns, pooled=True)
-    targets = corrected_targets(examples, scaler, columns, logistic)
-    data = fleet_data(examples, part.network.window, scaler, columns, targets, pooled_rows=part.fit.pooled_rows)
+    design = Design.fit(examples, config, choose_columns(examples, config, pooled=True))
+    network = direction_network(config, design)
+    logistic = fit_logistic(examples, design, pooled=True)
+    targets = corrected_targets(examples, design, logistic)
+    data = fleet_data(examples, part.network.window, design, targets, pooled_rows=part.fit.pooled_rows)
     prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows)).probabilities.mean(axis=0)
     plan = replace(
         FitPlan.of(part.fit, config.run.seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size
@@ -108,38 +105,33 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     shared = shared.shrunk(np.log(prior)[None], np.log(prior), trust)
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
     common = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
-    return DirectionPool(weights, columns, calibration, scores, logistic, common, ClassPrior(prior[None]), trust)
+    return DirectionPool(weights, design.columns, calibration, scores, logistic, common, ClassPrior(prior[None]), trust)
 
 
-def direction_network(config: Config, columns: Int64) -> FleetNetwork:
-    """Return the architecture for these chosen features (S, k)."""
-    return FleetNetwork(config.direction.network, columns.shape[1], len(CLASSES))
+def direction_network(config: Config, design: Design) -> FleetNetwork:
+    """Return the architecture for the features of a design."""
+    return FleetNetwork(config.direction.network, design.width, len(CLASSES))
 
 
-def base_logits(
-    panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns: Int64, logistic: LogisticRegression
-) -> Float32:
-    """Return the regression's logits (n, 3) of these rows of each symbol: what the network corrects."""
-    parts = _last_bars(panel, rows, scaler, columns)
-    logits = [logistic.logits(part, np.full(len(part), i)) for i, part in enumerate(parts)]
-    return np.concatenate(logits).astype(np.float32)
+def corrected_targets(examples: Examples, design: Design, logistic: LogisticRegression) -> Float32:
+    """Return class and base logits (rows, 4) of the panel; only train and validation rows are filled.
 
-
-def corrected_targets(examples: Examples, scaler: FleetScaler, columns: Int64, logistic: LogisticRegression) -> Float32:
-    """Return class and base logits (rows, 4) of the panel; only train and validation rows are filled."""
+    Base logits are the regression's, which the network corrects.
+    """
     rows = examples.train_and_valid()
     places, _ = examples.places(rows)
     out = np.zeros((len(examples.targets), 1 + len(CLASSES)), np.float32)
     out[places, 0] = examples.targets[places]
-    out[places, 1:] = base_logits(examples.panel, rows, scaler, columns, logistic)
+    parts = enumerate(_last_bars(examples, rows, design))
+    out[places, 1:] = np.concatenate([logistic.logits(part, np.full(len(part), i)) for i, part in parts])
     return out
 
 
-def fit_logistic(examples: Examples, scaler: FleetScaler, columns: Int64, *, pooled: bool) -> LogisticRegression:
+def fit_logistic(examples: Examples, design: Design, *, pooled: bool) -> LogisticRegression:
     """Fit the logistic regression on the last bar's scaled features, one for all symbols or one for each."""
     rows = examples.train_and_valid()
     places, symbol = examples.places(rows)
-    x = np.concatenate(list(_last_bars(examples.panel, rows, scaler, columns)))
+    x = np.concatenate(list(_last_bars(examples, rows, design)))
     y = examples.targets[places].astype(np.int64)
     train = np.concatenate([np.arange(len(own)) < len(one.train) for own, one in zip(rows, examples.rows, strict=True)])
     if pooled:
@@ -147,11 +139,11 @@ def fit_logistic(examples: Examples, scaler: FleetScaler, columns: Int64, *, poo
     return LogisticRegression.fit_per_symbol(x, y, symbol, len(rows), train, ~train)
 
 
-def _last_bars(panel: Panel, rows: Sequence[Int64], scaler: FleetScaler, columns: Int64) -> Iterator[Float32]:
+def _last_bars(examples: Examples, rows: Sequence[Int64], design: Design) -> Iterator[Float32]:
     """Yield each symbol's scaled features (n, k) of these rows."""
+    panel = examples.panel
     for i, own in enumerate(rows):
-        scaled = scaler.transform(panel.features[panel.rows(i)][own], i)
-        yield scaled if columns.shape[1] == scaled.shape[1] else scaled[:, columns[i if len(columns) > 1 else 0]]
+        yield design.transform(panel.features[panel.rows(i)][own], i)
 
 
 def shrink_to_validated(

@@ -15,7 +15,7 @@ from features.panel import Panel
 from features.splits import Split
 from features.universe import UniverseFacts, UniverseTable
 from training.data.arrays import Float
-from training.data.examples import Int64, first_row
+from training.data.examples import Int64
 from training.models.calibration.newton import softmax
 from training.predictors.base import BasePredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
@@ -127,7 +127,7 @@ class EnsemblePredictor:
             raise ModelError("this EnsemblePredictor has no symbol that all its members know. Call fit(bars) first.")
         *panels, last = self._panels((*self.directions, self.volatility), bars, context, universe)
         members = (*self.directions, self.volatility)
-        starts = [first_row(p, m.config, m.kind) for p, m in zip((*panels, last), members, strict=True)]
+        starts = [m.first_row(p) for p, m in zip((*panels, last), members, strict=True)]
         rows = [np.arange(min(max(starts), length), length, dtype=np.int64) for length in np.diff(last.offsets)]
         out = self.volatility.predict_panel(last, rows)[_VOLATILITY]
         pooled = softmax(np.einsum("k,nkc->nc", self.weights, self._log_probabilities(panels, rows)))

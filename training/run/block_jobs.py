@@ -9,6 +9,7 @@ from configs.load import config_hash
 from configs.schema import Config
 from training.registry.provenance import code_hash, library_versions
 from training.run.job import POOLED, Input, Job
+from training.tasks import task_of
 
 FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
@@ -27,7 +28,7 @@ def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None
-    if kind == "volatility" or section.strategy != "per_symbol":
+    if task_of(kind).has_pooled_fit(config):
         needs = f"{folder}/{POOLED}"
         yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(picked))
     for number, block in enumerate(inputs):

@@ -15,9 +15,9 @@ class KindResult:
     kind
         ``direction`` or ``volatility``.
     summary
-        Of the untouched test period, as :class:`~training.validation.daily.DirectionDaily` and its twin give it.
+        Of the untouched test period, as :class:`~training.metrics.daily.DirectionDaily` and its twin give it.
     per_symbol
-        Every trained symbol's scores, see :mod:`training.validation.per_symbol`; empty for one without test rows.
+        Every trained symbol's scores, see :mod:`training.metrics.per_symbol`; empty for one without test rows.
     skipped, failed
         Symbol and reason: left out before training, and lost during it.
     periods

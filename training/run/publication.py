@@ -19,7 +19,7 @@ from training.run.job import Job
 from training.run.kind_result import KindResult
 from training.run.queue import JobQueue
 from training.run.run_plan import RunPlan
-from training.validation.daily import DirectionDaily, VolatilityDaily
+from training.tasks import task_of
 from training.validation.promotion import Decision, Policy, decide
 from training.validation.scores import Scores
 from training.validation.verdict import verdict
@@ -34,7 +34,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     Of each block only its index and daily sums are read here; publishing then reads every file once, to verify it, so a
     damaged block whose sums were added ends in an error and not in a version.
     """
-    sums: type[DirectionDaily] | type[VolatilityDaily] = DirectionDaily if kind == "direction" else VolatilityDaily
+    sums = task_of(kind).sums
     skipped, failed = dict(plan.skipped), dict[str, str]()
     per_symbol, jobs = Scores(), plan.blocks(kind)
     fitted: list[str] = []

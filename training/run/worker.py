@@ -16,12 +16,13 @@ from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
 from training.data.examples import Examples, make_examples
-from training.predictors import BasePredictor, predictor_class
+from training.predictors import BasePredictor
 from training.registry.blocks import Block, is_finished, read_block, write_block
 from training.registry.runs import mark_in_use
 from training.run.job import POOLED, Job
 from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
+from training.tasks import task_of
 from training.validation.evaluate import evaluate
 
 
@@ -51,11 +52,11 @@ def _do(
     clock, config = _Clock(), plan.config
     bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
-    examples = make_examples(panel, plan.split(job.kind), config, job.kind)
+    examples = make_examples(panel, plan.split(job.kind), config, task_of(job.kind))
     clock.lap("features")
     skipped = examples.insufficient_data()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
-    predictor = predictor_class(job.kind)(config)
+    predictor = task_of(job.kind).predictor(config)
     if job.name == POOLED:
         if not chosen.rows:
             raise DataError(
@@ -84,7 +85,7 @@ def _fit_block(
     evaluation = evaluate(predictor, examples)
     clock.lap("evaluate")
     metrics["per_symbol"] = evaluation.per_symbol
-    arrays = predictor.to_arrays() | prefixed("daily", evaluation.daily)
+    arrays = evaluation.adapted.to_arrays() | prefixed("daily", evaluation.daily)
     return Block(predictor.kind, predictor.symbols, arrays, predictor.meta(), metrics, evaluation.table)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-HEADLINES = {"direction": "log_loss", "volatility": "qlike"}
-BASELINES = {"direction": ("prior", "logistic"), "volatility": ("log_har_pooled", "log_har", "garch", "ewma")}
+from training.tasks import task_of
 
 ERRORS = 2.0  # standard errors from which a difference counts
 MATERIAL = 1e-3  # of the baseline's loss: a smaller difference is none, however sure its sign
@@ -40,15 +39,16 @@ class Verdict:
 
 
 def verdict(kind: str, metrics: Mapping[str, Any]) -> Verdict:
-    """Return the verdict of a kind's test metrics, as :mod:`training.validation.daily` names them."""
+    """Return the verdict of a kind's test metrics, as :mod:`training.metrics.daily` names them."""
     better, worse, compared = list[str](), list[str](), 0
-    for name in BASELINES[kind]:
-        key = f"{HEADLINES[kind]}_vs_{name}"
+    task = task_of(kind)
+    for name, _ in task.layout.references:
+        key = f"{task.loss}_vs_{name}"
         difference, error = metrics.get(key), metrics.get(f"{key}_se")
         if difference is None or error is None or not math.isfinite(difference) or not math.isfinite(error):
             continue
         compared += 1
-        loss = metrics.get(f"{HEADLINES[kind]}_{name}")
+        loss = metrics.get(f"{task.loss}_{name}")
         if loss is not None and abs(difference) < MATERIAL * loss:
             continue
         if abs(difference) > ERRORS * error:

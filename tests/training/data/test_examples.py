@@ -8,6 +8,7 @@ import pytest
 from features.splits import resolve_split
 from training.data.examples import make_examples, panel_rows
 from training.predictors.input_bars import panel_of
+from training.tasks import task_of
 
 SYMBOLS = ("AAA", "BBB", "CCC")
 
@@ -20,7 +21,7 @@ def made(tiny_config, make_universe):
 
     def make(kind):
         split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
-        return make_examples(panel, split, config, kind), split, config
+        return make_examples(panel, split, config, task_of(kind)), split, config
 
     return make
 

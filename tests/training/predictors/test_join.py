@@ -6,11 +6,11 @@ import pytest
 from configs.errors import ModelError
 from features.splits import resolve_split
 from training.data.examples import make_examples
-from training.predictors import predictor_class
 from training.predictors.input_bars import panel_of
 from training.predictors.join import join, load_fleet
 from training.registry.blocks import Block, write_block
 from training.registry.manager import ModelManager
+from training.tasks import task_of
 
 BLOCKS = (("AAA", "BBB"), ("CCC",), ("DDD", "EEE", "FFF"))
 EVERY = pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def fitted(tiny_config, make_universe):
             bars = make_universe([symbol for block in BLOCKS for symbol in block])
             panel = panel_of(bars, bars, config, None, None)
             split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
-            examples = make_examples(panel, split, config, kind)
-            pooled = predictor_class(kind)(config).fit_pooled(examples)
-            parts = [predictor_class(kind)(config).fit_examples(examples.select(block), pooled) for block in BLOCKS]
+            examples = make_examples(panel, split, config, task_of(kind))
+            pooled = task_of(kind).predictor(config).fit_pooled(examples)
+            parts = [task_of(kind).predictor(config).fit_examples(examples.select(block), pooled) for block in BLOCKS]
             made[kind, strategy] = panel, parts
         return made[kind, strategy]
 

@@ -14,13 +14,13 @@ import pytest
 from configs.errors import ModelError
 from configs.schema import Config
 from training.data.arrays import part_of, prefixed
+from training.metrics.daily import DirectionDaily
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.manager import LATEST, ModelManager
 from training.run.job import Job
 from training.run.publication import promote_if_better, publish_kind
 from training.run.queue import JobQueue
 from training.run.run_plan import RunPlan
-from training.validation.daily import DirectionDaily
 from training.validation.promotion import TestLosses
 
 ROOT = Path(__file__).parents[3]

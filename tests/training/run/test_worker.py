@@ -10,10 +10,10 @@ from configs.errors import DataError
 from features.bars.quarantine import Quarantine
 from features.store.store import Store
 from training.data.arrays import part_of
+from training.metrics.daily import DirectionDaily
 from training.registry.blocks import read_block
 from training.run.run_plan import POOLED, make_plan, write_plan
 from training.run.worker import run_job
-from training.validation.daily import DirectionDaily
 
 
 class Bars:

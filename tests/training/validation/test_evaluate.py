@@ -8,9 +8,9 @@ import pytest
 from features.splits import resolve_split
 from training.data.examples import make_examples
 from training.metrics import metrics
-from training.predictors import predictor_class
+from training.metrics.daily import DirectionDaily, VolatilityDaily
 from training.predictors.input_bars import panel_of
-from training.validation.daily import DirectionDaily, VolatilityDaily
+from training.tasks import task_of
 from training.validation.evaluate import evaluate
 
 SYMBOLS = ("AAA", "BBB")
@@ -24,8 +24,8 @@ def scored(tiny_config, make_universe):
 
     def make(kind):
         split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
-        examples = make_examples(panel, split, config, kind)
-        predictor = predictor_class(kind)(config).fit_every(examples)
+        examples = make_examples(panel, split, config, task_of(kind))
+        predictor = task_of(kind).predictor(config).fit_every(examples)
         return predictor, examples, evaluate(predictor, examples)
 
     return make

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from training.data.fleet_data import FleetData
 from training.models.fleet.backend import TENSORFLOW, Tensor, ops
-from training.models.fleet.gather import FleetData, Int32, needed_bars, pad_ends
+from training.models.fleet.gather import Int32, needed_bars, pad_ends
 from training.models.fleet.graphs import FitPlan, Loss, evaluation_function, forward_function, step_function
 from training.models.fleet.network import FleetNetwork, symbol_generator
 from training.models.fleet.watch import tell
@@ -125,18 +126,41 @@ def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: 
     return [outputs[row, : len(values)] for row, values in enumerate(ends)]
 
 
-def predict_windows(network: FleetNetwork, weights: Float32, windows: Float32) -> Float32:
-    """Return the outputs (n, outputs) of windows (n, T, F): of one network (1, P), or of a network each (n, P)."""
-    count, steps, width = windows.shape
-    if not count:
+def predict_windows(
+    network: FleetNetwork, weights: Float32, bars: Float32, ends: npt.NDArray[np.int64], symbols: npt.NDArray[np.int64]
+) -> Float32:
+    """Return the outputs (n, outputs) of windows of any mix of symbols that end at ``ends`` (n,) in ``bars`` (N, F).
+
+    ``weights`` (R, P) are of one network for all (R = 1), or those of ``symbols`` (n,) are its rows. Bars that windows
+    of one symbol share are projected once; windows of different symbols share none.
+    """
+    if not len(ends):
         return np.zeros((0, network.outputs), np.float32)
     if len(weights) == 1:
-        bars, ends = windows.reshape(1, count * steps, width), np.arange(steps - 1, count * steps, steps)[None]
+        row, slot = np.zeros(len(ends), np.int64), np.arange(len(ends))
+        bank, padded = bars[None], ends[None]
     else:
-        bars, ends = windows, np.full((count, 1), steps - 1)
-    arguments = (np.ascontiguousarray(weights, np.float32), np.ascontiguousarray(bars, np.float32))
-    outputs = forward_function(network)(*arguments, ends.astype(np.int32))  # Keras' conversion costs half a millisecond
-    return np.asarray(ops.convert_to_numpy(outputs), np.float32).reshape(count, network.outputs)
+        used, row = np.unique(symbols, return_inverse=True)
+        owner = np.zeros(len(bars), np.int64)
+        for back in range(network.config.window):
+            owner[ends - back] = row
+        position, slot = _within(owner, len(used)), _within(row, len(used))
+        bank = np.zeros((len(used), int(position.max()) + 1, bars.shape[1]), np.float32)
+        bank[owner, position] = bars
+        padded = np.full((len(used), int(slot.max()) + 1), network.config.window - 1)
+        padded[row, slot] = position[ends]
+        weights = weights[used]
+    arguments = np.ascontiguousarray(weights, np.float32), np.ascontiguousarray(bank, np.float32)
+    outputs = forward_function(network)(*arguments, padded.astype(np.int32))  # Keras' conversion costs half a ms
+    return np.asarray(ops.convert_to_numpy(outputs), np.float32)[row, slot]
+
+
+def _within(group: npt.NDArray[np.int64], groups: int) -> npt.NDArray[np.int64]:
+    """Return each element's position among those of its group, in order."""
+    counts = np.bincount(group, minlength=groups)
+    out = np.empty(len(group), np.int64)
+    out[np.argsort(group, kind="stable")] = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return out
 
 
 def _epoch_batches(

@@ -1,9 +1,8 @@
-"""A block's data on the device: padded feature banks, and windows gathered from them step by step."""
+"""Windows gathered on the device, step by step, from the padded features of a block."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +11,6 @@ from training.models.fleet.backend import Tensor, ops
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class FleetData:
-    """What a fleet is fitted on.
-
-    Shapes: ``bank`` (S, N, F) scaled features, shorter symbols padded at the end; ``targets`` (S, N, K), read at a
-    window's last bar; ``train`` and ``valid`` hold each symbol's window ends (positions in N, at least window − 1).
-    """
-
-    symbols: tuple[str, ...]
-    bank: Float32
-    targets: Float32
-    train: tuple[Int32, ...]
-    valid: tuple[Int32, ...]
 
 
 def gather_windows(bank: Tensor, ends: Tensor, window: int) -> Tensor:

@@ -15,10 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.models.volatility.fleet_state import FleetState, Float
-
-# What the members earned on test years 2006 to 2014 of large universes (`training/README.md`).
-SHARES = {"linear": 1.0, "lstm": 0.5, "forest": 1.5, "boosting": 2.0}
-BASELINES = ("ewma", "garch", "log_har")
+from training.models.volatility.member import MemberSpec
 
 # Chosen on random windows of one symbol, 252 to 2,500 bars: from 300 to 2,000 the mean loss changes by less than 2 %.
 TRUST_ROWS = 1_300.0
@@ -51,26 +48,20 @@ class Combination(FleetState):
         return np.asarray(corrections @ self.weights[0])
 
 
-def combine(members: Sequence[str], trust: float, anchor: Float, forecasts: Mapping[str, Float]) -> Combination:
-    """Return the combination of :func:`combined_names`.
+def combine(members: Sequence[MemberSpec], trust: float, anchor: Float, forecasts: Mapping[str, Float]) -> Combination:
+    """Return the combination of these members, in order.
 
     Bounds are those of the forecasts (n,) of training rows. What has no forecast there may differ from the anchor by a
     factor of two.
     """
-    names = combined_names(members)
-    total = sum(SHARES.get(name, 0.0) for name in members)
-    weights = np.zeros(len(names))
-    low, high = np.full(len(names), -_DEFAULT_BOUND), np.full(len(names), _DEFAULT_BOUND)
-    for i, name in enumerate(names):
-        weights[i] = (1.0 - trust) * BASELINE_SHARE if name in BASELINES else trust * SHARES[name] / total
+    total = sum(spec.share for spec in members)
+    weights = np.zeros(len(members))
+    low, high = np.full(len(members), -_DEFAULT_BOUND), np.full(len(members), _DEFAULT_BOUND)
+    for i, spec in enumerate(members):
+        weights[i] = (1.0 - trust) * BASELINE_SHARE if spec.is_baseline else trust * spec.share / total
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(forecasts[name]) - np.log(anchor)
+            logs = np.log(forecasts[spec.name]) - np.log(anchor)
         if (known := np.isfinite(logs)).any():
             low[i], high[i] = np.quantile(logs[known], _BOUNDS)
     low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
     return Combination(weights[None], low[None], high[None], np.array([trust]))
-
-
-def combined_names(members: Sequence[str]) -> tuple[str, ...]:
-    """Return the configured members, then the baselines that are not among them."""
-    return tuple(dict.fromkeys((*members, *BASELINES)))

@@ -97,6 +97,19 @@ class TreeFleet(FleetState):
             arrays[name] = np.concatenate([getattr(fleet, name) for fleet in fleets])
         return cls.from_arrays(arrays)
 
+    @classmethod
+    def mean(cls, fleets: Sequence[Self]) -> Self:
+        """Return the fleet whose sums are the means of those of fleets with equally many symbols."""
+        nodes, share = max(fleet.feature.shape[2] for fleet in fleets), 1.0 / len(fleets)
+        padding = {"feature": 0, "threshold": np.inf, "child": 0, "value": 0.0}
+        arrays: dict[str, Any] = {
+            name: np.concatenate([_pad(getattr(fleet, name), nodes, fill) for fleet in fleets], axis=1)
+            for name, fill in padding.items()
+        }
+        arrays["value"] = (share * arrays["value"]).astype(np.float32)
+        depth = np.max([fleet.depth for fleet in fleets], axis=0)
+        return cls(**arrays, depth=depth, intercept=np.mean([fleet.intercept for fleet in fleets], axis=0))
+
 
 def sample_rows(count: int, cap: int, seed: int) -> Ints:
     """Return at most ``cap`` of ``count`` rows, drawn without replacement, in increasing order."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from configs import NetworkConfig
+from training.data.fleet_data import FleetData
 from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet
-from training.models.fleet.gather import FleetData
 from training.models.fleet.losses import cross_entropy
 from training.models.fleet.network import FleetNetwork
 

@@ -7,7 +7,7 @@ import pytest
 
 from training.models.volatility import prior
 from training.models.volatility.anchor import TERMS
-from training.models.volatility.linear import BLOCKS
+from training.models.volatility.regression import BLOCKS
 
 
 def _planted_rows(n, effects, terms=prior.COEFFICIENTS, noise=0.5, seed=0):

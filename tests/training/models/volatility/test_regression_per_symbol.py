@@ -5,7 +5,7 @@ import pytest
 
 from training.models.volatility import prior
 from training.models.volatility.anchor import TERMS
-from training.models.volatility.linear import (
+from training.models.volatility.regression import (
     POOL_LEVEL_ROWS,
     PRIOR_LEVEL_ROWS,
     LinearFleet,

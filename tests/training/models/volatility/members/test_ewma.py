@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from configs.errors import ModelError
-from training.models.volatility.ewma import GRID, RISKMETRICS_DAILY, EwmaFleet, fit_ewma, fit_pooled_ewma
 from training.models.volatility.fleet_state import symbol_index
+from training.models.volatility.members.ewma import GRID, RISKMETRICS_DAILY, EwmaFleet, fit_ewma, fit_pooled_ewma
 
 
 def qlike(y, f):

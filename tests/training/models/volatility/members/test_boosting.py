@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from configs.models import BoostingConfig
-from training.models.volatility.boosting import fit_boosting
+from training.models.volatility.members.boosting import fit_boosting
 from training.models.volatility.trees import TreeFleet, sample_rows
 
 SMALL = BoostingConfig(trees=40, learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=50, max_rows=2500)

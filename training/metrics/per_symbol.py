@@ -48,7 +48,7 @@ def volatility_by_symbol(
 ) -> dict[str, dict[str, float]]:
     """Return per symbol ``rows``, ``qlike``, ``qlike_<baseline>`` and each paired ``qlike_vs_<baseline>`` with ``_se``.
 
-    Rows whose target is exactly zero are left out, as in :class:`~training.validation.daily.VolatilityDaily`.
+    Rows whose target is exactly zero are left out, as in :class:`~training.metrics.daily.VolatilityDaily`.
     """
     y = np.asarray(target, dtype=np.float64)
     row, moved = _symbol_row(symbol_row, len(y), len(symbols)), y != 0

@@ -1,6 +1,6 @@
-"""Banks: the bars that windows reach, laid out as a fleet's network reads them.
+"""The data of a fleet's fit: padded features, targets and window ends.
 
-Only those bars are scaled and copied, so a forecast of the latest bar costs a window and not a history.
+Only bars that a window reaches are scaled and copied.
 """
 
 from __future__ import annotations
@@ -13,14 +13,28 @@ import numpy as np
 import numpy.typing as npt
 
 from features.panel import Panel
-from features.scaling import FleetScaler
 from training.data.arrays import Float32, T
+from training.data.design import Design
 from training.data.examples import Examples, Int64
-from training.models.fleet.gather import FleetData
 
 Int32 = npt.NDArray[np.int32]
 
 POOLED = "*pooled*"
+
+
+@dataclass(frozen=True, slots=True)
+class FleetData:
+    """What a fleet is fitted on.
+
+    Shapes: ``bank`` (S, N, F) scaled features, shorter symbols padded at the end; ``targets`` (S, N, K), read at a
+    window's last bar; ``train`` and ``valid`` hold each symbol's window ends (positions in N, at least window − 1).
+    """
+
+    symbols: tuple[str, ...]
+    bank: Float32
+    targets: Float32
+    train: tuple[Int32, ...]
+    valid: tuple[Int32, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +66,10 @@ class FeatureBuffer:
             bank[0 if self.joined else i, start : start + len(piece)] = piece
         return bank
 
-    def features(self, panel: Panel, scaler: FleetScaler, columns: Int64) -> Float32:
-        """Return scaled features; ``columns`` (S, k), or (1, k) for all, are the positions of those to take."""
-        chosen = None if columns.shape[1] == len(panel.feature_names) else columns
-        pieces = (scaler.transform(part, i) for i, part in enumerate(self._of(panel, panel.features)))
-        if chosen is not None:
-            pieces = (piece[:, chosen[i if len(chosen) > 1 else 0]] for i, piece in enumerate(pieces))
-        return self.lay(pieces, columns.shape[1])
+    def features(self, panel: Panel, design: Design) -> Float32:
+        """Return the features that a design takes, scaled."""
+        pieces = (design.transform(part, i) for i, part in enumerate(self._of(panel, panel.features)))
+        return self.lay(pieces, design.width)
 
     def values(self, panel: Panel, values: npt.NDArray[np.floating]) -> Float32:
         """Return the bank of values (rows, K) of a panel."""
@@ -84,8 +95,7 @@ class FeatureBuffer:
 def fleet_data(
     examples: Examples,
     window: int,
-    scaler: FleetScaler,
-    columns: Int64,
+    design: Design,
     targets: npt.NDArray[np.floating],
     *,
     pooled_rows: int | None = None,
@@ -96,8 +106,8 @@ def fleet_data(
     ----------
     window
         Bars of a window.
-    columns
-        The features to take, as :meth:`FeatureBuffer.features` wants them.
+    design
+        The features to take, and how they are scaled.
     targets
         (rows, K) of the panel; only train and validation rows are read.
     pooled_rows
@@ -110,7 +120,7 @@ def fleet_data(
         train = [rows[::stride] for rows in train]
     return FleetData(
         (POOLED,) if joined else examples.panel.symbols,
-        layout.features(examples.panel, scaler, columns),
+        layout.features(examples.panel, design),
         layout.values(examples.panel, targets),
         layout.ends(train),
         layout.ends(valid),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs import ForestConfig
-from training.models.volatility.forest import fit_forest
+from training.models.volatility.members.forest import fit_forest
 from training.models.volatility.trees import TreeFleet, sample_rows
 
 SMALL = ForestConfig(trees=20, max_depth=7, min_samples_leaf=5, max_rows=2000)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from cluster.views.leaderboard import render
 from training.metrics import metrics
 from training.metrics.clustered import day_jackknife, hac_weights, long_run_se
+from training.metrics.daily import DirectionDaily, VolatilityDaily
+from training.metrics.per_symbol import direction_by_symbol, volatility_by_symbol
 from training.run.kind_result import KindResult
-from training.validation.daily import DirectionDaily, VolatilityDaily
-from training.validation.per_symbol import direction_by_symbol, volatility_by_symbol
 
 
 def direction_rows(seed: int = 0, symbols: int = 12, days: int = 150) -> dict[str, np.ndarray]:

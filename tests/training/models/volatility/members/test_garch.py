@@ -7,7 +7,7 @@ import pytest
 from arch.univariate import GARCH, ConstantMean, StudentsT
 
 from training.models.volatility.fleet_state import symbol_index
-from training.models.volatility.garch import GarchFleet, estimate_garch, fit_garch, garch_filter
+from training.models.volatility.members.garch import GarchFleet, estimate_garch, fit_garch, garch_filter
 
 
 def simulate(n, mu=0.0, omega=2e-6, alpha=0.05, gamma=0.06, beta=0.9, seed=0):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training.models.volatility import prior
 from training.models.volatility.anchor import TERMS, log_response
-from training.models.volatility.linear import (
+from training.models.volatility.regression import (
     BLOCKS,
     PRIOR_ROWS,
     RIDGES,

@@ -15,7 +15,9 @@ from dataclasses import replace
 import numpy as np
 
 from configs.models import ForestConfig
+from configs.space import Range
 from training.models.volatility.fleet_state import Float
+from training.models.volatility.member import FitData, ForecastInputs, MemberSpec
 from training.models.volatility.trees import Float32, Tree, TreeFleet, sample_rows
 
 MAX_FEATURES = 1 / 3  # of the columns, tried at each split: Breiman's (2001) default for regression
@@ -55,3 +57,44 @@ def fit_forest(x: Float32, target: Float, base: Float, weight: Float, config: Fo
     forest = TreeFleet.of(trees)
     factor = np.exp(forest.predict(x, np.zeros(len(x), np.int64)))
     return replace(forest, intercept=np.log([np.average(ratio / factor, weights=weight)]))
+
+
+def _fit_shared(data: FitData) -> TreeFleet:
+    own = np.ascontiguousarray(data.train.features[:, data.design.own])
+    part, seed = data.config.volatility.forest, data.config.run.seed
+    return fit_forest(own, data.train.target, data.base, data.train.weight, part, seed)
+
+
+def _fit_own(data: FitData, shared: TreeFleet) -> TreeFleet | None:
+    """Grow a forest for each symbol under ``per_symbol``; one without a usable train row gets the shared one."""
+    if data.config.volatility.strategy != "per_symbol":
+        return None
+    train, fleets = data.train, list[TreeFleet]()
+    own = np.ascontiguousarray(train.features[:, data.design.own])
+    part, seed = data.config.volatility.forest, data.config.run.seed
+    for i in range(len(data.examples.rows)):
+        rows = np.flatnonzero(train.symbol == i)
+        found = shared
+        if len(rows):
+            found = fit_forest(own[rows], train.target[rows], data.base[rows], train.weight[rows], part, seed)
+        fleets.append(found)
+    return TreeFleet.concat(fleets)
+
+
+def _forecast(inputs: ForecastInputs, fleet: TreeFleet) -> Float:
+    return np.asarray(inputs.base * np.exp(fleet.predict(inputs.last, inputs.rows(fleet))))
+
+
+SPEC = MemberSpec(
+    name="forest",
+    title="its own forest",
+    state=TreeFleet,
+    fit_shared=_fit_shared,
+    fit_own=_fit_own,
+    forecast=_forecast,
+    share=1.5,
+    space={
+        "volatility.forest.max_depth": Range(low=6, high=16, whole=True),
+        "volatility.forest.min_samples_leaf": Range(low=5, high=100, log=True, whole=True),
+    },
+)

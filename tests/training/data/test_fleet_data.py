@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from features.panel import Panel
 from features.scaling import FleetScaler
-from training.data.buffers import FeatureBuffer
+from training.data.fleet_data import FeatureBuffer
 from training.models.fleet.gather import gather_windows
 
 WINDOW, FEATURES = 4, 3

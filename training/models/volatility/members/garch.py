@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.signal import lfilter
 
+from features.panel import Panel
 from training.models.volatility.fleet_state import FleetState, Float, Ints, Mask, symbol_index
 from training.models.volatility.level import RatioSums
+from training.models.volatility.member import FitData, ForecastInputs, MemberSpec, Series
 
 MIN_RETURNS = 250
 _BACKCAST = 75  # arch starts its recursion from the exponentially weighted mean of this many squared residuals
@@ -167,3 +169,34 @@ def fit_garch(
     index = symbol_index(offsets)
     raw = fleet.forecast(fleet.inputs(close, offsets), index, horizon)
     return replace(fleet, level=RatioSums.of(target, raw, index, rows, size).level()), failed
+
+
+def _none(data: FitData) -> GarchFleet:
+    """Return what a symbol that was not fitted has: no GARCH."""
+    return GarchFleet(np.full((1, 5), np.nan), np.ones(1))
+
+
+def _fit_own(data: FitData, shared: GarchFleet) -> GarchFleet:
+    """Fit each symbol; one that cannot be estimated has no forecast, and the anchor takes its weight."""
+    panel, horizon = data.panel, data.config.volatility.horizon
+    return fit_garch(panel.close, data.examples.targets, panel.offsets, data.known, horizon)[0]
+
+
+def _states(panel: Panel, fleet: GarchFleet) -> Float:
+    return fleet.inputs(panel.close, panel.offsets)[:, None]
+
+
+def _forecast(inputs: ForecastInputs, fleet: GarchFleet) -> Float:
+    return fleet.forecast(inputs.series["garch"][:, 0], inputs.rows(fleet), inputs.config.volatility.horizon)
+
+
+SPEC = MemberSpec(
+    name="garch",
+    title="GARCH",
+    state=GarchFleet,
+    fit_shared=_none,
+    fit_own=_fit_own,
+    series=Series("garch", 1, _states),
+    forecast=_forecast,
+    is_baseline=True,
+)

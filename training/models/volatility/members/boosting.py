@@ -12,11 +12,15 @@ Patton (2011). Volatility forecast comparison using imperfect volatility proxies
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from configs.models import BoostingConfig
+from configs.space import Range
 from training.models.volatility.fleet_state import Float
+from training.models.volatility.member import FitData, ForecastInputs, MemberSpec
 from training.models.volatility.trees import Float32, Tree, TreeFleet, sample_rows
 
 _CAP = 50.0  # a larger ratio of target to base is a broken bar, not a forecast error
@@ -76,3 +80,33 @@ def _threads() -> int:
 def _tree(nodes: np.ndarray) -> Tree:
     left = np.where(nodes["is_leaf"], -1, nodes["left"].astype(np.int64))
     return Tree(left, nodes["right"].astype(np.int64), nodes["feature_idx"], nodes["num_threshold"], nodes["value"])
+
+
+def _fit_shared(data: FitData) -> TreeFleet:
+    """Boost a correction of the linear forecast and a forecast from a constant; the member is their geometric mean."""
+    train, part, seed = data.train, data.config.volatility.boosting, data.config.run.seed
+    own = np.ascontiguousarray(train.features[:, data.design.own])
+    constant = np.full(len(data.base), np.average(train.target, weights=train.weight))
+    correction = fit_boosting(own, train.target, data.base, train.weight, part, seed)
+    plain = fit_boosting(own, train.target, constant, train.weight, part, seed)
+    plain = replace(plain, intercept=plain.intercept + np.log(constant[0]))
+    return TreeFleet.mean([correction, plain])
+
+
+def _forecast(inputs: ForecastInputs, fleet: TreeFleet) -> Float:
+    return np.asarray(np.sqrt(inputs.base) * np.exp(fleet.predict(inputs.last, inputs.rows(fleet))))
+
+
+SPEC = MemberSpec(
+    name="boosting",
+    title="its own boosting",
+    state=TreeFleet,
+    fit_shared=_fit_shared,
+    forecast=_forecast,
+    share=2.0,
+    space={
+        "volatility.boosting.learning_rate": Range(low=0.02, high=0.2, log=True),
+        "volatility.boosting.max_leaf_nodes": Range(low=8, high=64, log=True, whole=True),
+        "volatility.boosting.min_samples_leaf": Range(low=50, high=2000, log=True, whole=True),
+    },
+)

@@ -1,0 +1,114 @@
+"""The ensemble: an anchor that every member corrects, moved by the market's surprise. No intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from features.panel import Panel
+from training.data.arrays import Float
+from training.data.design import Design
+from training.data.examples import Int64
+from training.data.windows import Windows
+from training.models.volatility.anchor import TERMS, anchor_inputs
+from training.models.volatility.combination import Combination
+from training.models.volatility.fleet_state import FleetState
+from training.models.volatility.market import MarketFleet
+from training.models.volatility.member import ForecastInputs, MemberSpec, Series, row_index
+from training.models.volatility.members import combined, fitted
+from training.models.volatility.regression import LinearFleet
+
+_FALLBACK = 10.0  # a forecast further from the anchor than this factor is replaced
+_ANCHOR = slice(0, 1 + TERMS)
+
+
+class Combined(NamedTuple):
+    """A forecast of n windows: ``variance`` (n,), where a baseline replaces it (n,), and what it was made of.
+
+    ``others`` are the variances (n,) of every member and baseline, as far as members are trusted, and of the anchor;
+    NaN where one has no forecast.
+    """
+
+    variance: Float
+    fallback: npt.NDArray[np.bool_]
+    others: dict[str, Float]
+
+
+@dataclass(frozen=True)
+class VolatilityEnsemble:
+    """Fitted parts, each with one row for all symbols, or a row per symbol and then that of symbols not fitted.
+
+    ``linear`` holds the anchor and the linear member; ``members`` the fleet of every member that has one.
+    """
+
+    config: Config
+    design: Design
+    linear: LinearFleet
+    market: MarketFleet
+    members: Mapping[str, FleetState]
+
+    def series(self, panel: Panel, rows: Int64) -> Float:
+        """Return what forecasts read of the history of a panel whose symbols are ``rows`` (S,) here: (rows, K)."""
+        parts = [anchor_inputs(panel.variance, panel.close, panel.offsets)]
+        for spec, series in self._series():
+            fleet = self.members[spec.name]
+            parts.append(series.compute(panel, fleet.take(row_index(len(fleet), rows))))
+        return np.concatenate(parts, axis=1)
+
+    def member_forecasts(self, windows: Windows, symbols: Int64) -> tuple[Float, dict[str, Float]]:
+        """Return the anchor's variances (n,) and those of every member and baseline, unbounded."""
+        columns, at = dict[str, Float](), _ANCHOR.stop
+        for _, series in self._series():
+            columns[series.name] = windows.series[:, at : at + series.width]
+            at += series.width
+        anchor_columns, row = windows.series[:, _ANCHOR], row_index(len(self.linear), symbols)
+        bars = self.design.transform(windows.bars)
+        anchor = self.linear.anchor_forecast(anchor_columns, row)
+        base = self.linear.forecast(anchor_columns, bars[windows.ends], row)
+        inputs = ForecastInputs(self.config, self.design, windows, bars, symbols, base, columns)
+        return anchor, {spec.name: spec.forecast(inputs, self.members.get(spec.name)) for spec in self.fitted}
+
+    def combine(self, windows: Windows, symbols: Int64, combination: Combination) -> Combined:
+        """Return the combined forecast of windows of any mix of symbols (n,).
+
+        A forecast that is not finite, or differs from the anchor by more than a factor of ten, is replaced by the
+        anchor, or by the EWMA where there is no anchor.
+        """
+        anchor, found = self.member_forecasts(windows, symbols)
+        table = np.stack([found[spec.name] for spec in combined(self.config.volatility.members)], axis=1)
+        corrections, factor = combination.corrections(anchor, table), self._market_factor(windows)
+        variance = anchor * np.exp(combination.log_correction(corrections) + factor)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fallback = ~(np.abs(np.log(variance / anchor)) <= np.log(_FALLBACK))
+        if fallback.any():
+            usable = np.isfinite(anchor) & (anchor > 0)
+            variance = np.where(fallback, np.where(usable, anchor, found["ewma"]), variance)
+        others = {spec.name: found[spec.name] for spec in self.fitted if spec.is_baseline} | {"anchor": anchor}
+        for spec, correction in zip(combined(self.config.volatility.members), corrections.T, strict=True):
+            if not spec.is_baseline:
+                others[spec.name] = anchor * np.exp(combination.trust[0] * correction + factor)
+        return Combined(variance, fallback, {name: _positive(values) for name, values in others.items()})
+
+    @property
+    def fitted(self) -> list[MemberSpec]:
+        """The configured members and all baselines."""
+        return fitted(self.config.volatility.members)
+
+    def _series(self) -> Sequence[tuple[MemberSpec, Series]]:
+        """Return each series once, with the first member that reads it."""
+        found = {spec.series.name: (spec, spec.series) for spec in reversed(self.fitted) if spec.series is not None}
+        return list(found.values())
+
+    def _market_factor(self, windows: Windows) -> Float:
+        level = windows.gather(windows.bars[:, self.market.level_column[0]])
+        scaled = windows.gather(self.design.scaled(windows.bars, self.market.columns))
+        return self.market.log_factor(scaled, level, self.config.volatility.horizon)
+
+
+def _positive(values: Float) -> Float:
+    return np.where(np.isfinite(values) & (values > 0), values, np.nan)

@@ -1,0 +1,164 @@
+"""What a member of the volatility ensemble is: how it is fitted, what it reads, and what it forecasts.
+
+Each module of :mod:`training.models.volatility.members` is one member and declares it as ``SPEC``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from configs.space import Parameter
+from features.panel import Panel
+from training.data.arrays import Float, Float32
+from training.data.design import Design
+from training.data.examples import Examples, Int64
+from training.data.windows import Windows
+from training.models.volatility.anchor import anchor_inputs
+from training.models.volatility.fleet_state import FleetState, Mask
+
+_HALF_LIFE_DAYS = 8 * 365.25  # rows so old count half: markets change
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a panel that a fit reads: their ``places`` (n,), ``symbol`` (n,) and what regressions need of them.
+
+    ``inputs`` (n, 1 + TERMS) are those of :func:`.anchor_inputs`, ``features`` (n, k) those of the design.
+    """
+
+    places: Int64
+    symbol: Int64
+    inputs: Float
+    features: Float32
+    target: Float
+    weight: Float
+
+    @classmethod
+    def of(cls, examples: Examples, design: Design, newest: Int64) -> Self:
+        """Return the train and validation rows that have the anchor's inputs.
+
+        Rows as old as the half-life, counted from ``newest`` (1,) in ns, count half.
+        """
+        panel = examples.panel
+        places, symbol = examples.places(examples.train_and_valid())
+        inputs = anchor_inputs(panel.variance, panel.close, panel.offsets)[places]
+        known = np.isfinite(inputs).all(axis=1)
+        places, symbol, inputs = places[known], symbol[known], inputs[known]
+        age_days = (newest[0] - panel.dates[places].astype("datetime64[ns]").view(np.int64)) / 86_400e9
+        weight = np.asarray(0.5 ** (age_days / _HALF_LIFE_DAYS), np.float64)
+        features = design.transform(panel.features[places])
+        return cls(places, symbol, inputs, features, examples.targets[places], weight)
+
+    def take(self, chosen: npt.NDArray[Any]) -> Self:
+        """Return some of the rows."""
+        return type(self)(*(getattr(self, one.name)[chosen] for one in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class FitData:
+    """What members are fitted on.
+
+    ``known`` (rows,) marks train and validation rows of the panel, ``train`` are its train rows. ``base`` (n,) is the
+    pooled linear forecast of the train rows, which members correct; ``panel_base`` (rows,) the same of train and
+    validation rows of the panel, NaN elsewhere.
+    """
+
+    examples: Examples
+    config: Config
+    design: Design
+    known: Mask
+    train: Rows
+    base: Float
+    panel_base: Float
+
+    @property
+    def panel(self) -> Panel:
+        """The panel of the examples."""
+        return self.examples.panel
+
+
+@dataclass(frozen=True)
+class ForecastInputs:
+    """What members read for n windows: ``symbols`` (n,) are rows of the fleet, ``base`` (n,) the linear forecast."""
+
+    config: Config
+    design: Design
+    windows: Windows
+    bars: Float32  # (N, k) of the windows, transformed by the design
+    symbols: Int64
+    base: Float
+    series: Mapping[str, Float]
+
+    @cached_property
+    def last(self) -> Float32:
+        """Features (n, k′) of each window's last bar that differ between symbols."""
+        return np.ascontiguousarray(self.bars[self.windows.ends][:, self.design.own])
+
+    def rows(self, fleet: FleetState) -> Int64:
+        """Return the rows (n,) of a fleet that has one row for all symbols, or a row for each."""
+        return row_index(len(fleet), self.symbols)
+
+
+def row_index(rows: int, symbols: Int64) -> Int64:
+    """Return each symbol's row (n,) in something with one row for all, or a row for each."""
+    return symbols if rows > 1 else np.zeros(len(symbols), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a member reads of a symbol's whole history: ``compute(panel, fleet)`` returns (rows, ``width``).
+
+    ``fleet`` has a row for each symbol of the panel, in order. Row t uses bars ≤ t. Members may share a series.
+    """
+
+    name: str
+    width: int
+    compute: Callable[[Panel, Any], Float]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSpec:
+    """A member of the ensemble.
+
+    Attributes
+    ----------
+    name, title
+        Of settings and metrics, and in sentences.
+    forecast
+        ``forecast(inputs, fleet)`` returns the mean variance (n,) of the next bars, NaN where there is none.
+    state
+        The class of its fleet; None for a member without a fit of its own.
+    fit_shared
+        Returns the fleet of one row that all symbols share, which symbols that were not fitted use as well.
+    fit_own
+        Returns the fleet of the examples' symbols, given the shared one; None to use the shared one.
+    series
+        What it reads of the whole history.
+    share
+        Its weight among the members, before they are shrunk to the anchor.
+    is_baseline
+        Whether it is fitted and shown whether it is configured or not.
+    is_combined
+        Whether it takes part in the combined forecast.
+    space
+        What sweeps vary of it.
+    """
+
+    name: str
+    title: str
+    forecast: Callable[[ForecastInputs, Any], Float]
+    state: type[FleetState] | None = None
+    fit_shared: Callable[[FitData], Any] | None = None
+    fit_own: Callable[[FitData, Any], Any] | None = None
+    series: Series | None = None
+    share: float = 0.0
+    is_baseline: bool = False
+    is_combined: bool = True
+    space: Mapping[str, Parameter] = field(default_factory=dict)

@@ -1,0 +1,119 @@
+"""What a kind of model is: its labels, predictor, metrics, baselines, search space and how its scores are shown."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from configs.space import Parameter
+from features.panel import Panel
+from training.metrics.daily_sums import DailySums
+
+if TYPE_CHECKING:
+    from training.data.examples import Examples
+    from training.predictors.base import BasePredictor
+
+Float = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the scores of a kind are shown.
+
+    Attributes
+    ----------
+    columns
+        Metric, heading and the factor to print it with, of tables with a row for the model and each baseline.
+    references
+        Baselines that a verdict is given against, and their names in sentences.
+    alone
+        Metrics of the model only: metric, name and factor.
+    members
+        Parts of the model, mentioned only where one alone would have been better.
+    """
+
+    columns: tuple[tuple[str, str, float], ...]
+    references: tuple[tuple[str, str], ...]
+    alone: tuple[tuple[str, str, float], ...]
+    members: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Test rows scored: columns of the table of forecasts, sums by day, scores by symbol, and the adapted predictor."""
+
+    columns: dict[str, npt.NDArray[Any]]
+    daily: DailySums
+    per_symbol: dict[str, dict[str, float]]
+    adapted: BasePredictor
+
+
+class Task(ABC):
+    """One kind of model.
+
+    Attributes
+    ----------
+    kind
+        Its name, which is also that of its section of the configuration.
+    loss, loss_title
+        The metric that decides, lower is better: its key and its name in sentences.
+    baseline
+        The baseline that sweeps compare with.
+    sums
+        The class of its daily sums.
+    """
+
+    kind: ClassVar[str]
+    loss: ClassVar[str]
+    loss_title: ClassVar[str]
+    baseline: ClassVar[str]
+    sums: ClassVar[type[DailySums]]
+    predictor_path: ClassVar[str]
+
+    @property
+    def predictor(self) -> type[BasePredictor]:
+        """The class of its predictors; importing it loads TensorFlow."""
+        module, _, name = self.predictor_path.rpartition(".")
+        found: type[BasePredictor] = getattr(import_module(module), name)
+        return found
+
+    @property
+    @abstractmethod
+    def layout(self) -> Layout:
+        """How its scores are shown."""
+
+    @abstractmethod
+    def first_row(self, panel: Panel, config: Config) -> int:
+        """Return the first row of a symbol that can have a forecast."""
+
+    @abstractmethod
+    def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
+        """Return what a symbol's rows are to predict (n,), and where that is known (n,)."""
+
+    @abstractmethod
+    def has_pooled_fit(self, config: Config) -> bool:
+        """Whether something is fitted on all symbols together, before the symbols."""
+
+    @abstractmethod
+    def evaluate(self, predictor: Any, examples: Examples, rows: Int64, symbol: Int64, own: Int64) -> Evaluated:
+        """Score a predictor on test rows.
+
+        ``rows`` (n,) are rows of the panel, ``symbol`` (n,) each one's position among the panel's symbols and ``own``
+        (n,) among the predictor's.
+        """
+
+    @abstractmethod
+    def space(self, config: Config) -> dict[str, Parameter]:
+        """Return what sweeps vary, by the path of each setting."""
+
+    def identity(self, config: Config) -> Mapping[str, Any]:
+        """Return the settings besides the section's that decide what is forecast, as JSON."""
+        return {}

@@ -1,0 +1,98 @@
+"""Volatility: the mean variance of the next bars."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from configs.space import Parameter
+from features.labels import volatility_target
+from features.panel import Panel
+from training.metrics import metrics
+from training.metrics.daily import VolatilityDaily
+from training.metrics.per_symbol import volatility_by_symbol
+from training.models.volatility.anchor import COMPLETE_AFTER
+from training.models.volatility.members import baselines, catalog
+from training.tasks.task import Evaluated, Float, Int64, Layout, Task
+
+if TYPE_CHECKING:
+    from training.data.examples import Examples
+    from training.predictors.volatility import VolatilityPredictor
+
+
+class VolatilityTask(Task):
+    """The mean variance a bar over the horizon, with an interval."""
+
+    kind = "volatility"
+    loss = "qlike"
+    loss_title = "QLIKE"
+    baseline = "log_har"
+    sums = VolatilityDaily
+    predictor_path = "training.predictors.volatility.VolatilityPredictor"
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How scores are shown: the baselines and members are those of the catalog."""
+        members = [(spec.name, spec.title) for spec in catalog().values() if not spec.is_baseline]
+        return Layout(
+            columns=(
+                ("qlike", "QLIKE", 1.0),
+                ("r2", "R² of volatility", 1.0),
+                ("vol_mse", "MSE of volatility ×10⁴", 1e4),
+            ),
+            references=tuple((spec.name, spec.title) for spec in reversed(baselines())),
+            alone=(
+                ("coverage", "interval coverage %", 100.0),
+                ("interval_width", "interval width, vol. points", 100.0),
+            ),
+            members=(("anchor", "its own log-HAR alone"), *members),
+        )
+
+    def first_row(self, panel: Panel, config: Config) -> int:
+        """Return the first row that has its features, its window and the log-HAR's means."""
+        return max(panel.warmup + config.volatility.network.window - 1, COMPLETE_AFTER)
+
+    def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
+        """Return mean variances, NaN where not known yet; rows without any movement are left out."""
+        future = volatility_target(panel.variance[panel.rows(symbol)], config.volatility.horizon)
+        return future, np.isfinite(future) & (future > 0)
+
+    def has_pooled_fit(self, config: Config) -> bool:
+        """Return True: the linear member of every symbol is shrunk to the pooled one."""
+        return True
+
+    def evaluate(
+        self, predictor: VolatilityPredictor, examples: Examples, rows: Int64, symbol: Int64, own: Int64
+    ) -> Evaluated:
+        """Score variances and intervals, which adapt bar by bar to the outcomes known by then."""
+        panel, horizon = examples.panel, predictor.config.volatility.horizon
+        columns, others = predictor.compare(panel, examples.part("test"))
+        target, forecast = examples.targets[rows], columns["variance"]
+        ends, adapted = predictor.adapted(np.log(target / forecast), own, panel.dates[rows + horizon])
+        low, high = (forecast * np.exp(end) for end in ends.T)
+        known = {name: np.isfinite(table) for name, table in others.items()}
+        others = {name: np.where(known[name], table, forecast) for name, table in others.items()}
+        daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), known)
+        values: dict[str, npt.NDArray[Any]] = {
+            "loss": metrics.qlike_rows(target, forecast),
+            "target": target,
+            "forecast": forecast,
+            "low": low,
+            "high": high,
+            "fallback": columns["fallback"],
+        }
+        values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in others.items()}
+        scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, others, horizon)
+        return Evaluated(values, daily, scores, adapted)
+
+    def space(self, config: Config) -> dict[str, Parameter]:
+        """Return the spaces of the configured members."""
+        known = catalog()
+        return {path: one for name in config.volatility.members for path, one in known[name].space.items()}
+
+
+TASK = VolatilityTask()
