@@ -104,9 +104,13 @@ class VolatilityConfig(Frozen):
 
     horizon: Positive = 5
     strategy: Strategy = "pooled"
-    members: Annotated[
-        tuple[Literal["linear", "garch", "lstm", "forest", "boosting"], ...], Field(min_length=1), AfterValidator(once)
-    ] = ("linear", "garch", "lstm", "forest", "boosting")
+    members: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(once)] = (
+        "linear",
+        "garch",
+        "lstm",
+        "forest",
+        "boosting",
+    )
     network: NetworkConfig = NetworkConfig()
     fit: FitConfig = FitConfig()
     forest: ForestConfig = ForestConfig()

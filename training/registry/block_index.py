@@ -12,7 +12,7 @@ from configs.errors import ModelError
 from configs.values import Frozen
 from training.registry.shared import Shared
 
-BLOCK_SCHEMA = 3
+BLOCK_SCHEMA = 4
 INDEX, ARRAYS, TEST = ".json", ".safetensors", ".test.parquet"
 RESTORE = "Restore it from a copy, or train again"
 

@@ -28,6 +28,7 @@ from training.run.block_jobs import jobs_of
 from training.run.job import POOLED, Job
 from training.run.market_file import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars
+from training.tasks import task_of
 
 _PLAN = "runs/plans/{name}.json"
 SplitText = tuple[str, str, str, str, str, int, int]
@@ -111,6 +112,8 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     DataError
         No symbol can be trained, or the split leaves a part empty.
     """
+    for kind in config.run.kinds:
+        task_of(kind).check(config)
     seen = _Seen()
     staged = list(stage_bars(store, _worth_staging(source, config, seen), config.run.block_symbols))
     seen.skipped |= source.missing

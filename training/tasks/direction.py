@@ -57,6 +57,9 @@ class DirectionTask(Task):
         labels = direction_labels(panel.close[rows], panel.ewma_vol[rows], part.horizon, part.label)
         return labels.astype(np.float64), labels >= 0
 
+    def check(self, config: Config) -> None:
+        """Accept all settings: none is a name that only training knows."""
+
     def has_pooled_fit(self, config: Config) -> bool:
         """Return whether symbols share anything."""
         return config.direction.strategy != "per_symbol"

@@ -114,6 +114,10 @@ class Task(ABC):
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return what sweeps vary, by the path of each setting."""
 
+    @abstractmethod
+    def check(self, config: Config) -> None:
+        """Raise ConfigError where the settings name what this kind does not have."""
+
     def identity(self, config: Config) -> Mapping[str, Any]:
         """Return the settings besides the section's that decide what is forecast, as JSON."""
         return {}

@@ -16,7 +16,7 @@ from training.metrics import metrics
 from training.metrics.daily import VolatilityDaily
 from training.metrics.per_symbol import volatility_by_symbol
 from training.models.volatility.anchor import COMPLETE_AFTER
-from training.models.volatility.members import baselines, catalog
+from training.models.volatility.members import baselines, catalog, fitted
 from training.tasks.task import Evaluated, Float, Int64, Layout, Task
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class VolatilityTask(Task):
         """Return mean variances, NaN where not known yet; rows without any movement are left out."""
         future = volatility_target(panel.variance[panel.rows(symbol)], config.volatility.horizon)
         return future, np.isfinite(future) & (future > 0)
+
+    def check(self, config: Config) -> None:
+        """Raise ConfigError where a member does not exist."""
+        fitted(config.volatility.members)
 
     def has_pooled_fit(self, config: Config) -> bool:
         """Return True: the linear member of every symbol is shrunk to the pooled one."""

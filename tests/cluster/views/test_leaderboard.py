@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from cluster.views.leaderboard import render, to_json, verdicts
+from configs.errors import ModelError
 from training.run.kind_result import KindResult
 
 DIRECTION = {
@@ -153,12 +154,12 @@ def test_json_has_the_promised_shape_and_only_finite_numbers() -> None:
 
 
 def test_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected one of direction, volatility"):
+    with pytest.raises(ModelError, match="Choose one of: direction, volatility"):
         verdicts(KindResult("rates", {}))
 
 
 def test_import_is_light() -> None:
-    heavy = "[m for m in ('rich', 'numpy', 'tensorflow') if m in sys.modules]"
+    heavy = "[m for m in ('rich', 'pandas', 'ray', 'scipy', 'tensorflow') if m in sys.modules]"
     code = f"import sys, cluster.views.leaderboard; print({heavy})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

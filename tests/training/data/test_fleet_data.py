@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from features.panel import Panel
 from features.scaling import FleetScaler
+from training.data.design import Design
 from training.data.fleet_data import FeatureBuffer
 from training.models.fleet.gather import gather_windows
 
@@ -30,6 +31,15 @@ def panel_with(lengths: list[int]) -> Panel:
     )
 
 
+IDENTITY = FleetScaler(np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32), 9.0)
+
+
+def design_of(scaler, columns):
+    """Return a design without a range."""
+    wide = np.full(len(columns[0]), np.inf, np.float32)
+    return Design(scaler, np.array(columns), -wide, wide, np.arange(len(columns[0])))
+
+
 @st.composite
 def windows(draw):
     lengths = draw(st.lists(st.integers(WINDOW, 30), min_size=1, max_size=4))
@@ -46,8 +56,9 @@ def test_windows_of_a_bank_are_the_panels(case, joined, columns):
     panel = panel_with(lengths)
     centre = np.arange(len(lengths) * FEATURES, dtype=np.float32).reshape(-1, FEATURES)
     scaler = FleetScaler(centre, np.full_like(centre, 0.5), clip=1e9)
+    design = design_of(scaler, [columns])
     layout = FeatureBuffer.of(rows, WINDOW, joined=joined)
-    bank = layout.features(panel, scaler, np.array([columns]))
+    bank = layout.features(panel, design)
     ends = layout.ends(rows)
     assert bank.shape[::2] == (1 if joined else len(lengths), len(columns))
     assert len(ends) == len(bank)
@@ -67,7 +78,7 @@ def test_windows_of_a_bank_are_the_panels(case, joined, columns):
 def test_the_networks_own_gathering_agrees():
     panel, rows = panel_with([12, 9]), [np.array([5, 6, 9]), np.array([3, 8, 8])]
     layout = FeatureBuffer.of(rows, WINDOW)
-    bank = layout.features(panel, FleetScaler(np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32), 9.0), ALL)
+    bank = layout.features(panel, design_of(IDENTITY, [[0, 1, 2]]))
     gathered = np.asarray(gather_windows(bank, np.stack(layout.ends(rows)), WINDOW))  # (S, T·B, F)
     gathered = gathered.reshape(2, WINDOW, 3, FEATURES).transpose(0, 2, 1, 3)
     for i, own in enumerate(rows):
@@ -75,13 +86,9 @@ def test_the_networks_own_gathering_agrees():
             np.testing.assert_array_equal(gathered[i, j], panel.features[panel.rows(i)][row - WINDOW + 1 : row + 1])
 
 
-ALL = np.array([[0, 1, 2]])
-
-
 def test_each_symbol_may_have_its_own_features():
     panel, rows = panel_with([10, 10]), [np.array([9]), np.array([9])]
-    identity = FleetScaler(np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32), 9.0)
-    bank = FeatureBuffer.of(rows, WINDOW).features(panel, identity, np.array([[0, 1], [2, 1]]))
+    bank = FeatureBuffer.of(rows, WINDOW).features(panel, design_of(IDENTITY, [[0, 1], [2, 1]]))
     np.testing.assert_array_equal(bank[0], panel.features[6:10][:, [0, 1]])
     np.testing.assert_array_equal(bank[1], panel.features[16:20][:, [2, 1]])
 

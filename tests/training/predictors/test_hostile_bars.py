@@ -42,7 +42,7 @@ def check(predictor, bars):
         warnings.simplefilter("ignore", UserWarning)  # of a universe that is not at hand
         panel = predictor.panel(bars)
     rows = [np.arange(100, n, 7) for n in np.diff(panel.offsets)]
-    found, others = predictor.forecast_with_baselines(panel, rows)
+    found, others = predictor.compare(panel, rows)
     for name in ("variance", "volatility"):
         low, middle, high = (found[f"{name}{end}"] for end in ("_low", "", "_high"))
         assert np.isfinite(low + middle + high).all()
@@ -95,9 +95,9 @@ def test_a_feature_outside_its_train_range_moves_no_forecast_further_than_the_ra
             continue  # beyond 5 the scaler itself clips
         forecasts = []
         for times in (1.0, 1.2):
-            features = windows.features.copy()
-            features[:, :, column] = center + times * design.high[place] * scale
-            forecasts.append(predictor.forecast_windows(replace(windows, features=features), own)["variance"][0])
+            bars = windows.bars.copy()
+            bars[:, column] = center + times * design.high[place] * scale
+            forecasts.append(predictor.forecast_windows(replace(windows, bars=bars), own)["variance"][0])
         np.testing.assert_allclose(forecasts[1], forecasts[0], rtol=1e-5)
         checked += 1
     assert checked

@@ -56,8 +56,12 @@ def test_direction_is_scored_on_every_test_row(scored):
 
 def test_label_sets_of_later_bars_know_what_the_test_period_taught(scored):
     """The others keep the sets of validation: with the later state they would know their own outcomes."""
-    predictor, examples, _ = scored("direction")
+    fitted, examples, found = scored("direction")
+    predictor, before = found.adapted, fitted.to_arrays()
     arrays = predictor.to_arrays()
+    np.testing.assert_array_equal(
+        before["adapted/error_rate"], before["sets/error_rate"], "the one scored is unchanged"
+    )
     level = predictor.config.direction.conformal_level
     np.testing.assert_allclose(arrays["sets/error_rate"], 1.0 - level)
     assert (arrays["adapted/error_rate"] != 1.0 - level).all()

@@ -6,18 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.models.trust import CORRELATION, independent_rows, trusted_share, with_evidence
-from training.models.volatility.combination import (
-    BASELINE_SHARE,
-    BASELINES,
-    SHARES,
-    TRUST_ROWS,
-    Combination,
-    combine,
-    combined_names,
-)
+from training.models.volatility.combination import BASELINE_SHARE, TRUST_ROWS, Combination
+from training.models.volatility.combination import combine as combine_specs
+from training.models.volatility.members import catalog, combined
 
 MEMBERS = ("linear", "garch", "lstm", "forest", "boosting")
+BASELINES = ("ewma", "garch", "log_har")
 some_members = st.lists(st.sampled_from(MEMBERS), min_size=1, unique=True)
+
+
+def combined_names(members):
+    return tuple(spec.name for spec in combined(members))
+
+
+def combine(members, trust, anchor, forecasts):
+    return combine_specs(combined(members), trust, anchor, forecasts)
 
 
 def simulate(names, n=5000, seed=0):
@@ -46,7 +49,7 @@ def test_members_share_the_trust_and_each_baseline_a_part_of_the_rest(members, t
     fitted = [name for name in members if name not in BASELINES]
     assert sum(weights[name] for name in fitted) == pytest.approx(trust if fitted else 0.0)
     for name in fitted:
-        assert weights[name] / SHARES[name] == pytest.approx(weights[fitted[0]] / SHARES[fitted[0]])
+        assert weights[name] / catalog()[name].share == pytest.approx(weights[fitted[0]] / catalog()[fitted[0]].share)
     assert min(weights.values()) >= 0.0 and sum(weights.values()) <= 1.0 + 1e-12
 
 

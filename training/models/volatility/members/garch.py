@@ -9,7 +9,6 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.signal import lfilter
 
 from features.panel import Panel
 from training.models.volatility.fleet_state import FleetState, Float, Ints, Mask, symbol_index
@@ -65,6 +64,8 @@ def garch_filter(parameters: Float, returns: Float) -> Float:
     Row t holds the variance of return t + 1. ``arch`` seeds σ²_0 with a backcast, the weighted mean of the first 75
     squared residuals with weights 0.94^i.
     """
+    from scipy.signal import lfilter
+
     mu, omega, alpha, gamma, beta = parameters
     residual = returns - mu
     square = residual**2
