@@ -6,6 +6,8 @@ Every message says what was given, what was expected, and what to do. The comman
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class FleetcastError(Exception):
     """A problem the user can solve; its message says how."""
@@ -35,3 +37,8 @@ def last_line(error: BaseException) -> str:
     """Return the last line of an error's text, where libraries that pass on whole tracebacks say what it is."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else type(error).__name__
+
+
+def shortened(names: Sequence[str], most: int = 5) -> str:
+    """Return the first of these names and how many more there are, for messages."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

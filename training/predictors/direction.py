@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -17,27 +16,20 @@ from features.universe import UniverseTable
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.data.design import Design
 from training.data.examples import Examples, Int64, Part
-from training.data.fleet_data import fleet_data
 from training.data.windows import Windows
 from training.metrics.metrics import log_loss_rows
-from training.models.calibration.calibrator import Calibrator, fit_calibrator
-from training.models.calibration.conformal import LabelSets, fit_label_sets
-from training.models.calibration.evidence import standard_errors
+from training.models.calibration.calibrator import Calibrator
+from training.models.calibration.conformal import LabelSets
 from training.models.calibration.newton import softmax
-from training.models.fleet.fit import FitPlan, fit_fleet, predict_windows
-from training.models.fleet.losses import corrected_cross_entropy
+from training.models.fleet.fit import predict_windows
 from training.models.linear.baselines import ClassPrior, LogisticRegression
-from training.models.trust import trusted_share, with_evidence
 from training.predictors.base import BasePredictor
+from training.predictors.direction_own import fit_calibration, fit_networks
 from training.predictors.direction_pool import (
-    TRUST_ROWS,
     DirectionPool,
-    calibrate_alone,
-    corrected_targets,
     direction_network,
     fit_direction_pool,
     fit_logistic,
-    shrink_to_validated,
 )
 from training.predictors.input_bars import AnyBars, AnyContext
 
@@ -95,7 +87,10 @@ class PriceDirectionPredictor(BasePredictor):
         self._design = Design.fit(examples, self.config, pool.columns if pool else None)
         self._logistic = pool.logistic if pool else fit_logistic(examples, self._design, pooled=False)
         self.symbols, self._unseen = examples.panel.symbols, False
-        logits, self.failures = self._fit_networks(examples, pool)
+        self._weights, failed = fit_networks(examples, self.config, self._design, self._logistic, pool)
+        logits = self._valid_logits(examples)
+        broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
+        self.failures = {self.symbols[i]: reason for i, reason in (broken | failed).items()}
         kept = np.array([i for i, s in enumerate(self.symbols) if s not in self.failures], np.int64)
         if self.failures:
             examples = examples.select(tuple(self.symbols[i] for i in kept))
@@ -104,7 +99,12 @@ class PriceDirectionPredictor(BasePredictor):
         self.symbols = examples.panel.symbols
         if not self.symbols:
             return self
-        self._calibrate(examples, np.concatenate([logits[i] for i in kept]), pool)
+        fitted = fit_calibration(
+            examples, self.config.direction, self._prior, np.concatenate([logits[i] for i in kept]), pool
+        )
+        self._calibrator, self._sets = fitted
+        ends = examples.panel.offsets[:-1] + [rows.valid[-1] + self.config.direction.horizon for rows in examples.rows]
+        self._adapted, self._adapted_to = self._sets, examples.panel.dates[ends]
         if pool is not None:
             self._append(pool.scaler, pool.prior, pool.weights)
         return self
@@ -235,71 +235,11 @@ class PriceDirectionPredictor(BasePredictor):
         if self.config.direction.strategy == "finetuned" and weights is not None:
             self._weights = np.concatenate([self._weights, weights])
 
-    def _fit_networks(self, examples: Examples, pool: DirectionPool | None) -> tuple[list[Float32], dict[str, str]]:
-        """Fit the weights; return each symbol's logits of its validation rows, and the symbols that failed."""
-        part, symbols, failed = self.config.direction, examples.panel.symbols, dict[int, str]()
-        if pool is not None and part.strategy == "pooled":
-            self._weights = pool.weights
-        else:
-            network, plan = direction_network(self.config, self._design), FitPlan.of(part.fit, self.config.run.seed)
-            if pool is None:
-                initial = network.initial_weights(symbols, self.config.run.seed)
-            else:
-                initial = np.repeat(pool.weights, len(symbols), axis=0)
-                plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
-            targets = corrected_targets(examples, self._design, self._logistic)
-            data = fleet_data(examples, self.window, self._design, targets)
-            fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
-            self._weights, failed = (
-                shrink_to_validated(network, fit.weights, initial if pool else None, examples, data, part.horizon),
-                fit.failures,
-            )
+    def _valid_logits(self, examples: Examples) -> list[Float32]:
+        """Return each symbol's uncalibrated logits (n, 3) of its validation rows."""
         chunks = self.chunks(examples.panel, examples.part("valid"))
         stacked = np.concatenate([np.add(*self._logits(windows, rows)) for windows, rows in chunks])
-        logits = np.split(stacked, np.cumsum([len(rows) for rows in examples.part("valid")])[:-1])
-        broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
-        return logits, {symbols[i]: reason for i, reason in (broken | failed).items()}
-
-    def _calibrate(self, examples: Examples, logits: Float32, pool: DirectionPool | None) -> None:
-        """Fit calibrators and label sets on validation, shrunk to the pool's; without one each symbol is its own."""
-        part, count = self.config.direction, len(examples.rows)
-        places, symbol = examples.places(examples.part("valid"))
-        labels = examples.targets[places].astype(np.int64)
-        log_priors = np.log(self._prior.probabilities)
-        if pool is not None:
-            shrinkage, horizon = part.calibration_shrinkage, part.horizon
-            calibrator = fit_calibrator(
-                logits, labels, symbol, count, pool.calibration, part.calibration, shrinkage, horizon
-            )
-            self._calibrator = calibrator.shrunk(log_priors, np.log(pool.prior.probabilities[0]), pool.trust)
-        else:
-            dates, priors = examples.panel.dates[places], self._prior.probabilities
-            calibrator = calibrate_alone(logits, labels, symbol, dates, priors, part.calibration, part.horizon)
-            trust = [
-                with_evidence(
-                    trusted_share(len(rows.train) + len(rows.valid), 1, TRUST_ROWS),
-                    standard_errors(
-                        np.broadcast_to(own, (np.sum(symbol == i), 3)),
-                        logits[symbol == i] - own,
-                        labels[symbol == i],
-                        dates[symbol == i],
-                        part.horizon,
-                    ),
-                )
-                for i, (rows, own) in enumerate(zip(examples.rows, log_priors, strict=True))
-            ]
-            self._calibrator = calibrator.shrunk(log_priors, None, np.array(trust)[:, None])
-        self._sets = fit_label_sets(
-            labels,
-            self._calibrator.apply(logits, symbol),
-            symbol,
-            count,
-            pool.scores if pool else None,
-            part.conformal_level,
-            part.calibration_shrinkage,
-        )
-        ends = examples.panel.offsets[:-1] + [rows.valid[-1] + part.horizon for rows in examples.rows]
-        self._adapted, self._adapted_to = self._sets, examples.panel.dates[ends]
+        return np.split(stacked, np.cumsum([len(rows) for rows in examples.part("valid")])[:-1])
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         found = self.forecast(panel, rows)

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from configs.schema import Config
 from features.labels import CLASSES
 from features.scaling import FleetScaler
-from training.data.arrays import Arrays, Float, Float32, part_of, prefixed
+from training.data.arrays import Arrays, Float32, part_of, prefixed
 from training.data.design import Design, choose_columns
 from training.data.examples import Examples, Int64
-from training.data.fleet_data import POOLED, FleetData, fleet_data
-from training.models.calibration.calibrator import Calibrator, Method, PooledCalibration, fit_pooled
+from training.data.fleet_data import POOLED, fleet_data
+from training.models.calibration.calibrator import Calibrator, PooledCalibration, fit_pooled
 from training.models.calibration.conformal import PooledScores, pool_scores
-from training.models.calibration.evidence import ALONE, shrinkage_factor, standard_errors
+from training.models.calibration.evidence import shrinkage_factor, standard_errors
 from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.models.fleet.losses import corrected_cross_entropy
 from training.models.fleet.network import FleetNetwork
@@ -144,43 +144,3 @@ def _last_bars(examples: Examples, rows: Sequence[Int64], design: Design) -> Ite
     panel = examples.panel
     for i, own in enumerate(rows):
         yield design.transform(panel.features[panel.rows(i)][own], i)
-
-
-def shrink_to_validated(
-    network: FleetNetwork, fitted: Float32, pooled: Float32 | None, examples: Examples, data: FleetData, horizon: int
-) -> Float32:
-    """Return each symbol's weights (S, P) as far as its own validation rows vouch for them.
-
-    A network that was fitted from nothing is scaled by the share of its correction that is kept; one that was adapted
-    from ``pooled`` weights (S, P) stays adapted only where more than half of the change is kept.
-    """
-    after = predict_fleet(network, fitted, data.bank, data.valid)
-    before = [np.zeros_like(z) for z in after]
-    if pooled is not None:
-        before = predict_fleet(network, pooled, data.bank, data.valid)
-    shares = np.zeros(len(fitted))
-    for i, (rows, old, new) in enumerate(zip(examples.rows, before, after, strict=True)):
-        wanted = data.targets[i, data.valid[i]]
-        if np.isfinite(new).all() and np.isfinite(wanted).all():
-            days, labels = examples.panel.dates[examples.panel.rows(i)][rows.valid], wanted[:, 0].astype(np.int64)
-            shares[i] = shrinkage_factor(wanted[:, 1:] + old, new - old, labels, days, horizon, ALONE)
-    if pooled is None:
-        return network.scale_outputs(fitted, shares)
-    return np.where(shares[:, None] > 0.5, fitted, pooled)
-
-
-def calibrate_alone(
-    logits: Float32,
-    labels: Int64,
-    symbol: Int64,
-    dates: npt.NDArray[np.datetime64],
-    priors: Float,
-    method: Method,
-    horizon: int,
-) -> Calibrator:
-    """Fit each symbol's calibration on its own rows (n,), as far as they show that it may leave its prior."""
-    found = []
-    for i, prior in enumerate(priors):
-        own = symbol == i
-        found.append(fit_pooled(logits[own], labels[own], dates[own], method, prior, horizon, ALONE).parameters)
-    return Calibrator(np.stack(found), np.array([1.0, 0.0, 0.0, 0.0]))

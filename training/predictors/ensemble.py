@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from configs.errors import DataError, ModelError
+from configs.errors import DataError, ModelError, shortened
 from configs.schema import Config
 from features.panel import Panel
 from features.splits import Split
@@ -19,7 +19,7 @@ from training.data.examples import Int64
 from training.models.calibration.newton import softmax
 from training.predictors.base import BasePredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
-from training.predictors.input_bars import AnyBars, AnyContext, some
+from training.predictors.input_bars import AnyBars, AnyContext
 from training.predictors.volatility import VolatilityPredictor
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class EnsemblePredictor:
                 panel = member.panel(bars, context=context, universe=universe)
                 common = tuple(symbol for symbol in panel.symbols if symbol in known)
                 if not common:
-                    raise ModelError(f"none of these symbols was fitted; the ensemble holds {some(self.symbols)}.")
+                    raise ModelError(f"none of these symbols was fitted; the ensemble holds {shortened(self.symbols)}.")
                 built[member.feature_names, member.universe] = panel.select(common)
         return [built[member.feature_names, member.universe] for member in members]
 

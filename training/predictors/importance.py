@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from configs.errors import DataError
 from features.panel import Panel
 from training.data.examples import Examples, Int64
-
-if TYPE_CHECKING:
-    from training.predictors.base import BasePredictor
+from training.predictors.fleet import PredictorFleet
 
 
 def permutation_importance(
-    predictor: BasePredictor, examples: Examples, seed: int = 0
+    predictor: PredictorFleet, examples: Examples, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """Return, per feature, how much the validation loss rises when it is permuted, and its standard error.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from configs.data import FeatureConfig
-from configs.errors import DataError
+from configs.errors import DataError, shortened
 from configs.schema import Config
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.context import MarketContext
@@ -57,8 +57,9 @@ def listed(bars: AnyBars, symbol: str | None = None) -> list[SymbolBars]:
         return list(bars)
     found, quarantine = bars_from_frame(bars, unnamed=symbol or "SYMBOL")
     if lost := quarantine.lost():
+        symbols = shortened(sorted(lost))
         warnings.warn(
-            f"{sum(lost.values())} rows of {some(sorted(lost))} break a rule and are left out ({quarantine.told()})",
+            f"{sum(lost.values())} rows of {symbols} break a rule and are left out ({quarantine.told()})",
             stacklevel=4,
         )
     return found
@@ -122,8 +123,3 @@ def universe_as_fitted(
 def resembles(table: UniverseTable, fitted: UniverseFacts) -> bool:
     """Whether a universe has at least half as many symbols as the one that a model was fitted with."""
     return 2 * table.members >= fitted.members and not table.is_empty
-
-
-def some(symbols: Sequence[str], most: int = 5) -> str:
-    """Return the first of these names, and how many more there are."""
-    return ", ".join(symbols[:most]) + (f" and {len(symbols) - most} more" if len(symbols) > most else "")

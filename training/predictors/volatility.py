@@ -23,7 +23,8 @@ from training.models.volatility.intervals import IntervalFleet, fit_own_interval
 from training.models.volatility.member import Rows
 from training.models.volatility.members import combined, fitted
 from training.models.volatility.regression import LinearFleet
-from training.predictors.base import BasePredictor, panel_chunks
+from training.predictors.base import BasePredictor
+from training.predictors.fleet import panel_chunks
 from training.predictors.volatility_shared import (
     LinearFit,
     SharedVolatility,

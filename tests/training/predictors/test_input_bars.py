@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.errors import ConfigError, DataError
+from configs.errors import ConfigError, DataError, shortened
 from features.context import MarketContext
 from training import PriceDirectionPredictor
-from training.predictors.input_bars import listed, some
+from training.predictors.input_bars import listed
 
 FIELDS = ("open", "high", "low", "close", "volume")
 
@@ -87,5 +87,5 @@ def test_rows_that_are_left_out_are_told(make_universe):
 
 
 def test_many_names_are_cut_short():
-    assert some(["A", "B"]) == "A, B"
-    assert some([f"S{i}" for i in range(7)]) == "S0, S1, S2, S3, S4 and 2 more"
+    assert shortened(["A", "B"]) == "A, B"
+    assert shortened([f"S{i}" for i in range(7)]) == "S0, S1, S2, S3, S4 and 2 more"

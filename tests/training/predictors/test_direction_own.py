@@ -3,7 +3,7 @@
 import numpy as np
 
 from training.models.calibration.newton import softmax
-from training.predictors.direction_pool import calibrate_alone
+from training.predictors.direction_own import calibrate_alone
 
 
 def test_a_neighbours_dates_do_not_move_a_symbols_calibration():

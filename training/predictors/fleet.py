@@ -1,0 +1,233 @@
+"""A fitted fleet of one kind of model: fitted on examples, forecasting windows, stored as plain arrays.
+
+One symbol is a fleet of one. Workers, the registry and the serving engine use a fleet through these methods;
+:class:`~training.predictors.base.BasePredictor` adds what a person needs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.errors import ConfigError, DataError, ModelError, shortened
+from configs.schema import Config
+from features.panel import Panel
+from features.universe import UniverseFacts
+from training.data.arrays import Arrays, Float
+from training.data.examples import Examples, Int64, Part, panel_rows
+from training.data.windows import Windows
+from training.tasks import Task, task_of
+
+_CHUNK = 4096  # windows forecast together: their features take some 50 MB
+
+
+class PredictorFleet(ABC):
+    """Fitted models of S symbols.
+
+    Attributes
+    ----------
+    config
+        The run's configuration.
+    symbols
+        The symbols that are fitted, in row order.
+    feature_names
+        The panel's columns that the fleet was fitted on.
+    universe
+        How many symbols the universe had that it was fitted with, and the lag; None where features need no universe.
+    failures
+        Symbols that could not be fitted, each with its reason; the others are unaffected.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, config: Config | None = None) -> None:
+        if config is not None and not isinstance(config, Config):
+            raise ConfigError(
+                f"{type(self).__name__} was given {config!r:.80}; expected a Config. Make one: load_config()."
+            )
+        self.config = config or Config()
+        self.symbols: tuple[str, ...] = ()
+        self.feature_names: tuple[str, ...] = ()
+        self.universe: UniverseFacts | None = None
+        self.failures: dict[str, str] = {}
+
+    def fit_every(self, examples: Examples) -> Self:
+        """Fit what symbols share, then every symbol that can be fitted; the others go to ``failures``.
+
+        Raises
+        ------
+        DataError
+            None can be fitted.
+        """
+        insufficient_data = examples.insufficient_data()
+        chosen = examples.select(tuple(symbol for symbol in examples.panel.symbols if symbol not in insufficient_data))
+        if chosen.rows:
+            self.fit_examples(chosen, self.fit_pooled(chosen))
+            self.failures = insufficient_data | self.failures
+        if not self.symbols:
+            reasons = "; ".join(
+                f"{symbol}: {why}" for symbol, why in list((insufficient_data | self.failures).items())[:3]
+            )
+            raise DataError(f"no symbol can be fitted ({reasons}). Give longer histories, or move the split.")
+        return self
+
+    @abstractmethod
+    def fit_pooled(self, examples: Examples) -> Arrays:
+        """Fit what symbols share on a sample of them, and return it as arrays for :meth:`fit_examples`."""
+
+    @abstractmethod
+    def fit_examples(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Fit every symbol of the examples; symbols that fail go to ``failures`` and are left out of ``symbols``."""
+
+    @abstractmethod
+    def forecast_with_baselines(
+        self, windows: Windows, symbols: Int64
+    ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
+        """Return the columns of a forecast, and what it is compared with, for windows of any mix of symbols.
+
+        ``symbols`` (n,) are rows of this fleet. The row after the last stands for symbols that were not fitted, if
+        :attr:`forecasts_unseen`.
+        """
+
+    def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of :meth:`forecast_with_baselines`."""
+        return self.forecast_with_baselines(windows, symbols)[0]
+
+    def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns for rows of a panel: those of its windows, symbol after symbol.
+
+        ``rows`` holds positions within each symbol of the panel, each at least :meth:`first_row`.
+        """
+        return joined([self.forecast_windows(*chunk) for chunk in self.chunks(panel, rows)])
+
+    def compare(
+        self, panel: Panel, rows: Sequence[Int64]
+    ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
+        """Return the columns for rows of a panel, and those of what the forecast is compared with."""
+        found = [self.forecast_with_baselines(*chunk) for chunk in self.chunks(panel, rows)]
+        return joined([columns for columns, _ in found]), joined([others for _, others in found])
+
+    def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
+        """Return what a forecast of these rows reads."""
+        places, _ = panel_rows(panel, rows)
+        return Windows.of(panel.dates[places], panel.features, places, self._series(panel)[places], self.window)
+
+    def chunks(self, panel: Panel, rows: Sequence[Int64]) -> Iterator[tuple[Windows, Int64]]:
+        """Yield the windows of these rows and their symbols' rows in this fleet thousand together."""
+        return panel_chunks(panel, rows, self._rows_of(panel), self._series(panel), self.window)
+
+    def _series(self, panel: Panel) -> Float:
+        """Return what forecasts read of a symbol's whole history, (rows, K)."""
+        return np.zeros((len(panel.dates), 0))
+
+    @abstractmethod
+    def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
+        """Return the loss of every row of ``train``, ``valid`` or ``test``, and its symbol's position."""
+
+    @abstractmethod
+    def to_arrays(self) -> Arrays:
+        """Return the fitted state as plain arrays."""
+
+    @abstractmethod
+    def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
+        """Take the state of these rows from arrays of :meth:`to_arrays`."""
+
+    @abstractmethod
+    def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
+        """Return one number that summarises one forecast, for contributions."""
+
+    def meta(self) -> dict[str, Any]:
+        """Return what :meth:`from_state` needs besides the arrays, as JSON."""
+        return {
+            "config": self.config.of_models(),
+            "feature_names": list(self.feature_names),
+            "universe": asdict(self.universe) if self.universe else None,
+        }
+
+    @classmethod
+    def from_state(
+        cls,
+        symbols: Sequence[str],
+        arrays: Mapping[str, npt.NDArray[Any]],
+        meta: Mapping[str, Any],
+        only: Sequence[str] | None = None,
+    ) -> Self:
+        """Rebuild a fitted predictor of ``symbols``, or of ``only`` some of them.
+
+        Raises
+        ------
+        ModelError
+            A symbol is not in the state.
+        """
+        predictor = cls(Config.model_validate(meta["config"]))
+        position = {symbol: i for i, symbol in enumerate(symbols)}
+        chosen = tuple(symbols if only is None else only)
+        missing = [symbol for symbol in chosen if symbol not in position]
+        if missing:
+            raise ModelError(
+                f"symbol {missing[0]!r} is not in this model; it holds {shortened(symbols)}. Train it first."
+            )
+        predictor.symbols = chosen
+        predictor.feature_names = tuple(meta["feature_names"])
+        universe = meta.get("universe")
+        predictor.universe = UniverseFacts(**universe) if universe else None
+        predictor._load(arrays, np.array([position[symbol] for symbol in chosen], np.int64))
+        return predictor
+
+    @property
+    def forecasts_unseen(self) -> bool:
+        """Whether symbols that were not fitted can be forecast, by what all fitted symbols share."""
+        return True
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        """What the forecasts of one fleet have in common, whatever run fitted it."""
+        config = self.config
+        features = config.features, self.feature_names, self.universe
+        return features, config.section(self.kind), config.direction.label, config.run.seed
+
+    @property
+    def task(self) -> Task:
+        """What this kind of model forecasts."""
+        return task_of(self.kind)
+
+    def first_row(self, panel: Panel) -> int:
+        """Return the first row of a symbol in such a panel that can have a forecast."""
+        return self.task.first_row(panel, self.config)
+
+    @property
+    def window(self) -> int:
+        """Bars that one forecast looks back on."""
+        return self.config.section(self.kind).network.window
+
+    def _check_fitted(self) -> None:
+        if not self.symbols:
+            raise ModelError(f"this {type(self).__name__} is not fitted. Call fit(bars) first.")
+
+    def _rows_of(self, panel: Panel) -> Int64:
+        """Return each symbol's row in the fleet (S,); of one that was not fitted the row after the last."""
+        position = {symbol: i for i, symbol in enumerate(self.symbols)}
+        unknown = [symbol for symbol in panel.symbols if symbol not in position]
+        if unknown and not self.forecasts_unseen:
+            raise ModelError(f"there is no model for {unknown[0]!r}; this one holds {shortened(self.symbols)}.")
+        return np.array([position.get(symbol, len(position)) for symbol in panel.symbols], np.int64)
+
+
+def joined(parts: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+    """Return columns of consecutive chunks as one."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def panel_chunks(
+    panel: Panel, rows: Sequence[Int64], own: Int64, series: Float, window: int
+) -> Iterator[tuple[Windows, Int64]]:
+    """Yield the windows of rows within each symbol, and ``own`` (S,) of each one's symbol; at least one chunk."""
+    places, position = panel_rows(panel, rows)
+    for start in range(0, max(len(places), 1), _CHUNK):
+        at = places[start : start + _CHUNK]
+        yield Windows.of(panel.dates[at], panel.features, at, series[at], window), own[position[start : start + _CHUNK]]
