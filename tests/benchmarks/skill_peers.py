@@ -17,8 +17,10 @@ from features.engineer import build_panel
 from features.labels import forward_return
 from features.store.store import Store
 from training.data.examples import Examples, make_examples
+from training.metrics.classification import log_loss_rows
 from training.metrics.clustered import day_jackknife, long_run_se
-from training.metrics.metrics import log_loss_rows, qlike_rows, ratio
+from training.metrics.ratio import ratio
+from training.metrics.volatility import qlike_rows
 from training.models.volatility.har import BASELINE_LAGS, fit_per_symbol, fit_pooled, har_design
 from training.predictors.join import load_fleet
 from training.registry.manager import ModelManager

@@ -13,8 +13,9 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from training.metrics.calibration import CALIBRATION_GRID
 from training.metrics.clustered import day_jackknife
-from training.metrics.metrics import CALIBRATION_GRID, Array, Ints
+from training.metrics.ratio import Array, Ints
 
 MODEL = "model"
 

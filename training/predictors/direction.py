@@ -18,7 +18,7 @@ from training.data.buffers import FeatureBuffer, fleet_data
 from training.data.examples import Examples, Int64, Part, panel_rows
 from training.data.feature_columns import choose_columns
 from training.data.windows import Windows, window_features
-from training.metrics.metrics import log_loss_rows
+from training.metrics.classification import log_loss_rows
 from training.models.calibration.calibrator import Calibrator, fit_calibrator
 from training.models.calibration.conformal import LabelSets, fit_label_sets
 from training.models.calibration.evidence import standard_errors

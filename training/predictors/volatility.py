@@ -14,7 +14,7 @@ from features.panel import Panel
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.data.examples import Examples, Int64, Part, panel_rows
 from training.data.windows import Windows, window_features
-from training.metrics.metrics import qlike_rows
+from training.metrics.volatility import qlike_rows
 from training.models.fleet.fit import predict_windows
 from training.models.trust import independent_rows
 from training.models.volatility.combination import Combination, combine, combined_names

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from training.data.examples import Examples, Int64
-from training.metrics import metrics
+from training.metrics.classification import log_loss_rows
+from training.metrics.volatility import qlike_rows
 from training.predictors.base import BasePredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
 from training.predictors.volatility import VolatilityPredictor
@@ -58,12 +59,12 @@ def _direction(
     sets = predictor.adapt_label_sets(probabilities, labels, own, panel.dates[rows + horizon])
     daily = DirectionDaily.from_predictions(panel.dates[rows], labels, probabilities, baselines, sets)
     values: dict[str, npt.NDArray[Any]] = {
-        "loss": metrics.log_loss_rows(labels, probabilities),
+        "loss": log_loss_rows(labels, probabilities),
         "label": labels.astype(np.int8),
     }
     values |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)}
     values |= {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
-    values |= {f"loss_{name}": metrics.log_loss_rows(labels, table) for name, table in baselines.items()}
+    values |= {f"loss_{name}": log_loss_rows(labels, table) for name, table in baselines.items()}
     scores = direction_by_symbol(panel.symbols, symbol, labels, probabilities, baselines, horizon)
     return Evaluation(_table(examples, rows, symbol, values), daily.to_arrays(), scores)
 
@@ -80,9 +81,9 @@ def _volatility(
     known = {name: np.isfinite(table) for name, table in others.items()}
     others = {name: np.where(known[name], table, forecast) for name, table in others.items()}
     daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), known)
-    values = {"loss": metrics.qlike_rows(target, forecast), "target": target, "forecast": forecast}
+    values = {"loss": qlike_rows(target, forecast), "target": target, "forecast": forecast}
     values |= {"low": low, "high": high, "fallback": columns["fallback"]}
-    values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in others.items()}
+    values |= {f"loss_{name}": qlike_rows(target, table) for name, table in others.items()}
     scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, others, horizon)
     return Evaluation(_table(examples, rows, symbol, values), daily.to_arrays(), scores)
 

@@ -19,7 +19,8 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import CLASSES, Array, check_labels
+from training.metrics.classification import CLASSES, check_labels
+from training.metrics.ratio import Array
 from training.models.calibration.evidence import shrinkage_factor
 from training.models.calibration.newton import MIN_SCALE, derivatives, newton, scores, softmax
 

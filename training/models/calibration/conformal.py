@@ -19,7 +19,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import Array, Ints, check_direction
+from training.metrics.classification import check_direction
+from training.metrics.ratio import Array, Ints
 
 Sets = npt.NDArray[np.bool_]
 

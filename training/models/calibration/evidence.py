@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
+from training.metrics.classification import check_labels
 from training.metrics.clustered import long_run_se
-from training.metrics.metrics import Array, Ints, check_labels
+from training.metrics.ratio import Array, Ints
 from training.models.calibration.newton import softmax
 
 ALONE = 4.0  # caution for the rows of one symbol, where chance alone often gives one standard error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import CLASSES, Array, Ints
+from training.metrics.classification import CLASSES
+from training.metrics.ratio import Array, Ints
 
 # Never quite zero: the network's ranking survives, so that conformal scores have no ties.
 MIN_SCALE = 1e-3

@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import CLASSES, Array, Ints, check_labels
+from training.metrics.classification import CLASSES, check_labels
+from training.metrics.ratio import Array, Ints
 from training.models.calibration.newton import softmax
 
 Float32 = npt.NDArray[np.float32]

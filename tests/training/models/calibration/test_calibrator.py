@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from training.metrics import metrics
+from training.metrics import calibration, classification
 from training.models.calibration.calibrator import Calibrator, fit_calibrator, fit_pooled
 from training.models.calibration.newton import MIN_SCALE, derivatives, loss_rows, newton, softmax
 
@@ -62,7 +62,7 @@ def test_network_without_skill_ends_at_the_class_prior(symbols: int, shock: floa
     p = calibrate(z, y, row, day).apply(fresh[0], fresh[2])
     assert np.abs(p - frequency).mean() < 0.01
     assert np.quantile(np.abs(p - frequency), 0.95) < 0.02
-    assert metrics.log_loss(fresh[1], p) < metrics.log_loss(fresh[1], softmax(fresh[0])) - 0.2
+    assert classification.log_loss(fresh[1], p) < classification.log_loss(fresh[1], softmax(fresh[0])) - 0.2
 
 
 def test_prior_of_train_is_used_where_there_is_no_skill() -> None:
@@ -114,8 +114,8 @@ def test_overconfidence_is_undone_and_skill_is_kept() -> None:
     assert c.pooled[0] == pytest.approx(1 / 3, rel=0.05)
     fresh = simulate(1.0, 50, 500, 7, sharpness=3.0)
     p = c.apply(fresh[0], fresh[2])
-    assert metrics.expected_calibration_error(fresh[1], p) < 0.015
-    assert metrics.log_loss(fresh[1], p) < metrics.log_loss(fresh[1], softmax(fresh[0] / 3.0)) + 0.002
+    assert calibration.expected_calibration_error(fresh[1], p) < 0.015
+    assert classification.log_loss(fresh[1], p) < classification.log_loss(fresh[1], softmax(fresh[0] / 3.0)) + 0.002
 
 
 @pytest.mark.parametrize("method", ["vector", "temperature", "none"])
@@ -126,10 +126,10 @@ def test_calibration_costs_a_few_nats_at_most_on_all_validation_rows(
     for seed in range(3):
         z, y, row, day = simulate(skill, 6, 120, seed, sharpness)
         pooled = fit_pooled(z, y, day, method)  # type: ignore[arg-type]
-        raw = metrics.log_loss(y, softmax(z))
+        raw = classification.log_loss(y, softmax(z))
         for shrinkage in (0.0, 500.0):
             c = fit_calibrator(z, y, row, 6, pooled, method, shrinkage)  # type: ignore[arg-type]
-            assert metrics.log_loss(y, c.apply(z, row)) <= raw + 2.0 / len(y)
+            assert classification.log_loss(y, c.apply(z, row)) <= raw + 2.0 / len(y)
         if method == "none":
             np.testing.assert_allclose(c.apply(z, row), softmax(z))
 

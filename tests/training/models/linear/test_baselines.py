@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression as Reference
 
-from training.metrics import metrics
+from training.metrics import classification
 from training.models.calibration.newton import softmax
 from training.models.linear.baselines import ClassPrior, LogisticRegression
 
@@ -55,7 +55,10 @@ def test_pooled_regression_reaches_the_loss_of_the_truth() -> None:
     d = simulate(10, 2000, 1)
     pooled = LogisticRegression.fit_pooled(d["x"], d["y"], d["train"], d["valid"])
     p = pooled.predict(d["x"][d["test"]], d["row"][d["test"]])
-    assert metrics.log_loss(d["y"][d["test"]], p) < metrics.log_loss(d["y"][d["test"]], d["p"][d["test"]]) + 0.005
+    assert (
+        classification.log_loss(d["y"][d["test"]], p)
+        < classification.log_loss(d["y"][d["test"]], d["p"][d["test"]]) + 0.005
+    )
 
 
 def test_centred_fit_keeps_what_symbols_share() -> None:
@@ -64,7 +67,7 @@ def test_centred_fit_keeps_what_symbols_share() -> None:
     pooled = LogisticRegression.fit_pooled(d["x"], d["y"], d["train"], d["valid"])
     test = d["test"]
     loss = {
-        name: metrics.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
+        name: classification.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
         for name, model in (
             ("alone", LogisticRegression.fit_per_symbol(*args)),
             ("centred", LogisticRegression.fit_per_symbol(*args, center=pooled)),
@@ -78,8 +81,8 @@ def test_noise_ends_near_the_prior() -> None:
     model = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 10, d["train"], d["valid"])
     prior = ClassPrior.fit(d["y"][d["train"]], d["row"][d["train"]], 10)
     test = d["test"]
-    loss = metrics.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
-    assert loss < metrics.log_loss(d["y"][test], prior.predict(d["row"][test])) + 0.01
+    loss = classification.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
+    assert loss < classification.log_loss(d["y"][test], prior.predict(d["row"][test])) + 0.01
 
 
 def test_result_of_a_symbol_does_not_depend_on_its_neighbours_or_the_order_of_rows() -> None:
