@@ -16,7 +16,7 @@ from training.data.examples import make_examples
 from training.models.fleet.fit import FitPlan
 from training.models.fleet.gather import FleetData
 from training.models.fleet.network import FleetNetwork
-from training.models.linear.baselines import ClassPrior
+from training.models.linear.class_prior import ClassPrior
 
 
 @dataclass(frozen=True, slots=True)

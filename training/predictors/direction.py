@@ -25,7 +25,8 @@ from training.models.calibration.evidence import standard_errors
 from training.models.calibration.newton import softmax
 from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet, predict_windows
 from training.models.fleet.losses import corrected_cross_entropy
-from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.linear.class_prior import ClassPrior
+from training.models.linear.logistic import LogisticRegression
 from training.models.trust import trusted_share, with_evidence
 from training.predictors.base import BasePredictor
 from training.predictors.direction_pool import (

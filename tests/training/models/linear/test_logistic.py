@@ -6,7 +6,8 @@ from sklearn.linear_model import LogisticRegression as Reference
 
 from training.metrics import classification
 from training.models.calibration.newton import softmax
-from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.linear.class_prior import ClassPrior
+from training.models.linear.logistic import LogisticRegression
 
 
 def simulate(symbols: int, bars: int, seed: int, strength: float = 0.5, features: int = 8) -> dict[str, np.ndarray]:
@@ -27,14 +28,6 @@ def simulate(symbols: int, bars: int, seed: int, strength: float = 0.5, features
         "valid": (time >= 0.6 * bars) & (time < 0.8 * bars),
         "test": time >= 0.8 * bars,
     }
-
-
-def test_prior_counts_and_never_gives_nothing() -> None:
-    prior = ClassPrior.fit([0, 0, 2, 1], [0, 0, 0, 1], symbols=3)
-    np.testing.assert_allclose(prior.probabilities, [[3 / 6, 1 / 6, 2 / 6], [1 / 4, 2 / 4, 1 / 4], [1 / 3] * 3])
-    np.testing.assert_array_equal(prior.predict([2, 0]), prior.probabilities[[2, 0]])
-    again = ClassPrior.from_arrays(prior.to_arrays())
-    np.testing.assert_array_equal(again.probabilities, prior.probabilities)
 
 
 @pytest.mark.parametrize("ridge", [3.0, 300.0])
@@ -116,5 +109,3 @@ def test_wrong_input_is_refused() -> None:
         LogisticRegression.fit_pooled(broken, d["y"], d["train"], d["valid"])
     with pytest.raises(ValueError, match="no training rows"):
         LogisticRegression.fit_pooled(d["x"], d["y"], np.zeros(100, dtype=bool), d["valid"])
-    with pytest.raises(ValueError, match="symbol_row"):
-        ClassPrior.fit(d["y"], d["row"] + 1, 2)

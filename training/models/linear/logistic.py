@@ -1,4 +1,4 @@
-"""Direction baselines: what a forecast must beat before it may be called one."""
+"""Ridge-regularised multinomial logistic regression on the last bar's features."""
 
 from __future__ import annotations
 
@@ -9,45 +9,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from training.data.arrays import Float32
 from training.metrics.classification import CLASSES, check_labels
 from training.metrics.ratio import Array, Ints
 from training.models.calibration.newton import softmax
-
-Float32 = npt.NDArray[np.float32]
+from training.models.linear.class_prior import check_symbol_row
 
 RIDGE_GRID = (30.0, 300.0, 3_000.0, 30_000.0, 300_000.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ClassPrior:
-    """Class frequencies of each symbol's training rows, ``probabilities`` (S, 3)."""
-
-    probabilities: Array
-
-    @classmethod
-    def fit(cls, labels: npt.ArrayLike, symbol_row: npt.ArrayLike, symbols: int, pseudo_count: float = 1.0) -> Self:
-        """Count labels (n,) by symbol (n,); each class starts at ``pseudo_count`` (Laplace), so none has zero mass."""
-        y = check_labels(labels)
-        row = _check_rows(symbol_row, len(y), symbols)
-        counts = np.bincount(row * CLASSES + y, minlength=symbols * CLASSES).reshape(symbols, CLASSES) + pseudo_count
-        return cls(np.asarray(counts / counts.sum(axis=1, keepdims=True)))
-
-    def predict(self, symbol_row: npt.ArrayLike) -> Array:
-        """Return probabilities (n, 3) of rows of these symbols (n,)."""
-        return self.probabilities[np.asarray(symbol_row, dtype=np.int64)]
-
-    def take(self, symbols: npt.ArrayLike) -> Self:
-        """Return the priors of the symbols at these positions, in this order."""
-        return type(self)(self.probabilities[np.asarray(symbols)])
-
-    def to_arrays(self) -> dict[str, Array]:
-        """Return ``probabilities`` (S, 3)."""
-        return {"probabilities": self.probabilities}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Invert :meth:`to_arrays`."""
-        return cls(arrays["probabilities"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +82,7 @@ class LogisticRegression:
         cannot stop the others. Parameters are those of :meth:`fit_pooled`, with the symbol (n,) of each row.
         """
         y = check_labels(labels)
-        row = _check_rows(symbol_row, len(y), symbols)
+        row = check_symbol_row(symbol_row, len(y), symbols)
         start = np.zeros((features.shape[1], CLASSES), dtype=np.float32) if center is None else center.weight[0]
         weight = np.tile(start, (symbols, 1, 1))
         intercept = np.tile(np.zeros(CLASSES) if center is None else center.intercept[0], (symbols, 1))
@@ -136,7 +104,7 @@ class LogisticRegression:
         with np.errstate(invalid="ignore"):
             if len(self.weight) == 1:
                 return np.asarray(features @ self.weight[0] + self.intercept[0])
-            row = _check_rows(symbol_row, len(features), len(self.weight))
+            row = check_symbol_row(symbol_row, len(features), len(self.weight))
             logits = np.empty((len(features), CLASSES))
             for symbol, rows in _by_symbol(row, len(self.weight)):
                 logits[rows] = features[rows] @ self.weight[symbol] + self.intercept[symbol]
@@ -237,10 +205,3 @@ def _by_symbol(row: Ints, symbols: int) -> Iterator[tuple[int, Ints]]:
     order = np.argsort(row, kind="stable")
     ends = np.cumsum(np.bincount(row, minlength=symbols))
     return ((s, part) for s, part in enumerate(np.split(order, ends[:-1])) if len(part))
-
-
-def _check_rows(symbol_row: npt.ArrayLike, rows: int, symbols: int) -> Ints:
-    row = np.asarray(symbol_row, dtype=np.int64)
-    if row.shape != (rows,) or (rows and (row.min() < 0 or row.max() >= symbols)):
-        raise ValueError(f"symbol_row has shape {row.shape}; expected ({rows},) with values from 0 to {symbols - 1}")
-    return row
