@@ -46,7 +46,7 @@ class ClassPrior:
 
 
 def check_symbol_row(symbol_row: npt.ArrayLike, rows: int, symbols: int) -> Ints:
-    """Return symbols' positions (n,) as int64; raise ``ValueError`` unless there is one per row, each in [0, symbols)."""
+    """Return symbols' positions (n,) as int64; raise ``ValueError`` unless each is in [0, symbols), one per row."""
     row = np.asarray(symbol_row, dtype=np.int64)
     if row.shape != (rows,) or (rows and (row.min() < 0 or row.max() >= symbols)):
         raise ValueError(f"symbol_row has shape {row.shape}; expected ({rows},) with values from 0 to {symbols - 1}")
