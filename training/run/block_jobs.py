@@ -10,6 +10,7 @@ from configs.schema import Config
 from training.registry.provenance import code_hash, library_versions
 from training.run.job import POOLED, Input, Job
 
+FITTING_CODE = "training.run.worker"
 FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
@@ -23,7 +24,7 @@ def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str],
     picked = [(name, some) for name, symbols in inputs if (some := tuple(filter(sample.__contains__, symbols)))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
-        [data, picked, library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
+        [data, picked, library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None
