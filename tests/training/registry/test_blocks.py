@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as hnp
 
 from configs.errors import ModelError
 from features.store.store import Store
-from training.registry.blocks import Block, read_block, read_index, read_test, verify_block, write_block
-from training.registry.jsonable import to_json
+from training.registry.block_files import read_index, read_test, verify_block
+from training.registry.block_index import to_json
+from training.registry.blocks import Block, read_block, write_block
 
 SUFFIXES = (".safetensors", ".test.parquet", ".json")
 PREFIX = "runs/ab12/direction/block-00000"
@@ -82,7 +83,7 @@ def test_everything_else_comes_back(tmp_path: Path) -> None:
     )
     assert found.metrics == {"loss": None, "n": 3, "by": [1.5, 0.5]}
     assert found.test is not None and found.test.to_pylist() == losses(("AAPL", "^GSPC")).to_pylist()
-    assert read_test(store, PREFIX, columns=["loss", "absent"]).column_names == ["loss"]
+    assert read_test(store, PREFIX, read_index(store, PREFIX), columns=["loss", "absent"]).column_names == ["loss"]
     assert read_block(store, PREFIX, test=False).test is None
 
 

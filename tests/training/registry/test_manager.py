@@ -10,7 +10,7 @@ import pytest
 
 from configs.errors import ModelError
 from features.store.store import Store
-from training.registry.aliases import HISTORY_KEPT, Aliases
+from training.registry.aliases import MAX_HISTORY, Aliases
 from training.registry.blocks import Block, write_block
 from training.registry.layout import manifest_path, version_name
 from training.registry.manager import ModelManager
@@ -63,7 +63,7 @@ def test_a_version_holds_what_the_run_wrote(manager: ModelManager) -> None:
     manifest = manager.manifest("direction", made.version)
     roster = manager.roster("direction", made.version)
     assert manifest.symbols == 3 and roster.symbols() == ["AAPL", "MSFT", "^GSPC"]
-    assert [roster.place(symbol) for symbol in roster.symbols()] == [(0, 1), (0, 0), (1, 0)]
+    assert [roster.locate(symbol) for symbol in roster.symbols()] == [(0, 1), (0, 0), (1, 0)]
     assert (manifest.config, manifest.data_hash, manifest.metrics) == (
         {"seed": 7},
         "d1",
@@ -269,9 +269,9 @@ def test_promote_and_rollback_move_both_aliases_and_keep_history(manager: ModelM
 
 def test_the_history_is_capped_at_its_newest_entries() -> None:
     aliases, at = Aliases(), datetime(2026, 1, 2, tzinfo=UTC)
-    for number in range(HISTORY_KEPT + 5):
+    for number in range(MAX_HISTORY + 5):
         aliases = aliases.promoted(f"v{number}", "why", at)
-    assert len(aliases.history) == HISTORY_KEPT and aliases.history[-1].champion == f"v{HISTORY_KEPT + 4}"
+    assert len(aliases.history) == MAX_HISTORY and aliases.history[-1].champion == f"v{MAX_HISTORY + 4}"
 
 
 def test_an_alias_file_that_is_not_one_is_a_clear_error(manager: ModelManager) -> None:
@@ -358,7 +358,7 @@ def test_a_symbol_matches_exactly_before_it_matches_in_any_case(manager: ModelMa
     def row(symbol: str) -> str:
         manifest = manager.manifest("direction")
         block = manager.load_block("direction", manifest.version, symbol)
-        return block.symbols[manager.roster("direction").place(symbol)[1]]
+        return block.symbols[manager.roster("direction").locate(symbol)[1]]
 
     assert row("Abc") == "Abc" and row("ABC") == "ABC"
     assert "xyz" in manager.load_block("direction", "latest", "XYZ").symbols

@@ -24,7 +24,7 @@ def test_every_symbol_is_found_where_it_is_and_the_others_with_their_reasons(tra
     read = Roster.read(store, "r", FileRecord.of(roster.to_bytes()))
     assert read.symbols() == sorted(trained) and read.blocks_of() == list(range(len(blocks)))
     for number, block in enumerate(blocks):
-        assert [read.place(symbol) for symbol in block] == [(number, row) for row in range(len(block))]
+        assert [read.locate(symbol) for symbol in block] == [(number, row) for row in range(len(block))]
         assert read.blocks_of(block) == [number]
     left = {symbol: reason for symbol, reason in reasons.items() if symbol not in trained}
     assert read.reasons(SKIPPED) | read.reasons(FAILED) == {symbol: why for symbol, (_, why) in left.items()}
@@ -53,6 +53,6 @@ def test_a_hundred_thousand_symbols_take_little_of_a_driver():
     blocks = [[f"SYM{32 * i + j:06d}" for j in range(32)] for i in range(3125)]
     before = pa.total_allocated_bytes()
     roster = Roster.of(blocks, {}, [str(i) for i in range(len(blocks))])
-    assert roster.place("SYM099999") == (3124, 31)
+    assert roster.locate("SYM099999") == (3124, 31)
     assert pa.total_allocated_bytes() - before < 4 * 2**20
     assert len(roster.to_bytes()) < 2**20

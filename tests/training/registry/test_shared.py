@@ -9,7 +9,8 @@ import pytest
 
 from configs.errors import ModelError
 from features.store.store import Store
-from training.registry.blocks import Block, is_finished, read_block, read_index, write_block
+from training.registry.block_files import is_finished, read_arrays, read_index
+from training.registry.blocks import Block, read_block, write_block
 from training.registry.manager import ModelManager
 
 FOREST = np.arange(1000.0)
@@ -34,8 +35,9 @@ def manager(tmp_path) -> ModelManager:
 
 def test_a_block_leaves_to_the_pooled_fit_what_is_equal_and_reads_back_whole(manager):
     first, second = train(manager.store)
-    shared = read_index(manager.store, first).shared
-    assert shared is not None and shared.arrays == ("forest",)
+    index = read_index(manager.store, first)
+    assert index.shared is not None and index.shared.arrays == ("forest",)
+    assert sorted(read_arrays(manager.store, first, index)) == ["linear", "own"]
     assert manager.store.size(first + ".safetensors") < FOREST.nbytes / 10
     arrays = read_block(manager.store, second).arrays
     assert list(arrays) == ["forest", "linear", "own"]
