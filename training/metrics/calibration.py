@@ -16,12 +16,12 @@ CALIBRATION_BINS = 15
 
 
 def calibration_cells(confidence: Array) -> Ints:
-    """Return the cell (n,) of each confidence on the fixed grid that makes calibration counts additive."""
+    """Return the grid cell (n,) of each confidence; on one fixed grid calibration counts are additive."""
     return np.asarray(np.minimum(confidence * CALIBRATION_GRID, CALIBRATION_GRID - 1), dtype=np.int64)
 
 
 def equal_mass_bins(counts: Array, bins: int = CALIBRATION_BINS) -> Ints:
-    """Return the bin (grid,) of each grid cell so that the bins hold nearly equal counts."""
+    """Return the bin (grid,) of each grid cell such that bins have nearly equal counts."""
     middle = np.cumsum(counts) - counts / 2.0
     return np.asarray(np.minimum(middle / max(counts.sum(), 1.0) * bins, bins - 1), dtype=np.int64)
 
@@ -38,7 +38,7 @@ def calibration_error_of(gaps: Array, rows: Array, bins_of_cells: Ints, bins: in
 
 
 def binary_calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike) -> float:
-    """Return the expected calibration error of confidences (n,) in [0, 1] that an event (n,) comes true."""
+    """Return the expected calibration error of probabilities (n,) of an event with outcomes (n,) in {0, 1}."""
     c, event = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if c.ndim != 1 or c.shape != event.shape or len(c) == 0:
         raise ValueError(f"confidence has shape {c.shape} and outcomes {event.shape}; expected (n,) twice with n ≥ 1")

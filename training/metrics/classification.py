@@ -18,18 +18,18 @@ _FLOOR = 1e-15
 
 
 def check_labels(labels: npt.ArrayLike, classes: int = CLASSES) -> Ints:
-    """Return labels (n,) as int64; raise ``ValueError`` unless each is a whole number in [0, classes)."""
+    """Return labels (n,) as int64; raise ``ValueError`` unless each is an integer in [0, classes)."""
     y = np.asarray(labels)
     if y.ndim != 1 or len(y) == 0:
         raise ValueError(f"labels have shape {y.shape}; expected (n,) with n ≥ 1")
-    whole = y.astype(np.int64) if np.isfinite(y).all() else np.full(y.shape, -1)
-    if (whole != y).any() or whole.min() < 0 or whole.max() >= classes:
-        raise ValueError(f"labels must be whole numbers from 0 to {classes - 1}")
-    return whole
+    integers = y.astype(np.int64) if np.isfinite(y).all() else np.full(y.shape, -1)
+    if (integers != y).any() or integers.min() < 0 or integers.max() >= classes:
+        raise ValueError(f"labels must be integers from 0 to {classes - 1}")
+    return integers
 
 
 def check_direction(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Ints, Array]:
-    """Return labels (n,) as int64 and probabilities (n, 3) as float64, refusing what is neither.
+    """Return labels (n,) as int64 and probabilities (n, 3) as float64.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def mcc_of(confusion: Array) -> Array:
 
 
 def accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Return the share of rows whose class is right."""
+    """Return the share of rows whose class is predicted correctly."""
     return float(accuracy_of(confusion_matrix(labels, predicted)))
 
 
@@ -134,9 +134,9 @@ def mcc(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
 
 
 def up_down_hits(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Array, Array]:
-    """Return per row (n,) whether the likelier of up and down came true, and whether the row moved at all.
+    """Return per row (n,) whether the likelier of up and down was observed, and whether the price moved.
 
-    Sideways rows count in neither; equal probabilities are half a hit.
+    Both are 0 for sideways rows; equal probabilities are half a hit.
     """
     y, p = check_direction(labels, probabilities)
     lean = np.sign(p[:, UP] - p[:, DOWN])

@@ -65,7 +65,7 @@ def aliases_path(kind: str) -> str:
 
 
 def version_name(moment: datetime, content: str) -> str:
-    """Return the name of a version made at ``moment`` (UTC, whole seconds) of content with this SHA-256."""
+    """Return the name of a version made at ``moment`` (UTC, full seconds) of content with this SHA-256."""
     return f"{moment.astimezone(UTC).strftime(_STAMP)}-{content[:6]}"
 
 

@@ -45,8 +45,9 @@ def import_closure(names: Iterable[str], root: Path = _ROOT) -> dict[str, str]:
     """Return path → source of these modules and of every module below ``root`` that they import; nothing is executed.
 
     Imports inside functions count, those for type checkers do not. A package counts with all its modules where it is
-    imported as such or lists itself (catalogs), or is named in a text literal (lazy imports). The ``__init__`` files of
-    the packages around a module are executed with it and are included; the modules that they import are not.
+    imported as such or lists itself (catalogs). A text literal that names a module, or an attribute of one, counts as
+    an import (lazy imports). The ``__init__`` files of the packages around a module are executed with it and are
+    included; the modules that they import are not.
     """
     sources: dict[str, str] = {}
     waiting = {path for name in names for path in _files(name, root)}
@@ -71,8 +72,11 @@ def _imports(source: str, root: Path) -> Iterator[Path]:
     for module, names in _FROM.findall(code):
         for name in _NAME.findall(names):
             yield from _files(f"{module}.{name}", root) or _file(module, root)
-    for name in (*_IMPORT.findall(code), *_TEXT.findall(code)):
+    for name in _IMPORT.findall(code):
         yield from _files(name, root)
+    for name in _TEXT.findall(code):
+        module = name.rpartition(".")[0]
+        yield from _files(name, root) or (_file(module, root) if "." in module else [])
 
 
 def _files(name: str, root: Path) -> list[Path]:

@@ -48,7 +48,7 @@ def test_qlike_is_positive_scale_free_and_zero_only_at_the_truth(y: float, f: fl
 
 
 @given(hnp.arrays(np.int64, 60, elements=st.integers(0, 2)), hnp.arrays(np.int64, 60, elements=st.integers(0, 2)))
-def test_mcc_is_bounded_symmetric_and_blind_to_names_of_classes(y: np.ndarray, z: np.ndarray) -> None:
+def test_mcc_is_bounded_symmetric_and_invariant_to_names_of_classes(y: np.ndarray, z: np.ndarray) -> None:
     value = classification.mcc(y, z)
     assert -1.0 - 1e-12 <= value <= 1.0 + 1e-12
     assert classification.mcc(z, y) == pytest.approx(value, abs=1e-12)
@@ -72,7 +72,7 @@ def test_expected_log_loss_is_least_at_the_truth(seed: int, tilt: float) -> None
 
 
 @pytest.mark.parametrize("error", [calibration.expected_calibration_error, calibration.classwise_calibration_error])
-def test_calibration_error_vanishes_for_the_calibrated_and_finds_the_overconfident(error: object) -> None:
+def test_calibration_error_is_near_zero_if_calibrated_and_positive_if_overconfident(error: object) -> None:
     p = distributions(1, rows=200_000)
     y = draw(p, 2)
     sharper = p**3 / (p**3).sum(axis=1, keepdims=True)
@@ -93,7 +93,7 @@ def test_volatility_errors_are_those_of_annualised_volatility() -> None:
     assert volatility.vol_r2(y, f) == pytest.approx(sk.r2_score(vol, forecast))
 
 
-def test_up_down_accuracy_leaves_sideways_out_and_halves_ties() -> None:
+def test_up_down_accuracy_excludes_sideways_and_counts_ties_half() -> None:
     p = np.array([[0.5, 0.2, 0.3], [0.2, 0.6, 0.2], [0.1, 0.2, 0.7], [0.1, 0.8, 0.1]])
     assert classification.up_down_accuracy([0, 2, 0, 1], p) == pytest.approx((1 + 0.5 + 0) / 3)
     assert np.isnan(classification.up_down_accuracy([1], p[:1]))
@@ -104,15 +104,15 @@ def test_up_down_accuracy_leaves_sideways_out_and_halves_ties() -> None:
     [
         ([0, 1], np.full((3, 3), 1 / 3), "shape"),
         ([], np.zeros((0, 3)), "n ≥ 1"),
-        ([3], np.full((1, 3), 1 / 3), "whole numbers"),
-        ([0.5], np.full((1, 3), 1 / 3), "whole numbers"),
-        ([np.nan], np.full((1, 3), 1 / 3), "whole numbers"),
+        ([3], np.full((1, 3), 1 / 3), "integers"),
+        ([0.5], np.full((1, 3), 1 / 3), "integers"),
+        ([np.nan], np.full((1, 3), 1 / 3), "integers"),
         ([0], [[np.nan, 0.5, 0.5]], "finite"),
         ([0], [[0.2, 0.2, 0.2]], "sum to one"),
         ([0], [[-0.5, 1.0, 0.5]], "non-negative"),
     ],
 )
-def test_what_is_no_forecast_is_refused(labels: list[float], probabilities: np.ndarray, message: str) -> None:
+def test_invalid_direction_forecasts_are_rejected(labels: list[float], probabilities: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         classification.log_loss(labels, probabilities)
 
@@ -120,6 +120,6 @@ def test_what_is_no_forecast_is_refused(labels: list[float], probabilities: np.n
 @pytest.mark.parametrize(
     ("target", "forecast"), [([np.nan], [1.0]), ([0.0], [1.0]), ([1.0], [-1.0]), ([1.0, 2.0], [1.0])]
 )
-def test_what_is_no_variance_is_refused(target: list[float], forecast: list[float]) -> None:
+def test_invalid_variances_are_rejected(target: list[float], forecast: list[float]) -> None:
     with pytest.raises(ValueError, match=r"positive|shape"):
         volatility.qlike(target, forecast)

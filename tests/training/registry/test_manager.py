@@ -107,7 +107,7 @@ def test_publishing_the_same_content_again_returns_the_same_version(manager: Mod
     assert other.is_new and manager.versions("direction") == [first.version, other.version]
 
 
-def test_publishing_again_replaces_a_version_that_was_damaged(manager: ModelManager) -> None:
+def test_publishing_again_replaces_a_damaged_version(manager: ModelManager) -> None:
     first = release(manager, "r")
     Path(manager.store.path(f"models/direction/{first}/block-00000.safetensors")).write_bytes(b"rot")
     second = release(manager, "r")
@@ -115,7 +115,7 @@ def test_publishing_again_replaces_a_version_that_was_damaged(manager: ModelMana
     assert manager.load_block("direction", second, "AAPL").symbols == ("AAPL", "^GSPC")
 
 
-def test_versions_sort_in_the_order_they_were_made_even_within_a_second_or_with_a_clock_set_back(
+def test_versions_sort_by_creation_within_a_second_and_after_the_clock_is_set_back(
     manager: ModelManager,
 ) -> None:
     future = version_name(datetime.now(UTC) + timedelta(days=400), "abcdef")
@@ -137,7 +137,7 @@ def test_versions_sort_in_the_order_they_were_made_even_within_a_second_or_with_
         (["B"], {"config": {}, "data_hash": ""}, "of kind 'volatility'"),
     ],
 )
-def test_what_cannot_be_published_leaves_nothing(
+def test_a_rejected_publication_leaves_no_files(
     manager: ModelManager, blocks: list[str], extra: dict[str, object], problem: str
 ) -> None:
     for name, kind in (("A", "direction"), ("B", "volatility")):
@@ -147,7 +147,7 @@ def test_what_cannot_be_published_leaves_nothing(
     assert manager.store.names("models") == []
 
 
-def test_a_store_that_is_no_local_disk_works_the_same() -> None:
+def test_an_object_store_works_the_same() -> None:
     manager = ModelManager(Store("memory://"))
     assert not manager.store.is_local
     first, second = release(manager, "a"), release(manager, "b")
@@ -160,9 +160,7 @@ def test_a_store_that_is_no_local_disk_works_the_same() -> None:
     assert manager.load_block("direction", "champion", "AAPL", test=True).meta == {"run": "a"}
 
 
-def test_a_failure_in_the_middle_removes_the_half_version(
-    manager: ModelManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_publication_removes_its_files(manager: ModelManager, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(source: str, target: str) -> None:
         if target.endswith("block-00000.safetensors"):
             raise KeyboardInterrupt
@@ -214,7 +212,7 @@ def test_names_cannot_leave_the_store(manager: ModelManager, name: str) -> None:
         manager.publish(name, ["runs/k/b"], {"config": {}, "data_hash": ""})
 
 
-def test_a_version_is_found_by_name_beginning_alias_and_latest(manager: ModelManager) -> None:
+def test_a_version_is_resolved_from_its_name_a_beginning_an_alias_or_latest(manager: ModelManager) -> None:
     with pytest.raises(ModelError, match="fleetcast train"):
         manager.resolve("direction", "latest")
     first, second = release(manager, "a"), release(manager, "b")
@@ -234,7 +232,7 @@ def test_a_version_is_found_by_name_beginning_alias_and_latest(manager: ModelMan
         manager.resolve("direction", "champion")
 
 
-def test_a_version_is_found_without_its_kind_where_only_one_has_it(manager: ModelManager) -> None:
+def test_a_version_is_found_without_its_kind_if_only_one_kind_has_it(manager: ModelManager) -> None:
     with pytest.raises(ModelError, match="fleetcast train"):
         manager.find("latest")
     direction, volatility = release(manager, "a"), release(manager, "a", kind="volatility")
@@ -246,7 +244,7 @@ def test_a_version_is_found_without_its_kind_where_only_one_has_it(manager: Mode
         manager.find("nope")
 
 
-def test_promote_and_rollback_move_both_aliases_and_keep_history(manager: ModelManager) -> None:
+def test_promote_and_rollback_change_both_aliases_and_record_history(manager: ModelManager) -> None:
     first, second = release(manager, "a"), release(manager, "b")
     with pytest.raises(ModelError, match="no previous champion"):
         manager.rollback("direction")
@@ -267,7 +265,7 @@ def test_promote_and_rollback_move_both_aliases_and_keep_history(manager: ModelM
     ]
 
 
-def test_the_history_is_capped_at_its_newest_entries() -> None:
+def test_the_history_keeps_only_its_newest_entries() -> None:
     aliases, at = Aliases(), datetime(2026, 1, 2, tzinfo=UTC)
     for number in range(MAX_HISTORY + 5):
         aliases = aliases.promoted(f"v{number}", "why", at)
@@ -281,7 +279,7 @@ def test_an_alias_file_that_is_not_one_is_a_clear_error(manager: ModelManager) -
         manager.resolve("direction", "champion")
 
 
-def test_a_version_is_promoted_over_the_champion_that_it_was_compared_with(manager: ModelManager) -> None:
+def test_a_version_is_promoted_only_over_the_champion_it_was_compared_with(manager: ModelManager) -> None:
     first, better, between = (release(manager, run) for run in ("xxxx", "xx", "xxx"))
     manager.promote("direction", first, "the first")
     assert manager.promote_over("direction", better, first, "lower loss")
@@ -293,7 +291,7 @@ def test_a_version_is_promoted_over_the_champion_that_it_was_compared_with(manag
     assert manager.aliases("direction").champion == better
 
 
-def test_prune_keeps_the_newest_and_whatever_an_alias_names(manager: ModelManager) -> None:
+def test_prune_keeps_the_newest_and_aliased_versions(manager: ModelManager) -> None:
     made = [release(manager, run) for run in "abcdef"]
     manager.promote("direction", made[1], "x")
     manager.promote("direction", made[0], "y")
@@ -309,20 +307,20 @@ def test_prune_keeps_the_newest_and_whatever_an_alias_names(manager: ModelManage
 
 def test_prune_spares_recent_leftovers_and_counts_a_shared_file_once(manager: ModelManager) -> None:
     version = release(manager, "r")
-    half = version_name(datetime(2020, 1, 1, tzinfo=UTC), "abcdef")
-    manager.store.write(f"models/direction/{half}/block-00000.safetensors", b"x" * 10)
+    incomplete = version_name(datetime(2020, 1, 1, tzinfo=UTC), "abcdef")
+    manager.store.write(f"models/direction/{incomplete}/block-00000.safetensors", b"x" * 10)
     manager.store.write("runs/dead/direction/block-00000.safetensors", b"x" * 100)
     manager.store.write("models/direction/notes.txt", b"mine")
     assert manager.prune("direction", keep=1).half_versions == ()
     freed = manager.prune("direction", keep=1, grace=NOTHING)
-    assert (freed.versions, freed.half_versions, freed.runs) == ((), (half,), ("dead", "r"))
+    assert (freed.versions, freed.half_versions, freed.runs) == ((), (incomplete,), ("dead", "r"))
     manifestless = 10 + 100
     assert freed.size == manifestless
     assert manager.load_block("direction", version, "AAPL").symbols == ("AAPL", "^GSPC")
     assert manager.store.read("models/direction/notes.txt") == b"mine"
 
 
-def test_a_run_that_still_writes_is_spared(manager: ModelManager) -> None:
+def test_prune_spares_a_run_that_still_writes(manager: ModelManager) -> None:
     prefixes = train(manager.store, "alive", {"block-00000": ["A"], "block-00001": ["B"]})
     old = (datetime.now() - timedelta(days=30)).timestamp()
     for folder, _, names in os.walk(manager.store.path("runs")):
@@ -347,7 +345,7 @@ def test_model_names(name: str, kind: str, symbol: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "aapl", "price_direction_", "direction_aapl", "PRICE_DIRECTION_aapl"])
-def test_other_names_are_refused_with_an_example(manager: ModelManager, name: str) -> None:
+def test_other_model_names_are_an_error_with_an_example(manager: ModelManager, name: str) -> None:
     with pytest.raises(ModelError, match="such as price_direction_aapl"):
         manager.load_model(name)
 

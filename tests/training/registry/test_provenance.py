@@ -1,4 +1,4 @@
-"""The code that decides a file's content is found from imports, and nothing else changes its hash."""
+"""The hash of the fitting code covers what a worker imports, and nothing else."""
 
 import ast
 import shutil
@@ -125,7 +125,8 @@ def parsed_imports(path: Path) -> set[str]:
             found |= {name for alias in node.names for name in modules_of(alias.name)}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             text = node.value.removesuffix(".")
-            found |= modules_of(text) if "." in text else set()
+            parent = {text.rpartition(".")[0]} & {name for name in MODULES if "." in name}
+            found |= (modules_of(text) if "." in text else set()) or parent
         elif isinstance(node, ast.Name) and node.id == "__path__":
             found |= modules_of(dotted(path))
         waiting += ast.iter_child_nodes(node)

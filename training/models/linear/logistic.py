@@ -75,11 +75,11 @@ class LogisticRegression:
         center: Self | None = None,
         grid: tuple[float, ...] = RIDGE_GRID,
     ) -> Self:
-        """Fit one regression per symbol, each with the ridge that wins on its own validation rows.
+        """Fit one regression per symbol, each with the ridge that has the least loss on its own validation rows.
 
         With ``center``, a pooled fit, weights shrink to the pooled ones instead of to zero. A symbol without
-        training rows gets the centre, or equal probabilities; one whose features are not finite gets NaN, so that it
-        cannot stop the others. Parameters are those of :meth:`fit_pooled`, with the symbol (n,) of each row.
+        training rows gets the centre, or equal probabilities; one whose features are not finite gets NaN, so that the
+        other symbols are unaffected. Parameters are those of :meth:`fit_pooled`, with ``symbol_row`` (n,).
         """
         y = check_labels(labels)
         row = check_symbol_row(symbol_row, len(y), symbols)
@@ -96,11 +96,11 @@ class LogisticRegression:
         return cls(weight, intercept, ridge)
 
     def predict(self, features: Float32, symbol_row: npt.ArrayLike) -> Array:
-        """Return probabilities (n, 3) of features (n, F); a pooled fit ignores which symbol a row is of."""
+        """Return probabilities (n, 3) of features (n, F); a pooled fit ignores ``symbol_row``."""
         return softmax(self.logits(features, symbol_row))
 
     def logits(self, features: Float32, symbol_row: npt.ArrayLike) -> Array:
-        """Return what :meth:`predict` takes the softmax of, (n, 3); NaN for a row that is not finite."""
+        """Return the logits (n, 3) of features (n, F); NaN for a row that is not finite."""
         with np.errstate(invalid="ignore"):
             if len(self.weight) == 1:
                 return np.asarray(features @ self.weight[0] + self.intercept[0])
@@ -111,7 +111,7 @@ class LogisticRegression:
             return logits
 
     def take(self, symbols: npt.ArrayLike) -> Self:
-        """Return the regressions of the symbols at these positions; a pooled one is returned as it is."""
+        """Return the regressions of the symbols at these positions; a pooled one is returned unchanged."""
         if len(self.weight) == 1:
             return self
         rows = np.asarray(symbols)
@@ -137,7 +137,7 @@ def _fit(
     x = features[train]
     mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
     if not np.isfinite(mean).all():
-        raise ValueError("features hold NaN or infinite values; scale and fill them before fitting")
+        raise ValueError("features contain NaN or infinite values; scale and fill them before fitting")
     x -= mean
     weight, intercept = _minimise(x, labels[train], start, np.asarray(grid, dtype=np.float32))
     intercept = intercept - np.einsum("f,gfk->gk", mean, weight)
@@ -145,7 +145,7 @@ def _fit(
     if len(valid):
         scores = np.einsum("nf,gfk->gnk", features[valid], weight, optimize=True) + intercept[:, None]
         if not np.isfinite(scores).all():
-            raise ValueError("validation features hold NaN or infinite values; scale and fill them before fitting")
+            raise ValueError("validation features contain NaN or infinite values; scale and fill them before fitting")
         chance = softmax(scores)[:, np.arange(len(valid)), labels[valid]]
         best = int(np.argmin(-np.log(np.maximum(chance, 1e-15)).mean(axis=1)))
     return weight[best], intercept[best].astype(np.float64), grid[best]
@@ -158,7 +158,7 @@ def _minimise(
 
     Every round minimises the quadratic that bounds the loss from above, whose Hessian
     :math:`\frac{1}{2}(I - 11^\top/3) \otimes X^\top X` is the same in each: one eigendecomposition serves all
-    rounds and ridges, and the loss cannot rise. Near equal classes a round leaves a third of the error.
+    rounds and ridges, and the loss cannot rise. Near equal classes a round divides the error by three.
 
     References
     ----------

@@ -29,7 +29,7 @@ def calibrate(z: np.ndarray, y: np.ndarray, row: np.ndarray, day: np.ndarray, **
     return fit_calibrator(z, y, row, int(row.max()) + 1, pooled, **options)  # type: ignore[arg-type]
 
 
-def test_pooled_fit_is_the_maximum_likelihood_that_a_general_optimiser_finds() -> None:
+def test_newton_agrees_with_a_general_optimiser() -> None:
     z, y, _, _ = simulate(1.0, 1, 800, 0, sharpness=2.0)
     one = np.zeros(len(y), dtype=np.int64)
     free = np.ones(4, dtype=bool)
@@ -73,7 +73,7 @@ def test_prior_of_train_is_used_where_there_is_no_skill() -> None:
     np.testing.assert_allclose(softmax(pooled.parameters[1:]), prior, atol=1e-3)
 
 
-def test_what_happened_to_the_market_in_the_validation_year_is_not_learned() -> None:
+def test_a_market_wide_shock_in_the_validation_year_is_not_learned() -> None:
     z, y, row, day = simulate(0.5, 50, 250, 5)
     risen = np.where((y == 0) & (day % 5 == 0), 2, y)
     assert np.bincount(risen)[2] > 1.15 * np.bincount(y)[2]
@@ -87,7 +87,7 @@ def test_what_happened_to_the_market_in_the_validation_year_is_not_learned() -> 
     assert moved[1] < moved[0] + 0.2, "no more symbols find something of their own than in a quiet year"
 
 
-def test_labels_that_overlap_tell_less() -> None:
+def test_overlapping_labels_carry_less_information() -> None:
     """Twenty bars' returns on every bar: neighbours share nineteen of them, and the network's noise lasts as long."""
     horizon, bars, symbols = 20, 250, 40
     rng = np.random.default_rng(11)
@@ -101,14 +101,14 @@ def test_labels_that_overlap_tell_less() -> None:
     row, day = np.repeat(np.arange(symbols), bars), np.tile(np.arange(bars), symbols)
     prior = np.full(3, 1 / 3)
     away = {}
-    for told in (1, horizon):
-        own = fit_calibrator(z, y, row, symbols, fit_pooled(z, y, day, prior=prior, horizon=told), horizon=told)
-        away[told] = np.sqrt(np.mean((own.apply(z, row) - prior) ** 2))
+    for assumed in (1, horizon):
+        own = fit_calibrator(z, y, row, symbols, fit_pooled(z, y, day, prior=prior, horizon=assumed), horizon=assumed)
+        away[assumed] = np.sqrt(np.mean((own.apply(z, row) - prior) ** 2))
     assert away[horizon] < 0.01
     assert away[horizon] < 0.5 * away[1]
 
 
-def test_overconfidence_is_undone_and_skill_is_kept() -> None:
+def test_overconfidence_is_corrected_and_skill_is_preserved() -> None:
     z, y, row, day = simulate(1.0, 50, 250, 6, sharpness=3.0)
     c = calibrate(z, y, row, day)
     assert c.pooled[0] == pytest.approx(1 / 3, rel=0.05)
@@ -153,7 +153,7 @@ def test_result_of_a_symbol_does_not_depend_on_its_neighbours() -> None:
     np.testing.assert_allclose(alone.parameters[0], together.parameters[3], atol=1e-6)
 
 
-def test_state_survives_as_arrays_and_unknown_symbols_get_the_pooled_calibration() -> None:
+def test_to_arrays_round_trips_and_unknown_symbols_get_the_pooled_calibration() -> None:
     z, y, row, day = simulate(0.5, 4, 200, 10)
     c = calibrate(z, y, row, day)
     again = Calibrator.from_arrays(c.to_arrays())
@@ -171,7 +171,7 @@ def test_classes_that_never_occur_and_separable_rows_stay_finite() -> None:
     assert np.isfinite(p).all() and np.abs(p.sum(axis=1) - 1).max() < 1e-12
 
 
-def test_wrong_input_is_refused() -> None:
+def test_invalid_input_is_rejected() -> None:
     z, y, row, day = simulate(0.5, 2, 20, 11)
     with pytest.raises(ValueError, match="finite"):
         fit_pooled(np.full_like(z, np.nan), y, day)

@@ -32,15 +32,15 @@ def simulate(symbols: int, bars: int, seed: int, strength: float = 0.5, features
 
 @pytest.mark.parametrize("ridge", [3.0, 300.0])
 @pytest.mark.parametrize("strength", [0.05, 1.0])
-def test_regression_is_the_one_scikit_learn_finds(ridge: float, strength: float) -> None:
+def test_regression_agrees_with_scikit_learn(ridge: float, strength: float) -> None:
     d = simulate(2, 1500, 0, strength)
-    mine = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 2, d["train"], d["valid"], grid=(ridge,))
+    fitted = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 2, d["train"], d["valid"], grid=(ridge,))
     for symbol in range(2):
         own = d["train"] & (d["row"] == symbol)
         reference = Reference(C=1 / ridge, tol=1e-10, max_iter=5000).fit(d["x"][own], d["y"][own])
         fresh = d["test"] & (d["row"] == symbol)
         np.testing.assert_allclose(
-            mine.predict(d["x"][fresh], d["row"][fresh]), reference.predict_proba(d["x"][fresh]), atol=3e-3
+            fitted.predict(d["x"][fresh], d["row"][fresh]), reference.predict_proba(d["x"][fresh]), atol=3e-3
         )
 
 
@@ -54,7 +54,7 @@ def test_pooled_regression_reaches_the_loss_of_the_truth() -> None:
     )
 
 
-def test_centred_fit_keeps_what_symbols_share() -> None:
+def test_centred_fit_uses_what_symbols_share() -> None:
     d = simulate(10, 150, 2, features=20)
     args = (d["x"], d["y"], d["row"], 10, d["train"], d["valid"])
     pooled = LogisticRegression.fit_pooled(d["x"], d["y"], d["train"], d["valid"])
@@ -69,7 +69,7 @@ def test_centred_fit_keeps_what_symbols_share() -> None:
     assert loss["centred"] < loss["alone"] - 0.02
 
 
-def test_noise_ends_near_the_prior() -> None:
+def test_without_signal_the_regression_forecasts_near_the_prior() -> None:
     d = simulate(10, 1000, 3, strength=0.0, features=30)
     model = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 10, d["train"], d["valid"])
     prior = ClassPrior.fit(d["y"][d["train"]], d["row"][d["train"]], 10)
@@ -94,14 +94,14 @@ def test_result_of_a_symbol_does_not_depend_on_its_neighbours_or_the_order_of_ro
     np.testing.assert_allclose(together.predict(d["x"][:1], [4]), np.full((1, 3), 1 / 3))
 
 
-def test_state_survives_as_arrays() -> None:
+def test_to_arrays_round_trips() -> None:
     d = simulate(3, 200, 5)
     model = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 3, d["train"], d["valid"])
     again = LogisticRegression.from_arrays(model.to_arrays())
     np.testing.assert_array_equal(again.predict(d["x"], d["row"]), model.predict(d["x"], d["row"]))
 
 
-def test_wrong_input_is_refused() -> None:
+def test_invalid_input_is_rejected() -> None:
     d = simulate(2, 50, 6)
     broken = d["x"].copy()
     broken[0, 0] = np.nan
