@@ -51,7 +51,7 @@ class DailySums:
         """
         if not parts or any(part.names != parts[0].names for part in parts):
             raise ValueError(
-                f"cannot add daily sums of {[part.names for part in parts]}; expected the same forecasters"
+                f"cannot add daily sums of {[part.names for part in parts]}; expected one set of forecasters"
             )
         dates = np.unique(np.concatenate([part.dates for part in parts]))
         sums = {key: np.zeros((len(dates), *value.shape[1:])) for key, value in parts[0].sums.items()}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
@@ -23,6 +23,7 @@ variances = st.floats(1e-10, 1e2)
 seeds = st.integers(0, 10_000)
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_scores_agree_with_scikit_learn(seed: int) -> None:
     p = distributions(seed)
@@ -36,6 +37,7 @@ def test_scores_agree_with_scikit_learn(seed: int) -> None:
     )
 
 
+@settings(deadline=None)
 @given(variances, variances, st.floats(1e-6, 1e6))
 def test_qlike_is_positive_scale_free_and_zero_only_at_the_truth(y: float, f: float, scale: float) -> None:
     loss = volatility.qlike([y], [f])
@@ -47,6 +49,7 @@ def test_qlike_is_positive_scale_free_and_zero_only_at_the_truth(y: float, f: fl
         assert loss == pytest.approx(y / f - np.log(y / f) - 1.0, rel=1e-3, abs=1e-15)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int64, 60, elements=st.integers(0, 2)), hnp.arrays(np.int64, 60, elements=st.integers(0, 2)))
 def test_mcc_is_bounded_symmetric_and_invariant_to_names_of_classes(y: np.ndarray, z: np.ndarray) -> None:
     value = classification.mcc(y, z)
@@ -58,6 +61,7 @@ def test_mcc_is_bounded_symmetric_and_invariant_to_names_of_classes(y: np.ndarra
     assert classification.mcc(y, np.ones_like(y)) == 0.0
 
 
+@settings(deadline=None)
 @given(seeds, st.floats(-0.2, 0.2))
 def test_expected_log_loss_is_least_at_the_truth(seed: int, tilt: float) -> None:
     truth = distributions(seed, rows=1)[0]

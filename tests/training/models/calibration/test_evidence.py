@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.models.calibration.evidence import ALONE, shrinkage_factor
@@ -42,6 +42,7 @@ def test_a_shock_that_all_rows_of_a_day_share_is_no_evidence():
     assert shrinkage_factor(base * 0.0, noisy, labels, days) < independent
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_the_share_is_between_zero_and_one_for_any_rows(rows, seed):
     rng = np.random.default_rng(seed)
