@@ -16,7 +16,6 @@ from features.labels import CLASSES
 from serving.answers import KINDS, Basis, DirectionForecast, Probabilities, VolatilityForecast
 from training.data.windows import Windows
 from training.predictors.base import BasePredictor
-from training.predictors.join import load_fleet
 from training.registry.manager import ModelManager
 
 _AT_ONCE = 512
@@ -124,7 +123,7 @@ def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[
         A file is missing or corrupt, of another schema, or it holds none of the symbols.
     """
     manifest = manager.manifest(kind, version)
-    predictor = load_fleet(manager, kind, version, only)
+    predictor = manager.load_fleet(kind, version, only)
     notes = manifest.notes if isinstance(manifest.notes, dict) else {}
     return Fleet(
         kind=kind,

@@ -44,7 +44,7 @@ class WindowCache:
         identity = config_hash(
             [recipe.config.model_dump(mode="json"), recipe.feature_names, recipe.universe.members, recipe.universe.lag],
             [window, sorted(wanted), market.symbols, market.history_bars],
-            [library_versions(_LIBRARIES), code_hash("configs", "features", "training", "serving")],
+            [library_versions(_LIBRARIES), code_hash("serving.window_cache")],
         )
         self._prefix = f"{config_hash(stamp)}-"
         self._path = f"{FOLDER}/{self._prefix}{identity}"

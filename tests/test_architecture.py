@@ -57,3 +57,20 @@ def test_the_top_level_is_as_agreed():
     agreed = {*LAYERS, "tests", "pyproject.toml", "README.md", "LICENSE"}
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     assert found - {"uv.lock"} <= agreed
+
+
+TRAINING_ORDER = ("data", "metrics", "models", "tasks", "predictors", "validation", "registry", "run")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "training").glob("*/**/*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_between_the_folders_of_training_run_one_way(path):
+    """A folder imports itself and earlier ones; imports for type checkers do not count."""
+    tree = ast.parse(path.read_text())
+    types_only = [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    names = set(imported(tree)) - {name for node in types_only for name in imported(node)}
+    place = path.relative_to(ROOT / "training")
+    folder = place.parts[0]
+    used = {name.split(".")[1] for name in names if name.startswith("training.")}
+    assert used <= set(TRAINING_ORDER[: TRAINING_ORDER.index(folder) + 1])

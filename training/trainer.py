@@ -14,8 +14,8 @@ from features.context_source import load_context
 from features.sources import open_source
 from features.store.concurrent import in_order
 from features.store.store import Store
+from training.registry.block_files import is_finished
 from training.registry.block_index import INDEX
-from training.registry.blocks import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
 from training.run.kind_result import KindResult

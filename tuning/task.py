@@ -25,7 +25,7 @@ from features.universe import UniverseTable
 from training.predictors.input_bars import AnyBars, AnyContext, context_of, listed, panel_of
 from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED, mark_in_use
-from training.run.block_jobs import FITTING_LIBRARIES, sampled
+from training.run.block_jobs import FITTING_CODE, FITTING_LIBRARIES, sampled
 from training.run.market_file import read_market
 from training.run.run_plan import make_plan
 from training.run.staging import read_staged
@@ -113,7 +113,7 @@ def _task(
         config.of_models() | {"run": {"seed": config.run.seed}, "data": {}},
         [config.tune.folds, config.tune.scored_fraction],
         [kind, data, panel.symbols],
-        [library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
+        [library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
     )
     return Task(kind, config, panel, tuple(folds[:-1]), folds[-1], identity, skipped)
 

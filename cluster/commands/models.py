@@ -85,7 +85,7 @@ def prune(
     from cluster.views.model_tables import size
 
     manager = _manager(store)
-    kinds = [kind] if kind else manager.kinds(whole=False)
+    kinds = [kind] if kind else manager.kinds(published=False)
     freed = {k: manager.prune(k, keep, grace=timedelta(hours=grace_hours)) for k in kinds}
     lines = [
         f"{name}: removed {len(f.versions)} versions, {len(f.half_versions)} half versions, {len(f.runs)} runs; "

@@ -14,7 +14,7 @@ from rich.text import Text
 from cluster.views.wide_table import WideTable
 from configs.errors import ModelError
 from training.metrics.ranking import SymbolScore, rank_symbols
-from training.registry.jsonable import to_json
+from training.registry.block_index import to_json
 from training.registry.manager import ModelManager
 from training.validation.verdict import Verdict, verdict
 

@@ -27,7 +27,7 @@ from features.sources import open_source
 from features.splits import SplitRows, resolve_split
 from features.store.store import Store
 from training.data.examples import Examples, make_examples
-from training.metrics.metrics import log_loss_rows
+from training.metrics.classification import log_loss_rows
 from training.predictors.direction import PriceDirectionPredictor
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of

@@ -48,7 +48,7 @@ from features.sources import open_source
 from features.store.store import Store
 from training.data.examples import Examples
 from training.metrics.clustered import day_jackknife
-from training.metrics.metrics import ratio
+from training.metrics.ratio import ratio
 from training.registry.manager import ModelManager
 from training.run.kind_result import KindResult
 from training.run.queue import Progress

@@ -15,7 +15,7 @@ from training.data.examples import make_examples
 from training.data.fleet_data import FleetData, fleet_data
 from training.models.fleet.fit import FitPlan
 from training.models.fleet.network import FleetNetwork
-from training.models.linear.baselines import ClassPrior
+from training.models.linear.class_prior import ClassPrior
 from training.tasks import task_of
 
 

@@ -17,10 +17,11 @@ from features.engineer import build_panel
 from features.labels import forward_return
 from features.store.store import Store
 from training.data.examples import Examples, make_examples
+from training.metrics.classification import log_loss_rows
 from training.metrics.clustered import day_jackknife, long_run_se
-from training.metrics.metrics import log_loss_rows, qlike_rows, ratio
+from training.metrics.ratio import ratio
+from training.metrics.volatility import qlike_rows
 from training.models.volatility.har import BASELINE_LAGS, fit_per_symbol, fit_pooled, har_design
-from training.predictors.join import load_fleet
 from training.registry.manager import ModelManager
 from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
@@ -94,7 +95,7 @@ def direction_peer(examples: Examples) -> float:
 
 def unseen(models: ModelManager, version: str, kind: str, examples: Examples) -> dict[str, float]:
     """Return how a version forecasts symbols that it was not trained on, next to baselines fitted on each of them."""
-    fleet: Any = load_fleet(models, kind, version)
+    fleet: Any = models.load_fleet(kind, version)
     columns = fleet.forecast(examples.panel, examples.part("test"))
     places, symbol = examples.places(examples.part("test"))
     target = examples.targets[places]

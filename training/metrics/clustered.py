@@ -17,8 +17,8 @@ Array = npt.NDArray[np.float64]
 def hac_weights(overlap: int, days: int) -> Array:
     """Return the flat-top weights of lags 1, 2, …: one up to ``overlap``, falling to zero at twice that.
 
-    Overlapping horizons leave covariance up to exactly lag ``overlap``; the common triangular weights
-    would keep only two thirds of it and report standard errors that are a fifth too small.
+    Overlapping horizons cause covariance up to exactly lag ``overlap``; the common triangular weights
+    would include only two thirds of it and give standard errors that are a fifth too small.
 
     References
     ----------
@@ -33,7 +33,7 @@ def long_run_se(influence: Array, overlap: int) -> Array:
 
     :math:`\sqrt{D/(D-m) \sum_j w_{|j|} \sum_d \psi_d \psi_{d+j}}` with :math:`m = \sum_j w_{|j|}`, which undoes,
     to first order, the loss from centring the influences. Where the flat-top sum is not positive, the
-    triangular weights of Newey & West take its place. NaN when there are too few days.
+    triangular weights of Newey & West are used. NaN when there are too few days.
 
     References
     ----------

@@ -8,10 +8,21 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics import metrics
+from training.metrics.calibration import CALIBRATION_GRID, calibration_cells, calibration_error_of, equal_mass_bins
+from training.metrics.classification import (
+    CLASSES,
+    accuracy_of,
+    balanced_accuracy_of,
+    brier_rows,
+    check_direction,
+    log_loss_rows,
+    mcc_of,
+    up_down_hits,
+)
 from training.metrics.clustered import day_jackknife
 from training.metrics.daily_sums import MODEL, DailySums, DayTotals, day_index
-from training.metrics.metrics import CALIBRATION_GRID, CLASSES, Array, ratio
+from training.metrics.ratio import Array, ratio
+from training.metrics.volatility import annualised_vol, check_variance, qlike_rows
 
 _CHANNELS = 1 + CLASSES
 
@@ -50,14 +61,14 @@ class DirectionDaily(DailySums):
             Shapes that differ, rows that are no distributions, or no rows.
         """
         forecasts = {MODEL: probabilities, **(baselines or {})}
-        y, p = metrics.check_direction(labels, probabilities)
+        y, p = check_direction(labels, probabilities)
         days, row = day_index(dates, len(y))
-        tables = [metrics.check_direction(y, table)[1] for table in forecasts.values()]
-        hits = [metrics.up_down_hits(y, table) for table in tables]
+        tables = [check_direction(y, table)[1] for table in forecasts.values()]
+        hits = [up_down_hits(y, table) for table in tables]
         cell = [y * CLASSES + table.argmax(axis=1) for table in tables]
         confidence = [p.max(axis=1), *p.T]
         came_true = [p.argmax(axis=1) == y, *(y == k for k in range(CLASSES))]
-        grid = [metrics.calibration_cells(c) for c in confidence]
+        grid = [calibration_cells(c) for c in confidence]
         gap = [c - right for c, right in zip(confidence, came_true, strict=True)]
         sets = np.zeros((len(y), CLASSES), dtype=bool) if label_sets is None else np.asarray(label_sets, dtype=bool)
         if sets.shape != p.shape:
@@ -66,8 +77,8 @@ class DirectionDaily(DailySums):
         confusion = np.stack([total.counts(c, CLASSES**2) for c in cell], axis=1)
         sums = {
             "rows": total(np.ones(len(y))),
-            "log_loss": total.stack(metrics.log_loss_rows(y, table) for table in tables),
-            "brier": total.stack(metrics.brier_rows(y, table) for table in tables),
+            "log_loss": total.stack(log_loss_rows(y, table) for table in tables),
+            "brier": total.stack(brier_rows(y, table) for table in tables),
             "confusion": confusion.reshape(len(days), len(tables), CLASSES, CLASSES),
             "up_down_hits": total.stack(hit for hit, _ in hits),
             "moved": total(hits[0][1]),
@@ -93,9 +104,9 @@ class DirectionDaily(DailySums):
         out = {"rows": float(self.sums["rows"].sum()), "days": float(len(self.dates))}
         self.put(out, "log_loss", _mean, ("log_loss", "rows"), lag)
         self.put(out, "brier", _mean, ("brier", "rows"), lag)
-        self.put(out, "accuracy", metrics.accuracy_of, ("confusion",), lag)
-        self.put(out, "balanced_accuracy", metrics.balanced_accuracy_of, ("confusion",), lag)
-        self.put(out, "mcc", metrics.mcc_of, ("confusion",), lag)
+        self.put(out, "accuracy", accuracy_of, ("confusion",), lag)
+        self.put(out, "balanced_accuracy", balanced_accuracy_of, ("confusion",), lag)
+        self.put(out, "mcc", mcc_of, ("confusion",), lag)
         self.put(out, "up_down_accuracy", _mean, ("up_down_hits", "moved"), lag)
         error, error_se = day_jackknife(
             self._calibration_errors, (self.sums["calibration_gap"], self.sums["rows"]), lag
@@ -111,9 +122,7 @@ class DirectionDaily(DailySums):
 
     def _calibration_errors(self, gaps: Array, rows: Array) -> Array:
         counts = self.sums["calibration_rows"].sum(axis=0)
-        errors = [
-            metrics.calibration_error_of(gaps[:, c], rows, metrics.equal_mass_bins(counts[c])) for c in range(_CHANNELS)
-        ]
+        errors = [calibration_error_of(gaps[:, c], rows, equal_mass_bins(counts[c])) for c in range(_CHANNELS)]
         return np.stack([errors[0], np.mean(errors[1:], axis=0)], axis=-1)
 
 
@@ -158,21 +167,21 @@ class VolatilityDaily(DailySums):
         forecasts = {MODEL: forecast, **(baselines or {})}
         tables = [_moving(table, moved) for table in forecasts.values()]
         y, whole = y[moved], np.ones(len(y), bool)
-        vol = metrics.annualised_vol(metrics.check_variance(y, tables[0])[0])
+        vol = annualised_vol(check_variance(y, tables[0])[0])
         low, high = (np.zeros(len(y)), np.zeros(len(y))) if interval is None else (_moving(e, moved) for e in interval)
         if not np.isfinite(low + high).all() or (low > high).any() or (low < 0).any():
             raise ValueError("interval ends must be finite variances with 0 ≤ low ≤ high")
         sums = {
             "rows": total(np.ones(len(y))),
             "excluded": DayTotals(row, len(days))(~moved),
-            "qlike": total.stack(metrics.qlike_rows(y, table) for table in tables),
+            "qlike": total.stack(qlike_rows(y, table) for table in tables),
             "borrowed": total.stack(~_moving((own or {}).get(name, whole), moved).astype(bool) for name in forecasts),
-            "vol_error": total.stack((vol - metrics.annualised_vol(table)) ** 2 for table in tables),
+            "vol_error": total.stack((vol - annualised_vol(table)) ** 2 for table in tables),
             "vol": total(vol),
             "vol_square": total(vol**2),
             "interval_rows": total(np.full(len(y), float(interval is not None))),
             "covered": total((low <= y) & (y <= high)),
-            "width": total(metrics.annualised_vol(high) - metrics.annualised_vol(low)),
+            "width": total(annualised_vol(high) - annualised_vol(low)),
         }
         return cls(dates=days, names=tuple(forecasts), sums=sums)
 

@@ -1,4 +1,4 @@
-"""Scores as sums per day, so that blocks of symbols can be added up and errors clustered by day.
+"""Scores as sums per day, which can be added over blocks of symbols and give errors clustered by day.
 
 A block of symbols reduces its test rows to a few numbers per day; adding the blocks' numbers gives the
 universe's metrics and their standard errors. Memory depends on the days, not on the symbols.
@@ -13,20 +13,21 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from training.metrics.calibration import CALIBRATION_GRID
 from training.metrics.clustered import day_jackknife
-from training.metrics.metrics import CALIBRATION_GRID, Array, Ints
+from training.metrics.ratio import Array, Ints
 
 MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
 class DailySums:
-    """Sums over the rows of each day, for the model and the forecasters it is compared with.
+    """Sums over the rows of each day, for the model and the baselines that it is compared with.
 
     Attributes
     ----------
     dates
-        Distinct days in order, datetime64[D], shape (D,). Intraday rows count to their UTC day.
+        Distinct days in order, datetime64[D], shape (D,). Intraday rows belong to their UTC day.
     names
         Forecasters in the order of the arrays' second axis; the first is ``"model"``.
     sums
@@ -41,12 +42,12 @@ class DailySums:
 
     @classmethod
     def merge(cls, *parts: Self) -> Self:
-        """Return the sums of several blocks; days need not agree, forecasters must.
+        """Return the sums of several blocks with the same forecasters; days may differ.
 
         Raises
         ------
         ValueError
-            No parts, or parts that compare different forecasters.
+            No parts, or parts with different forecasters.
         """
         if not parts or any(part.names != parts[0].names for part in parts):
             raise ValueError(
@@ -61,7 +62,7 @@ class DailySums:
         return cls(dates=dates, names=parts[0].names, sums=sums)
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return numeric arrays that :meth:`from_arrays` reads back exactly; counts take as few bytes as they need."""
+        """Return numeric arrays that :meth:`from_arrays` reads back exactly; counts use the smallest integer type."""
         arrays: dict[str, npt.NDArray[np.generic]] = {
             "dates": self.dates.astype(np.int64),
             "names": np.frombuffer("\n".join(self.names).encode(), dtype=np.uint8).copy(),
@@ -89,7 +90,7 @@ class DailySums:
     def put(
         self, out: dict[str, float], key: str, statistic: Callable[..., Array], sums: tuple[str, ...], overlap: int
     ) -> None:
-        """Add a statistic, its standard error, and its paired difference from every other forecaster."""
+        """Add to ``out`` a statistic of each forecaster and the model's paired differences, with standard errors."""
 
         def with_differences(*totals: Array) -> Array:
             value = statistic(*totals)
@@ -103,7 +104,7 @@ class DailySums:
 
 
 class DayTotals:
-    """Adds rows up by day; ``keep`` (n,) says which rows the values are given for."""
+    """Sums over the rows of each day; with ``keep`` (n,), values are given for those rows only."""
 
     def __init__(self, row: Ints, days: int, keep: npt.NDArray[np.bool_] | None = None) -> None:
         self.row, self.days = (row if keep is None else row[keep]), days
@@ -124,13 +125,13 @@ class DayTotals:
 
 
 def _narrow(values: Array) -> npt.NDArray[np.generic]:
-    """Return counts in the smallest unsigned type that holds them all, other sums as they are."""
+    """Return counts in the smallest unsigned type that can hold them, other sums unchanged."""
     is_count = values.size > 0 and bool(((values >= 0) & (values < 2**32) & (values == np.floor(values))).all())
     return values.astype(np.min_scalar_type(int(values.max()))) if is_count else values
 
 
 def day_index(dates: npt.ArrayLike, rows: int) -> tuple[npt.NDArray[np.datetime64], Ints]:
-    """Return the distinct days (D,) and each row's position among them (n,)."""
+    """Return the distinct days (D,) and the position (n,) of each row's day."""
     stamps = np.asarray(dates)
     if stamps.shape != (rows,) or rows == 0 or stamps.dtype.kind != "M" or np.isnat(stamps).any():
         raise ValueError(

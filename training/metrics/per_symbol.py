@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics import metrics
+from training.metrics.classification import CLASSES, accuracy_of, check_direction, log_loss_rows, mcc_of
 from training.metrics.clustered import long_run_se
-from training.metrics.metrics import Array, Ints
+from training.metrics.ratio import Array, Ints
+from training.metrics.volatility import qlike_rows
 
 
 def direction_by_symbol(
@@ -27,14 +28,14 @@ def direction_by_symbol(
     ``symbol_row`` (n,) says which symbol each row is of; a symbol's rows must be in order of time, because
     neighbours overlap over ``horizon`` bars. A symbol without rows has an empty dict.
     """
-    y, p = metrics.check_direction(labels, probabilities)
+    y, p = check_direction(labels, probabilities)
     row = _symbol_row(symbol_row, len(y), len(symbols))
-    loss = metrics.log_loss_rows(y, p)
-    cells = (row * metrics.CLASSES + y) * metrics.CLASSES + p.argmax(axis=1)
-    counts = np.bincount(cells, minlength=len(symbols) * metrics.CLASSES**2).astype(np.float64)
-    confusion = counts.reshape(len(symbols), metrics.CLASSES, metrics.CLASSES)
-    means = {"log_loss": loss} | {f"log_loss_{name}": metrics.log_loss_rows(y, q) for name, q in baselines.items()}
-    scores = {"accuracy": metrics.accuracy_of(confusion), "mcc": metrics.mcc_of(confusion)}
+    loss = log_loss_rows(y, p)
+    cells = (row * CLASSES + y) * CLASSES + p.argmax(axis=1)
+    counts = np.bincount(cells, minlength=len(symbols) * CLASSES**2).astype(np.float64)
+    confusion = counts.reshape(len(symbols), CLASSES, CLASSES)
+    means = {"log_loss": loss} | {f"log_loss_{name}": log_loss_rows(y, q) for name, q in baselines.items()}
+    scores = {"accuracy": accuracy_of(confusion), "mcc": mcc_of(confusion)}
     return _by_symbol(symbols, row, means, scores, "log_loss", tuple(baselines), horizon)
 
 
@@ -53,7 +54,7 @@ def volatility_by_symbol(
     y = np.asarray(target, dtype=np.float64)
     row, moved = _symbol_row(symbol_row, len(y), len(symbols)), y != 0
     tables = {"qlike": forecast} | {f"qlike_{name}": table for name, table in baselines.items()}
-    means = {key: metrics.qlike_rows(y[moved], np.asarray(table)[moved]) for key, table in tables.items()}
+    means = {key: qlike_rows(y[moved], np.asarray(table)[moved]) for key, table in tables.items()}
     return _by_symbol(symbols, row[moved], means, {}, "qlike", tuple(baselines), horizon)
 
 

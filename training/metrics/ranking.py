@@ -1,4 +1,4 @@
-"""Which symbols a version forecasts best and worst, beside the baseline that it was tested with."""
+"""Ranking of symbols by how much better than its baseline a version forecasts them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PREFERRED = ("loss_prior", "loss_log_har_pooled", "loss_log_har")
 
 @dataclass(frozen=True)
 class SymbolScore:
-    """One symbol's mean test loss over its rows, the baseline's over the same, and the baseline's name."""
+    """A symbol's mean test loss, the mean loss of a baseline over the same rows, and the baseline's name."""
 
     symbol: str
     rows: int
@@ -22,15 +22,15 @@ class SymbolScore:
 
     @property
     def gain(self) -> float:
-        """How far the loss is below the baseline's; without a baseline, the loss with its sign changed."""
+        """Baseline loss minus loss; without a baseline, minus the loss."""
         return (self.baseline_loss or 0.0) - self.loss
 
 
 def rank_symbols(tables: Iterable[pa.Table]) -> list[SymbolScore]:
     """Return the scores of all symbols, the largest gain first.
 
-    The baseline is the class prior or pooled log-HAR, else the first ``loss_*`` column. A symbol is of one table; rows
-    whose losses are missing or NaN make a symbol's score NaN, and such symbols come last.
+    The baseline is the class prior or pooled log-HAR, else the first ``loss_*`` column. A symbol must not be in two
+    tables. A missing or NaN loss makes a symbol's score NaN; such symbols come last.
     """
     scores = []
     for table in tables:

@@ -17,12 +17,13 @@ from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take
 from training.data.design import Design
 from training.data.examples import Examples, Int64, Part
 from training.data.windows import Windows
-from training.metrics.metrics import log_loss_rows
+from training.metrics.classification import log_loss_rows
 from training.models.calibration.calibrator import Calibrator
 from training.models.calibration.conformal import LabelSets
 from training.models.calibration.newton import softmax
 from training.models.fleet.fit import predict_windows
-from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.linear.class_prior import ClassPrior
+from training.models.linear.logistic import LogisticRegression
 from training.predictors.base import BasePredictor
 from training.predictors.direction_own import fit_calibration, fit_networks
 from training.predictors.direction_pool import (

@@ -19,7 +19,8 @@ from training.models.calibration.evidence import ALONE, shrinkage_factor, standa
 from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.models.fleet.losses import corrected_cross_entropy
 from training.models.fleet.network import FleetNetwork
-from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.linear.class_prior import ClassPrior
+from training.models.linear.logistic import LogisticRegression
 from training.models.trust import trusted_share, with_evidence
 from training.predictors.direction_pool import TRUST_ROWS, DirectionPool, corrected_targets, direction_network
 

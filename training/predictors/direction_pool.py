@@ -22,7 +22,8 @@ from training.models.calibration.evidence import shrinkage_factor, standard_erro
 from training.models.fleet.fit import FitPlan, fit_fleet, predict_fleet
 from training.models.fleet.losses import corrected_cross_entropy
 from training.models.fleet.network import FleetNetwork
-from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.linear.class_prior import ClassPrior
+from training.models.linear.logistic import LogisticRegression
 from training.models.trust import trusted_share, with_evidence
 
 TRUST_ROWS = 2_500.0  # independent rows of a fit whose difference from the class prior is halved

@@ -1,37 +1,15 @@
-"""One forecaster of a whole version: blocks that workers fitted with the same settings, stacked again to one fleet."""
+"""Blocks that workers fitted with the same settings, stacked to one fleet."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.errors import ModelError
-from training.predictors import BasePredictor, predictor_from_block
-
-if TYPE_CHECKING:
-    from training.registry.manager import ModelManager
-
-
-def load_fleet(manager: ModelManager, kind: str, version: str, only: Container[str] | None = None) -> BasePredictor:
-    """Return one fleet of all symbols of a version, or of those in ``only``.
-
-    Raises
-    ------
-    ModelError
-        The version does not exist, a file of it is corrupt, its blocks do not belong together, or it holds none of
-        the symbols asked for.
-    """
-    manifest = manager.manifest(kind, version)
-    roster = manager.roster(kind, manifest.version)
-    chosen = [symbol for symbol in roster.symbols() if only is None or symbol in only]
-    if not chosen:
-        raise ModelError(f"{kind} {manifest.version} holds none of the symbols asked for. Train them first.")
-    numbers = roster.blocks_of(chosen)
-    parts = [predictor_from_block(manager.load_block(kind, manifest.version, number)) for number in numbers]
-    return _some(join(parts), frozenset(chosen))
+from training.predictors.base import BasePredictor
 
 
 def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
@@ -66,11 +44,6 @@ def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
         else:
             raise ModelError(f"these fleets do not share {name!r}. Train them in one run.")
     return type(first).from_state(symbols, arrays, first.meta())
-
-
-def _some(fleet: BasePredictor, chosen: frozenset[str]) -> BasePredictor:
-    kept = [symbol for symbol in fleet.symbols if symbol in chosen]
-    return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), kept)
 
 
 def _own_arrays(predictor: BasePredictor) -> set[str]:

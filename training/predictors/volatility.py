@@ -14,7 +14,7 @@ from features.panel import Panel
 from training.data.arrays import Arrays, Float, part_of, prefixed
 from training.data.examples import Examples, Int64, Part
 from training.data.windows import Windows
-from training.metrics.metrics import qlike_rows
+from training.metrics.volatility import qlike_rows
 from training.models.trust import independent_rows
 from training.models.volatility.combination import combine
 from training.models.volatility.ensemble import VolatilityEnsemble

@@ -1,1 +1,1 @@
-"""Versions of models: blocks on disk, manifests that appear last, aliases that move atomically."""
+"""Versions of models: blocks on disk, manifests that are written last, aliases that are replaced atomically."""

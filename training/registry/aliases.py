@@ -1,22 +1,27 @@
-"""The aliases of a kind: which version is champion, which was before it, and how that came about.
+"""The aliases of a kind of model: which version is champion, which was champion before, and the history of changes.
 
-Both aliases and their history are one value in one file, so no crash can move one without the other. The changes are
-pure functions; the registry reads, applies and replaces the file while it holds the kind's lock.
+Both aliases and their history are one value in one file, so a crash cannot move one without the other. Changes are pure
+functions, applied to the file as one atomic update.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
+from pydantic import ValidationError
+
 from configs.errors import ModelError
 from configs.values import Frozen
+from features.store.store import Store, to_bytes
+from training.registry.layout import aliases_path
 
-HISTORY_KEPT = 200
+MAX_HISTORY = 200
 
 
 class Change(Frozen):
-    """One line of the history: what happened, when (UTC), to which version, and why."""
+    """One entry of the history: what happened, when (UTC), to which version, and why."""
 
     at: datetime
     action: Literal["promote", "rollback"]
@@ -38,7 +43,7 @@ class Aliases(Frozen):
         return {name: version for name, version in pairs if version is not None}
 
     def promoted(self, version: str, reason: str, at: datetime) -> Aliases:
-        """Return the aliases with ``version`` as champion; the same aliases if it is already."""
+        """Return the aliases with ``version`` as champion, or the same aliases if it is champion already."""
         if version == self.champion:
             return self
         return self._moved(version, "promote", reason, at)
@@ -60,5 +65,38 @@ class Aliases(Frozen):
 
     def _moved(self, champion: str, action: Literal["promote", "rollback"], reason: str, at: datetime) -> Aliases:
         change = Change(at=at, action=action, champion=champion, previous=self.champion, reason=reason)
-        history = (*self.history, change)[-HISTORY_KEPT:]
+        history = (*self.history, change)[-MAX_HISTORY:]
         return Aliases(champion=champion, previous=self.champion, history=history)
+
+
+def read_aliases(store: Store, kind: str) -> Aliases:
+    """Return the aliases of a kind, empty if none were ever set; ``ModelError`` if the file is not one of aliases."""
+    try:
+        return _parsed(store, kind, store.read(aliases_path(kind)))
+    except FileNotFoundError:
+        return Aliases()
+
+
+def update_aliases(store: Store, kind: str, change: Callable[[Aliases], Aliases]) -> Aliases:
+    """Apply a change to the stored aliases and return the result.
+
+    Read and write are one step of the store, so no concurrent change is lost, even on stores whose locks are leases.
+    """
+    outcome: list[Aliases] = []
+
+    def apply(data: bytes | None) -> bytes | None:
+        before = _parsed(store, kind, data)
+        outcome.append(change(before))
+        return None if outcome[-1] == before else to_bytes(outcome[-1].model_dump(mode="json"))
+
+    store.update(aliases_path(kind), apply)
+    return outcome[-1]
+
+
+def _parsed(store: Store, kind: str, data: bytes | None) -> Aliases:
+    try:
+        return Aliases() if data is None else Aliases.model_validate_json(data)
+    except ValidationError as error:
+        raise ModelError(
+            f"{store.path(aliases_path(kind))!r} does not hold aliases. Delete it, then promote a version again."
+        ) from error

@@ -1,24 +1,28 @@
-"""The index of a block: everything of it but its arrays and table, and what vouches for those."""
+"""The index of a block: everything but its arrays and test table, and the SHA-256 of those."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 
 from configs.errors import ModelError
 from configs.values import Frozen
-from training.registry.shared import Shared
 
 BLOCK_SCHEMA = 4
 INDEX, ARRAYS, TEST = ".json", ".safetensors", ".test.parquet"
+POOLED = "pooled"
 RESTORE = "Restore it from a copy, or train again"
 
 
 class FileRecord(Frozen):
-    """Name a file's content: SHA-256 (hexadecimal) and size in bytes."""
+    """A file's SHA-256 (hexadecimal) and size in bytes."""
 
     sha256: str
     size: int
@@ -29,8 +33,23 @@ class FileRecord(Frozen):
         return cls(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
+class Shared(Frozen):
+    """Names of arrays that only the pooled block in the same folder stores, and the SHA-256 of that block's arrays."""
+
+    sha256: str
+    arrays: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, sha256: str, arrays: Mapping[str, npt.NDArray[Any]], pooled: Mapping[str, npt.NDArray[Any]]
+    ) -> Shared | None:
+        """Return the arrays that are equal bit for bit to those of the pooled block, or ``None`` if there are none."""
+        equal = tuple(sorted(name for name in arrays.keys() & pooled.keys() if _equal(arrays[name], pooled[name])))
+        return cls(sha256=sha256, arrays=equal) if equal else None
+
+
 class BlockIndex(Frozen):
-    """Everything of a block but its arrays and table; ``files`` maps a suffix to its record."""
+    """The content of a block's ``.json`` file; ``files`` maps a suffix to its record."""
 
     schema_version: int
     kind: str
@@ -42,7 +61,13 @@ class BlockIndex(Frozen):
 
 
 def parse_index(path: str, data: bytes) -> BlockIndex:
-    """Return the index that these bytes spell; ``path`` is named in errors."""
+    """Return the index in these bytes; ``path`` is named in errors.
+
+    Raises
+    ------
+    ModelError
+        The bytes are no index, or one of another schema.
+    """
     try:
         value = json.loads(data)
         found = value.get("schema_version") if isinstance(value, dict) else None
@@ -57,3 +82,37 @@ def parse_index(path: str, data: bytes) -> BlockIndex:
     if ARRAYS not in index.files or not set(index.files) <= {ARRAYS, TEST}:
         raise ModelError(f"{path!r} lists files {sorted(index.files)}; expected {ARRAYS} and {TEST}. {RESTORE}.")
     return index
+
+
+def pooled_sibling(prefix: str) -> str:
+    """Return the prefix of the pooled block in a block's folder, which is a run's or a version's."""
+    folder, slash, _ = prefix.rpartition("/")
+    return f"{folder}{slash}{POOLED}"
+
+
+def to_json(value: Any) -> Any:
+    """Return plain JSON values: arrays as lists, dates as ISO text, numbers that are not finite as ``None``.
+
+    Raises
+    ------
+    ModelError
+        A value cannot be written as JSON.
+
+    Examples
+    --------
+    >>> to_json({"loss": (1.5, float("nan"))})
+    {'loss': [1.5, None]}
+    """
+    return to_jsonable_python(value, inf_nan_mode="null", fallback=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufUM":
+        return (value.astype(str) if value.dtype.kind == "M" else value).tolist()
+    raise ModelError(
+        f"a {type(value).__name__} cannot be stored as JSON ({value!r:.80}). Store numbers, text or lists."
+    )
+
+
+def _equal(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()

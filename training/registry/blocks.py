@@ -1,14 +1,13 @@
-"""The block: what one worker fits for a few symbols, and the three files that hold it.
+"""The block: what one worker fits for a few symbols, stored in three files.
 
 ``<prefix>.safetensors`` holds the arrays, ``<prefix>.test.parquet`` the test predictions and losses, and
-``<prefix>.json``, written last, the symbols, metadata, metrics and the other files' SHA-256. Arrays that a block has in
-common with the pooled one beside it lie there only (:mod:`.shared`). Equal blocks give byte-equal files, and nothing is
+``<prefix>.json``, written last, the symbols, metadata, metrics and the SHA-256 of the other files. Arrays equal to
+those of the pooled block in the same folder are stored there only. Equal blocks give byte-equal files, and nothing is
 ever unpickled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,27 +15,26 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
 
 from configs.errors import ModelError
 from features.store.store import Store
+from training.registry.block_files import find_pooled, read_arrays, read_index, read_test
 from training.registry.block_index import (
     ARRAYS,
     BLOCK_SCHEMA,
     INDEX,
-    RESTORE,
     TEST,
     BlockIndex,
     FileRecord,
-    parse_index,
+    Shared,
+    pooled_sibling,
+    to_json,
 )
-from training.registry.jsonable import to_json
-from training.registry.shared import Shared, pooled_beside
 
 TEST_COLUMNS = ("symbol", "date", "loss")
 
-_DTYPES = frozenset("?" + "bBhHiIqQ" + "efd" + "lL")
+_DTYPES = frozenset("?bBhHiIlLqQefd")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +52,10 @@ class Block:
     meta : dict
         JSON-able facts that a predictor needs (configuration, feature names …).
     metrics : dict
-        JSON-able numbers; one that is not finite is kept as ``None``.
+        JSON-able numbers; those that are not finite are stored as ``None``.
     test : pyarrow.Table or None
         One row per (symbol, date) of the test period with at least ``symbol``, ``date`` and ``loss``.
-        Dictionary columns are read back as plain ones, and a table's metadata is not kept.
+        Dictionary columns are read back as plain ones; the table's metadata is not stored.
     """
 
     kind: str
@@ -69,9 +67,9 @@ class Block:
 
 
 def write_block(store: Store, prefix: str, block: Block, share: bool = False) -> None:
-    """Write a block's files; its index comes last, so a block with an index is whole.
+    """Write a block's files; the index comes last, so a block that has an index is complete.
 
-    With ``share``, arrays that are equal to those of the pooled block beside it are left to that one.
+    With ``share``, arrays that are equal to those of the pooled block in the same folder are not stored again.
 
     Raises
     ------
@@ -88,32 +86,32 @@ def write_block(store: Store, prefix: str, block: Block, share: bool = False) ->
     arrays = {name: _storable(prefix, name, block.arrays[name]) for name in sorted(block.arrays)}
     shared = None
     if share:
-        pooled = pooled_beside(prefix)
-        other = read_index(store, pooled)
-        shared = Shared.of(other.files[ARRAYS].sha256, arrays, _arrays(store, pooled, other, verify=True))
-    left = frozenset(shared.arrays if shared else ())
-    payload = {ARRAYS: save({name: array for name, array in arrays.items() if name not in left})}
+        pooled = pooled_sibling(prefix)
+        index = read_index(store, pooled)
+        shared = Shared.of(index.files[ARRAYS].sha256, arrays, read_arrays(store, pooled, index))
+    omitted = frozenset(shared.arrays if shared else ())
+    payload = {ARRAYS: save({name: array for name, array in arrays.items() if name not in omitted})}
     if block.test is not None:
         payload[TEST] = _parquet(prefix, block.test)
-    index = {
-        "schema_version": BLOCK_SCHEMA,
-        "kind": block.kind,
-        "symbols": list(block.symbols),
-        "meta": to_json(block.meta),
-        "metrics": to_json(block.metrics),
-        "files": {suffix: FileRecord.of(data).model_dump() for suffix, data in payload.items()},
-        "shared": shared.model_dump(mode="json") if shared else None,
-    }
+    index = BlockIndex(
+        schema_version=BLOCK_SCHEMA,
+        kind=block.kind,
+        symbols=block.symbols,
+        meta=to_json(block.meta),
+        metrics=to_json(block.metrics),
+        files={suffix: FileRecord.of(data) for suffix, data in payload.items()},
+        shared=shared,
+    )
     store.delete(prefix + INDEX)
     for suffix, data in payload.items():
         store.write(prefix + suffix, data)
-    store.write_json(prefix + INDEX, index)
+    store.write_json(prefix + INDEX, index.model_dump(mode="json"))
 
 
 def read_block(store: Store, prefix: str, verify: bool = True, test: bool = True) -> Block:
-    """Return the block written under ``prefix``, with what it shares; ``test=False`` leaves the table out.
+    """Return the block stored under ``prefix`` with the arrays that it shares; ``test=False`` leaves the table out.
 
-    ``verify`` checks SHA-256.
+    ``verify`` checks the SHA-256 of every file that is read.
 
     Raises
     ------
@@ -121,90 +119,13 @@ def read_block(store: Store, prefix: str, verify: bool = True, test: bool = True
         A file is missing, truncated or corrupt (the message names it), or of another schema.
     """
     index = read_index(store, prefix)
-    arrays = _arrays(store, prefix, index, verify)
+    arrays = read_arrays(store, prefix, index, verify)
     if index.shared is not None:
-        pooled = shared_with(store, prefix, index.shared)
-        common = _arrays(store, pooled, read_index(store, pooled), verify)
+        pooled = find_pooled(store, prefix, index.shared)
+        common = read_arrays(store, pooled, read_index(store, pooled), verify)
         arrays |= {name: common[name] for name in index.shared.arrays}
-    table = _table(store, prefix, index, None, verify) if test else None
+    table = read_test(store, prefix, index, verify=verify) if test else None
     return Block(index.kind, index.symbols, dict(sorted(arrays.items())), index.meta, index.metrics, table)
-
-
-def read_test(store: Store, prefix: str, columns: Sequence[str] | None = None, verify: bool = True) -> pa.Table | None:
-    """Return a block's test table (only ``columns`` that it has, if given), or ``None`` if it was written without one.
-
-    Raises
-    ------
-    ModelError
-        As :func:`read_block`.
-    """
-    return _table(store, prefix, read_index(store, prefix), columns, verify)
-
-
-def read_index(store: Store, prefix: str) -> BlockIndex:
-    """Return a block's index.
-
-    Raises
-    ------
-    ModelError
-        There is none, it is corrupt, or it was written with another schema.
-    """
-    return parse_index(store.path(prefix + INDEX), _bytes(store, prefix + INDEX))
-
-
-def shared_with(store: Store, prefix: str, shared: Shared) -> str:
-    """Return the prefix of the pooled block that holds what this one shares, if it is the one that was meant.
-
-    Raises
-    ------
-    ModelError
-        It is missing, or holds other arrays.
-    """
-    pooled = pooled_beside(prefix)
-    if read_index(store, pooled).files[ARRAYS].sha256 != shared.sha256:
-        raise ModelError(
-            f"{store.path(pooled + ARRAYS)!r} is not what {store.path(prefix + INDEX)!r} shares with it. {RESTORE}."
-        )
-    return pooled
-
-
-def verify_block(store: Store, prefix: str) -> tuple[BlockIndex, dict[str, FileRecord]]:
-    """Check every file of a block and return its index and the records of all its files, by suffix.
-
-    The pooled block that holds what it shares is not checked: it is one for many.
-
-    Raises
-    ------
-    ModelError
-        As :func:`read_block`.
-    """
-    data = _bytes(store, prefix + INDEX)
-    index = parse_index(store.path(prefix + INDEX), data)
-    for suffix in index.files:
-        _read(store, prefix, suffix, index, verify=True)
-    return index, {INDEX: FileRecord.of(data), **index.files}
-
-
-def is_finished(store: Store, prefix: str) -> bool:
-    """Whether a block is in the store, whole and undamaged.
-
-    One that shares arrays with a pooled block that is gone counts: a run makes that one again, and gets the same bytes.
-    """
-    try:
-        index, _ = verify_block(store, prefix)
-        if index.shared is not None and store.exists(pooled_beside(prefix) + INDEX):
-            shared_with(store, prefix, index.shared)
-    except ModelError:
-        return False
-    return True
-
-
-def _arrays(store: Store, prefix: str, index: BlockIndex, verify: bool) -> dict[str, npt.NDArray[Any]]:
-    data = _read(store, prefix, ARRAYS, index, verify)
-    try:
-        return load(data)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelError(f"{store.path(prefix + ARRAYS)!r} is not a safetensors file ({error}). {RESTORE}.") from error
 
 
 def _storable(prefix: str, name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -217,7 +138,7 @@ def _storable(prefix: str, name: str, array: npt.NDArray[Any]) -> npt.NDArray[An
     return np.asarray(values, dtype=values.dtype.newbyteorder("<"), order="C")
 
 
-def _parquet(prefix: str, table: pa.Table) -> pa.Buffer:
+def _parquet(prefix: str, table: pa.Table) -> bytes:
     missing = [name for name in TEST_COLUMNS if name not in table.column_names]
     if missing:
         raise ModelError(f"block {prefix!r}: the test table lacks {', '.join(missing)}; it has {table.column_names}.")
@@ -227,36 +148,4 @@ def _parquet(prefix: str, table: pa.Table) -> pa.Buffer:
         fields.append(pa.field(column.name, plain, column.nullable))
     sink = pa.BufferOutputStream()
     pq.write_table(table.cast(pa.schema(fields)).combine_chunks(), sink, compression="zstd", row_group_size=1 << 20)
-    return sink.getvalue().to_pybytes()
-
-
-def _read(store: Store, prefix: str, suffix: str, index: BlockIndex, verify: bool) -> bytes:
-    data, record = _bytes(store, prefix + suffix), index.files[suffix]
-    if len(data) != record.size:
-        raise ModelError(
-            f"{store.path(prefix + suffix)!r} holds {len(data)} bytes instead of {record.size}. {RESTORE}."
-        )
-    if verify and FileRecord.of(data) != record:
-        raise ModelError(f"{store.path(prefix + suffix)!r} is corrupt: its SHA-256 differs from its index. {RESTORE}.")
-    return data
-
-
-def _table(
-    store: Store, prefix: str, index: BlockIndex, columns: Sequence[str] | None, verify: bool
-) -> pa.Table | None:
-    if TEST not in index.files:
-        return None
-    data = _read(store, prefix, TEST, index, verify)
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
-        return file.read(columns=wanted)
-    except (pa.ArrowException, OSError) as error:
-        raise ModelError(f"{store.path(prefix + TEST)!r} is not a Parquet file ({error}). {RESTORE}.") from error
-
-
-def _bytes(store: Store, relative: str) -> bytes:
-    try:
-        return store.read(relative)
-    except FileNotFoundError as error:
-        raise ModelError(f"{store.path(relative)!r} is missing. {RESTORE}.") from error
+    return bytes(sink.getvalue().to_pybytes())

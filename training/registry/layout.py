@@ -1,9 +1,8 @@
-"""Where versions lie in a store, and how they are named.
+"""Where versions are stored, and how they are named.
 
-``models/<kind>/<version>/`` holds ``block-00000.*``, ``block-00001.*`` …, ``pooled.*`` with what they share,
-``symbols.parquet`` with the names and, written last, ``manifest.json``: a folder without one is a half version,
-invisible to every reader.
-``models/<kind>/aliases.json`` holds the aliases.
+``models/<kind>/<version>/`` holds ``block-00000.*``, ``block-00001.*`` …, ``pooled.*`` with the arrays that blocks
+share, ``symbols.parquet`` with the roster and, written last, ``manifest.json``. A folder without a manifest is an
+incomplete version, which readers do not see. ``models/<kind>/aliases.json`` holds the aliases.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 
 from configs.errors import ModelError
 from features.store.store import Store
-from training.registry.shared import POOLED
+from training.registry.block_index import POOLED
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
@@ -22,7 +21,7 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def is_kind(name: str) -> bool:
-    """Whether a kind can have this name."""
+    """Whether a kind of model can have this name."""
     return _KIND.fullmatch(name) is not None
 
 
@@ -34,7 +33,7 @@ def kind_folder(kind: str) -> str:
 
 
 def version_folder(kind: str, version: str) -> str:
-    """Return a version's folder; ``ModelError`` if the name is not one that a version can have."""
+    """Return a version's folder; ``ModelError`` if no version can have this name."""
     if not _VERSION.fullmatch(version):
         raise ModelError(f"version {version!r} is not a version's name; expected one such as 20260102T030405Z-1a2b3c.")
     return f"{kind_folder(kind)}/{version}"
@@ -56,7 +55,7 @@ def block_prefix(kind: str, version: str, number: int) -> str:
 
 
 def pooled_prefix(kind: str, version: str) -> str:
-    """Return the prefix of the block that holds what a version's blocks share."""
+    """Return the prefix of the block that stores the arrays that a version's blocks share."""
     return f"{version_folder(kind, version)}/{POOLED}"
 
 
@@ -66,30 +65,25 @@ def aliases_path(kind: str) -> str:
 
 
 def version_name(moment: datetime, content: str) -> str:
-    """Return the name of a version made at ``moment`` (UTC, whole seconds) of content with this SHA-256."""
+    """Return the name of a version made at ``moment`` (UTC, full seconds) of content with this SHA-256."""
     return f"{moment.astimezone(UTC).strftime(_STAMP)}-{content[:6]}"
 
 
 def version_moment(version: str) -> datetime:
-    """Return the moment that a version's name spells."""
+    """Return the moment in a version's name."""
     return datetime.strptime(version.partition("-")[0], _STAMP).replace(tzinfo=UTC)
 
 
-def folders(store: Store, kind: str) -> list[str]:
-    """Return the names of all versions of a kind, oldest first, half ones included."""
+def version_folders(store: Store, kind: str) -> list[str]:
+    """Return the names of all versions of a kind, oldest first, incomplete ones included."""
     return [name for name in store.names(kind_folder(kind)) if _VERSION.fullmatch(name)]
 
 
-def is_published(store: Store, kind: str, version: str) -> bool:
-    """Whether a version is whole."""
-    return store.exists(manifest_path(kind, version))
+def published_versions(store: Store, kind: str) -> list[str]:
+    """Return the names of the complete versions of a kind, oldest first."""
+    return [name for name in version_folders(store, kind) if store.exists(manifest_path(kind, name))]
 
 
-def published(store: Store, kind: str) -> list[str]:
-    """Return the names of the whole versions of a kind, oldest first."""
-    return [name for name in folders(store, kind) if is_published(store, kind, name)]
-
-
-def changing(store: Store, kind: str) -> AbstractContextManager[None]:
+def kind_lock(store: Store, kind: str) -> AbstractContextManager[None]:
     """Hold the lock under which versions and aliases of a kind change."""
     return store.lock(kind_folder(kind))

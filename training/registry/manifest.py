@@ -1,4 +1,4 @@
-"""The manifest: what one version of a kind is. It is written last, so a version that has one is whole."""
+"""The manifest: the content of one version of a kind. It is written last, so a version that has one is complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from configs.errors import ModelError
 from configs.values import Frozen
 from features.store.store import Store
-from training.registry.block_index import INDEX, FileRecord
+from training.registry.block_index import INDEX, RESTORE, BlockIndex, FileRecord, parse_index
 from training.registry.layout import block_prefix
 from training.registry.provenance import library_versions
 
@@ -19,7 +19,7 @@ MANIFEST_SCHEMA = 4
 
 
 class Description(Frozen):
-    """What a run says of its version: the resolved ``config``, the data's hash, headline ``metrics``, times."""
+    """What a run records of its version: resolved ``config``, hash of the data, headline ``metrics``, times."""
 
     config: dict[str, Any]
     data_hash: str
@@ -30,7 +30,7 @@ class Description(Frozen):
 
 
 class BlockRecord(Frozen):
-    """The SHA-256 of a block's index, which vouches for its other files, and the bytes of all of them."""
+    """The SHA-256 of a block's index, which contains those of its other files, and the bytes of all of them."""
 
     index: str
     size: int
@@ -39,10 +39,18 @@ class BlockRecord(Frozen):
 class Manifest(Description):
     """Everything about a version but its arrays, tables and the names of its symbols.
 
-    ``symbols`` counts those that have a model, and ``roster`` is the record of the file that names them;
-    ``blocks`` are the records of the blocks in order, and ``shared`` that of the pooled block that holds what they
-    share, if any; ``content`` is the SHA-256 that two versions have in common exactly when they were made of the same
-    configuration, data and blocks.
+    Attributes
+    ----------
+    content
+        A SHA-256 that two versions have in common exactly when configuration, data and blocks are equal.
+    symbols
+        How many symbols have a model.
+    roster
+        The record of the file that names them.
+    blocks
+        The records of the blocks, in order.
+    shared
+        The record of the pooled block that stores the arrays they share, if any.
     """
 
     schema_version: int
@@ -63,7 +71,7 @@ class Manifest(Description):
 
 
 def parse_manifest(path: str, data: bytes) -> Manifest:
-    """Return the manifest that these bytes spell; ``path`` is named in errors.
+    """Return the manifest in these bytes; ``path`` is named in errors.
 
     Raises
     ------
@@ -73,7 +81,7 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
     try:
         value = json.loads(data)
     except ValueError as error:
-        raise ModelError(f"{path!r} is not valid JSON ({error}). Restore it from a copy, or train again.") from error
+        raise ModelError(f"{path!r} is not valid JSON ({error}). {RESTORE}.") from error
     found = value.get("schema_version") if isinstance(value, dict) else None
     if found is not None and found != MANIFEST_SCHEMA:
         raise ModelError(
@@ -85,11 +93,11 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise ModelError(f"{path!r}: {place}: {first['msg']}. Restore it from a copy, or train again.") from error
+        raise ModelError(f"{path!r}: {place}: {first['msg']}. {RESTORE}.") from error
 
 
-def vouched_prefix(store: Store, manifest: Manifest, number: int) -> str:
-    """Return a block's prefix once its index, which vouches for the block's other files, is the manifest's own.
+def block_of_version(store: Store, manifest: Manifest, number: int) -> tuple[str, BlockIndex]:
+    """Return the prefix and the index of a version's block, after checking the index against the manifest.
 
     Raises
     ------
@@ -103,9 +111,9 @@ def vouched_prefix(store: Store, manifest: Manifest, number: int) -> str:
     prefix = block_prefix(manifest.kind, manifest.version, number)
     path = store.path(prefix + INDEX)
     try:
-        digest = FileRecord.of(store.read(prefix + INDEX)).sha256
+        data = store.read(prefix + INDEX)
     except FileNotFoundError as error:
-        raise ModelError(f"{path!r} is missing. Restore it from a copy, or train again.") from error
-    if digest != manifest.blocks[number].index:
-        raise ModelError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. Restore it, or train again.")
-    return prefix
+        raise ModelError(f"{path!r} is missing. {RESTORE}.") from error
+    if FileRecord.of(data).sha256 != manifest.blocks[number].index:
+        raise ModelError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. {RESTORE}.")
+    return prefix, parse_index(path, data)

@@ -1,18 +1,19 @@
-"""The names of single-symbol models: ``price_direction_<symbol>`` and ``volatility_<symbol>``."""
+"""Names that users write (a single-symbol model, a symbol, a version), and what they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 from configs.errors import ModelError
 
+LATEST = "latest"
 _KINDS = {"price_direction_": "direction", "volatility_": "volatility"}
-_NAMED = 5
+_SHOWN = 5
 
 
 def parse_model_name(name: str) -> tuple[str, str]:
-    """Return the kind and the symbol that a model's name spells; ``ModelError`` if it spells none.
+    """Return the kind and the symbol of a single-symbol model's name; ``ModelError`` if it is no such name.
 
     Examples
     --------
@@ -27,7 +28,7 @@ def parse_model_name(name: str) -> tuple[str, str]:
 
 
 def match_symbol(symbol: str, known: Collection[str], where: str) -> str:
-    """Return the spelling among ``known`` of a symbol: exactly, else in any case.
+    """Return the spelling of a symbol among ``known``: an exact match, else the only match in any case.
 
     Raises
     ------
@@ -41,5 +42,35 @@ def match_symbol(symbol: str, known: Collection[str], where: str) -> str:
         return found[0]
     if found:
         raise ModelError(f"symbol {symbol!r} could be {' or '.join(map(repr, found))} in {where}. Spell it exactly.")
-    some = ", ".join(islice(known, _NAMED)) + (", …" if len(known) > _NAMED else "")
-    raise ModelError(f"symbol {symbol!r} is not among the {len(known)} of {where} ({some}). Train it first.")
+    examples = ", ".join(islice(known, _SHOWN)) + (", …" if len(known) > _SHOWN else "")
+    raise ModelError(f"symbol {symbol!r} is not among the {len(known)} of {where} ({examples}). Train it first.")
+
+
+def match_version(version: str, known: Sequence[str], aliases: Mapping[str, str], kind: str) -> str:
+    """Return the version that a name, a unique beginning of one, an alias or ``latest`` stands for.
+
+    Parameters
+    ----------
+    known
+        The versions of the kind, oldest first, at least one.
+    aliases
+        Alias → version.
+
+    Raises
+    ------
+    ModelError
+        None or several match, or an alias's version no longer exists; the message lists the choices.
+    """
+    if version == LATEST:
+        return known[-1]
+    found = [name for name in known if name == aliases.get(version, version)]
+    if not found and version and version not in aliases:
+        found = [name for name in known if name.startswith(version)]
+    if len(found) == 1:
+        return found[0]
+    choices = ", ".join([*aliases, LATEST, *reversed(known[-_SHOWN:])])
+    older = f" and {len(known) - _SHOWN} older" if len(known) > _SHOWN else ""
+    problem = f"matches {len(found)} versions of" if found else "is no version of"
+    if version in aliases:
+        problem = f"names {aliases[version]}, which no longer exists, in"
+    raise ModelError(f"{version!r} {problem} {kind}. Choose one of: {choices}{older}.")

@@ -1,4 +1,4 @@
-"""From the blocks of a run to a version that appears whole or not at all."""
+"""Publishing: the blocks of a run become a version, which appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,30 +15,28 @@ from pydantic import ValidationError
 from configs.errors import ModelError, StoreError
 from features.store.concurrent import in_order
 from features.store.store import Store, to_bytes
-from training.registry.block_index import INDEX, FileRecord
-from training.registry.blocks import shared_with, verify_block
-from training.registry.jsonable import to_json
+from training.registry.block_files import find_pooled, verify_block
+from training.registry.block_index import INDEX, FileRecord, pooled_sibling, to_json
 from training.registry.layout import (
     block_prefix,
-    changing,
-    folders,
     kind_folder,
+    kind_lock,
     manifest_path,
     pooled_prefix,
-    published,
+    published_versions,
     roster_path,
     version_folder,
+    version_folders,
     version_moment,
     version_name,
 )
 from training.registry.manifest import MANIFEST_SCHEMA, BlockRecord, Description, Manifest, parse_manifest
 from training.registry.roster import Reasons, Roster
-from training.registry.shared import pooled_beside
 
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A published version; ``is_new`` is false where the same content had been published before."""
+    """A published version; ``is_new`` is false if the same content had been published before."""
 
     kind: str
     version: str
@@ -47,9 +45,9 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class _Verified:
-    """Blocks whose files were all checked: their roster, their records and the suffixes of their files.
+    """Blocks whose files are all intact: their roster, their records, and prefix → suffixes of their files.
 
-    ``pooled`` is the prefix of the block that holds what these share, if any, and ``shared`` its record.
+    ``pooled`` is the prefix of the pooled block that stores the arrays they share, and ``shared`` its record, if any.
     """
 
     roster: Roster
@@ -62,22 +60,22 @@ class _Verified:
 def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, Any], reasons: Reasons) -> ModelVersion:
     """Make a version of the blocks under these prefixes; see :meth:`training.registry.manager.ModelManager.publish`."""
     kind_folder(kind)
-    described = _described(extra)
+    description = _description(extra)
     verified = _verify(store, kind, blocks, reasons)
     hashes = [record.index for record in verified.records]
-    identity = json.dumps([kind, described.config, described.data_hash, hashes], sort_keys=True)
+    identity = json.dumps([kind, description.config, description.data_hash, hashes], sort_keys=True)
     content = hashlib.sha256(identity.encode()).hexdigest()
-    with changing(store, kind):
-        for version in reversed(published(store, kind)):
-            if version.endswith(content[:6]) and _holds(store, kind, version, content):
+    with kind_lock(store, kind):
+        for version in reversed(published_versions(store, kind)):
+            if version.endswith(content[:6]) and _is_intact(store, kind, version, content):
                 return ModelVersion(kind, version, is_new=False)
-        version = _name(store, kind, content)
+        version = _next_name(store, kind, content)
         try:
             targets = {prefix: block_prefix(kind, version, number) for number, prefix in enumerate(blocks)}
             targets |= {verified.pooled: pooled_prefix(kind, version)} if verified.pooled else {}
-            _place(store, [(p + s, targets[p] + s) for p, suffixes in verified.files.items() for s in suffixes])
-            names = verified.roster.to_bytes()
-            store.write(roster_path(kind, version), names)
+            _link(store, [(p + s, targets[p] + s) for p, suffixes in verified.files.items() for s in suffixes])
+            roster = verified.roster.to_bytes()
+            store.write(roster_path(kind, version), roster)
         except BaseException:
             with suppress(StoreError):
                 store.delete(version_folder(kind, version))
@@ -89,26 +87,25 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
             created=datetime.now(UTC),
             content=content,
             symbols=len(verified.roster),
-            roster=FileRecord.of(names),
+            roster=FileRecord.of(roster),
             blocks=verified.records,
             shared=verified.shared,
-            **described.model_dump(),
+            **description.model_dump(),
         )
-        _reveal(
-            store, manifest
-        )  # whether a write that failed arrived after all is not known: nothing is deleted any more
+        # Outside the try: a write that failed may still have arrived, and deleting would damage a visible version.
+        _write_manifest(store, manifest)
     return ModelVersion(kind, version, is_new=True)
 
 
-def _reveal(store: Store, manifest: Manifest) -> None:
-    """Write the manifest, which makes the version one; never over another's."""
+def _write_manifest(store: Store, manifest: Manifest) -> None:
+    """Write the manifest, which makes the version visible; never over another process's."""
     data = to_bytes(manifest.model_dump(mode="json"))
     path = manifest_path(manifest.kind, manifest.version)
     if not store.create(path, data) and store.read(path) != data:
-        raise ModelError(f"{store.path(path)!r} was published by another at this moment. Run the command again.")
+        raise ModelError(f"{store.path(path)!r} was published by another process. Run the command again.")
 
 
-def _described(extra: Mapping[str, Any]) -> Description:
+def _description(extra: Mapping[str, Any]) -> Description:
     try:
         return Description.model_validate(to_json(extra))
     except ValidationError as error:
@@ -121,10 +118,9 @@ def _described(extra: Mapping[str, Any]) -> Description:
 
 def _verify(store: Store, kind: str, blocks: Sequence[str], reasons: Reasons) -> _Verified:
     symbols, records, files = [], [], dict[str, tuple[str, ...]]()
-    sharing: dict[tuple[str, str], str] = {}
-    for prefix, (index, found) in zip(
-        blocks, in_order(store, lambda prefix: verify_block(store, prefix), blocks), strict=True
-    ):
+    pooled_of: dict[tuple[str, str], str] = {}
+    verified = in_order(store, lambda prefix: verify_block(store, prefix), blocks)
+    for prefix, (index, found) in zip(blocks, verified, strict=True):
         if index.kind != kind:
             raise ModelError(
                 f"block {prefix!r} is of kind {index.kind!r}; expected {kind!r}. Publish it as its own kind."
@@ -133,9 +129,9 @@ def _verify(store: Store, kind: str, blocks: Sequence[str], reasons: Reasons) ->
         records.append(_record(found))
         files[prefix] = tuple(sorted(found))
         if index.shared is not None:
-            key = pooled_beside(prefix), index.shared.sha256
-            sharing[key] = sharing.get(key) or shared_with(store, prefix, index.shared)
-    roster, pooled = Roster.of(symbols, reasons, blocks), sorted(set(sharing.values()))
+            key = pooled_sibling(prefix), index.shared.sha256
+            pooled_of[key] = pooled_of.get(key) or find_pooled(store, prefix, index.shared)
+    roster, pooled = Roster.of(symbols, reasons, blocks), sorted(set(pooled_of.values()))
     if len(pooled) > 1:
         raise ModelError(f"blocks share {' and '.join(map(repr, pooled))}. Publish the blocks of one run.")
     if not pooled:
@@ -148,35 +144,33 @@ def _record(files: Mapping[str, FileRecord]) -> BlockRecord:
     return BlockRecord(index=files[INDEX].sha256, size=sum(record.size for record in files.values()))
 
 
-def _holds(store: Store, kind: str, version: str, content: str) -> bool:
-    """Whether a version is of this content and intact, so that publishing again repairs one that is not."""
+def _is_intact(store: Store, kind: str, version: str, content: str) -> bool:
+    """Return whether a version has this content and intact files; publishing again replaces one that is damaged."""
     path = manifest_path(kind, version)
     try:
         manifest = parse_manifest(store.path(path), store.read(path))
         if manifest.content != content:
             return False
         Roster.read(store, roster_path(kind, version), manifest.roster)
-        held = {block_prefix(kind, version, number): record for number, record in enumerate(manifest.blocks)}
-        held |= {pooled_prefix(kind, version): manifest.shared} if manifest.shared else {}
-        found = in_order(store, lambda prefix: _record(verify_block(store, prefix)[1]), held)
-        if any(record != one for record, one in zip(held.values(), found, strict=True)):
-            return False
+        records = {block_prefix(kind, version, number): record for number, record in enumerate(manifest.blocks)}
+        records |= {pooled_prefix(kind, version): manifest.shared} if manifest.shared else {}
+        found = in_order(store, lambda prefix: _record(verify_block(store, prefix)[1]), records)
+        return all(record == other for record, other in zip(records.values(), found, strict=True))
     except (ModelError, FileNotFoundError):
         return False
-    return True
 
 
-def _name(store: Store, kind: str, content: str) -> str:
-    """Return a name that nobody else has; it sorts after every earlier version's, whatever the clock says."""
+def _next_name(store: Store, kind: str, content: str) -> str:
+    """Return an unused name that sorts after every earlier version's, even if the clock was set back."""
     moment = datetime.now(UTC).replace(microsecond=0)
-    earlier = folders(store, kind)
+    earlier = version_folders(store, kind)
     if earlier:
         moment = max(moment, version_moment(earlier[-1]) + timedelta(seconds=1))
     return version_name(moment, content)
 
 
-def _place(store: Store, pairs: Sequence[tuple[str, str]]) -> None:
-    """Give files second names."""
+def _link(store: Store, pairs: Sequence[tuple[str, str]]) -> None:
+    """Give files second names: (existing, new)."""
 
     def copy(pair: tuple[str, str]) -> None:
         try:

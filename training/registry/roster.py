@@ -1,7 +1,7 @@
-"""The roster of a version: every symbol that was asked for, and where its model is, or why there is none.
+"""The roster of a version: every requested symbol with the place of its model, or the reason why it has none.
 
-A Parquet table beside the manifest, sorted by symbol, so that neither grows into something that has to be parsed whole:
-a million symbols are a file of a few megabytes and as much memory.
+It is a Parquet table, sorted by symbol, and not part of the manifest: a million symbols are a few megabytes on disk and
+in memory, where JSON would have to be parsed completely by every reader.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ _SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False)
 class Roster:
-    """Symbols in order with ``outcome``, ``block``, ``row`` and ``reason`` (null where there is none)."""
+    """A table of ``symbol`` (sorted), ``outcome``, ``block``, ``row`` and ``reason``, null where there is none."""
 
     table: pa.Table
 
     @classmethod
     def of(cls, blocks: Sequence[Sequence[str]], reasons: Reasons, names: Sequence[str]) -> Roster:
-        """Make the roster of the symbols of these blocks, in their order, and of those without a model.
+        """Make the roster of the symbols of these blocks and of those without a model.
 
         Parameters
         ----------
         blocks
             The symbols of each block, row by row.
         reasons
-            Symbol to (``skipped`` or ``failed``, why); one that has a model is left out.
+            Symbol → (``skipped`` or ``failed``, why); symbols that have a model are left out.
         names
-            What to call each block in errors.
+            The name of each block in errors.
 
         Raises
         ------
         ModelError
-            A symbol is in two blocks, or in none is any.
+            A symbol is in two blocks, or all blocks are empty.
         """
         sizes = [len(block) for block in blocks]
         trained = pa.array([symbol for block in blocks for symbol in block], pa.string())
@@ -67,24 +67,24 @@ class Roster:
         row = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])
         order = pc.array_sort_indices(trained)
         _check_once(trained.take(order), block[order.to_numpy()], names)
-        left = sorted(set(reasons) - set(trained.to_pylist())) if reasons else []
-        told = [reasons[symbol] for symbol in left]
+        without = sorted(set(reasons) - set(trained.to_pylist())) if reasons else []
+        outcomes = [TRAINED] * len(trained) + [reasons[symbol][0] for symbol in without]
+        why = pa.array([reasons[symbol][1] for symbol in without], pa.string())
+        missing = pa.nulls(len(without), pa.int32())
         table = pa.table(
             {
-                "symbol": pa.concat_arrays([trained, pa.array(left, pa.string())]),
-                "outcome": pa.array([TRAINED] * len(trained) + [outcome for outcome, _ in told]).dictionary_encode(),
-                "block": pa.concat_arrays([pa.array(block), pa.nulls(len(left), pa.int32())]),
-                "row": pa.concat_arrays([pa.array(row), pa.nulls(len(left), pa.int32())]),
-                "reason": pa.concat_arrays(
-                    [pa.nulls(len(trained), pa.string()), pa.array([why for _, why in told], pa.string())]
-                ),
+                "symbol": pa.concat_arrays([trained, pa.array(without, pa.string())]),
+                "outcome": pa.array(outcomes).dictionary_encode(),
+                "block": pa.concat_arrays([pa.array(block), missing]),
+                "row": pa.concat_arrays([pa.array(row), missing]),
+                "reason": pa.concat_arrays([pa.nulls(len(trained), pa.string()), why]),
             }
         )
         return cls(table.cast(_SCHEMA).sort_by("symbol").combine_chunks())
 
     @classmethod
     def read(cls, store: Store, path: str, record: FileRecord) -> Roster:
-        """Return a roster, checked against its record.
+        """Return the roster in a file, checked against its record.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Roster:
         return cls(pq.read_table(pa.BufferReader(data)).cast(_SCHEMA))
 
     def to_bytes(self) -> bytes:
-        """Return the file; equal rosters give equal bytes."""
+        """Return the Parquet file's bytes; equal rosters give equal bytes."""
         sink = pa.BufferOutputStream()
         pq.write_table(self.table, sink, compression="zstd")
         return bytes(sink.getvalue())
@@ -115,31 +115,31 @@ class Roster:
         return names
 
     def blocks_of(self, symbols: Iterable[str] | None = None) -> list[int]:
-        """Return the numbers of the blocks that hold these symbols, or all."""
+        """Return the sorted numbers of the blocks that hold these symbols, by default all."""
         table = self._trained
         if symbols is not None:
             table = table.filter(pc.is_in(table["symbol"], value_set=pa.array(sorted(symbols), pa.string())))
         return sorted(pc.unique(table["block"]).to_pylist())
 
-    def place(self, symbol: str) -> tuple[int, int]:
-        """Return the block and row of a symbol that is trained, spelled exactly."""
+    def locate(self, symbol: str) -> tuple[int, int]:
+        """Return the block and row of a trained symbol, spelled exactly."""
         table = self._trained
         at = pc.index(table["symbol"], symbol).as_py()
         return table["block"][at].as_py(), table["row"][at].as_py()
 
-    def spelled(self, symbol: str, where: str) -> str:
-        """Return the spelling here of a symbol given in any case; see :func:`.match_symbol`."""
+    def match(self, symbol: str, where: str) -> str:
+        """Return the spelling in this roster of a symbol given in any case; see :func:`.match_symbol`."""
         if pc.index(self._trained["symbol"], symbol).as_py() >= 0:
             return symbol
         return match_symbol(symbol, self.symbols(), where)
 
     def reasons(self, outcome: str) -> dict[str, str]:
-        """Return the symbols that were ``skipped`` or have ``failed``, each with the reason."""
+        """Return symbol → reason of the symbols with this outcome, ``skipped`` or ``failed``."""
         table = self.table.filter(pc.equal(self.table["outcome"].cast(pa.string()), outcome))
         return dict(zip(table["symbol"].to_pylist(), table["reason"].to_pylist(), strict=True))
 
     def block_numbers(self) -> tuple[list[str], npt.NDArray[np.int32]]:
-        """Return the trained symbols and the number of each one's block."""
+        """Return the trained symbols and the numbers of their blocks, shape (n,)."""
         return self.symbols(), self._trained["block"].to_numpy()
 
     @cached_property
@@ -149,7 +149,7 @@ class Roster:
 
 
 def _check_once(symbols: pa.Array, block: npt.NDArray[np.int32], names: Sequence[str]) -> None:
-    """Refuse a symbol that two blocks hold; ``symbols`` are sorted."""
+    """Raise ``ModelError`` if two blocks hold the same symbol; ``symbols`` are sorted."""
     same = pc.equal(symbols[:-1], symbols[1:]).to_numpy(zero_copy_only=False)
     for at in np.flatnonzero(same)[:1]:
         raise ModelError(

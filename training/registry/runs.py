@@ -1,7 +1,7 @@
-"""Folders of runs: a run marks those it uses, and pruning takes what nobody has marked or written to for long.
+"""Folders of runs: a run marks those that it uses, and pruning deletes those that were not marked or written recently.
 
-On a local store marking and pruning hold one lock, so what is in the store after a mark stays there: a run may decide
-to use a file again without another run's pruning taking it at that moment.
+On a local store marking and pruning hold one lock, so a file that is in the store after a mark stays there: pruning by
+another process cannot delete it between a run's decision to use it and its use.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ STAGED = ("runs/bars", "runs/market", "runs/plans")
 _MARK = "in-use"
 
 
-def changing_runs(store: Store) -> AbstractContextManager[None]:
-    """Hold the lock under which folders of runs are marked and removed.
+def runs_lock(store: Store) -> AbstractContextManager[None]:
+    """Hold the lock under which folders of runs are marked and deleted; on object stores there is none.
 
-    Not on object stores: workers mark at every job, and a lease would make all of a cluster wait in one line. There a
-    run that begins in the very moment in which pruning takes a folder of days ago makes its blocks again.
+    Workers mark at every job, and a lease would serialise all workers of a cluster. A run that starts at the moment in
+    which pruning deletes a folder that was unused for days fits its blocks again.
     """
     return store.lock(RUNS) if store.is_local else nullcontext()
 
 
 def mark_in_use(store: Store, folders: Iterable[str]) -> None:
-    """Make folders look as if just written to. A run that is alive repeats this sooner than any sensible grace ends.
+    """Make folders count as written to now. A live run repeats this more often than any sensible grace period.
 
-    One small file a folder, because an object store can only refresh a file's time by writing it whole.
+    One small file per folder, because an object store can only update a file's time by writing the file again.
     """
-    with changing_runs(store):
+    with runs_lock(store):
         for folder in sorted(set(folders)):
             store.write(f"{folder}/{_MARK}", b"")

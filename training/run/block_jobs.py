@@ -11,6 +11,7 @@ from training.registry.provenance import code_hash, library_versions
 from training.run.job import POOLED, Input, Job
 from training.tasks import task_of
 
+FITTING_CODE = "training.run.worker"
 FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
@@ -24,7 +25,7 @@ def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str],
     picked = [(name, some) for name, symbols in inputs if (some := tuple(filter(sample.__contains__, symbols)))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
-        [data, picked, library_versions(FITTING_LIBRARIES), code_hash("configs", "features", "training")],
+        [data, picked, library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from configs.values import Frozen
-from training.registry.shared import POOLED
+from training.registry.block_index import POOLED
 
 __all__ = ["POOLED", "Input", "Job"]
 

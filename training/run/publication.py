@@ -10,8 +10,8 @@ from typing import Any
 from configs.errors import ModelError
 from features.store.concurrent import in_order
 from features.store.store import Store
-from training.registry.arrays import read_arrays
-from training.registry.blocks import read_index
+from training.data.arrays import part_of
+from training.registry.block_files import read_arrays, read_index
 from training.registry.manager import ModelManager
 from training.registry.provenance import library_versions
 from training.registry.roster import FAILED, SKIPPED
@@ -31,8 +31,8 @@ _WARNINGS = 100  # in the manifest
 def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue, promote: Policy) -> KindResult:
     """Publish a kind's blocks as a version; without any fitted symbol there is no version, only reasons.
 
-    Of each block only its index and daily sums are read here; publishing then reads every file once, to verify it, so a
-    damaged block whose sums were added ends in an error and not in a version.
+    Sums are added without verifying the files that they are read from; publishing verifies every file, so a damaged
+    block ends in an error and not in a version.
     """
     sums = task_of(kind).sums
     skipped, failed = dict(plan.skipped), dict[str, str]()
@@ -81,8 +81,10 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
 
 def _read(store: Store, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a block's metrics and daily sums."""
-    metrics = read_index(store, job.output).metrics
-    return metrics, read_arrays(store, job.output, "daily/") if metrics["per_symbol"] else {}
+    index = read_index(store, job.output)
+    if not index.metrics["per_symbol"]:
+        return index.metrics, {}
+    return index.metrics, part_of(read_arrays(store, job.output, index, verify=False), "daily")
 
 
 def _some(warnings: Sequence[str]) -> list[str]:

@@ -17,7 +17,8 @@ from features.universe import UniverseTable
 from training.data.arrays import prefixed
 from training.data.examples import Examples, make_examples
 from training.predictors import BasePredictor
-from training.registry.blocks import Block, is_finished, read_block, write_block
+from training.registry.block_files import is_finished
+from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
 from training.run.job import POOLED, Job
 from training.run.run_plan import RunPlan, read_plan

@@ -12,7 +12,7 @@ from configs.schema import Config
 from configs.space import Choice, Parameter, Range
 from features.labels import CLASSES, direction_labels
 from features.panel import Panel
-from training.metrics import metrics
+from training.metrics.classification import log_loss_rows
 from training.metrics.daily import DirectionDaily
 from training.metrics.per_symbol import direction_by_symbol
 from training.tasks.task import Evaluated, Float, Int64, Layout, Task
@@ -75,12 +75,12 @@ class DirectionTask(Task):
         sets, adapted = predictor.adapted(probabilities, labels, own, panel.dates[rows + horizon])
         daily = DirectionDaily.from_predictions(panel.dates[rows], labels, probabilities, baselines, sets)
         values: dict[str, npt.NDArray[Any]] = {
-            "loss": metrics.log_loss_rows(labels, probabilities),
+            "loss": log_loss_rows(labels, probabilities),
             "label": labels.astype(np.int8),
         }
         values |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)}
         values |= {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
-        values |= {f"loss_{name}": metrics.log_loss_rows(labels, table) for name, table in baselines.items()}
+        values |= {f"loss_{name}": log_loss_rows(labels, table) for name, table in baselines.items()}
         scores = direction_by_symbol(panel.symbols, symbol, labels, probabilities, baselines, horizon)
         return Evaluated(values, daily, scores, adapted)
 

@@ -12,9 +12,9 @@ from configs.schema import Config
 from configs.space import Parameter
 from features.labels import volatility_target
 from features.panel import Panel
-from training.metrics import metrics
 from training.metrics.daily import VolatilityDaily
 from training.metrics.per_symbol import volatility_by_symbol
+from training.metrics.volatility import qlike_rows
 from training.models.volatility.anchor import COMPLETE_AFTER
 from training.models.volatility.members import baselines, catalog, fitted
 from training.tasks.task import Evaluated, Float, Int64, Layout, Task
@@ -82,14 +82,14 @@ class VolatilityTask(Task):
         others = {name: np.where(known[name], table, forecast) for name, table in others.items()}
         daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), known)
         values: dict[str, npt.NDArray[Any]] = {
-            "loss": metrics.qlike_rows(target, forecast),
+            "loss": qlike_rows(target, forecast),
             "target": target,
             "forecast": forecast,
             "low": low,
             "high": high,
             "fallback": columns["fallback"],
         }
-        values |= {f"loss_{name}": metrics.qlike_rows(target, table) for name, table in others.items()}
+        values |= {f"loss_{name}": qlike_rows(target, table) for name, table in others.items()}
         scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, others, horizon)
         return Evaluated(values, daily, scores, adapted)
 

@@ -1,4 +1,4 @@
-"""Whether a new version becomes champion: a pure decision on both versions' losses over the same test rows."""
+"""Promotion: a pure decision on whether a new version becomes champion, from losses on common test rows."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MAX_REVISION = 0.05
 
 _COLUMNS = ("symbol", "date", "loss", "label", "target")
 _DAY_NS = 86_400 * 10**9
-_BLOCKS_HELD = 64
+_CACHED_BLOCKS = 64
 _FORCE = "promote it by hand with `fleetcast models promote` or with --promote always"
 
 
 @dataclass(frozen=True)
 class TestLosses:
-    """A version's losses on its test period, read block by block.
+    """The losses of a version on its test period, read block by block.
 
     Attributes
     ----------
@@ -39,8 +39,8 @@ class TestLosses:
     symbols : mapping of str to int
         Symbol → the block that holds it.
     read : callable
-        ``read(block, columns)`` returns that block's test table, or ``None`` if it has none: ``symbol``, ``date``
-        (timestamp), ``loss`` (lower is better) and, where the kind has it, ``label`` or ``target``.
+        ``read(block, columns)`` returns the test table of a block, or ``None`` if it has none: ``symbol``, ``date``
+        (timestamp), ``loss`` (lower is better) and, depending on the kind, ``label`` or ``target``.
     """
 
     __test__: ClassVar[bool] = False
@@ -52,7 +52,7 @@ class TestLosses:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to promote, and why. ``mean_difference`` is challenger minus champion: below zero is better."""
+    """Whether to promote, and why; ``mean_difference`` is challenger minus champion, so negative is better."""
 
     promote: bool
     reason: str
@@ -71,19 +71,19 @@ def decide(
 ) -> Decision:
     r"""Decide whether the challenger becomes champion.
 
-    The first version of a kind does, unless its own test period says that it is worse than a baseline. After that,
-    ``auto`` promotes a challenger whose mean loss over the rows (symbol, date) that both have tested is lower, unless
-    it would stop serving more than a tenth of the champion's symbols, was trained for another target, or fails (loss
-    not finite) where the champion does not.
+    The first version of a kind does, unless it is worse than a baseline on its own test period. After that, ``auto``
+    promotes a challenger whose mean loss over the rows (symbol, date) of both test periods is lower, unless it lacks
+    more than a tenth of the champion's symbols, was trained for another target, or fails (loss not finite) where the
+    champion does not.
 
     Parameters
     ----------
     challenger, champion
-        Both sides; ``None`` for a kind without a champion.
+        Their test losses; ``None`` for a kind without a champion.
     policy
         ``auto``, ``always`` or ``never``.
     overlap
-        Days by which neighbouring forecasts overlap: the horizon minus one. It widens the standard error only.
+        Days by which neighbouring forecasts overlap: the horizon minus one. It only affects the standard error.
     worse_than
         Baselines that are better than the challenger on its test period, beyond two standard errors.
 
@@ -125,14 +125,14 @@ def decide(
         reason = f"its target differs from the champion's in {paired.changed_targets} of {n} common rows; {_FORCE}"
     elif len(lost) > MAX_LOST_SYMBOLS * len(champion.symbols):
         better = False
-        some = ", ".join(lost[:3]) + (", …" if len(lost) > 3 else "")
-        reason = f"it lacks {len(lost)} of the champion's {len(champion.symbols)} symbols ({some}); {_FORCE}"
+        examples = ", ".join(lost[:3]) + (", …" if len(lost) > 3 else "")
+        reason = f"it lacks {len(lost)} of the champion's {len(champion.symbols)} symbols ({examples}); {_FORCE}"
     return Decision(better, reason, mean, error, len(paired.counts), n)
 
 
 @dataclass
 class _Paired:
-    """Paired differences by day: ``sums`` and ``counts`` (D,), and what stands against comparing them."""
+    """Paired differences by day, ``sums`` and ``counts`` (D,), and the numbers of rows that cannot be compared."""
 
     sums: Float
     counts: Float
@@ -142,9 +142,9 @@ class _Paired:
 
 
 def _pair(challenger: TestLosses, champion: TestLosses) -> _Paired:
-    """Join block by block: one block of the challenger is held, and a bounded number of the champion's."""
+    """Join the test rows block by block, with one block of the challenger and a few of the champion in memory."""
 
-    @lru_cache(maxsize=_BLOCKS_HELD)
+    @lru_cache(maxsize=_CACHED_BLOCKS)
     def champion_block(block: int) -> pa.Table | None:
         return champion.read(block, _COLUMNS)
 
@@ -182,7 +182,7 @@ def _by_block(symbols: Mapping[str, int]) -> dict[int, list[str]]:
 
 @dataclass
 class _Rows:
-    """Rows of test tables, each (n,); ``symbol`` is a position among the symbols asked for, ``date`` in ns."""
+    """Rows of test tables, each (n,); ``symbol`` is a position among the requested symbols, ``date`` is in ns."""
 
     symbol: npt.NDArray[np.int64]
     date: npt.NDArray[np.int64]
@@ -192,7 +192,7 @@ class _Rows:
 
     @classmethod
     def of(cls, tables: Sequence[pa.Table | None], known: pa.Array) -> _Rows:
-        """Gather the rows of ``known`` symbols; a column that a table lacks is NaN."""
+        """Return the rows of the symbols in ``known``; columns that a table lacks are NaN."""
         parts = []
         for table in tables:
             if table is None:
@@ -211,14 +211,14 @@ class _Rows:
         return _Rows(self.symbol[rows], self.date[rows], self.loss[rows], self.label[rows], self.target[rows])
 
     def common(self, other: _Rows) -> tuple[_Rows, _Rows]:
-        """Return the rows of both with the same symbol and date, side by side."""
+        """Return the rows of both with the same symbol and date, in the same order."""
         dates = np.unique(np.concatenate([self.date, other.date]))
         ours, theirs = (rows.symbol * len(dates) + np.searchsorted(dates, rows.date) for rows in (self, other))
         _, first, second = np.intersect1d(ours, theirs, return_indices=True)
         return self.take(first), other.take(second)
 
     def differs(self, other: _Rows) -> npt.NDArray[np.bool_]:
-        """Whether the truth that both were tested against differs; a small revision of a variance does not count."""
+        """Return whether the observed outcomes (n,) differ; small revisions of a variance do not count."""
         label = (self.label != other.label) & np.isfinite(self.label) & np.isfinite(other.label)
         gap, both = np.abs(self.target - other.target), np.maximum(np.abs(self.target), np.abs(other.target))
         return np.asarray(label | (gap > MAX_REVISION * both))

@@ -1,4 +1,4 @@
-"""Scores of many symbols in columns: what a dictionary of dictionaries is, in a tenth of its memory."""
+"""Scores of many symbols in columns, which take a tenth of the memory of nested dictionaries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 class Scores(Mapping[str, Mapping[str, float]]):
-    """Symbol → score's name → value, filled block by block; values that are not finite are left out."""
+    """Symbol → name of the score → value, filled block by block; values that are not finite are omitted."""
 
     def __init__(self) -> None:
         self._row: dict[str, int] = {}
@@ -19,7 +19,7 @@ class Scores(Mapping[str, Mapping[str, float]]):
         self._size = 0
 
     def add(self, scores: Mapping[str, Mapping[str, Any]]) -> None:
-        """Add the scores of symbols that are not held yet."""
+        """Add the scores of symbols that are not in the table yet."""
         start = len(self._row)
         self._row |= {symbol: start + i for i, symbol in enumerate(scores)}
         self._grow(len(self._row))

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.views.leaderboard import render
-from training.metrics import metrics
+from training.metrics import calibration, classification, volatility
 from training.metrics.clustered import day_jackknife, hac_weights, long_run_se
 from training.metrics.daily import DirectionDaily, VolatilityDaily
 from training.metrics.per_symbol import direction_by_symbol, volatility_by_symbol
+from training.metrics.ratio import ratio
 from training.run.kind_result import KindResult
 
 
@@ -65,18 +66,18 @@ def test_direction_summary_equals_the_direct_computation() -> None:
     s = direction_daily(r).summary()
     y, p = r["labels"], r["model"]
     assert s["rows"] == len(y) and s["days"] == 150
-    assert s["log_loss"] == pytest.approx(metrics.log_loss(y, p), abs=1e-12)
-    assert s["log_loss_prior"] == pytest.approx(metrics.log_loss(y, r["prior"]), abs=1e-12)
+    assert s["log_loss"] == pytest.approx(classification.log_loss(y, p), abs=1e-12)
+    assert s["log_loss_prior"] == pytest.approx(classification.log_loss(y, r["prior"]), abs=1e-12)
     assert s["log_loss_vs_logistic"] == pytest.approx(
-        metrics.log_loss(y, p) - metrics.log_loss(y, r["logistic"]), abs=1e-12
+        classification.log_loss(y, p) - classification.log_loss(y, r["logistic"]), abs=1e-12
     )
-    assert s["brier"] == pytest.approx(metrics.brier(y, p), abs=1e-12)
-    assert s["mcc"] == pytest.approx(metrics.mcc(y, p.argmax(axis=1)), abs=1e-12)
+    assert s["brier"] == pytest.approx(classification.brier(y, p), abs=1e-12)
+    assert s["mcc"] == pytest.approx(classification.mcc(y, p.argmax(axis=1)), abs=1e-12)
     assert s["mcc_prior"] == 0.0
-    assert s["balanced_accuracy"] == pytest.approx(metrics.balanced_accuracy(y, p.argmax(axis=1)), abs=1e-12)
-    assert s["up_down_accuracy"] == pytest.approx(metrics.up_down_accuracy(y, p), abs=1e-12)
-    assert s["ece"] == pytest.approx(metrics.expected_calibration_error(y, p), abs=1e-12)
-    assert s["ece_classwise"] == pytest.approx(metrics.classwise_calibration_error(y, p), abs=1e-12)
+    assert s["balanced_accuracy"] == pytest.approx(classification.balanced_accuracy(y, p.argmax(axis=1)), abs=1e-12)
+    assert s["up_down_accuracy"] == pytest.approx(classification.up_down_accuracy(y, p), abs=1e-12)
+    assert s["ece"] == pytest.approx(calibration.expected_calibration_error(y, p), abs=1e-12)
+    assert s["ece_classwise"] == pytest.approx(calibration.classwise_calibration_error(y, p), abs=1e-12)
     assert s["coverage"] == pytest.approx(r["sets"][np.arange(len(y)), y].mean(), abs=1e-12)
     assert s["set_size"] == pytest.approx(r["sets"].sum(axis=1).mean(), abs=1e-12)
     assert json.loads(json.dumps(s, allow_nan=False)) == s
@@ -87,19 +88,19 @@ def test_volatility_summary_equals_the_direct_computation() -> None:
     r = volatility_rows()
     s = volatility_daily(r).summary(horizon=5)
     y, f, e = r["target"], r["model"], r["ewma"]
-    assert s["qlike"] == pytest.approx(metrics.qlike(y, f), abs=1e-12)
-    assert s["qlike_vs_ewma"] == pytest.approx(metrics.qlike(y, f) - metrics.qlike(y, e), abs=1e-12)
-    assert s["vol_mse_ewma"] == pytest.approx(metrics.vol_mse(y, e), abs=1e-12)
-    assert s["r2"] == pytest.approx(metrics.vol_r2(y, f), abs=1e-10)
+    assert s["qlike"] == pytest.approx(volatility.qlike(y, f), abs=1e-12)
+    assert s["qlike_vs_ewma"] == pytest.approx(volatility.qlike(y, f) - volatility.qlike(y, e), abs=1e-12)
+    assert s["vol_mse_ewma"] == pytest.approx(volatility.vol_mse(y, e), abs=1e-12)
+    assert s["r2"] == pytest.approx(volatility.vol_r2(y, f), abs=1e-10)
     assert s["coverage"] == pytest.approx(((f / 2 <= y) & (y <= f * 2)).mean(), abs=1e-12)
 
 
 @pytest.mark.parametrize(
     ("key", "score"),
     [
-        ("mcc", lambda y, p: metrics.mcc(y, p.argmax(axis=1))),
-        ("log_loss", metrics.log_loss),
-        ("up_down_accuracy", metrics.up_down_accuracy),
+        ("mcc", lambda y, p: classification.mcc(y, p.argmax(axis=1))),
+        ("log_loss", classification.log_loss),
+        ("up_down_accuracy", classification.up_down_accuracy),
     ],
 )
 def test_standard_error_equals_the_jackknife_over_days_done_the_long_way(key: str, score: object) -> None:
@@ -163,7 +164,7 @@ def test_clustered_errors_see_the_shock_that_symbols_share() -> None:
 
     def error(values: np.ndarray) -> float:
         rows = np.full(len(values), values.shape[1], dtype=float)
-        return float(day_jackknife(metrics.ratio, (values.sum(axis=1), rows), 0)[1])
+        return float(day_jackknife(ratio, (values.sum(axis=1), rows), 0)[1])
 
     assert error(shared) == pytest.approx(shared[:, 0].std(ddof=1) / 20, rel=1e-9)
     assert error(rng.normal(size=(400, 50))) == pytest.approx(1 / np.sqrt(400 * 50), rel=0.1)
@@ -192,7 +193,7 @@ def test_bars_without_movement_are_left_out_and_counted() -> None:
     moving = np.arange(200) != 7
     s = volatility_daily(still).summary()
     assert s["excluded"] == 1.0 and s["rows"] == 199.0
-    assert s["qlike"] == pytest.approx(metrics.qlike(r["target"][moving], r["model"][moving]), abs=1e-12)
+    assert s["qlike"] == pytest.approx(volatility.qlike(r["target"][moving], r["model"][moving]), abs=1e-12)
 
 
 def test_rows_that_a_baseline_borrows_are_told() -> None:

@@ -7,7 +7,7 @@ from configs.errors import ModelError
 from features.splits import resolve_split
 from training.data.examples import make_examples
 from training.predictors.input_bars import panel_of
-from training.predictors.join import join, load_fleet
+from training.predictors.join import join
 from training.registry.blocks import Block, write_block
 from training.registry.manager import ModelManager
 from training.tasks import task_of
@@ -61,9 +61,9 @@ def test_a_version_is_loaded_whole_or_in_part(fitted, kind, strategy, tmp_path):
     for i, part in enumerate(parts):
         write_block(manager.store, f"runs/x/{i}", Block(kind, part.symbols, part.to_arrays(), part.meta()))
     version = manager.publish(kind, [f"runs/x/{i}" for i in range(3)], {"config": {}, "data_hash": "x"}).version
-    whole = load_fleet(manager, kind, version)
+    whole = manager.load_fleet(kind, version)
     assert sorted(whole.symbols) == sorted(panel.symbols)
-    some = load_fleet(manager, kind, version, {"FFF", "BBB", "ZZZ"})
+    some = manager.load_fleet(kind, version, {"FFF", "BBB", "ZZZ"})
     assert sorted(some.symbols) == ["BBB", "FFF"]
     ours, theirs = (one.predict_panel(panel.select(("FFF", "BBB"))) for one in (some, join(parts)))
     np.testing.assert_allclose(
@@ -73,7 +73,7 @@ def test_a_version_is_loaded_whole_or_in_part(fitted, kind, strategy, tmp_path):
         atol=1e-9,
     )
     with pytest.raises(ModelError, match="holds none of the symbols"):
-        load_fleet(manager, kind, version, {"ZZZ"})
+        manager.load_fleet(kind, version, {"ZZZ"})
 
 
 @EVERY

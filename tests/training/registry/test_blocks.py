@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as hnp
 
 from configs.errors import ModelError
 from features.store.store import Store
-from training.registry.blocks import Block, read_block, read_index, read_test, verify_block, write_block
-from training.registry.jsonable import to_json
+from training.registry.block_files import read_index, read_test, verify_block
+from training.registry.block_index import to_json
+from training.registry.blocks import Block, read_block, write_block
 
 SUFFIXES = (".safetensors", ".test.parquet", ".json")
 PREFIX = "runs/ab12/direction/block-00000"
@@ -58,7 +59,7 @@ ARRAYS = st.dictionaries(
 
 @settings(max_examples=60, deadline=None)
 @given(ARRAYS)
-def test_arrays_come_back_bit_for_bit_whatever_their_type_shape_and_order(
+def test_arrays_of_any_type_shape_and_order_round_trip_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, arrays: dict[str, np.ndarray]
 ) -> None:
     store = Store(tmp_path_factory.mktemp("store"))
@@ -71,7 +72,7 @@ def test_arrays_come_back_bit_for_bit_whatever_their_type_shape_and_order(
         assert found[name].tobytes() == little.tobytes()
 
 
-def test_everything_else_comes_back(tmp_path: Path) -> None:
+def test_everything_else_round_trips(tmp_path: Path) -> None:
     store = Store(tmp_path)
     write_block(store, PREFIX, block(metrics={"loss": float("nan"), "n": np.int64(3), "by": (1.5, np.float32(0.5))}))
     found = read_block(store, PREFIX)
@@ -82,7 +83,7 @@ def test_everything_else_comes_back(tmp_path: Path) -> None:
     )
     assert found.metrics == {"loss": None, "n": 3, "by": [1.5, 0.5]}
     assert found.test is not None and found.test.to_pylist() == losses(("AAPL", "^GSPC")).to_pylist()
-    assert read_test(store, PREFIX, columns=["loss", "absent"]).column_names == ["loss"]
+    assert read_test(store, PREFIX, read_index(store, PREFIX), columns=["loss", "absent"]).column_names == ["loss"]
     assert read_block(store, PREFIX, test=False).test is None
 
 
@@ -136,7 +137,7 @@ def test_damage_is_an_error_that_names_the_file(tmp_path: Path, suffix: str, dam
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_garbage_of_the_right_size_is_refused_without_verification_too(tmp_path: Path) -> None:
+def test_garbage_of_the_right_size_is_rejected_even_without_verification(tmp_path: Path) -> None:
     store = Store(tmp_path)
     write_block(store, PREFIX, block())
     for suffix in (".safetensors", ".test.parquet"):
@@ -161,7 +162,7 @@ def test_garbage_of_the_right_size_is_refused_without_verification_too(tmp_path:
         ({"meta": {"model": object()}}, "cannot be stored as JSON"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_before_anything_is_written(
+def test_a_block_that_cannot_be_stored_is_rejected_before_anything_is_written(
     tmp_path: Path, changes: dict[str, object], problem: str
 ) -> None:
     store = Store(tmp_path)
@@ -170,7 +171,7 @@ def test_what_cannot_be_stored_is_refused_before_anything_is_written(
     assert os.listdir(tmp_path) == []
 
 
-def test_a_rewrite_that_stops_halfway_does_not_leave_a_finished_block(tmp_path: Path) -> None:
+def test_an_interrupted_rewrite_leaves_no_finished_block(tmp_path: Path) -> None:
     store = Store(tmp_path)
     write_block(store, PREFIX, block())
     Path(store.path(PREFIX + ".safetensors")).unlink()

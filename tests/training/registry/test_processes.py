@@ -1,4 +1,4 @@
-"""The registry under several processes and under sudden death."""
+"""The registry with concurrent processes and after a process is killed."""
 
 import os
 import signal
@@ -97,15 +97,15 @@ def publish(manager: ModelManager, run: str) -> str:
     return manager.publish("direction", [f"runs/{run}/b"], extra).version
 
 
-def test_two_trainings_that_publish_at_once_make_each_version_once(shared: ModelManager) -> None:
+def test_concurrent_publishing_makes_each_version_once(shared: ModelManager) -> None:
     manager, root = shared, shared.store.uri
     outputs = finish([start(PUBLISH, root, "a,b,c"), start(PUBLISH, root, "c,b,d")])
     made = [line.split() for out in outputs for line in out.splitlines()]
     versions = manager.versions("direction")
     assert len(versions) == 4 and {version for version, _ in made} == set(versions)
     assert sorted(is_new for _, is_new in made) == ["False"] * 2 + ["True"] * 4
-    held = {manager.load_block("direction", version, 0).symbols for version in versions}
-    assert held == {("A",), ("B",), ("C",), ("D",)}
+    stored = {manager.load_block("direction", version, 0).symbols for version in versions}
+    assert stored == {("A",), ("B",), ("C",), ("D",)}
 
 
 @pytest.mark.parametrize("files_placed", [0, 1, 3, 99])

@@ -1,4 +1,4 @@
-"""Who is in a version: a table that finds any symbol, says why others are not there, and stays small."""
+"""The roster locates every trained symbol, gives the reasons of the others, and stays small."""
 
 import pyarrow as pa
 import pytest
@@ -15,7 +15,7 @@ SYMBOLS = st.lists(st.text(st.characters(codec="utf-8", min_codepoint=33), min_s
 
 @settings(max_examples=60, deadline=None)
 @given(SYMBOLS.filter(len), st.integers(1, 4), SYMBOLS)
-def test_every_symbol_is_found_where_it_is_and_the_others_with_their_reasons(trained, size, others):
+def test_trained_symbols_are_located_and_others_have_reasons(trained, size, others):
     blocks = [trained[i : i + size] for i in range(0, len(trained), size)]
     reasons = {symbol: (SKIPPED if i % 2 else FAILED, f"why {i}") for i, symbol in enumerate(others)}
     roster = Roster.of(blocks, reasons, [f"b{i}" for i in range(len(blocks))])
@@ -24,7 +24,7 @@ def test_every_symbol_is_found_where_it_is_and_the_others_with_their_reasons(tra
     read = Roster.read(store, "r", FileRecord.of(roster.to_bytes()))
     assert read.symbols() == sorted(trained) and read.blocks_of() == list(range(len(blocks)))
     for number, block in enumerate(blocks):
-        assert [read.place(symbol) for symbol in block] == [(number, row) for row in range(len(block))]
+        assert [read.locate(symbol) for symbol in block] == [(number, row) for row in range(len(block))]
         assert read.blocks_of(block) == [number]
     left = {symbol: reason for symbol, reason in reasons.items() if symbol not in trained}
     assert read.reasons(SKIPPED) | read.reasons(FAILED) == {symbol: why for symbol, (_, why) in left.items()}
@@ -32,7 +32,7 @@ def test_every_symbol_is_found_where_it_is_and_the_others_with_their_reasons(tra
     assert read.to_bytes() == roster.to_bytes()
 
 
-def test_a_symbol_in_two_blocks_is_refused_by_the_names_of_both():
+def test_a_symbol_in_two_blocks_is_an_error_that_names_both():
     with pytest.raises(ModelError, match=r"symbol 'B' is in blocks 'first' and 'third'"):
         Roster.of([["C", "B"], ["A"], ["B"]], {}, ["first", "second", "third"])
     with pytest.raises(ModelError, match="no trained symbol"):
@@ -49,10 +49,10 @@ def test_damage_is_found():
         Roster.read(store, "elsewhere", FileRecord.of(data))
 
 
-def test_a_hundred_thousand_symbols_take_little_of_a_driver():
+def test_a_hundred_thousand_symbols_take_little_memory_and_time():
     blocks = [[f"SYM{32 * i + j:06d}" for j in range(32)] for i in range(3125)]
     before = pa.total_allocated_bytes()
     roster = Roster.of(blocks, {}, [str(i) for i in range(len(blocks))])
-    assert roster.place("SYM099999") == (3124, 31)
+    assert roster.locate("SYM099999") == (3124, 31)
     assert pa.total_allocated_bytes() - before < 4 * 2**20
     assert len(roster.to_bytes()) < 2**20

@@ -1,4 +1,4 @@
-"""What the blocks of a run share lies in a version once, and each block vouches for it."""
+"""Arrays that the blocks of a run share are stored once per version, and every block verifies them."""
 
 import os
 from datetime import timedelta
@@ -9,7 +9,8 @@ import pytest
 
 from configs.errors import ModelError
 from features.store.store import Store
-from training.registry.blocks import Block, is_finished, read_block, read_index, write_block
+from training.registry.block_files import is_finished, read_arrays, read_index
+from training.registry.blocks import Block, read_block, write_block
 from training.registry.manager import ModelManager
 
 FOREST = np.arange(1000.0)
@@ -32,10 +33,11 @@ def manager(tmp_path) -> ModelManager:
     return ModelManager(tmp_path / "store")
 
 
-def test_a_block_leaves_to_the_pooled_fit_what_is_equal_and_reads_back_whole(manager):
+def test_arrays_equal_to_the_pooled_fit_are_not_stored_again_and_are_read_back(manager):
     first, second = train(manager.store)
-    shared = read_index(manager.store, first).shared
-    assert shared is not None and shared.arrays == ("forest",)
+    index = read_index(manager.store, first)
+    assert index.shared is not None and index.shared.arrays == ("forest",)
+    assert sorted(read_arrays(manager.store, first, index)) == ["linear", "own"]
     assert manager.store.size(first + ".safetensors") < FOREST.nbytes / 10
     arrays = read_block(manager.store, second).arrays
     assert list(arrays) == ["forest", "linear", "own"]
@@ -43,7 +45,7 @@ def test_a_block_leaves_to_the_pooled_fit_what_is_equal_and_reads_back_whole(man
     np.testing.assert_array_equal(arrays["linear"], [3.0, 3.0])
 
 
-def test_only_what_is_equal_bit_for_bit_is_left_out(manager):
+def test_only_arrays_that_are_equal_bit_for_bit_are_shared(manager):
     store = manager.store
     write_block(store, "runs/r/pooled", Block("volatility", (), {"a": np.zeros(2), "b": np.zeros(2), "c": np.zeros(2)}))
     arrays = {"a": np.zeros(2, np.float32), "b": np.zeros((1, 2)), "c": np.array([0.0, -0.0]), "d": np.zeros(2)}
@@ -55,14 +57,14 @@ def test_only_what_is_equal_bit_for_bit_is_left_out(manager):
         write_block(store, "runs/other/b", Block("volatility", ("A",), arrays), share=True)
 
 
-def test_a_version_holds_it_once_and_outlives_its_run(manager):
+def test_a_version_stores_shared_arrays_once_and_outlives_its_run(manager):
     prefixes = train(manager.store)
     made = manager.publish("volatility", prefixes, EXTRA)
     folder = Path(manager.store.path(f"models/volatility/{made.version}"))
     manifest = manager.manifest("volatility")
     assert manifest.shared is not None and manifest.shared.size > FOREST.nbytes
-    held = [path for path in folder.iterdir() if path.name != "manifest.json"]
-    assert len(held) == 7 and manifest.size == sum(path.stat().st_size for path in held)
+    files = [path for path in folder.iterdir() if path.name != "manifest.json"]
+    assert len(files) == 7 and manifest.size == sum(path.stat().st_size for path in files)
     assert not manager.publish("volatility", prefixes, EXTRA).is_new
     manager.store.delete("runs")
     for symbol in "AB":
@@ -78,7 +80,7 @@ def test_pruning_the_run_frees_nothing_that_a_version_shares(manager):
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 @pytest.mark.parametrize("damage", ["flip", "delete", "other"])
-def test_damage_to_it_is_found_by_every_reader_and_by_publishing(manager, suffix, damage):
+def test_damage_to_the_pooled_block_is_an_error_for_readers_and_publishing(manager, suffix, damage):
     prefixes = train(manager.store)
     version = manager.publish("volatility", prefixes, EXTRA).version
     train(manager.store, "other", FOREST + 1)
@@ -107,7 +109,7 @@ def test_publishing_again_replaces_a_version_whose_shared_block_is_damaged(manag
     np.testing.assert_array_equal(manager.load_block("volatility", second.version, "A").arrays["forest"], FOREST)
 
 
-def test_blocks_are_finished_without_it_but_not_with_another(manager):
+def test_blocks_are_finished_without_the_pooled_block_but_not_with_another(manager):
     """A pooled fit that is gone is made again with the same bytes; with others, the blocks must be fitted anew."""
     prefixes = train(manager.store)
     manager.store.delete("runs/r/pooled.json")
@@ -116,7 +118,7 @@ def test_blocks_are_finished_without_it_but_not_with_another(manager):
     assert not any(is_finished(manager.store, prefix) for prefix in prefixes)
 
 
-def test_blocks_of_runs_that_share_different_fits_are_not_one_version(manager):
+def test_blocks_with_different_pooled_fits_cannot_be_one_version(manager):
     one, other = train(manager.store)[0], train(manager.store, "other", FOREST + 1)[1]
     with pytest.raises(ModelError, match="blocks of one run"):
         manager.publish("volatility", [one, other], EXTRA)

@@ -11,7 +11,7 @@ import pytest
 
 from configs.errors import StoreError
 from features.store.store import Store
-from training.registry.blocks import is_finished
+from training.registry.block_files import is_finished
 from training.registry.manager import ModelManager
 from training.registry.runs import mark_in_use
 from training.run.run_plan import read_plan

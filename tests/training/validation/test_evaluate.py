@@ -7,8 +7,9 @@ import pytest
 
 from features.splits import resolve_split
 from training.data.examples import make_examples
-from training.metrics import metrics
+from training.metrics.classification import log_loss_rows
 from training.metrics.daily import DirectionDaily, VolatilityDaily
+from training.metrics.volatility import qlike_rows
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of
 from training.validation.evaluate import evaluate
@@ -38,7 +39,7 @@ def test_direction_is_scored_on_every_test_row(scored):
     np.testing.assert_array_equal(table["label"], labels)
     assert table["symbol"].tolist() == [SYMBOLS[i] for i in symbol]
     chance = table[["p_down", "p_sideways", "p_up"]].to_numpy(np.float64)
-    np.testing.assert_allclose(table["loss"], metrics.log_loss_rows(labels, chance), atol=1e-6)
+    np.testing.assert_allclose(table["loss"], log_loss_rows(labels, chance), atol=1e-6)
     for i, name in enumerate(SYMBOLS):
         trained = examples.labels("train")[0][examples.labels("train")[1] == i]
         prior = (np.bincount(trained, minlength=3) + 1.0) / (len(trained) + 3.0)
@@ -82,7 +83,7 @@ def test_volatility_is_scored_on_every_test_row(scored):
     table = found.table.to_pandas()
     places, _ = examples.places(examples.part("test"))
     np.testing.assert_allclose(table["target"], examples.targets[places], rtol=1e-6)
-    np.testing.assert_allclose(table["loss"], metrics.qlike_rows(table["target"], table["forecast"]), rtol=1e-3)
+    np.testing.assert_allclose(table["loss"], qlike_rows(table["target"], table["forecast"]), rtol=1e-3)
     summary = VolatilityDaily.from_arrays(found.daily).summary(5)
     assert summary["qlike"] == pytest.approx(table["loss"].mean(), rel=1e-5)
     for name in ("ewma", "garch", "log_har", "log_har_pooled", "linear", "forest", "lstm"):

@@ -1,1 +1,1 @@
-"""From scores to honest probabilities: calibration, conformal label sets, and how much a correction has earned."""
+"""Calibrated probabilities and conformal label sets, and the shrinkage of corrections by their evidence."""

@@ -19,7 +19,8 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import CLASSES, Array, check_labels
+from training.metrics.classification import CLASSES, check_labels
+from training.metrics.ratio import Array
 from training.models.calibration.evidence import shrinkage_factor
 from training.models.calibration.newton import MIN_SCALE, derivatives, newton, scores, softmax
 
@@ -37,10 +38,10 @@ class PooledCalibration:
     parameters
         Scale and the biases of down, sideways and up, shape (4,).
     information
-        Mean Hessian of the log loss of one row at these parameters, (4, 4): what one observation tells.
+        Mean Hessian of the log loss of one row at these parameters, (4, 4): the information in one observation.
     drift
-        Mean residual of the rows, p less the class that came, (3,): what happened to all symbols alike, such as a bull
-        market, and says nothing of any of them.
+        Mean residual of the rows, p minus the observed class, (3,): an effect on all symbols alike, such as a bull
+        market.
     """
 
     parameters: Array
@@ -69,10 +70,10 @@ class Calibrator:
         return type(self)(self.parameters[np.asarray(symbols)], self.pooled)
 
     def shrunk(self, log_priors: Array, log_prior: Array | None, share: float | Array) -> Self:
-        """Return this with a share of each forecast's difference from its class prior, in logarithms.
+        """Return calibrations that keep a share of each forecast's difference from its class prior, in logarithms.
 
-        ``log_priors`` (S, 3) are the symbols', ``log_prior`` (3,) that of a symbol without a calibration of its own, if
-        there is one. ``share`` is one number, or one per symbol (S, 1).
+        ``log_priors`` (S, 3) belong to the symbols, ``log_prior`` (3,) to the pooled calibration, which stays unchanged
+        without one. ``share`` is one number, or one per symbol (S, 1).
         """
         own = np.concatenate([np.zeros((len(log_priors), 1)), log_priors], axis=1)
         parameters = share * self.parameters + (1.0 - share) * own
@@ -82,7 +83,7 @@ class Calibrator:
         return type(self)(parameters, common * self.pooled + (1.0 - common) * np.concatenate([[0.0], log_prior]))
 
     def with_pooled(self) -> Self:
-        """Return this with one more row, of a symbol without a calibration of its own."""
+        """Return these calibrations with the pooled one as an additional last row."""
         return type(self)(np.concatenate([self.parameters, self.pooled[None]]), self.pooled)
 
     def to_arrays(self) -> dict[str, Array]:
@@ -104,18 +105,18 @@ def fit_pooled(
     horizon: int = 1,
     caution: float = 1.0,
 ) -> PooledCalibration:
-    """Fit the shared calibration on the validation rows of all symbols: how far to go from the prior to the network.
+    """Fit the calibration that all symbols share on their validation rows.
 
-    Probabilities are ``softmax(ln prior + a (z - ln prior))`` with a from :func:`.shrinkage_factor`, so a year with a
-    bull market cannot teach that prices rise: free biases lost more in the year after than they had gained. What the
-    year did teach all symbols alike is kept as ``drift``, to be taken out of what each symbol learns on its own.
+    Probabilities are ``softmax(ln prior + a (z - ln prior))`` with a from :func:`.shrinkage_factor`. There are no free
+    biases: a bull market in the validation year would set them, and they lost more in the next year than they had
+    gained. The mean residual of all symbols is returned as ``drift``, which per-symbol fits subtract.
 
     Parameters
     ----------
     logits, labels, days
-        Validation only, (n, 3), (n,) and (n,): fitted on train they would repeat the network's overconfidence.
+        Validation rows only, (n, 3), (n,) and (n,): on training rows the network is overconfident.
     method
-        ``none`` is the identity; the others differ in what :func:`fit_calibrator` adds for a symbol.
+        ``none`` is the identity; the others differ in the parameters that :func:`fit_calibrator` fits per symbol.
     prior
         Class frequencies (3,) of train; of ``labels`` if not given.
     horizon, caution
@@ -147,21 +148,21 @@ def fit_calibrator(
     shrinkage: float = 500.0,
     horizon: int = 1,
 ) -> Calibrator:
-    """Fit one calibration per symbol, each pulled to the pooled one as if by ``shrinkage`` more observations.
+    """Fit one calibration per symbol, shrunk to the pooled one as if by ``shrinkage`` additional observations.
 
     The penalty is ``shrinkage / 2 · (θ - pooled)ᵀ I (θ - pooled)`` with I the information of one row, so a
-    symbol's own rows count n / (n + shrinkage). What remains of its deviation is multiplied by
-    ``max(0, 1 - d/χ²)``, with χ² the score test of the pooled calibration on its rows and d its degrees of
-    freedom, so that chance alone moves few symbols far. The pool's drift is taken out of every row's residual. A result
-    depends on the symbol's own rows and on ``pooled`` only. A symbol without rows, and the whole fit under ``none``,
-    gets the pooled calibration.
+    symbol's own rows count n / (n + shrinkage). The remaining deviation is multiplied by ``max(0, 1 - d/χ²)``,
+    with χ² the score test of the pooled calibration on the symbol's rows and d its degrees of freedom, so that
+    chance alone moves few symbols far. The pooled drift is subtracted from every row's residual. A result depends
+    on the symbol's own rows and on ``pooled`` only. Symbols without rows, and all symbols under ``none``, get the
+    pooled calibration.
 
     Parameters
     ----------
     logits, labels, symbol_row
         Validation rows (n, 3), (n,), (n,) with ``symbol_row`` in [0, symbols).
     horizon
-        Bars that a label spans: overlapping labels make so many rows tell about as much as one.
+        Bars that a label spans: that many rows with overlapping labels carry about the information of one.
     """
     z, y = _check_logits(logits), np.asarray(labels, dtype=np.int64)
     row = np.asarray(symbol_row, dtype=np.int64)
@@ -185,8 +186,8 @@ def fit_calibrator(
     inverse = np.linalg.pinv(pooled.information[np.ix_(free, free)], rcond=1e-10, hermitian=True)
     chi_square = np.einsum("si,ij,sj->s", score, inverse, score) / (np.maximum(rows, 1) * horizon)
     freedom = max(int(free.sum()) - 1, 1)
-    kept = np.maximum(1.0 - freedom / np.maximum(chi_square, 1e-12), 0.0)
-    return Calibrator(start + kept[:, None] * (theta - start), pooled.parameters)
+    factor = np.maximum(1.0 - freedom / np.maximum(chi_square, 1e-12), 0.0)
+    return Calibrator(start + factor[:, None] * (theta - start), pooled.parameters)
 
 
 def _information(z: Array, theta: Array) -> Array:

@@ -19,7 +19,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import Array, Ints, check_direction
+from training.metrics.classification import check_direction
+from training.metrics.ratio import Array, Ints
 
 Sets = npt.NDArray[np.bool_]
 
@@ -43,12 +44,12 @@ class LabelSets:
     level
         Nominal coverage.
     offset
-        A symbol's threshold less its row of ``quantiles`` at the nominal level, (S,).
+        A symbol's threshold minus its row of ``quantiles`` at the nominal level, (S,).
     error_rate
         The rate α at which a symbol's next set is built, (S,): 1 - level until outcomes move it.
     quantiles
-        Quantiles of the validation scores on an even grid of levels: one row (1, 2001) that all symbols share, or each
-        symbol's own (S, 101).
+        Quantiles of the validation scores on an even grid of levels: one row (1, 2001) that all symbols share, or one
+        row per symbol (S, 101).
     """
 
     level: float
@@ -57,7 +58,7 @@ class LabelSets:
     quantiles: Array
 
     def sets(self, probabilities: npt.ArrayLike, symbol_row: npt.ArrayLike) -> Sets:
-        """Return the classes in each row's set, boolean (n, 3), with every symbol's present state."""
+        """Return the classes in each row's set, boolean (n, 3), at the current state of every symbol."""
         p = np.asarray(probabilities, dtype=np.float64)
         row = np.asarray(symbol_row, dtype=np.int64)
         if p.ndim != 2 or row.shape != (len(p),) or (len(row) and (row.min() < 0 or row.max() >= len(self.offset))):
@@ -73,7 +74,7 @@ class LabelSets:
         horizon: int,
         gamma: float = 0.005,
     ) -> tuple[Sets, Self]:
-        """Build sets bar by bar, learning from each outcome once it is known, and return the state after the last.
+        """Build sets bar by bar, updating the state with each outcome once it is known.
 
         The update is ``α ← α + γ (1 - level - missed)`` per symbol. A label of bar t is known at bar
         t + ``horizon``; using it earlier would leak the outcome into sets made before it.
@@ -88,7 +89,7 @@ class LabelSets:
         Returns
         -------
         tuple
-            Sets (n, 3), and this object with every outcome of the rows learnt, for serving.
+            Sets (n, 3), and the label sets after the last outcome, for serving.
         """
         y, p = check_direction(labels, probabilities)
         row = np.asarray(symbol_row, dtype=np.int64)
@@ -129,7 +130,7 @@ class LabelSets:
         return replace(self, offset=self.offset[rows], error_rate=self.error_rate[rows], quantiles=quantiles)
 
     def with_pooled(self) -> Self:
-        """Return this with one more row, of a symbol without sets of its own; all symbols must share the quantiles."""
+        """Return these sets with the pooled ones as an additional last row; all symbols must share the quantiles."""
         rate = np.append(self.error_rate, 1.0 - self.level)
         return replace(self, offset=np.append(self.offset, 0.0), error_rate=rate)
 
@@ -157,17 +158,17 @@ def fit_label_sets(
     level: float = 0.9,
     shrinkage: float = 500.0,
 ) -> LabelSets:
-    """Return split-conformal thresholds per symbol, shrunk to the pooled one, or each on its own without one.
+    """Return split-conformal thresholds per symbol, shrunk to the pooled one if it is given.
 
     A symbol's threshold is the smallest score q for which its own n scores, ``shrinkage`` pooled scores and
-    one unseen at infinity (the finite-sample correction) put at least ``level`` of their weight at or below
-    q. Coverage is exact for exchangeable rows when ``shrinkage`` is 0, or when symbols share one
-    distribution of scores. A symbol's result depends on its own rows and on ``pooled`` only.
+    one at infinity (the finite-sample correction) put at least ``level`` of their weight at or below q.
+    Coverage is exact for exchangeable rows when ``shrinkage`` is 0, or when symbols share one distribution
+    of scores. A symbol's result depends on its own rows and on ``pooled`` only.
 
     Parameters
     ----------
     labels, probabilities, symbol_row
-        Validation rows (n,), (n, 3), (n,): scores of rows the model was fitted on are too small.
+        Validation rows (n,), (n, 3), (n,): scores of training rows would be too small.
     """
     y, p = check_direction(labels, probabilities)
     row = np.asarray(symbol_row, dtype=np.int64)
@@ -183,7 +184,7 @@ def fit_label_sets(
         even = np.linspace(0.0, 1.0, _OWN_GRID)
         quantiles = np.stack([np.quantile(own, even) if len(own) else even for own in parts])
     else:
-        shrinkage = min(shrinkage, float(pooled.rows))  # a few scores say no more than so many rows
+        shrinkage = min(shrinkage, float(pooled.rows))  # a pool of few scores has the evidence of as many rows
         shared = np.quantile(pooled.quantiles, (np.arange(_GRID - 1) + 0.5) / (_GRID - 1))
         quantiles = pooled.quantiles[None]
     threshold = np.array([_weighted_threshold(own, shared, shrinkage, level) for own in parts])

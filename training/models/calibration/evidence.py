@@ -1,4 +1,4 @@
-"""How far to go along a correction of logits: as far as validation shows, less what its uncertainty takes back."""
+"""Shrinkage of a correction of logits by the evidence for it on validation rows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
+from training.metrics.classification import check_labels
 from training.metrics.clustered import long_run_se
-from training.metrics.metrics import Array, Ints, check_labels
+from training.metrics.ratio import Array, Ints
 from training.models.calibration.newton import softmax
 
 ALONE = 4.0  # caution for the rows of one symbol, where chance alone often gives one standard error
-_MOST = 20.0
+_MAX_SHARE = 20.0
 
 
 def shrinkage_factor(
@@ -22,16 +23,15 @@ def shrinkage_factor(
     horizon: int = 1,
     caution: float = 1.0,
 ) -> float:
-    r"""Return the share c in [0, 1] of a correction to keep: ``softmax(base + c · correction)``.
+    r"""Return the share c in [0, 1] of a correction to apply: ``softmax(base + c · correction)``.
 
-    c minimises the log loss on validation and is multiplied by ``max(0, 1 - caution/t²)``, t being c over its standard
-    error: without evidence nothing is kept, and much evidence costs nothing. What was chosen on these very rows is
-    never amplified. The error is clustered by day, because
-    all rows of a day share a shock, and adds the covariance of days whose labels overlap. With too few days to tell,
-    nothing is kept.
+    c minimises the log loss on validation and is multiplied by ``max(0, 1 - caution/t²)``, where t is c over its
+    standard error: 0 without evidence, and nearly unchanged with much. It is at most 1, because the correction may
+    have been chosen on the same rows. The error is clustered by day, because all rows of a day share a shock, and adds
+    the covariance of days whose labels overlap. Too few days for a standard error give 0.
 
-    Where early stopping chose the correction on the same rows, t is too large: of symbols without skill about one in
-    twelve keeps something under :data:`ALONE`, instead of one in fifty.
+    Where early stopping chose the correction on the same rows, t is too large: about one in twelve symbols without
+    skill then gets a positive share under :data:`ALONE`, instead of one in fifty.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def shrinkage_factor(
     horizon
         Bars that a label spans.
     caution
-        1 shrinks by the estimated signal-to-noise ratio; 4 (:data:`ALONE`) keeps nothing below two standard errors.
+        1 shrinks by the estimated signal-to-noise ratio; 4 (:data:`ALONE`) gives 0 below two standard errors.
 
     References
     ----------
@@ -58,7 +58,7 @@ def shrinkage_factor(
 def standard_errors(
     base: npt.ArrayLike, correction: npt.ArrayLike, labels: npt.ArrayLike, days: npt.ArrayLike, horizon: int = 1
 ) -> float:
-    """Return how many standard errors the best share of a correction is from none, 0 if it is none.
+    """Return the best share of a correction in units of its standard error; 0 if the best share is 0.
 
     The arguments are those of :func:`shrinkage_factor`.
     """
@@ -69,13 +69,13 @@ def standard_errors(
 def _fitted(
     base: npt.ArrayLike, correction: npt.ArrayLike, labels: npt.ArrayLike, days: npt.ArrayLike, horizon: int
 ) -> tuple[float, float]:
-    """Return the share c with the least log loss, from 0 to ``_MOST``, and its standard error (inf if it is 0)."""
+    """Return the share c in [0, ``_MAX_SHARE``] with the least log loss, and its standard error (inf if c is 0)."""
     z, d, y = np.asarray(base, np.float64), np.asarray(correction, np.float64), check_labels(labels)
     if _slope(z, d, y, 0.0).sum() >= 0.0:
         return 0.0, np.inf
-    c = _MOST
-    if _slope(z, d, y, _MOST).sum() > 0.0:  # the derivative of a convex function rises: one root in between
-        c = float(brentq(lambda at: float(_slope(z, d, y, at).sum()), 0.0, _MOST, xtol=1e-10))
+    c = _MAX_SHARE
+    if _slope(z, d, y, _MAX_SHARE).sum() > 0.0:  # the derivative of a convex function rises: one root in between
+        c = float(brentq(lambda at: float(_slope(z, d, y, at).sum()), 0.0, _MAX_SHARE, xtol=1e-10))
     p = softmax(z + c * d)
     curvature = float(((p * d**2).sum(axis=1) - (p * d).sum(axis=1) ** 2).sum())
     stamps = np.asarray(days)

@@ -1,13 +1,14 @@
-"""Newton's method for softmax(a z + b) of many symbols at once: the numerical part of calibration."""
+"""Newton's method for softmax(a z + b) of many symbols in one batch: the numerical part of calibration."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import CLASSES, Array, Ints
+from training.metrics.classification import CLASSES
+from training.metrics.ratio import Array, Ints
 
-# Never quite zero: the network's ranking survives, so that conformal scores have no ties.
+# Positive, so that the network's ranking survives and conformal scores have no ties.
 MIN_SCALE = 1e-3
 PARAMETERS = 1 + CLASSES
 _CONVERGED = 1e-10
@@ -33,7 +34,7 @@ def newton(
     r"""Minimise each symbol's log loss + strength/2 (θ - start)ᵀ information (θ - start) over its free parameters.
 
     Steps that do not improve a symbol are halved for that symbol; the scale stays at or above ``MIN_SCALE``. ``common``
-    (S, 4), if given, is taken out of the gradients.
+    (S, 4), if given, is subtracted from the gradients.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def newton(
         gradient += strength * (theta - start) @ information - common
         hessian += strength * information
         mask = np.tile(free, (len(theta), 1))
-        # A scale on its floor that wants further down is held there, and the biases are solved without it.
+        # A scale at its minimum whose gradient points further down is fixed; the biases are solved without it.
         mask[(theta[:, 0] <= MIN_SCALE) & (gradient[:, 0] > 0), 0] = False
         gradient *= mask
         # The ridge fixes what has no curvature: a constant added to all biases, and symbols without rows.

@@ -1,1 +1,1 @@
-"""Linear models and class priors."""
+"""Direction models without a network: the class prior and logistic regression."""

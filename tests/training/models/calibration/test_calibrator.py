@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from training.metrics import metrics
+from training.metrics import calibration, classification
 from training.models.calibration.calibrator import Calibrator, fit_calibrator, fit_pooled
 from training.models.calibration.newton import MIN_SCALE, derivatives, loss_rows, newton, softmax
 
@@ -29,7 +29,7 @@ def calibrate(z: np.ndarray, y: np.ndarray, row: np.ndarray, day: np.ndarray, **
     return fit_calibrator(z, y, row, int(row.max()) + 1, pooled, **options)  # type: ignore[arg-type]
 
 
-def test_pooled_fit_is_the_maximum_likelihood_that_a_general_optimiser_finds() -> None:
+def test_newton_agrees_with_a_general_optimiser() -> None:
     z, y, _, _ = simulate(1.0, 1, 800, 0, sharpness=2.0)
     one = np.zeros(len(y), dtype=np.int64)
     free = np.ones(4, dtype=bool)
@@ -62,7 +62,7 @@ def test_network_without_skill_ends_at_the_class_prior(symbols: int, shock: floa
     p = calibrate(z, y, row, day).apply(fresh[0], fresh[2])
     assert np.abs(p - frequency).mean() < 0.01
     assert np.quantile(np.abs(p - frequency), 0.95) < 0.02
-    assert metrics.log_loss(fresh[1], p) < metrics.log_loss(fresh[1], softmax(fresh[0])) - 0.2
+    assert classification.log_loss(fresh[1], p) < classification.log_loss(fresh[1], softmax(fresh[0])) - 0.2
 
 
 def test_prior_of_train_is_used_where_there_is_no_skill() -> None:
@@ -73,7 +73,7 @@ def test_prior_of_train_is_used_where_there_is_no_skill() -> None:
     np.testing.assert_allclose(softmax(pooled.parameters[1:]), prior, atol=1e-3)
 
 
-def test_what_happened_to_the_market_in_the_validation_year_is_not_learned() -> None:
+def test_a_market_wide_shock_in_the_validation_year_is_not_learned() -> None:
     z, y, row, day = simulate(0.5, 50, 250, 5)
     risen = np.where((y == 0) & (day % 5 == 0), 2, y)
     assert np.bincount(risen)[2] > 1.15 * np.bincount(y)[2]
@@ -87,7 +87,7 @@ def test_what_happened_to_the_market_in_the_validation_year_is_not_learned() -> 
     assert moved[1] < moved[0] + 0.2, "no more symbols find something of their own than in a quiet year"
 
 
-def test_labels_that_overlap_tell_less() -> None:
+def test_overlapping_labels_carry_less_information() -> None:
     """Twenty bars' returns on every bar: neighbours share nineteen of them, and the network's noise lasts as long."""
     horizon, bars, symbols = 20, 250, 40
     rng = np.random.default_rng(11)
@@ -101,21 +101,21 @@ def test_labels_that_overlap_tell_less() -> None:
     row, day = np.repeat(np.arange(symbols), bars), np.tile(np.arange(bars), symbols)
     prior = np.full(3, 1 / 3)
     away = {}
-    for told in (1, horizon):
-        own = fit_calibrator(z, y, row, symbols, fit_pooled(z, y, day, prior=prior, horizon=told), horizon=told)
-        away[told] = np.sqrt(np.mean((own.apply(z, row) - prior) ** 2))
+    for assumed in (1, horizon):
+        own = fit_calibrator(z, y, row, symbols, fit_pooled(z, y, day, prior=prior, horizon=assumed), horizon=assumed)
+        away[assumed] = np.sqrt(np.mean((own.apply(z, row) - prior) ** 2))
     assert away[horizon] < 0.01
     assert away[horizon] < 0.5 * away[1]
 
 
-def test_overconfidence_is_undone_and_skill_is_kept() -> None:
+def test_overconfidence_is_corrected_and_skill_is_preserved() -> None:
     z, y, row, day = simulate(1.0, 50, 250, 6, sharpness=3.0)
     c = calibrate(z, y, row, day)
     assert c.pooled[0] == pytest.approx(1 / 3, rel=0.05)
     fresh = simulate(1.0, 50, 500, 7, sharpness=3.0)
     p = c.apply(fresh[0], fresh[2])
-    assert metrics.expected_calibration_error(fresh[1], p) < 0.015
-    assert metrics.log_loss(fresh[1], p) < metrics.log_loss(fresh[1], softmax(fresh[0] / 3.0)) + 0.002
+    assert calibration.expected_calibration_error(fresh[1], p) < 0.015
+    assert classification.log_loss(fresh[1], p) < classification.log_loss(fresh[1], softmax(fresh[0] / 3.0)) + 0.002
 
 
 @pytest.mark.parametrize("method", ["vector", "temperature", "none"])
@@ -126,10 +126,10 @@ def test_calibration_costs_a_few_nats_at_most_on_all_validation_rows(
     for seed in range(3):
         z, y, row, day = simulate(skill, 6, 120, seed, sharpness)
         pooled = fit_pooled(z, y, day, method)  # type: ignore[arg-type]
-        raw = metrics.log_loss(y, softmax(z))
+        raw = classification.log_loss(y, softmax(z))
         for shrinkage in (0.0, 500.0):
             c = fit_calibrator(z, y, row, 6, pooled, method, shrinkage)  # type: ignore[arg-type]
-            assert metrics.log_loss(y, c.apply(z, row)) <= raw + 2.0 / len(y)
+            assert classification.log_loss(y, c.apply(z, row)) <= raw + 2.0 / len(y)
         if method == "none":
             np.testing.assert_allclose(c.apply(z, row), softmax(z))
 
@@ -153,7 +153,7 @@ def test_result_of_a_symbol_does_not_depend_on_its_neighbours() -> None:
     np.testing.assert_allclose(alone.parameters[0], together.parameters[3], atol=1e-6)
 
 
-def test_state_survives_as_arrays_and_unknown_symbols_get_the_pooled_calibration() -> None:
+def test_to_arrays_round_trips_and_unknown_symbols_get_the_pooled_calibration() -> None:
     z, y, row, day = simulate(0.5, 4, 200, 10)
     c = calibrate(z, y, row, day)
     again = Calibrator.from_arrays(c.to_arrays())
@@ -171,7 +171,7 @@ def test_classes_that_never_occur_and_separable_rows_stay_finite() -> None:
     assert np.isfinite(p).all() and np.abs(p.sum(axis=1) - 1).max() < 1e-12
 
 
-def test_wrong_input_is_refused() -> None:
+def test_invalid_input_is_rejected() -> None:
     z, y, row, day = simulate(0.5, 2, 20, 11)
     with pytest.raises(ValueError, match="finite"):
         fit_pooled(np.full_like(z, np.nan), y, day)

@@ -34,7 +34,7 @@ def test_coverage_is_nominal_within_a_point(level: float, concentration: float) 
     assert got.any(axis=1).all() and got[np.arange(len(y)), p.argmax(axis=1)].all()
 
 
-def test_small_sample_correction_keeps_coverage_without_help_from_others() -> None:
+def test_small_sample_correction_gives_coverage_without_pooling() -> None:
     """19 rows at 90 %: the uncorrected quantile would cover 85 %, the corrected one 90 %."""
     rates = []
     for seed in range(400):
@@ -45,7 +45,7 @@ def test_small_sample_correction_keeps_coverage_without_help_from_others() -> No
     assert 0.89 <= np.mean(rates) <= 0.92
 
 
-def test_symbol_with_too_few_rows_and_no_help_gets_every_class() -> None:
+def test_symbol_with_too_few_rows_and_no_pooling_gets_every_class() -> None:
     y, p, row = simulate(1, 5, 0)
     sets = fit_label_sets(y, p, row, 1, pool_scores(y, p), 0.9, shrinkage=0.0)
     assert sets.sets(p, row).all()
@@ -69,21 +69,21 @@ def test_result_of_a_symbol_does_not_depend_on_its_neighbours() -> None:
     np.testing.assert_array_equal(a, b[row == 2])
 
 
-def test_symbols_on_their_own_cover_and_do_not_depend_on_their_neighbours() -> None:
+def test_unpooled_sets_cover_and_do_not_depend_on_other_symbols() -> None:
     y, p, row = simulate(4, 400, 3)
     together = fit_label_sets(y, p, row, 4, None)
     alone = fit_label_sets(y[row == 2], p[row == 2], np.zeros(400), 1, None)
     first, state = alone.walk_forward(p[row == 2], y[row == 2], np.zeros(400), horizon=1)
     second, states = together.walk_forward(p, y, row, horizon=1)
     np.testing.assert_array_equal(first, second[row == 2])
-    kept = states.take([2])
+    taken = states.take([2])
     for name, values in state.to_arrays().items():
-        np.testing.assert_array_equal(values, kept.to_arrays()[name])
+        np.testing.assert_array_equal(values, taken.to_arrays()[name])
     fresh = simulate(4, 4000, 5)
     assert covered(together.sets(fresh[1], fresh[2]), fresh[0]).mean() == pytest.approx(0.9, abs=0.015)
 
 
-def test_adaptive_sets_win_coverage_back_under_drift() -> None:
+def test_adaptive_sets_recover_coverage_under_drift() -> None:
     sets = fit(20, 250, 4)
     y, p, row = simulate(20, 1000, 5)
     drifted = np.where(np.random.default_rng(6).random(len(y)) < 0.4, p.argmin(axis=1), y)
@@ -121,7 +121,7 @@ def test_walk_forward_is_the_update_written_as_a_loop() -> None:
     assert final.error_rate[0] == pytest.approx(rate, abs=1e-12)
 
 
-def test_state_survives_as_arrays() -> None:
+def test_to_arrays_round_trips() -> None:
     y, p, row = simulate(3, 100, 11)
     _, state = fit(3, 100, 12).walk_forward(p, y, row, horizon=1)
     again = LabelSets.from_arrays(state.to_arrays())
@@ -130,7 +130,7 @@ def test_state_survives_as_arrays() -> None:
     assert (again.error_rate != 1 - again.level).any()
 
 
-def test_wrong_input_is_refused() -> None:
+def test_invalid_input_is_rejected() -> None:
     y, p, row = simulate(2, 30, 13)
     pooled = pool_scores(y, p)
     with pytest.raises(ValueError, match="symbol_row"):

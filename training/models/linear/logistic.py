@@ -1,4 +1,4 @@
-"""Direction baselines: what a forecast must beat before it may be called one."""
+"""Ridge-regularised multinomial logistic regression on the last bar's features."""
 
 from __future__ import annotations
 
@@ -9,44 +9,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.metrics import CLASSES, Array, Ints, check_labels
+from training.data.arrays import Float32
+from training.metrics.classification import CLASSES, check_labels
+from training.metrics.ratio import Array, Ints
 from training.models.calibration.newton import softmax
-
-Float32 = npt.NDArray[np.float32]
+from training.models.linear.class_prior import check_symbol_row
 
 RIDGE_GRID = (30.0, 300.0, 3_000.0, 30_000.0, 300_000.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ClassPrior:
-    """Class frequencies of each symbol's training rows, ``probabilities`` (S, 3)."""
-
-    probabilities: Array
-
-    @classmethod
-    def fit(cls, labels: npt.ArrayLike, symbol_row: npt.ArrayLike, symbols: int, pseudo_count: float = 1.0) -> Self:
-        """Count labels (n,) by symbol (n,); each class starts at ``pseudo_count`` (Laplace), so none has zero mass."""
-        y = check_labels(labels)
-        row = _check_rows(symbol_row, len(y), symbols)
-        counts = np.bincount(row * CLASSES + y, minlength=symbols * CLASSES).reshape(symbols, CLASSES) + pseudo_count
-        return cls(np.asarray(counts / counts.sum(axis=1, keepdims=True)))
-
-    def predict(self, symbol_row: npt.ArrayLike) -> Array:
-        """Return probabilities (n, 3) of rows of these symbols (n,)."""
-        return self.probabilities[np.asarray(symbol_row, dtype=np.int64)]
-
-    def take(self, symbols: npt.ArrayLike) -> Self:
-        """Return the priors of the symbols at these positions, in this order."""
-        return type(self)(self.probabilities[np.asarray(symbols)])
-
-    def to_arrays(self) -> dict[str, Array]:
-        """Return ``probabilities`` (S, 3)."""
-        return {"probabilities": self.probabilities}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Invert :meth:`to_arrays`."""
-        return cls(arrays["probabilities"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +75,14 @@ class LogisticRegression:
         center: Self | None = None,
         grid: tuple[float, ...] = RIDGE_GRID,
     ) -> Self:
-        """Fit one regression per symbol, each with the ridge that wins on its own validation rows.
+        """Fit one regression per symbol, each with the ridge that has the least loss on its own validation rows.
 
         With ``center``, a pooled fit, weights shrink to the pooled ones instead of to zero. A symbol without
-        training rows gets the centre, or equal probabilities; one whose features are not finite gets NaN, so that it
-        cannot stop the others. Parameters are those of :meth:`fit_pooled`, with the symbol (n,) of each row.
+        training rows gets the centre, or equal probabilities; one whose features are not finite gets NaN, so that the
+        other symbols are unaffected. Parameters are those of :meth:`fit_pooled`, with ``symbol_row`` (n,).
         """
         y = check_labels(labels)
-        row = _check_rows(symbol_row, len(y), symbols)
+        row = check_symbol_row(symbol_row, len(y), symbols)
         start = np.zeros((features.shape[1], CLASSES), dtype=np.float32) if center is None else center.weight[0]
         weight = np.tile(start, (symbols, 1, 1))
         intercept = np.tile(np.zeros(CLASSES) if center is None else center.intercept[0], (symbols, 1))
@@ -127,22 +96,22 @@ class LogisticRegression:
         return cls(weight, intercept, ridge)
 
     def predict(self, features: Float32, symbol_row: npt.ArrayLike) -> Array:
-        """Return probabilities (n, 3) of features (n, F); a pooled fit ignores which symbol a row is of."""
+        """Return probabilities (n, 3) of features (n, F); a pooled fit ignores ``symbol_row``."""
         return softmax(self.logits(features, symbol_row))
 
     def logits(self, features: Float32, symbol_row: npt.ArrayLike) -> Array:
-        """Return what :meth:`predict` takes the softmax of, (n, 3); NaN for a row that is not finite."""
+        """Return the logits (n, 3) of features (n, F); NaN for a row that is not finite."""
         with np.errstate(invalid="ignore"):
             if len(self.weight) == 1:
                 return np.asarray(features @ self.weight[0] + self.intercept[0])
-            row = _check_rows(symbol_row, len(features), len(self.weight))
+            row = check_symbol_row(symbol_row, len(features), len(self.weight))
             logits = np.empty((len(features), CLASSES))
             for symbol, rows in _by_symbol(row, len(self.weight)):
                 logits[rows] = features[rows] @ self.weight[symbol] + self.intercept[symbol]
             return logits
 
     def take(self, symbols: npt.ArrayLike) -> Self:
-        """Return the regressions of the symbols at these positions; a pooled one is returned as it is."""
+        """Return the regressions of the symbols at these positions; a pooled one is returned unchanged."""
         if len(self.weight) == 1:
             return self
         rows = np.asarray(symbols)
@@ -168,7 +137,7 @@ def _fit(
     x = features[train]
     mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
     if not np.isfinite(mean).all():
-        raise ValueError("features hold NaN or infinite values; scale and fill them before fitting")
+        raise ValueError("features contain NaN or infinite values; scale and fill them before fitting")
     x -= mean
     weight, intercept = _minimise(x, labels[train], start, np.asarray(grid, dtype=np.float32))
     intercept = intercept - np.einsum("f,gfk->gk", mean, weight)
@@ -176,7 +145,7 @@ def _fit(
     if len(valid):
         scores = np.einsum("nf,gfk->gnk", features[valid], weight, optimize=True) + intercept[:, None]
         if not np.isfinite(scores).all():
-            raise ValueError("validation features hold NaN or infinite values; scale and fill them before fitting")
+            raise ValueError("validation features contain NaN or infinite values; scale and fill them before fitting")
         chance = softmax(scores)[:, np.arange(len(valid)), labels[valid]]
         best = int(np.argmin(-np.log(np.maximum(chance, 1e-15)).mean(axis=1)))
     return weight[best], intercept[best].astype(np.float64), grid[best]
@@ -189,7 +158,7 @@ def _minimise(
 
     Every round minimises the quadratic that bounds the loss from above, whose Hessian
     :math:`\frac{1}{2}(I - 11^\top/3) \otimes X^\top X` is the same in each: one eigendecomposition serves all
-    rounds and ridges, and the loss cannot rise. Near equal classes a round leaves a third of the error.
+    rounds and ridges, and the loss cannot rise. Near equal classes a round divides the error by three.
 
     References
     ----------
@@ -236,10 +205,3 @@ def _by_symbol(row: Ints, symbols: int) -> Iterator[tuple[int, Ints]]:
     order = np.argsort(row, kind="stable")
     ends = np.cumsum(np.bincount(row, minlength=symbols))
     return ((s, part) for s, part in enumerate(np.split(order, ends[:-1])) if len(part))
-
-
-def _check_rows(symbol_row: npt.ArrayLike, rows: int, symbols: int) -> Ints:
-    row = np.asarray(symbol_row, dtype=np.int64)
-    if row.shape != (rows,) or (rows and (row.min() < 0 or row.max() >= symbols)):
-        raise ValueError(f"symbol_row has shape {row.shape}; expected ({rows},) with values from 0 to {symbols - 1}")
-    return row

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression as Reference
 
-from training.metrics import metrics
+from training.metrics import classification
 from training.models.calibration.newton import softmax
-from training.models.linear.baselines import ClassPrior, LogisticRegression
+from training.models.linear.class_prior import ClassPrior
+from training.models.linear.logistic import LogisticRegression
 
 
 def simulate(symbols: int, bars: int, seed: int, strength: float = 0.5, features: int = 8) -> dict[str, np.ndarray]:
@@ -29,25 +30,17 @@ def simulate(symbols: int, bars: int, seed: int, strength: float = 0.5, features
     }
 
 
-def test_prior_counts_and_never_gives_nothing() -> None:
-    prior = ClassPrior.fit([0, 0, 2, 1], [0, 0, 0, 1], symbols=3)
-    np.testing.assert_allclose(prior.probabilities, [[3 / 6, 1 / 6, 2 / 6], [1 / 4, 2 / 4, 1 / 4], [1 / 3] * 3])
-    np.testing.assert_array_equal(prior.predict([2, 0]), prior.probabilities[[2, 0]])
-    again = ClassPrior.from_arrays(prior.to_arrays())
-    np.testing.assert_array_equal(again.probabilities, prior.probabilities)
-
-
 @pytest.mark.parametrize("ridge", [3.0, 300.0])
 @pytest.mark.parametrize("strength", [0.05, 1.0])
-def test_regression_is_the_one_scikit_learn_finds(ridge: float, strength: float) -> None:
+def test_regression_agrees_with_scikit_learn(ridge: float, strength: float) -> None:
     d = simulate(2, 1500, 0, strength)
-    mine = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 2, d["train"], d["valid"], grid=(ridge,))
+    fitted = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 2, d["train"], d["valid"], grid=(ridge,))
     for symbol in range(2):
         own = d["train"] & (d["row"] == symbol)
         reference = Reference(C=1 / ridge, tol=1e-10, max_iter=5000).fit(d["x"][own], d["y"][own])
         fresh = d["test"] & (d["row"] == symbol)
         np.testing.assert_allclose(
-            mine.predict(d["x"][fresh], d["row"][fresh]), reference.predict_proba(d["x"][fresh]), atol=3e-3
+            fitted.predict(d["x"][fresh], d["row"][fresh]), reference.predict_proba(d["x"][fresh]), atol=3e-3
         )
 
 
@@ -55,16 +48,19 @@ def test_pooled_regression_reaches_the_loss_of_the_truth() -> None:
     d = simulate(10, 2000, 1)
     pooled = LogisticRegression.fit_pooled(d["x"], d["y"], d["train"], d["valid"])
     p = pooled.predict(d["x"][d["test"]], d["row"][d["test"]])
-    assert metrics.log_loss(d["y"][d["test"]], p) < metrics.log_loss(d["y"][d["test"]], d["p"][d["test"]]) + 0.005
+    assert (
+        classification.log_loss(d["y"][d["test"]], p)
+        < classification.log_loss(d["y"][d["test"]], d["p"][d["test"]]) + 0.005
+    )
 
 
-def test_centred_fit_keeps_what_symbols_share() -> None:
+def test_centred_fit_uses_what_symbols_share() -> None:
     d = simulate(10, 150, 2, features=20)
     args = (d["x"], d["y"], d["row"], 10, d["train"], d["valid"])
     pooled = LogisticRegression.fit_pooled(d["x"], d["y"], d["train"], d["valid"])
     test = d["test"]
     loss = {
-        name: metrics.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
+        name: classification.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
         for name, model in (
             ("alone", LogisticRegression.fit_per_symbol(*args)),
             ("centred", LogisticRegression.fit_per_symbol(*args, center=pooled)),
@@ -73,13 +69,13 @@ def test_centred_fit_keeps_what_symbols_share() -> None:
     assert loss["centred"] < loss["alone"] - 0.02
 
 
-def test_noise_ends_near_the_prior() -> None:
+def test_without_signal_the_regression_forecasts_near_the_prior() -> None:
     d = simulate(10, 1000, 3, strength=0.0, features=30)
     model = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 10, d["train"], d["valid"])
     prior = ClassPrior.fit(d["y"][d["train"]], d["row"][d["train"]], 10)
     test = d["test"]
-    loss = metrics.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
-    assert loss < metrics.log_loss(d["y"][test], prior.predict(d["row"][test])) + 0.01
+    loss = classification.log_loss(d["y"][test], model.predict(d["x"][test], d["row"][test]))
+    assert loss < classification.log_loss(d["y"][test], prior.predict(d["row"][test])) + 0.01
 
 
 def test_result_of_a_symbol_does_not_depend_on_its_neighbours_or_the_order_of_rows() -> None:
@@ -98,14 +94,14 @@ def test_result_of_a_symbol_does_not_depend_on_its_neighbours_or_the_order_of_ro
     np.testing.assert_allclose(together.predict(d["x"][:1], [4]), np.full((1, 3), 1 / 3))
 
 
-def test_state_survives_as_arrays() -> None:
+def test_to_arrays_round_trips() -> None:
     d = simulate(3, 200, 5)
     model = LogisticRegression.fit_per_symbol(d["x"], d["y"], d["row"], 3, d["train"], d["valid"])
     again = LogisticRegression.from_arrays(model.to_arrays())
     np.testing.assert_array_equal(again.predict(d["x"], d["row"]), model.predict(d["x"], d["row"]))
 
 
-def test_wrong_input_is_refused() -> None:
+def test_invalid_input_is_rejected() -> None:
     d = simulate(2, 50, 6)
     broken = d["x"].copy()
     broken[0, 0] = np.nan
@@ -113,5 +109,3 @@ def test_wrong_input_is_refused() -> None:
         LogisticRegression.fit_pooled(broken, d["y"], d["train"], d["valid"])
     with pytest.raises(ValueError, match="no training rows"):
         LogisticRegression.fit_pooled(d["x"], d["y"], np.zeros(100, dtype=bool), d["valid"])
-    with pytest.raises(ValueError, match="symbol_row"):
-        ClassPrior.fit(d["y"], d["row"] + 1, 2)

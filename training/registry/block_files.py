@@ -1,0 +1,138 @@
+"""Reading the files of a block, each checked against the block's index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from configs.errors import ModelError
+from features.store.store import Store
+from training.registry.block_index import (
+    ARRAYS,
+    INDEX,
+    RESTORE,
+    TEST,
+    BlockIndex,
+    FileRecord,
+    Shared,
+    parse_index,
+    pooled_sibling,
+)
+
+
+def read_index(store: Store, prefix: str) -> BlockIndex:
+    """Return a block's index.
+
+    Raises
+    ------
+    ModelError
+        There is none, it is corrupt, or it was written with another schema.
+    """
+    return parse_index(store.path(prefix + INDEX), _bytes(store, prefix + INDEX))
+
+
+def read_arrays(store: Store, prefix: str, index: BlockIndex, verify: bool = True) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a block's own file, without those that it shares; ``verify`` checks the SHA-256.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, truncated or corrupt.
+    """
+    data = _checked(store, prefix, ARRAYS, index, verify)
+    try:
+        return load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(f"{store.path(prefix + ARRAYS)!r} is not a safetensors file ({error}). {RESTORE}.") from error
+
+
+def read_test(
+    store: Store, prefix: str, index: BlockIndex, columns: Sequence[str] | None = None, verify: bool = True
+) -> pa.Table | None:
+    """Return a block's test table, or those of ``columns`` that it has; ``None`` if the block has no table.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, truncated or corrupt.
+    """
+    if TEST not in index.files:
+        return None
+    data = _checked(store, prefix, TEST, index, verify)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
+        return file.read(columns=wanted)
+    except (pa.ArrowException, OSError) as error:
+        raise ModelError(f"{store.path(prefix + TEST)!r} is not a Parquet file ({error}). {RESTORE}.") from error
+
+
+def find_pooled(store: Store, prefix: str, shared: Shared) -> str:
+    """Return the prefix of the pooled block that stores the arrays that this one shares.
+
+    Raises
+    ------
+    ModelError
+        It is missing, or its arrays are not those that the block was written with.
+    """
+    pooled = pooled_sibling(prefix)
+    if read_index(store, pooled).files[ARRAYS].sha256 != shared.sha256:
+        raise ModelError(
+            f"{store.path(pooled + ARRAYS)!r} is not what {store.path(prefix + INDEX)!r} shares with it. {RESTORE}."
+        )
+    return pooled
+
+
+def verify_block(store: Store, prefix: str) -> tuple[BlockIndex, dict[str, FileRecord]]:
+    """Check every file of a block, and return its index and the records of all its files by suffix.
+
+    The pooled block that stores its shared arrays is not checked: many blocks have the same one.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, truncated, corrupt or of another schema; the message names it.
+    """
+    data = _bytes(store, prefix + INDEX)
+    index = parse_index(store.path(prefix + INDEX), data)
+    for suffix in index.files:
+        _checked(store, prefix, suffix, index, verify=True)
+    return index, {INDEX: FileRecord.of(data), **index.files}
+
+
+def is_finished(store: Store, prefix: str) -> bool:
+    """Whether all files of a block are in the store and intact.
+
+    The pooled block may be missing: the run fits it again and gets the same bytes. Another one makes the block stale.
+    """
+    try:
+        index, _ = verify_block(store, prefix)
+        if index.shared is not None and store.exists(pooled_sibling(prefix) + INDEX):
+            find_pooled(store, prefix, index.shared)
+    except ModelError:
+        return False
+    return True
+
+
+def _checked(store: Store, prefix: str, suffix: str, index: BlockIndex, verify: bool) -> bytes:
+    data, record = _bytes(store, prefix + suffix), index.files[suffix]
+    if len(data) != record.size:
+        raise ModelError(
+            f"{store.path(prefix + suffix)!r} holds {len(data)} bytes instead of {record.size}. {RESTORE}."
+        )
+    if verify and FileRecord.of(data) != record:
+        raise ModelError(f"{store.path(prefix + suffix)!r} is corrupt: its SHA-256 differs from its index. {RESTORE}.")
+    return data
+
+
+def _bytes(store: Store, relative: str) -> bytes:
+    try:
+        return store.read(relative)
+    except FileNotFoundError as error:
+        raise ModelError(f"{store.path(relative)!r} is missing. {RESTORE}.") from error
