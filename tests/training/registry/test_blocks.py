@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from configs.errors import ModelError
 from features.store.store import Store
 from training.registry.block_files import read_index, read_test, verify_block
-from training.registry.block_index import to_json
+from training.registry.block_index import BLOCK_SCHEMA, to_json
 from training.registry.blocks import Block, read_block, write_block
 
 SUFFIXES = (".safetensors", ".test.parquet", ".json")
@@ -127,7 +127,7 @@ def test_damage_is_an_error_that_names_the_file(tmp_path: Path, suffix: str, dam
     elif damage == "replace":
         path.write_bytes(b"\x80\x04K\x01.")
     elif suffix == ".json":
-        path.write_bytes(data.replace(b'"schema_version": 3', b'"schema_version": 9'))
+        path.write_bytes(data.replace(b'"schema_version": %d' % BLOCK_SCHEMA, b'"schema_version": 99'))
     else:
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
