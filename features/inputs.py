@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from features.bars.schema import SymbolBars
+from features.context import MarketContext
 from features.labels import bar_variance, ewma_volatility
 from features.rolling import change, rolling_mean, rolling_var
-
-if TYPE_CHECKING:
-    from features.context import MarketContext
-    from features.universe import UniverseRows, UniverseTable
+from features.universe import UniverseRows, UniverseTable
 
 Float = npt.NDArray[np.float64]
 
@@ -108,6 +105,21 @@ class Inputs:
     def typical(self) -> Float:
         """Typical price (H + L + C) / 3."""
         return np.asarray((self.high + self.low + self.close) / 3.0)
+
+    @cached_property
+    def ranked_quantities(self) -> dict[str, Float]:
+        """Values of the quantities in :func:`~features.universe.rank_names`, each (N,), in about −8 … 8.
+
+        Only ranks are taken, so the increasing maps merely spread typical values evenly: asinh for returns, logarithms
+        for volatility and volume (shortest over longest period's mean). Without volume there is no ``volume_change``.
+        """
+        periods = self.layout.periods
+        quantities = {f"return_{p}": np.arcsinh(self.period_return(p) / (0.002 * np.sqrt(p))) for p in (1, *periods)}
+        quantities["volatility"] = np.log(self.ewma_vol) + 4.0
+        if self.bars.has_volume:
+            recent = rolling_mean(self.volume, periods[0])
+            quantities["volume_change"] = 2.0 * np.log(recent / self.mean_volume)
+        return quantities
 
     @cached_property
     def market(self) -> UniverseRows | None:

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from features.rolling import rolling_mean
-
-if TYPE_CHECKING:
-    from features.inputs import Inputs
 
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -32,21 +27,6 @@ _MAX_AGE = np.timedelta64(7, "D")  # a bar further from the table's last row tha
 def rank_names(periods: tuple[int, ...]) -> tuple[str, ...]:
     """Return the names of the quantities that symbols are ranked by."""
     return (*(f"return_{p}" for p in (1, *periods)), "volatility", "volume_change")
-
-
-def ranked_quantities(inputs: Inputs) -> dict[str, Float]:
-    """Return one symbol's ranked quantities, each (N,), mapped by an increasing function to about −8 … 8.
-
-    Only ranks are taken, so the map merely spreads typical values evenly: asinh for returns, logarithms for volatility
-    and for volume (shortest over longest period's mean). Symbols without volume have no ``volume_change``.
-    """
-    periods = inputs.layout.periods
-    out = {f"return_{p}": np.arcsinh(inputs.period_return(p) / (0.002 * np.sqrt(p))) for p in (1, *periods)}
-    out["volatility"] = np.log(inputs.ewma_vol) + 4.0
-    if inputs.bars.has_volume:
-        recent = rolling_mean(inputs.volume, periods[0])
-        out["volume_change"] = 2.0 * np.log(recent / inputs.mean_volume)
-    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from features.universe import (
     Float32,
     UniverseTable,
     rank_names,
-    ranked_quantities,
 )
 
 _BINS = 256
@@ -92,7 +91,7 @@ class _Accumulator:
             inputs = Inputs(bars, self.layout)
             moved = np.nan_to_num(inputs.returns, posinf=0.0, neginf=0.0)
             volatility = np.sqrt(inputs.variance)
-            ranked = ranked_quantities(inputs)
+            ranked = inputs.ranked_quantities
         # A symbol has each date once, so plain indexed addition reaches every row.
         self.sums["symbols"][rows] += 1.0
         self.sums["returns"][rows] += np.isfinite(inputs.returns)

@@ -14,7 +14,6 @@ from features import MarketContext, UniverseTable, build_panel, build_universe
 from features.bars.sessions import session_gaps
 from features.inputs import Inputs, Layout
 from features.labels import bar_variance
-from features.universe import ranked_quantities
 
 CONFIG = FeatureConfig()
 
@@ -42,7 +41,7 @@ def test_moments_agree_with_their_definitions(world, table):
 def test_rank_is_the_place_among_the_symbols(world, table):
     inputs = [Inputs(b, Layout(CONFIG.lookback_periods)) for b in world]
     for name in ("return_1", "return_20", "volatility", "volume_change"):
-        values = np.stack([ranked_quantities(i)[name] for i in inputs])
+        values = np.stack([i.ranked_quantities[name] for i in inputs])
         exact = pd.DataFrame(values).rank(axis=0).to_numpy()
         exact = np.where(np.isnan(values), np.nan, (exact - 1) / 39 - 0.5)
         got = np.stack([table.at(b.dates).rank(name, v) for b, v in zip(world, values, strict=True)])
