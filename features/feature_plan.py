@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.data import FeatureConfig
 from configs.errors import DataError
@@ -61,6 +62,20 @@ def universe_columns(config: FeatureConfig) -> frozenset[str]:
     """Return the names of all features that are relative to the universe."""
     layout = Layout(config.lookback_periods)
     return frozenset(name for spec in choose_specs(()) if "universe" in spec.needs for name in spec.columns(layout))
+
+
+def market_columns(names: Sequence[str], config: FeatureConfig, *, calendar: bool) -> npt.NDArray[np.int64]:
+    """Return the ascending positions in ``names`` of the features that are equal for all symbols on a day, int64 (k,).
+
+    ``calendar`` includes those of the date itself, such as the weekday. Names that no family makes of bars and the
+    universe are those of market series.
+    """
+    layout = Layout(config.lookback_periods)
+    specs = choose_specs(())
+    made = {name for spec in specs for name in spec.columns(layout)}
+    layout = Layout(config.lookback_periods, tuple(name for name in names if name not in made))
+    wanted = {n for spec in specs if calendar or spec.group != "calendar" for n in spec.market_wide(layout)}
+    return np.flatnonzero([name in wanted for name in names])
 
 
 def plan_features(

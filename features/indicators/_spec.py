@@ -19,7 +19,8 @@ class FeatureSpec:
     ``columns(layout)`` names its k columns. ``compute(inputs)`` returns k arrays of shape (N,), in that order; row t
     depends on bars ≤ t only, and on prices and volume only up to scale. An undefined value may come out as NaN or
     ±inf and numpy's warnings may be raised: the caller silences them and turns every non-finite value into NaN.
-    ``warmup(layout)`` is the first row from which all columns are defined on ordinary data.
+    ``warmup(layout)`` is the first row from which all columns are defined on ordinary data. ``market_wide(layout)``
+    names the columns that are equal for all symbols with the same trading days: they tell the days apart, not symbols.
     """
 
     name: str
@@ -29,6 +30,7 @@ class FeatureSpec:
     compute: Callable[[Inputs], Sequence[Float]]
     warmup: Callable[[Layout], int]
     needs: frozenset[Need] = frozenset()
+    market_wide: Callable[[Layout], tuple[str, ...]] = lambda layout: ()
 
 
 def per_period(periods: Sequence[int], *names: str) -> tuple[str, ...]:

@@ -44,4 +44,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: _COLUMNS,
     compute=_compute,
     warmup=lambda layout: 1,
+    market_wide=lambda layout: _COLUMNS,
 )

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from configs.data import ContextConfig, FeatureConfig
-from features import MarketContext, SymbolBars, build_panel, build_universe, describe_features
+from features import MarketContext, Panel, SymbolBars, build_panel, build_universe, describe_features
 from features.bars.sessions import session_gaps
 from features.catalog import all_specs
-from features.feature_plan import plan_features
+from features.feature_plan import market_columns, plan_features
 from features.inputs import Layout
 
 N = 260
@@ -131,6 +131,40 @@ def test_warm_up_is_true(name: str, usual: pd.DataFrame) -> None:
     assert not known[:warmup].any() or name == "ewma"
 
 
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    """Six symbols with the same trading days."""
+    everything = world()
+    return build_panel(
+        everything, CONFIG, build_universe(everything, CONFIG), MarketContext.from_frame(market_frame(0), CONTEXT)
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_columns_flagged_as_market_wide_are_those_that_are_equal_for_all_symbols(name: str, panel: Panel) -> None:
+    names = list(panel.feature_names)
+    context = tuple(c for c in names if c.startswith("context_"))
+    (spec,) = (spec for spec in all_specs() if spec.name == name)
+    layout = Layout(CONFIG.lookback_periods, context)
+    first, *others = panel.features.reshape(len(panel.symbols), N, -1)
+    same = np.all([(other == first) | (np.isnan(other) & np.isnan(first)) for other in others], axis=(0, 1))
+    equal = {column for column in spec.columns(layout) if same[names.index(column)]}
+    assert equal == set(spec.market_wide(layout))
+
+
+def test_market_columns_are_the_flagged_ones_with_or_without_those_of_the_calendar(panel: Panel) -> None:
+    names = panel.feature_names[::-1]
+    context = tuple(c for c in names if c.startswith("context_"))
+    layout = Layout(CONFIG.lookback_periods, context)
+    flagged = {c: spec.group for spec in all_specs() for c in spec.market_wide(layout)}
+    positions = market_columns(names, CONFIG, calendar=True)
+    assert [names[i] for i in positions] == [c for c in names if c in flagged]
+    positions = market_columns(names, CONFIG, calendar=False)
+    assert [names[i] for i in positions] == [c for c in names if flagged.get(c, "calendar") != "calendar"]
+    assert {"universe_return_1", "breadth_1", context[0]} <= {names[i] for i in positions}
+    assert len(market_columns(["rsi_20"], CONFIG, calendar=True)) == 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_entry_is_described(name: str) -> None:
     (spec,) = (spec for spec in all_specs() if spec.name == name)
@@ -155,80 +189,6 @@ def test_any_periods_give_unique_columns_and_a_true_warm_up(periods: tuple[int, 
     assert len(set(panel.feature_names)) == len(panel.feature_names)
     if min(periods) > 4:  # two or three bars may all be flat, or all fall, which leaves ratios undefined
         assert np.isfinite(panel.features[panel.warmup :]).all()
-
-
-def odd_series() -> dict[str, SymbolBars]:
-    usual = bars(3)
-    flat = np.full(N, 7.3)
-    rng = np.random.default_rng(5)
-    halted = {f: np.where(np.arange(N) < 120, getattr(usual, f), usual.close[119]) for f in FIELDS}
-    spike = np.where(np.arange(N) == 150, 1e15, usual.volume)
-    sparse = np.where(rng.random(N) < 0.7, 0.0, usual.volume)
-    coarse = np.round(usual.close / 5.0) * 5.0
-    nothing = np.zeros(N)
-    return {
-        "close only": dataclasses.replace(
-            usual,
-            open=usual.close,
-            high=usual.close,
-            low=usual.close,
-            volume=nothing,
-            has_range=False,
-            has_volume=False,
-        ),
-        "no volume": dataclasses.replace(usual, volume=nothing, has_volume=False),
-        "volume all zero": dataclasses.replace(usual, volume=nothing),
-        "volume mostly zero": dataclasses.replace(usual, volume=sparse),
-        "volume spike": dataclasses.replace(usual, volume=spike),
-        "constant": dataclasses.replace(usual, open=flat, high=flat, low=flat, close=flat),
-        "halted": dataclasses.replace(usual, **halted),
-        "coarse ticks": dataclasses.replace(usual, open=coarse, high=coarse, low=coarse, close=coarse),
-        "tiny prices": dataclasses.replace(usual, **{f: getattr(usual, f) * 1e-300 for f in FIELDS}),
-        "huge moves": dataclasses.replace(
-            usual, **{f: getattr(usual, f) * np.where(np.arange(N) % 50 < 25, 1.0, 1e12) for f in FIELDS}
-        ),
-        "one bar": dataclasses.replace(usual, **{f: getattr(usual, f)[:1] for f in ("dates", *FIELDS, "volume")}),
-        "thirty bars": dataclasses.replace(usual, **{f: getattr(usual, f)[:30] for f in ("dates", *FIELDS, "volume")}),
-        "no bar": dataclasses.replace(usual, **{f: getattr(usual, f)[:0] for f in ("dates", *FIELDS, "volume")}),
-    }
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", list(odd_series()))
-def test_odd_series_give_numbers_or_nan_without_a_warning(kind: str) -> None:
-    odd = dataclasses.replace(odd_series()[kind], symbol="ODD")
-    everything = [*world(), odd]
-    names = plan_features(CONFIG, universe=build_universe(everything, CONFIG)).names
-    panel = build_panel([odd], CONFIG, build_universe(everything, CONFIG), columns=names)
-    assert panel.features.shape == (len(odd), len(names))
-    assert not np.isinf(panel.features).any()
-    # Nothing may be rounding noise divided by rounding noise; the coarsest honest values are z-scores of one spike.
-    assert np.nanmax(np.abs(panel.features), initial=0.0) < 200.0
-
-
-def test_constant_price_has_no_momentum_and_no_trend() -> None:
-    panel = build_panel([odd_series()["constant"]], CONFIG)
-    for name in (
-        "rsi_20",
-        "roc_20",
-        "sma_distance_20",
-        "macd",
-        "drawdown_20",
-        "price_percentile_20",
-        "trend_consistency_20",
-    ):
-        values = panel.features[panel.warmup :, panel.feature_names.index(name)]
-        assert np.isnan(values).all() or np.abs(values).max() <= 0.05, name
-
-
-def test_series_lack_only_the_columns_that_need_what_they_lack() -> None:
-    close_only = dataclasses.replace(odd_series()["close only"], symbol="FX")
-    panel = build_panel([bars(3), close_only], CONFIG)
-    usable = ~np.isnan(panel.features[panel.rows(1)][panel.warmup :]).all(axis=0)
-    needs = {c: spec.needs for spec in all_specs() for c in spec.columns(Layout(CONFIG.lookback_periods))}
-    for name, defined in zip(panel.feature_names, usable, strict=True):
-        assert defined == (not needs[name] & {"range", "volume"}), name
-    assert usable.sum() >= 50
 
 
 def at_exchange(calendar: str, names: str) -> list[SymbolBars]:

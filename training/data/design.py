@@ -40,7 +40,7 @@ class Design:
         for part in examples.train_features():
             scaled = scaler.transform(part)[:, columns[0]]
             low, high = np.minimum(low, scaled.min(axis=0)), np.maximum(high, scaled.max(axis=0))
-        chosen = own_columns(examples.panel.feature_names, columns)[0]
+        chosen = own_columns(examples.panel.feature_names, columns, config.features)[0]
         return cls(scaler, columns, low, high, np.flatnonzero(np.isin(columns[0], chosen)))
 
     @property

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from configs.data import FeatureConfig
 from configs.schema import Config
+from features.feature_plan import market_columns
 from features.selection import select_features
 from training.data.examples import Examples, Int64
 
 _SELECTION_ROWS = 50_000
-_MARKET_WIDE = ("universe_", "context_", "breadth", "dispersion", "year_", "weekday_", "month_", "turn_of", "day_gap")
 
 
 def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64:
@@ -28,7 +29,7 @@ def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64
     return np.stack([select_features(x, y, k) for x, y in zip(examples.train_features(), labels, strict=True)])
 
 
-def own_columns(names: Sequence[str], columns: Int64) -> Int64:
-    """Return those of the chosen features (1, k) that tell of the symbol itself, not of the day; all if none does."""
-    own = [i for i in columns[0] if not names[i].startswith(_MARKET_WIDE)]
-    return np.array([own], np.int64) if own else columns
+def own_columns(names: Sequence[str], columns: Int64, config: FeatureConfig) -> Int64:
+    """Return those of the chosen features (1, k) that differ between symbols on a day; all if none does."""
+    own = columns[:, ~np.isin(columns[0], market_columns(names, config, calendar=True))]
+    return own if own.shape[1] else columns

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
+from features.feature_plan import market_columns
 from features.panel import Panel
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed
 from training.data.buffers import POOLED, fleet_data
@@ -33,7 +34,7 @@ from training.models.volatility.linear import (
     fit_pooled_linear,
     with_levels,
 )
-from training.models.volatility.market import LEVEL, MarketFleet, fit_market, market_columns
+from training.models.volatility.market import LEVEL, MarketFleet, fit_market
 from training.models.volatility.trees import TreeFleet
 from training.predictors.volatility_network import (
     QLIKE_LOSS,
@@ -206,7 +207,7 @@ def fit_volatility_pool(examples: Examples, config: Config) -> VolatilityPool:
         plan = replace(FitPlan.of(part.fit, seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size)
         weights = fit_fleet(network, QLIKE_LOSS, data, plan, network.initial_weights((POOLED,), seed)).weights
         level = network_level(network, weights, data)
-    market = _fit_market(examples, design, part.horizon)
+    market = _fit_market(examples, design, config)
     shared = SharedVolatility(design, log_har, ewma, linear, market, forest, boosting, weights, level)
     return VolatilityPool(shared, np.array([ridge]), first, first_sums, sums, newest)
 
@@ -252,14 +253,16 @@ def _pooled_linear(rows: Rows, sums: RegressionSums, ridge: float) -> LinearFlee
     return with_levels(fit_pooled_linear(sums, ridge), rows.inputs, rows.features, rows.target, rows.weight, zeros)
 
 
-def _fit_market(examples: Examples, design: Design, horizon: int) -> MarketFleet:
+def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFleet:
     panel = examples.panel
-    if LEVEL not in panel.feature_names or panel.universe is None:
+    names = panel.feature_names
+    if LEVEL not in names or panel.universe is None:
         return MarketFleet.none()
     places, _ = examples.places(examples.train_and_valid())
-    ahead = panel.features[places + horizon, panel.feature_names.index(LEVEL)]
-    scaled = design.scaled(panel.features[places], market_columns(panel.feature_names))
-    return fit_market(panel.feature_names, scaled, ahead, panel.dates[places], panel.universe.members)
+    columns, level = market_columns(names, config.features, calendar=False), names.index(LEVEL)
+    scaled = design.scaled(panel.features[places], columns)
+    ahead = panel.features[places + config.volatility.horizon, level]
+    return fit_market(columns, level, scaled, ahead, panel.dates[places], panel.universe.members)
 
 
 def _recency(dates: npt.NDArray[np.datetime64], newest: npt.NDArray[np.int64]) -> Float:
