@@ -91,20 +91,3 @@ class Panel:
             variance=np.concatenate([part.variance for part in parts]),
             ewma_vol=np.concatenate([part.ewma_vol for part in parts]),
         )
-
-    def with_features(self, names: Sequence[str]) -> Panel:
-        """Return a panel of these features only, in this order.
-
-        Raises
-        ------
-        DataError
-            A feature is not in the panel.
-        """
-        position = {name: i for i, name in enumerate(self.feature_names)}
-        unknown = [name for name in names if name not in position]
-        if unknown:
-            raise DataError(
-                f"the panel of {len(position)} features has no {', '.join(map(repr, unknown[:5]))}. "
-                "Build it with the configuration that made these names."
-            )
-        return replace(self, feature_names=tuple(names), features=self.features[:, [position[name] for name in names]])

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from configs.errors import DataError
 from features.store.entries import Entry
-from features.store.object_files import redacted
+from features.store.object_client import redacted
 from features.store.store import Store
 
 SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.bars.merge import fingerprint
 from features.bars.schema import bars_from_frame
 from features.sources import catalog, open_source
 from features.sources.base import Source
 from features.sources.embedded import EmbeddedSource
 from features.sources.yahoo import UnknownSymbolError, YahooSource
-from features.store.lake import Lake, fingerprint
+from features.store.lake import Lake
 from features.store.store import Store
 
 NAMES = ("AAPL", "IBM")

@@ -32,25 +32,19 @@ def test_series_of_every_symbol(world):
         assert np.isfinite(usable).all()
 
 
-def test_select_symbols_and_features(world):
+def test_select_returns_the_symbols_in_the_given_order(world):
     panel = build_panel(world)
     some = panel.select(("D", "A"))
     assert some.symbols == ("D", "A") and some.offsets.tolist() == [0, 200, 350]
     np.testing.assert_array_equal(some.features[some.rows(1)], panel.features[panel.rows(0)])
     np.testing.assert_array_equal(some.dates[some.rows(0)], panel.dates[panel.rows(3)])
-    names = ("rsi_20", "har_22")
-    np.testing.assert_array_equal(
-        panel.with_features(names).features, panel.features[:, [panel.feature_names.index(n) for n in names]]
-    )
     assert len(panel.select(()).features) == 0
 
 
-def test_unknown_names_are_told(world):
+def test_an_unknown_symbol_is_an_error(world):
     panel = build_panel(world)
     with pytest.raises(DataError, match="panel of 4 symbols has no 'X'"):
         panel.select(("A", "X"))
-    with pytest.raises(DataError, match="has no 'rsi_9'"):
-        panel.with_features(("rsi_9",))
 
 
 def test_building_takes_the_panel_and_one_symbol_of_memory(make_bars):

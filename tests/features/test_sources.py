@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
+from features.bars.merge import fingerprint
 from features.sources import catalog, open_source
 from features.sources.embedded import SYMBOLS, EmbeddedSource, embedded_context
 from features.sources.files import FileSource
 from features.sources.yahoo import RateLimitedError, UnknownSymbolError, YahooSource, backoff_s
-from features.store.lake import fingerprint
 from features.store.store import Store
 
 

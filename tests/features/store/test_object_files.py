@@ -8,7 +8,7 @@ import pytest
 
 from configs.errors import DataError, StoreError
 from features.sources.table_file import find
-from features.store.lease import held
+from features.store.lease import hold_lease
 from features.store.object_files import ObjectFiles
 from features.store.store import Store
 from training.registry.blocks import Block, write_block
@@ -43,17 +43,17 @@ def test_an_object_that_is_replaced_within_a_second_has_another_stamp(s3: str) -
 class LostAnswers(ObjectFiles):
     """A bucket whose conditional writes arrive, and whose answers are lost: the client writes again and is refused."""
 
-    def _put_over(self, path: str, data: bytes, tag: dict[str, str] | None) -> bool:
-        super()._put_over(path, data, tag)
-        return super()._put_over(path, data, tag)
+    def _put_if(self, path: str, data: bytes, tag: dict[str, str] | None) -> bool:
+        super()._put_if(path, data, tag)
+        return super()._put_if(path, data, tag)
 
 
 def test_a_write_whose_answer_was_lost_is_taken_for_ours(s3: str) -> None:
     files = LostAnswers(s3)
-    with held(files, "lease"):
-        with pytest.raises(BlockingIOError), held(files, "lease", wait=False):
+    with hold_lease(files, "lease"):
+        with pytest.raises(BlockingIOError), hold_lease(files, "lease", wait=False):
             pass
-    with held(files, "lease", wait=False):
+    with hold_lease(files, "lease", wait=False):
         pass
     manager = ModelManager(s3)
     for run in "ab":
@@ -74,7 +74,7 @@ def test_a_bucket_that_is_not_there_is_told_apart_from_a_missing_file(s3_server:
 
 
 def test_an_endpoint_that_does_not_answer_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.store.object_files._PATIENCE", {"max_retries": 1})
+    monkeypatch.setattr("features.store.object_client._RETRIES", {"max_retries": 1})
     for name, value in (("ENDPOINT_URL", "http://127.0.0.1:9"), ("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b")):
         monkeypatch.setenv(f"AWS_{name}", value)
     with pytest.raises(StoreError, match=r"cannot read 's3://b/store/a'.*AWS_ENDPOINT_URL") as caught:
@@ -83,7 +83,7 @@ def test_an_endpoint_that_does_not_answer_is_one_clear_error(monkeypatch: pytest
 
 
 def test_who_has_no_credentials_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.store.object_files._PATIENCE", {"max_retries": 1})
+    monkeypatch.setattr("features.store.object_client._RETRIES", {"max_retries": 1})
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "ENDPOINT_URL"):
         monkeypatch.delenv(f"AWS_{name}", raising=False)
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # a machine that has no role either
@@ -112,10 +112,10 @@ def test_processes_on_one_bucket_lose_no_change(s3: str) -> None:
 
 HOLD = """
 import os, sys
-from features.store.lease import held
+from features.store.lease import hold_lease
 from features.store.object_files import ObjectFiles
 print("asking", flush=True)
-lease = held(ObjectFiles(sys.argv[1]), "lease")
+lease = hold_lease(ObjectFiles(sys.argv[1]), "lease")
 lease.__enter__()
 os._exit(9)
 """
@@ -124,18 +124,18 @@ os._exit(9)
 def test_the_lease_of_a_holder_that_was_killed_is_taken_over_after_a_term(s3: str) -> None:
     assert subprocess.run([sys.executable, "-c", HOLD, s3], check=False).returncode == 9
     files = Store(s3)
-    with pytest.raises(BlockingIOError), held(files, "lease", wait=False):
+    with pytest.raises(BlockingIOError), hold_lease(files, "lease", wait=False):
         pass
     start = time.monotonic()
-    with held(files, "lease", term_s=1.0):
+    with hold_lease(files, "lease", term_s=1.0):
         assert time.monotonic() - start >= 1.0
-    with held(files, "lease", wait=False):
+    with hold_lease(files, "lease", wait=False):
         pass
 
 
 def test_a_living_holder_keeps_its_lease_beyond_the_term(s3: str) -> None:
     files, order = Store(s3), []
-    with held(files, "lease", term_s=0.6):
+    with hold_lease(files, "lease", term_s=0.6):
         waiting = subprocess.Popen(
             [sys.executable, "-c", HOLD.replace('"lease")', '"lease", term_s=0.6)').replace("9", "0"), s3],
             stdout=subprocess.PIPE,
@@ -149,5 +149,8 @@ def test_a_living_holder_keeps_its_lease_beyond_the_term(s3: str) -> None:
 
 def test_a_holder_that_was_taken_for_dead_is_told(s3: str) -> None:
     files = Store(s3)
-    with pytest.raises(StoreError, match="another took over 'lease'"), held(files, "lease"):
+    with (
+        pytest.raises(StoreError, match="did not renew 'lease' in time and another took over"),
+        hold_lease(files, "lease"),
+    ):
         files.write("lease", b'{"holder": "somebody else", "beat": 0}')

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.bars.merge import fingerprint
 from features.bars.schema import SymbolBars, bars_from_frame
-from features.store.lake import fingerprint
 from serving.web.rows import bars_of_rows
 
 COLUMNS = ["date", "open", "high", "low", "close", "volume"]
