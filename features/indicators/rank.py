@@ -1,4 +1,4 @@
-"""The symbol's place among the universe on the same date, −½ (lowest) to ½ (highest)."""
+"""The symbol's rank in the universe on the same date, −½ (lowest) to ½ (highest)."""
 
 from __future__ import annotations
 

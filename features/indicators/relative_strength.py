@@ -1,4 +1,4 @@
-"""The universe's return, and the symbol's beyond it."""
+"""The universe's return, and the symbol's excess return over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of the whole universe: its volatility (HAR lags), dispersion and breadth."""
+"""Volatility (HAR lags), dispersion and breadth of the universe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series that lack something, or hold extreme values, give numbers or NaN and raise no warning."""
+"""Series with missing data or extreme values give finite numbers or NaN, without warnings."""
 
 from __future__ import annotations
 
@@ -50,34 +50,34 @@ ODD_SERIES = {
 
 
 @pytest.fixture(scope="module")
-def usual(make_bars) -> SymbolBars:
+def ordinary(make_bars) -> SymbolBars:
     return make_bars(seed=3, n=N)
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", ODD_SERIES)
-def test_odd_series_give_numbers_or_nan_without_a_warning(kind, usual, make_bars):
-    odd = dataclasses.replace(ODD_SERIES[kind](usual), symbol="ODD")
+def test_odd_series_give_finite_numbers_or_nan_without_a_warning(kind, ordinary, make_bars):
+    odd = dataclasses.replace(ODD_SERIES[kind](ordinary), symbol="ODD")
     universe = build_universe([*(make_bars(n=N, symbol=s) for s in "ABCDEF"), odd], CONFIG)
     names = plan_features(CONFIG, universe=universe).names
     panel = build_panel([odd], CONFIG, universe, columns=names)
     assert panel.features.shape == (len(odd), len(names))
     assert not np.isinf(panel.features).any()
-    # Nothing may be rounding noise divided by rounding noise; the coarsest honest values are z-scores of one spike.
+    # Larger values would be quotients of rounding errors; the largest correct ones are z-scores of one spike.
     assert np.nanmax(np.abs(panel.features), initial=0.0) < 200.0
 
 
-def test_a_constant_price_has_no_momentum_and_no_trend(usual):
-    panel = build_panel([ODD_SERIES["constant"](usual)], CONFIG)
+def test_a_constant_price_has_no_momentum_and_no_trend(ordinary):
+    panel = build_panel([ODD_SERIES["constant"](ordinary)], CONFIG)
     names = ("rsi_20", "roc_20", "sma_distance_20", "macd", "drawdown_20", "price_percentile_20")
     for name in (*names, "trend_consistency_20"):
         values = panel.features[panel.warmup :, panel.feature_names.index(name)]
         assert np.isnan(values).all() or np.abs(values).max() <= 0.05, name
 
 
-def test_series_lack_only_the_columns_that_need_what_they_lack(usual):
-    close_only = dataclasses.replace(ODD_SERIES["close only"](usual), symbol="FX")
-    panel = build_panel([usual, close_only], CONFIG)
+def test_series_lack_only_the_columns_that_need_what_they_lack(ordinary):
+    close_only = dataclasses.replace(ODD_SERIES["close only"](ordinary), symbol="FX")
+    panel = build_panel([ordinary, close_only], CONFIG)
     usable = ~np.isnan(panel.features[panel.rows(1)][panel.warmup :]).all(axis=0)
     needs = {c: spec.needs for spec in all_specs() for c in spec.columns(Layout(CONFIG.lookback_periods))}
     for name, defined in zip(panel.feature_names, usable, strict=True):
