@@ -1,6 +1,6 @@
-"""Bars in, causal features and windows out. Knows neither TensorFlow nor Ray.
+"""Causal features, labels and splits from bars. Imports neither TensorFlow nor Ray.
 
-Names are imported when they are first used, so that importing the package costs nothing.
+Public names are imported on first use, so that importing the package is fast.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
     "walk_forward",
 ]
 
-_HOMES = {
+_MODULES = {
     "configs.data": ("FeatureConfig", "SplitConfig"),
     "configs.models": ("LabelConfig",),
     "features.bars.schema": ("SymbolBars", "bars_from_frame"),
@@ -60,13 +60,13 @@ _HOMES = {
     "features.universe": ("UniverseTable",),
     "features.universe_build": ("build_universe",),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'features' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

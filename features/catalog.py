@@ -1,4 +1,4 @@
-"""The catalog of features: every module of :mod:`features.indicators`, in the order of their names."""
+"""The catalog of feature families: every module of :mod:`features.indicators`, sorted by name."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def all_specs() -> tuple[FeatureSpec, ...]:
 
 
 def choose_specs(wanted: Sequence[str]) -> tuple[FeatureSpec, ...]:
-    """Return the entries that are named, by their own name or their group's; all if nothing is named.
+    """Return the families with these names or of these groups; all if ``wanted`` is empty.
 
     Raises
     ------
     ConfigError
-        A name is neither an entry nor a group.
+        A name is neither a family nor a group.
     """
     specs = all_specs()
     groups = sorted({spec.group for spec in specs})
@@ -36,15 +36,15 @@ def choose_specs(wanted: Sequence[str]) -> tuple[FeatureSpec, ...]:
     if unknown:
         raise ConfigError(
             f"features.technical_indicators has {', '.join(map(repr, unknown))}. Choose from the groups "
-            f"{', '.join(groups)}, or the entries {', '.join(spec.name for spec in specs)}."
+            f"{', '.join(groups)}, or the families {', '.join(spec.name for spec in specs)}."
         )
     return tuple(s for s in specs if not wanted or s.name in wanted or s.group in wanted)
 
 
 def describe_features(config: FeatureConfig | None = None) -> list[tuple[str, str, str]]:
-    """Return ``(column, group, description)`` of every feature the configuration can give, in order.
+    """Return ``(column, group, description)`` of every feature of a configuration, in order.
 
-    Columns of market series are named after the series of a run, so they stand here as ``context_<series>_…``.
+    The columns of market series depend on the series of a run; they are listed as ``context_<series>_…``.
     """
     config = config or FeatureConfig()
     layout = Layout(config.lookback_periods, ("context_<series>_…",))

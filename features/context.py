@@ -1,4 +1,4 @@
-"""Market series as known at each bar: VIX, yields, oil and the like, made scale-free and lagged by their release."""
+"""Market series (VIX, yields, oil …) as known at each bar: scale-free and lagged by their release."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Dates = npt.NDArray[np.datetime64]
 
 _Z_WINDOW = 60
 _DEFAULT_LAG_DAYS = 1
-_MAX_AGE = np.timedelta64(100, "D")  # a series that has not been published for longer than a quarter has ended
+_MAX_AGE = np.timedelta64(100, "D")  # a series without a value for longer than a quarter has ended
 _SUFFIXES = {
     "level": ("log", "change_1", "change_5", "zscore"),
     "price": ("return_1", "return_5", "return_20", "mean_distance"),
@@ -34,10 +34,10 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True)
 class MarketContext:
-    """Features of market series on their own calendars, looked up as of any bar.
+    """Features of market series on their own calendars.
 
-    ``columns`` (k,) names them. Per series, ``tables`` holds the dates from which its values are known (n,)
-    datetime64[ns] and its features (n, 4) float64, in the order of ``columns``.
+    ``columns`` (k,) are the names of the features. ``tables`` has, for each series, the dates from which its values are
+    known (n,) datetime64[ns] and its features (n, 4) float64, in the order of ``columns``.
     """
 
     columns: tuple[str, ...]
@@ -45,15 +45,15 @@ class MarketContext:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, config: ContextConfig) -> MarketContext:
-        """Return the context of the series that ``config.kinds`` names, sorted by name.
+        """Return the context of the series in ``config.kinds``, sorted by name.
 
         Parameters
         ----------
         frame
             Long form, with columns ``date``, ``series`` and ``value``; other columns are ignored. Missing values, and
-            values ≤ 0 of a ``level`` or ``price``, count as not published. Of several values of a date the last counts.
+            values ≤ 0 of a ``level`` or ``price``, are ignored. Of several values of a date the last is used.
         config
-            ``lag_days`` guards against release-date leakage: a value dated d is used from d + lag days on.
+            ``lag_days`` prevents leakage of values before their release: a value dated d is used from d + lag days on.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class MarketContext:
             values = pd.to_numeric(frame["value"]).to_numpy(np.float64)
         except (ValueError, TypeError) as error:
             raise DataError(
-                f"market context cannot be read: {error}. Dates as 2014-12-31, values as numbers."
+                f"market context cannot be read: {error}. Write dates as 2014-12-31 and values as numbers."
             ) from error
         names = frame["series"].astype(str).to_numpy()
         columns: list[str] = []
@@ -96,17 +96,16 @@ class MarketContext:
         return cls(tuple(columns), tuple(tables))
 
     def at(self, dates: Dates) -> Float:
-        """Return the features known at each date, shape (N, k); NaN before a series starts and long after it ends."""
+        """Return the features known at each date (N, k); NaN before a series starts and 100 days after it ends."""
         out = np.full((len(self.columns), len(dates)), np.nan)
-        start = 0
+        first = 0
         for known_from, features in self.tables:
-            width = features.shape[1]
             if len(known_from):
                 position = np.searchsorted(known_from, dates, side="right") - 1
                 usable = (position >= 0) & (dates - known_from[np.maximum(position, 0)] <= _MAX_AGE)
-                for column, values in enumerate(features.T, start):
+                for column, values in enumerate(features.T, first):
                     np.copyto(out[column], values[np.maximum(position, 0)], where=usable)
-            start += width
+            first += features.shape[1]
         return out.T
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -149,6 +148,6 @@ def _table(known_from: Dates, values: Float, kind: str) -> tuple[Dates, Float]:
         features = (change(x, 1), change(x, 5), change(x, 20), x - mean)
     else:
         features = (change(x, 1), change(x, 5), change(x, 20), zscore)
-    table = np.stack(features).T  # columns contiguous, as they are looked up one by one
+    table = np.stack(features).T  # contiguous columns, because each is read separately
     table[~np.isfinite(table)] = np.nan
     return known_from, table

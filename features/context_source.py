@@ -1,4 +1,4 @@
-"""Loads the market series of a run from a file, the embedded data or the lake."""
+"""Loading the market series of a run from a file, the embedded data or the lake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.store.store import Store
 
 
 def load_context(source: Source, config: Config, store: Store) -> MarketContext | None:
-    """Return the market series that the configuration names: of a file, of the embedded data, or of the lake.
+    """Return the configured market series from their file, the embedded data or the lake; ``None`` without any.
 
     Raises
     ------
@@ -43,11 +43,11 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
 
         frame = embedded_context()
     else:
-        held = Lake(store).read_context()
-        if held is None:
+        stored = Lake(store).read_context()
+        if stored is None:
             raise DataError(
-                f"data.context.kinds names {', '.join(wanted.kinds)}, but the lake holds no context series. "
+                f"data.context.kinds names {', '.join(wanted.kinds)}, but the lake has no market series. "
                 "Give data.context.path, or drop data.context.kinds."
             )
-        frame = held
+        frame = stored
     return MarketContext.from_frame(frame, wanted)

@@ -1,4 +1,4 @@
-"""From bars to features: one symbol for a person, a panel for training and serving, by the same code."""
+"""From bars to features: a data frame of one symbol, or a panel of many for training and serving."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class EngineeredFeatures(NamedTuple):
-    """One symbol's features and what they are to predict; unpacks as ``features, target, names``.
+    """One symbol's features and labels; unpacks as ``features, target, names``.
 
     ``features`` has float32 columns ``names`` indexed by date, NaN during warm-up; ``target`` holds the class of the
     forward return: 0 down, 1 sideways, 2 up, −1 unknown (the last ``horizon`` bars).
@@ -35,7 +35,7 @@ class EngineeredFeatures(NamedTuple):
 
 
 class FeatureEngineer:
-    """Builds the configured features of one symbol.
+    """Computes the configured features of one symbol.
 
     Example:
         >>> import pandas as pd
@@ -62,28 +62,28 @@ class FeatureEngineer:
         Parameters
         ----------
         bars
-            A frame as yfinance returns it, any frame with the usual column names, or validated bars.
+            A frame as returned by yfinance, any frame with the usual column names, or validated bars.
         horizon
-            Bars ahead that the target looks.
+            Bars from a row to the end of its forward return.
         label
-            When a forward return counts as sideways.
+            The band of forward returns that is labelled sideways.
         universe, context
-            What the cross-asset and market-context features are computed from; without them these are left out.
+            The inputs of the cross-asset and of the context features, which are omitted without them.
 
         Raises
         ------
         DataError
-            The frame cannot be read, or holds more than one symbol.
+            The frame cannot be read, or has more than one symbol.
 
         Warns
         -----
         UserWarning
-            Rows break a rule of :mod:`features.bars.validation` and are left out.
+            Rows break a rule of :mod:`features.bars.quarantine` and are left out.
         """
         import pandas as pd
 
-        one = bars if isinstance(bars, SymbolBars) else _only_symbol(bars)
-        panel = build_panel([one], self.config, universe, context, label)
+        symbol_bars = bars if isinstance(bars, SymbolBars) else _only_symbol(bars)
+        panel = build_panel([symbol_bars], self.config, universe, context, label)
         index = pd.DatetimeIndex(panel.dates, name="date")
         target = direction_labels(panel.close, panel.ewma_vol, horizon, label or LabelConfig())
         return EngineeredFeatures(
@@ -104,9 +104,9 @@ def build_panel(
 ) -> Panel:
     """Return the panel of these symbols, in this order.
 
-    A symbol's rows depend on its own bars, ``universe`` and ``context`` only, never on the other symbols given here;
-    a column that needs what it lacks is all NaN. The set of columns does depend on whether any symbol here has a
-    range or volume: when the symbols are a block of a larger universe, pass ``columns`` (see :func:`feature_names`).
+    A symbol's rows depend on its own bars, ``universe`` and ``context`` only, not on the other symbols. Columns that
+    need a range or volume are NaN for symbols without them, and are omitted if no symbol here has them: for a block of
+    a larger universe pass ``columns`` (see :func:`feature_names`).
 
     Raises
     ------
@@ -132,35 +132,35 @@ def feature_names(
     has_range: bool = True,
     has_volume: bool = True,
 ) -> tuple[str, ...]:
-    """Return the columns that a whole universe's data allow, to give to every block's :func:`build_panel`."""
+    """Return the feature columns of a universe, to pass to :func:`build_panel` for each of its blocks."""
     return plan_features(
         config or FeatureConfig(), universe=universe, context=context, has_range=has_range, has_volume=has_volume
     ).names
 
 
 def fill_panel(plan: FeaturePlan, bars: Sequence[SymbolBars], label: LabelConfig) -> Panel:
-    """Return the panel of a plan; its arrays are allocated once, so the peak is the panel and one symbol's columns."""
+    """Return the panel of a plan. Arrays are allocated once: peak memory is the panel and one symbol's columns."""
     offsets = np.concatenate([[0], np.cumsum([len(b) for b in bars])]).astype(np.int64)
-    rows = int(offsets[-1])
+    count = int(offsets[-1])
     panel = Panel(
         symbols=tuple(b.symbol for b in bars),
         feature_names=plan.names,
         offsets=offsets,
-        dates=np.empty(rows, "datetime64[ns]"),
-        features=np.empty((rows, len(plan.names)), np.float32),
-        close=np.empty(rows),
-        variance=np.empty(rows),
-        ewma_vol=np.empty(rows),
+        dates=np.empty(count, "datetime64[ns]"),
+        features=np.empty((count, len(plan.names)), np.float32),
+        close=np.empty(count),
+        variance=np.empty(count),
+        ewma_vol=np.empty(count),
         warmup=plan.warmup,
         universe=plan.universe.facts if plan.universe is not None else None,
     )
-    for i, one in enumerate(bars):
-        part = panel.rows(i)
-        panel.dates[part] = one.dates
-        panel.close[part] = one.close
-        panel.variance[part] = bar_variance(one)
-        panel.ewma_vol[part] = ewma_volatility(panel.variance[part], label.ewma_lambda)
-        plan.compute(one, panel.features[part])
+    for i, symbol_bars in enumerate(bars):
+        rows = panel.rows(i)
+        panel.dates[rows] = symbol_bars.dates
+        panel.close[rows] = symbol_bars.close
+        panel.variance[rows] = bar_variance(symbol_bars)
+        panel.ewma_vol[rows] = ewma_volatility(panel.variance[rows], label.ewma_lambda)
+        plan.compute(symbol_bars, panel.features[rows])
     return panel
 
 
@@ -168,10 +168,8 @@ def _only_symbol(frame: pd.DataFrame) -> SymbolBars:
     found, quarantine = bars_from_frame(frame, "SYMBOL")
     if len(found) != 1:
         names = ", ".join(b.symbol for b in found[:5])
-        raise DataError(
-            f"the frame holds {len(found)} symbols ({names}); expected one. Select one, or use build_panel."
-        )
+        raise DataError(f"the frame has {len(found)} symbols ({names}); expected one. Select one, or use build_panel.")
     if quarantine.lost():
         lost = sum(quarantine.lost().values())
-        warnings.warn(f"{lost} rows break a rule and are left out ({quarantine.told()})", stacklevel=3)
+        warnings.warn(f"{lost} rows break a rule and are left out ({quarantine.summary()})", stacklevel=3)
     return found[0]

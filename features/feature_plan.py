@@ -1,4 +1,4 @@
-"""Which feature columns a panel has, and which catalog entries compute them."""
+"""The feature columns of a panel, and the families of the catalog that compute them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.data import FeatureConfig
 from configs.errors import DataError
@@ -19,10 +20,10 @@ from features.universe import Float32, UniverseTable
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """The columns of a panel and how each is computed, the same for every symbol whatever its own data lack.
+    """The columns of a panel and the families that compute them, the same for every symbol.
 
-    ``steps`` pairs a catalog entry with, for each of its columns, the position in ``names`` or −1 if it is not wanted.
-    ``warmup`` is the number of leading bars in which some column is not defined yet.
+    ``steps`` pairs a family with the position of each of its columns in ``names``, −1 for unused ones. ``warmup`` is
+    the number of leading bars in which some column is not defined yet.
     """
 
     layout: Layout
@@ -33,22 +34,21 @@ class FeaturePlan:
 
     @property
     def warmup(self) -> int:
-        """The longest warm-up of the entries in use, at least the one bar that has no previous close."""
+        """The longest warm-up of the families in use, at least 1: the first bar has no previous close."""
         lag = self.universe.lag if self.universe is not None else 0
-        settled = (spec.warmup(self.layout) + lag * ("universe" in spec.needs) for spec, _ in self.steps)
-        return max([1, *settled])
+        warmups = (spec.warmup(self.layout) + lag * ("universe" in spec.needs) for spec, _ in self.steps)
+        return max([1, *warmups])
 
     def compute(self, bars: SymbolBars, out: Float32) -> None:
-        """Write one symbol's features into ``out`` (N, F) float32, row-major; NaN where a feature is not defined."""
+        """Write one symbol's features to ``out`` (N, F) float32, row-major; NaN where a feature is not defined."""
         inputs = Inputs(bars, self.layout, self.universe, self.context)
         columns = np.full((len(self.names), len(bars)), np.nan, np.float32)
-        # Undefined values (0/0, log 0) are part of the contract of an entry and become NaN below, in one place.
+        # Families may return undefined values (0/0, log 0): they become NaN below, in one place.
         with np.errstate(all="ignore"):
             for spec, positions in self.steps:
-                lacks = ("range" in spec.needs and not bars.has_range) or (
-                    "volume" in spec.needs and not bars.has_volume
-                )
-                if lacks or not len(bars):
+                lacks_range = "range" in spec.needs and not bars.has_range
+                lacks_volume = "volume" in spec.needs and not bars.has_volume
+                if lacks_range or lacks_volume or not len(bars):
                     continue
                 for position, values in zip(positions, spec.compute(inputs), strict=True):
                     if position >= 0:
@@ -63,6 +63,20 @@ def universe_columns(config: FeatureConfig) -> frozenset[str]:
     return frozenset(name for spec in choose_specs(()) if "universe" in spec.needs for name in spec.columns(layout))
 
 
+def market_columns(names: Sequence[str], config: FeatureConfig, *, calendar: bool) -> npt.NDArray[np.int64]:
+    """Return the ascending positions in ``names`` of features that are equal for all symbols on a day, int64 (k,).
+
+    ``calendar`` includes features of the date itself, such as the weekday. Names that no family produces from bars and
+    the universe are those of market series.
+    """
+    layout = Layout(config.lookback_periods)
+    specs = choose_specs(())
+    produced = {name for spec in specs for name in spec.columns(layout)}
+    layout = Layout(config.lookback_periods, tuple(name for name in names if name not in produced))
+    wanted = {n for spec in specs if calendar or spec.group != "calendar" for n in spec.market_wide(layout)}
+    return np.flatnonzero([name in wanted for name in names])
+
+
 def plan_features(
     config: FeatureConfig,
     *,
@@ -72,63 +86,67 @@ def plan_features(
     has_volume: bool = True,
     columns: Sequence[str] | None = None,
 ) -> FeaturePlan:
-    """Return the plan for what the configuration asks and the data allow.
+    """Return the plan of the configured features that the data allow.
 
     Parameters
     ----------
     config
-        ``technical_indicators`` names entries or groups; entries that need what is not given are left out.
+        ``technical_indicators`` names families or groups. A group's families that need missing data are omitted.
     universe, context
-        The whole universe's table and the market series; without them their groups are left out.
+        The table of the universe and the market series, without which the features that need them are omitted.
     has_range, has_volume
-        Whether any symbol of the whole universe has highs and lows, or volume.
+        Whether any symbol of the universe has highs and lows, or volume.
     columns
-        Exactly these columns in this order, for instance a model's own; the two flags and the choice of
-        ``technical_indicators`` are then ignored, so every block and every later day gets the same columns.
+        Use exactly these columns in this order (a model's, or those of all blocks of a run) and ignore the two flags
+        and ``technical_indicators``.
 
     Raises
     ------
     ConfigError
-        ``technical_indicators`` holds an unknown name.
+        ``technical_indicators`` has an unknown name.
     DataError
-        The data allow none of the features, a named entry needs what is not given, or ``columns`` holds a name that
-        these periods, this universe and this context do not produce.
+        No feature can be computed, a named family needs missing data, or ``columns`` has a name that these periods,
+        this universe and this context do not produce.
     """
-    given = {"universe": universe is not None and not universe.is_empty, "context": context is not None}
-    if columns is None:
-        given |= {"range": has_range, "volume": has_volume}
-    else:
-        given |= {"range": True, "volume": True}
-    if given["universe"] and universe is not None and universe.periods != config.lookback_periods:
+    fixed = columns is not None
+    has_universe = universe is not None and not universe.is_empty
+    available = {
+        "universe": has_universe,
+        "context": context is not None,
+        "range": has_range or fixed,
+        "volume": has_volume or fixed,
+    }
+    if universe is not None and has_universe and universe.periods != config.lookback_periods:
         raise DataError(
-            f"the universe table was built for lookback_periods {list(universe.periods)}, the features ask for "
+            f"the universe table was built for lookback_periods {list(universe.periods)}, but the features have "
             f"{list(config.lookback_periods)}. Build it again with this configuration."
         )
     layout = Layout(config.lookback_periods, context.columns if context is not None else ())
-    wanted = () if columns is not None else config.technical_indicators
+    wanted = () if fixed else config.technical_indicators
     specs = []
     for spec in choose_specs(wanted):
-        lacking = sorted(need for need in spec.needs if not given[need])
-        if lacking and spec.name in wanted:
+        missing = sorted(need for need in spec.needs if not available[need])
+        if missing and spec.name in wanted:
             raise DataError(
-                f"feature {spec.name!r} needs {' and '.join(lacking)}, which the data lack. Give it or drop it."
+                f"feature {spec.name!r} needs {' and '.join(missing)}, which the data do not have. Add it, or drop the "
+                "feature."
             )
-        if not lacking:
+        if not missing:
             specs.append(spec)
     produced = [name for spec in specs for name in spec.columns(layout)]
     names = tuple(produced if columns is None else columns)
     unknown = [name for name in names if name not in set(produced)]
     if unknown:
         raise DataError(
-            f"{len(unknown)} features cannot be made from these data, such as {unknown[0]!r}. Give what the "
-            "model was trained with: market series (context=) for context features, else its universe and periods."
+            f"{len(unknown)} features cannot be computed from these data, such as {unknown[0]!r}. Give the data of the "
+            "model's training: market series (context=) for context features, else its universe and periods."
         )
     if not names:
-        raise DataError("no feature can be made from these data. Widen features.technical_indicators.")
+        raise DataError("no feature can be computed from these data. Widen features.technical_indicators.")
     position = {name: i for i, name in enumerate(names)}
     steps = []
     for spec in specs:
-        places = tuple(position.get(name, -1) for name in spec.columns(layout))
-        if any(place >= 0 for place in places):
-            steps.append((spec, places))
-    return FeaturePlan(layout, names, tuple(steps), universe if given["universe"] else None, context)
+        positions = tuple(position.get(name, -1) for name in spec.columns(layout))
+        if max(positions, default=-1) >= 0:
+            steps.append((spec, positions))
+    return FeaturePlan(layout, names, tuple(steps), universe if has_universe else None, context)

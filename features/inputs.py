@@ -1,21 +1,18 @@
-"""What every feature of one symbol is computed from, each intermediate result computed once."""
+"""The inputs of one symbol's features, with intermediate results that are computed once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from features.bars.schema import SymbolBars
+from features.context import MarketContext
 from features.labels import bar_variance, ewma_volatility
 from features.rolling import change, rolling_mean, rolling_var
-
-if TYPE_CHECKING:
-    from features.context import MarketContext
-    from features.universe import UniverseRows, UniverseTable
+from features.universe import UniverseRows, UniverseTable
 
 Float = npt.NDArray[np.float64]
 
@@ -24,32 +21,32 @@ EWMA_LAMBDA = 0.94  # RiskMetrics (1996), daily
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What decides the names and number of columns: the lookback periods (bars) and the context's columns."""
+    """What determines the columns of features: the lookback periods in bars, and the columns of the market context."""
 
     periods: tuple[int, ...]
     context: tuple[str, ...] = ()
 
     @property
     def shorter(self) -> tuple[int, ...]:
-        """All periods but the longest (or the only one)."""
+        """All periods except the longest, or the only one."""
         return self.periods[:-1] or self.periods
 
     @property
     def longer(self) -> tuple[int, ...]:
-        """All periods but the shortest (or the only one): for statistics that a few bars cannot estimate."""
+        """All periods except the shortest, or the only one: for statistics that need more than a few bars."""
         return self.periods[1:] or self.periods
 
     @property
     def middle(self) -> int:
-        """The middle period, for indicators that are used at one length."""
+        """The middle period, for indicators with one window length."""
         return self.periods[len(self.periods) // 2]
 
 
 class Inputs:
-    """One symbol's bars, with prices and volume in units of its own first ones, and what is derived from them.
+    """One symbol's bars and quantities derived from them, float64 (N,).
 
-    Prices are divided by the first close and volume by the first positive volume, so absolute tolerances inside
-    TA-Lib mean the same for a stock at 0.001 and one at 500,000. All arrays are float64 of shape (N,).
+    Prices are divided by the first close and volume by the first positive volume, so that absolute tolerances inside
+    TA-Lib have the same effect for a stock at 0.001 and one at 500,000.
     """
 
     def __init__(
@@ -110,15 +107,31 @@ class Inputs:
         return np.asarray((self.high + self.low + self.close) / 3.0)
 
     @cached_property
+    def ranked_quantities(self) -> dict[str, Float]:
+        """Values of the quantities in :func:`~features.universe.rank_names`, each (N,), in about −8 … 8.
+
+        Only their ranks are used, so these increasing functions merely spread typical values evenly: asinh for returns,
+        logarithms for volatility and volume (mean over the shortest period by that over the longest). Symbols without
+        volume have no ``volume_change``.
+        """
+        periods = self.layout.periods
+        quantities = {f"return_{p}": np.arcsinh(self.period_return(p) / (0.002 * np.sqrt(p))) for p in (1, *periods)}
+        quantities["volatility"] = np.log(self.ewma_vol) + 4.0
+        if self.bars.has_volume:
+            recent = rolling_mean(self.volume, periods[0])
+            quantities["volume_change"] = 2.0 * np.log(recent / self.mean_volume)
+        return quantities
+
+    @cached_property
     def market(self) -> UniverseRows | None:
         """The universe's rows as of this symbol's bars."""
         return self._universe.at(self.bars.dates) if self._universe is not None else None
 
     @cached_property
     def market_returns(self) -> tuple[Float, Float]:
-        """Returns of this symbol and of the universe over the same days, up to the last one that is known of both.
+        """Returns of this symbol and of the universe over the same days, up to the last day known for both.
 
-        Where the universe's rows are a session old, so is the symbol's return: a beta pairs what happened together.
+        If the universe's rows are lagged by a session, so are the symbol's returns: a beta pairs simultaneous returns.
         """
         assert self._universe is not None and self.market is not None
         own = self.returns

@@ -1,4 +1,4 @@
-"""What is predicted, as pure functions of one symbol's bars: direction classes and future variance."""
+"""Labels: direction classes and future variance, as pure functions of bars."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def bar_variance(bars: SymbolBars) -> Float:
 def ewma_volatility(variance: Float, lam: float) -> Float:
     """Return the per-bar volatility known at each bar: √ of the exponentially weighted mean of v up to it.
 
-    The weights ``λ^i`` are normalised by their sum over the values seen so far, so the start is unbiased and no later
-    value seeds an earlier one. Missing values carry no weight; rows before the first value are NaN.
+    The weights ``λ^i`` are divided by their sum over the values so far, so the first values are unbiased and use no
+    later value. Missing values have weight 0; rows before the first value are NaN.
     """
-    seen = np.isfinite(variance)
-    total = lfilter([1.0], [1.0, -lam], np.where(seen, variance, 0.0))
-    weight = lfilter([1.0], [1.0, -lam], seen.astype(np.float64))
+    known = np.isfinite(variance)
+    total = lfilter([1.0], [1.0, -lam], np.where(known, variance, 0.0))
+    weight = lfilter([1.0], [1.0, -lam], known.astype(np.float64))
     out = np.full(len(variance), np.nan)
     np.divide(total, weight, out=out, where=weight > 0.0)
     return np.asarray(np.sqrt(out))
@@ -60,8 +60,8 @@ def forward_return(close: Float, horizon: int) -> Float:
 def direction_labels(close: Float, ewma_vol: Float, horizon: int, label: LabelConfig) -> npt.NDArray[np.int8]:
     """Return each bar's class of forward return, int8 (N,): 0 down, 1 sideways, 2 up, −1 unknown.
 
-    ``ewma_vol`` (N,) is the per-bar volatility known at t. Unknown are the last ``horizon`` bars and, when the band is
-    made of volatility, bars whose volatility is NaN.
+    ``ewma_vol`` (N,) is the per-bar volatility known at t. The last ``horizon`` bars are unknown; if the band is a
+    multiple of volatility, so are bars whose volatility is NaN.
     """
     forward = forward_return(close, horizon)
     if label.mode == "volatility":
@@ -78,18 +78,17 @@ def direction_labels(close: Float, ewma_vol: Float, horizon: int, label: LabelCo
 def relative_labels(
     forward: Float, dates: npt.NDArray[np.datetime64], ewma_vol: Float, horizon: int, k: float
 ) -> npt.NDArray[np.int8]:
-    """Return each row's class of forward return against the median of its day, int8 (rows,), as 0, 1, 2 and −1.
+    """Return each row's class of forward return relative to the median of its day, int8 (rows,): 0, 1, 2 or −1.
 
     ``forward`` (rows,) are log returns over ``horizon`` bars of all symbols of a universe, ``dates`` (rows,) their
-    days, ``ewma_vol`` (rows,) the per-bar volatility known then; *sideways* is within ``k`` of it, scaled to the
-    horizon.
+    dates, ``ewma_vol`` (rows,) the per-bar volatility known then. *Sideways* is within ``k·ewma_vol·√horizon``.
     """
     known = np.isfinite(forward) & np.isfinite(ewma_vol)
     classes = np.full(len(forward), UNKNOWN, dtype=np.int8)
     order = np.flatnonzero(known)[np.argsort(dates[known], kind="stable")]
     days = np.split(order, np.flatnonzero(dates[order][1:] != dates[order][:-1]) + 1) if len(order) else []
     for rows in days:
-        if len(rows) < 2:  # there is nothing to compare with
+        if len(rows) < 2:  # the median of one symbol is its own return
             continue
         excess, band = forward[rows] - np.median(forward[rows]), k * ewma_vol[rows] * np.sqrt(horizon)
         classes[rows] = np.where(excess > band, UP, np.where(excess < -band, DOWN, SIDEWAYS))

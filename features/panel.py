@@ -1,4 +1,4 @@
-"""The panel: aligned features of many symbols, held ragged so that memory is bars × features × 4 bytes."""
+"""The panel: features of many symbols in one array without padding, bars × features × 4 bytes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ T = TypeVar("T", bound=np.generic)
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Features and the series that labels are made of, symbol after symbol.
+    """Features of S symbols and the series from which labels are computed.
 
-    Symbol *i* owns rows ``offsets[i]:offsets[i + 1]``. Shapes: ``offsets`` (S + 1,) int64, ``dates``
-    (rows,) datetime64[ns], ``features`` (rows, F) float32 with NaN where a feature is not defined yet,
-    ``close`` (rows,) float64, ``variance`` (rows,) float64, the bar's variance estimate v_t (overnight +
-    Garman–Klass for bars with a range, squared close-to-close return otherwise; NaN in a symbol's first
-    row), ``ewma_vol`` (rows,) float64, the per-bar volatility known at each bar (EWMA of v_t).
-    ``warmup`` is how many leading bars of each symbol are not to be used. ``universe`` is what a model must remember
-    of the universe that the features are relative to, None where there is none.
+    Symbol *i* has the rows ``offsets[i]:offsets[i + 1]``. Shapes: ``offsets`` (S + 1,) int64; ``dates`` (rows,)
+    datetime64[ns]; ``features`` (rows, F) float32, NaN where a feature is not defined; ``close`` (rows,) float64;
+    ``variance`` (rows,) float64, the bar's variance estimate v_t of :func:`features.labels.bar_variance`; ``ewma_vol``
+    (rows,) float64, the per-bar volatility known at each bar (EWMA of v_t). ``warmup`` is the number of leading bars of
+    each symbol that must not be used. ``universe`` describes the universe of the cross-asset features, if any.
     """
 
     symbols: tuple[str, ...]
@@ -46,7 +44,7 @@ class Panel:
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
     def select(self, symbols: Sequence[str]) -> Panel:
-        """Return a panel of these symbols only, in this order.
+        """Return a panel of these symbols, in this order.
 
         Raises
         ------
@@ -58,7 +56,7 @@ class Panel:
         if unknown:
             raise DataError(
                 f"the panel of {len(self.symbols)} symbols has no {', '.join(map(repr, unknown[:5]))}. "
-                "Check the spelling, or add bars of it."
+                "Check the spelling, or add its bars."
             )
         parts = [self.rows(position[symbol]) for symbol in symbols]
         lengths = [part.stop - part.start for part in parts]
@@ -79,7 +77,7 @@ class Panel:
 
     @classmethod
     def concat(cls, parts: Sequence[Panel]) -> Panel:
-        """Join panels of different symbols that were built alike; there must be at least one."""
+        """Join one or more panels of different symbols that were built with the same plan."""
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         return replace(
             parts[0],
@@ -91,20 +89,3 @@ class Panel:
             variance=np.concatenate([part.variance for part in parts]),
             ewma_vol=np.concatenate([part.ewma_vol for part in parts]),
         )
-
-    def with_features(self, names: Sequence[str]) -> Panel:
-        """Return a panel of these features only, in this order.
-
-        Raises
-        ------
-        DataError
-            A feature is not in the panel.
-        """
-        position = {name: i for i, name in enumerate(self.feature_names)}
-        unknown = [name for name in names if name not in position]
-        if unknown:
-            raise DataError(
-                f"the panel of {len(position)} features has no {', '.join(map(repr, unknown[:5]))}. "
-                "Build it with the configuration that made these names."
-            )
-        return replace(self, feature_names=tuple(names), features=self.features[:, [position[name] for name in names]])

@@ -1,8 +1,8 @@
-"""Rolling kernels over one series: window-local, causal, NaN only where the window is incomplete or holds one.
+"""Causal rolling statistics of one series: NaN only if the window is incomplete or contains a NaN.
 
-A running sum leaves the rounding error of a past spike in every later window and spreads one NaN to the end. Here a
-window is the sum of blocks of 1, 2, 4 … values, each the sum of two half as long: log₂(window) vector additions,
-rounding of pairwise summation, and nothing from outside the window.
+A running sum would carry the rounding error of a spike, and a NaN, into all later windows. Here a window is the sum of
+blocks of 1, 2, 4 … values, each the sum of two blocks of half the length: log₂(window) vector additions, with the
+rounding of pairwise summation and without values from outside the window.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float64]
 
-_FLAT = 1e-13  # below this share of the mean square, a variance is rounding noise of a constant window
+_FLAT = 1e-13  # a variance below this share of the mean square is the rounding error of a constant window
 
 
 def lag(x: Float, bars: int) -> Float:
-    """Return x shifted so that row t holds x[t − bars]; the first rows are NaN."""
+    """Return x[t − bars]; the first rows are NaN."""
     out = np.full(len(x), np.nan)
     if bars < len(x):
         out[bars:] = x[: len(x) - bars]
@@ -38,7 +38,7 @@ def rolling_sum(x: Float, window: int) -> Float:
     if rows <= 0:
         return out
     total = out[window - 1 :]
-    block, size, covered = x, 1, 0  # block[i] is the sum of the ``size`` values from i on
+    block, size, covered = x, 1, 0  # block[i] is the sum of x[i : i + size]
     while covered < window:
         if window & size:
             part = block[covered : covered + rows]
@@ -59,7 +59,7 @@ def rolling_mean(x: Float, window: int) -> Float:
 
 
 def rolling_var(x: Float, window: int, mean: Float | None = None) -> Float:
-    """Return the population variance of the last ``window`` values; exactly 0 when they are equal."""
+    """Return the population variance of the last ``window`` values; exactly 0 if they are equal."""
     mean = rolling_mean(x, window) if mean is None else mean
     square = rolling_mean(x * x, window)
     variance = square - mean * mean
@@ -77,10 +77,10 @@ def rolling_slope(x: Float, window: int) -> Float:
 
 
 def percent_rank(x: Float, window: int) -> Float:
-    """Return the mid-rank of x[t] among the last ``window`` values, in (0, 1); NaN if the window holds one."""
+    """Return the mid-rank of x[t] among the last ``window`` values, in (0, 1); NaN if one of them is."""
     out = np.full(len(x), np.nan)
     if window <= len(x):
-        windows = np.lib.stride_tricks.sliding_window_view(x, window).T  # (window, rows): long inner loops
+        windows = np.lib.stride_tricks.sliding_window_view(x, window).T  # (window, rows): inner loops over rows
         last = x[window - 1 :]
         below, not_above = _count(windows < last), _count(windows <= last)
         out[window - 1 :] = np.where(np.isnan(last), np.nan, (below + not_above) / (2.0 * window))
@@ -91,7 +91,7 @@ def percent_rank(x: Float, window: int) -> Float:
 
 
 def _count(flags: npt.NDArray[np.bool_]) -> Float:
-    """Count along the first axis; in bytes, 255 rows at a time, which is ten times as fast as ``sum``."""
+    """Count along the first axis in bytes, 255 rows at a time, which is ten times as fast as ``sum``."""
     total = np.zeros(flags.shape[1])
     for start in range(0, len(flags), 255):
         total += np.add.reduce(flags[start : start + 255].view(np.uint8), axis=0, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Scaling of features, fitted on train rows only, per symbol or pooled."""
+"""Scaling of features, fitted on train rows, per symbol or pooled."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Method = Literal["standard", "robust", "none"]
 
-_CONSTANT = 1e-6  # a spread below this share of the centre is float32 rounding, not information
-_POOLED_SAMPLE = 200_000  # rows that estimate the pooled median and quartiles
+_CONSTANT = 1e-6  # a spread below this share of the centre is the rounding error of float32
+_POOLED_SAMPLE = 200_000  # rows from which the pooled median and quartiles are estimated
 _IQR_TO_SIGMA = 1.349  # interquartile range of a standard normal
 
 
 @dataclass(frozen=True, slots=True)
 class FleetScaler:
-    """Centres and scales of S symbols' F features; S = 1 is a pooled scaler, used for every symbol.
+    """Centres and scales of F features of S symbols; S = 1 is a pooled scaler, which applies to every symbol.
 
-    ``center`` and ``scale`` are (S, F) float32. A feature that is constant or missing in train has an infinite
-    ``scale``, so it comes out as 0 whatever it does later. ``clip`` bounds the output, in scaled units.
+    ``center`` and ``scale`` are (S, F) float32. A feature that is constant or missing on train rows has an infinite
+    ``scale``, so that it is always 0 after scaling. ``clip`` bounds the output, in scaled units.
     """
 
     center: Float32
@@ -35,18 +35,18 @@ class FleetScaler:
 
     @classmethod
     def fit(cls, parts: Iterable[Float32], config: FeatureConfig | None = None, *, pooled: bool = False) -> FleetScaler:
-        """Fit on each symbol's train rows, or on all of them together.
+        """Fit on each symbol's train rows, or on those of all symbols together.
 
         Parameters
         ----------
         parts
-            One array (n_i, F) per symbol: *train rows only* (rows of validation or test would leak their level and
-            spread into training). NaN are ignored.
+            One array (n_i, F) per symbol: *train rows only* (validation or test rows would leak their level and spread
+            into training). NaN is ignored.
         config
             ``scaling_method``: ``standard`` (mean, standard deviation), ``robust`` (median, interquartile range in
             units of σ) or ``none`` (identity, not clipped); and ``clip``.
         pooled
-            One row for all symbols. The pooled median and quartiles come from a fixed sample of rows.
+            Fit one row for all symbols. Its median and quartiles are those of evenly spaced rows.
         """
         config = config or FeatureConfig()
         method: Method = config.scaling_method
@@ -67,25 +67,25 @@ class FleetScaler:
     def transform(self, features: Float32, index: int = 0) -> Float32:
         """Return one symbol's features (n, F) scaled and clipped, float32, NaN replaced by 0 (the train centre)."""
         row = index if len(self.center) > 1 else 0
-        out: Float32 = (features - self.center[row]) / self.scale[row]
-        np.clip(out, -self.clip, self.clip, out=out)
-        out[np.isnan(out)] = 0.0
-        return out
+        return self._scaled(features, self.center[row], self.scale[row])
 
     def transform_rows(self, features: Float32, index: npt.NDArray[np.int64]) -> Float32:
-        """Return features (n, …, F), row i of which is of symbol ``index[i]``, as :meth:`transform` does."""
+        """Return :meth:`transform` of features (n, …, F), where row i belongs to symbol ``index[i]``."""
         row = index if len(self.center) > 1 else np.zeros(len(index), np.int64)
         middle = (1,) * (features.ndim - 2)
         center, scale = (
             values[row].reshape(len(row), *middle, features.shape[-1]) for values in (self.center, self.scale)
         )
+        return self._scaled(features, center, scale)
+
+    def _scaled(self, features: Float32, center: Float32, scale: Float32) -> Float32:
         out: Float32 = (features - center) / scale
         np.clip(out, -self.clip, self.clip, out=out)
         out[np.isnan(out)] = 0.0
         return out
 
     def take(self, indices: npt.NDArray[np.intp]) -> FleetScaler:
-        """Return the scaler of these symbols, in this order; a pooled scaler is returned as it is."""
+        """Return the scaler of these symbols, in this order; a pooled scaler unchanged."""
         return self if len(self.center) == 1 else self.rows(indices)
 
     def rows(self, indices: npt.NDArray[np.intp]) -> FleetScaler:
@@ -96,8 +96,8 @@ class FleetScaler:
     def concat(cls, scalers: Sequence[FleetScaler]) -> FleetScaler:
         """Join scalers with the same ``clip`` along the symbol axis."""
         return cls(
-            np.concatenate([one.center for one in scalers]),
-            np.concatenate([one.scale for one in scalers]),
+            np.concatenate([scaler.center for scaler in scalers]),
+            np.concatenate([scaler.scale for scaler in scalers]),
             scalers[0].clip,
         )
 
@@ -128,9 +128,9 @@ def _pooled(parts: Iterable[Float32], method: Method) -> list[tuple[Float, Float
     if method == "standard":
         sums = [_sums(part) for part in parts]
         return [_mean_and_deviation(*(np.sum(s, axis=0) for s in zip(*sums, strict=True)))] if sums else []
-    listed = list(parts)
-    step = max(1, -(-sum(len(part) for part in listed) // _POOLED_SAMPLE))
-    return [_moments(np.concatenate([part[::step] for part in listed]), method)] if listed else []
+    arrays = list(parts)
+    step = max(1, -(-sum(len(x) for x in arrays) // _POOLED_SAMPLE))
+    return [_moments(np.concatenate([x[::step] for x in arrays]), method)] if arrays else []
 
 
 def _sums(x: Float32) -> tuple[Float, Float, Float]:
@@ -146,10 +146,10 @@ def _mean_and_deviation(count: Float, total: Float, square: Float) -> tuple[Floa
 
 
 def _order_statistic(ordered: Float32, count: npt.NDArray[np.intp], q: float) -> Float:
-    """Linear-interpolation quantile of each column's first ``count`` sorted values; NaN where there is none."""
-    place = q * np.maximum(count - 1, 0)
-    below = np.floor(place).astype(np.intp)
+    """Return the interpolated quantile of each column's first ``count`` sorted values; NaN for ``count`` 0."""
+    position = q * np.maximum(count - 1, 0)
+    below = np.floor(position).astype(np.intp)
     column = np.arange(ordered.shape[1])
     low = ordered[below, column].astype(np.float64)
     high = ordered[np.minimum(below + 1, np.maximum(count - 1, 0)), column].astype(np.float64)
-    return np.where(count > 0, low + (high - low) * (place - below), np.nan)
+    return np.where(count > 0, low + (high - low) * (position - below), np.nan)

@@ -1,4 +1,4 @@
-"""Choosing the most informative features, on train rows only."""
+"""Selection of the most informative features on train rows."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _MIN_ROWS = 50
 def select_features(x: Float32, y: npt.NDArray[np.generic], k: int) -> npt.NDArray[np.int64]:
     """Return the ascending positions of ``k`` features, chosen one by one by ``relevance · (1 − redundancy)``.
 
-    Relevance is the mutual information of the feature's and the target's quantile cells (so a feature that only widens
-    the distribution of returns counts too); redundancy the largest absolute rank correlation with a feature chosen
-    before, so a copy is worth nothing. After Peng, Long and Ding (2005, IEEE TPAMI 27, sec. 2.3), whose mean over the
-    chosen lets copies in once many are chosen. Deterministic: rows are sampled evenly, ties fall to the earlier column.
+    Relevance is the mutual information of the quantile cells of feature and target, so features of the spread of
+    returns count too. Redundancy is the largest absolute rank correlation with a feature chosen before, so a copy
+    scores 0. After Peng, Long and Ding (2005, IEEE TPAMI 27, sec. 2.3), whose mean redundancy admits copies once many
+    features are chosen. Deterministic: rows are sampled evenly, and of equal scores the first column is chosen.
 
     Parameters
     ----------
     x
-        Features (n, F) of *train rows only*: choosing on validation or test rows leaks which features work there.
+        Features (n, F) of *train rows only*: validation or test rows would leak which features work there.
     y
-        Target (n,): classes, or numbers, which are cut into quantile cells. Non-finite targets are left out;
-        rows whose class is unknown (−1) are for the caller to leave out.
+        Target (n,): classes, or numbers, which are divided into quantile cells. Rows with a non-finite target are
+        ignored; the caller leaves out rows of unknown class (−1).
     k
-        How many to keep; all if F ≤ k.
+        Number of features; all if F ≤ k.
 
     Raises
     ------
     DataError
-        Fewer than 100 rows have a target.
+        Fewer than 50 rows have a target.
     """
     if x.shape[1] <= k:
         return np.arange(x.shape[1], dtype=np.int64)
@@ -72,7 +72,7 @@ def select_features(x: Float32, y: npt.NDArray[np.generic], k: int) -> npt.NDArr
 
 
 def _ranks(x: Float32) -> Float32:
-    """Mid-ranks of each column scaled to [0, 1); missing values take ½ and so carry no information."""
+    """Return the mid-ranks of each column scaled to [0, 1); ½ for missing values, so that they are not informative."""
     out = np.full(x.shape, 0.5, np.float32)
     for j in range(x.shape[1]):
         known = np.flatnonzero(~np.isnan(x[:, j]))
@@ -83,7 +83,7 @@ def _ranks(x: Float32) -> Float32:
 
 
 def _mutual_information(ranks: Float32, target: npt.NDArray[np.int64]) -> Float:
-    """Mutual information (nats) of each column's quantile cells and the target's classes, shape (F,)."""
+    """Return the mutual information (nats) of each column's quantile cells and the target's classes, (F,)."""
     n, classes = len(target), int(target.max()) + 1
     out = np.empty(ranks.shape[1])
     for j in range(ranks.shape[1]):

@@ -1,4 +1,4 @@
-"""Train, validation and test by time, without a label reaching across a boundary."""
+"""Train, validation and test splits by time, in which no label extends beyond its part."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The dates of one fold, all inclusive, ``datetime64[ns]``, the same for every symbol.
+    """The dates of one fold, inclusive, ``datetime64[ns]``, the same for every symbol.
 
-    ``purge`` (bars) keeps a training label's future out of validation, and validation's out of test: a row belongs to a
-    part only if the ``purge`` bars after it do too. ``embargo`` (bars) drops as many more at the end of train and
-    validation, against what lingers: features of the next part's first rows that still average over those bars.
+    ``purge`` (bars) prevents labels of train from using returns of validation, and those of validation returns of test:
+    a row belongs to a part only if the ``purge`` bars after it do too. ``embargo`` (bars) drops further rows at the end
+    of train and validation, because features of the next part's first rows still average over them.
     """
 
     train_end: np.datetime64
@@ -36,7 +36,7 @@ class Split:
 
 
 class SplitRows(NamedTuple):
-    """Positions of one symbol's rows, int64, ascending; a row stands for the window that ends there."""
+    """Ascending int64 positions of one symbol's rows; a row stands for the window that ends with it."""
 
     train: Rows
     valid: Rows
@@ -49,13 +49,12 @@ def resolve_split(dates: Dates, config: SplitConfig, horizon: int) -> Split:
     Parameters
     ----------
     dates
-        Every date of the universe; order and repetition do not matter.
+        The dates of the universe, in any order, with or without duplicates.
     config
-        Ends that are given are kept; the others are placed by fraction of the universe's unique dates. Validation
-        starts on the first date after ``train_end``, test (unless ``test_start`` is given) on the first after
-        ``valid_end``.
+        Dates of boundaries; those that are not set follow from fractions of the universe's unique dates. Validation
+        starts on the first date after ``train_end``, test on the first after ``valid_end`` or on ``test_start``.
     horizon
-        Bars ahead that labels look; purged at every boundary.
+        Bars from a row to the end of its label; purged at every boundary.
 
     Raises
     ------
@@ -67,7 +66,7 @@ def resolve_split(dates: Dates, config: SplitConfig, horizon: int) -> Split:
         known = known[known <= _end_of(config.test_end)]
     total = len(known)
     if total == 0:
-        raise DataError("there is no date to split: the bars are empty or all after split.test_end. Check the dates.")
+        raise DataError("there is no date to split: there are no bars up to split.test_end. Check the dates.")
     test_size = int(total * config.test_fraction)
     valid_size = int(total * config.valid_fraction)
     # Positions count dates up to and including the end of each part.
@@ -87,10 +86,10 @@ def resolve_split(dates: Dates, config: SplitConfig, horizon: int) -> Split:
 
 
 def walk_forward(dates: Dates, n_folds: int, config: SplitConfig, horizon: int) -> list[Split]:
-    """Return expanding folds whose test parts, in order, tile the last ``test_fraction`` of the dates.
+    """Return expanding folds whose consecutive test parts cover the last ``test_fraction`` of the dates.
 
-    Each fold validates on the ``valid_fraction`` of dates before its test part and trains on all before that, purged
-    and embargoed as :class:`Split` says. Dates in ``config`` other than ``test_end`` are not used.
+    A fold's validation part is the ``valid_fraction`` of dates before its test part, its train part all dates before,
+    purged and embargoed as in :class:`Split`. Of the dates in ``config`` only ``test_end`` is used.
 
     Raises
     ------
@@ -107,11 +106,10 @@ def walk_forward(dates: Dates, n_folds: int, config: SplitConfig, horizon: int) 
 
 
 def split_rows(dates: Dates, split: Split, horizon: int | None = None) -> SplitRows:
-    """Return which of a symbol's rows belong to train, validation and test.
+    """Return the rows of train, validation and test of a symbol with these ascending dates (N,).
 
-    ``dates`` (N,) are the symbol's own, ascending. A row t is used only if bar t + horizon (by default the split's
-    ``purge``) exists and lies in the same part, so its label uses no bar of a later part and is known. A larger
-    horizon than the split's purges more.
+    A row t is used only if bar t + horizon exists and is in the same part, so that its label is known and uses no bar
+    of a later part. A horizon beyond the split's ``purge`` purges more; by default it is ``purge``.
     """
     reach = max(horizon or 0, split.purge)
     first_valid = int(np.searchsorted(dates, split.valid_start, side="left"))
@@ -154,12 +152,12 @@ def _remedy(config: SplitConfig) -> str:
     names = ("train_end", "valid_end", "test_start", "test_end")
     given = [f"split.{name}={value}" for name in names if (value := getattr(config, name)) is not None]
     if given:
-        return f"The preset or configuration sets {', '.join(given)}: choose others, or null to place them by fraction."
+        return f"The preset or configuration sets {', '.join(given)}: change them, or set null to use fractions."
     return "Add bars, or change split.valid_fraction, test_fraction or embargo."
 
 
 def _end_of(day: date) -> np.datetime64:
-    """Return the last instant of a day, so that intraday bars of it belong to it."""
+    """Return the last instant of a day, so that its intraday bars are included."""
     return np.datetime64(day, "ns") + np.timedelta64(1, "D") - np.timedelta64(1, "ns")
 
 

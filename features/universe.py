@@ -1,60 +1,40 @@
-"""What one symbol's features need to know of all symbols: one row per date, built in one pass.
+"""The universe's table: statistics of all symbols per date, from which cross-asset features are computed.
 
-With this table a symbol's features are a function of its own bars, the table and the market context only, so any block
-of symbols can be computed on any worker. The row of a date holds all closes of that date, and New York's come hours
-after Tokyo's; so where symbols do not share one trading day, a bar sees the rows of earlier days only (``lag`` 1).
+With this table a symbol's features are a function of its own bars, the table and the market context only, so any worker
+can compute any block of symbols. A date's row uses all closes of that date, and New York closes hours after Tokyo:
+unless all symbols share one trading calendar, a bar uses rows of earlier days only (``lag`` 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from features.rolling import rolling_mean
-
-if TYPE_CHECKING:
-    from features.inputs import Inputs
 
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Dates = npt.NDArray[np.datetime64]
 
-MIN_SYMBOLS = 3  # below this, "the universe" is the symbol itself
-RANK_LIMIT = 8.0  # ranked quantities are mapped to −limit … limit; what is beyond shares the outermost rank
+MIN_SYMBOLS = 3  # with fewer, statistics of the universe are mostly those of the symbol itself
+RANK_LIMIT = 8.0  # ranked quantities are mapped to −limit … limit; larger ones share the outermost rank
 QUANTILES = 33  # a power of two plus one, for the binary search of UniverseRows.rank
-_MAX_AGE = np.timedelta64(7, "D")  # a bar further from the table's last row than this finds no universe
+_MAX_AGE = np.timedelta64(7, "D")  # rows older than this are not used
 
 
 def rank_names(periods: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the names of the quantities that symbols are ranked by."""
+    """Return the names of the quantities by which symbols are ranked."""
     return (*(f"return_{p}" for p in (1, *periods)), "volatility", "volume_change")
-
-
-def ranked_quantities(inputs: Inputs) -> dict[str, Float]:
-    """Return one symbol's ranked quantities, each (N,), mapped by an increasing function to about −8 … 8.
-
-    Only ranks are taken, so the map merely spreads typical values evenly: asinh for returns, logarithms for volatility
-    and for volume (shortest over longest period's mean). Symbols without volume have no ``volume_change``.
-    """
-    periods = inputs.layout.periods
-    out = {f"return_{p}": np.arcsinh(inputs.period_return(p) / (0.002 * np.sqrt(p))) for p in (1, *periods)}
-    out["volatility"] = np.log(inputs.ewma_vol) + 4.0
-    if inputs.bars.has_volume:
-        recent = rolling_mean(inputs.volume, periods[0])
-        out["volume_change"] = 2.0 * np.log(recent / inputs.mean_volume)
-    return out
 
 
 @dataclass(frozen=True, slots=True)
 class UniverseRows:
-    """The table as of one symbol's N bars; NaN where no row is recent enough.
+    """The rows of the table for one symbol's N bars; NaN where no row is recent enough.
 
     ``log_index`` (N,): cumulative equal-weight log return; ``dispersion`` (N,): standard deviation of the symbols'
-    returns; ``breadth`` (N,): share of symbols that rose; ``volatility`` (N,): mean of the symbols' √v.
+    returns; ``breadth`` (N,): share of rising symbols; ``volatility`` (N,): mean of the symbols' √v.
     """
 
     log_index: Float
@@ -65,7 +45,7 @@ class UniverseRows:
     _quantiles: Mapping[str, Float32]
 
     def rank(self, name: str, values: Float) -> Float:
-        """Return the cross-sectional rank of ``values`` (N,), −½ … ½; NaN where either side is unknown."""
+        """Return the cross-sectional rank of ``values`` (N,), −½ … ½; NaN for NaN values and without a row."""
         grid = self._quantiles[name]  # (D, Q)
         last = grid.shape[1] - 1
         x = np.clip(values, -RANK_LIMIT, RANK_LIMIT).astype(np.float32)
@@ -76,14 +56,14 @@ class UniverseRows:
             left += step * (flat[left + step] <= x)
             step //= 2
         low, high = flat[left], flat[left + 1]
-        part = np.clip((x - low) / np.where(high > low, high - low, np.float32(1.0)), 0.0, 1.0)
-        rank = (left - start + part.astype(np.float64)) / last - 0.5
+        fraction = np.clip((x - low) / np.where(high > low, high - low, np.float32(1.0)), 0.0, 1.0)
+        rank = (left - start + fraction.astype(np.float64)) / last - 0.5
         return np.where((self._position < 0) | np.isnan(low) | np.isnan(x), np.nan, rank)
 
 
 @dataclass(frozen=True, slots=True)
 class UniverseFacts:
-    """What a model must remember of the universe it was fitted with: how many symbols, and the lag of its rows."""
+    """The universe of a fitted model: its number of symbols, and the lag of its rows."""
 
     members: int
     lag: int
@@ -95,13 +75,12 @@ class UniverseTable:
 
     Shapes: ``dates`` (D,) datetime64[ns]; ``count`` (D,) symbols with a bar; ``log_index``, ``dispersion``,
     ``breadth``, ``volatility`` (D,) as in :class:`UniverseRows`; ``quantiles``: per ranked quantity, (D, Q) float32,
-    evenly spaced quantiles over the symbols (NaN where fewer than three have it). ``periods`` are the lookbacks it
-    was built for, ``members`` is the number of symbols it was built of.
+    evenly spaced quantiles over the symbols (NaN where fewer than three have a value). ``periods`` are its lookback
+    periods, ``members`` is the number of its symbols.
 
-    ``lag`` guards against look-ahead between time zones: with 0 a bar sees the rows up to its own stamp, with 1 only
-    those of days before its own. Whoever looks something up in this table, in training or years later, uses its lag.
-    ``calendars`` are what was found where the data decided on it, one name or several that differ; it is told to people
-    and not kept.
+    ``lag`` prevents look-ahead between time zones: with 0 a bar uses rows up to its own stamp, with 1 rows of earlier
+    days only. It applies in training and in serving. ``calendars`` are the trading calendars from which the lag was
+    derived, for messages; they are not stored.
     """
 
     periods: tuple[int, ...]
@@ -118,36 +97,36 @@ class UniverseTable:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no date with enough symbols, so that nothing can be relative to the universe."""
+        """Whether no date has enough symbols, so that there are no features relative to the universe."""
         return len(self.dates) == 0
 
     @property
     def facts(self) -> UniverseFacts | None:
-        """What a model fitted with this table must remember; None of an empty one, to which nothing is relative."""
+        """The universe as stored with a model; ``None`` for an empty table."""
         return None if self.is_empty else UniverseFacts(self.members, self.lag)
 
     @classmethod
     def unknown(cls, periods: tuple[int, ...], lag: int) -> UniverseTable:
-        """Return a table in which every bar finds nothing, so that all that is relative to the universe is NaN.
+        """Return a table without rows for any bar, so that all features relative to the universe are NaN.
 
-        It stands for a universe that exists but is not at hand; an empty table says that there is none.
+        It represents a universe whose bars are not available; an empty table represents no universe.
         """
-        nothing = np.full(1, np.nan)
+        missing = np.full(1, np.nan)
         return cls(
             periods=periods,
             members=0,
             lag=lag,
             dates=np.array([np.iinfo(np.int64).min + 1]).view("datetime64[ns]"),
             count=np.zeros(1, np.int32),
-            log_index=nothing,
-            dispersion=nothing,
-            breadth=nothing,
-            volatility=nothing,
+            log_index=missing,
+            dispersion=missing,
+            breadth=missing,
+            volatility=missing,
             quantiles={name: np.full((1, QUANTILES), np.nan, np.float32) for name in rank_names(periods)},
         )
 
     def at(self, dates: Dates) -> UniverseRows:
-        """Return the latest row that may be known to bars of these dates, shape (N,)."""
+        """Return the latest rows known at bars of these dates (N,)."""
         if self.lag:
             position = np.searchsorted(self.dates, dates.astype("datetime64[D]"), side="left") - 1
         else:

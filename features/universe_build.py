@@ -1,7 +1,7 @@
 """Building a :class:`~features.universe.UniverseTable` from a stream of symbols.
 
-Memory is dates × bins, whatever the number of symbols: sums for the moments, and for the ranks one histogram per date
-and quantity. Counts do not depend on the order of the symbols.
+Memory is dates × bins for any number of symbols: sums for the moments, and a histogram per date and quantity for the
+ranks. Histograms do not depend on the order of the symbols.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.data import FeatureConfig
-from features.bars.clocks import TradingClocks
 from features.bars.schema import SymbolBars
+from features.bars.shared_calendar import SharedCalendar
 from features.inputs import Inputs, Layout
 from features.universe import (
     MIN_SYMBOLS,
@@ -25,40 +25,40 @@ from features.universe import (
     Float32,
     UniverseTable,
     rank_names,
-    ranked_quantities,
 )
 
 _BINS = 256
-_CHUNK = 32  # symbols whose dates are merged at once; growing the arrays costs a copy of them
-_BLOCK = 4096  # dates whose cumulative histograms are held at once
+_CHUNK = 32  # symbols whose dates are merged together, because new dates require a copy of all arrays
+_BLOCK = 4096  # dates whose cumulative histograms are in memory together
 _SUMS = ("symbols", "returns", "return", "return_squared", "rising", "variances", "volatility")
 
 
 def build_universe(
     bars: Iterable[SymbolBars], config: FeatureConfig | None = None, members: Container[str] | None = None
 ) -> UniverseTable:
-    """Return the table of these symbols, or of those that ``config.universe`` names and ``members`` holds, if given.
+    """Return the table of the symbols in ``config.universe`` and ``members``, each all symbols by default.
 
-    ``bars`` is read once and not kept, so 20,000 symbols may be streamed from the lake. Dates with fewer than three
-    symbols have no row. Unless ``config.universe_lag`` says it, the table's lag is decided by the calendars of *all*
-    these symbols: one that is no member looks its features up as well.
+    ``bars`` is read once, a chunk of symbols in memory at a time. Dates with fewer than three symbols have no row.
+    Unless ``config.universe_lag`` is set, the lag follows from the calendars of *all* symbols in ``bars``, because
+    symbols outside the universe use the table too.
     """
     config = config or FeatureConfig()
     chosen = frozenset(config.universe)
-    clocks = TradingClocks()
+    calendar = SharedCalendar()
 
     def chosen_bars() -> Iterator[SymbolBars]:
-        for one in bars:
+        for symbol_bars in bars:
             if config.universe_lag is None:
-                clocks.note(one.dates)
-            if (not chosen or one.symbol in chosen) and (members is None or one.symbol in members):
-                yield one
+                calendar.add(symbol_bars.dates)
+            symbol = symbol_bars.symbol
+            if (not chosen or symbol in chosen) and (members is None or symbol in members):
+                yield symbol_bars
 
     accumulator, stream = _Accumulator(config.lookback_periods), chosen_bars()
     while chunk := list(islice(stream, _CHUNK)):
         accumulator.add(chunk)
-    lag = clocks.lag if config.universe_lag is None else config.universe_lag
-    return accumulator.table(lag, clocks.calendars)
+    lag = calendar.lag if config.universe_lag is None else config.universe_lag
+    return accumulator.table(lag, calendar.calendars)
 
 
 class _Accumulator:
@@ -90,15 +90,15 @@ class _Accumulator:
     def _add_symbol(self, bars: SymbolBars, rows: npt.NDArray[np.intp]) -> None:
         with np.errstate(all="ignore"):
             inputs = Inputs(bars, self.layout)
-            moved = np.nan_to_num(inputs.returns, posinf=0.0, neginf=0.0)
+            returns = np.nan_to_num(inputs.returns, posinf=0.0, neginf=0.0)
             volatility = np.sqrt(inputs.variance)
-            ranked = ranked_quantities(inputs)
-        # A symbol has each date once, so plain indexed addition reaches every row.
+            ranked = inputs.ranked_quantities
+        # A symbol's dates are unique, so indexed addition counts every row.
         self.sums["symbols"][rows] += 1.0
         self.sums["returns"][rows] += np.isfinite(inputs.returns)
-        self.sums["return"][rows] += moved
-        self.sums["return_squared"][rows] += moved**2
-        self.sums["rising"][rows] += moved > 0.0
+        self.sums["return"][rows] += returns
+        self.sums["return_squared"][rows] += returns**2
+        self.sums["rising"][rows] += returns > 0.0
         self.sums["variances"][rows] += np.isfinite(volatility)
         self.sums["volatility"][rows] += np.nan_to_num(volatility, posinf=0.0)
         for name, values in ranked.items():
@@ -107,25 +107,25 @@ class _Accumulator:
             self.counts[name][rows[known], np.minimum(bins.astype(np.int64), _BINS - 1)] += 1
 
     def table(self, lag: int, calendars: tuple[str, ...]) -> UniverseTable:
-        kept = np.flatnonzero(self.sums["symbols"] >= MIN_SYMBOLS)
-        sums = {name: values[kept] for name, values in self.sums.items()}
+        rows = np.flatnonzero(self.sums["symbols"] >= MIN_SYMBOLS)
+        sums = {name: values[rows] for name, values in self.sums.items()}
         enough = sums["returns"] >= MIN_SYMBOLS
         n = np.where(enough, sums["returns"], np.nan)
         mean = sums["return"] / n
         spread = np.sqrt(np.maximum(sums["return_squared"] / n - mean**2, 0.0))
-        measured = np.where(sums["variances"] >= MIN_SYMBOLS, sums["variances"], np.nan)
+        volatilities = np.where(sums["variances"] >= MIN_SYMBOLS, sums["variances"], np.nan)
         return UniverseTable(
             periods=self.layout.periods,
             members=self.members,
             lag=lag,
             calendars=calendars,
-            dates=self.dates[kept],
+            dates=self.dates[rows],
             count=sums["symbols"].astype(np.int32),
             log_index=np.cumsum(np.where(enough, mean, 0.0)),
             dispersion=spread,
             breadth=sums["rising"] / n,
-            volatility=sums["volatility"] / measured,
-            quantiles={name: _quantiles(counts, kept) for name, counts in self.counts.items()},
+            volatility=sums["volatility"] / volatilities,
+            quantiles={name: _quantiles(counts, rows) for name, counts in self.counts.items()},
         )
 
 
@@ -139,7 +139,7 @@ def _quantiles(counts: npt.NDArray[np.int32], rows: npt.NDArray[np.intp]) -> Flo
         total = cumulative[:, -1]
         row = np.arange(len(block))
         for j, level in enumerate(np.linspace(0.0, 1.0, QUANTILES)):
-            # The tiny offset puts level 0 at the lower edge of the first bin in use, not of the whole histogram.
+            # The tiny offset puts level 0 at the lower edge of the first non-empty bin, not of the histogram.
             target = np.maximum(level, 1e-9) * total
             index = np.minimum(np.count_nonzero(cumulative < target[:, None], axis=1), _BINS - 1)
             mass = np.maximum(density[row, index], 1)

@@ -178,7 +178,7 @@ def _rows(symbol: str, given: pd.DataFrame | SymbolBars) -> list[list[Any]]:
     else:
         (bars, *_), quarantine = bars_from_frame(given, symbol)
         if lost := sum(quarantine.lost().values()):
-            told = f"{lost} rows of {symbol} break a rule and are not sent ({quarantine.told()})"
+            told = f"{lost} rows of {symbol} break a rule and are not sent ({quarantine.summary()})"
             warnings.warn(told, stacklevel=4)
     dates = bars.dates.astype("datetime64[s]").astype(str).tolist()
     values = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]

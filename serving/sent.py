@@ -123,9 +123,9 @@ def _clean(symbol: str, data: pd.DataFrame | SymbolBars) -> tuple[SymbolBars, tu
     """
     if isinstance(data, SymbolBars):
         return replace(data, symbol=symbol), ()
-    found, quarantine = bars_from_frame(data, unnamed=symbol, place=f"the data of {symbol!r}")
+    found, quarantine = bars_from_frame(data, default_symbol=symbol, place=f"the data of {symbol!r}")
     if len(found) != 1:
         raise DataError(f"the data of {symbol!r} hold {len(found)} symbols; expected one. Send one request a symbol.")
     lost = sum(quarantine.lost().values())
-    notes = (f"{lost} rows break a rule and were left out ({quarantine.told()})",) if lost else ()
+    notes = (f"{lost} rows break a rule and were left out ({quarantine.summary()})",) if lost else ()
     return replace(found[0], symbol=symbol), notes

@@ -1,6 +1,7 @@
 """The house plan: imports run one way, only cluster/ starts Ray, and nothing unsafe is ever loaded."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ FORBIDDEN = {
 }
 UNSAFE = {"pickle", "cloudpickle", "joblib", "dill", "shelve"}
 FILES = sorted(path for layer in LAYERS for path in (ROOT / layer).rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 
 
 def imported(tree):
@@ -39,6 +41,42 @@ def test_imports_run_one_way_and_nothing_unsafe_is_loaded(path):
     assert tops & set(LAYERS) <= MAY_IMPORT[layer]
     assert not tops & FORBIDDEN.get(layer, set())
     assert not tops & UNSAFE
+
+
+def imported_modules(tree):
+    """Yield our modules that a file imports when it is loaded; imports for type checkers are annotations only."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in MODULES else node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from imported_modules(node)
+
+
+def cycle_of(graph):
+    """Return the modules of one circle, the first one again at the end; None if there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return None
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {name: set(imported_modules(ast.parse(path.read_text()))) for name, path in MODULES.items()}
+    assert cycle_of(graph) is None
+
+
+def test_a_circle_of_imports_is_found_wherever_it_runs_at_import():
+    text = "if TYPE_CHECKING:\n    import features.panel\ntry:\n    import features.splits\nfinally:\n    pass\n"
+    tree = ast.parse(text + "def f():\n    import features.labels")
+    assert list(imported_modules(tree)) == ["features.splits"]
+    assert cycle_of({"a": {"b"}, "b": {"c"}, "c": {"a"}}) is not None and cycle_of({"a": {"b"}, "b": set()}) is None
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if "cluster" not in p.parts], ids=lambda p: str(p.relative_to(ROOT)))

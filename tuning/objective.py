@@ -85,14 +85,13 @@ class Objective:
         return score
 
     def _scored(self, config: Config, split: Split) -> Score:
-        from training.data.examples import make_examples
         from training.models.fleet.backend import use_threads
         from training.validation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
 
         if self.threads is not None:
             use_threads(self.threads)
         kind = self.task.kind
-        examples = make_examples(self.task.panel, split, config, task_of(kind))
+        examples = task_of(kind).examples(self.task.panel, split, config)
         skipped = examples.insufficient_data()
         fitted = examples.select(tuple(name for name in self.task.panel.symbols if name not in skipped))
         if not fitted.rows:

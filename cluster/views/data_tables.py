@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from configs.errors import DataError
+from features.bars.merge import Appended
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.sessions import fitting_calendar, session_gaps
 from features.sources import Source
-from features.store.lake import Appended, Lake
+from features.store.lake import Lake
 from features.store.store import Store
 
 _SHOWN = 30

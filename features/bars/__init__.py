@@ -1,1 +1,1 @@
-"""Bars: their schema, and how they are parsed, validated, quarantined and merged."""
+"""Bars: schema, parsing, validation, quarantine, merging and trading calendars."""

@@ -1,4 +1,4 @@
-"""Column spellings: from any common table of bars to one long table with our names."""
+"""Column names: converts any common table of bars to one long table with our names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from configs.errors import DataError
 Codes = npt.NDArray[np.integer[Any]]
 PRICES = ("open", "high", "low", "close")
 
-# Field → spellings in order of preference, as `spelling` writes them. The Polish ones are stooq.pl's.
+# Field → names in order of preference, as `spelling` normalises them. The Polish ones are stooq.pl's.
 _SPELLINGS: dict[str, tuple[str, ...]] = {
     "date": ("date", "datetime", "timestamp", "dt", "session", "day", "open_time", "unix", "data"),
     "time": ("time", "czas"),
@@ -32,32 +32,32 @@ _FIELD = {name: field for field, names in _SPELLINGS.items() for name in names}
 
 
 def spelling(name: object) -> str:
-    """Return a column name in lower case, unnumbered and unpunctuated: ``"5. Adj Close"`` → ``"adj_close"``."""
+    """Return a column name in lower case without number and punctuation: ``"5. Adj Close"`` → ``"adj_close"``."""
     text = re.sub(r"^\s*\d+[a-z]?\.\s*", "", str(name).strip().lower().replace("<", "").replace(">", ""))
     return re.sub(r"[^\w]+", "_", text).strip("_")
 
 
 def field_of(name: object) -> str | None:
-    """Return our name of the field that a column holds (``"<CLOSE>"`` → ``"close"``), None if it is none of ours."""
+    """Return our name of a column's field (``"<CLOSE>"`` → ``"close"``), ``None`` for an unknown column."""
     return _FIELD.get(spelling(name))
 
 
 def long_table(
-    frame: pd.DataFrame, symbol: str | None = None, place: str = "the frame", *, unnamed: str | None = None
+    frame: pd.DataFrame, symbol: str | None = None, place: str = "the frame", *, default_symbol: str | None = None
 ) -> pd.DataFrame:
-    """Return a table with our column names, one row per symbol and date, values untouched.
+    """Return a table with our column names, one row per symbol and date, values unchanged.
 
     Parameters
     ----------
     frame
-        Long (a symbol column), one symbol (its name in ``symbol``), or yfinance's two-level columns in
-        either order. The date is a column or the index.
+        Long (with a symbol column), one symbol, or yfinance's two-level columns in either order. The date is a column
+        or the index.
     symbol
-        The symbol of a frame that names none; renames the only symbol of a frame that names one.
+        The symbol of a frame without symbols; replaces the symbol of a frame with one.
     place
         Where the frame comes from, for messages.
-    unnamed
-        The symbol of a frame that names none; renames nothing.
+    default_symbol
+        The symbol of a frame without symbols; replaces none.
 
     Returns
     -------
@@ -68,18 +68,17 @@ def long_table(
     Raises
     ------
     DataError
-        The frame is empty, a column is missing or given twice, or a symbol's name is unusable.
+        The frame is empty, a column is missing or given twice, or a symbol's name is invalid.
     """
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise DataError(
-            f"{place} holds no rows; expected bars (date, open, high, low, close, volume). "
-            "Check the file or the period."
+            f"{place} has no rows; expected bars (date, open, high, low, close, volume). Check the file or the period."
         )
     table = _stacked(frame, place) if isinstance(frame.columns, pd.MultiIndex) else _single(frame, place)
     if "close" not in table and "adj_close" in table and not {"open", "high", "low"} & set(table):
         table = table.rename(columns={"adj_close": "close"})
     _require(table, frame, place)
-    codes, names = _symbols(table, symbol, unnamed, place)
+    codes, names = _symbols(table, symbol, default_symbol, place)
     table["symbol"] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     return table
 
@@ -95,7 +94,7 @@ def _single(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 
 
 def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
-    """Move the levels of an index that are dates or symbols into the table."""
+    """Add the index levels that are dates or symbols to the table."""
     for level in range(index.nlevels):
         values = index.get_level_values(level)
         field = field_of(values.name)
@@ -108,20 +107,20 @@ def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
 def _stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     """Return the long form of yfinance's ``(field, ticker)`` or ``(ticker, field)`` columns.
 
-    A wide frame gives every ticker the same dates; a row in which a ticker has no value at all is that
-    layout's padding, not a bar, and is left out.
+    A wide frame has the same dates for every ticker, so rows in which a ticker has no value are padding, not bars: they
+    are dropped.
     """
     columns = frame.columns
     assert isinstance(columns, pd.MultiIndex)
-    # Tickers such as C, H and O are spelled like fields: only longer names tell the levels apart.
-    known = [
+    # Tickers such as C, H and O are also names of fields: only longer names identify the level of fields.
+    matches = [
         sum(len(str(v)) > 1 and field_of(v) is not None for v in columns.levels[k]) for k in range(columns.nlevels)
     ]
-    if columns.nlevels != 2 or max(known) == 0:
+    if columns.nlevels != 2 or max(matches) == 0:
         raise DataError(
             f"{place} has column levels {_shown(list(columns))}; expected (field, ticker) or (ticker, field)."
         )
-    fields = int(np.argmax(known))
+    fields = int(np.argmax(matches))
     dates: pd.Series | pd.Index = frame.index
     groups: dict[str, list[int]] = {}
     for position, pair in enumerate(columns):
@@ -143,7 +142,7 @@ def _stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 
 
 def _fields(names: list[Hashable], place: str) -> dict[str, Hashable]:
-    """Map our fields to the columns that hold them; the preferred spelling wins."""
+    """Map our fields to columns; the preferred name of a field wins."""
     spelled: dict[str, Hashable] = {}
     for name in names:
         key = spelling(name)
@@ -169,25 +168,25 @@ def _require(table: pd.DataFrame, frame: pd.DataFrame, place: str) -> None:
         needed = ["date", *PRICES]
     missing = [name for name in needed if name not in table]
     if missing:
-        seen = _shown([*(n for n in frame.index.names if n is not None), *frame.columns])
+        present = _shown([*(n for n in frame.index.names if n is not None), *frame.columns])
         raise DataError(
-            f"{place} has no column for {' and '.join(missing)}; it has {seen}. "
+            f"{place} has no column for {' and '.join(missing)}; it has {present}. "
             "Expected date and close, or date, open, high, low and close; rename the columns."
         )
 
 
-def _symbols(table: pd.DataFrame, symbol: str | None, unnamed: str | None, place: str) -> tuple[Codes, list[str]]:
+def _symbols(table: pd.DataFrame, symbol: str | None, default: str | None, place: str) -> tuple[Codes, list[str]]:
     """Return each row's position in the sorted names, and the names."""
     if "symbol" not in table:
-        symbol = unnamed if symbol is None else symbol
+        symbol = default if symbol is None else symbol
         if symbol is None:
             raise DataError(
                 f"{place} names no symbol; expected a symbol column or a name. Give one with symbol= or --symbol."
             )
         return np.zeros(len(table), np.int32), [_checked_name(symbol, place)]
-    given = table["symbol"]
+    column = table["symbol"]
     codes, names = (
-        (given.cat.codes.to_numpy(), given.cat.categories) if given.dtype == "category" else pd.factorize(given)
+        (column.cat.codes.to_numpy(), column.cat.categories) if column.dtype == "category" else pd.factorize(column)
     )
     if (codes < 0).any():
         row = int(np.argmax(codes < 0))
@@ -197,7 +196,7 @@ def _symbols(table: pd.DataFrame, symbol: str | None, unnamed: str | None, place
     used = np.unique(codes)
     if symbol is not None and len(used) > 1:
         raise DataError(
-            f"{place} holds {len(used)} symbols, so one name {symbol!r} cannot stand for all. Leave the name out."
+            f"{place} has {len(used)} symbols, so the one name {symbol!r} does not apply. Leave the name out."
         )
     if symbol is not None:
         return np.zeros(len(table), np.int32), [_checked_name(symbol, place)]

@@ -1,4 +1,4 @@
-"""Two imports of one symbol become one series; and what makes two series the same."""
+"""Merging two imports of one symbol, and the fingerprint by which series are compared."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy.typing as npt
 from features.bars.schema import SymbolBars
 
 VALUES = ("open", "high", "low", "close", "volume")
-# A rebase (a new split or dividend) shows as one ratio over the overlap: needs this many bars, equal to this.
+# A rebase (a new split or dividend) is a constant price ratio over at least so many common bars, within this tolerance.
 _REBASE_BARS, _REBASE_TOLERANCE = 5, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What an append changed: bars added, bars whose values were revised, and bars held now.
+    """What an append changed: bars added, bars with revised values, and bars stored now (``held``).
 
-    ``rebased`` is the ratio by which older prices were multiplied to join the newer import (1.0 for none).
+    ``rebased`` is the ratio by which older prices were multiplied to match the newer import (1.0 for none).
     """
 
     symbol: str
@@ -31,7 +31,7 @@ class Appended:
 
 
 def fingerprint(bars: SymbolBars) -> str:
-    """Return the SHA-256 of a symbol's bars, 64 hexadecimal digits: equal values, equal hash, on every machine."""
+    """Return the SHA-256 of a symbol's bars, 64 hexadecimal digits, equal for equal values on every machine."""
     digest = hashlib.sha256(f"{bars.symbol}\0{len(bars)}\0{bars.has_range:d}{bars.has_volume:d}".encode())
     digest.update(np.ascontiguousarray(bars.dates.astype("datetime64[ns]").astype("<i8")).data)
     for name in VALUES:
@@ -50,30 +50,30 @@ def between(bars: SymbolBars, start: date | None, end: date | None) -> SymbolBar
     return bars.take(slice(low, max(low, high)))
 
 
-def merge(held: SymbolBars | None, new: SymbolBars) -> tuple[SymbolBars, Appended]:
-    """Return both series as one, sorted by date, and what changed; where they differ ``new`` wins.
+def merge(stored: SymbolBars | None, new: SymbolBars) -> tuple[SymbolBars, Appended]:
+    """Return both series as one, sorted by date, and what changed. On a date that both have, ``new`` wins.
 
-    When the closes of at least five common bars differ by one constant ratio, adjusted prices have moved to a new
-    basis since (a split or dividend): the older bars are multiplied by it and their volume divided.
+    If the closes of at least five common bars differ by one constant ratio, adjusted prices have a new basis (a split
+    or dividend since): the stored prices are multiplied by it and their volume is divided by it.
     """
-    if held is None:
+    if stored is None:
         return new, Appended(new.symbol, len(new), 0, len(new))
-    _, old_rows, new_rows = np.intersect1d(held.dates, new.dates, assume_unique=True, return_indices=True)
-    ratio = _rebase_ratio(held, new, old_rows, new_rows)
+    _, old_rows, new_rows = np.intersect1d(stored.dates, new.dates, assume_unique=True, return_indices=True)
+    ratio = _rebase_ratio(stored, new, old_rows, new_rows)
     if ratio != 1.0:
-        held = replace(
-            held,
-            **{name: getattr(held, name) * ratio for name in ("open", "high", "low", "close")},
-            volume=held.volume / ratio,
+        stored = replace(
+            stored,
+            **{name: getattr(stored, name) * ratio for name in ("open", "high", "low", "close")},
+            volume=stored.volume / ratio,
         )
     differs: npt.NDArray[np.bool_] = np.zeros(len(old_rows), bool)
     for name in VALUES:
-        differs |= getattr(held, name)[old_rows] != getattr(new, name)[new_rows]
-    keep = np.ones(len(held), bool)
+        differs |= getattr(stored, name)[old_rows] != getattr(new, name)[new_rows]
+    keep = np.ones(len(stored), bool)
     keep[old_rows] = False
-    dates = np.concatenate([held.dates[keep], new.dates])
+    dates = np.concatenate([stored.dates[keep], new.dates])
     order = np.argsort(dates, kind="stable")
-    columns = {name: np.concatenate([getattr(held, name)[keep], getattr(new, name)])[order] for name in VALUES}
+    columns = {name: np.concatenate([getattr(stored, name)[keep], getattr(new, name)])[order] for name in VALUES}
     merged = SymbolBars(
         symbol=new.symbol,
         dates=dates[order],
@@ -86,11 +86,11 @@ def merge(held: SymbolBars | None, new: SymbolBars) -> tuple[SymbolBars, Appende
 
 
 def _rebase_ratio(
-    held: SymbolBars, new: SymbolBars, old_rows: npt.NDArray[np.int64], new_rows: npt.NDArray[np.int64]
+    stored: SymbolBars, new: SymbolBars, old_rows: npt.NDArray[np.int64], new_rows: npt.NDArray[np.int64]
 ) -> float:
-    if len(old_rows) < _REBASE_BARS or len(old_rows) == len(held):
+    if len(old_rows) < _REBASE_BARS or len(old_rows) == len(stored):
         return 1.0
-    ratios = new.close[new_rows] / held.close[old_rows]
+    ratios = new.close[new_rows] / stored.close[old_rows]
     ratio = float(np.median(ratios))
     constant = np.abs(ratios / ratio - 1.0).max() < _REBASE_TOLERANCE
     return ratio if constant and abs(ratio - 1.0) > _REBASE_TOLERANCE else 1.0

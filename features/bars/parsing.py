@@ -1,4 +1,4 @@
-"""Numbers and dates as they come in files, parsed whole columns at a time."""
+"""Parsing of numbers, dates and times in their common notations, a column at a time."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Dates = npt.NDArray[np.datetime64]
 
 
 def parse_numbers(values: pd.Series) -> tuple[Float, Mask]:
-    """Return float64 numbers of shape (N,), and where a value was given that is not a number.
+    """Return float64 numbers of shape (N,), and a mask of the values that are not numbers.
 
-    Accepts numeric types, numbers as text, thousands separators (``1,234.5``), a currency sign and the
-    suffixes K, M and B. A decimal comma (``12,5``) is refused: reading it as 125 would be silent.
-    Blanks, ``-``, ``.``, ``null`` and the like are missing (NaN), not errors.
+    Accepts numeric types, numbers as text, thousands separators (``1,234.5``), a currency sign and the suffixes K, M
+    and B. A decimal comma (``12,5``) is not a number: it could be misread as 125. Blanks, ``-``, ``.``, ``null`` and
+    the like are missing (NaN), not errors.
     """
     if pd.api.types.is_numeric_dtype(values.dtype):
         return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), bool)
@@ -52,18 +52,18 @@ def parse_numbers(values: pd.Series) -> tuple[Float, Mask]:
 
 
 def parse_dates(values: pd.Series, place: str = "the frame") -> Dates:
-    """Return ``datetime64[ns]`` of shape (N,), NaT where a value is no date.
+    """Return ``datetime64[ns]`` of shape (N,), NaT where a value is not a date.
 
-    Session dates become midnight without a zone, intraday times UTC. Zoned values that are all at local
-    midnight are sessions and keep their local date (a New York session is not moved to the day before);
-    other zoned values are converted to UTC, also when their offsets differ. Whole numbers are
-    ``YYYYMMDD``, Excel day numbers, or seconds, milli-, micro- or nanoseconds since 1970, by their size.
-    ``3/4/2020`` is read month- or day-first as the column's other dates prove.
+    Session dates become midnight without a zone, intraday times UTC. Zoned values that are all at local midnight are
+    sessions and keep their local date (a New York session does not move to the day before); other zoned values are
+    converted to UTC, even if their offsets differ. Whole numbers are ``YYYYMMDD``, Excel day numbers, or seconds,
+    milli-, micro- or nanoseconds since 1970, by their size. Whether ``3/4/2020`` is month-first or day-first follows
+    from the column's other dates.
 
     Raises
     ------
     DataError
-        Some times have a zone and others none, or no date tells the day from the month.
+        Some times have a zone and others do not, or it is ambiguous which number is the day and which the month.
     """
     if isinstance(values.dtype, pd.PeriodDtype):
         values = values.dt.to_timestamp()
@@ -92,7 +92,7 @@ def parse_times(values: pd.Series) -> npt.NDArray[np.timedelta64]:
 
 def _nanoseconds(values: pd.Series) -> Dates:
     array = values.to_numpy()
-    inside = (array >= _FIRST) & (array < _LAST)  # what datetime64[ns] can hold
+    inside = (array >= _FIRST) & (array < _LAST)  # the range of datetime64[ns]
     return np.where(inside, array, np.datetime64("NaT")).astype("datetime64[ns]")
 
 
@@ -103,22 +103,22 @@ def _all_midnight(dates: Dates) -> bool:
 
 def _from_numbers(numbers: Float) -> Dates:
     out = np.full(len(numbers), np.datetime64("NaT"), "datetime64[ns]")
-    good = np.isfinite(numbers)
-    if not good.any():
+    finite = np.isfinite(numbers)
+    if not finite.any():
         return out
-    size = float(np.median(np.abs(numbers[good])))
+    size = float(np.median(np.abs(numbers[finite])))
     if 1.5e7 <= size < 3e7:
-        whole = good & (numbers == np.floor(numbers)) & (numbers > 1e7) & (numbers < 3e7)
+        whole = finite & (numbers == np.floor(numbers)) & (numbers > 1e7) & (numbers < 3e7)
         text = pd.Series(numbers[whole].astype(np.int64)).astype(str)
         out[whole] = pd.to_datetime(text, format="%Y%m%d", errors="coerce").to_numpy("datetime64[ns]")
         return out
     if 1e4 <= size < 1e5:
-        inside = good & (numbers >= 1e4) & (numbers < 1e5)
+        inside = finite & (numbers >= 1e4) & (numbers < 1e5)
         out[inside] = _EXCEL_EPOCH + np.round(numbers[inside] * 86_400).astype("timedelta64[s]")
         return out
     for limit, unit in ((1e11, 1e9), (1e14, 1e6), (1e17, 1e3), (9.2e18, 1.0)):
         if size < limit:
-            inside = good & (np.abs(numbers) < min(limit, 9.2e18 / unit)) & (size >= 1e6)
+            inside = finite & (np.abs(numbers) < min(limit, 9.2e18 / unit)) & (size >= 1e6)
             out[inside] = np.round(numbers[inside]).astype(np.int64) * int(unit) + np.datetime64(0, "ns")
             return out
     return out
@@ -137,9 +137,10 @@ def _from_text(text: pd.Series, place: str) -> Dates:
         return out
     wall = _from_naive(parts["wall"][zoned], place)
     if not np.isnat(out).all():
-        given, other = text[zoned].iloc[0], text[~np.isnat(out)].iloc[0]
+        with_zone, without = text[zoned].iloc[0], text[~np.isnat(out)].iloc[0]
         raise DataError(
-            f"{place} mixes times with a zone ({given!r}) and without ({other!r}). Give every time an offset, or none."
+            f"{place} mixes times with a zone ({with_zone!r}) and without ({without!r}). "
+            "Give all of them an offset, or none."
         )
     if not _all_midnight(wall):
         offset = (
@@ -161,7 +162,7 @@ def _from_naive(text: pd.Series, place: str) -> Dates:
     if slashed.any():
         text = text.where(~slashed, _iso(parts, _day_first(parts[slashed], text[slashed], place)))
     parsed = pd.to_datetime(text, format="ISO8601", errors="coerce")
-    # Without a four-digit year the general parser would fill in today's date: leave such values unparsed.
+    # The general parser replaces a missing four-digit year with today's: such values stay unparsed.
     rest = parsed.isna() & text.str.contains(r"\d{4}", na=False) & text.str.contains(r"\d{1,2}\D|\D\d{1,2}\b", na=False)
     if rest.any():
         general = pd.to_datetime(text[rest], format="mixed", errors="coerce", utc=True).dt.tz_localize(None)
@@ -187,7 +188,7 @@ def _day_first(parts: pd.DataFrame, text: pd.Series, place: str) -> bool:
         )
     if not day.any() and not month.any() and (a != b).any():
         raise DataError(
-            f"{place} has dates such as {text[a != b].iloc[0]!r} that do not tell the day from the month. "
+            f"{place} has dates such as {text[a != b].iloc[0]!r}, in which day and month are ambiguous. "
             "Write YYYY-MM-DD."
         )
     return bool(day.any())

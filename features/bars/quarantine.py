@@ -1,4 +1,4 @@
-"""The rules that a bar must keep, by name, and the rows that broke one."""
+"""The rules for bars, by name, and the rows that break one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from features.bars.columns import PRICES
 
 RULES: dict[str, str] = {
     "unparsable_date": "the date is missing or cannot be read",
-    "future_date": "the date lies after tomorrow",
-    "unparsable_number": "a price or the volume is text that is no number",
+    "future_date": "the date is after tomorrow",
+    "unparsable_number": "a price or the volume is not a number",
     "missing_price": "a price is blank or NaN",
     "non_finite_price": "a price is infinite",
     "non_positive_price": "a price is zero or negative",
-    "high_low_violation": "open or close lies outside low … high by more than rounding",
+    "high_low_violation": "open or close is outside low … high by more than rounding",
     "negative_volume": "the volume is negative or infinite",
     "duplicate_date": "a second, different bar of the same symbol and date; the first is kept",
     "repeated_row": "an identical copy of a bar; one is kept (harmless)",
-    "extreme_jump": "the close jumps more than 20-fold and is back on the next bar",
+    "extreme_jump": "the close jumps more than 20-fold and returns on the next bar",
     "missing_volume": "the volume is blank: the bar is kept with volume 0 (harmless)",
 }
 HARMLESS = frozenset({"repeated_row", "missing_volume"})
@@ -30,11 +30,10 @@ COLUMNS = ("symbol", "date", "rule", "open", "high", "low", "close", "volume", "
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Rows that broke a rule, as they were given.
+    """Rows that break a rule.
 
-    ``frame`` has the columns ``symbol, date, rule, open, high, low, close, volume, given``: prices before
-    adjustment, and ``given`` the text of a date or number that could not be read. Rules in ``HARMLESS`` lose
-    no information.
+    ``frame`` has the columns ``symbol, date, rule, open, high, low, close, volume, given``: prices before adjustment,
+    and in ``given`` the text of a date or number that could not be read. Rules in ``HARMLESS`` lose no information.
     """
 
     frame: pd.DataFrame
@@ -44,15 +43,15 @@ class Quarantine:
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by rule, in the order of ``RULES``."""
-        counted = self.frame["rule"].value_counts()
-        return {rule: int(counted[rule]) for rule in RULES if rule in counted.index}
+        counts = self.frame["rule"].value_counts()
+        return {rule: int(counts[rule]) for rule in RULES if rule in counts.index}
 
-    def told(self) -> str:
-        """Return the counts by rule as text for a message: ``unparsable_date 1, missing_price 2``."""
+    def summary(self) -> str:
+        """Return the counts by rule as text: ``unparsable_date 1, missing_price 2``."""
         return ", ".join(f"{rule} {count}" for rule, count in self.counts().items())
 
     def lost(self) -> dict[str, int]:
-        """Return the number of bars lost by symbol (harmless findings do not count)."""
+        """Return the number of bars lost by symbol, without harmless rows."""
         rows = self.frame[~self.frame["rule"].isin(HARMLESS)]
         return {str(name): int(count) for name, count in rows["symbol"].value_counts(sort=False).items()}
 
@@ -63,7 +62,7 @@ class Quarantine:
     @staticmethod
     def empty() -> Quarantine:
         """Return a quarantine without rows."""
-        return Quarantine(_nothing().copy())
+        return Quarantine(_empty_frame().copy())
 
     @staticmethod
     def concat(parts: Iterable[Quarantine]) -> Quarantine:
@@ -73,6 +72,6 @@ class Quarantine:
 
 
 @cache
-def _nothing() -> pd.DataFrame:
-    kinds = {"date": "datetime64[ns]", **dict.fromkeys((*PRICES, "volume"), "float64")}
-    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "str")) for name in COLUMNS})
+def _empty_frame() -> pd.DataFrame:
+    dtypes = {"date": "datetime64[ns]", **dict.fromkeys((*PRICES, "volume"), "float64")}
+    return pd.DataFrame({name: pd.Series(dtype=dtypes.get(name, "str")) for name in COLUMNS})

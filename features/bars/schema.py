@@ -1,4 +1,4 @@
-"""The bar: one row of open, high, low, close and volume, and the arrays of one symbol's bars."""
+"""One symbol's bars as arrays, and how they are made from a data frame."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Dates = npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True, slots=True)
 class SymbolBars:
-    """One symbol's bars, clean: sorted by date, unique, adjusted for splits and dividends, prices > 0.
+    """One symbol's valid bars: sorted by date, unique, adjusted for splits and dividends, prices > 0.
 
-    ``dates`` is ``datetime64[ns]`` of shape (N,): midnight for sessions, UTC for intraday. Prices and
-    volume are float64 of shape (N,). A close-only series has ``open = high = low = close`` and
-    ``has_range`` false; a series without volume has zeros and ``has_volume`` false.
+    ``dates`` (N,) is ``datetime64[ns]``: midnight for sessions, UTC for intraday bars. Prices and volume are float64
+    (N,). A close-only series has ``open = high = low = close`` and ``has_range`` false; a series without volume has
+    zeros and ``has_volume`` false.
     """
 
     symbol: str
@@ -39,46 +39,42 @@ class SymbolBars:
         return len(self.dates)
 
     def first(self, count: int) -> SymbolBars:
-        """Return the first bars."""
+        """Return the first ``count`` bars."""
         return self.take(slice(count)) if count < len(self) else self
 
     def last(self, count: int) -> SymbolBars:
-        """Return the last bars, as arrays of their own: the older ones can be freed."""
+        """Return the last ``count`` bars as copies, so that the memory of the others can be freed."""
         return self.take(slice(-count, None)) if count < len(self) else self
 
     def take(self, rows: slice) -> SymbolBars:
-        """Return some of the bars, as arrays of their own."""
+        """Return the bars of these rows as copies."""
         prices = {name: getattr(self, name)[rows].copy() for name in ("open", "high", "low", "close")}
         return replace(self, dates=self.dates[rows].copy(), volume=self.volume[rows].copy(), **prices)
 
 
 def bars_from_frame(
-    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame", unnamed: str | None = None
+    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame", default_symbol: str | None = None
 ) -> tuple[list[SymbolBars], Quarantine]:
-    """Return clean bars by symbol (sorted by name) and the rows that broke a rule.
+    """Return the valid bars of each symbol, sorted by symbol, and the rows that break a rule.
 
     Parameters
     ----------
     frame
-        Bars in any common spelling: long with a symbol column, one symbol, or yfinance's two-level columns;
-        see :func:`features.bars.columns.long_table` for names, :func:`features.bars.parsing.parse_dates` for dates and
-        :func:`features.bars.validation.check` for adjustment. Unsorted rows are sorted.
-    symbol
-        The symbol of a frame that names none; renames the only symbol of a frame that names one.
-    place
-        Where the frame comes from (a path), for messages.
-    unnamed
-        The symbol of a frame that names none; renames nothing.
+        Bars in any common notation: long with a symbol column, one symbol, or yfinance's two-level columns; see
+        :func:`features.bars.columns.long_table` for names, :func:`features.bars.parsing.parse_dates` for dates and
+        :func:`features.bars.validation.check` for adjustment. Rows need not be sorted.
+    symbol, place, default_symbol
+        As for :func:`features.bars.columns.long_table`.
 
     Returns
     -------
     list of SymbolBars, Quarantine
-        A symbol whose every row broke a rule is in the quarantine only.
+        A symbol without a valid row is only in the quarantine.
 
     Raises
     ------
     DataError
-        No rows, a missing column, no readable date, an unusable symbol, or no row that keeps the rules.
+        No rows, a missing column, no readable date, an invalid symbol, or no valid row.
 
     Examples
     --------
@@ -87,7 +83,7 @@ def bars_from_frame(
     >>> bars[0].close.tolist(), len(quarantine)
     ([1000.0, 1010.5], 0)
     """
-    checked, quarantine = check(long_table(frame, symbol, place, unnamed=unnamed), place)
+    checked, quarantine = check(long_table(frame, symbol, place, default_symbol=default_symbol), place)
     bars = []
     for i, name in enumerate(checked.names):
         rows = slice(int(checked.offsets[i]), int(checked.offsets[i + 1]))

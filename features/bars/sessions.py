@@ -1,4 +1,4 @@
-"""Which sessions a series lacks, against the calendar of the exchange it trades on."""
+"""Exchange calendars: which one a series trades on, and which of its sessions have no bar."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ import pandas as pd
 from features.bars.parsing import Dates
 
 ALWAYS, WEEKDAYS = "24/7", "24/5"
-# Europe and Africa, the Americas, Asia and Oceania: one of several exchanges that share holidays and hours.
+# Europe and Africa, the Americas, Asia and Oceania: one of each group with the same holidays and hours.
 EXCHANGES = (
     *("XNYS", "XLON", "XETR", "XPAR", "XSWX", "XSTO", "XCSE", "XIST", "XJSE", "XTSE", "XMEX", "BVMF", "XSGO"),
     *("XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK", "XIDX", "XPHS", "XBOM", "XASX", "XNZE"),
 )
 _NAMES = (WEEKDAYS, *EXCHANGES, ALWAYS)
-_WEEKEND_SHARE = 0.05  # more bars than this on weekends, and the series trades around the clock
+_WEEKEND_SHARE = 0.05  # a series with a larger share of its bars on weekends trades around the clock
 
 
 def session_gaps(dates: Dates, calendar: str | None = None) -> Dates:
-    """Return the sessions between the first and the last date that have no bar, ``datetime64[ns]``.
+    """Return the sessions without a bar between the first and the last date, ``datetime64[ns]``.
 
     Parameters
     ----------
     dates
         Session dates of one symbol, sorted, shape (N,).
     calendar
-        A name of ``exchange_calendars`` (``XNYS``), ``24/5``, ``24/7``, or None to let :func:`fitting_calendar` choose.
-        Where none fits (intraday bars) there are no gaps to speak of.
+        A name of ``exchange_calendars`` (``XNYS``), ``24/5``, ``24/7``, or None for :func:`fitting_calendar`'s. Without
+        a calendar (intraday bars) there are no gaps.
     """
     name = fitting_calendar(dates) if calendar is None else calendar
     if name is None or not len(dates):
         return np.array([], "datetime64[ns]")
-    held = dates.astype("datetime64[D]")
-    return np.setdiff1d(_sessions(name, held[0], held[-1]), held).astype("datetime64[ns]")
+    days = dates.astype("datetime64[D]")
+    return np.setdiff1d(_sessions(name, days[0], days[-1]), days).astype("datetime64[ns]")
 
 
 def fitting_calendar(dates: Dates) -> str | None:
-    """Return the calendar with the fewest sessions missing and bars on closed days; None for intraday bars.
+    """Return the calendar with the fewest missing sessions and bars on closed days; None for intraday bars.
 
-    A series with weekends is around the clock. Of two that fit alike the first counts: weekdays, then New York, then
-    the others.
+    A series with bars on weekends is ``24/7``. Of calendars that fit equally the first is returned: weekdays, then New
+    York, then the other exchanges.
     """
     days = dates.astype("datetime64[D]")
     if len(days) < 2 or (days != dates).any():
@@ -58,9 +58,9 @@ def fitting_calendar(dates: Dates) -> str | None:
 
 
 def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
-    """Return all calendars and whether each is open (1) or closed (0) from the first to the last day, (C, days).
+    """Return all C calendars, and whether each is open (1) or closed (0) from the first to the last day, (C, days).
 
-    Where a calendar does not know its holidays, long ago or years ahead, every weekday is open.
+    In years for which a calendar's holidays are not known every weekday is open.
     """
     start, is_open = _grid(_decade(first), _decade(last))
     return _NAMES, is_open[:, int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
@@ -81,7 +81,7 @@ def _decade(day: np.datetime64) -> int:
 
 @lru_cache(maxsize=16)
 def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]]:
-    """Return the first day of a decade, and whether calendars are open from then to the end of another, (C, days)."""
+    """Return the first day of decade ``first``, and whether calendars are open up to the end of ``last``, (C, days)."""
     start, end = np.datetime64(f"{first}-01-01"), np.datetime64(f"{last + 9}-12-31")
     days = np.arange(start, end + 1)
     is_open = np.zeros((len(_NAMES), len(days)), np.float32)
@@ -96,21 +96,21 @@ def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]
 
 @lru_cache(maxsize=256)
 def _exchange_sessions(name: str, decade: int) -> Dates:
-    """Return a decade's known sessions: whole decades, so that symbols with different histories share a few calendars.
+    """Return a decade's known sessions. Decades, so that symbols with different histories share cached calendars.
 
-    Holidays that follow no rule, as Mumbai's, are known from a first year on to the last that is announced.
+    Holidays that follow no rule, such as Mumbai's, are known up to the last announced year.
     """
     import exchange_calendars
 
     start, end = pd.Timestamp(f"{decade}-01-01"), pd.Timestamp(f"{decade + 9}-12-31")
     with warnings.catch_warnings():
-        # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1; sessions do not.
+        # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1; not for sessions.
         warnings.simplefilter("ignore")
         try:
             calendar = exchange_calendars.get_calendar(name, start=start, end=end)
         except ValueError:
-            usual = exchange_calendars.get_calendar(name)
-            bounds = usual.bound_min() or start, usual.bound_max() or end
+            default = exchange_calendars.get_calendar(name)
+            bounds = default.bound_min() or start, default.bound_max() or end
             start, end = max(start, bounds[0]), min(end, bounds[1])
             if start >= end:
                 return np.array([], "datetime64[D]")

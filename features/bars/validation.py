@@ -1,4 +1,4 @@
-"""Every rule of :mod:`features.bars.quarantine` checked on whole columns at once, and prices adjusted."""
+"""Checks the rules of :mod:`features.bars.quarantine` on columns, and adjusts prices."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from features.bars.quarantine import RULES, Quarantine
 
 Codes = npt.NDArray[np.integer[Any]]
 
-# Adjusted float32 prices are rounded at 6e-8 of their value and vendors round to cents: wider than both.
+# Larger than the rounding of float32 (6e-8 of the value) and of vendors (to cents).
 _TOLERANCE = 1e-4
-_JUMP = 3.0
+_JUMP = 3.0  # of the log close: a factor of 20
 _ORDER = tuple(RULES)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedBars:
-    """Clean bars of S symbols, sorted by symbol and date; symbol *i* owns rows ``offsets[i]:offsets[i + 1]``.
+    """Valid bars of S symbols, sorted by symbol and date; symbol *i* has the rows ``offsets[i]:offsets[i + 1]``.
 
-    ``names`` (S,), ``offsets`` (S + 1,), ``has_range`` and ``has_volume`` (S,); the rest (rows,).
+    ``names`` (S,), ``offsets`` (S + 1,), ``has_range`` and ``has_volume`` (S,); the other arrays (rows,).
     """
 
     names: list[str]
@@ -39,11 +39,11 @@ class CheckedBars:
 
 
 def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Quarantine]:
-    """Apply every rule to a :func:`~features.bars.columns.long_table`, adjust, and sort.
+    """Apply every rule to a :func:`~features.bars.columns.long_table`, adjust the prices, and sort the rows.
 
-    With ``adj_close`` every price is multiplied by ``adj_close / close`` and volume divided by it, so that
-    ``close × volume`` stays the money traded and a split is no jump in volume. With ``adj_factor``
-    (adjusted over raw price; the prices are adjusted already, the volume is as traded) only volume is divided.
+    With ``adj_close`` every price is multiplied by ``adj_close / close`` and volume divided by it: ``close × volume``
+    remains the money traded, and a split causes no jump in volume. With ``adj_factor`` (adjusted over raw price, for
+    prices that are adjusted already and volume that is not) only volume is divided.
 
     Raises
     ------
@@ -69,15 +69,14 @@ def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Q
 
     rows = _sorted(np.flatnonzero(broken < 0), codes, dates)
     rows = _unique(rows, codes, dates, np.column_stack([prices[p][rows] for p in PRICES] + [volume[rows]]), broken)
-    rows = _steady(rows, codes, prices["close"], broken)
+    rows = _without_jumps(rows, codes, prices["close"], broken)
     if not len(rows):
         rule = _ORDER[int(np.bincount(broken[broken >= 0]).argmax())]
         raise DataError(
             f"{place}: all {len(table)} rows break a rule, most of them {rule!r} ({RULES[rule]}). Correct the data."
         )
 
-    kept_codes = codes[rows]
-    present, starts = np.unique(kept_codes, return_index=True)
+    present, starts = np.unique(codes[rows], return_index=True)
     offsets = np.append(starts, len(rows)).astype(np.int64)
     checked = CheckedBars(
         names=[names[code] for code in present],
@@ -88,9 +87,7 @@ def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Q
         has_range=np.logical_or.reduceat(prices["high"][rows] > prices["low"][rows], starts),
         has_volume=has_volume[present] & np.logical_or.reduceat(volume[rows] > 0, starts),
     )
-    noted = np.zeros(len(table), bool)
-    noted[rows] = missing_volume[rows]
-    broken[noted] = _ORDER.index("missing_volume")
+    broken[rows[missing_volume[rows]]] = _ORDER.index("missing_volume")
     return checked, _quarantine(table, dates, given, unparsable, broken)
 
 
@@ -103,19 +100,19 @@ def _numbers(table: pd.DataFrame) -> tuple[dict[str, Float], dict[str, Mask]]:
 
 
 def _close_only(given: dict[str, Float], unparsable: dict[str, Mask], codes: Codes, symbols: int) -> Mask:
-    """Return which rows belong to a symbol that never has an open, high or low."""
+    """Return the rows of symbols without any open, high or low."""
     if "high" not in given:
         return np.ones(len(codes), bool)
-    anything = np.zeros(len(codes), bool)
+    has_value = np.zeros(len(codes), bool)
     for name in ("open", "high", "low"):
-        anything |= ~np.isnan(given[name]) | unparsable[name]
-    return np.asarray(np.bincount(codes[anything], minlength=symbols) == 0)[codes]
+        has_value |= ~np.isnan(given[name]) | unparsable[name]
+    return np.asarray(np.bincount(codes[has_value], minlength=symbols) == 0)[codes]
 
 
 def _row_rules(
     dates: Dates, given: dict[str, Float], unparsable: dict[str, Mask], close_only: Mask
 ) -> npt.NDArray[np.int8]:
-    """Return the position in ``RULES`` of the first rule each row breaks, -1 for none."""
+    """Return the position in ``RULES`` of the first rule that each row breaks, −1 for none."""
     broken = np.full(len(dates), -1, np.int8)
     flags: dict[str, Mask] = {rule: np.zeros(len(dates), bool) for rule in RULES}
     flags["unparsable_date"] |= np.isnat(dates)
@@ -143,7 +140,7 @@ def _row_rules(
 def _adjusted(
     given: dict[str, Float], codes: Codes, close_only: Mask, symbols: int
 ) -> tuple[dict[str, Float], Float, Mask, Mask]:
-    """Return adjusted prices and volume, the rows that lack a volume, and the symbols that have any."""
+    """Return adjusted prices and volume, the rows without volume, and the symbols that have any volume."""
     prices = {name: np.where(close_only, given["close"], given.get(name, given["close"])) for name in PRICES}
     volume = given.get("volume", np.zeros(len(codes)))
     has_volume = np.bincount(codes[volume > 0], minlength=symbols) > 0
@@ -168,19 +165,20 @@ def _sorted(rows: Codes, codes: Codes, dates: Dates) -> Codes:
 
 
 def _unique(rows: Codes, codes: Codes, dates: Dates, values: Float, broken: npt.NDArray[np.int8]) -> Codes:
-    again = np.zeros(len(rows), bool)
-    again[1:] = (codes[rows][1:] == codes[rows][:-1]) & (dates[rows][1:] == dates[rows][:-1])
-    if not again.any():
+    """Drop all rows of a symbol and date but the first."""
+    repeated = np.zeros(len(rows), bool)
+    repeated[1:] = (codes[rows][1:] == codes[rows][:-1]) & (dates[rows][1:] == dates[rows][:-1])
+    if not repeated.any():
         return rows
-    first = np.maximum.accumulate(np.where(again, 0, np.arange(len(rows))))
+    first = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(rows))))
     same = (values == values[first]).all(axis=1)
-    broken[rows[again & same]] = _ORDER.index("repeated_row")
-    broken[rows[again & ~same]] = _ORDER.index("duplicate_date")
-    return rows[~again]
+    broken[rows[repeated & same]] = _ORDER.index("repeated_row")
+    broken[rows[repeated & ~same]] = _ORDER.index("duplicate_date")
+    return rows[~repeated]
 
 
-def _steady(rows: Codes, codes: Codes, close: Float, broken: npt.NDArray[np.int8]) -> Codes:
-    """Take out single closes off by a factor (pence for pounds, a lost decimal point): out and straight back."""
+def _without_jumps(rows: Codes, codes: Codes, close: Float, broken: npt.NDArray[np.int8]) -> Codes:
+    """Drop single closes that are wrong by a factor (pence for pounds, a lost decimal point)."""
     if len(rows) < 3:
         return rows
     moves = np.diff(np.log(close[rows]))
@@ -205,11 +203,11 @@ def _quarantine(
         return Quarantine.empty()
     text = np.full(len(rows), "", dtype=object)
     for field, wrong in (("date", np.isnat(dates)), *unparsable.items()):
-        at = np.flatnonzero(wrong[rows])
-        for position, value in zip(at, table[field].iloc[rows[at]], strict=True):
+        positions = np.flatnonzero(wrong[rows])
+        for position, value in zip(positions, table[field].iloc[rows[positions]], strict=True):
             text[position] += f"{'; ' if text[position] else ''}{field}={str(value)[:60]!r}"
-    nothing = np.full(len(broken), np.nan)
-    values = {name: given.get(name, nothing)[rows] for name in (*PRICES, "volume")}
+    missing = np.full(len(broken), np.nan)
+    values = {name: given.get(name, missing)[rows] for name in (*PRICES, "volume")}
     symbol = table["symbol"].iloc[rows].astype(str).to_numpy()
     rule = np.array(_ORDER, dtype=object)[broken[rows]]
     frame = pd.DataFrame({"symbol": symbol, "date": dates[rows], "rule": rule, **values, "given": text})

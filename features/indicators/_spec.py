@@ -1,4 +1,4 @@
-"""What a feature family declares about itself."""
+"""The declaration of a feature family."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ Group = Literal["trend", "momentum", "volatility", "volume", "microstructure", "
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """A family of features: what it is called, what it needs, and how it is computed.
+    """A family of features: its name, the data it needs, and its computation.
 
-    ``columns(layout)`` names its k columns. ``compute(inputs)`` returns k arrays of shape (N,), in that order; row t
-    depends on bars ≤ t only, and on prices and volume only up to scale. An undefined value may come out as NaN or
-    ±inf and numpy's warnings may be raised: the caller silences them and turns every non-finite value into NaN.
-    ``warmup(layout)`` is the first row from which all columns are defined on ordinary data.
+    ``columns(layout)`` are the names of its k columns. ``compute(inputs)`` returns k arrays (N,), in that order; row t
+    depends on bars ≤ t only, and not on the units of prices and volume. Undefined values may be NaN or ±inf, with
+    numpy's warnings: the caller suppresses them and replaces non-finite values with NaN. ``warmup(layout)`` is the
+    first row from which all columns are defined on ordinary data. ``market_wide(layout)`` are the columns that are
+    equal for all symbols with the same trading days.
     """
 
     name: str
@@ -29,6 +30,7 @@ class FeatureSpec:
     compute: Callable[[Inputs], Sequence[Float]]
     warmup: Callable[[Layout], int]
     needs: frozenset[Need] = frozenset()
+    market_wide: Callable[[Layout], tuple[str, ...]] = lambda layout: ()
 
 
 def per_period(periods: Sequence[int], *names: str) -> tuple[str, ...]:

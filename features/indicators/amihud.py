@@ -13,15 +13,15 @@ def _compute(inputs: Inputs) -> list[Float]:
     turnover = inputs.volume * inputs.close
     traded = turnover > 0.0
     impact = np.where(traded, np.abs(inputs.returns) / np.where(traded, turnover, 1.0), 0.0)
-    # Money has the price's unit: only illiquidity relative to the symbol's own usual turnover is scale-free.
-    usual = rolling_mean(turnover, inputs.layout.periods[-1])
-    return [np.log(rolling_mean(impact, p) / rolling_mean(traded * 1.0, p) * usual) for p in inputs.layout.longer]
+    # Only illiquidity relative to the symbol's mean turnover does not depend on the units of price and volume.
+    typical = rolling_mean(turnover, inputs.layout.periods[-1])
+    return [np.log(rolling_mean(impact, p) / rolling_mean(traded * 1.0, p) * typical) for p in inputs.layout.longer]
 
 
 SPEC = FeatureSpec(
     name="amihud",
     group="microstructure",
-    description="log of the mean absolute return per money traded, times the usual money traded",
+    description="log of the mean absolute return per money traded, times the mean money traded",
     columns=lambda layout: per_period(layout.longer, "amihud"),
     compute=_compute,
     warmup=lambda layout: layout.periods[-1],

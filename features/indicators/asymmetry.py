@@ -1,4 +1,4 @@
-"""Bad volatility raises future volatility more than good: down-side share and leverage returns.
+"""Asymmetric volatility: share of the variance on down bars, and negative past returns (leverage).
 
 Semivariance: Patton and Sheppard (2015, Rev. Econ. Stat. 97, eq. 10). Leverage: Corsi and Renò (2012, J. Business &
 Economic Statistics 30, eq. 2.4), here in units of the month's volatility.
@@ -30,7 +30,7 @@ def _compute(inputs: Inputs) -> list[Float]:
 SPEC = FeatureSpec(
     name="asymmetry",
     group="volatility",
-    description="share of the variance that fell on down bars, and negative past returns in units of volatility",
+    description="share of the variance on down bars, and negative past returns in units of volatility",
     columns=_columns,
     compute=_compute,
     warmup=lambda layout: _WINDOWS[-1],

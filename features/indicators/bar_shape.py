@@ -1,4 +1,4 @@
-"""The shape of one bar: gap, body, range, and where in its range it closed."""
+"""The shape of one bar: gap, body, range, and the position of the close in the range."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from features.rolling import lag, rolling_mean
 def _compute(inputs: Inputs) -> list[Float]:
     gap = np.log(inputs.open / lag(inputs.close, 1))
     spread = np.log(inputs.high / inputs.low)
-    usual = rolling_mean(spread, inputs.layout.middle)
-    place = (2.0 * inputs.close - inputs.high - inputs.low) / (inputs.high - inputs.low)
-    return [gap, np.log(inputs.close / inputs.open), place, spread / usual]
+    mean_spread = rolling_mean(spread, inputs.layout.middle)
+    position = (2.0 * inputs.close - inputs.high - inputs.low) / (inputs.high - inputs.low)
+    return [gap, np.log(inputs.close / inputs.open), position, spread / mean_spread]
 
 
 SPEC = FeatureSpec(
     name="bar_shape",
     group="microstructure",
-    description="overnight gap, open-to-close return, close's place in the bar's range, range against its usual size",
+    description="overnight gap, open-to-close return, position of the close in the range, range over its mean",
     columns=lambda layout: ("gap", "intraday_return", "range_position", "range_expansion"),
     compute=_compute,
     warmup=lambda layout: layout.middle - 1,

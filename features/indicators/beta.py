@@ -1,4 +1,4 @@
-"""How the symbol moves with the universe."""
+"""Beta to and correlation with the universe."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from features.rolling import rolling_mean, rolling_var
 
 def _compute(inputs: Inputs) -> list[Float]:
     own, market = inputs.market_returns
-    both = own * market
+    product = own * market
     columns = []
     for p in inputs.layout.longer:
         own_mean, market_mean = rolling_mean(own, p), rolling_mean(market, p)
-        covariance = rolling_mean(both, p) - own_mean * market_mean
+        covariance = rolling_mean(product, p) - own_mean * market_mean
         market_variance = rolling_var(market, p, market_mean)
         correlation = covariance / np.sqrt(market_variance * rolling_var(own, p, own_mean))
         columns += [covariance / market_variance, np.clip(correlation, -1.0, 1.0)]

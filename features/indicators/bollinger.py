@@ -1,4 +1,4 @@
-"""Bollinger bands on the log close: where it stands in them and how wide they are."""
+"""Bollinger bands of the log close: its position in the bands, and their width."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _compute(inputs: Inputs) -> list[Float]:
 SPEC = FeatureSpec(
     name="bollinger",
     group="volatility",
-    description="log close's z-score in the window, and the log of its standard deviation there",
+    description="z-score of the log close in the window, and the log of its standard deviation",
     columns=lambda layout: per_period(layout.longer, "bollinger_position", "bollinger_width"),
     compute=_compute,
     warmup=lambda layout: layout.longer[-1] - 1,

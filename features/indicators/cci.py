@@ -15,7 +15,7 @@ def _compute(inputs: Inputs) -> list[Float]:
 SPEC = FeatureSpec(
     name="cci",
     group="momentum",
-    description="typical price's distance to its mean in mean absolute deviations",
+    description="distance of the typical price to its mean in mean absolute deviations",
     columns=lambda layout: (f"cci_{layout.middle}",),
     compute=_compute,
     warmup=lambda layout: layout.middle - 1,

@@ -1,4 +1,4 @@
-"""Memory of returns: whether large moves follow large ones, and whether moves continue."""
+"""Autocorrelation of absolute returns (volatility clustering) and of returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from features.rolling import lag, rolling_mean, rolling_var
 
 
 def _autocorrelation(x: Float, window: int) -> Float:
-    """Lag-1 autocorrelation, each side with its own window's mean and variance."""
+    """Return the lag-1 autocorrelation, each side with the mean and variance of its own window."""
     mean = rolling_mean(x, window)
     variance = rolling_var(x, window, mean)
     covariance = rolling_mean(x * lag(x, 1), window) - mean * lag(mean, 1)

@@ -1,4 +1,4 @@
-"""How straight the way to the present price was."""
+"""Trend consistency: efficiency ratio, and the balance of up and down bars."""
 
 from __future__ import annotations
 

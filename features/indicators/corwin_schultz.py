@@ -13,7 +13,7 @@ _K = 3.0 - 2.0 * np.sqrt(2.0)
 
 def _compute(inputs: Inputs) -> list[Float]:
     high, low, before = np.log(inputs.high), np.log(inputs.low), lag(inputs.log_close, 1)
-    # A gap outside yesterday's close is no spread: shift today's range back to it, as the paper's section II.B does.
+    # An overnight gap is not part of the spread: shift the range back to the previous close (section II.B).
     shift = np.maximum(low - before, 0.0) + np.minimum(high - before, 0.0)
     high, low = high - shift, low - shift
     beta = (high - low) ** 2 + lag(high - low, 1) ** 2

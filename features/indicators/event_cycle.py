@@ -1,4 +1,4 @@
-"""What happened at this point of past quarters: earnings and the like come back after a quarter and after a year.
+"""Moves at the same point of past quarters, because events such as earnings recur every quarter and year.
 
 Companies report about every 62.75 sessions, and the days around a report carry several times the usual variance
 (Patell and Wolfson 1981, J. Accounting Research 19; Dubinsky et al. 2019, Rev. Financial Studies 32).
@@ -14,8 +14,8 @@ from features.rolling import lag
 
 _QUARTER = 62.75  # sessions: 251 a year
 _QUARTERS = 8
-_HALF = 30  # bars on either side of a past bar that say what was usual then; all of them lie before t
-_NEAR = (1, 5)  # bars ahead of t, one quarter or more ago
+_HALF = 30  # bars on either side of a past bar that define its usual variance; all are before t
+_NEAR = (1, 5)  # bars after t, shifted into past quarters
 _WIDE = (-5, 12)
 _CAP = 100.0
 
@@ -43,34 +43,34 @@ def _compute(inputs: Inputs) -> list[Float]:
 
 
 def _centred_mean(x: Float, half: int) -> Float:
-    """Return means over t − half … t + half of the values there are; not causal: use it ``half`` bars later."""
-    seen = np.isfinite(x)
+    """Return means of the finite values in t − half … t + half; not causal: to be used ``half`` bars later."""
+    known = np.isfinite(x)
     kernel = np.ones(2 * half + 1)
-    total = np.convolve(np.where(seen, x, 0.0), kernel, "same")
-    return np.asarray(total / np.convolve(seen.astype(np.float64), kernel, "same"))
+    total = np.convolve(np.where(known, x, 0.0), kernel, "same")
+    return np.asarray(total / np.convolve(known.astype(np.float64), kernel, "same"))
 
 
 def _window_mean(x: Float, bars: int) -> Float:
-    """Return the mean of the values there are among the last ``bars``."""
-    seen, kernel = np.isfinite(x), np.ones(bars)
-    total = np.convolve(np.where(seen, x, 0.0), kernel)[: len(x)]
-    return np.asarray(total / np.convolve(seen.astype(np.float64), kernel)[: len(x)])
+    """Return the mean of the finite values among the last ``bars``."""
+    known, kernel = np.isfinite(x), np.ones(bars)
+    total = np.convolve(np.where(known, x, 0.0), kernel)[: len(x)]
+    return np.asarray(total / np.convolve(known.astype(np.float64), kernel)[: len(x)])
 
 
 def _mean_of_known(series: list[Float]) -> Float:
-    """Return the mean, row by row, of the series that have a value there."""
-    total, known = np.zeros(len(series[0])), np.zeros(len(series[0]))
+    """Return the mean of each row's finite values."""
+    total, count = np.zeros(len(series[0])), np.zeros(len(series[0]))
     for x in series:
-        seen = np.isfinite(x)
-        total += np.where(seen, x, 0.0)
-        known += seen
-    return np.asarray(total / known)
+        known = np.isfinite(x)
+        total += np.where(known, x, 0.0)
+        count += known
+    return np.asarray(total / count)
 
 
 SPEC = FeatureSpec(
     name="event_cycle",
     group="calendar",
-    description="size of moves and of overnight gaps at this point of the past 8 quarters and 2 years, and around it",
+    description="size of moves and overnight gaps at and around the same point of the past 8 quarters and 2 years",
     columns=lambda layout: _COLUMNS,
     compute=_compute,
     warmup=lambda layout: 59,

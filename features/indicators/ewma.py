@@ -1,4 +1,4 @@
-"""Exponentially weighted volatility (RiskMetrics 1996), and a faster one beside it."""
+"""Exponentially weighted volatility (RiskMetrics 1996), and its ratio to a faster one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _compute(inputs: Inputs) -> list[Float]:
 SPEC = FeatureSpec(
     name="ewma",
     group="volatility",
-    description="log EWMA volatility (λ = 0.94), and how far a faster one (λ = 0.75) stands above it",
+    description="log EWMA volatility (λ = 0.94), and the log ratio of a faster one (λ = 0.75) to it",
     columns=lambda layout: ("ewma_volatility", "ewma_fast_ratio"),
     compute=_compute,
     warmup=lambda layout: _BURN_IN,

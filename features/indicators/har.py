@@ -8,7 +8,7 @@ from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs
 
 HAR_WINDOWS = (1, 5, 22, 66)
-_FLOOR = 0.01  # a bar that did not move counts as this share of its month's mean, so its logarithm stays usable
+_FLOOR = 0.01  # of the month's mean: lower bound of a mean variance, so that the logarithm is defined
 
 
 def _compute(inputs: Inputs) -> list[Float]:

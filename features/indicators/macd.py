@@ -1,4 +1,4 @@
-"""Moving average convergence/divergence (Appel) of the log close, so that it is a relative distance at any price."""
+"""Moving average convergence/divergence (Appel) of the log close, hence independent of the price level."""
 
 from __future__ import annotations
 

@@ -19,4 +19,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: 0,
     needs=frozenset({"context"}),
+    market_wide=lambda layout: layout.context,
 )

@@ -1,4 +1,4 @@
-"""Money flow index (Quong and Soudack 1989), centred: money on rising bars against falling ones."""
+"""Money flow index (Quong and Soudack 1989), centred: money traded on rising minus falling bars."""
 
 from __future__ import annotations
 

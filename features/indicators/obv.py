@@ -1,4 +1,4 @@
-"""On-balance volume (Granville 1963): its slope, in units of the usual volume."""
+"""Slope of on-balance volume (Granville 1963), in units of the mean volume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the close stands among its recent values."""
+"""Percentile and drawdown of the close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The symbol's place among the universe on the same date, −½ (lowest) to ½ (highest)."""
+"""The symbol's rank in the universe on the same date, −½ (lowest) to ½ (highest)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs, Layout
-from features.universe import rank_names, ranked_quantities
+from features.universe import rank_names
 
 
 def _compute(inputs: Inputs) -> list[Float]:
     assert inputs.market is not None
-    own = ranked_quantities(inputs)
+    own = inputs.ranked_quantities
     missing = np.full(len(inputs.bars), np.nan)
     return [inputs.market.rank(n, own[n]) if n in own else missing for n in rank_names(inputs.layout.periods)]
 

@@ -1,4 +1,4 @@
-"""Whether volatility is high for this symbol, and how unsteady it is."""
+"""Volatility relative to its own history, and the volatility of volatility."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def _compute(inputs: Inputs) -> list[Float]:
     bar_vol = np.sqrt(inputs.variance)
     columns = []
     for p in inputs.layout.longer:
-        unsteady = np.sqrt(rolling_var(bar_vol, p) / inputs.mean_variance(p))
-        columns += [percent_rank(inputs.ewma_vol, p) - 0.5, unsteady]
+        spread = np.sqrt(rolling_var(bar_vol, p) / inputs.mean_variance(p))
+        columns += [percent_rank(inputs.ewma_vol, p) - 0.5, spread]
     return columns
 
 

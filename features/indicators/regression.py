@@ -13,9 +13,9 @@ def _compute(inputs: Inputs) -> list[Float]:
     columns = []
     for p in inputs.layout.longer:
         slope = rolling_slope(inputs.log_close, p)
-        # The slope's share of the window's variance is R²; its sign tells up from down.
-        explained = slope * np.sqrt((p * p - 1) / 12.0 / rolling_var(inputs.log_close, p))
-        columns += [slope * p, explained]
+        # The slope explains the share R² of the variance; this is R with the sign of the slope.
+        fit = slope * np.sqrt((p * p - 1) / 12.0 / rolling_var(inputs.log_close, p))
+        columns += [slope * p, fit]
     return columns
 
 

@@ -1,4 +1,4 @@
-"""The universe's return, and the symbol's beyond it."""
+"""The universe's return, and the symbol's excess return over it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from features.inputs import Float, Inputs, Layout
 from features.rolling import change
 
 
+def _market_wide(layout: Layout) -> tuple[str, ...]:
+    return per_period((1, *layout.periods), "universe_return")
+
+
 def _columns(layout: Layout) -> tuple[str, ...]:
-    windows = (1, *layout.periods)
-    return per_period(windows, "universe_return") + per_period(windows, "relative_strength")
+    return _market_wide(layout) + per_period((1, *layout.periods), "relative_strength")
 
 
 def _compute(inputs: Inputs) -> list[Float]:
@@ -27,4 +30,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.periods[-1],
     needs=frozenset({"universe"}),
+    market_wide=_market_wide,
 )

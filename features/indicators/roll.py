@@ -1,4 +1,4 @@
-"""Effective spread implied by bid–ask bounce (Roll 1984, J. Finance 39, eq. 4), signed where it is undefined."""
+"""Effective spread implied by bid–ask bounce (Roll 1984, J. Finance 39, eq. 4), negative where it is undefined."""
 
 from __future__ import annotations
 

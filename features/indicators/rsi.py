@@ -9,7 +9,7 @@ from features.inputs import Float, Inputs
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    # TA-Lib's CMO smooths as Wilder does, hence equals 2·RSI − 100, and is 0 rather than −100 when nothing moves.
+    # TA-Lib's CMO uses Wilder's smoothing, so it equals 2·RSI − 100, but is 0 instead of −100 for a constant price.
     return [talib.CMO(inputs.close, p) / 100.0 for p in inputs.layout.periods]
 
 

@@ -1,4 +1,4 @@
-"""The calendar: week, month, year, and how long the market was closed before this bar."""
+"""Calendar features: phase of week, month and year, and days since the previous bar."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs
 
-_HARMONICS = (1, 2, 3, 4)  # of the year: reporting seasons come four times
+_HARMONICS = (1, 2, 3, 4)  # of the year: there are four reporting seasons
 _COLUMNS = (
     "weekday_sin",
     "weekday_cos",
@@ -29,7 +29,7 @@ def _compute(inputs: Inputs) -> list[Float]:
     week = 2.0 * np.pi * ((days.astype(np.int64) + 3) % 7) / 7.0
     month = 2.0 * np.pi * month_day / month_length
     year = 2.0 * np.pi * year_day / 365.25
-    # Returns cluster around the last and first three sessions (Lakonishok and Smidt 1988, Rev. Financial Studies 1).
+    # Returns are higher around the last and first three sessions (Lakonishok and Smidt 1988, Rev. Financial Studies 1).
     turn = ((month_day < 4) | (month_day >= month_length - 2)).astype(np.float64)
     gap = np.full(len(dates), np.nan)
     gap[1:] = np.log((dates[1:] - dates[:-1]) / np.timedelta64(1, "D"))
@@ -44,4 +44,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: _COLUMNS,
     compute=_compute,
     warmup=lambda layout: 1,
+    market_wide=lambda layout: _COLUMNS,
 )

@@ -1,4 +1,4 @@
-"""Slow stochastic oscillator (Lane): %D, the close's place in the window's range, smoothed."""
+"""Slow stochastic oscillator (Lane): %D, the smoothed position of the close in the window's range."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _compute(inputs: Inputs) -> list[Float]:
 SPEC = FeatureSpec(
     name="stochastic",
     group="momentum",
-    description="3-bar mean of the close's place between the window's low and high, −1 to 1",
+    description="3-bar mean of the position of the close between the window's low and high, −1 to 1",
     columns=lambda layout: (f"stochastic_{layout.middle}",),
     compute=_compute,
     warmup=lambda layout: layout.middle + _SMOOTH - 2,

@@ -1,4 +1,4 @@
-"""The state of the whole universe: its volatility (HAR lags), dispersion and breadth."""
+"""Volatility (HAR lags), dispersion and breadth of the universe."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from features.indicators.har import HAR_WINDOWS
 from features.inputs import Float, Inputs, Layout
 from features.rolling import rolling_mean
 
+_OWN = "excess_volatility"
+
 
 def _columns(layout: Layout) -> tuple[str, ...]:
     names = per_period(HAR_WINDOWS, "universe_har")
     short, middle = layout.periods[0], layout.middle
-    return (*names, "excess_volatility", f"dispersion_{short}", "breadth_1", f"breadth_{middle}")
+    return (*names, _OWN, f"dispersion_{short}", "breadth_1", f"breadth_{middle}")
 
 
 def _compute(inputs: Inputs) -> list[Float]:
@@ -35,4 +37,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: max(HAR_WINDOWS[-1], layout.periods[-1]),
     needs=frozenset({"universe"}),
+    market_wide=lambda layout: tuple(name for name in _columns(layout) if name != _OWN),
 )

@@ -1,4 +1,4 @@
-"""Whether volume is unusual, and whether it comes with moves."""
+"""Volume relative to its mean, and its correlation with moves."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def _columns(layout: Layout) -> tuple[str, ...]:
 
 def _compute(inputs: Inputs) -> list[Float]:
     periods, volume, size = inputs.layout.periods, inputs.volume, np.abs(inputs.returns)
-    longest, usual = periods[-1], inputs.mean_volume
-    means = [*(rolling_mean(volume, p) for p in periods[:-1]), usual]
+    longest, mean_volume = periods[-1], inputs.mean_volume
+    means = [*(rolling_mean(volume, p) for p in periods[:-1]), mean_volume]
     ratios = [np.log1p(volume / mean) - np.log(2.0) for mean in means]
-    variance = rolling_var(volume, longest, usual)
-    zscore = (volume - usual) / np.sqrt(variance)
-    trend = np.log(means[0] / usual)
-    covariance = rolling_mean(size * volume, longest) - rolling_mean(size, longest) * usual
-    together = covariance / np.sqrt(variance * rolling_var(size, longest))
-    return [*ratios, zscore, trend, np.clip(together, -1.0, 1.0)]
+    variance = rolling_var(volume, longest, mean_volume)
+    zscore = (volume - mean_volume) / np.sqrt(variance)
+    trend = np.log(means[0] / mean_volume)
+    covariance = rolling_mean(size * volume, longest) - rolling_mean(size, longest) * mean_volume
+    correlation = covariance / np.sqrt(variance * rolling_var(size, longest))
+    return [*ratios, zscore, trend, np.clip(correlation, -1.0, 1.0)]
 
 
 SPEC = FeatureSpec(

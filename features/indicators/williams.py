@@ -1,4 +1,4 @@
-"""Williams %R, centred: the close's place in the window's range."""
+"""Williams %R, centred: the position of the close in the window's range."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _compute(inputs: Inputs) -> list[Float]:
 SPEC = FeatureSpec(
     name="williams",
     group="momentum",
-    description="close's place between the window's low (−1) and high (1)",
+    description="position of the close between the window's low (−1) and high (1)",
     columns=lambda layout: per_period(layout.periods, "williams_r"),
     compute=_compute,
     warmup=lambda layout: layout.periods[-1] - 1,

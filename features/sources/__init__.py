@@ -1,4 +1,4 @@
-"""Where bars come from: each module is one source and says how it is opened in its ``SPEC``."""
+"""Sources of bars: each module is one, and its ``SPEC`` says how to open it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ __all__ = ["Source", "SourceSpec", "catalog", "open_source"]
 
 @cache
 def catalog() -> dict[str, SourceSpec]:
-    """Return every source by name."""
-    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    """Return the source of every module by name."""
+    modules = [importlib.import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
     specs: list[SourceSpec] = [module.SPEC for module in modules if hasattr(module, "SPEC")]
     return {spec.name: spec for spec in specs}
 
 
 def open_source(spec: str, store: Store) -> Source:
-    """Open the source that ``spec`` means: a name (``"embedded"``, ``"lake"``, ``"yahoo"``), else a path.
+    """Open a source by its name (``"embedded"``, ``"lake"``, ``"yahoo"``) or by a path.
 
     Raises
     ------
     DataError
-        Nothing of that name or at that path.
+        There is no source of that name and nothing at that path.
     """
-    known = catalog()
-    if spec in known:
-        return known[spec].open(spec, store)
-    for source in known.values():
+    sources = catalog()
+    if spec in sources:
+        return sources[spec].open(spec, store)
+    for source in sources.values():
         if source.accepts is not None and source.accepts(spec):
             return source.open(spec, store)
     raise DataError(
-        f"bars {spec!r} is neither a path that exists nor one of: {', '.join(sorted(known))}. Check the path."
+        f"bars {spec!r} is neither an existing path nor one of: {', '.join(sorted(sources))}. Check the path."
     )

@@ -1,4 +1,4 @@
-"""What a source of bars is."""
+"""The interface of a source of bars."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from features.store.store import Store
 
 
 class Source(Protocol):
-    """Bars from one place.
+    """A source of bars.
 
-    ``quarantine`` holds the rows that the last :meth:`load` left out and ``missing`` the symbols that it could
-    not give, with the reason; both are complete once the iterator is exhausted. Nothing is left out silently.
+    After :meth:`load` is exhausted, ``quarantine`` has all rows that it left out, and ``missing`` the reason of every
+    requested symbol that it did not yield.
     """
 
     name: str
@@ -26,17 +26,17 @@ class Source(Protocol):
     def load(
         self, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
     ) -> Iterator[SymbolBars]:
-        """Yield each symbol's bars once; all symbols if none is named; ``start`` and ``end`` are both included."""
+        """Yield each symbol's bars once; all symbols if ``symbols`` is empty; ``start`` and ``end`` are inclusive."""
         ...
 
     def stamp(self) -> str:
-        """Return a text that changes when the bars do; found without reading them."""
+        """Return a text that changes when the bars change, without reading them."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """How the catalog opens a source: by its name, or by any text that it accepts (``None`` for a name only)."""
+    """How to open a source: by its name, or by any text that ``accepts`` is true of (``None``: by name only)."""
 
     name: str
     open: Callable[[str, Store], Source]

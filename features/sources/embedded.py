@@ -1,8 +1,8 @@
-"""Real prices that are installed with Fleetcast, inside other packages: no network, no account.
+"""Real prices inside packages that are installed with Fleetcast: no network, no account.
 
 S&P 500 (``^GSPC``) and NASDAQ Composite (``^IXIC``), 1999 to 2018, from ``arch.data``; AAPL, FB, GOOG, IBM and
-MSFT, 2000 to March 2013 (FB and GOOG since they were listed), from ``bokeh_sampledata``. The five stocks are
-survivors: never quote a return from them without saying so.
+MSFT, 2000 to March 2013 (FB and GOOG from their listing on), from ``bokeh_sampledata``. The five stocks are survivors:
+returns from them must not be quoted without saying so.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class EmbeddedSource:
     ) -> Iterator[SymbolBars]:
         """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
         wanted = list(dict.fromkeys(symbols or SYMBOLS))
-        self.missing = {s: f"not embedded; there are {', '.join(SYMBOLS)}" for s in wanted if s not in SYMBOLS}
+        self.missing = {s: f"not embedded; choose from {', '.join(SYMBOLS)}" for s in wanted if s not in SYMBOLS}
         found: list[SymbolBars] = []
         parts: list[Quarantine] = []
         if any(symbol in _STOCKS for symbol in wanted):
@@ -64,10 +64,10 @@ class EmbeddedSource:
             if len(bars):
                 yield bars
             else:
-                self.missing[symbol] = "no bars in the period asked for"
+                self.missing[symbol] = "no bars in the requested period"
 
     def stamp(self) -> str:
-        """Return always the same: these bars do not change."""
+        """Return a constant: these bars never change."""
         return self.name
 
 
@@ -86,11 +86,11 @@ def embedded_context() -> pd.DataFrame:
 
 
 def _packaged(package: str, file: str) -> Path:
-    # The package itself is not imported: arch alone would cost a second.
+    # Importing arch would take a second.
     spec = find_spec(package)
     path = Path(next(iter(spec.submodule_search_locations or ())), file) if spec is not None else Path(file)
     if not path.is_file():
-        raise DataError(f"package {package!r} does not hold {file!r}; expected it to be installed. Run: uv sync.")
+        raise DataError(f"package {package!r} has no file {file!r}; expected it to be installed. Run: uv sync.")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Bars in files: one long table, a folder with a file per symbol, or a glob."""
+"""Bars in files: one long table, a folder with one file per symbol, or a glob."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from features.store.store import Store
 class FileSource:
     """Bars from ``.csv``, ``.csv.gz``, ``.txt`` and ``.parquet`` files on a disk or in a bucket.
 
-    A file without a symbol column holds the symbol it is named after. Files that do not name one symbol twice are
-    read one after another, so a folder of files with some hundred symbols each needs no more memory than the largest. A
-    file of several that cannot be read is reported in ``missing``; the others are read.
+    A file without a symbol column contains the symbol that it is named after. Files are read one at a time, so a folder
+    of files with a few hundred symbols each needs the memory of the largest; only symbols that occur in several files
+    are kept until all are read. Of several files, one that cannot be read is reported in ``missing``.
 
     Parameters
     ----------
     spec
-        A file, a folder (searched at its first level) or a glob; a path, or an ``s3://`` or ``gs://`` URI.
+        Path or ``s3://`` or ``gs://`` URI of a file, a folder (not searched recursively) or a glob.
     symbol
-        The name of a single file's symbol.
+        The symbol of a single file.
     """
 
     name = "files"
@@ -43,7 +43,7 @@ class FileSource:
         self.files = find(spec)
         if symbol is not None and len(self.files) > 1:
             raise DataError(
-                f"{spec!r} holds {len(self.files)} files, so one name {symbol!r} cannot stand for all. Leave it out."
+                f"{spec!r} has {len(self.files)} files, so the one name {symbol!r} does not apply. Leave it out."
             )
         self.quarantine = Quarantine.empty()
         self.missing: dict[str, str] = {}
@@ -52,42 +52,44 @@ class FileSource:
         self, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
     ) -> Iterator[SymbolBars]:
         """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
-        wanted, given, parts = set(symbols), set(), list[Quarantine]()
+        wanted, found, parts = set(symbols), set(), list[Quarantine]()
         self.missing = {}
         for bars in self._bars(wanted, parts):
             if wanted and bars.symbol not in wanted:
                 continue
-            given.add(bars.symbol)
+            found.add(bars.symbol)
             inside = between(bars, start, end)
             if len(inside):
                 yield inside
             else:
-                self.missing[bars.symbol] = "no bars in the period asked for"
-        lost = Quarantine.concat(parts)
-        self.quarantine = Quarantine(lost.frame[lost.frame["symbol"].isin(wanted)]) if wanted else lost
-        for symbol in wanted - given - set(self.missing):
+                self.missing[bars.symbol] = "no bars in the requested period"
+        quarantine = Quarantine.concat(parts)
+        self.quarantine = (
+            Quarantine(quarantine.frame[quarantine.frame["symbol"].isin(wanted)]) if wanted else quarantine
+        )
+        for symbol in wanted - found - set(self.missing):
             rows = len(self.quarantine.of(symbol))
             self.missing[symbol] = f"all {rows} rows break a rule" if rows else f"not in {self.spec!r}"
-        if not given and not wanted:
-            raise DataError(f"no file of {self.spec!r} can be used; the first: {next(iter(self.missing.values()))}")
+        if not found and not wanted:
+            raise DataError(f"no file of {self.spec!r} can be read; the first: {next(iter(self.missing.values()))}")
 
     def stamp(self) -> str:
-        """Return the paths with their sizes and times, those of new files of the folder or glob included."""
+        """Return the current paths of the folder or glob with their sizes and times."""
         return repr([(str(file), file.size, file.stamp) for file in find(self.spec)])
 
     def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
-        """Yield what the files hold: those of one symbol each as they are read, the others joined."""
+        """Yield symbols of a single file as they are read, then those that several files have, joined."""
         names = {file: self._name(file) for file in self.files}
-        times = Counter(names.values())
-        shared = [file for file, name in names.items() if name is None or times[name] > 1]
+        counts = Counter(names.values())
+        shared = [file for file, name in names.items() if name is None or counts[name] > 1]
         for file, name in names.items():
             if file not in shared and (not wanted or name in wanted):
                 yield from self._read(file, name, wanted, parts)
-        once = self._in_one_file({file: names[file] for file in shared})
+        unique = self._in_one_file({file: names[file] for file in shared})
         joined: dict[str, SymbolBars] = {}
         for file in shared:
             for bars in self._read(file, names[file], wanted, parts):
-                if bars.symbol in once:
+                if bars.symbol in unique:
                     yield bars
                     continue
                 first = joined.get(bars.symbol)
@@ -96,20 +98,20 @@ class FileSource:
             yield joined[symbol]
 
     def _in_one_file(self, names: Mapping[TableFile, str | None]) -> frozenset[str]:
-        """Return the symbols that only one of these files holds: they need not wait for the other files."""
-        times = Counter[str]()
+        """Return the symbols that only one of these files has; none if a file's symbols are not known in advance."""
+        counts = Counter[str]()
         for file, name in names.items():
             try:
-                held = {name} if name is not None else symbols_in(file)
+                symbols = {name} if name is not None else symbols_in(file)
             except DataError:
-                continue  # it will be reported when it is read
-            if held is None:
+                continue  # reading it reports the error
+            if symbols is None:
                 return frozenset()
-            times.update(held)
-        return frozenset(symbol for symbol, count in times.items() if count == 1)
+            counts.update(symbols)
+        return frozenset(symbol for symbol, count in counts.items() if count == 1)
 
     def _name(self, file: TableFile) -> str | None:
-        """Return the symbol of a file that names none itself, None for one that does."""
+        """Return the symbol of a file without symbols, ``None`` for a file that names them."""
         if self.symbol is not None:
             return self.symbol
         try:
@@ -135,21 +137,22 @@ class FileSource:
 
 
 def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> SymbolBars:
-    """Return the bars of two files; where they differ on a date the first is kept, the other quarantined."""
-    _, here, there = np.intersect1d(first.dates, second.dates, assume_unique=True, return_indices=True)
-    same = np.ones(len(here), bool)
+    """Return the bars of two files; on dates that both have, the second file's rows are quarantined."""
+    _, in_first, in_second = np.intersect1d(first.dates, second.dates, assume_unique=True, return_indices=True)
+    same = np.ones(len(in_first), bool)
     for name in VALUES:
-        same &= getattr(first, name)[here] == getattr(second, name)[there]
-    if len(here):
-        rows = {name: getattr(second, name)[there] for name in VALUES}
+        same &= getattr(first, name)[in_first] == getattr(second, name)[in_second]
+    if len(in_first):
+        rows = {name: getattr(second, name)[in_second] for name in VALUES}
         rule = np.where(same, "repeated_row", "duplicate_date")
-        frame = pd.DataFrame({"symbol": first.symbol, "date": second.dates[there], "rule": rule, **rows, "given": ""})
+        dates = second.dates[in_second]
+        frame = pd.DataFrame({"symbol": first.symbol, "date": dates, "rule": rule, **rows, "given": ""})
         parts.append(Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"})))
-    fresh = np.ones(len(second), bool)
-    fresh[there] = False
-    dates = np.concatenate([first.dates, second.dates[fresh]])
+    new = np.ones(len(second), bool)
+    new[in_second] = False
+    dates = np.concatenate([first.dates, second.dates[new]])
     order = np.argsort(dates, kind="stable")
-    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)[fresh]])[order] for name in VALUES}
+    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)[new]])[order] for name in VALUES}
     return SymbolBars(
         symbol=first.symbol,
         dates=dates[order],

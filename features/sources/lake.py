@@ -1,4 +1,4 @@
-"""The store's own lake as a source."""
+"""The store's lake as a source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.store.store import Store
 
 
 class LakeSource:
-    """Bars that were imported or fetched before."""
+    """Bars that were imported or fetched into the lake."""
 
     name = "lake"
 
@@ -28,24 +28,24 @@ class LakeSource:
         self, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
     ) -> Iterator[SymbolBars]:
         """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
-        held = self.lake.symbols()
-        if not held:
+        stored = self.lake.symbols()
+        if not stored:
             raise DataError(f"the lake at {self.lake.store.uri!r} is empty. Fill it: fleetcast data import PATH.")
-        quarantined, known, noted = [], set(held), self.lake.quarantined()
-        wanted = list(dict.fromkeys(symbols or held))
-        self.missing = {s: f"not in the lake, which holds {len(held)} symbols" for s in wanted if s not in known}
-        there = [symbol for symbol in wanted if symbol in known]
-        for bars in in_order(self.lake.store, lambda symbol: self.lake.read(symbol, start, end), there):
-            if bars.symbol in noted:
-                quarantined.append(self.lake.quarantine(bars.symbol))
+        known, with_quarantine, parts = set(stored), self.lake.quarantined(), list[Quarantine]()
+        wanted = list(dict.fromkeys(symbols or stored))
+        self.missing = {s: f"not in the lake of {len(stored)} symbols" for s in wanted if s not in known}
+        found = [symbol for symbol in wanted if symbol in known]
+        for bars in in_order(self.lake.store, lambda symbol: self.lake.read(symbol, start, end), found):
+            if bars.symbol in with_quarantine:
+                parts.append(self.lake.quarantine(bars.symbol))
             if len(bars):
                 yield bars
             else:
-                self.missing[bars.symbol] = "no bars in the period asked for"
-        self.quarantine = Quarantine.concat(quarantined)
+                self.missing[bars.symbol] = "no bars in the requested period"
+        self.quarantine = Quarantine.concat(parts)
 
     def stamp(self) -> str:
-        """Return the lake's."""
+        """Return the lake's stamp."""
         return self.lake.stamp()
 
 

@@ -1,4 +1,4 @@
-"""One CSV or Parquet file of bars as a data frame, whatever its delimiter and types."""
+"""Reading one CSV or Parquet file of bars as a data frame, with any delimiter and types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from configs.errors import DataError, StoreError
 from features.bars.columns import field_of
 from features.sources.table_file import TableFile
 
-_PROBLEMS = (
+_READ_ERRORS = (
     pa.ArrowInvalid,
     pa.ArrowNotImplementedError,
     OSError,
@@ -27,7 +27,7 @@ _PROBLEMS = (
 
 
 def names_symbols(file: TableFile) -> bool:
-    """Whether the file itself says which symbols it holds, from its header or schema alone."""
+    """Whether the file names its symbols, from its header or schema only."""
     try:
         if file.is_parquet:
             with file.open() as content:
@@ -37,41 +37,43 @@ def names_symbols(file: TableFile) -> bool:
             if _is_two_level(first, second, delimiter):
                 return True
             columns = next(csv.reader([first], delimiter=delimiter), [])
-    except _PROBLEMS as error:
+    except _READ_ERRORS as error:
         raise _unreadable(file, error) from error
     return any(field_of(name) == "symbol" or str(name).startswith("(") for name in columns)
 
 
 def symbols_in(file: TableFile) -> set[str] | None:
-    """Return the symbols of a file that names them, from that column alone; None where they head columns."""
+    """Return the symbols in a file's symbol column, without reading the others; ``None`` if it has no such column."""
     try:
         with file.open() as content:
             if file.is_parquet:
-                named = [n for n in pq.read_schema(content).names if field_of(n) == "symbol"]
-                table = pq.read_table(content, columns=named) if named else None
+                columns = [n for n in pq.read_schema(content).names if field_of(n) == "symbol"]
+                table = pq.read_table(content, columns=columns) if columns else None
             else:
                 first, second, delimiter = _head(file)
                 header = next(csv.reader([first], delimiter=delimiter), [])
-                named = [n for n in header if field_of(n) == "symbol"]
-                if not named or _is_two_level(first, second, delimiter):
+                columns = [n for n in header if field_of(n) == "symbol"]
+                if not columns or _is_two_level(first, second, delimiter):
                     return None
-                only = pacsv.ConvertOptions(include_columns=named, column_types=dict.fromkeys(named, pa.string()))
+                options = pacsv.ConvertOptions(
+                    include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
+                )
                 parsing = pacsv.ParseOptions(delimiter=delimiter)
-                table = pacsv.read_csv(content, parse_options=parsing, convert_options=only)
-    except _PROBLEMS as error:
+                table = pacsv.read_csv(content, parse_options=parsing, convert_options=options)
+    except _READ_ERRORS as error:
         raise _unreadable(file, error) from error
     if table is None:
         return None
-    return set(pc.unique(pc.utf8_trim_whitespace(table[named[0]].cast(pa.string()))).to_pylist()) - {None}
+    return set(pc.unique(pc.utf8_trim_whitespace(table[columns[0]].cast(pa.string()))).to_pylist()) - {None}
 
 
 def read_table(file: TableFile, symbols: Sequence[str] = ()) -> pd.DataFrame:
-    """Return a file's rows; of a file with a symbol column only these symbols, if any are named.
+    """Return a file's rows; if ``symbols`` are given and the file has a symbol column, only their rows.
 
     Raises
     ------
     DataError
-        The file is empty, or is neither readable text in UTF-8 nor Parquet.
+        The file is empty, or is neither text in UTF-8 nor Parquet.
     """
     try:
         if file.size == 0:
@@ -79,7 +81,7 @@ def read_table(file: TableFile, symbols: Sequence[str] = ()) -> pd.DataFrame:
                 f"{str(file)!r} is empty; expected bars (date, open, high, low, close, volume). Check the file."
             )
         return _parquet(file, symbols) if file.is_parquet else _csv(file, symbols)
-    except _PROBLEMS as error:
+    except _READ_ERRORS as error:
         raise _unreadable(file, error) from error
 
 
@@ -108,7 +110,7 @@ def _csv(file: TableFile, symbols: Sequence[str]) -> pd.DataFrame:
         with file.open() as content:
             return pd.read_csv(content, header=[0, 1], index_col=0, sep=delimiter, dtype=str)
     header = next(csv.reader([first], delimiter=delimiter), [])
-    # Tickers such as NA, TRUE and 000001 are names, not a missing value, a truth or a number.
+    # Tickers such as NA, TRUE and 000001 must not be read as a missing value, a boolean or a number.
     text = {name: pa.string() for name in header if field_of(name) == "symbol"}
     parsing = pacsv.ParseOptions(delimiter=delimiter)
     try:
@@ -117,7 +119,7 @@ def _csv(file: TableFile, symbols: Sequence[str]) -> pd.DataFrame:
                 content, parse_options=parsing, convert_options=pacsv.ConvertOptions(column_types=text)
             )
     except pa.ArrowInvalid:
-        # A type that changes below the rows it was guessed from: read everything as text and parse it ourselves.
+        # The type changes below the rows from which it was inferred: read text, which is parsed later.
         everything = pacsv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False)
         with file.open() as content:
             table = pacsv.read_csv(content, parse_options=parsing, convert_options=everything)
@@ -136,9 +138,9 @@ def _head(file: TableFile) -> tuple[str, str, str]:
 
 
 def _is_two_level(first: str, second: str, delimiter: str) -> bool:
-    """Whether the file is yfinance's frame as ``to_csv`` writes it: rows ``Price,Close,…`` and ``Ticker,AAPL,…``."""
-    heads = {first.split(delimiter)[0].strip().lower(), second.split(delimiter)[0].strip().lower()}
-    return heads == {"price", "ticker"}
+    """Whether the file is yfinance's frame as written by ``to_csv``: rows ``Price,Close,…`` and ``Ticker,AAPL,…``."""
+    labels = {first.split(delimiter)[0].strip().lower(), second.split(delimiter)[0].strip().lower()}
+    return labels == {"price", "ticker"}
 
 
 def _unreadable(file: TableFile, error: Exception) -> DataError:

@@ -1,6 +1,6 @@
-"""Yahoo Finance through yfinance: one process, a few requests at a time, patient when told to wait.
+"""Yahoo Finance through yfinance: a few concurrent requests, repeated with increasing delays when refused.
 
-Yahoo's data is for personal use; see its terms. Bars of the day that is still running are not fetched.
+Yahoo's data is for personal use; see its terms. The bar of the current day is not fetched.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Fetch = Callable[[str, date | None, date], pd.DataFrame]
 
 
 class RateLimitedError(Exception):
-    """Yahoo refused a request for now."""
+    """Yahoo refused a request because of too many requests."""
 
 
 class UnknownSymbolError(Exception):
-    """Yahoo answered, and has no bars for this symbol and period."""
+    """Yahoo has no bars of this symbol in this period."""
 
 
 class YahooSource:
@@ -35,13 +35,13 @@ class YahooSource:
     Parameters
     ----------
     fetch
-        Gives one symbol's frame from a day to a day (excluded).
+        Returns one symbol's frame from a first day to a last day (exclusive).
     batch
-        Symbols requested at the same time.
+        Number of concurrent requests.
     attempts
         Requests per symbol before it is reported as missing.
     sleep
-        Waits for that many seconds.
+        Waits for a number of seconds.
     """
 
     name = "yahoo"
@@ -66,86 +66,90 @@ class YahooSource:
         Raises
         ------
         DataError
-            No symbol was named, or not one could be fetched because Yahoo cannot be reached.
+            No symbol was given, the period is empty, or Yahoo cannot be reached.
         """
         if not symbols:
             raise DataError(
-                "source 'yahoo' needs names of symbols, none was given. Name them, such as --symbols AAPL,MSFT."
+                "source 'yahoo' needs names of symbols, but none was given. Add them, such as --symbols AAPL,MSFT."
             )
         today = datetime.now(UTC).date()
         until = today if end is None else min(end + timedelta(days=1), today)
         if start is not None and start >= until:
             raise DataError(
-                f"no day lies between start {start} and end {until} (today is left out). Choose an earlier start."
+                f"there is no day from start {start} to end {until} (today is excluded). Choose an earlier start."
             )
-        self.missing, parts, given, unreached = {}, list[Quarantine](), 0, ""
+        self.missing, parts, any_found, failure = {}, list[Quarantine](), False, ""
         names = list(dict.fromkeys(symbols))
         with ThreadPoolExecutor(self.batch) as pool:
             for first in range(0, len(names), self.batch):
-                answers = self._batch(pool, names[first : first + self.batch], start, until)
-                for symbol, answer in answers.items():
-                    if isinstance(answer, pd.DataFrame):
+                results = self._batch(pool, names[first : first + self.batch], start, until)
+                for symbol, result in results.items():
+                    if isinstance(result, pd.DataFrame):
                         try:
-                            found, quarantine = bars_from_frame(answer, symbol, place=f"Yahoo's {symbol}")
+                            found, quarantine = bars_from_frame(result, symbol, place=f"Yahoo's {symbol}")
                         except DataError as error:
                             self.missing[symbol] = str(error)
                             continue
                         parts.append(quarantine)
-                        given += len(found)
+                        any_found = any_found or bool(found)
                         yield from found
                     else:
-                        self.missing[symbol] = _line(answer)
-                        unreached = unreached or ("" if isinstance(answer, UnknownSymbolError) else _line(answer))
+                        self.missing[symbol] = _line(result)
+                        failure = failure or ("" if isinstance(result, UnknownSymbolError) else _line(result))
         self.quarantine = Quarantine.concat(parts)
-        if not given and unreached:
+        if not any_found and failure:
             raise DataError(
-                f"Yahoo gave no bars for any of {len(names)} symbols ({unreached}). Check the network or try later."
+                f"Yahoo returned no bars for any of {len(names)} symbols ({failure}). Check the network or try later."
             )
 
     def stamp(self) -> str:
-        """Return today's date in UTC: bars of finished days come once a day."""
+        """Return today's date in UTC, because there are new bars once a day."""
         return datetime.now(UTC).date().isoformat()
 
     def _batch(
         self, pool: ThreadPoolExecutor, names: Sequence[str], start: date | None, until: date
     ) -> dict[str, pd.DataFrame | Exception]:
-        """Ask for these symbols; those refused for now are asked for again after a wait that doubles."""
-        answers: dict[str, pd.DataFrame | Exception] = {}
-        left = list(names)
+        """Request these symbols, and failed ones again after a delay that doubles; return frames or last errors."""
+        results: dict[str, pd.DataFrame | Exception] = {}
+        pending = list(names)
         for attempt in range(self.attempts):
             if attempt:
                 self.sleep(backoff_s(attempt))
-            asked = {name: pool.submit(self.fetch, name, start, until) for name in left}
-            for name, future in asked.items():
+            futures = {name: pool.submit(self.fetch, name, start, until) for name in pending}
+            for name, future in futures.items():
                 error = future.exception()
                 if error is not None and not isinstance(error, Exception):
                     raise error
-                answers[name] = future.result() if error is None else error
-            left = [
-                n for n in left if isinstance(answers[n], Exception) and not isinstance(answers[n], UnknownSymbolError)
+                results[name] = future.result() if error is None else error
+            pending = [
+                name
+                for name in pending
+                if isinstance(results[name], Exception) and not isinstance(results[name], UnknownSymbolError)
             ]
-            if not left:
+            if not pending:
                 break
-        return {name: answers[name] for name in names}
+        return {name: results[name] for name in names}
 
 
 def backoff_s(attempt: int) -> float:
-    """Return the seconds to wait before attempt 1, 2, 3 …: 2, 4, 8, at most 60."""
+    """Return the delay in seconds before attempt 1, 2, 3 …: 2, 4, 8, at most 60."""
     return float(min(2.0**attempt, 60.0))
 
 
 def fetch_history(symbol: str, start: date | None, end: date) -> pd.DataFrame:
-    """Return yfinance's frame of one symbol, unadjusted with ``Adj Close``, rows without a price included.
+    """Return yfinance's frame of one symbol: unadjusted, with ``Adj Close`` and with rows that have no price.
 
     Raises
     ------
-    RateLimitedError, UnknownSymbolError
-        As they say; anything else is a failure of the network.
+    RateLimitedError
+        Yahoo refused the request; other errors than these two are failures of the network.
+    UnknownSymbolError
+        Yahoo has no bars of the symbol in this period.
     """
     import yfinance
     from yfinance.exceptions import YFException, YFRateLimitError
 
-    # yfinance hides failures behind empty frames by default.
+    # By default yfinance returns an empty frame instead of raising.
     yfinance.config.debug.hide_exceptions = False
     first = date(1900, 1, 1) if start is None else start
     try:

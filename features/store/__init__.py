@@ -1,1 +1,1 @@
-"""Where files live: local folders and object stores, and the lake of bars in them."""
+"""Storage of files in local folders and buckets, and the lake of bars in it."""

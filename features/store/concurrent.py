@@ -1,4 +1,4 @@
-"""Many requests to a store at once: what takes a moment each need not be waited for in turn."""
+"""Concurrent calls to a store, whose latency would otherwise add up."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from features.store.store import Store
 A = TypeVar("A")
 B = TypeVar("B")
 
-_LOCAL, _REMOTE = 4, 32
+_LOCAL_THREADS, _REMOTE_THREADS = 4, 32
 
 
 def in_order(store: Store, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """Yield ``function`` of each item, in order, with a few of a disk's or many of a bucket's calls under way.
+    """Yield ``function(item)`` for each item, in order; 4 calls run at a time on a disk, 32 on a bucket.
 
-    The first exception is raised where its item would have been. Results wait for whoever takes them, so no more than
-    twice that many are held.
+    An exception is raised in its item's turn. At most twice as many results as threads are in memory.
     """
-    threads = _LOCAL if store.is_local else _REMOTE
-    left = iter(items)
+    threads = _LOCAL_THREADS if store.is_local else _REMOTE_THREADS
+    remaining = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="store") as pool:
-        waiting: deque[Future[B]] = deque(pool.submit(function, item) for item in islice(left, 2 * threads))
+        futures: deque[Future[B]] = deque(pool.submit(function, item) for item in islice(remaining, 2 * threads))
         try:
-            while waiting:
-                result = waiting.popleft().result()
-                waiting.extend(pool.submit(function, item) for item in islice(left, 1))
+            while futures:
+                result = futures.popleft().result()
+                futures.extend(pool.submit(function, item) for item in islice(remaining, 1))
                 yield result
         finally:
-            for one in waiting:
-                one.cancel()
+            for future in futures:
+                future.cancel()

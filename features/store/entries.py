@@ -1,4 +1,4 @@
-"""What lies in a store, as a listing tells it."""
+"""What a listing of a store says about one file or folder."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """A file or folder: its name, size in bytes (``None`` for a folder) and time of change (ns since 1970).
+    """Name, size in bytes (``None`` for a folder) and time of the last change (ns since 1970).
 
-    ``names`` counts the names that a file has on its disk; ``tag`` is what a bucket tells states of an object apart by.
+    ``names`` is the number of hard links to a file; ``tag`` is the bucket's identifier of an object's state.
     """
 
     name: str

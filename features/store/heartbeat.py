@@ -1,4 +1,4 @@
-"""Something done again and again in the background, while something else goes on."""
+"""Repeating a call in the background."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def beating(every_s: float, beat: Callable[[], bool], patience_s: float | None = None) -> Iterator[None]:
-    """Call ``beat`` every so many seconds until it returns false or the block ends.
+    """Call ``beat`` every ``every_s`` seconds until it returns false or the block ends.
 
-    ``patience_s`` bounds how long the end waits for a beat under way; by default it waits for it.
+    At the end of the block a running call is waited for, at most ``patience_s`` seconds (default: until it returns).
     """
     ended = threading.Event()
 

@@ -1,8 +1,8 @@
-"""The lake: bars as one Parquet file per symbol, appended atomically and idempotently."""
+"""The lake: one Parquet file of bars per symbol, appended to atomically and idempotently."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,15 +17,13 @@ from features.bars.quarantine import Quarantine
 from features.bars.schema import Dates, SymbolBars
 from features.store.store import Store, decode_symbol, encode_symbol
 
-__all__ = ["Appended", "Lake", "SymbolInfo", "between", "fingerprint"]
-
 _BARS, _QUARANTINE, _CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
-_READING_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
+_READ_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolInfo:
-    """Rows, first and last date of a symbol in the lake, and its size on disk in bytes."""
+    """Rows, first and last date, and file size in bytes of a symbol in the lake."""
 
     symbol: str
     rows: int
@@ -35,71 +33,71 @@ class SymbolInfo:
 
 
 class Lake:
-    """Bars, quarantined rows and context series under ``<store>/lake/``.
+    """Bars, quarantined rows and market series under ``<store>/lake/``.
 
-    Two processes may append to one symbol at once: neither loses what the other adds.
+    Processes may append to one symbol concurrently; no bar is lost.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def symbols(self) -> list[str]:
-        """Return the names held, sorted."""
+        """Return the symbols in the lake, sorted."""
         names = self.store.names(_BARS)
         return sorted(decode_symbol(name.removesuffix(".parquet")) for name in names if name.endswith(".parquet"))
 
     def stamp(self) -> str:
-        """Return a text that changes when a symbol's bars do; found without reading them."""
+        """Return a text that changes when any symbol's bars change, without reading them."""
         return self.store.stamp(_BARS)
 
     def context_stamp(self) -> str:
-        """Return a text that changes when the market series do."""
+        """Return a text that changes when the market series change, without reading them."""
         return self.store.stamp(_CONTEXT)
 
     def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
-        """Merge bars into the lake by date; the newer import wins, and what it changes is counted.
+        """Merge bars into the lake by date; return what changed. Where both have a bar, the new one replaces the old.
 
-        The same bars again change no byte. When the overlap shows one constant price ratio, adjusted prices
-        have moved to a new basis (a split or dividend since): older bars are multiplied by it, volume divided.
+        Appending the same bars again changes no byte. A constant price ratio over the common dates means that adjusted
+        prices have a new basis (a split or dividend since): see :func:`features.bars.merge.merge`.
 
         Parameters
         ----------
         bars
-            One symbol's clean bars.
+            One symbol's valid bars.
         quarantine
-            The rows that were left out with this import; those of other symbols are ignored. They replace what
-            was quarantined on the dates that this import covers.
+            The rows that this import left out; rows of other symbols are ignored. They replace the rows quarantined
+            earlier on the dates of this import.
 
         Raises
         ------
         StoreError
-            The store cannot be written (permission, full disk) or the file there is damaged.
+            The store cannot be written (permission, full disk) or the symbol's file is damaged.
         """
-        outcome: list[Appended] = []
+        attempts: list[Appended] = []
 
         def change(data: bytes | None) -> bytes | None:
-            held = None if data is None else self._parsed(bars.symbol, data)
-            merged, appended = merge(held, bars)
-            outcome.append(appended)
-            same = held is not None and fingerprint(merged) == fingerprint(held)
+            stored = None if data is None else self._parsed(bars.symbol, data)
+            merged, appended = merge(stored, bars)
+            attempts.append(appended)
+            same = stored is not None and fingerprint(merged) == fingerprint(stored)
             return None if same else _serialise(_to_table(merged))
 
         self.store.update(_file(bars.symbol), change)
         if quarantine is not None:
             self.record(quarantine.of(bars.symbol), {bars.symbol: bars.dates})
-        return outcome[-1]
+        return attempts[-1]
 
     def record(self, quarantine: Quarantine, covered: Mapping[str, Dates]) -> None:
-        """Keep quarantined rows beside the bars.
+        """Store the quarantined rows of an import.
 
-        ``covered`` gives the dates of the bars imported with them, by symbol: what was quarantined earlier on a date
-        that this import covers is settled by it and replaced.
+        ``covered`` gives the dates of the imported bars by symbol. Rows quarantined earlier on a date of this import
+        are removed: the import has replaced them.
         """
         rows = {str(symbol): frame for symbol, frame in quarantine.frame.groupby("symbol", sort=False)}
-        nothing = np.array([], "datetime64[ns]")
+        no_dates = np.array([], "datetime64[ns]")
         for symbol in {**rows, **covered}:
             new = Quarantine(rows[symbol]) if symbol in rows else Quarantine.empty()
-            self._record(symbol, new, covered.get(symbol, nothing))
+            self._record(symbol, new, covered.get(symbol, no_dates))
 
     def read(self, symbol: str, start: date | None = None, end: date | None = None) -> SymbolBars:
         """Return a symbol's bars from ``start`` to ``end``, both days included.
@@ -107,7 +105,7 @@ class Lake:
         Raises
         ------
         DataError
-            The lake does not hold the symbol.
+            The symbol is not in the lake.
         StoreError
             The file is damaged.
         """
@@ -119,15 +117,8 @@ class Lake:
             ) from error
         return between(self._parsed(symbol, data), start, end)
 
-    def read_many(
-        self, symbols: Iterable[str] | None = None, start: date | None = None, end: date | None = None
-    ) -> Iterator[SymbolBars]:
-        """Yield the bars of these symbols (all by default), one in memory at a time."""
-        for symbol in self.symbols() if symbols is None else symbols:
-            yield self.read(symbol, start, end)
-
     def info(self) -> list[SymbolInfo]:
-        """Return rows, span and size by symbol from the files' footers, without reading the bars."""
+        """Return rows, dates and size of each symbol from the files' footers, without reading the bars."""
         return [self._info(symbol) for symbol in self.symbols()]
 
     def quarantined(self) -> frozenset[str]:
@@ -136,33 +127,33 @@ class Lake:
         return frozenset(decode_symbol(name.removesuffix(".parquet")) for name in names)
 
     def quarantine(self, symbol: str | None = None) -> Quarantine:
-        """Return the quarantined rows of a symbol, or of all."""
+        """Return the quarantined rows of one symbol, or of all."""
         names = self.store.names(_QUARANTINE) if symbol is None else [f"{encode_symbol(symbol)}.parquet"]
         return Quarantine.concat(self._read_quarantine(f"{_QUARANTINE}/{name}") for name in names)
 
     def write_context(self, frame: pd.DataFrame) -> None:
-        """Keep market series in long form ``date, series, value``, replacing those held."""
+        """Store market series in long form ``date, series, value``, replacing the stored ones."""
         missing = {"date", "series", "value"} - set(frame.columns)
         if missing:
             raise DataError(f"context has no column {', '.join(sorted(missing))}; expected date, series and value.")
-        kept = frame[["date", "series", "value"]].sort_values(["series", "date"], kind="stable")
-        kept = kept.astype({"date": "datetime64[ns]", "series": "str", "value": "float64"})
-        self.store.write(_CONTEXT, _serialise(pa.Table.from_pandas(kept, preserve_index=False)))
+        series = frame[["date", "series", "value"]].sort_values(["series", "date"], kind="stable")
+        series = series.astype({"date": "datetime64[ns]", "series": "str", "value": "float64"})
+        self.store.write(_CONTEXT, _serialise(pa.Table.from_pandas(series, preserve_index=False)))
 
     def read_context(self) -> pd.DataFrame | None:
-        """Return the market series held, sorted by series and date, or None."""
+        """Return the stored market series, sorted by series and date, or ``None``."""
         try:
             frame: pd.DataFrame = pq.read_table(pa.BufferReader(self.store.read(_CONTEXT))).to_pandas()
         except FileNotFoundError:
             return None
-        except _READING_ERRORS as error:
+        except _READ_ERRORS as error:
             raise _damaged(self.store.path(_CONTEXT), error) from error
         return frame
 
     def _parsed(self, symbol: str, data: bytes) -> SymbolBars:
         try:
             return _from_table(symbol, pq.read_table(pa.BufferReader(data)))
-        except _READING_ERRORS as error:
+        except _READ_ERRORS as error:
             raise _damaged(self.store.path(_file(symbol)), error) from error
 
     def _info(self, symbol: str) -> SymbolInfo:
@@ -172,7 +163,7 @@ class Lake:
                 metadata, size = pq.read_metadata(handle), handle.size()
             groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
             first, last = min(group.min for group in groups), max(group.max for group in groups)
-        except (*_READING_ERRORS, ValueError, AttributeError) as error:
+        except (*_READ_ERRORS, ValueError, AttributeError) as error:
             raise _damaged(path, error) from error
         return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size))
 
@@ -187,7 +178,7 @@ class Lake:
         try:
             frame = pq.read_table(pa.BufferReader(data)).to_pandas()
             return Quarantine(frame[list(Quarantine.empty().frame.columns)])
-        except (*_READING_ERRORS, KeyError) as error:
+        except (*_READ_ERRORS, KeyError) as error:
             raise _damaged(self.store.path(relative), error) from error
 
     def _record(self, symbol: str, new: Quarantine, dates: Dates) -> None:
@@ -196,13 +187,13 @@ class Lake:
             return
 
         def change(data: bytes | None) -> bytes | None:
-            held = Quarantine.empty() if data is None else self._parsed_quarantine(relative, data)
-            covered = held.frame["date"].isin(dates) | held.frame["date"].isin(new.frame["date"])
-            open_still = Quarantine(held.frame[~covered | held.frame["date"].isna()])
-            merged = Quarantine.concat([open_still, new]).frame.drop_duplicates()
+            stored = Quarantine.empty() if data is None else self._parsed_quarantine(relative, data)
+            covered = stored.frame["date"].isin(dates) | stored.frame["date"].isin(new.frame["date"])
+            uncovered = Quarantine(stored.frame[~covered | stored.frame["date"].isna()])
+            merged = Quarantine.concat([uncovered, new]).frame.drop_duplicates()
             merged = merged.sort_values(["date", "rule"], kind="stable").reset_index(drop=True)
-            fresh = _serialise(pa.Table.from_pandas(merged, preserve_index=False))
-            return None if fresh == data else fresh
+            written = _serialise(pa.Table.from_pandas(merged, preserve_index=False))
+            return None if written == data else written
 
         self.store.update(relative, change)
 

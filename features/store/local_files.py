@@ -1,4 +1,4 @@
-"""Files on a disk of this machine, or one mounted on it: written whole or not at all, locked by the system."""
+"""Files on a local or mounted disk: each written completely or not at all, locked by the operating system."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ import pyarrow as pa
 from configs.errors import StoreError
 from features.store.entries import Entry
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class LocalFiles:
-    """The files below a folder; paths are relative to it and have been checked.
+    """The files below a folder. Paths are relative to it and have been checked.
 
     Parameters
     ----------
     root
-        The folder, made on the first write.
+        The folder, created on the first write.
     """
 
     is_local = True
@@ -35,31 +35,31 @@ class LocalFiles:
         self.root = str(root).rstrip("/") or "/"
 
     def write(self, path: str, data: bytes) -> None:
-        """Publish by temporary file, then rename."""
+        """Write a temporary file, then rename it."""
         with self._prepared(path, data) as (temporary, target):
             os.replace(temporary, target)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Publish by temporary file, then a second name for it, which there can be only one of."""
+        """Write a temporary file, then hard-link it to its name, which fails if the name exists."""
         with self._prepared(path, data) as (temporary, target):
             try:
                 os.link(temporary, target)
             except FileExistsError:
                 return False
-            except OSError:  # no hard links here
+            except OSError:  # the file system has no hard links
                 if os.path.exists(target):
                     return False
                 os.replace(temporary, target)
         return True
 
     def update(self, path: str, change: Callable[[bytes | None], bytes | None]) -> bool:
-        """Read, change and write while nobody else does."""
+        """Read, change and write under the file's lock."""
         with self.lock(path):
             try:
-                held = self.read(path)
+                current = self.read(path)
             except FileNotFoundError:
-                held = None
-            data = change(held)
+                current = None
+            data = change(current)
             if data is not None:
                 self.write(path, data)
         return data is not None
@@ -73,17 +73,17 @@ class LocalFiles:
     def open(self, path: str) -> Iterator[pa.NativeFile]:
         """Yield a file to read parts of."""
         with _explained("read", self._at(path)):
-            opened = pa.OSFile(self._at(path))
-        with opened as file:
+            file = pa.OSFile(self._at(path))
+        with file:
             yield file
 
     def copy(self, source: str, target: str) -> None:
-        """Give a file a second name: a hard link where the file system has them (files are replaced, never changed)."""
-        here, there = self._at(source), self._at(target)
-        with _explained("write", there):
-            os.makedirs(os.path.dirname(there), exist_ok=True)
+        """Hard-link a file, which equals a copy because files are replaced, never changed; else copy its bytes."""
+        destination = self._at(target)
+        with _explained("write", destination):
+            os.makedirs(os.path.dirname(destination), exist_ok=True)
         with suppress(OSError):
-            os.link(here, there)
+            os.link(self._at(source), destination)
             return
         self.write(target, self.read(source))
 
@@ -92,38 +92,38 @@ class LocalFiles:
         return os.path.exists(self._at(path))
 
     def entries(self, path: str) -> list[Entry]:
-        """Return what lies directly in a folder, or the file itself."""
+        """Return the files and folders directly in a folder, or the file itself; without temporary files."""
         target = self._at(path)
         found = []
         with _explained("list", target), suppress(FileNotFoundError):
             if not os.path.isdir(target):
                 return [_entry(os.path.basename(target), os.stat(target))]
             with os.scandir(target) as scanned:
-                for one in scanned:
-                    with suppress(FileNotFoundError):  # gone between the two calls
-                        found.append(_entry(one.name, one.stat(), one.is_dir()))
-        return [one for one in found if not one.name.endswith(".tmp")]
+                for item in scanned:
+                    with suppress(FileNotFoundError):  # deleted between the two calls
+                        found.append(_entry(item.name, item.stat(), item.is_dir()))
+        return [entry for entry in found if not entry.name.endswith(".tmp")]
 
     def below(self, path: str) -> list[Entry]:
-        """Return everything below a folder, temporary files and the folder itself included, by path."""
+        """Return all files and folders below a folder, with paths as names, the folder itself and temporary files."""
         target = self._at(path)
         found = []
         with _explained("list", target), suppress(FileNotFoundError):
             found.append(_entry("", os.stat(target), os.path.isdir(target)))
             for folder, folders, files in os.walk(target):
                 for name in (*folders, *files):
-                    place = os.path.join(folder, name)
+                    item = os.path.join(folder, name)
                     with suppress(FileNotFoundError):
-                        found.append(_entry(os.path.relpath(place, target), os.stat(place), name in folders))
+                        found.append(_entry(os.path.relpath(item, target), os.stat(item), name in folders))
         return found
 
     def delete(self, path: str) -> int:
-        """Delete a file or folder, and return the bytes that came free: a file with another name frees none."""
+        """Delete a file or folder; return the bytes freed (a file that has another hard link frees none)."""
         target = self._at(path)
-        freed = sum(one.size for one in self.below(path) if one.size is not None and one.names == 1)
+        freed = sum(entry.size for entry in self.below(path) if entry.size is not None and entry.names == 1)
         with _explained("delete", target):
             if os.path.isdir(target) and not os.path.islink(target):
-                shutil.rmtree(target, onerror=_unless_gone)
+                shutil.rmtree(target, onerror=_ignore_missing)
             else:
                 with suppress(FileNotFoundError):
                     os.unlink(target)
@@ -131,7 +131,7 @@ class LocalFiles:
 
     @contextmanager
     def lock(self, name: str, *, wait: bool = True) -> Iterator[None]:
-        """Hold a lock of the system, which drops it when its process ends in any way."""
+        """Hold a lock of the operating system, which releases it when the process ends in any way."""
         target = self._at(f".locks/{name.replace('/', '--')}.lock")
         with _explained("lock", target):
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -144,7 +144,7 @@ class LocalFiles:
 
     @contextmanager
     def _prepared(self, path: str, data: bytes) -> Iterator[tuple[str, str]]:
-        """Yield a temporary file with these bytes, on the disk, and the name that it is for."""
+        """Yield the paths of a temporary file with these bytes, flushed to disk, and of the target."""
         target = self._at(path)
         temporary = f"{target}.{uuid.uuid4().hex}.tmp"
         with _explained("write", target):
@@ -163,10 +163,10 @@ class LocalFiles:
         return f"{self.root}/{path}"
 
 
-def _unless_gone(function: Callable[..., Any], path: str, caught: Any) -> None:
-    """Go on where another deleted it first, whatever it is."""
-    if not isinstance(caught[1], FileNotFoundError):
-        raise caught[1]
+def _ignore_missing(function: Callable[..., Any], path: str, info: Any) -> None:
+    """Continue if another process deleted the file or folder first."""
+    if not isinstance(info[1], FileNotFoundError):
+        raise info[1]
 
 
 def _entry(name: str, stat: os.stat_result, is_folder: bool = False) -> Entry:
@@ -180,6 +180,6 @@ def _explained(verb: str, path: str) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and verb == "read":
             raise
-        hint = "Free some space" if error.errno in _FULL else "Check that the store exists and is writable"
+        hint = "Free some space" if error.errno in _DISK_FULL else "Check that the store exists and is writable"
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split()).rstrip(".")
         raise StoreError(f"cannot {verb} {path!r}: {reason}. {hint}, or choose another with --store.") from error

@@ -1,7 +1,7 @@
-"""Where everything is kept: one URI, local or object storage, and what both promise.
+"""The store of everything that Fleetcast writes: a local folder or a bucket behind one interface.
 
-A file is written whole or not at all, and may be changed by many at once without a change being lost. Names of symbols
-are encoded so that no name can leave the store.
+A file is written completely or not at all, and concurrent updates lose no change. Symbols are encoded as file names so
+that no symbol can refer to a path outside the store.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -23,14 +23,17 @@ from configs.errors import StoreError
 from features.store.entries import Entry
 from features.store.local_files import LocalFiles
 
+if TYPE_CHECKING:
+    from features.store.object_files import ObjectFiles
+
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 
 
 def encode_symbol(symbol: str) -> str:
-    """Return a file-name-safe, reversible spelling of a symbol: ``^GSPC`` → ``%5EGSPC``, ``..`` → ``%2E%2E``.
+    """Return a reversible encoding of a symbol as file name: ``^GSPC`` → ``%5EGSPC``, ``..`` → ``%2E%2E``.
 
-    Symbols are case sensitive. Lower-case letters are escaped (``Tsla`` → ``T%73%6C%61``), so that two symbols
-    never share a file, on a disk that ignores case either.
+    Symbols are case sensitive. Lower-case letters are escaped (``Tsla`` → ``T%73%6C%61``), so that two symbols never
+    share a file, even on a disk that ignores case.
     """
     if not symbol or len(symbol) > 64 or not symbol.isprintable():
         raise StoreError(
@@ -56,7 +59,8 @@ class Store:
     Parameters
     ----------
     uri
-        A local path, ``file://``, ``s3://`` or ``gs://`` URI. Created on the first write; a bucket must exist.
+        A local path, or a ``file://``, ``s3://`` or ``gs://`` URI. Folders are created on the first write; a bucket
+        must exist.
 
     Raises
     ------
@@ -66,7 +70,7 @@ class Store:
 
     def __init__(self, uri: str | os.PathLike[str]) -> None:
         text = os.fspath(uri)
-        self._files: Any
+        self._files: LocalFiles | ObjectFiles
         if "://" in text and not text.startswith("file://"):
             from features.store.object_files import ObjectFiles
 
@@ -74,9 +78,9 @@ class Store:
         else:
             folder = Path(unquote(text.removeprefix("file://"))) if "://" in text else Path(text)
             if not text.strip() or folder.is_file():
-                what = "is a file" if text.strip() else "names nothing"
+                problem = "is a file" if text.strip() else "is empty"
                 raise StoreError(
-                    f"store {text!r} {what}; expected a folder, made if need be, or an s3:// or gs:// URI."
+                    f"store {text!r} {problem}; expected a folder (created if needed) or an s3:// or gs:// URI."
                 )
             self._files = LocalFiles(folder.expanduser().absolute())
         self.root: str = self._files.root
@@ -84,54 +88,51 @@ class Store:
 
     @property
     def is_local(self) -> bool:
-        """Whether the store is on a file system of this machine (or one mounted on it)."""
-        return bool(self._files.is_local)
+        """Whether the store is on a local or mounted disk."""
+        return self._files.is_local
 
     def path(self, *parts: str) -> str:
-        """Join relative parts below the root; parts that would leave it are refused."""
+        """Return the path or URI of relative parts below the root; a ``StoreError`` if they lead outside."""
         return f"{self.root}/{self._inside(*parts)}"
 
     def lock(self, relative: str, *, wait: bool = True) -> AbstractContextManager[None]:
-        """Hold the only lock of this name, waiting for whoever has it.
+        """Hold the lock of this name; without ``wait``, ``BlockingIOError`` if another process holds it.
 
-        On a disk the operating system drops it when its process ends in any way; on an object store it is a lease
-        that others take over half a minute after its holder ended. Without ``wait`` a lock that another holds is a
-        ``BlockingIOError``.
+        On a disk the operating system releases it when the process ends in any way. On an object store it is a lease,
+        which another process takes over half a minute after its holder ended.
         """
-        lock: AbstractContextManager[None] = self._files.lock(self._inside(relative), wait=wait)
-        return lock
+        return self._files.lock(self._inside(relative), wait=wait)
 
     def write(self, relative: str, data: bytes) -> None:
-        """Write a file whole or not at all."""
+        """Write a file completely or not at all."""
         self._files.write(self._inside(relative), data)
 
     def create(self, relative: str, data: bytes) -> bool:
-        """Write a file unless there is one; return whether it was written."""
-        return bool(self._files.create(self._inside(relative), data))
+        """Write a file if there is none; return whether it was written."""
+        return self._files.create(self._inside(relative), data)
 
     def update(self, relative: str, change: Callable[[bytes | None], bytes | None]) -> bool:
-        """Read a file (``None`` if there is none), change it and write it, as one step; return whether it was written.
+        """Read a file (``None`` if there is none), change it and write it, atomically; return whether it was written.
 
-        ``change`` returns ``None`` to leave the file as it is. It may be called again, on what others wrote meanwhile,
-        or on what it wrote itself if the answer to that was lost: there it must leave things as they are.
+        ``change`` returns ``None`` to leave the file unchanged. It is called again if another process wrote in between,
+        and on its own result if the response to that write was lost: applied twice it must change nothing.
         """
-        return bool(self._files.update(self._inside(relative), change))
+        return self._files.update(self._inside(relative), change)
 
     def read(self, relative: str) -> bytes:
         """Return a file's bytes; ``FileNotFoundError`` if there is none."""
-        return bytes(self._files.read(self._inside(relative)))
+        return self._files.read(self._inside(relative))
 
     def open(self, relative: str) -> AbstractContextManager[pa.NativeFile]:
         """Yield a file to read parts of (``read_at``, ``size``); ``FileNotFoundError`` if there is none."""
-        opened: AbstractContextManager[pa.NativeFile] = self._files.open(self._inside(relative))
-        return opened
+        return self._files.open(self._inside(relative))
 
     def copy(self, source: str, target: str) -> None:
-        """Give a file a second name, without reading it where that can be avoided; ``FileNotFoundError`` if none."""
+        """Copy a file, by a hard link or inside the bucket where possible; ``FileNotFoundError`` if there is none."""
         self._files.copy(self._inside(source), self._inside(target))
 
     def write_json(self, relative: str, value: Any) -> None:
-        """Write a value as sorted JSON (so equal values give equal bytes); NaN and infinity are refused."""
+        """Write a value as sorted JSON, so that equal values give equal bytes; ``ValueError`` for NaN and infinity."""
         self.write(relative, to_bytes(value))
 
     def read_json(self, relative: str) -> Any:
@@ -145,50 +146,46 @@ class Store:
 
     def exists(self, relative: str) -> bool:
         """Whether a file of that name exists."""
-        return bool(self._files.exists(self._inside(relative)))
+        return self._files.exists(self._inside(relative))
 
     def names(self, relative: str) -> list[str]:
-        """Return the sorted names directly below a folder (temporary files left out); [] if there is none."""
-        return sorted(one.name for one in self.entries(relative))
+        """Return the sorted names directly in a folder, without temporary files; [] if there is no folder."""
+        return sorted(entry.name for entry in self.entries(relative))
 
     def entries(self, relative: str | None = None) -> list[Entry]:
-        """Return what lies directly in a folder (by default the store itself), or the file of that name."""
-        return list(self._files.entries("" if relative is None else self._inside(relative)))
+        """Return the files and folders directly in a folder (default: the root), or the file of that name."""
+        return self._files.entries("" if relative is None else self._inside(relative))
 
     def size(self, relative: str) -> int:
-        """Return the bytes held below a file or folder."""
-        return sum(one.size or 0 for one in self._below(relative))
+        """Return the size in bytes of a file, or of all files below a folder."""
+        return sum(entry.size or 0 for entry in self._files.below(self._inside(relative)))
 
     def stamp(self, relative: str) -> str:
-        """Return a hash of names, sizes and times of a file or those directly in a folder: it changes when one does."""
-        facts = sorted(f"{one.name} {one.size} {one.changed_ns} {one.tag}" for one in self.entries(relative))
-        return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+        """Return a hash of the names, sizes and times of a file or of the files directly in a folder."""
+        lines = sorted(f"{entry.name} {entry.size} {entry.changed_ns} {entry.tag}" for entry in self.entries(relative))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def changed_ns(self, relative: str) -> int | None:
-        """Return when a file, or a folder or anything in it, changed last (ns since 1970); None if there is none."""
-        return max((one.changed_ns for one in self._below(relative)), default=None)
+        """Return when a file, or a folder or anything below it, last changed (ns since 1970); None if there is none."""
+        return max((entry.changed_ns for entry in self._files.below(self._inside(relative))), default=None)
 
     def delete(self, relative: str) -> int:
-        """Delete a file or a whole folder, and return the bytes that came free; nothing happens if there is none."""
-        return int(self._files.delete(self._inside(relative)))
+        """Delete a file, or a folder with its contents, if it exists; return the bytes freed."""
+        return self._files.delete(self._inside(relative))
 
     def arrow(self) -> tuple[pafs.FileSystem, str]:
-        """Return the store as libraries that write to it by themselves want it: a file system, and the root in it."""
-        if self.is_local:
+        """Return a pyarrow file system and the root's path in it, for libraries that write to the store themselves."""
+        if isinstance(self._files, LocalFiles):
             return pafs.LocalFileSystem(), self.root
-        found: tuple[pafs.FileSystem, str] = self._files.arrow()
-        return found
-
-    def _below(self, relative: str) -> list[Entry]:
-        return list(self._files.below(self._inside(relative)))
+        return self._files.arrow()
 
     def _inside(self, *parts: str) -> str:
         joined = "/".join(parts)
-        if any(p in ("", ".", "..") for p in joined.split("/")) or "\\" in joined or "\0" in joined:
+        if any(part in ("", ".", "..") for part in joined.split("/")) or "\\" in joined or "\0" in joined:
             raise StoreError(f"path {joined!r} is not inside the store. Use plain names.")
         return joined
 
 
 def to_bytes(value: Any) -> bytes:
-    """Return a value as sorted JSON; NaN and infinity are refused."""
+    """Return a value as sorted JSON; ``ValueError`` for NaN and infinity."""
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode()

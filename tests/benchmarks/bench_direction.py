@@ -26,7 +26,7 @@ from features.labels import forward_return, relative_labels
 from features.sources import open_source
 from features.splits import SplitRows, resolve_split
 from features.store.store import Store
-from training.data.examples import Examples, make_examples
+from training.data.examples import Examples
 from training.metrics.classification import log_loss_rows
 from training.predictors.direction import PriceDirectionPredictor
 from training.predictors.input_bars import panel_of
@@ -88,7 +88,7 @@ def main() -> None:
         config = load_config("equities", overrides=[*dates, f"direction.horizon={horizon}"])
         panel = panel or panel_of(bars, bars, config, None, None)
         split = resolve_split(panel.dates, config.split, horizon)
-        plain = make_examples(panel, split, config, task_of("direction"))
+        plain = task_of("direction").examples(panel, split, config)
         for label in given.labels.split(","):
             examples = plain if label == "volatility" else relative(plain, horizon, config.direction.label.k)
             predictor = PriceDirectionPredictor(config).fit_every(examples)

@@ -11,7 +11,6 @@ from configs.schema import Config
 from features import bars_from_frame, build_panel, build_universe
 from features.scaling import FleetScaler
 from features.splits import resolve_split
-from training.data.examples import make_examples
 from training.data.fleet_data import FleetData, fleet_data
 from training.models.fleet.fit import FitPlan
 from training.models.fleet.network import FleetNetwork
@@ -50,7 +49,7 @@ def make_task(path: str, symbols: int, config: Config) -> Task:
     bars = sorted(bars, key=lambda one: (-len(one), one.symbol))[:symbols]
     panel = build_panel(bars, config.features, build_universe(bars, config.features), label=config.direction.label)
     split = resolve_split(panel.dates, config.split, config.direction.horizon)
-    examples = make_examples(panel, split, config, task_of("direction"))
+    examples = task_of("direction").examples(panel, split, config)
     examples = examples.select(tuple(s for s in panel.symbols if s not in examples.insufficient_data()))
     scaler = FleetScaler.fit(examples.train_features(), config.features)
     columns = np.arange(len(panel.feature_names), dtype=np.int64)[None]

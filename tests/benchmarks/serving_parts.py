@@ -42,7 +42,7 @@ def engine_part(folder: str, seconds: float) -> dict[str, Any]:
 
         batch, single = (_median_s(lambda n=n: forecast(n), seconds) for n in (512, 1))
         flops, gathered = _arithmetic(state, 512)
-        bars = next(iter(Lake(Store(folder)).read_many(state.symbols[:1])))
+        bars = Lake(Store(folder)).read(state.symbols[0])
         named, sent = PredictionRequest(bars.symbol), PredictionRequest(bars.symbol, bars)
         out = {
             "engine_ready_s": ready,
@@ -154,7 +154,7 @@ def _sent(folder: str, port: int, symbols: list[str], seconds: float) -> dict[st
     """Return the load of requests that bring their bars, none of which was seen before."""
     asks = []
     for turn in range(8):
-        for bars in Lake(Store(folder)).read_many(symbols):
+        for bars in map(Lake(Store(folder)).read, symbols):
             last = bars.last(100 + turn)
             columns = (last.open, last.high, last.low, last.close, last.volume)
             dates = last.dates.astype("datetime64[D]").astype(str).tolist()

@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from features.engineer import build_panel
 from features.labels import forward_return
 from features.store.store import Store
-from training.data.examples import Examples, make_examples
+from training.data.examples import Examples
 from training.metrics.classification import log_loss_rows
 from training.metrics.clustered import day_jackknife, long_run_se
 from training.metrics.ratio import ratio
@@ -48,7 +48,7 @@ def examples_of(store: Store, plan: RunPlan, kind: str, bars: list | None = None
         inputs = [pair for job in plan.blocks(kind) for pair in job.inputs]
         bars = [one for name, symbols in inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
-    examples = make_examples(panel, plan.split(kind), config, task_of(kind))
+    examples = task_of(kind).examples(panel, plan.split(kind), config)
     insufficient_data = examples.insufficient_data()
     return examples.select(tuple(symbol for symbol in panel.symbols if symbol not in insufficient_data))
 

@@ -42,7 +42,7 @@ def test_help_lists_every_verb(fleetcast):
         (("--preset", "smoke", "--address", "127.0.0.1:1"), "nothing answers at --address '127.0.0.1:1'"),
         (("--preset", "smoke", "--address", "nonsense"), "--address 'nonsense' is not of the form host:port"),
         (("--store", "ftp://x/y"), "ftp://x/y"),
-        (("--store", ""), "store '' names nothing"),
+        (("--store", ""), "store '' is empty"),
         (("--store", __file__), "is a file; expected a folder"),
         (("--symbols", ""), "--symbols '' names nothing"),
         (("--kinds", " ,"), "--kinds ' ,' names nothing"),

@@ -78,7 +78,7 @@ def test_fetch_from_a_source_reports_what_is_missing(folder):
     [
         (("import", "nowhere.csv"), DataError, "does not exist"),
         (("inspect",), DataError, "lake .* is empty"),
-        (("inspect", "nowhere.csv"), DataError, "neither a path"),
+        (("inspect", "nowhere.csv"), DataError, "neither an existing path"),
         (("fetch", "--symbols", "NOSUCH", "--start", "2012-01-03", "--source", "embedded"), DataError, "nothing was"),
         (("fetch", "--symbols", "A", "--start", "2012-01-03", "--source", "bloomberg"), DataError, "bloomberg"),
         (("list", "--store", "gopher://x"), StoreError, "cannot be opened"),

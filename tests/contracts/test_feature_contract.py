@@ -1,4 +1,4 @@
-"""What every entry of the catalog must keep: causal, scale-free, finite, named, and honest about its warm-up."""
+"""Every family of the catalog is causal, independent of units, named, described and defined after its warm-up."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from configs.data import ContextConfig, FeatureConfig
-from features import MarketContext, SymbolBars, build_panel, build_universe, describe_features
+from features import MarketContext, Panel, SymbolBars, build_panel, build_universe, describe_features
 from features.bars.sessions import session_gaps
 from features.catalog import all_specs
-from features.feature_plan import plan_features
+from features.feature_plan import market_columns, plan_features
 from features.inputs import Layout
 
 N = 260
@@ -32,13 +32,13 @@ def bars(seed: int, n: int = N, symbol: str = "A") -> SymbolBars:
     return SymbolBars(symbol, dates, opened, high, low, close, np.exp(rng.normal(12.0, 0.4, n)), True, True)
 
 
-def tail_changed(one: SymbolBars, after: int, seed: int) -> SymbolBars:
-    other = bars(seed, len(one), one.symbol)
+def with_changed_tail(original: SymbolBars, after: int, seed: int) -> SymbolBars:
+    other = bars(seed, len(original), original.symbol)
 
     def joined(name: str) -> np.ndarray:
-        return np.concatenate([getattr(one, name)[: after + 1], getattr(other, name)[after + 1 :]])
+        return np.concatenate([getattr(original, name)[: after + 1], getattr(other, name)[after + 1 :]])
 
-    return dataclasses.replace(one, **{name: joined(name) for name in (*FIELDS, "volume")})
+    return dataclasses.replace(original, **{name: joined(name) for name in (*FIELDS, "volume")})
 
 
 def market_frame(seed: int, after: np.datetime64 | None = None) -> pd.DataFrame:
@@ -62,15 +62,17 @@ def world(seed: int = 0, count: int = 6) -> list[SymbolBars]:
 
 
 def features_of(
-    one: SymbolBars, everything: list[SymbolBars], frame: pd.DataFrame, name: str | None = None
+    symbol_bars: SymbolBars, everything: list[SymbolBars], frame: pd.DataFrame, name: str | None = None
 ) -> pd.DataFrame:
     config = CONFIG if name is None else CONFIG.model_copy(update={"technical_indicators": (name,)})
-    panel = build_panel([one], config, build_universe(everything, CONFIG), MarketContext.from_frame(frame, CONTEXT))
+    panel = build_panel(
+        [symbol_bars], config, build_universe(everything, CONFIG), MarketContext.from_frame(frame, CONTEXT)
+    )
     return pd.DataFrame(panel.features, panel.dates, panel.feature_names)
 
 
 @pytest.fixture(scope="module")
-def usual() -> pd.DataFrame:
+def expected() -> pd.DataFrame:
     everything = world()
     return features_of(everything[0], everything, market_frame(0))
 
@@ -82,33 +84,35 @@ def columns_of(name: str, frame: pd.DataFrame) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_entry_alone_equals_entry_among_all(name: str, usual: pd.DataFrame) -> None:
+def test_a_family_alone_gives_the_same_values_as_among_all(name: str, expected: pd.DataFrame) -> None:
     everything = world()
     alone = features_of(everything[0], everything, market_frame(0), name)
-    assert list(alone.columns) == columns_of(name, usual)
-    pd.testing.assert_frame_equal(alone, usual[alone.columns])
+    assert list(alone.columns) == columns_of(name, expected)
+    pd.testing.assert_frame_equal(alone, expected[alone.columns])
 
 
 @pytest.mark.parametrize("after", [70, 133, 200, 257])
-def test_nothing_up_to_t_moves_when_everything_after_t_changes(after: int, usual: pd.DataFrame) -> None:
-    changed = [tail_changed(one, after, seed=9) for one in world()]
+def test_changing_everything_after_t_changes_nothing_up_to_t(after: int, expected: pd.DataFrame) -> None:
+    changed = [with_changed_tail(b, after, seed=9) for b in world()]
     frame = market_frame(9, after=changed[0].dates[after])
     moved = features_of(changed[0], changed, frame)
-    pd.testing.assert_frame_equal(moved.iloc[: after + 1], usual.iloc[: after + 1], check_exact=True)
-    assert not moved.iloc[after + 1 :].equals(usual.iloc[after + 1 :])
+    pd.testing.assert_frame_equal(moved.iloc[: after + 1], expected.iloc[: after + 1], check_exact=True)
+    assert not moved.iloc[after + 1 :].equals(expected.iloc[after + 1 :])
 
 
 @pytest.mark.parametrize("after", [90, 256])
-def test_a_history_that_ends_at_t_gives_the_same_row_t(after: int, usual: pd.DataFrame) -> None:
+def test_a_history_that_ends_at_t_gives_the_same_rows(after: int, expected: pd.DataFrame) -> None:
     ended = [
         dataclasses.replace(b, **{f: getattr(b, f)[: after + 1] for f in ("dates", *FIELDS, "volume")}) for b in world()
     ]
     short = features_of(ended[0], ended, market_frame(0))
-    pd.testing.assert_frame_equal(short, usual.iloc[: after + 1], check_exact=True)
+    pd.testing.assert_frame_equal(short, expected.iloc[: after + 1], check_exact=True)
 
 
 @pytest.mark.parametrize("price, volume", [(1e-7, 1e9), (3.7, 0.013), (1e8, 1e-6)])
-def test_units_of_price_and_volume_do_not_matter(price: float, volume: float, usual: pd.DataFrame) -> None:
+def test_features_do_not_depend_on_the_units_of_price_and_volume(
+    price: float, volume: float, expected: pd.DataFrame
+) -> None:
     everything = world()
     scaled = dataclasses.replace(
         everything[0],
@@ -116,119 +120,79 @@ def test_units_of_price_and_volume_do_not_matter(price: float, volume: float, us
         volume=everything[0].volume * volume,
     )
     other = features_of(scaled, [scaled, *everything[1:]], market_frame(0))
-    # Prices rounded anew to float64 move a sum of sixty of them by about 1e-14, and float32 rounds at 6e-8.
-    np.testing.assert_allclose(other.to_numpy(), usual.to_numpy(), rtol=2e-5, atol=2e-6)
+    # Rounding scaled prices to float64 changes a sum of sixty by about 1e-14, and float32 rounds at 6e-8.
+    np.testing.assert_allclose(other.to_numpy(), expected.to_numpy(), rtol=2e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_warm_up_is_true(name: str, usual: pd.DataFrame) -> None:
-    context = tuple(c for c in usual.columns if c.startswith("context_"))
+def test_the_declared_warm_up_is_exact(name: str, expected: pd.DataFrame) -> None:
+    context = tuple(c for c in expected.columns if c.startswith("context_"))
     (spec,) = (spec for spec in all_specs() if spec.name == name)
     warmup = spec.warmup(Layout(CONFIG.lookback_periods, context))
-    known = usual[columns_of(name, usual)].notna().all(axis=1).to_numpy()
+    known = expected[columns_of(name, expected)].notna().all(axis=1).to_numpy()
     assert known[warmup:].all()
-    # A recursive average is defined before it is settled, so it alone may declare more than its missing rows.
+    # A recursive average is defined before its start values have faded: only it may declare a longer warm-up.
     assert not known[:warmup].any() or name == "ewma"
 
 
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    """Six symbols with the same trading days."""
+    everything = world()
+    return build_panel(
+        everything, CONFIG, build_universe(everything, CONFIG), MarketContext.from_frame(market_frame(0), CONTEXT)
+    )
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_entry_is_described(name: str) -> None:
+def test_columns_flagged_as_market_wide_are_those_that_are_equal_for_all_symbols(name: str, panel: Panel) -> None:
+    names = list(panel.feature_names)
+    context = tuple(c for c in names if c.startswith("context_"))
+    (spec,) = (spec for spec in all_specs() if spec.name == name)
+    layout = Layout(CONFIG.lookback_periods, context)
+    first, *others = panel.features.reshape(len(panel.symbols), N, -1)
+    same = np.all([(other == first) | (np.isnan(other) & np.isnan(first)) for other in others], axis=(0, 1))
+    equal = {column for column in spec.columns(layout) if same[names.index(column)]}
+    assert equal == set(spec.market_wide(layout))
+
+
+def test_market_columns_are_the_flagged_ones_with_or_without_those_of_the_calendar(panel: Panel) -> None:
+    names = panel.feature_names[::-1]
+    context = tuple(c for c in names if c.startswith("context_"))
+    layout = Layout(CONFIG.lookback_periods, context)
+    flagged = {c: spec.group for spec in all_specs() for c in spec.market_wide(layout)}
+    positions = market_columns(names, CONFIG, calendar=True)
+    assert [names[i] for i in positions] == [c for c in names if c in flagged]
+    positions = market_columns(names, CONFIG, calendar=False)
+    assert [names[i] for i in positions] == [c for c in names if flagged.get(c, "calendar") != "calendar"]
+    assert {"universe_return_1", "breadth_1", context[0]} <= {names[i] for i in positions}
+    assert len(market_columns(["rsi_20"], CONFIG, calendar=True)) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_family_is_described(name: str) -> None:
     (spec,) = (spec for spec in all_specs() if spec.name == name)
     assert spec.description and "\n" not in spec.description and len(spec.description) < 120
     assert spec.needs <= {"range", "volume", "universe", "context"}
 
 
-def test_columns_are_many_unique_and_described(usual: pd.DataFrame) -> None:
+def test_columns_are_unique_and_described(expected: pd.DataFrame) -> None:
     own = plan_features(CONFIG).names
     assert len(own) >= 80
-    assert len(set(usual.columns)) == len(usual.columns)
+    assert len(set(expected.columns)) == len(expected.columns)
     described = describe_features(CONFIG)
     assert {row[0] for row in described} >= set(own)
     assert {row[1] for row in described} == {spec.group for spec in all_specs()}
 
 
 @pytest.mark.parametrize("periods", [(2,), (3, 7), (5, 10, 20, 120)])
-def test_any_periods_give_unique_columns_and_a_true_warm_up(periods: tuple[int, ...]) -> None:
+def test_any_periods_give_unique_columns_and_an_exact_warm_up(periods: tuple[int, ...]) -> None:
     config = FeatureConfig(lookback_periods=periods)
     everything = world()
     panel = build_panel(everything[:1], config, build_universe(everything, config))
     assert len(set(panel.feature_names)) == len(panel.feature_names)
-    if min(periods) > 4:  # two or three bars may all be flat, or all fall, which leaves ratios undefined
+    if min(periods) > 4:  # ratios are undefined if two or three bars are all flat or all fall
         assert np.isfinite(panel.features[panel.warmup :]).all()
-
-
-def odd_series() -> dict[str, SymbolBars]:
-    usual = bars(3)
-    flat = np.full(N, 7.3)
-    rng = np.random.default_rng(5)
-    halted = {f: np.where(np.arange(N) < 120, getattr(usual, f), usual.close[119]) for f in FIELDS}
-    spike = np.where(np.arange(N) == 150, 1e15, usual.volume)
-    sparse = np.where(rng.random(N) < 0.7, 0.0, usual.volume)
-    coarse = np.round(usual.close / 5.0) * 5.0
-    nothing = np.zeros(N)
-    return {
-        "close only": dataclasses.replace(
-            usual,
-            open=usual.close,
-            high=usual.close,
-            low=usual.close,
-            volume=nothing,
-            has_range=False,
-            has_volume=False,
-        ),
-        "no volume": dataclasses.replace(usual, volume=nothing, has_volume=False),
-        "volume all zero": dataclasses.replace(usual, volume=nothing),
-        "volume mostly zero": dataclasses.replace(usual, volume=sparse),
-        "volume spike": dataclasses.replace(usual, volume=spike),
-        "constant": dataclasses.replace(usual, open=flat, high=flat, low=flat, close=flat),
-        "halted": dataclasses.replace(usual, **halted),
-        "coarse ticks": dataclasses.replace(usual, open=coarse, high=coarse, low=coarse, close=coarse),
-        "tiny prices": dataclasses.replace(usual, **{f: getattr(usual, f) * 1e-300 for f in FIELDS}),
-        "huge moves": dataclasses.replace(
-            usual, **{f: getattr(usual, f) * np.where(np.arange(N) % 50 < 25, 1.0, 1e12) for f in FIELDS}
-        ),
-        "one bar": dataclasses.replace(usual, **{f: getattr(usual, f)[:1] for f in ("dates", *FIELDS, "volume")}),
-        "thirty bars": dataclasses.replace(usual, **{f: getattr(usual, f)[:30] for f in ("dates", *FIELDS, "volume")}),
-        "no bar": dataclasses.replace(usual, **{f: getattr(usual, f)[:0] for f in ("dates", *FIELDS, "volume")}),
-    }
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("kind", list(odd_series()))
-def test_odd_series_give_numbers_or_nan_without_a_warning(kind: str) -> None:
-    odd = dataclasses.replace(odd_series()[kind], symbol="ODD")
-    everything = [*world(), odd]
-    names = plan_features(CONFIG, universe=build_universe(everything, CONFIG)).names
-    panel = build_panel([odd], CONFIG, build_universe(everything, CONFIG), columns=names)
-    assert panel.features.shape == (len(odd), len(names))
-    assert not np.isinf(panel.features).any()
-    # Nothing may be rounding noise divided by rounding noise; the coarsest honest values are z-scores of one spike.
-    assert np.nanmax(np.abs(panel.features), initial=0.0) < 200.0
-
-
-def test_constant_price_has_no_momentum_and_no_trend() -> None:
-    panel = build_panel([odd_series()["constant"]], CONFIG)
-    for name in (
-        "rsi_20",
-        "roc_20",
-        "sma_distance_20",
-        "macd",
-        "drawdown_20",
-        "price_percentile_20",
-        "trend_consistency_20",
-    ):
-        values = panel.features[panel.warmup :, panel.feature_names.index(name)]
-        assert np.isnan(values).all() or np.abs(values).max() <= 0.05, name
-
-
-def test_series_lack_only_the_columns_that_need_what_they_lack() -> None:
-    close_only = dataclasses.replace(odd_series()["close only"], symbol="FX")
-    panel = build_panel([bars(3), close_only], CONFIG)
-    usable = ~np.isnan(panel.features[panel.rows(1)][panel.warmup :]).all(axis=0)
-    needs = {c: spec.needs for spec in all_specs() for c in spec.columns(Layout(CONFIG.lookback_periods))}
-    for name, defined in zip(panel.feature_names, usable, strict=True):
-        assert defined == (not needs[name] & {"range", "volume"}), name
-    assert usable.sum() >= 50
 
 
 def at_exchange(calendar: str, names: str) -> list[SymbolBars]:
@@ -241,13 +205,13 @@ def at_exchange(calendar: str, names: str) -> list[SymbolBars]:
     ("earlier", "later"), [("XTKS", "XNYS"), ("XLON", "XNYS"), ("XASX", "XLON"), ("XTKS", "24/7"), ("XNYS", "24/5")]
 )
 @pytest.mark.parametrize("day", ["2021-07-01", "2021-09-15", "2021-12-30"])
-def test_a_market_that_closes_later_on_a_date_moves_nothing_of_that_date(earlier: str, later: str, day: str) -> None:
-    """The row of a date holds closes that come hours after the earlier market's close of the same date."""
+def test_features_of_a_date_do_not_depend_on_markets_that_close_later_on_it(earlier: str, later: str, day: str) -> None:
+    """A date's row of the universe includes closes hours after the earlier market's close."""
     first, second = at_exchange(earlier, "ABCD"), at_exchange(later, "EFGH")
     date = np.datetime64(day, "ns")
-    changed = [tail_changed(b, int(np.searchsorted(b.dates, date)) - 1, seed=9) for b in second]
-    usual, moved = (build_panel(first[:1], CONFIG, build_universe([*first, *other])) for other in (second, changed))
-    until = usual.dates <= date
-    np.testing.assert_array_equal(moved.features[until], usual.features[until])
+    changed = [with_changed_tail(b, int(np.searchsorted(b.dates, date)) - 1, seed=9) for b in second]
+    expected, moved = (build_panel(first[:1], CONFIG, build_universe([*first, *other])) for other in (second, changed))
+    until = expected.dates <= date
+    np.testing.assert_array_equal(moved.features[until], expected.features[until])
     if not until.all():
-        assert (moved.features[~until] != usual.features[~until]).any()
+        assert (moved.features[~until] != expected.features[~until]).any()

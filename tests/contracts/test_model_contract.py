@@ -7,7 +7,6 @@ import pytest
 
 from configs.errors import DataError, ModelError
 from features.splits import Split, resolve_split
-from training.data.examples import make_examples
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of
 
@@ -36,7 +35,7 @@ class Case:
 
     def make_examples(self, bars):
         panel = panel_of(bars, bars, self.config, None, None)
-        return make_examples(panel, self.split, self.config, task_of(self.kind))
+        return task_of(self.kind).examples(panel, self.split, self.config)
 
     def forecasts(self, predictor, symbols=SYMBOLS):
         panel = self.examples.panel.select(symbols)

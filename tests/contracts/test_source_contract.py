@@ -1,4 +1,4 @@
-"""What holds for every source of the catalog."""
+"""Every source of the catalog yields valid bars and reports what is missing."""
 
 from datetime import date
 
@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.bars.merge import fingerprint
 from features.bars.schema import bars_from_frame
 from features.sources import catalog, open_source
 from features.sources.base import Source
 from features.sources.embedded import EmbeddedSource
 from features.sources.yahoo import UnknownSymbolError, YahooSource
-from features.store.lake import Lake, fingerprint
+from features.store.lake import Lake
 from features.store.store import Store
 
 NAMES = ("AAPL", "IBM")
@@ -27,7 +28,7 @@ def frames() -> dict[str, pd.DataFrame]:
 
 
 def fetch(symbol: str, start: date | None, end: date) -> pd.DataFrame:
-    """Answer as Yahoo does, ``end`` excluded."""
+    """Return the frame that Yahoo would, ``end`` excluded."""
     if symbol not in NAMES:
         raise UnknownSymbolError(f"no bars for {symbol}")
     frame = frames()[symbol].set_index("date")
@@ -54,7 +55,7 @@ def test_every_source_of_the_catalog_is_tested(request):
     assert set(catalog()) == {"embedded", "files", "lake", "yahoo"}
 
 
-def test_bars_are_lawful_and_inside_the_period(source):
+def test_bars_are_valid_and_within_the_period(source):
     for bars in source.load(NAMES, START, END):
         days = bars.dates.astype("datetime64[D]")
         assert days[0] >= np.datetime64(START) and days[-1] <= np.datetime64(END)
@@ -65,13 +66,13 @@ def test_bars_are_lawful_and_inside_the_period(source):
         assert (bars.high >= np.maximum(bars.open, bars.close)).all()
 
 
-def test_each_symbol_comes_once_and_what_does_not_is_reported(source):
+def test_each_symbol_is_yielded_once_and_missing_ones_are_reported(source):
     symbols = [bars.symbol for bars in source.load(["IBM", "NOSUCH", "AAPL", "IBM"], START, END)]
     assert sorted(symbols) == ["AAPL", "IBM"]
     assert list(source.missing) == ["NOSUCH"] and source.missing["NOSUCH"]
 
 
-def test_loading_again_gives_the_same_and_forgets_what_was_missing(source):
+def test_loading_again_gives_the_same_bars_and_resets_the_report(source):
     first = {bars.symbol: fingerprint(bars) for bars in source.load([*NAMES, "NOSUCH"], START, END)}
     second = {bars.symbol: fingerprint(bars) for bars in source.load(NAMES, START, END)}
     assert first == second and source.missing == {} and len(source.quarantine) == 0
@@ -82,18 +83,18 @@ def test_a_period_without_bars_is_reported(source):
     assert list(source.missing) == ["IBM"]
 
 
-def test_its_stamp_stays_while_nothing_changes_and_is_found_without_loading(source):
+def test_loading_does_not_change_the_stamp(source):
     before = source.stamp()
     list(source.load(NAMES, START, END))
     assert source.stamp() == before
 
 
 @pytest.mark.parametrize("name", ["files", "lake"])
-def test_its_stamp_changes_with_the_bars(name, tmp_path):
+def test_the_stamp_changes_with_the_bars(name, tmp_path):
     store, folder = Store(tmp_path / "store"), tmp_path / "bars"
     folder.mkdir()
     frame = frames()["IBM"]
-    short, whole = frame.head(600), frame
+    short = frame.head(600)
 
     def put(rows):
         if name == "files":
@@ -104,7 +105,7 @@ def test_its_stamp_changes_with_the_bars(name, tmp_path):
     put(short)
     source = open_source(str(folder) if name == "files" else "lake", store)
     stamps = [source.stamp()]
-    put(whole)
+    put(frame)
     stamps.append(source.stamp())
     (bars,) = EmbeddedSource().load(["MSFT"])
     if name == "files":

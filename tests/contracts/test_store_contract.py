@@ -1,4 +1,4 @@
-"""What every kind of store promises: a local disk, a bucket behind HTTP, and memory."""
+"""Every kind of store has the same behaviour: a local disk, a bucket over HTTP, and memory."""
 
 import threading
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def test_files_are_written_read_listed_and_deleted(store: Store) -> None:
         pass
 
 
-def test_a_name_that_begins_another_is_not_mistaken_for_it(store: Store) -> None:
+def test_a_name_does_not_match_names_that_begin_with_it(store: Store) -> None:
     store.write("run/x", b"1")
     store.write("run-2/x", b"22")
     assert store.names("run") == ["x"] and store.size("run") == 1
@@ -45,7 +45,7 @@ def test_a_name_that_begins_another_is_not_mistaken_for_it(store: Store) -> None
 
 
 @pytest.mark.parametrize("symbol", ["^GSPC", "EURUSD=X", "BRK B", "brk.b", "..", "%2E", "界", "a+b#?&"])
-def test_awkward_symbols_come_back_under_their_names(store: Store, symbol: str) -> None:
+def test_symbols_with_special_characters_are_listed_under_their_names(store: Store, symbol: str) -> None:
     store.write(f"bars/{encode_symbol(symbol)}.parquet", b"x")
     assert store.names("bars") == [f"{encode_symbol(symbol)}.parquet"]
     assert store.read(f"bars/{encode_symbol(symbol)}.parquet") == b"x"
@@ -58,7 +58,7 @@ def test_parts_of_a_file_can_be_read(store: Store) -> None:
         assert file.read_at(3, 255_998 - 254) == bytes([0, 1, 2]) and file.read_at(2, 1) == bytes([1, 2])
 
 
-def test_parts_are_all_of_one_state_of_a_file(store: Store) -> None:
+def test_all_parts_read_are_of_one_state_of_a_file(store: Store) -> None:
     store.write("big", b"a" * 2**22)
     with store.open("big") as file:
         found = file.read(4)
@@ -83,7 +83,7 @@ def test_a_stamp_changes_when_a_file_does(store: Store) -> None:
     assert store.stamp("a") != before
 
 
-def test_a_copy_outlives_what_it_was_made_of(store: Store) -> None:
+def test_a_copy_does_not_change_with_its_original(store: Store) -> None:
     store.write("a/b", b"1")
     store.copy("a/b", "c/d")
     store.write("a/b", b"2")
@@ -92,25 +92,25 @@ def test_a_copy_outlives_what_it_was_made_of(store: Store) -> None:
         store.copy("a/x", "c/x")
 
 
-def test_what_is_created_is_never_written_over(store: Store) -> None:
+def test_create_does_not_overwrite_a_file(store: Store) -> None:
     assert store.create("a/b", b"1") and not store.create("a/b", b"2")
     assert store.read("a/b") == b"1" and store.names("a") == ["b"]
 
 
-def test_an_update_sees_what_is_there_and_may_leave_it(store: Store) -> None:
-    assert store.update("n", lambda held: b"1" if held is None else b"wrong")
-    assert not store.update("n", lambda held: None)
-    assert store.update("n", lambda held: (held or b"") + b"2")
+def test_an_update_reads_the_file_and_may_leave_it_unchanged(store: Store) -> None:
+    assert store.update("n", lambda data: b"1" if data is None else b"wrong")
+    assert not store.update("n", lambda data: None)
+    assert store.update("n", lambda data: (data or b"") + b"2")
     assert store.read("n") == b"12"
     with pytest.raises(ZeroDivisionError):
-        store.update("n", lambda held: bytes([1 // 0]))
+        store.update("n", lambda data: bytes([1 // 0]))
     assert store.read("n") == b"12"
 
 
-def test_no_update_is_lost_where_many_write_at_once(store: Store) -> None:
+def test_concurrent_updates_lose_no_change(store: Store) -> None:
     def count() -> None:
         for _ in range(10):
-            store.update("n", lambda held: str(int(held or b"0") + 1).encode())
+            store.update("n", lambda data: str(int(data or b"0") + 1).encode())
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
@@ -120,7 +120,7 @@ def test_no_update_is_lost_where_many_write_at_once(store: Store) -> None:
     assert store.read("n") == b"40"
 
 
-def test_a_lock_lets_one_in_at_a_time(store: Store) -> None:
+def test_a_lock_has_one_holder_at_a_time(store: Store) -> None:
     inside, most = [0], [0]
 
     def enter() -> None:

@@ -1,4 +1,4 @@
-"""Random but ordinary bars for the tests of the feature layer."""
+"""Random bars for the tests of features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from features.bars.schema import SymbolBars
 
 
 def random_bars(seed: int = 0, n: int = 200, symbol: str = "A", start: str = "2015-01-01") -> SymbolBars:
-    """Sessions on weekdays, clustered volatility, a real range and volume."""
+    """Return bars on weekdays with clustered volatility, a range and volume."""
     rng = np.random.default_rng([seed, *symbol.encode()])
     dates = np.busday_offset(start, np.arange(n), roll="forward").astype("datetime64[ns]")
     sigma = 0.015 * np.exp(np.convolve(rng.normal(0.0, 0.2, n + 20), np.full(20, 0.3), "same")[:n])
@@ -24,5 +24,5 @@ def random_bars(seed: int = 0, n: int = 200, symbol: str = "A", start: str = "20
 
 @pytest.fixture(scope="session")
 def make_bars():
-    """The maker of random bars: ``make_bars(seed, n, symbol, start)``."""
+    """Return the function ``make_bars(seed, n, symbol, start)``."""
     return random_bars

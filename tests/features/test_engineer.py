@@ -1,4 +1,4 @@
-"""One symbol for a person, a panel for machines: the same numbers, the same names."""
+"""The data frame of one symbol and a panel have the same columns and values."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def yahoo(bars):
     return pd.DataFrame(data, index=pd.DatetimeIndex(bars.dates, name="Date"))
 
 
-def test_yahoo_frame_gives_the_panels_numbers(bars, yahoo):
+def test_a_yahoo_frame_gives_the_values_of_the_panel(bars, yahoo):
     panel = build_panel([bars])
     features, target, names = FeatureEngineer().engineer_features(yahoo, horizon=5)
-    assert names == list(panel.feature_names) == list(features.bars.columns)
+    assert names == list(panel.feature_names) == list(features.columns)
     np.testing.assert_array_equal(features.to_numpy(), panel.features)
     assert (features.dtypes == np.float32).all() and features.index.equals(target.index)
     np.testing.assert_array_equal(features.index.to_numpy("datetime64[ns]"), bars.dates)
@@ -39,21 +39,21 @@ def test_yahoo_frame_gives_the_panels_numbers(bars, yahoo):
     assert (target.iloc[-5:] == -1).all() and set(target.iloc[10:-5]) == {0, 1, 2}
 
 
-def test_two_level_columns_and_bars_themselves(bars, yahoo):
+def test_two_level_columns_and_bars_give_the_same_features(bars, yahoo):
     plain = FeatureEngineer().engineer_features(yahoo)
     two_level = yahoo.copy()
     two_level.columns = pd.MultiIndex.from_product([yahoo.columns, ["AAPL"]], names=["Price", "Ticker"])
-    for given in (two_level, bars):
-        pd.testing.assert_frame_equal(FeatureEngineer().engineer_features(given).features, plain.features)
+    for same in (two_level, bars):
+        pd.testing.assert_frame_equal(FeatureEngineer().engineer_features(same).features, plain.features)
 
 
-def test_two_symbols_are_one_too_many(yahoo):
+def test_two_symbols_are_an_error(yahoo):
     both = pd.concat({"A": yahoo, "B": yahoo * 2.0}, axis=1)
     with pytest.raises(DataError):
         FeatureEngineer().engineer_features(both)
 
 
-def test_left_out_rows_are_told(yahoo):
+def test_rows_left_out_are_warned_about(yahoo):
     broken = yahoo.copy()
     broken.iloc[7, broken.columns.get_loc("Close")] = np.nan
     with pytest.warns(UserWarning, match="1 rows break a rule .*missing_price 1"):
@@ -61,7 +61,7 @@ def test_left_out_rows_are_told(yahoo):
     assert len(features) == len(yahoo) - 1
 
 
-def test_chosen_entries_and_groups(yahoo):
+def test_families_and_groups_can_be_chosen(yahoo):
     config = FeatureConfig(technical_indicators=("rsi", "volume"), lookback_periods=(7, 14))
     names = FeatureEngineer(config).engineer_features(yahoo).names
     assert {"rsi_7", "rsi_14", "vwap_distance_7", "mfi_14"} <= set(names)
@@ -70,28 +70,28 @@ def test_chosen_entries_and_groups(yahoo):
         FeatureEngineer(FeatureConfig(technical_indicators=("RSI",))).engineer_features(yahoo)
 
 
-def test_named_entry_that_the_data_do_not_allow(yahoo):
+def test_a_named_family_whose_data_are_missing_is_an_error(yahoo):
     with pytest.raises(DataError, match="'beta' needs universe"):
         FeatureEngineer(FeatureConfig(technical_indicators=("beta",))).engineer_features(yahoo)
-    with pytest.raises(DataError, match="no feature can be made"):
+    with pytest.raises(DataError, match="no feature can be computed"):
         FeatureEngineer(FeatureConfig(technical_indicators=("context",))).engineer_features(yahoo)
 
 
-def test_columns_fix_what_every_block_and_day_gets(make_bars):
+def test_given_columns_determine_the_panel(make_bars):
     world = [make_bars(n=120, symbol=s) for s in "ABCD"]
     table = build_universe(world)
     names = feature_names(FeatureConfig(), table)
     assert build_panel(world, universe=table).feature_names == names
-    some = (names[40], names[3], names[80])
-    panel = build_panel(world[:2], universe=table, columns=some)
-    assert panel.feature_names == some
+    chosen = (names[40], names[3], names[80])
+    panel = build_panel(world[:2], universe=table, columns=chosen)
+    assert panel.feature_names == chosen
     full = build_panel(world[:2], universe=table, columns=names)
     np.testing.assert_array_equal(panel.features, full.features[:, [40, 3, 80]])
-    with pytest.raises(DataError, match="1 features cannot be made from these data, such as 'rsi_9'"):
+    with pytest.raises(DataError, match="1 features cannot be computed from these data, such as 'rsi_9'"):
         build_panel(world, universe=table, columns=["rsi_20", "rsi_9"])
 
 
-def test_importing_the_package_is_light():
+def test_importing_the_package_imports_no_library():
     code = "import sys, features; assert not {'pandas', 'numpy', 'talib', 'scipy'} & set(sys.modules); features.Panel"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

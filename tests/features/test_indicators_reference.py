@@ -1,4 +1,4 @@
-"""Fast columns agree with their textbook definitions, written out plainly."""
+"""Columns agree with plain implementations of their textbook definitions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def agree(got: pd.Series, expected: pd.Series, skip: int = 0, tolerance: float =
     np.testing.assert_allclose(got.to_numpy()[skip:], expected.to_numpy()[skip:], rtol=tolerance, atol=tolerance)
 
 
-def test_averages(frame):
+def test_moving_averages_agree(frame):
     got, p = frame
     weights = np.arange(1, 21)
     agree(got["sma_distance_20"], np.log(p.close / p.close.rolling(20).mean()))
@@ -34,7 +34,7 @@ def test_averages(frame):
     agree(got["ema_distance_20"], np.log(p.close / ema), skip=400)
 
 
-def test_momentum(frame):
+def test_momentum_indicators_agree(frame):
     got, p = frame
     move = p.close.diff()
     up = move.clip(lower=0.0).ewm(alpha=1 / 20, adjust=False).mean()
@@ -42,9 +42,9 @@ def test_momentum(frame):
     agree(got["rsi_20"], 1.0 - 2.0 / (1.0 + up / down), skip=700, tolerance=1e-5)
     agree(got["rsi_20"], pd.Series(talib.RSI(p.close.to_numpy(), 20) / 50.0 - 1.0))
     high, low = p.high.rolling(20).max(), p.low.rolling(20).min()
-    place = 2.0 * (p.close - low) / (high - low) - 1.0
-    agree(got["williams_r_20"], place)
-    agree(got["stochastic_20"], place.rolling(3).mean())
+    position = 2.0 * (p.close - low) / (high - low) - 1.0
+    agree(got["williams_r_20"], position)
+    agree(got["stochastic_20"], position.rolling(3).mean())
     typical = (p.high + p.low + p.close) / 3.0
     deviation = typical.rolling(20).apply(lambda x: np.abs(x - x.mean()).mean())
     agree(got["cci_20"], (typical - typical.rolling(20).mean()) / (0.015 * deviation) / 100.0)
@@ -53,7 +53,7 @@ def test_momentum(frame):
     agree(got["momentum_t_60"], np.log(p.close / p.close.shift(60)) / (returns.rolling(60).std(ddof=0) * np.sqrt(60)))
 
 
-def test_volatility(frame):
+def test_volatility_estimators_agree(frame):
     got, p = frame
     overnight, body = np.log(p.open / p.close.shift()), np.log(p.close / p.open)
     up, down = np.log(p.high / p.open), np.log(p.low / p.open)
@@ -74,7 +74,7 @@ def test_volatility(frame):
     agree(got["negative_semivariance_22"], falls.rolling(22).sum() / v.rolling(22).sum())
 
 
-def test_volume(frame):
+def test_volume_indicators_agree(frame):
     got, p = frame
     typical = (p.high + p.low + p.close) / 3.0
     vwap = (typical * p.volume).rolling(20).sum() / p.volume.rolling(20).sum()
@@ -91,7 +91,7 @@ def test_volume(frame):
     agree(got["obv_slope_20"], slope / p.volume.rolling(20).mean())
 
 
-def test_microstructure(frame):
+def test_microstructure_indicators_agree(frame):
     got, p = frame
     agree(got["price_percentile_20"], (p.close.rolling(20).rank() - 0.5) / 20.0 - 0.5)
     returns = np.log(p.close).diff()
@@ -104,7 +104,7 @@ def test_corwin_schultz_recovers_a_planted_spread():
     rng = np.random.default_rng(3)
     days, steps, half = 4000, 390, 0.005
     path = np.cumsum(rng.normal(0.0, 0.01 / np.sqrt(steps), (days * steps))).reshape(days, steps)
-    # Buyers pay half a spread above the value and sellers get half below it, so the range widens by one spread.
+    # Buyers pay half a spread above the value and sellers receive half below it, so the range widens by one spread.
     traded = np.exp(path + half * rng.choice([-1.0, 1.0], path.shape))
     from features.bars.schema import SymbolBars
 
@@ -152,7 +152,7 @@ def test_percent_rank_counts_beyond_one_byte():
     assert percent_rank(x, 520)[-1] == pytest.approx((519 + 520) / (2 * 520))
 
 
-def test_a_spike_and_a_gap_leave_no_trace_outside_their_window():
+def test_a_spike_and_a_gap_affect_their_windows_only():
     x = np.full(300, 0.1)
     x[100], x[150] = 1e18, np.nan
     total = rolling_sum(x, 20)
@@ -162,5 +162,5 @@ def test_a_spike_and_a_gap_leave_no_trace_outside_their_window():
     assert (rolling_var(x, 20)[clean] == 0.0).all()
 
 
-def test_slope_of_a_line():
+def test_the_slope_of_a_line_is_exact():
     np.testing.assert_allclose(rolling_slope(3.0 + 0.25 * np.arange(50), 7)[6:], 0.25)

@@ -1,4 +1,4 @@
-"""Labels: what a row is told about its future, and no more."""
+"""Labels agree with their definitions and use returns of their horizon only."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_relative_labels_compare_with_the_median_of_the_day():
     forward = np.array([0.01, 0.02, 0.03, 0.30, -0.30, np.nan, -0.05, 0.05])
     volatility = np.array([0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, np.nan])
     found = relative_labels(forward, days, volatility, horizon=4, k=0.4)
-    assert found.tolist() == [0, 1, 2, 2, 0, -1, -1, -1]  # median 0.02, band ± 0.008; one symbol alone has no class
+    assert found.tolist() == [0, 1, 2, 2, 0, -1, -1, -1]  # median 0.02, band ± 0.008; a single symbol has no class
     order = np.random.default_rng(0).permutation(8)
     mixed = relative_labels(forward[order], days[order], volatility[order], horizon=4, k=0.4)
     assert mixed.tolist() == found[order].tolist()
@@ -46,7 +46,7 @@ def test_variance_of_one_bar_by_hand(make_bars):
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_too_short_for_a_return(make_bars, n):
+def test_bars_too_few_for_a_return_have_no_label(make_bars, n):
     bars = make_bars(n=n)
     assert np.isnan(bar_variance(bars)).all() and len(bar_variance(bars)) == n
     assert (direction_labels(bars.close, np.full(n, 0.01), 1, LabelConfig()) == -1).all()
@@ -63,7 +63,7 @@ def test_variance_is_unbiased_for_a_random_walk():
     bars = SymbolBars(
         "X", dates, prices[:, 0], prices.max(1), prices.min(1), prices[:, -1], np.zeros(days), True, False
     )
-    # Watched at 1,600 instants a day, the extremes are missed a little, so the range is short by a few per cent.
+    # With 1,600 observations a day the range is too narrow by a few per cent.
     assert np.nanmean(bar_variance(bars)) / sigma**2 == pytest.approx(1.0, abs=0.08)
 
 
@@ -72,7 +72,7 @@ variances = st.lists(st.one_of(st.floats(0.0, 1.0), st.just(np.nan)), min_size=1
 
 @settings(max_examples=60, deadline=None)
 @given(variances, st.sampled_from([0.5, 0.94, 0.99]))
-def test_ewma_is_a_weighted_mean_of_what_was_seen(variance, lam):
+def test_ewma_is_the_weighted_mean_of_past_values(variance, lam):
     got = ewma_volatility(variance, lam)
     for t in range(len(variance)):
         past = variance[: t + 1][::-1]
@@ -86,7 +86,7 @@ closes = st.lists(st.floats(1.0, 1e4), min_size=1, max_size=60).map(np.array)
 
 @settings(max_examples=80, deadline=None)
 @given(closes, st.integers(1, 10), st.floats(0.0, 2.0), st.sampled_from(["volatility", "threshold"]))
-def test_direction_is_the_sign_outside_the_band(close, horizon, k, mode):
+def test_direction_is_the_sign_of_the_return_outside_the_band(close, horizon, k, mode):
     vol = np.full(len(close), 0.02)
     vol[0] = np.nan
     label = LabelConfig(mode=mode, k=k, threshold=0.01)
@@ -119,7 +119,7 @@ def test_volatility_target_is_the_mean_of_the_next_bars(variance, horizon):
         np.testing.assert_allclose(got[t], expected, rtol=1e-9, atol=1e-15)
 
 
-def test_labels_at_t_look_no_further_than_the_horizon(make_bars):
+def test_labels_do_not_depend_on_bars_beyond_the_horizon(make_bars):
     bars = make_bars(n=80)
     vol = ewma_volatility(bar_variance(bars), 0.94)
     close = bars.close.copy()
@@ -131,5 +131,5 @@ def test_labels_at_t_look_no_further_than_the_horizon(make_bars):
         np.testing.assert_array_equal(*(forward_return(c, horizon)[: 50 - horizon] for c in (bars.close, close)))
 
 
-def test_annualised():
+def test_annualised_volatility_of_one_per_cent_a_day():
     assert annualised(np.array([0.0001]))[0] == pytest.approx(np.sqrt(252) * 0.01)

@@ -1,4 +1,4 @@
-"""The panel holds symbols raggedly and hands out parts of itself."""
+"""A panel has the series of every symbol and can be restricted to some."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def world(make_bars):
     return [make_bars(n=n, symbol=s) for s, n in (("A", 150), ("B", 90), ("C", 0), ("D", 200))]
 
 
-def test_series_of_every_symbol(world):
+def test_a_panel_has_the_series_of_every_symbol(world):
     panel = build_panel(world, label=LabelConfig(ewma_lambda=0.9))
     assert panel.symbols == ("A", "B", "C", "D") and panel.offsets.tolist() == [0, 150, 240, 240, 440]
     assert panel.features.dtype == np.float32 and panel.features.flags.c_contiguous
@@ -32,28 +32,22 @@ def test_series_of_every_symbol(world):
         assert np.isfinite(usable).all()
 
 
-def test_select_symbols_and_features(world):
+def test_select_returns_the_symbols_in_the_given_order(world):
     panel = build_panel(world)
-    some = panel.select(("D", "A"))
-    assert some.symbols == ("D", "A") and some.offsets.tolist() == [0, 200, 350]
-    np.testing.assert_array_equal(some.features[some.rows(1)], panel.features[panel.rows(0)])
-    np.testing.assert_array_equal(some.dates[some.rows(0)], panel.dates[panel.rows(3)])
-    names = ("rsi_20", "har_22")
-    np.testing.assert_array_equal(
-        panel.with_features(names).features, panel.features[:, [panel.feature_names.index(n) for n in names]]
-    )
+    part = panel.select(("D", "A"))
+    assert part.symbols == ("D", "A") and part.offsets.tolist() == [0, 200, 350]
+    np.testing.assert_array_equal(part.features[part.rows(1)], panel.features[panel.rows(0)])
+    np.testing.assert_array_equal(part.dates[part.rows(0)], panel.dates[panel.rows(3)])
     assert len(panel.select(()).features) == 0
 
 
-def test_unknown_names_are_told(world):
+def test_an_unknown_symbol_is_an_error(world):
     panel = build_panel(world)
     with pytest.raises(DataError, match="panel of 4 symbols has no 'X'"):
         panel.select(("A", "X"))
-    with pytest.raises(DataError, match="has no 'rsi_9'"):
-        panel.with_features(("rsi_9",))
 
 
-def test_building_takes_the_panel_and_one_symbol_of_memory(make_bars):
+def test_building_needs_the_memory_of_the_panel_and_one_symbol(make_bars):
     bars = [make_bars(n=2000, symbol=f"S{i}") for i in range(30)]
     build_panel(bars[:1])
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Scaling and selection see train rows only and survive whatever a column holds."""
+"""Scaling and selection of features with any values, constant and missing ones included."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def config(method: str, clip: float = 5.0) -> FeatureConfig:
 
 def parts(seed: int = 0) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
-    made = [rng.normal(3.0, 2.0, (n, 4)).astype(np.float32) for n in (50, 200, 31)]
-    made[0][:20, 1] = np.nan
-    made[1][:, 2] = 0.3
-    made[2][:, 3] = np.nan
-    return made
+    arrays = [rng.normal(3.0, 2.0, (n, 4)).astype(np.float32) for n in (50, 200, 31)]
+    arrays[0][:20, 1] = np.nan
+    arrays[1][:, 2] = 0.3
+    arrays[2][:, 3] = np.nan
+    return arrays
 
 
 def test_standard_and_robust_agree_with_numpy():
@@ -38,7 +38,7 @@ def test_standard_and_robust_agree_with_numpy():
 
 
 @pytest.mark.parametrize("method", ["standard", "robust"])
-def test_constant_and_missing_columns_come_out_as_zero(method):
+def test_constant_and_missing_columns_are_scaled_to_zero(method):
     x = parts()
     scaler = FleetScaler.fit(x, config(method))
     later = np.array([[9.0, 9.0, 9.0, 9.0]], np.float32)
@@ -61,13 +61,13 @@ def test_output_is_finite_and_clipped(values, method, clip):
     assert np.abs(out).max() <= np.float32(clip)
 
 
-def test_none_changes_nothing_but_missing_values():
+def test_method_none_changes_missing_values_only():
     x = parts()[0] * 100.0
     out = FleetScaler.fit([x], config("none")).transform(x)
     np.testing.assert_array_equal(out, np.nan_to_num(x))
 
 
-def test_pooled_is_the_scaler_of_all_rows():
+def test_a_pooled_scaler_is_fitted_on_all_rows():
     x = parts()
     for method in ("standard", "robust"):
         pooled, together = (
@@ -79,14 +79,14 @@ def test_pooled_is_the_scaler_of_all_rows():
         np.testing.assert_array_equal(pooled.transform(x[1], 1), pooled.transform(x[1], 0))
 
 
-def test_a_symbols_scale_does_not_depend_on_the_others():
+def test_a_symbols_scale_does_not_depend_on_other_symbols():
     x = parts()
     alone, among = FleetScaler.fit(x[1:2], config("standard")), FleetScaler.fit(x, config("standard"))
     np.testing.assert_array_equal(alone.center[0], among.center[1])
     np.testing.assert_array_equal(among.take(np.array([1])).scale, alone.scale)
 
 
-def test_state_round_trips_and_empty_is_an_error():
+def test_a_scaler_is_restored_from_its_arrays_and_needs_a_symbol():
     scaler = FleetScaler.fit(parts(), config("robust"))
     again = FleetScaler.from_arrays(scaler.to_arrays())
     np.testing.assert_array_equal(again.transform(parts()[1], 1), scaler.transform(parts()[1], 1))
@@ -107,7 +107,7 @@ def planted(n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def test_selection_finds_signal_of_both_kinds_before_a_copy():
+def test_selection_finds_signals_of_level_and_spread_before_a_copy():
     x, y = planted()
     chosen = select_features(x, y, 2)
     assert 7 in chosen and (3 in chosen) != (5 in chosen)

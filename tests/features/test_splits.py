@@ -1,4 +1,4 @@
-"""No label reaches across a boundary, whatever the calendar, the horizon and the embargo."""
+"""No label extends beyond its part, for any dates, horizon and embargo."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def assert_no_leak(dates: np.ndarray, split: Split, horizon: int) -> None:
     assert (window_end["valid"] >= split.valid_start).all() and (label_end["valid"] <= split.valid_end).all()
     assert (window_end["test"] >= split.test_start).all() and (label_end["test"] <= split.test_end).all()
     assert split.train_end < split.valid_start <= split.valid_end < split.test_start <= split.test_end
-    everything = np.concatenate(rows)
-    assert len(np.unique(everything)) == len(everything)
+    all_rows = np.concatenate(rows)
+    assert len(np.unique(all_rows)) == len(all_rows)
 
 
-own_dates = st.builds(
+symbol_dates = st.builds(
     lambda start, length, seed, keep: CALENDAR[start : start + length][
         np.random.default_rng(seed).random(len(CALENDAR[start : start + length])) < keep
     ],
@@ -41,16 +41,16 @@ own_dates = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(
-    own_dates,
+    symbol_dates,
     st.integers(1, 30),
     st.integers(0, 20),
     st.floats(0.05, 0.4),
     st.floats(0.05, 0.4),
     st.booleans(),
 )
-def test_a_label_lies_wholly_in_its_part(dates, horizon, embargo, valid, test, with_dates):
-    given_dates = {"train_end": date(2013, 6, 30), "test_start": date(2017, 1, 14)} if with_dates else {}
-    config = SplitConfig(valid_fraction=valid, test_fraction=test, embargo=embargo, **given_dates)
+def test_every_label_is_within_its_part(dates, horizon, embargo, valid, test, with_dates):
+    boundaries = {"train_end": date(2013, 6, 30), "test_start": date(2017, 1, 14)} if with_dates else {}
+    config = SplitConfig(valid_fraction=valid, test_fraction=test, embargo=embargo, **boundaries)
     split = resolve_split(CALENDAR, config, horizon)
     assert_no_leak(dates, split, horizon)
     rows = split_rows(dates, split, horizon)
@@ -62,14 +62,14 @@ def test_a_label_lies_wholly_in_its_part(dates, horizon, embargo, valid, test, w
     assert len(rows.valid) == max(in_valid - horizon - embargo, 0)
 
 
-def test_fractions_of_the_unique_dates():
+def test_boundaries_follow_from_fractions_of_the_unique_dates():
     split = resolve_split(np.concatenate([CALENDAR[::-1], CALENDAR]), SplitConfig(), 5)
     assert split.train_end == CALENDAR[1749] and split.valid_start == CALENDAR[1750]
     assert split.valid_end == CALENDAR[1999] and split.test_start == CALENDAR[2000]
     assert split.test_end == CALENDAR[-1] and split.purge == 5
 
 
-def test_given_dates_are_kept_and_the_rest_follows():
+def test_configured_dates_are_used_and_the_others_follow():
     config = SplitConfig(
         train_end=date(2013, 12, 31),
         valid_end=date(2014, 12, 31),
@@ -89,14 +89,14 @@ def test_given_dates_are_kept_and_the_rest_follows():
     assert np.searchsorted(CALENDAR, only_train.valid_end) - np.searchsorted(CALENDAR, only_train.train_end) == 250
 
 
-def test_intraday_bars_of_the_last_day_belong_to_it():
+def test_intraday_bars_of_the_last_day_are_included():
     minutes = np.datetime64("2020-01-01", "ns") + np.arange(6000) * np.timedelta64(10, "m")
     split = resolve_split(minutes, SplitConfig(train_end=date(2020, 1, 20)), 3)
     assert split.train_end == np.datetime64("2020-01-20T23:50", "ns")
     assert split.valid_start == np.datetime64("2020-01-21T00:00", "ns")
 
 
-def test_larger_horizon_purges_more_than_the_split():
+def test_a_larger_horizon_purges_more_than_the_split():
     split = resolve_split(CALENDAR, SplitConfig(), 1)
     assert_no_leak(CALENDAR, split, 7)
     assert len(split_rows(CALENDAR, split, 1).train) - len(split_rows(CALENDAR, split, 7).train) == 6
@@ -127,13 +127,13 @@ def test_walk_forward_tiles_the_end_with_purged_folds(folds, horizon, embargo, v
         ({}, CALENDAR[:20], "validation"),
     ],
 )
-def test_an_empty_part_is_named(config, dates, part):
+def test_the_error_names_the_empty_part(config, dates, part):
     remedy = r"nothing is left\. (The preset or configuration sets split|Add bars)"
     with pytest.raises(DataError, match=rf"the {part} part has .* of the {len(dates)} dates .*{remedy}"):
         resolve_split(dates, SplitConfig(**config), 5)
 
 
-def test_no_dates_at_all():
+def test_no_or_too_few_dates_are_an_error():
     with pytest.raises(DataError, match="no date to split"):
         resolve_split(CALENDAR[:0], SplitConfig(), 1)
     with pytest.raises(DataError, match="part has"):

@@ -1,4 +1,4 @@
-"""The universe's table and the market context: right values, causal, and the same wherever a block is computed."""
+"""The universe table and the market context agree with their definitions, are causal and do not depend on blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from features import MarketContext, UniverseTable, build_panel, build_universe
 from features.bars.sessions import session_gaps
 from features.inputs import Inputs, Layout
 from features.labels import bar_variance
-from features.universe import ranked_quantities
 
 CONFIG = FeatureConfig()
 
@@ -39,10 +38,10 @@ def test_moments_agree_with_their_definitions(world, table):
     assert (table.count == 40).all()
 
 
-def test_rank_is_the_place_among_the_symbols(world, table):
+def test_rank_is_the_position_among_the_symbols(world, table):
     inputs = [Inputs(b, Layout(CONFIG.lookback_periods)) for b in world]
     for name in ("return_1", "return_20", "volatility", "volume_change"):
-        values = np.stack([ranked_quantities(i)[name] for i in inputs])
+        values = np.stack([i.ranked_quantities[name] for i in inputs])
         exact = pd.DataFrame(values).rank(axis=0).to_numpy()
         exact = np.where(np.isnan(values), np.nan, (exact - 1) / 39 - 0.5)
         got = np.stack([table.at(b.dates).rank(name, v) for b, v in zip(world, values, strict=True)])
@@ -59,7 +58,7 @@ def test_order_of_symbols_and_of_blocks_does_not_matter(world, table):
     np.testing.assert_array_equal(together.features[together.rows(2)], alone.features)
 
 
-def test_round_trip(table, world):
+def test_a_table_is_restored_from_its_arrays(table, world):
     again = UniverseTable.from_arrays({k: v.copy() for k, v in table.to_arrays().items()})
     assert (again.periods, again.members, again.lag) == (table.periods, 40, 0)
     assert all(v.dtype.kind in "iuf" for v in table.to_arrays().values())
@@ -68,18 +67,18 @@ def test_round_trip(table, world):
     )
 
 
-def test_symbols_with_other_calendars_see_the_universe_as_of_their_bars(make_bars, world, table):
+def test_symbols_with_other_dates_use_the_latest_rows(make_bars, world, table):
     late = make_bars(seed=5, n=60, symbol="LATE", start="2015-03-02")
     weekend = dataclasses.replace(late, dates=late.dates + np.timedelta64(12, "h"))
     rows = table.at(weekend.dates)
     np.testing.assert_array_equal(rows.log_index, table.at(late.dates).log_index)
     mixed = build_universe([*world, weekend], CONFIG)
-    assert len(mixed.dates) == len(table.dates)  # one symbol alone at noon is no universe
+    assert len(mixed.dates) == len(table.dates)  # a date with one symbol has no row
     after = table.at(table.dates[-1:] + np.arange(0, 30, 5) * np.timedelta64(1, "D"))
     assert np.isnan(after.breadth).tolist() == [False, False, True, True, True, True]
 
 
-def test_two_symbols_are_no_universe(world):
+def test_two_symbols_give_an_empty_table(world):
     table = build_universe(world[:2], CONFIG)
     assert table.is_empty
     assert np.isnan(table.at(world[0].dates).log_index).all()
@@ -88,12 +87,12 @@ def test_two_symbols_are_no_universe(world):
     assert UniverseTable.from_arrays(table.to_arrays()).is_empty
 
 
-def test_named_universe_leaves_the_others_out(world):
+def test_a_named_universe_ignores_other_symbols(world):
     named = CONFIG.model_copy(update={"universe": tuple(b.symbol for b in world[:5])})
     np.testing.assert_array_equal(build_universe(world, named).log_index, build_universe(world[:5], CONFIG).log_index)
 
 
-def test_universe_of_other_periods_is_refused(world, table):
+def test_a_table_of_other_periods_is_an_error(world, table):
     with pytest.raises(DataError, match=r"built for lookback_periods \[5, 20, 60\]"):
         build_panel(world[:1], FeatureConfig(lookback_periods=(3, 9)), table)
 
@@ -109,7 +108,7 @@ def context_frame(n: int = 200) -> pd.DataFrame:
 KINDS = ContextConfig(kinds={"^VIX": "level", "T10Y2Y": "rate"}, lag_days={"T10Y2Y": 3})
 
 
-def test_context_is_known_only_after_its_lag():
+def test_context_values_are_used_only_after_their_lag():
     frame = context_frame()
     context = MarketContext.from_frame(frame, KINDS)
     days = np.arange("2015-03-02", "2015-06-01", dtype="datetime64[D]").astype("datetime64[ns]")
@@ -117,13 +116,13 @@ def test_context_is_known_only_after_its_lag():
     by_date = frame.pivot(index="date", columns="series", values="value")
     for day, level, step in zip(days, got["context_vix_log"], got["context_t10y2y_change_1"], strict=True):
         day = pd.Timestamp(day)
-        seen = by_date["^VIX"][: day - pd.Timedelta(days=1)]
-        assert level == pytest.approx(np.log(seen.iloc[-1]))
+        published = by_date["^VIX"][: day - pd.Timedelta(days=1)]
+        assert level == pytest.approx(np.log(published.iloc[-1]))
         rates = by_date["T10Y2Y"][: day - pd.Timedelta(days=3)]
         assert step == pytest.approx(rates.iloc[-1] - rates.iloc[-2])
 
 
-def test_context_ignores_what_is_not_configured_missing_or_over():
+def test_context_ignores_missing_values_and_series_that_are_not_configured_or_have_ended():
     frame = context_frame()
     frame.loc[50, "value"] = np.nan
     frame.loc[51, "value"] = -1.0
@@ -137,7 +136,7 @@ def test_context_ignores_what_is_not_configured_missing_or_over():
     assert level == pytest.approx(np.log(frame.loc[49, "value"]))
 
 
-def test_context_round_trip_and_columns_in_the_panel(make_bars):
+def test_a_context_is_restored_from_its_arrays_and_fills_its_columns(make_bars):
     context = MarketContext.from_frame(context_frame(), KINDS)
     again = MarketContext.from_arrays({k: v.copy() for k, v in context.to_arrays().items()})
     bars = make_bars(n=150)
@@ -156,7 +155,7 @@ def test_context_round_trip_and_columns_in_the_panel(make_bars):
         (context_frame().astype({"value": str}).replace("15.0", "n.a."), {"^VIX": "level"}, "cannot be read"),
     ],
 )
-def test_context_errors_say_what_to_do(frame, kinds, message):
+def test_context_errors_name_the_problem(frame, kinds, message):
     with pytest.raises(DataError, match=message):
         MarketContext.from_frame(frame, ContextConfig(kinds=kinds))
 
@@ -166,7 +165,7 @@ def on_days(bars, dates):
 
 
 def hong_kong_and_new_york(make_bars):
-    """Return four symbols of each, on their exchanges' sessions of the same year."""
+    """Return four symbols of each exchange, on its sessions of the same year."""
     ends = np.array(["2021-01-04", "2021-12-31"], "datetime64[ns]")
     out = []
     for calendar, names in (("XHKG", "HIJK"), ("XNYS", "NOPQ")):
@@ -175,9 +174,9 @@ def hong_kong_and_new_york(make_bars):
     return out
 
 
-def test_lag_is_decided_by_the_calendars_and_can_be_set(make_bars):
+def test_the_lag_follows_from_the_calendars_or_the_configuration(make_bars):
     east, west = hong_kong_and_new_york(make_bars)
-    assert [build_universe(one, CONFIG).lag for one in (east, west)] == [0, 0]
+    assert [build_universe(bars, CONFIG).lag for bars in (east, west)] == [0, 0]
     both = build_universe([*east, *west], CONFIG)
     assert (both.lag, both.members) == (1, 8)
     assert set(both.calendars) == {"XHKG", "XNYS"}
@@ -185,24 +184,24 @@ def test_lag_is_decided_by_the_calendars_and_can_be_set(make_bars):
     assert build_universe(west, CONFIG.model_copy(update={"universe_lag": 1})).lag == 1
     only_west = CONFIG.model_copy(update={"universe": tuple(b.symbol for b in west)})
     named = build_universe([*east, *west], only_west)
-    assert (named.lag, named.members) == (1, 4), "one that is no member looks its features up as well"
+    assert (named.lag, named.members) == (1, 4), "symbols outside the universe use the table too"
 
 
-def test_with_a_lag_a_bar_sees_the_days_before_its_own(world):
+def test_with_a_lag_a_bar_uses_rows_of_earlier_days_only(world):
     table = build_universe(world, CONFIG.model_copy(update={"universe_lag": 1}))
     unlagged = dataclasses.replace(table, lag=0)
     dates = table.dates[50:60]
     for hours in (0, 14):
-        seen = table.at(dates + np.timedelta64(hours, "h"))
-        np.testing.assert_array_equal(seen.breadth, unlagged.at(table.dates[49:59]).breadth)
+        rows = table.at(dates + np.timedelta64(hours, "h"))
+        np.testing.assert_array_equal(rows.breadth, unlagged.at(table.dates[49:59]).breadth)
     assert np.isnan(table.at(table.dates[:1]).breadth).all()
 
 
-def test_with_a_lag_all_is_defined_a_bar_later_and_beta_pairs_the_same_days(world):
+def test_with_a_lag_features_are_defined_one_bar_later_and_beta_pairs_the_same_days(world):
     lagged = build_universe(world, CONFIG.model_copy(update={"universe_lag": 1}))
-    late, usual = (build_panel(world[:1], CONFIG, table) for table in (lagged, dataclasses.replace(lagged, lag=0)))
-    assert late.warmup == usual.warmup + 1
+    late, unlagged = (build_panel(world[:1], CONFIG, table) for table in (lagged, dataclasses.replace(lagged, lag=0)))
+    assert late.warmup == unlagged.warmup + 1
     assert np.isfinite(late.features[late.warmup :]).all()
     for name in ("beta_20", "correlation_60", "universe_return_5"):
-        column = usual.feature_names.index(name)
-        np.testing.assert_allclose(late.features[1:, column], usual.features[:-1, column], rtol=1e-6)
+        column = unlagged.feature_names.index(name)
+        np.testing.assert_allclose(late.features[1:, column], unlagged.features[:-1, column], rtol=1e-6)

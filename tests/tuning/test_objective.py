@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigError
-from training.data.examples import make_examples
 from training.tasks import task_of
 from training.validation.evaluate import evaluate
 from tuning.objective import Objective, TrialFailed
@@ -26,7 +25,7 @@ def test_scores_are_those_of_the_predictor_on_each_fold(task):
     outcome = Objective(task)({})
     losses = []
     for fold, told in zip(task.folds, outcome.by_symbol, strict=True):
-        examples = make_examples(task.panel, fold, task.config, task_of(task.kind))
+        examples = task_of(task.kind).examples(task.panel, fold, task.config)
         predictor = task_of(task.kind).predictor(task.config)
         predictor.fit_examples(examples, predictor.fit_pooled(examples))
         found = evaluate(predictor, examples)

@@ -14,7 +14,7 @@ from tuning.task import task_of_bars, task_of_source
 @pytest.mark.parametrize("kind", ["direction", "volatility"])
 def test_folds_are_in_order_and_before_the_test_period(task_of, lake, kind):
     task = task_of(kind)
-    days = np.unique(np.concatenate([one.dates for one in Lake(lake).read_many(Lake(lake).symbols())]))
+    days = np.unique(np.concatenate([Lake(lake).read(symbol).dates for symbol in Lake(lake).symbols()]))
     test_start = days[len(days) - int(len(days) * task.config.split.test_fraction)]
     assert task.panel.dates.max() < test_start
     everything = (*task.folds, task.last)

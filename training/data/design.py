@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
+from features.feature_plan import market_columns
 from features.scaling import FleetScaler
 from features.selection import select_features
 from training.data.arrays import Arrays, Float32, part_of, prefixed, take_rows
 from training.data.examples import Examples, Int64
-from training.data.feature_columns import own_columns
 
 _SELECTION_ROWS = 50_000
 
@@ -52,8 +52,9 @@ class Design:
         for part in examples.train_features():
             scaled = scaler.transform(part)[:, columns[0]]
             low, high = np.minimum(low, scaled.min(axis=0)), np.maximum(high, scaled.max(axis=0))
-        chosen = own_columns(examples.panel.feature_names, columns)[0]
-        return cls(scaler, columns, low, high, np.flatnonzero(np.isin(columns[0], chosen)))
+        common = market_columns(examples.panel.feature_names, config.features, calendar=True)
+        own = np.flatnonzero(~np.isin(columns[0], common))
+        return cls(scaler, columns, low, high, own if len(own) else np.arange(columns.shape[1]))
 
     @property
     def width(self) -> int:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from configs.schema import Config
 from features.panel import Panel
-from features.splits import Split, SplitRows, split_rows
+from features.splits import SplitRows
 
 if TYPE_CHECKING:
-    from training.tasks.task import Task
+    pass
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -88,15 +87,3 @@ def panel_rows(panel: Panel, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
     pieces = [np.asarray(part, np.int64) + panel.offsets[i] for i, part in enumerate(rows)]
     joined = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
     return joined, np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
-
-
-def make_examples(panel: Panel, split: Split, config: Config, task: Task) -> Examples:
-    """Return the examples of a task; a symbol's rows count from its first row that can have a forecast."""
-    first, horizon = task.first_row(panel, config), config.section(task.kind).horizon
-    targets, rows = np.empty(len(panel.dates)), []
-    for i in range(len(panel.symbols)):
-        part = panel.rows(i)
-        targets[part], known = task.targets(panel, i, config)
-        chosen = split_rows(panel.dates[part], split, horizon)
-        rows.append(SplitRows(*(r[(r >= first) & known[r]] for r in chosen)))
-    return Examples(panel, targets, tuple(rows))

@@ -16,7 +16,7 @@ from features.bars.schema import SymbolBars
 from features.panel import Panel
 from features.splits import Split, resolve_split
 from features.universe import UniverseTable
-from training.data.examples import Examples, Int64, make_examples, panel_rows
+from training.data.examples import Examples, Int64, panel_rows
 from training.predictors.fleet import PredictorFleet
 from training.predictors.importance import contributions, permutation_importance
 from training.predictors.input_bars import (
@@ -174,7 +174,7 @@ class BasePredictor(PredictorFleet):
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
-        return make_examples(panel, split, self.config, self.task)
+        return self.task.examples(panel, split, self.config)
 
     def _table(self, universe: Sequence[SymbolBars] | UniverseTable) -> UniverseTable:
         return universe_as_fitted(universe, self.config.features, self.feature_names, self.universe)

@@ -55,11 +55,11 @@ def listed(bars: AnyBars, symbol: str | None = None) -> list[SymbolBars]:
         if not bars:
             raise DataError("no bars are given. Give a frame, or a list with at least one symbol's bars.")
         return list(bars)
-    found, quarantine = bars_from_frame(bars, unnamed=symbol or "SYMBOL")
+    found, quarantine = bars_from_frame(bars, default_symbol=symbol or "SYMBOL")
     if lost := quarantine.lost():
         symbols = shortened(sorted(lost))
         warnings.warn(
-            f"{sum(lost.values())} rows of {symbols} break a rule and are left out ({quarantine.told()})",
+            f"{sum(lost.values())} rows of {symbols} break a rule and are left out ({quarantine.summary()})",
             stacklevel=4,
         )
     return found

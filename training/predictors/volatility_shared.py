@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
+from features.feature_plan import market_columns
 from training.data.arrays import Arrays, Float, part_of, prefixed
 from training.data.design import Design
 from training.data.examples import Examples, Int64
@@ -17,7 +18,7 @@ from training.models.trust import trusted_share
 from training.models.volatility.combination import TRUST_ROWS, Combination
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import IntervalFleet
-from training.models.volatility.market import LEVEL, MarketFleet, fit_market, market_columns
+from training.models.volatility.market import LEVEL, MarketFleet, fit_market
 from training.models.volatility.member import FitData, Rows
 from training.models.volatility.members import catalog, fitted
 from training.models.volatility.regression import (
@@ -163,7 +164,7 @@ def fit_shared_parts(
     rows = Rows.of(examples, design, newest)
     linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon)
     data = fit_data(examples, config, design, rows, linear.first)
-    market = _fit_market(examples, design, config.volatility.horizon)
+    market = _fit_market(examples, design, config)
     specs = [spec for spec in fitted(config.volatility.members) if spec.fit_shared is not None]
     return design, linear, market, {spec.name: spec.fit_shared(data) for spec in specs if spec.fit_shared}
 
@@ -207,11 +208,12 @@ def _pooled_linear(rows: Rows, sums: RegressionSums, ridge: float) -> LinearFlee
     return with_levels(fit_pooled_linear(sums, ridge), rows.inputs, rows.features, rows.target, rows.weight, zeros)
 
 
-def _fit_market(examples: Examples, design: Design, horizon: int) -> MarketFleet:
-    panel = examples.panel
-    if LEVEL not in panel.feature_names or panel.universe is None:
+def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFleet:
+    panel, names = examples.panel, examples.panel.feature_names
+    if LEVEL not in names or panel.universe is None:
         return MarketFleet.none()
     places, _ = examples.places(examples.train_and_valid())
-    ahead = panel.features[places + horizon, panel.feature_names.index(LEVEL)]
-    scaled = design.scaled(panel.features[places], market_columns(panel.feature_names))
-    return fit_market(panel.feature_names, scaled, ahead, panel.dates[places], panel.universe.members)
+    columns, level = market_columns(names, config.features, calendar=False), names.index(LEVEL)
+    scaled = design.scaled(panel.features[places], columns)
+    ahead = panel.features[places + config.volatility.horizon, level]
+    return fit_market(columns, level, scaled, ahead, panel.dates[places], panel.universe.members)

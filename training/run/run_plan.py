@@ -212,7 +212,7 @@ def _judge(source: Source, config: Config, seen: _Seen) -> list[str]:
             most = f"at most {config.data.max_quarantined:.0%} may (data.max_quarantined)"
             seen.skipped[symbol] = f"{count} of {rows} rows break a rule; {most}"
         else:
-            rules = Quarantine(parts[symbol]).told()
+            rules = Quarantine(parts[symbol]).summary()
             notes.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
     return notes
 

@@ -17,8 +17,8 @@ from safetensors.numpy import load, save
 
 from configs.errors import StoreError
 from configs.load import config_hash
+from features.bars.merge import fingerprint
 from features.bars.schema import SymbolBars
-from features.store.lake import fingerprint
 from features.store.store import Store
 
 _FIELDS = ("open", "high", "low", "close", "volume")

@@ -15,7 +15,7 @@ from features.engineer import build_panel
 from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
-from training.data.examples import Examples, make_examples
+from training.data.examples import Examples
 from training.predictors import BasePredictor
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
@@ -53,7 +53,7 @@ def _do(
     clock, config = _Clock(), plan.config
     bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
-    examples = make_examples(panel, plan.split(job.kind), config, task_of(job.kind))
+    examples = task_of(job.kind).examples(panel, plan.split(job.kind), config)
     clock.lap("features")
     skipped = examples.insufficient_data()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))

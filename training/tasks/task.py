@@ -14,10 +14,11 @@ import numpy.typing as npt
 from configs.schema import Config
 from configs.space import Parameter
 from features.panel import Panel
+from features.splits import Split, SplitRows, split_rows
+from training.data.examples import Examples
 from training.metrics.daily_sums import DailySums
 
 if TYPE_CHECKING:
-    from training.data.examples import Examples
     from training.predictors.base import BasePredictor
 
 Float = npt.NDArray[np.float64]
@@ -97,6 +98,17 @@ class Task(ABC):
     @abstractmethod
     def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
         """Return what a symbol's rows are to predict (n,), and where that is known (n,)."""
+
+    def examples(self, panel: Panel, split: Split, config: Config) -> Examples:
+        """Return the examples of a panel; a symbol's rows count from its first row that can have a forecast."""
+        first, horizon = self.first_row(panel, config), config.section(self.kind).horizon
+        targets, rows = np.empty(len(panel.dates)), []
+        for i in range(len(panel.symbols)):
+            part = panel.rows(i)
+            targets[part], known = self.targets(panel, i, config)
+            chosen = split_rows(panel.dates[part], split, horizon)
+            rows.append(SplitRows(*(r[(r >= first) & known[r]] for r in chosen)))
+        return Examples(panel, targets, tuple(rows))
 
     @abstractmethod
     def has_pooled_fit(self, config: Config) -> bool:

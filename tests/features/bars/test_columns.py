@@ -1,3 +1,5 @@
+"""Column names and layouts of common vendors give one long table."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,12 +24,12 @@ SPELLINGS = {
     "alpha vantage": ["timestamp", "1. open", "2. high", "3. low", "4. close", "5. volume"],
     "exchange api": ["open_time", "o", "h", "l", "c", "v"],
     "nasdaq.com": ["Date", "Open", "High", "Low", "Close/Last", "Volume"],
-    "shouted": ["DATETIME", " OPEN ", "HIGH", "LOW", "CLOSE", "VOL."],
+    "upper case": ["DATETIME", " OPEN ", "HIGH", "LOW", "CLOSE", "VOL."],
 }
 
 
 @pytest.mark.parametrize("names", SPELLINGS.values(), ids=SPELLINGS)
-def test_every_spelling_gives_the_same_bars(names):
+def test_every_vendors_column_names_give_the_same_bars(names):
     frame = pd.DataFrame(dict(zip(names, [DAYS, *VALUES.values()], strict=True)))
     (bars,), quarantine = bars_from_frame(frame, "X")
     assert len(quarantine) == 0
@@ -52,7 +54,7 @@ def test_two_level_columns_in_either_order(swap, reset):
     assert bars[1].high.tolist() == VALUES["high"]
 
 
-def test_a_wide_frame_pads_and_padding_is_no_bar():
+def test_padding_of_a_wide_frame_is_dropped():
     frame = yahoo_frame()
     frame.loc[pd.Timestamp("2024-01-03"), "MSFT"] = np.nan
     frame.loc[pd.Timestamp("2024-01-02"), ("AAPL", "Open")] = np.nan
@@ -61,18 +63,18 @@ def test_a_wide_frame_pads_and_padding_is_no_bar():
     assert quarantine.counts() == {"missing_price": 1}
 
 
-def test_one_ticker_keeps_its_name_or_takes_the_given_one():
+def test_a_given_symbol_replaces_the_only_ticker():
     frame = yahoo_frame(("AAPL",))
     assert bars_from_frame(frame)[0][0].symbol == "AAPL"
     assert bars_from_frame(frame, "APPLE")[0][0].symbol == "APPLE"
 
 
-def test_tickers_that_are_spelled_like_fields():
+def test_tickers_with_names_of_fields_are_tickers():
     frame = yahoo_frame(("C", "H", "L", "O", "V")).drop(columns="Volume", level="Price")
     assert [b.symbol for b in bars_from_frame(frame)[0]] == ["C", "H", "L", "O", "V"]
 
 
-def test_levels_that_are_not_bars_are_refused():
+def test_two_level_columns_without_fields_are_an_error():
     frame = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("c", "d")]))
     with pytest.raises(DataError, match="column levels"):
         long_table(frame)
@@ -86,13 +88,20 @@ def test_dates_and_symbols_may_be_the_index():
     assert [b.symbol for b in bars] == ["A", "B"]
 
 
+def test_categorical_and_text_symbols_are_equal_and_sorted():
+    text = pd.DataFrame({"date": DAYS[:1] * 3, "symbol": ["b", "A ", "^C"], "close": [1.0, 2.0, 3.0]})
+    for frame in (text, text.astype({"symbol": "category"})):
+        bars, _ = bars_from_frame(frame)
+        assert [(b.symbol, *b.close) for b in bars] == [("A", 2.0), ("^C", 3.0), ("b", 1.0)]
+
+
 def test_adjusted_close_alone_is_a_close():
     frame = pd.DataFrame({"date": DAYS, "5. adjusted close": [1.0, 2.0]})
     (bars,), _ = bars_from_frame(frame, "X")
     assert bars.close.tolist() == [1.0, 2.0] and not bars.has_range
 
 
-def test_the_preferred_spelling_wins():
+def test_the_preferred_name_of_a_field_wins():
     frame = pd.DataFrame(
         {"date": DAYS, "price": [5.0, 5.0], "close": [1.0, 2.0], "name": ["Apple", "Apple"], "symbol": "A"}
     )

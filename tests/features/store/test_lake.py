@@ -1,3 +1,5 @@
+"""The lake appends atomically and idempotently, also from several processes and on a full disk."""
+
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import DataError, StoreError
+from features.bars.merge import between, fingerprint
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
-from features.store.lake import Lake, between, fingerprint
+from features.store.lake import Lake
 from features.store.store import Store
 
 FIELDS = ("dates", "open", "high", "low", "close", "volume")
@@ -45,27 +48,27 @@ def lake(tmp_path) -> Lake:
     return Lake(Store(tmp_path / "store"))
 
 
-def assert_same(left: SymbolBars, right: SymbolBars) -> None:
+def assert_equal_bars(left: SymbolBars, right: SymbolBars) -> None:
     assert fingerprint(left) == fingerprint(right)
     for name in FIELDS:
         np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
 
 
 @pytest.mark.parametrize("symbol", ["X", "../../x", "a/b", "^GSPC", "EURUSD=X", "BRK B", "brk.b", "context"])
-def test_round_trip_by_any_name(lake, symbol):
+def test_bars_of_any_symbol_are_read_as_written(lake, symbol):
     bars = series(symbol)
     assert lake.append(bars).added == 300
     assert lake.symbols() == [symbol]
-    assert_same(lake.read(symbol), bars)
+    assert_equal_bars(lake.read(symbol), bars)
 
 
-def test_close_only_series_keep_their_flags(lake):
+def test_flags_of_close_only_series_are_stored(lake):
     (bars,), _ = bars_from_frame(pd.DataFrame({"date": ["2024-01-02", "2024-01-03"], "close": [1.0, 2.0]}), "EUR")
     lake.append(bars)
-    assert_same(lake.read("EUR"), bars)
+    assert_equal_bars(lake.read("EUR"), bars)
 
 
-def test_the_same_bars_again_change_no_byte(lake, tmp_path):
+def test_appending_the_same_bars_changes_no_byte(lake, tmp_path):
     bars = series()
     lake.append(bars)
     before = files(tmp_path)
@@ -75,38 +78,38 @@ def test_the_same_bars_again_change_no_byte(lake, tmp_path):
     assert files(tmp_path) == before and [p.stat().st_mtime_ns for p in tmp_path.rglob("*.parquet")] == times
 
 
-def test_a_revision_wins_and_is_counted(lake):
+def test_revised_bars_replace_stored_ones_and_are_counted(lake):
     bars = series()
     lake.append(bars)
     revision = cut(scaled(bars, 1.5), slice(10, 12))
     change = lake.append(revision)
     assert (change.added, change.revised, change.rebased) == (0, 2, 1.0)
-    held = lake.read("X")
-    np.testing.assert_array_equal(held.close[10:12], revision.close)
-    np.testing.assert_array_equal(np.delete(held.close, [10, 11]), np.delete(bars.close, [10, 11]))
+    stored = lake.read("X")
+    np.testing.assert_array_equal(stored.close[10:12], revision.close)
+    np.testing.assert_array_equal(np.delete(stored.close, [10, 11]), np.delete(bars.close, [10, 11]))
 
 
-def test_a_split_since_the_last_import_moves_old_bars_to_the_new_basis(lake):
-    whole = series()
-    lake.append(cut(whole, slice(0, 250)))
-    change = lake.append(cut(scaled(whole, 0.25), slice(200, 300)))
+def test_a_split_since_the_last_import_rebases_stored_bars(lake):
+    full = series()
+    lake.append(cut(full, slice(0, 250)))
+    change = lake.append(cut(scaled(full, 0.25), slice(200, 300)))
     assert change.rebased == pytest.approx(0.25) and change.added == 50
-    np.testing.assert_allclose(lake.read("X").close, whole.close / 4, rtol=1e-12)
-    np.testing.assert_allclose(lake.read("X").volume, whole.volume * 4, rtol=1e-12)
+    np.testing.assert_allclose(lake.read("X").close, full.close / 4, rtol=1e-12)
+    np.testing.assert_allclose(lake.read("X").volume, full.volume * 4, rtol=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_the_order_and_number_of_appends_do_not_matter(tmp_path_factory, data):
-    whole = series(rows=30)
+    full = series(rows=30)
     pieces = data.draw(st.lists(st.sets(st.integers(0, 29), min_size=1), min_size=1, max_size=4))
     lakes = [Lake(Store(tmp_path_factory.mktemp("lake"))) for _ in range(2)]
     for lake, order in zip(lakes, (pieces, data.draw(st.permutations(pieces)) + pieces[:1]), strict=True):
         for piece in order:
-            lake.append(cut(whole, sorted(piece)))
-    expected = cut(whole, sorted(set().union(*pieces)))
+            lake.append(cut(full, sorted(piece)))
+    expected = cut(full, sorted(set().union(*pieces)))
     for lake in lakes:
-        assert_same(lake.read("X"), expected)
+        assert_equal_bars(lake.read("X"), expected)
     assert files(Path(lakes[0].store.root)) == files(Path(lakes[1].store.root))
 
 
@@ -119,7 +122,7 @@ def test_periods_include_both_days(lake):
     assert len(between(part, date(2021, 1, 1), date(2020, 1, 1))) == 0
 
 
-def test_info_and_read_many(lake):
+def test_info_gives_rows_dates_and_sizes(lake):
     for seed, name in enumerate(["b", "A"]):
         lake.append(series(name, rows=10 + seed, seed=seed))
     found = lake.info()
@@ -128,15 +131,14 @@ def test_info_and_read_many(lake):
         ("b", 10, pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-10")),
     ]
     assert all(i.size > 0 for i in found)
-    assert [b.symbol for b in lake.read_many()] == ["A", "b"]
-    assert [len(b) for b in lake.read_many(["b"], end=date(2020, 1, 3))] == [3]
+    assert len(lake.read("b", end=date(2020, 1, 3))) == 3
 
 
-def test_what_is_not_there_or_damaged_is_one_clear_error(lake):
+def test_missing_symbols_and_damaged_files_are_one_clear_error(lake):
     assert lake.symbols() == [] and lake.info() == [] and lake.read_context() is None
     with pytest.raises(DataError, match=r"'X' is not in the lake.*data import"):
         lake.read("X")
-    lake.store.write("lake/bars/X.parquet", b"PAR1 this is none")
+    lake.store.write("lake/bars/X.parquet", b"PAR1 damaged")
     for attempt in (lambda: lake.read("X"), lake.info, lambda: lake.append(series())):
         with pytest.raises(StoreError, match="not a readable Parquet file") as caught:
             attempt()
@@ -149,7 +151,7 @@ def quarantined(*days: str, rule: str = "missing_price") -> Quarantine:
     return Quarantine(frame[list(Quarantine.empty().frame.columns)].astype({"date": "datetime64[ns]"}))
 
 
-def test_quarantine_is_kept_until_a_later_import_settles_the_date(lake, tmp_path):
+def test_quarantined_rows_remain_until_a_later_import_has_their_date(lake, tmp_path):
     bars = series(rows=10)
     lake.append(cut(bars, [0, 1, 3]), quarantined("2020-01-03", "2020-02-01"))
     before = files(tmp_path)
@@ -160,16 +162,16 @@ def test_quarantine_is_kept_until_a_later_import_settles_the_date(lake, tmp_path
     assert lake.quarantine("Y").counts() == {}
 
 
-def test_context_round_trip(lake):
+def test_market_series_are_read_as_written(lake):
     frame = pd.DataFrame({"date": ["2020-01-02", "2020-01-01"], "series": "VIX", "value": [2, 1], "source": "s"})
     lake.write_context(frame)
-    held = lake.read_context()
-    assert held["value"].tolist() == [1.0, 2.0] and list(held) == ["date", "series", "value"]
+    stored = lake.read_context()
+    assert stored["value"].tolist() == [1.0, 2.0] and list(stored) == ["date", "series", "value"]
     with pytest.raises(DataError, match="no column value"):
         lake.write_context(frame.drop(columns="value"))
 
 
-def test_fingerprint_sees_every_value_and_nothing_else():
+def test_a_fingerprint_depends_on_every_value_and_not_on_memory_layout():
     bars = series(rows=20)
     copy = replace(bars, close=np.concatenate([bars.close, [0.0]])[:-1], dates=bars.dates.astype("datetime64[us]"))
     assert fingerprint(copy) == fingerprint(bars)
@@ -205,21 +207,21 @@ def append_in_process(root: Path, *numbers: int) -> subprocess.Popen:
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
 
 
-def test_two_processes_lose_no_row(tmp_path):
+def test_concurrent_appends_lose_no_row(tmp_path):
     running = [append_in_process(tmp_path, first, 2, 0) for first in (0, 1)]
     assert [process.communicate(timeout=90)[1] for process in running] == ["", ""]
     bars = Lake(Store(tmp_path)).read("X")
     assert len(bars) == 1600 and (np.diff(bars.dates) == np.timedelta64(1, "D")).all()
 
 
-def test_a_full_disk_is_one_clear_error_and_keeps_what_was_there(tmp_path):
+def test_a_full_disk_is_one_clear_error_and_damages_nothing(tmp_path):
     lake = Lake(Store(tmp_path))
     lake.append(series("Y"))
     process = append_in_process(tmp_path, 0, 1, 8000)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 1 and "Free some space" in error and len(error.splitlines()) == 1
     assert len(lake.read("X")) > 0 and not list(tmp_path.rglob("*.tmp"))
-    assert_same(lake.read("Y"), series("Y"))
+    assert_equal_bars(lake.read("Y"), series("Y"))
 
 
 def test_a_store_that_cannot_be_written_is_one_clear_error(tmp_path):

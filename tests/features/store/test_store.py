@@ -1,3 +1,5 @@
+"""The local store: file names of symbols, atomic writes and locks between processes."""
+
 import os
 import resource
 import subprocess
@@ -17,7 +19,7 @@ names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs
 
 @settings(max_examples=50)
 @given(names)
-def test_a_symbol_survives_its_file_name(symbol):
+def test_decoding_a_file_name_gives_its_symbol(symbol):
     encoded = encode_symbol(symbol)
     assert decode_symbol(encoded) == symbol
     assert set(encoded) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_%")
@@ -25,7 +27,7 @@ def test_a_symbol_survives_its_file_name(symbol):
 
 @settings(max_examples=50)
 @given(names, names)
-def test_no_two_symbols_share_a_file_even_where_case_is_ignored(left, right):
+def test_no_two_symbols_share_a_file_even_if_case_is_ignored(left, right):
     assert (encode_symbol(left).lower() == encode_symbol(right).lower()) == (left == right)
 
 
@@ -41,7 +43,7 @@ def test_awkward_symbols_stay_inside_the_store(symbol, tmp_path):
 
 
 @pytest.mark.parametrize("symbol", ["", "x" * 65, "a\0b", "a\nb", "\ud800", "界" * 30])
-def test_symbols_that_have_no_file_name_are_refused(symbol):
+def test_symbols_without_a_file_name_are_refused(symbol):
     with pytest.raises(StoreError, match="expected"):
         encode_symbol(symbol)
 
@@ -53,7 +55,7 @@ def test_paths_that_leave_the_store_are_refused(path, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
-def test_write_read_list_size_delete(scheme, tmp_path):
+def test_files_are_written_read_listed_and_deleted(scheme, tmp_path):
     store = Store(f"{scheme}{tmp_path}/s")
     assert store.names("a") == [] and not store.exists("a/b") and store.size("a") == 0
     store.write("a/b", b"123")
@@ -67,7 +69,7 @@ def test_write_read_list_size_delete(scheme, tmp_path):
         store.read("a/b")
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path):
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path):
     store = Store(tmp_path)
     store.write("a", b"old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -80,7 +82,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path):
     assert store.read("a") == b"old" and os.listdir(tmp_path) == ["a"]
 
 
-def test_equal_values_give_equal_bytes_and_nan_is_no_json(tmp_path):
+def test_equal_values_give_equal_bytes_and_nan_is_refused(tmp_path):
     store = Store(tmp_path)
     store.write_json("a", {"x": 1, "y": 2})
     store.write_json("b", {"y": 2, "x": 1})
@@ -116,7 +118,7 @@ for _ in range(50):
 """
 
 
-def test_the_lock_makes_processes_take_turns(tmp_path):
+def test_a_lock_serialises_processes(tmp_path):
     store = Store(tmp_path)
     store.write("counter", b"0")
     running = [subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path)]) for _ in range(2)]
@@ -124,7 +126,7 @@ def test_the_lock_makes_processes_take_turns(tmp_path):
     assert store.read("counter") == b"100"
 
 
-def test_a_lock_dies_with_its_holder(tmp_path):
+def test_a_lock_is_released_when_its_holder_is_killed(tmp_path):
     hold = (
         "import os, sys; from features.store.store import Store\n"
         "lock = Store(sys.argv[1]).lock('a'); lock.__enter__(); os._exit(9)"

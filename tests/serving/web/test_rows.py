@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.bars.merge import fingerprint
 from features.bars.schema import SymbolBars, bars_from_frame
-from features.store.lake import fingerprint
 from serving.web.rows import bars_of_rows
 
 COLUMNS = ["date", "open", "high", "low", "close", "volume"]
@@ -35,7 +35,7 @@ def test_lawful_rows_take_the_short_way_to_the_same_bars(change):
             row[0] += "T00:00:00"
     short = bars_of_rows("X", given_rows)
     assert isinstance(short, SymbolBars)
-    (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), unnamed="X")
+    (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), default_symbol="X")
     assert len(quarantine) == 0 and fingerprint(short) == fingerprint(long)
     assert (short.has_range, short.has_volume) == (long.has_range, long.has_volume)
 
@@ -68,5 +68,5 @@ def test_no_single_change_makes_the_ways_differ(seed, row, column, value):
     given_rows[row][column] = value
     found = bars_of_rows("X", given_rows)
     if isinstance(found, SymbolBars):
-        (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), unnamed="X")
+        (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), default_symbol="X")
         assert len(quarantine) == 0 and fingerprint(found) == fingerprint(long)

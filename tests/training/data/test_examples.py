@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.splits import resolve_split
-from training.data.examples import make_examples, panel_rows
+from training.data.examples import panel_rows
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of
 
@@ -21,7 +21,7 @@ def made(tiny_config, make_universe):
 
     def make(kind):
         split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
-        return make_examples(panel, split, config, task_of(kind)), split, config
+        return task_of(kind).examples(panel, split, config), split, config
 
     return make
 

@@ -6,7 +6,6 @@ import pytest
 import training
 from configs.errors import DataError, ModelError
 from features.splits import resolve_split
-from training.data.examples import make_examples
 from training.predictors.importance import permutation_importance
 from training.tasks import task_of
 
@@ -50,7 +49,7 @@ def test_measuring_importance_leaves_the_examples_as_they_were(fitted):
 def test_importance_needs_validation_rows(fitted):
     predictor, bars = fitted
     split = resolve_split(bars[0].dates, predictor.config.split, 1)
-    examples = make_examples(predictor.panel(bars), split, predictor.config, task_of("direction"))
+    examples = task_of("direction").examples(predictor.panel(bars), split, predictor.config)
     nothing = tuple(rows._replace(valid=rows.valid[:0]) for rows in examples.rows)
     with pytest.raises(DataError, match="P000 has no validation rows"):
         permutation_importance(predictor, type(examples)(examples.panel, examples.targets, nothing))

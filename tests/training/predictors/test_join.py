@@ -5,7 +5,6 @@ import pytest
 
 from configs.errors import ModelError
 from features.splits import resolve_split
-from training.data.examples import make_examples
 from training.predictors.input_bars import panel_of
 from training.predictors.join import join
 from training.registry.blocks import Block, write_block
@@ -29,7 +28,7 @@ def fitted(tiny_config, make_universe):
             bars = make_universe([symbol for block in BLOCKS for symbol in block])
             panel = panel_of(bars, bars, config, None, None)
             split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
-            examples = make_examples(panel, split, config, task_of(kind))
+            examples = task_of(kind).examples(panel, split, config)
             pooled = task_of(kind).predictor(config).fit_pooled(examples)
             parts = [task_of(kind).predictor(config).fit_examples(examples.select(block), pooled) for block in BLOCKS]
             made[kind, strategy] = panel, parts

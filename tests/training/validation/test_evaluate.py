@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from features.splits import resolve_split
-from training.data.examples import make_examples
 from training.metrics.classification import log_loss_rows
 from training.metrics.daily import DirectionDaily, VolatilityDaily
 from training.metrics.volatility import qlike_rows
@@ -25,7 +24,7 @@ def scored(tiny_config, make_universe):
 
     def make(kind):
         split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
-        examples = make_examples(panel, split, config, task_of(kind))
+        examples = task_of(kind).examples(panel, split, config)
         predictor = task_of(kind).predictor(config).fit_every(examples)
         return predictor, examples, evaluate(predictor, examples)
 

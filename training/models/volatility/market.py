@@ -9,7 +9,6 @@ share of it. The errors of bar t use bars ≤ t only, and all of it can be read 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -19,7 +18,6 @@ import numpy.typing as npt
 from training.models.volatility.fleet_state import SHARED, FleetState, Float, Ints
 
 LEVEL = "universe_har_5"  # the log variance that is forecast and followed
-PREFIXES = ("universe_har", "universe_return", "dispersion", "breadth", "context_")
 
 # Chosen on the linear member's test years 2004 to 2014 (`training/README.md`): surprises below the threshold are noise.
 SHARE = 0.5
@@ -70,13 +68,9 @@ class MarketFleet(FleetState):
         return np.asarray(np.clip(self.share[0] * beyond, -_MOST, _MOST))
 
 
-def market_columns(names: Sequence[str]) -> Ints:
-    """Return the positions of the features that are the same for all symbols of a day."""
-    return np.array([i for i, name in enumerate(names) if name.startswith(PREFIXES)], np.int64)
-
-
 def fit_market(
-    names: Sequence[str],
+    columns: Ints,
+    level_column: int,
     scaled: npt.NDArray[np.floating],
     level_ahead: npt.NDArray[np.floating],
     dates: npt.NDArray[np.datetime64],
@@ -86,10 +80,12 @@ def fit_market(
 
     Parameters
     ----------
-    names
-        Of the panel's features.
+    columns : (k,)
+        Positions of the market-wide features in the panel.
+    level_column
+        Position of :data:`LEVEL` in the panel.
     scaled : (n, k)
-        The scaled features at ``market_columns(names)``, of train and validation rows of any symbols.
+        The scaled features at ``columns``, of train and validation rows of any symbols.
     level_ahead : (n,)
         The level ``horizon`` bars later.
     dates : (n,)
@@ -97,10 +93,9 @@ def fit_market(
     members
         Symbols of the universe.
     """
-    columns = market_columns(names)
     known = np.flatnonzero(np.isfinite(level_ahead))
     first = known[np.unique(dates[known], return_index=True)[1]]
-    if LEVEL not in names or len(first) < MIN_DAYS:
+    if len(first) < MIN_DAYS:
         return MarketFleet.none()
     x = np.concatenate([np.ones((len(first), 1)), scaled[first]], axis=1).astype(np.float64)
     penalty = RIDGE * len(first) * np.eye(x.shape[1])
@@ -108,4 +103,4 @@ def fit_market(
     wanted = level_ahead[first].astype(np.float64)
     coefficients = np.asarray(np.linalg.solve(x.T @ x + penalty, x.T @ wanted), np.float64)
     share = SHARE * members / (members + HALF_SHARE_SYMBOLS)
-    return MarketFleet(np.array([share]), coefficients[None], columns, np.array([list(names).index(LEVEL)], np.int64))
+    return MarketFleet(np.array([share]), coefficients[None], columns, np.array([level_column], np.int64))

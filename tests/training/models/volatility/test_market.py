@@ -6,18 +6,16 @@ import pytest
 from training.models.volatility.market import (
     DECAY,
     HALF_SHARE_SYMBOLS,
-    LEVEL,
     MIN_DAYS,
     RIDGE,
     SHARE,
     THRESHOLD,
     MarketFleet,
     fit_market,
-    market_columns,
 )
 
 H = 5
-NAMES = ("return_1", LEVEL, "own_level", "universe_return_1", "dispersion", "breadth", "context_rate", "rsi_14")
+COLUMNS, LEVEL_COLUMN = np.array([1, 3, 4, 5, 6]), 1
 DAYS = np.datetime64("2001-01-01", "D") + np.arange(1000)
 
 
@@ -36,7 +34,7 @@ def windows():
 def market_rows(days=1000, noise=0.0, seed=0):
     """Return the scaled market-wide features of days and the level that is to come."""
     rng = np.random.default_rng(seed)
-    scaled = rng.normal(size=(days, len(market_columns(NAMES))))
+    scaled = rng.normal(size=(days, len(COLUMNS)))
     return scaled, -9.0 + scaled @ [0.6, -0.1, 0.3, 0.0, 0.2] + noise * rng.normal(size=days)
 
 
@@ -100,7 +98,7 @@ def test_no_surprise_moves_a_forecast_by_more_than_a_factor_of_two(model, window
 
 def test_a_lasting_shift_of_the_level_is_followed_with_the_share():
     scaled, ahead = market_rows(noise=0.1)
-    model = fit_market(NAMES, scaled, ahead, DAYS, members=5)
+    model = fit_market(COLUMNS, LEVEL_COLUMN, scaled, ahead, DAYS, members=5)
     new, later = market_rows(500, noise=0.1, seed=1)
     level = np.concatenate([np.full(H, np.nan), later[:-H]])
     windows = np.arange(60, 500)[:, None] + np.arange(-39, 1)
@@ -112,28 +110,28 @@ def test_a_lasting_shift_of_the_level_is_followed_with_the_share():
 
 def test_the_share_grows_with_the_members_of_the_universe():
     scaled, ahead = market_rows()
-    shares = [fit_market(NAMES, scaled, ahead, DAYS, members).share[0] for members in (1, 5, 50, 100_000)]
+    shares = [
+        fit_market(COLUMNS, LEVEL_COLUMN, scaled, ahead, DAYS, members).share[0] for members in (1, 5, 50, 100_000)
+    ]
     assert shares == sorted(shares) and shares[1] == SHARE / 2 == SHARE * 5 / (5 + HALF_SHARE_SYMBOLS)
     assert shares[-1] == pytest.approx(SHARE, rel=1e-4)
 
 
 def test_the_fit_is_a_ridge_on_one_row_a_day():
     scaled, ahead = market_rows(noise=0.2)
-    model = fit_market(NAMES, scaled, ahead, DAYS, 10)
-    assert model.columns.tolist() == [1, 3, 4, 5, 6] and model.level_column.tolist() == [1]
+    model = fit_market(COLUMNS, LEVEL_COLUMN, scaled, ahead, DAYS, 10)
+    assert np.array_equal(model.columns, COLUMNS) and model.level_column.tolist() == [LEVEL_COLUMN]
     root = np.sqrt(RIDGE * 1000) * np.eye(6)[1:]
     x = np.concatenate([np.column_stack([np.ones(1000), scaled]), root])
     expected = np.linalg.lstsq(x, np.concatenate([ahead, np.zeros(5)]), rcond=None)[0]
     np.testing.assert_allclose(model.coefficients[0], expected, rtol=1e-9)
     twice = [np.concatenate([one, one]) for one in (scaled, ahead, DAYS)]
-    assert np.array_equal(fit_market(NAMES, *twice, 10).coefficients, model.coefficients)
+    assert np.array_equal(fit_market(COLUMNS, LEVEL_COLUMN, *twice, 10).coefficients, model.coefficients)
 
 
-def test_too_few_days_or_no_level_is_no_model():
+def test_too_few_days_give_no_model():
     scaled, ahead = market_rows()
     few = np.where(np.arange(1000) < MIN_DAYS - 1, ahead, np.nan)
-    assert fit_market(NAMES, scaled, few, DAYS, 10).share[0] == 0.0
+    assert fit_market(COLUMNS, LEVEL_COLUMN, scaled, few, DAYS, 10).share[0] == 0.0
     few[MIN_DAYS - 1] = ahead[MIN_DAYS - 1]
-    assert fit_market(NAMES, scaled, few, DAYS, 10).share[0] > 0.0
-    names = tuple("universe_har_22" if name == LEVEL else name for name in NAMES)
-    assert fit_market(names, scaled, ahead, DAYS, 10).share[0] == 0.0
+    assert fit_market(COLUMNS, LEVEL_COLUMN, scaled, few, DAYS, 10).share[0] > 0.0

@@ -1,6 +1,6 @@
+"""Bars in files on a disk and in a bucket: one file, a folder, a glob."""
+
 import gzip
-import subprocess
-import sys
 from datetime import date
 
 import numpy as np
@@ -8,11 +8,9 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
-from features.sources import catalog, open_source
-from features.sources.embedded import SYMBOLS, EmbeddedSource, embedded_context
+from features.bars.merge import fingerprint
+from features.sources import open_source
 from features.sources.files import FileSource
-from features.sources.yahoo import RateLimitedError, UnknownSymbolError, YahooSource, backoff_s
-from features.store.lake import fingerprint
 from features.store.store import Store
 
 
@@ -35,40 +33,7 @@ def loaded(source, *arguments):
     return {bars.symbol: bars for bars in source.load(*arguments)}
 
 
-def test_embedded_bars_are_real_adjusted_and_clean():
-    source = EmbeddedSource()
-    bars = loaded(source)
-    assert set(bars) == set(SYMBOLS) and len(source.quarantine) == 0 and source.missing == {}
-    assert [len(bars[s]) for s in ("AAPL", "FB", "^GSPC", "^IXIC")] == [3270, 196, 5031, 5031]
-    apple = bars["AAPL"]
-    split = np.searchsorted(apple.dates, np.datetime64("2005-02-28"))
-    # Two for one on 2005-02-28: raw closes fall by half, adjusted ones rise by 0.8 %.
-    assert apple.close[split] / apple.close[split - 1] == pytest.approx(1.0083, abs=2e-3)
-    assert all(np.abs(np.diff(np.log(b.close))).max() < 0.75 for b in bars.values())
-
-
-def test_embedded_context_is_long_and_without_blanks():
-    context = embedded_context()
-    assert list(context) == ["date", "series", "value"] and not context.isna().to_numpy().any()
-    spans = context.groupby("series")["date"].agg(["min", "max"])
-    assert spans.loc["VIX", "min"] == pd.Timestamp("2014-01-03") and spans.loc["WTI", "max"] == pd.Timestamp(
-        "2019-01-03"
-    )
-    assert context.loc[context["series"] == "VIX", "value"].between(5, 100).all()
-
-
-def test_nothing_heavy_is_imported_to_open_a_source():
-    code = (
-        "import sys; from features.sources import open_source; from features.store.store import Store;"
-        "list(open_source('embedded', Store('.')).load(['IBM'])); open_source('yahoo', Store('.'));"
-        "heavy = {'arch', 'yfinance', 'bokeh_sampledata', 'exchange_calendars', 'tensorflow', 'ray'};"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
-def test_symbols_of_many_files_come_file_by_file_unless_two_hold_them(tmp_path):
+def test_symbols_are_yielded_file_by_file_unless_two_files_have_them(tmp_path):
     for name, symbols in (("a", "ABC"), ("b", "DE"), ("c", "CF")):
         frame = pd.concat(
             [table(base=10.0 + ord(s), first=f"2024-0{ord(name) - 96}-01").assign(Ticker=s) for s in symbols]
@@ -78,12 +43,12 @@ def test_symbols_of_many_files_come_file_by_file_unless_two_hold_them(tmp_path):
     for bars in source.load():
         opened.append((bars.symbol, len(bars)))
         if bars.symbol == "B":
-            (tmp_path / "b.csv").unlink()  # what comes first was given before the second file is looked into
+            (tmp_path / "b.csv").unlink()  # the first file was yielded before the second is read
     assert opened == [("A", 5), ("B", 5), ("F", 5), ("C", 10)]
     assert list(source.missing) == [str(tmp_path / "b.csv")]
 
 
-def test_files_in_a_bucket_are_read_as_those_on_a_disk(tmp_path, s3):
+def test_files_in_a_bucket_give_the_same_bars_as_on_a_disk(tmp_path, s3):
     table().to_csv(tmp_path / "AAPL.csv", index=False)
     table(base=20).to_csv(tmp_path / "brk.b.csv.gz", index=False)
     table(base=40).to_parquet(tmp_path / "IBM.parquet")
@@ -102,12 +67,12 @@ def test_files_in_a_bucket_are_read_as_those_on_a_disk(tmp_path, s3):
     assert list(loaded(source)) == ["AAPL"]
     store.write("prices/AAPL.csv", table(6).to_csv(index=False).encode())
     assert source.stamp() != before
-    for spec, problem in ((f"{s3}/nowhere", "holds no bars"), (f"{s3}/*/x.csv", "pattern among its folders")):
+    for spec, problem in ((f"{s3}/nowhere", "has no bars"), (f"{s3}/*/x.csv", "pattern among its folders")):
         with pytest.raises(DataError, match=problem):
             open_source(spec, store)
 
 
-def test_a_folder_holds_a_symbol_per_file(tmp_path):
+def test_a_folder_has_one_symbol_per_file(tmp_path):
     table().to_csv(tmp_path / "AAPL.csv", index=False)
     table(base=20).to_csv(tmp_path / "brk.b.csv.gz", index=False)
     table(base=30).to_csv(tmp_path / "^GSPC.txt", index=False, sep=";")
@@ -117,7 +82,7 @@ def test_a_folder_holds_a_symbol_per_file(tmp_path):
     assert {symbol: b.close[0] for symbol, b in bars.items()} == {"AAPL": 10, "brk.b": 20, "^GSPC": 30, "IBM": 40}
 
 
-def test_a_bad_file_is_reported_and_the_others_are_read(tmp_path):
+def test_a_bad_file_is_reported_and_the_other_files_are_read(tmp_path):
     table().to_csv(tmp_path / "GOOD.csv", index=False)
     (tmp_path / "EMPTY.csv").write_text("")
     (tmp_path / "HEAD.csv").write_text("Date,Close\n")
@@ -158,7 +123,7 @@ def test_all_files_bad_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])
-def test_one_long_file_gives_only_the_wanted(tmp_path, suffix):
+def test_a_long_file_gives_only_the_requested_symbols(tmp_path, suffix):
     frame = pd.concat(
         [table(base=b).assign(ticker=s) for s, b in (("A", 10.0), ("B", 20.0), ("NA", 30.0), ("001", 40.0))]
     )
@@ -172,7 +137,7 @@ def test_one_long_file_gives_only_the_wanted(tmp_path, suffix):
     assert loaded(source, ["ZZ"]) == {} and list(source.missing) == ["ZZ"]
 
 
-def test_files_of_several_symbols_join_and_conflicts_keep_the_first(tmp_path):
+def test_a_symbol_of_two_files_is_joined_and_conflicts_keep_the_first(tmp_path):
     late = table(first="2024-01-04").assign(symbol="A")
     late.loc[0, "Close"] += 0.5
     table().assign(symbol="A").to_csv(tmp_path / "2023.csv", index=False)
@@ -183,7 +148,7 @@ def test_files_of_several_symbols_join_and_conflicts_keep_the_first(tmp_path):
     assert source.quarantine.counts() == {"duplicate_date": 2}
 
 
-def test_yfinance_to_csv(tmp_path):
+def test_files_written_from_yfinance_frames_are_read(tmp_path):
     index = pd.DatetimeIndex(table()["Date"], name="Date")
     one = table().drop(columns="Date").set_index(index)
     frame = pd.concat({"AAPL": one, "MSFT": one * 2}, axis=1, names=["Ticker", "Price"]).swaplevel(axis=1)
@@ -194,7 +159,7 @@ def test_yfinance_to_csv(tmp_path):
         assert list(bars) == ["AAPL", "MSFT"] and bars["MSFT"].close.tolist() == (table()["Close"] * 2).tolist()
 
 
-def test_a_type_that_changes_below_the_first_megabyte(tmp_path):
+def test_a_column_whose_type_changes_below_the_first_megabyte_is_read(tmp_path):
     frame = table(60_000, first="1790-01-01").astype(object)
     frame.loc[59_990, "Close"], frame.loc[59_991, "Volume"] = "oops", "1,000"
     path = tmp_path / "X.csv"
@@ -206,16 +171,12 @@ def test_a_type_that_changes_below_the_first_megabyte(tmp_path):
 
 
 @pytest.mark.parametrize("spec", ["nowhere", "nowhere/*.csv", "/dev/null/x.csv"])
-def test_a_path_that_is_not_there(spec, tmp_path):
-    with pytest.raises(DataError, match=r"neither a path|holds no bars"):
+def test_a_path_that_does_not_exist_is_an_error(spec, tmp_path):
+    with pytest.raises(DataError, match=r"neither an existing path|has no bars"):
         open_source(str(tmp_path / spec), Store(tmp_path))
 
 
-def test_the_catalog_lists_every_source():
-    assert sorted(catalog()) == ["embedded", "files", "lake", "yahoo"]
-
-
-def test_a_name_for_many_files_is_refused(tmp_path):
+def test_one_symbol_for_several_files_is_an_error(tmp_path):
     for name in ("a.csv", "b.csv"):
         table().to_csv(tmp_path / name, index=False)
     with pytest.raises(DataError, match="2 files"):
@@ -223,56 +184,7 @@ def test_a_name_for_many_files_is_refused(tmp_path):
     assert list(loaded(FileSource(str(tmp_path / "a.csv"), "X"))) == ["X"]
 
 
-class Yahoo:
-    """Stands where the network is: answers by symbol, each from its list in turn."""
-
-    def __init__(self, **answers):
-        self.answers, self.asked, self.waited = answers, [], []
-
-    def __call__(self, symbol, start, end):
-        self.asked.append((symbol, start, end))
-        answer = self.answers[symbol].pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def source(self, **options) -> YahooSource:
-        return YahooSource(self, sleep=self.waited.append, **options)
-
-
-def test_yahoo_waits_when_told_to_and_reports_what_it_cannot_give():
-    yahoo = Yahoo(
-        A=[RateLimitedError("slow"), RateLimitedError("slow"), table()],
-        B=[UnknownSymbolError("delisted")],
-        C=[table(base=50)],
-        D=[table().drop(columns="Close")],
-    )
-    source = yahoo.source()
-    bars = loaded(source, ["A", "B", "C", "D"], date(2024, 1, 1), date(2024, 1, 31))
-    assert sorted(bars) == ["A", "C"] and yahoo.waited == [2.0, 4.0]
-    assert source.missing["B"] == "delisted" and "no column for close" in source.missing["D"]
-    assert {asked[2] for asked in yahoo.asked} == {date(2024, 2, 1)}
-
-
-def test_yahoo_that_cannot_be_reached_is_one_clear_error():
-    yahoo = Yahoo(A=[ConnectionError("no\nroute")] * 3)
-    with pytest.raises(DataError, match=r"no bars for any of 1 symbols \(no route\)"):
-        loaded(yahoo.source(attempts=3), ["A"], date(2024, 1, 1))
-    assert len(yahoo.asked) == 3
-
-
-def test_yahoo_needs_names_and_a_day_that_is_over():
-    with pytest.raises(DataError, match="needs names"):
-        loaded(Yahoo().source())
-    with pytest.raises(DataError, match="no day lies between"):
-        loaded(Yahoo().source(), ["A"], date(2999, 1, 1))
-
-
-def test_backoff_doubles_and_is_bounded():
-    assert [backoff_s(n) for n in (1, 2, 3, 50)] == [2.0, 4.0, 8.0, 60.0]
-
-
-def test_parquet_and_csv_agree(tmp_path):
+def test_parquet_and_csv_give_the_same_bars(tmp_path):
     table(50).to_csv(tmp_path / "X.csv", index=False)
     table(50).to_parquet(tmp_path / "X.parquet")
     (left,), (right,) = (loaded(FileSource(str(tmp_path / f"X.{s}"))).values() for s in ("csv", "parquet"))
