@@ -253,7 +253,7 @@ def test_more_symbols_than_a_replica_should_hold_are_sharded(sharded, engine):
         found = client.predict([*SYMBOLS[::-1], "nosuch"])
         assert [one.symbol for one in found] == [*SYMBOLS[::-1], "nosuch"]
         for one in found[:5]:
-            ours = engine.state.prediction(one.symbol)
+            ours = engine.snapshot.prediction(one.symbol)
             assert one.volatility.annualised == pytest.approx(ours.volatility.annualised, rel=1e-5)
             assert one.direction.probabilities.up == pytest.approx(ours.direction.probabilities.up, rel=1e-5)
         assert found[5].error.code == "unknown_symbol"
