@@ -77,13 +77,13 @@ class Follower:
         old = self.snapshot
         self._retired = tuple(retired for retired in self._retired if time.monotonic() - retired[0] < _PREVIOUS_S)
         resolved = resolve_versions(self._manager, self.alias)
-        gone = [kind for kind in old.versions if kind not in resolved]
+        missing = [kind for kind in old.versions if kind not in resolved]
         versions = {**old.versions, **resolved}
         stamp = open_bars(self._manager.store, old.fleets, self.config, old).stamp()
         if settle and not self._settled(stamp):
             stamp = old.bars_stamp
         if (versions, stamp) == (old.versions, old.bars_stamp):
-            self._report(f"{self.alias} no longer names a version of {' or '.join(gone)}" if gone else "")
+            self._report(f"{self.alias} no longer names a version of {' or '.join(missing)}" if missing else "")
             return False
         if settle and self._failed == (versions, stamp) and time.monotonic() < self._retry_at:
             return False

@@ -80,7 +80,7 @@ class LatestWindows:
     Attributes
     ----------
     requested
-        The symbols that were asked for; the S are those of them that have bars.
+        The requested symbols; the S are those of them that have bars.
     features
         (S, W, F) float32: the last W bars of each symbol, NaN before its first.
     history
