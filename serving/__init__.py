@@ -1,6 +1,6 @@
-"""Serve fitted fleets: the engine that answers, and the HTTP application around it.
+"""Serve fitted fleets: the prediction engine, and the HTTP application that runs it.
 
-Names are imported when they are first used, so that importing the package does not import TensorFlow.
+Names are imported on first use, so that importing the package does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FleetcastClient", "Prediction", "PredictionEngine", "PredictionRequest", "PredictionResponse"]
 
-_HOME_OF = {
+_MODULES = {
     "FleetcastClient": "serving.client",
     "Prediction": "serving.answers",
     "PredictionEngine": "serving.engine",
@@ -25,9 +25,9 @@ _HOME_OF = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULES:
         raise AttributeError(f"module 'serving' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

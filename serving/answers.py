@@ -1,10 +1,10 @@
-"""What is asked of a server and what it answers: one item a symbol, with its forecasts or its own error."""
+"""Requests and answers: one item per symbol, with its forecasts or its own error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from configs.values import Kind
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from features.bars.schema import SymbolBars
 
-KINDS: tuple[Kind, ...] = ("direction", "volatility")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Basis = Literal["own", "pooled"]
+Source = Literal["snapshot", "cache", "computed", "refused"]
 
 Code = Literal[
     "unknown_symbol", "no_model", "no_bars", "too_few_bars", "bad_bars", "stale_bars", "unavailable", "internal"
@@ -24,7 +25,7 @@ Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a symbol, or one kind of forecast of it, has no answer: a ``code`` for programs, a ``message`` for people."""
+    """Why a symbol, or one kind of its forecasts, has no answer: a ``code`` for programs, a ``message`` for people."""
 
     code: Code
     message: str
@@ -43,9 +44,9 @@ class Probabilities:
 class DirectionForecast:
     """The class of the return over the next ``horizon_bars``.
 
-    ``label`` is the likeliest class and ``confidence`` its probability; ``label_set`` holds the true class with the
-    probability ``level`` (conformal). ``version`` is the model's. ``basis`` is ``own`` where the model was fitted on
-    the symbol, ``pooled`` where the forecast is by what all fitted symbols share.
+    ``label`` is the likeliest class and ``confidence`` its probability; ``label_set`` contains the true class with
+    probability ``level`` (conformal). ``version`` is the model's. ``basis`` is ``own`` if the model was fitted on the
+    symbol and ``pooled`` if the forecast comes from what all fitted symbols share.
     """
 
     label: Literal["down", "sideways", "up"]
@@ -60,11 +61,11 @@ class DirectionForecast:
 
 @dataclass(frozen=True, slots=True)
 class VolatilityForecast:
-    """The annualised volatility over the next ``horizon_bars``, a fraction a year.
+    """The annualised volatility over the next ``horizon_bars``, as a fraction per year.
 
-    What comes true lies between ``low`` and ``high`` with the probability ``level`` (conformal). ``version`` and
-    ``basis`` are as in :class:`DirectionForecast`. With ``fallback`` the ensemble had no usable number, and the
-    log-HAR's (or, after a long halt, the EWMA's) is given.
+    The realised value lies between ``low`` and ``high`` with probability ``level`` (conformal). ``version`` and
+    ``basis`` are as in :class:`DirectionForecast`. ``fallback`` marks a forecast of the log-HAR (or, after a long halt,
+    the EWMA), given because the ensemble had no usable value.
     """
 
     annualised: float
@@ -77,9 +78,12 @@ class VolatilityForecast:
     fallback: bool = False
 
 
+Forecast = DirectionForecast | VolatilityForecast
+
+
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """One symbol to forecast: from ``data``, a frame of its bars in any common spelling, or from the newest bars held.
+    """One symbol to forecast, from ``data`` (a frame of its bars in any common spelling) or from the newest bars.
 
     Examples
     --------
@@ -93,18 +97,17 @@ class PredictionRequest:
 
     def __post_init__(self) -> None:
         given = tuple(self.prediction_types)
-        unknown = [name for name in given if name not in KINDS]
-        if unknown or not given:
-            raise ValueError(f"prediction_types {list(given)} should be one or both of {', '.join(KINDS)}.")
+        if not given or set(given) - set(KINDS):
+            raise ValueError(f"prediction_types {list(given)} should be one or more of {', '.join(KINDS)}.")
         object.__setattr__(self, "prediction_types", tuple(kind for kind in KINDS if kind in given))
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one symbol.
+    """The answer for one symbol, with a field per kind of forecast.
 
-    ``as_of`` is the date of the bar that the forecasts follow, ``close`` its price. A forecast that was not asked for,
-    or that ``error`` explains, is None. ``notes`` tell what to know of the bars that were sent.
+    ``as_of`` is the date of the last bar before the forecasts, ``close`` its price. A forecast that was not requested,
+    or that failed as ``error`` explains, is None. ``notes`` are warnings about the bars and features.
     """
 
     symbol: str
@@ -116,18 +119,24 @@ class Prediction:
     notes: tuple[str, ...] = ()
 
     @property
+    def forecasts(self) -> list[Forecast]:
+        """The forecasts that it has, of any kind."""
+        found = (getattr(self, kind) for kind in KINDS)
+        return [forecast for forecast in found if forecast is not None]
+
+    @property
     def fallback(self) -> bool:
-        """Whether a baseline stands in the place of a forecast."""
-        return self.volatility is not None and self.volatility.fallback
+        """Whether one of the forecasts is a baseline's."""
+        return any(getattr(forecast, "fallback", False) for forecast in self.forecasts)
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionResponse:
-    """A prediction and what it took: seconds, and whether it was held already (``snapshot``, ``cache``) or computed."""
+    """A prediction, the seconds that it took, and its source: precomputed (``snapshot``), ``cache`` or ``computed``."""
 
     prediction: Prediction
     processing_time_s: float
-    source: Literal["snapshot", "cache", "computed", "refused"]
+    source: Source
     versions: dict[Kind, str] = field(default_factory=dict)
 
     @property
@@ -137,25 +146,25 @@ class PredictionResponse:
 
     @property
     def symbol(self) -> str:
-        """The symbol that was asked for."""
+        """The symbol."""
         return self.prediction.symbol
 
     @property
     def as_of(self) -> datetime | None:
-        """The date of the bar that the forecasts follow."""
+        """The date of the last bar before the forecasts."""
         return self.prediction.as_of
 
     @property
     def direction(self) -> DirectionForecast | None:
-        """The forecast of direction, if asked for."""
+        """The forecast of direction, if requested."""
         return self.prediction.direction
 
     @property
     def volatility(self) -> VolatilityForecast | None:
-        """The forecast of volatility, if asked for."""
+        """The forecast of volatility, if requested."""
         return self.prediction.volatility
 
     @property
     def error(self) -> Failure | None:
-        """Why something that was asked for is missing."""
+        """Why a requested forecast is missing."""
         return self.prediction.error

@@ -1,7 +1,7 @@
-"""The Ray Serve application: replicas that each hold an engine and answer HTTP themselves.
+"""The Ray Serve application: replicas that each run an engine and answer HTTP themselves.
 
-``serving.app:build`` makes it, for ``fleetcast serve``, for ``serve run`` and for a Serve config file. The engine lives
-in the replica that receives the request: a call to another deployment would take longer than the answer.
+``fleetcast serve``, ``serve run`` and a Serve config file use ``serving.app:build``. The engine runs in the replica
+that receives the request, because a call to another deployment takes longer than the answer.
 """
 
 import logging
@@ -25,7 +25,7 @@ _HEALTH_EVERY_S = 1.0
 
 
 class Arguments(BaseModel):
-    """What ``build`` needs: where the models are, what to serve, and how.
+    """Arguments of ``build``: the store, what to serve, and how.
 
     ``store`` and ``key_file`` must be reachable from every node that may run a replica.
     """
@@ -39,10 +39,10 @@ class Arguments(BaseModel):
 
 
 class Replica:
-    """One replica: its engine, warmed up before it reports ready."""
+    """One replica with its engine, which is warmed up before the replica reports ready."""
 
     _meter: "Meter"
-    _desk: "PredictionService"
+    _service: "PredictionService"
 
     def __init__(self, arguments: Arguments, shard: int = 0, shards: int = 1) -> None:
         start = time.perf_counter()
@@ -53,7 +53,7 @@ class Replica:
         from serving.web.shards import shard_of
         from training.models.fleet.backend import use_threads
 
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # to the worker's log of Ray
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # to Ray's log of this worker
         logging.getLogger("fleetcast.serving").setLevel(logging.INFO)
         config = arguments.config
         use_threads(max(1, int(config.cpus_per_replica)))
@@ -65,17 +65,17 @@ class Replica:
         self._engine = PredictionEngine(
             arguments.store, alias=arguments.alias, config=config, keep=keep if shards > 1 else None
         )
-        self._desk = EngineService(self._engine, config.max_queued, self._meter, time.perf_counter() - start)
+        self._service = EngineService(self._engine, config.max_queued, self._meter, time.perf_counter() - start)
 
 
 class Ingress:
-    """What answers HTTP: it asks its service, and looks at the key file every second."""
+    """Answers HTTP from its service, and checks the key file every second."""
 
     _arguments: Arguments
     _meter: "Meter"
-    _desk: "PredictionService"
+    _service: "PredictionService"
     _keys: Keys | None = None
-    _told = ""
+    _key_problem = ""
 
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application that Serve sends requests to."""
@@ -83,14 +83,14 @@ class Ingress:
 
         if self._arguments.key_file is not None:
             self._keys = Keys(self._arguments.key_file)
-        return build_api(self._desk, self._arguments.config, keys=self._keys, meter=self._meter)
+        return build_api(self._service, self._arguments.config, keys=self._keys, meter=self._meter)
 
     def check_health(self) -> None:
-        """Follow the key file; Serve calls this every second."""
-        told = "" if self._keys is None else self._keys.refresh()
-        if told != self._told and told:
-            logging.getLogger("fleetcast.serving").error(told)
-        self._told = told
+        """Read the key file if it changed; Serve calls this every second."""
+        problem = "" if self._keys is None else self._keys.refresh()
+        if problem and problem != self._key_problem:
+            logging.getLogger("fleetcast.serving").error(problem)
+        self._key_problem = problem
 
 
 class Server(Ingress, Replica):
@@ -98,48 +98,28 @@ class Server(Ingress, Replica):
 
 
 class Shard(Replica):
-    """A replica that answers routers for its part of the symbols."""
+    """A replica that answers routers for its shard of the symbols."""
 
-    async def answer(self, *asked: Any) -> Any:
-        """Answer as :class:`serving.web.prediction_service.PredictionService` says."""
-        return await self._desk.answer(*asked)
-
-    async def symbols(self) -> Any:
-        """Return its symbols."""
-        return await self._desk.symbols()
-
-    async def models(self) -> Any:
-        """Return its versions."""
-        return await self._desk.models()
-
-    async def history(self, symbol: str, bars: int) -> Any:
-        """Return a symbol's history."""
-        return await self._desk.history(symbol, bars)
-
-    async def stats(self) -> Any:
-        """Return its health and performance."""
-        return await self._desk.stats()
-
-    async def status(self) -> Any:
-        """Return its status."""
-        return await self._desk.status()
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        """Call a method of :class:`serving.web.prediction_service.PredictionService`."""
+        return await getattr(self._service, method)(*arguments)
 
 
 class Router(Ingress):
-    """A replica that holds no model: it answers HTTP by asking shards."""
+    """A replica without models: it answers HTTP by asking shards."""
 
     def __init__(self, arguments: Arguments, shards: Sequence[Any]) -> None:
         from serving.web.meter import RayMeter
-        from serving.web.shards import RemoteDesk, ShardDesk
+        from serving.web.shards import RemoteService, ShardedService
 
         self._arguments, self._meter = arguments, RayMeter()
-        self._desk = ShardDesk([RemoteDesk(handle) for handle in shards])
+        self._service = ShardedService([RemoteService(handle) for handle in shards])
 
 
 def build(arguments: Arguments) -> serve.Application:
     """Return the application; Serve validates ``arguments`` of its config file or command line against their type.
 
-    It is one deployment, or, for more symbols than ``shard_symbols``, one for each shard and a router before them.
+    It is one deployment or, for more symbols than ``shard_symbols``, a router and one deployment per shard.
     """
     config = arguments.config
     limits: dict[str, Any] = {
@@ -167,7 +147,7 @@ def build(arguments: Arguments) -> serve.Application:
 
 
 def count_shards(arguments: Arguments) -> int:
-    """Return into how many shards the symbols that have a model of any kind are divided."""
+    """Return the number of shards for the symbols that have a model of any kind."""
     from serving.fleets import resolve_versions
     from training.registry.manager import ModelManager
 

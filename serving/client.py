@@ -1,4 +1,4 @@
-"""A client of a Fleetcast server, for notebooks and trading processes. Needs httpx2 and nothing of a model."""
+"""A client of a Fleetcast server, for notebooks and trading processes. It does not import TensorFlow or Ray."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from features.bars.schema import SymbolBars
 
 _PREDICTIONS = TypeAdapter(list[Prediction])
-_AGAIN = frozenset({429, 502, 503, 504})
-_LONGEST_S = 30.0
+_RETRIED = frozenset({429, 502, 503, 504})
+_MAX_WAIT_S = 30.0
 
 
 class ServerError(FleetcastError):
-    """The server refused a request or could not be reached; ``status`` is the HTTP status, 0 without an answer."""
+    """The server refused a request or could not be reached; ``status`` is the HTTP status, 0 without a response."""
 
     def __init__(self, message: str, status: int = 0, code: str = "") -> None:
         super().__init__(message)
@@ -35,20 +35,20 @@ class ServerError(FleetcastError):
 
 
 class FleetcastClient:
-    """Asks a server for forecasts; waits and asks again where it is busy (429, 503) or not reached.
+    """Requests forecasts from a server; retries when it is busy (429, 503) or cannot be reached.
 
     Parameters
     ----------
     url
-        Where the server is.
+        The server's URL.
     key
         An API key; by default the environment's ``FLEETCAST_API_KEY``.
     timeout_s
-        For one attempt.
+        Timeout of one attempt.
     retries
-        Attempts after the first one, after 0.5, 1, 2 … s or what the server's ``Retry-After`` says, at most 30 s.
+        Attempts after the first one, each after 0.5, 1, 2 … s or the server's ``Retry-After``, at most 30 s.
     sleep
-        Waits for that many seconds.
+        Function that waits for a number of seconds.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class FleetcastClient:
         key = os.environ.get("FLEETCAST_API_KEY") if key is None else key
         if key is not None and not key.isascii():
             raise ServerError(
-                "the API key holds a character that no key has. Give it as `fleetcast keys add` printed it."
+                "the API key has a character that no key has. Give it as `fleetcast keys add` printed it."
             )
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s)
@@ -83,7 +83,7 @@ class FleetcastClient:
         types: Sequence[Kind] = KINDS,
         bars: Mapping[str, pd.DataFrame | SymbolBars] | None = None,
     ) -> list[Prediction]:
-        """Return one prediction a symbol, in the order asked for; one that has an ``error`` lacks a forecast.
+        """Return one prediction per symbol, in the order requested; one with an ``error`` lacks a forecast.
 
         Parameters
         ----------
@@ -92,34 +92,33 @@ class FleetcastClient:
         types
             ``direction``, ``volatility`` or both.
         bars
-            By symbol, bars to forecast from in place of those that the server holds.
+            By symbol, bars to forecast from in place of the server's.
 
         Raises
         ------
         ServerError
-            The server refuses the request, or is not reached after all retries.
+            The server refuses the request, or cannot be reached in any attempt.
         """
         body: dict[str, Any] = {"types": list(types)}
         if symbols is not None:
             body["symbols"] = list(symbols)
         if bars is not None:
-            body["bars"] = {symbol: _rows(symbol, one) for symbol, one in bars.items()}
-        answer = self._ask("POST", "/v1/predictions", body)
-        return _PREDICTIONS.validate_python(answer["predictions"])
+            body["bars"] = {symbol: _rows(symbol, given) for symbol, given in bars.items()}
+        return _PREDICTIONS.validate_python(self._request("POST", "/v1/predictions", body)["predictions"])
 
     def symbols(self) -> list[dict[str, Any]]:
         """Return the symbols that are served, with their kinds of model and newest bars."""
-        found: list[dict[str, Any]] = self._ask("GET", "/v1/symbols")
+        found: list[dict[str, Any]] = self._request("GET", "/v1/symbols")
         return found
 
     def models(self) -> list[dict[str, Any]]:
-        """Return the versions that serve, with their figures on the untouched test period."""
-        found: list[dict[str, Any]] = self._ask("GET", "/v1/models")
+        """Return the versions that are served, with their metrics on the untouched test period."""
+        found: list[dict[str, Any]] = self._request("GET", "/v1/models")
         return found
 
     def stats(self) -> dict[str, Any]:
         """Return health and performance of the replica that answers."""
-        found: dict[str, Any] = self._ask("GET", "/v1/stats")
+        found: dict[str, Any] = self._request("GET", "/v1/stats")
         return found
 
     def close(self) -> None:
@@ -127,40 +126,40 @@ class FleetcastClient:
         self._http.close()
 
     def __enter__(self) -> Self:
-        """Return the client; it is closed at the end."""
+        """Return the client; leaving the context closes it."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the connections."""
         self.close()
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
         for attempt in range(self.retries + 1):
-            wait = 0.5 * 2.0**attempt
+            wait_s = 0.5 * 2.0**attempt
             try:
-                answer = self._http.request(method, path, json=body)
+                response = self._http.request(method, path, json=body)
             except httpx2.TransportError as error:
                 problem = ServerError(f"no server answers at {self.url} ({error}). Start one: fleetcast serve.")
             else:
-                if answer.is_success:
-                    return answer.json()
-                problem = _problem(answer)
-                no_replica = answer.status_code == 500 and not problem.code  # the proxy's answer, not the application's
-                if answer.status_code not in _AGAIN and not no_replica:
+                if response.is_success:
+                    return response.json()
+                problem = _error_of(response)
+                no_replica = response.status_code == 500 and not problem.code  # from the proxy, not the application
+                if response.status_code not in _RETRIED and not no_replica:
                     raise problem
-                wait = _seconds(answer.headers.get("Retry-After"), wait)
+                wait_s = _seconds(response.headers.get("Retry-After"), wait_s)
             if attempt < self.retries:
-                self._sleep(min(wait, _LONGEST_S))
+                self._sleep(min(wait_s, _MAX_WAIT_S))
         raise problem
 
 
-def _problem(answer: httpx2.Response) -> ServerError:
+def _error_of(response: httpx2.Response) -> ServerError:
     try:
-        told = answer.json()["error"]
-        code, message = str(told["code"]), str(told["message"])
+        error = response.json()["error"]
+        code, message = str(error["code"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
-        code, message = "", answer.text.strip()[:200] or answer.reason_phrase
-    return ServerError(f"the server answers {answer.status_code}: {message}", answer.status_code, code)
+        code, message = "", response.text.strip()[:200] or response.reason_phrase
+    return ServerError(f"the server answers {response.status_code}: {message}", response.status_code, code)
 
 
 def _seconds(header: str | None, default: float) -> float:
@@ -171,6 +170,7 @@ def _seconds(header: str | None, default: float) -> float:
 
 
 def _rows(symbol: str, given: pd.DataFrame | SymbolBars) -> list[list[Any]]:
+    """Return bars as rows of a request body: date, open, high, low, close, volume."""
     from features.bars.schema import SymbolBars, bars_from_frame
 
     if isinstance(given, SymbolBars):
@@ -178,8 +178,8 @@ def _rows(symbol: str, given: pd.DataFrame | SymbolBars) -> list[list[Any]]:
     else:
         (bars, *_), quarantine = bars_from_frame(given, symbol)
         if lost := sum(quarantine.lost().values()):
-            told = f"{lost} rows of {symbol} break a rule and are not sent ({quarantine.summary()})"
-            warnings.warn(told, stacklevel=4)
+            message = f"{lost} rows of {symbol} break a rule and are left out ({quarantine.summary()})"
+            warnings.warn(message, stacklevel=4)
     dates = bars.dates.astype("datetime64[s]").astype(str).tolist()
     values = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
     return [list(row) for row in zip(dates, *values, strict=True)]

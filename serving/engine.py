@@ -1,4 +1,4 @@
-"""The prediction engine: what a notebook calls and what every replica of the server runs. It knows nothing of Ray."""
+"""The prediction engine, for a notebook and for every replica of the server. It does not depend on Ray."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from configs.operation import ServeConfig
 from configs.values import Kind
+from features.bars.merge import fingerprint
 from features.store.store import Store
-from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse
-from serving.cache import LruCache, bars_hash
-from serving.counters import Statistics
+from serving.answer_cache import AnswerCache
+from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse, Source
+from serving.engine_statistics import EngineStatistics
 from serving.follower import Follower
 from serving.history import history_of
-from serving.sent import SentBars, forecast_sent, read_sent
-from serving.state import Keep, Rendered, State
+from serving.request_bars import RequestBars, forecast_request_bars, read_request_bars
+from serving.snapshot import RenderedAnswer, Snapshot
+from serving.snapshot_builder import SymbolFilter
 
-Source = Literal["snapshot", "cache", "computed", "refused"]
-
-_CACHED = 4096
+_CACHED_ANSWERS = 4096
 
 
 class PredictionEngine:
-    """Forecasts any mix of symbols, from the newest bars or from bars that a request brings. Safe with several threads.
+    """Forecasts any mix of symbols, from the newest bars or from bars in the request. Thread-safe.
 
-    Answers from the newest bars are computed once for each version and bar, which also compiles every pass before the
-    first request. Requests with bars are featurised, and then
-    answered together by one forward pass a kind. A thread watches the store: another champion or newer bars replace the
-    whole state at once, and what cannot be read leaves it as it is, with the reason in :meth:`health_check`.
+    Answers from the newest bars are computed once per version and bar, which also compiles the models before the first
+    request. Requests with bars are featurised one by one and then answered by one forward pass per kind. A thread
+    watches the store: another champion or newer bars replace the whole snapshot at once. What cannot be read leaves it
+    as it is, with the reason in :meth:`health_check`.
 
     Parameters
     ----------
@@ -41,15 +41,15 @@ class PredictionEngine:
     alias
         What to serve: an alias, ``latest``, or a version's name.
     max_workers
-        Requests whose bars are read and checked at the same time.
+        Number of requests whose bars are read and validated concurrently.
     enable_caching
-        Whether answers to the same bars are kept.
+        Whether answers to the same bars are cached.
     config
-        Histories, ages and polling.
+        Settings of history lengths, ages and polling.
     keep
-        Which symbols to hold; all by default.
+        Which symbols to load; all by default.
     follow
-        Whether to watch the store; without, :meth:`refresh` looks once.
+        Whether to watch the store; without, :meth:`refresh` checks it once.
 
     Raises
     ------
@@ -77,106 +77,107 @@ class PredictionEngine:
         max_workers: int = 4,
         enable_caching: bool = True,
         config: ServeConfig | None = None,
-        keep: Keep | None = None,
+        keep: SymbolFilter | None = None,
         follow: bool = True,
     ) -> None:
         if store is None:
             store = os.environ.get("FLEETCAST_STORE", ".fleetcast")
         self.config = config or ServeConfig()
-        self.statistics = Statistics()
-        self._cache = LruCache[Prediction](_CACHED) if enable_caching else None
+        self.statistics = EngineStatistics()
+        self._cache = AnswerCache(_CACHED_ANSWERS) if enable_caching else None
         self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="reading")
         self._follower = Follower(store, alias, self.config, keep)
         if follow:
             self._follower.start()
 
     @property
-    def state(self) -> State:
-        """What answers come from at this moment; hold it to answer one request from one state."""
-        return self._follower.state
+    def snapshot(self) -> Snapshot:
+        """The present snapshot; use one for all parts of an answer."""
+        return self._follower.snapshot
 
-    def state_of(self, versions: Mapping[Kind, str] | None) -> State:
-        """Return the present state, or an earlier one if only that one serves these versions."""
-        state: State = self.state
-        if versions is None or state.versions == versions:
-            return state
-        return next((one for one in self._follower.earlier if one.versions == versions), state)
+    def snapshot_of(self, versions: Mapping[Kind, str] | None) -> Snapshot:
+        """Return the present snapshot, or a previous one if only that one has these versions."""
+        present = self.snapshot
+        if versions is None or present.versions == versions:
+            return present
+        return next((old for old in self._follower.previous if old.versions == versions), present)
 
     def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
-        """Return a symbol's last prices, and what was forecast out of sample; see :mod:`serving.history`."""
-        return history_of(self.state, symbol, bars)
+        """Return a symbol's last prices and past forecasts; see :func:`.history_of`."""
+        return history_of(self.snapshot, symbol, bars)
 
     def predict_single(self, request: PredictionRequest) -> PredictionResponse:
-        """Return the answer for one symbol; what is missing is explained in its ``error``, nothing is raised."""
+        """Return the answer for one symbol; its ``error`` explains what is missing, nothing is raised."""
         return self.predict_batch([request])[0]
 
     def predict_batch(
         self, requests: Sequence[PredictionRequest], versions: Mapping[Kind, str] | None = None
     ) -> list[PredictionResponse]:
-        """Return the answers in the order of the requests, all from one state; one bad request leaves the others alone.
+        """Return the answers in the order of the requests, all from one snapshot; one bad request fails no other.
 
-        Requests that bring bars share one forward pass a kind. ``versions`` are as for :meth:`state_of`.
+        Requests with bars share one forward pass per kind. ``versions`` is as for :meth:`snapshot_of`.
         """
-        start, state = time.perf_counter(), self.state_of(versions)
+        start, snapshot = time.perf_counter(), self.snapshot_of(versions)
         found: dict[int, tuple[Prediction, Source]] = {}
-        sent: dict[int, SentBars] = {}
-        with_bars = [i for i, one in enumerate(requests) if one.data is not None]
-        for i, one in enumerate(requests):
-            if one.data is None:
-                found[i] = state.prediction(one.symbol, one.prediction_types), "snapshot"
+        readable: dict[int, RequestBars] = {}
+        with_bars = [i for i, request in enumerate(requests) if request.data is not None]
+        for i, request in enumerate(requests):
+            if request.data is None:
+                found[i] = snapshot.prediction(request.symbol, request.prediction_types), "snapshot"
         mapped = self._pool.map if len(with_bars) > 1 else map
-        read = mapped(lambda i: read_sent(state, requests[i], self.config.history_bars), with_bars)
+        read = mapped(lambda i: read_request_bars(snapshot, requests[i], self.config.history_bars), with_bars)
         for i, outcome in zip(with_bars, read, strict=True):
             if isinstance(outcome, Failure):
                 found[i] = Prediction(requests[i].symbol, error=outcome), "refused"
             else:
-                sent[i] = outcome
-        found |= self._answers(state, sent)
-        seconds, versions = time.perf_counter() - start, {**state.versions}
+                readable[i] = outcome
+        found |= self._forecast(snapshot, readable)
+        seconds = time.perf_counter() - start
+        responses = []
         for i in range(len(requests)):
             prediction, source = found[i]
             errors = [prediction.error.code] if prediction.error else ()
             self.statistics.add(source, seconds, errors, fallbacks=int(prediction.fallback))
-        return [PredictionResponse(found[i][0], seconds, found[i][1], versions) for i in range(len(requests))]
+            responses.append(PredictionResponse(prediction, seconds, source, dict(snapshot.versions)))
+        return responses
 
     def render(
         self, symbols: Sequence[str], kinds: tuple[Kind, ...], versions: Mapping[Kind, str] | None = None
-    ) -> tuple[State, list[Rendered]]:
-        """Return the answers from the newest bars as JSON, one a symbol, and the state they come from."""
-        start, state = time.perf_counter(), self.state_of(versions)
-        items = [state.rendered(symbol, kinds) for symbol in symbols]
-        errors = [one.code for one in items if one.code is not None]
-        fallbacks = sum(one.fallback for one in items)
-        self.statistics.add("snapshot", time.perf_counter() - start, errors, len(items), fallbacks)
-        return state, items
+    ) -> tuple[Snapshot, list[RenderedAnswer]]:
+        """Return the answers from the newest bars as JSON, one per symbol, and the snapshot they come from."""
+        start, snapshot = time.perf_counter(), self.snapshot_of(versions)
+        answers = [snapshot.rendered(symbol, kinds) for symbol in symbols]
+        errors = [answer.code for answer in answers if answer.code is not None]
+        fallbacks = sum(answer.fallback for answer in answers)
+        self.statistics.add("snapshot", time.perf_counter() - start, errors, len(answers), fallbacks)
+        return snapshot, answers
 
     def refresh(self) -> bool:
-        """Look for another champion or newer bars now, and return whether there is a new state."""
+        """Check for another champion or newer bars now, and return whether there is a new snapshot."""
         return self._follower.refresh()
 
     def get_performance_stats(self) -> dict[str, Any]:
-        """Return counts, success rate, cache hit rate and processing times; see :meth:`.Statistics.summary`."""
+        """Return counts, success rate, cache hit rate and processing times; see :meth:`.EngineStatistics.summary`."""
         return self.statistics.summary()
 
     def health_check(self) -> dict[str, Any]:
-        """Return whether forecasts are available and as new as they should be.
+        """Return whether forecasts are available and up to date.
 
-        ``status`` is ``ok``; ``degraded`` where the store holds something that could not be loaded, where bars are
-        older than ``max_age_days`` or where a note tells of missing features.
+        ``status`` is ``ok``, or ``degraded`` if the store has something that could not be loaded, if bars are missing
+        or older than ``max_age_days``, or if features count as missing.
         """
-        state, now = self.state, datetime.now(UTC)
-        newest_bar, today = state.last_bar, now.replace(tzinfo=None)
-        age = None if newest_bar is None else today - newest_bar
-        fitted = [day for name, (day, _) in state.newest.items() if name not in state.extra]
-        stale = 0 if state.max_age is None else sum(today - day > state.max_age for day in fitted)
-        problems = [problem for problem in (self._follower.problem,) if problem]
-        problems += sorted({tails.note for tails in state.tails.values() if tails.note})
-        if stale:
-            problems.append(f"the newest bars of {stale} symbols are older than serve.max_age_days allows")
-        if state.market.missing:
-            problems.append(
-                f"{len(state.market.missing)} symbols have no bars, such as {next(iter(state.market.missing))}"
-            )
+        snapshot, now = self.snapshot, datetime.now(UTC)
+        newest, today = snapshot.newest_date, now.replace(tzinfo=None)
+        age_days = None if newest is None else round((today - newest).total_seconds() / 86400, 2)
+        missing = snapshot.bars.missing
+        problems = [self._follower.problem] if self._follower.problem else []
+        problems += sorted({windows.note for windows in snapshot.windows.values() if windows.note})
+        if snapshot.max_age is not None:
+            dates = [date for symbol, (date, _) in snapshot.last_bars.items() if symbol not in snapshot.unfitted]
+            if stale := sum(today - date > snapshot.max_age for date in dates):
+                problems.append(f"the newest bars of {stale} symbols are older than serve.max_age_days allows")
+        if missing:
+            problems.append(f"{len(missing)} symbols have no bars, such as {next(iter(missing))}")
         return {
             "status": "degraded" if problems else "ok",
             "problems": problems,
@@ -186,15 +187,15 @@ class PredictionEngine:
                     "symbols": len(fleet.position),
                     "age_days": round((now - fleet.created).total_seconds() / 86400, 2),
                 }
-                for kind, fleet in state.fleets.items()
+                for kind, fleet in snapshot.fleets.items()
             },
             "bars": {
-                "source": state.market.name,
-                "symbols": len(state.newest),
-                "newest": newest_bar.isoformat() if newest_bar else None,
-                "age_days": None if age is None else round(age.total_seconds() / 86400, 2),
+                "source": snapshot.bars.name,
+                "symbols": len(snapshot.last_bars),
+                "newest": newest.isoformat() if newest else None,
+                "age_days": age_days,
             },
-            "loaded": state.made.isoformat(timespec="seconds"),
+            "loaded": snapshot.loaded.isoformat(timespec="seconds"),
         }
 
     def close(self) -> None:
@@ -203,26 +204,29 @@ class PredictionEngine:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def __enter__(self) -> Self:
-        """Return the engine; it is closed at the end."""
+        """Return the engine; leaving the context closes it."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the engine."""
         self.close()
 
-    def _answers(self, state: State, sent: Mapping[int, SentBars]) -> dict[int, tuple[Prediction, Source]]:
-        """Return the answers to bars that were sent: those that are cached, and the others computed together."""
+    def _forecast(
+        self, snapshot: Snapshot, requests: Mapping[int, RequestBars]
+    ) -> dict[int, tuple[Prediction, Source]]:
+        """Return the answers to bars in requests: the cached ones, and the others computed together."""
         found: dict[int, tuple[Prediction, Source]] = {}
         keys: dict[int, Any] = {}
         if self._cache is not None:
-            for i, one in sent.items():
-                keys[i] = (one.symbol, one.kinds, one.notes, bars_hash(one.bars), state.stamp, *state.versions.items())
-                if (held := self._cache.get(keys[i])) is not None:
-                    found[i] = held, "cache"
-        left = {i: one for i, one in sent.items() if i not in found}
+            for i, request in requests.items():
+                inputs = request.symbol, request.kinds, request.notes, fingerprint(request.bars)
+                keys[i] = (*inputs, snapshot.bars_stamp, *snapshot.versions.items())
+                if (cached := self._cache.get(keys[i])) is not None:
+                    found[i] = cached, "cache"
+        left = {i: request for i, request in requests.items() if i not in found}
         if left:
             self.statistics.add_batch(len(left))
-        for i, prediction in zip(left, forecast_sent(state, list(left.values())), strict=True):
+        for i, prediction in zip(left, forecast_request_bars(snapshot, list(left.values())), strict=True):
             found[i] = prediction, "computed"
             if self._cache is not None and (prediction.error is None or prediction.error.code != "internal"):
                 self._cache.put(keys[i], prediction)

@@ -1,14 +1,14 @@
-"""Caches the newest window of every symbol, featurised once; any model with the same features forecasts from it."""
+"""The newest window of every symbol, featurised once; all models with the same features forecast from it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from configs.models import LabelConfig
 from configs.schema import Config
@@ -25,14 +25,12 @@ from training.predictors.base import BasePredictor
 from training.predictors.input_bars import resembles
 
 _NO_SERIES = "market series that the model reads have no recent value on this day; their features count as missing"
-_CHUNK = 32  # symbols featurised at once: their whole panel is in memory
-
-Int64 = npt.NDArray[np.int64]
+_CHUNK = 32  # symbols featurised together: their panel is in memory
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How bars become the features that a model was fitted on; models with equal recipes share their tails."""
+class FeatureRecipe:
+    """How bars become the features that a model was fitted on; models with equal recipes share their windows."""
 
     config: Config
     feature_names: tuple[str, ...]
@@ -40,24 +38,24 @@ class Recipe:
 
     @classmethod
     def of(cls, predictor: BasePredictor) -> Self:
-        """Return the recipe of a fitted model, with everything of its configuration that does not matter left out."""
+        """Return a fitted model's recipe, without the parts of its configuration that do not affect features."""
         config, plain = predictor.config, Config()
-        recipe = plain.model_copy(
+        relevant = plain.model_copy(
             update={
                 "features": config.features,
                 "data": plain.data.model_copy(update={"context": config.data.context}),
                 "direction": plain.direction.model_copy(update={"label": config.direction.label}),
             }
         )
-        return cls(recipe, predictor.feature_names, predictor.universe or UniverseFacts(MIN_SYMBOLS, 0))
+        return cls(relevant, predictor.feature_names, predictor.universe or UniverseFacts(MIN_SYMBOLS, 0))
 
     @property
     def label(self) -> LabelConfig:
-        """What decides on the panel's volatility known at each bar."""
+        """The label settings, which determine the panel's volatility known at each bar."""
         return self.config.direction.label
 
     def table(self, bars: Iterable[SymbolBars]) -> tuple[UniverseTable, str]:
-        """Return the universe's table as the model was fitted with one, and why it counts as missing, if it does."""
+        """Return the universe's table, and why it counts as missing, if these bars are not the fitted universe."""
         features = self.config.features.model_copy(update={"universe_lag": self.universe.lag})
         unknown = UniverseTable.unknown(features.lookback_periods, self.universe.lag)
         if not universe_columns(features).intersection(self.feature_names):
@@ -66,7 +64,7 @@ class Recipe:
         if resembles(table, self.universe):
             return table, ""
         return unknown, (
-            f"bars of {table.members} symbols are at hand and the model was fitted with {self.universe.members}, so "
+            f"bars of {table.members} symbols are available and the model was fitted with {self.universe.members}, so "
             "features that compare a symbol with the universe count as missing"
         )
 
@@ -77,16 +75,24 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LatestWindows:
-    """The newest windows of S symbols, and the series that forecasts need more of than a window.
+    """The newest windows of S symbols, and the longer series that some forecasts need.
 
-    ``wanted`` are the symbols that were asked for; those without bars are not among the S. ``features`` is (S, W, F)
-    float32, the last W bars of each symbol, NaN before its first. ``history`` is a panel
-    without features: closes and variances of all bars that were read. ``table`` and ``context`` are what the features
-    are relative to, for bars that somebody sends. ``note`` says why features count as missing, if some do.
+    Attributes
+    ----------
+    requested
+        The requested symbols; the S are those of them that have bars.
+    features
+        (S, W, F) float32: the last W bars of each symbol, NaN before its first.
+    history
+        A panel without features: dates, closes and variances of all bars that were read.
+    table, context
+        What features are relative to, also for bars that a request brings.
+    note
+        Why features count as missing, or empty.
     """
 
-    recipe: Recipe
-    wanted: frozenset[str]
+    recipe: FeatureRecipe
+    requested: frozenset[str]
     features: Float32
     history: Panel
     table: UniverseTable
@@ -96,24 +102,24 @@ class LatestWindows:
     @classmethod
     def build(
         cls,
-        recipe: Recipe,
-        window: int,
+        recipe: FeatureRecipe,
+        length: int,
         bars: Iterator[SymbolBars],
-        wanted: frozenset[str],
+        requested: frozenset[str],
         table: UniverseTable,
         context: MarketContext | None,
         note: str = "",
     ) -> Self:
-        """Featurise a stream of symbols and keep the last ``window`` bars of each."""
+        """Featurise a stream of symbols and keep the last ``length`` bars of each."""
         pieces, histories = list[Float32](), list[Panel]()
         while (chunk := list(islice(bars, _CHUNK))) or not pieces:
             panel = recipe.panel(chunk, table, context)
-            pieces.append(_last(panel, window))
+            pieces.append(_last_rows(panel, length))
             histories.append(replace(panel, feature_names=(), features=np.empty((len(panel.dates), 0), np.float32)))
-        return cls(recipe, wanted, np.concatenate(pieces), Panel.concat(histories), table, context, note)
+        return cls(recipe, requested, np.concatenate(pieces), Panel.concat(histories), table, context, note)
 
     def notes(self, features: Float32) -> list[tuple[str, ...]]:
-        """Return what to know of forecasts from each of these last bars' features (n, F), as ``build`` made them."""
+        """Return the warnings about forecasts from each of these last bars; ``features`` is (n, F)."""
         series = [i for i, name in enumerate(self.recipe.feature_names) if name.startswith("context_")]
         always = (self.note,) if self.note else ()
         return [(*always, *((_NO_SERIES,) if np.isnan(row[series]).any() else ())) for row in features]
@@ -122,39 +128,47 @@ class LatestWindows:
         """Return the notes of each symbol's newest bar."""
         return dict(zip(self.history.symbols, self.notes(self.features[:, -1]), strict=True))
 
-    def serves(self, window: int, symbols: Set[str]) -> bool:
-        """Whether windows of so many bars of these symbols can be taken from here."""
-        return self.features.shape[1] >= window and self.wanted >= symbols
+    def last_bars(self) -> dict[str, tuple[datetime, float]]:
+        """Return the date and close of each symbol's newest bar."""
+        last = self.history.offsets[1:] - 1
+        dates = self.history.dates[last].astype("datetime64[us]").tolist()
+        return dict(zip(self.history.symbols, zip(dates, self.history.close[last].tolist(), strict=True), strict=True))
 
-    def windows(
+    def covers(self, length: int, symbols: Set[str]) -> bool:
+        """Return whether windows of this length of these symbols can be taken from here."""
+        return self.features.shape[1] >= length and self.requested >= symbols
+
+    def windows_of(
         self, predictor: BasePredictor, wanted: Set[str]
     ) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
-        """Return the newest windows of the symbols that a model is to forecast, and why others of them have none.
+        """Return the wanted symbols that have a complete window, their windows, and why others have none.
 
-        Windows are those of the returned symbols, in order; None if there is none.
+        Windows are in the order of the returned symbols, or None if there is none.
         """
         panel = self.history
         lengths = np.diff(panel.offsets)
-        row = predictor.first_row(panel)
-        first = {i: row for i, name in enumerate(panel.symbols) if name in wanted}
-        short = {panel.symbols[i]: too_few(int(lengths[i]), row) for i, row in first.items() if lengths[i] <= row}
+        first = {i: predictor.first_row(panel) for i, name in enumerate(panel.symbols) if name in wanted}
+        too_short = {
+            panel.symbols[i]: too_few_bars(int(lengths[i]), row) for i, row in first.items() if lengths[i] <= row
+        }
         chosen = [i for i, row in first.items() if lengths[i] > row]
         symbols = tuple(panel.symbols[i] for i in chosen)
         if not symbols:
-            return symbols, None, short
+            return symbols, None, too_short
         found = predictor.windows(panel.select(symbols), [lengths[i : i + 1] - 1 for i in chosen])
-        return symbols, Windows.separate(found.dates, self.features[chosen, -predictor.window :], found.series), short
+        latest = self.features[chosen, -predictor.window :]
+        return symbols, Windows.separate(found.dates, latest, found.series), too_short
 
 
-def too_few(bars: int, first: int) -> str:
-    """Return what to tell of a symbol that has no complete window."""
+def too_few_bars(bars: int, first: int) -> str:
+    """Return the message for a symbol without a complete window; ``first`` is the first row that can have one."""
     return f"{bars} bars; at least {first + 1} are needed for a forecast"
 
 
-def _last(panel: Panel, window: int) -> Float32:
-    """Return each symbol's last ``window`` rows (S, window, F), NaN where it has fewer."""
-    out = np.full((len(panel.symbols), window, panel.features.shape[1]), np.nan, np.float32)
+def _last_rows(panel: Panel, length: int) -> Float32:
+    """Return each symbol's last ``length`` rows (S, length, F), NaN where it has fewer."""
+    out = np.full((len(panel.symbols), length, panel.features.shape[1]), np.nan, np.float32)
     for i in range(len(panel.symbols)):
-        rows = panel.features[panel.rows(i)][-window:]
-        out[i, window - len(rows) :] = rows
+        rows = panel.features[panel.rows(i)][-length:]
+        out[i, length - len(rows) :] = rows
     return out

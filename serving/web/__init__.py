@@ -1,1 +1,1 @@
-"""The HTTP side of serving: bodies, keys, limits, batching and routes."""
+"""The HTTP interface of serving: routes, bodies, keys, limits, batching, shards and the page."""

@@ -1,4 +1,4 @@
-"""Bodies of requests and responses, as OpenAPI shows them and as pydantic checks them."""
+"""Bodies of requests and responses, as documented by OpenAPI and validated by pydantic."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ MAX_SYMBOLS = 5000
 MAX_ROWS = 20_000
 
 
-def _symbol(value: str) -> str:
+def _check_symbol(value: str) -> str:
     if not value.isprintable() or ".." in value or "\\" in value or value != value.strip():
         raise ValueError("a symbol has printable characters, no backslash, no '..' and no space around it")
     return value
 
 
-Symbol = Annotated[str, Field(min_length=1, max_length=64, examples=["AAPL"]), AfterValidator(_symbol)]
+Symbol = Annotated[str, Field(min_length=1, max_length=64, examples=["AAPL"]), AfterValidator(_check_symbol)]
 Price = Annotated[float, Field(gt=0)]
 Bar = tuple[Annotated[str, Field(max_length=40)], Price, Price, Price, Price, Annotated[float, Field(ge=0)]]
 """Date, open, high, low, close, volume."""
 
 
-# Lists stop at their first mistake: a body of mistakes only must not cost more than one of bars.
+# Lists stop at their first error: a body full of errors must not cost more than one of bars.
 Symbols = TypeAliasType("Symbols", Annotated[list[Symbol], FailFast(), Field(min_length=1, max_length=MAX_SYMBOLS)])
 Bars = TypeAliasType("Bars", Annotated[list[Bar], FailFast(), Field(min_length=1, max_length=MAX_ROWS)])
 
 
 class Body(BaseModel):
-    """A body that is taken as it is written: no unknown field, no text for a number, neither NaN nor infinity."""
+    """A body without coercion: no unknown field, no text for a number, neither NaN nor infinity."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
@@ -42,51 +42,53 @@ class Body(BaseModel):
 class PredictionsRequest(Body):
     """Which symbols to forecast, and optionally from which bars.
 
-    ``symbols`` are answered from the newest bars that the server holds; for those in ``bars`` the forecast follows the
-    last of the bars sent. Left out, ``symbols`` are those of ``bars``.
+    ``symbols`` are forecast from the server's newest bars; for those in ``bars`` the forecast follows the last of the
+    given bars. By default ``symbols`` are those of ``bars``.
     """
 
     symbols: Symbols | None = None
-    types: Annotated[list[Kind], Field(min_length=1, max_length=2)] = list(KINDS)
+    types: Annotated[list[Kind], Field(min_length=1, max_length=len(KINDS))] = list(KINDS)
     bars: Annotated[dict[Symbol, Bars], Field(max_length=MAX_SYMBOLS)] | None = None
 
     @model_validator(mode="after")
-    def _asks_for_something(self) -> Self:
+    def _check_symbols(self) -> Self:
         if not self.symbols and not self.bars:
             raise ValueError("give symbols, or bars by symbol")
         if self.symbols and len(set(self.symbols)) < len(self.symbols):
-            raise ValueError("symbols names one twice; give each once")
-        if self.symbols and (unasked := set(self.bars or ()) - set(self.symbols)):
-            raise ValueError(f"bars of {len(unasked)} symbols are given that symbols does not name")
+            raise ValueError("symbols has a symbol twice; give each once")
+        if self.symbols and (extra := set(self.bars or ()) - set(self.symbols)):
+            raise ValueError(f"bars has {len(extra)} symbols that symbols does not name")
         return self
 
     @property
     def wanted(self) -> list[str]:
-        """The symbols to answer, in order."""
+        """The symbols to forecast, in order."""
         return self.symbols if self.symbols is not None else list(self.bars or ())
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """The kinds asked for, each once."""
+        """The requested kinds, each once."""
         return tuple(kind for kind in KINDS if kind in self.types)
 
 
-def too_many(body: bytes) -> str:
-    """Return what is wrong with a body that names too much, which would cost too many errors to validate; else ""."""
+def oversize_reason(body: bytes) -> str:
+    """Return why a body has too many entries, each of which would cost a validation error, or an empty text."""
     try:
         value = from_json(body)
     except ValueError:
         return ""
-    bars = value.get("bars") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return "body: an object is expected"
+    bars = value.get("bars")
     if isinstance(bars, dict) and len(bars) > MAX_SYMBOLS:
         return f"body.bars: {len(bars)} symbols; at most {MAX_SYMBOLS} may be given"
-    if isinstance(value, dict) and len(value) > len(PredictionsRequest.model_fields):
-        return f"body: {len(value)} fields; known are {', '.join(PredictionsRequest.model_fields)}"
-    return "" if isinstance(value, dict) else "body: an object is expected"
+    if len(value) > len(PredictionsRequest.model_fields):
+        return f"body: {len(value)} fields; expected: {', '.join(PredictionsRequest.model_fields)}"
+    return ""
 
 
 class PredictionsResponse(BaseModel):
-    """One item a symbol, in the order asked for; all forecasts of a kind come from the version named here."""
+    """One item per symbol, in the order requested; all forecasts of a kind come from the version in ``versions``."""
 
     predictions: list[Prediction]
     versions: dict[Kind, str]
@@ -94,7 +96,7 @@ class PredictionsResponse(BaseModel):
 
 
 class ErrorDetail(BaseModel):
-    """One thing that is wrong with a request: where (``body.symbols.3``), and what."""
+    """One error in a request: its place (``body.symbols.3``) and the reason."""
 
     path: str
     message: str
@@ -109,13 +111,13 @@ class Error(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """The body of every response that is an error."""
+    """The body of every error response."""
 
     error: Error
 
 
 class SymbolFacts(BaseModel):
-    """What is known of a symbol: which kinds of model, and its newest bar."""
+    """A symbol with its kinds of model and its newest bar."""
 
     symbol: str
     kinds: list[Kind]
@@ -124,9 +126,9 @@ class SymbolFacts(BaseModel):
 
 
 class ModelFacts(BaseModel):
-    """One kind's version: when it was made, for how many symbols, and how it did on the untouched test period.
+    """One kind's version: its date, its number of symbols, and its metrics on the untouched test period.
 
-    ``verdict`` compares it with its baselines there.
+    ``verdict`` compares it with its baselines there. ``level`` is the coverage that label sets or intervals aim at.
     """
 
     kind: Kind
@@ -140,7 +142,7 @@ class ModelFacts(BaseModel):
 
 
 class History(BaseModel):
-    """A symbol's last prices, and what was forecast out of sample beside what came true; see ``serving.history``."""
+    """A symbol's last prices, and its out-of-sample forecasts with their outcomes; see ``serving.history``."""
 
     symbol: str
     dates: list[str]

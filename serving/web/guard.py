@@ -1,4 +1,4 @@
-"""The guard before every route: who asks, how often, how much they send, and for how long an answer may take."""
+"""Middleware before every route: API keys, rate limits, body sizes and timeouts."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from collections.abc import Awaitable, Callable
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.web.errors import problem
+from serving.web.error_responses import error_response
 from serving.web.keys import Keys
-from serving.web.limits import RateLimit
+from serving.web.rate_limit import RateLimit
 
 _GUARDED = "/v1/"
 _OPEN = frozenset({"/v1/health/live", "/v1/health/ready"})
-_EVERYBODY = "everybody"
-_GONE = 499  # the client went away before there was an answer
+_ANONYMOUS = "anonymous"
+_CLIENT_CLOSED = 499  # the client closed the connection before there was a response
 
-Note = Callable[[str, int, float], None]
+Observer = Callable[[str, int, float], None]
 
 
 class Guard:
-    """ASGI middleware: ``/v1/`` needs a key if there are keys, a rate and a size are kept, and answers come in time.
+    """ASGI middleware for ``/v1/``.
 
-    The page, the documentation and the health probes are open: they hold no forecast.
+    The page, the documentation and the health probes are open, because they contain no forecast.
 
     Parameters
     ----------
     app
-        What it guards.
+        The application behind it.
     keys
-        Who may ask (``Authorization: Bearer KEY``); everybody if None.
+        Valid API keys (``Authorization: Bearer KEY``); without keys every client is admitted.
     rate
-        How often each key, or without keys everybody together, may ask; as often as they like if None.
+        Rate limit per key, or of all clients together without keys; no limit if None.
     max_body
-        Bytes that a body may have; more is 413, whatever its headers say.
+        Maximum bytes of a body, whatever its headers say; more is 413.
     timeout_s
-        Seconds after which a request that has no answer gets 503.
-    note
-        Told of each request's route, status and seconds.
+        Seconds after which a request without a response gets 503.
+    observe
+        Called with the route, status and seconds of each request.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Guard:
         rate: RateLimit | None,
         max_body: int,
         timeout_s: float,
-        note: Note | None = None,
+        observe: Observer | None = None,
     ) -> None:
-        self._app, self._keys, self._rate, self._note = app, keys, rate, note
+        self._app, self._keys, self._rate, self._observe = app, keys, rate, observe
         self._max_body, self._timeout_s = max_body, timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +62,7 @@ class Guard:
             return
         start, status, received = time.perf_counter(), 0, 0
 
-        async def receiving() -> Message:
+        async def limited_receive() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
@@ -70,7 +70,7 @@ class Guard:
                 raise HTTPException(413, self._too_large)
             return message
 
-        async def sending(message: Message) -> None:
+        async def observed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -78,42 +78,40 @@ class Guard:
 
         try:
             if (refusal := self._refusal(scope)) is not None:
-                await refusal(scope, receive, sending)
+                await refusal(scope, receive, observed_send)
                 return
             async with asyncio.timeout(self._timeout_s):
-                await self._app(scope, receiving, sending)
+                await self._app(scope, limited_receive, observed_send)
         except TimeoutError:
             if not status:
-                late = problem(503, "timeout", f"no answer within {self._timeout_s:g} s", retry_after_s=1)
-                await late(scope, receive, sending)
+                late = error_response(503, "timeout", f"no answer within {self._timeout_s:g} s", retry_after_s=1)
+                await late(scope, receive, observed_send)
         except Exception:
             status = status or 500
             raise
         finally:
-            if self._note is not None:
-                self._note(_route(scope), status or _GONE, time.perf_counter() - start)
+            if self._observe is not None:
+                self._observe(_route(scope), status or _CLIENT_CLOSED, time.perf_counter() - start)
 
     @property
     def _too_large(self) -> str:
-        return f"a body may have at most {self._max_body} bytes; ask for fewer symbols or send fewer bars"
+        return f"a body may have at most {self._max_body} bytes; request fewer symbols or send fewer bars"
 
     def _refusal(self, scope: Scope) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
-        client = _EVERYBODY  # behind a proxy an address is the proxy's, or what the client claims
+        client = _ANONYMOUS  # behind a proxy an address is the proxy's, or what the client claims
         if self._keys is not None:
             scheme, _, key = _header(scope, b"authorization").partition(" ")
             name = self._keys.name_of(key.strip()) if scheme.lower() == "bearer" else None
             if name is None:
-                told = "send a valid API key as `Authorization: Bearer KEY`"
-                return problem(401, "unauthorized", told, headers={"WWW-Authenticate": "Bearer"})
+                message = "send a valid API key as `Authorization: Bearer KEY`"
+                return error_response(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
             client = name
         length = _header(scope, b"content-length")
         if length.isdecimal() and int(length) > self._max_body:
-            return problem(413, "too_large", self._too_large)
-        wait = self._rate.wait_s(client) if self._rate is not None else 0.0
-        if wait:
-            assert self._rate is not None
-            told = f"more than {self._rate.per_minute} requests a minute"
-            return problem(429, "rate_limited", told, retry_after_s=wait)
+            return error_response(413, "too_large", self._too_large)
+        if self._rate is not None and (wait_s := self._rate.wait_s(client)):
+            message = f"more than {self._rate.per_minute} requests a minute"
+            return error_response(429, "rate_limited", message, retry_after_s=wait_s)
         return None
 
 
@@ -122,7 +120,7 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """Return the route that answered, without the symbols in it: a metric must not have a series for each."""
+    """Return the route without the symbols in it: a metric must not have a series per symbol."""
     return str(getattr(scope.get("route"), "path", _path(scope) if _path(scope) == "/v1/predictions" else "other"))
 
 

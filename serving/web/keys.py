@@ -1,7 +1,7 @@
-"""API keys: made here, kept as hashes, compared in constant time.
+"""API keys: generated here, stored as hashes, compared in constant time.
 
-A key file has a line a key, ``name:sha256:<hex>``. Keys are 256 random bits, so a plain hash of one cannot be reversed
-by guessing; the key itself is shown once, when it is made.
+A key file has one line per key, ``name:sha256:<hex>``. Keys are 256 random bits, so a plain hash cannot be reversed by
+guessing; the key itself is shown once, when it is generated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def make_key() -> str:
 
 
 def key_line(name: str, key: str) -> str:
-    """Return the line that stands for a key in a key file."""
+    """Return a key's line in a key file."""
     line = f"{name}:sha256:{_digest(key)}"
     if not _LINE.fullmatch(line):
         raise ConfigError(f"key name {name[:80]!r} is not usable; expected 1 to 64 letters, digits or any of . _ @ -")
@@ -33,7 +33,7 @@ def key_line(name: str, key: str) -> str:
 
 
 def add_key(path: str | os.PathLike[str], name: str) -> str:
-    """Make a key, append its hash to a file that only its owner may read, and return it.
+    """Generate a key, append its hash to a file that only its owner may read, and return the key.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def add_key(path: str | os.PathLike[str], name: str) -> str:
     file, key = Path(path).expanduser(), make_key()
     line = key_line(name, key)
     if file.exists() and file.stat().st_size and name in Keys(file).names:
-        raise ConfigError(f"{str(file)!r} has a key named {name!r} already. Delete its line, or choose another name.")
+        raise ConfigError(f"{str(file)!r} already has a key named {name!r}. Delete its line, or choose another name.")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
@@ -55,14 +55,14 @@ def add_key(path: str | os.PathLike[str], name: str) -> str:
 
 
 class Keys:
-    """The keys of a file; it is read again when it changes, so that a deleted line ends a key's life at once.
+    """The keys of a file, which is read again when it changes: deleting a line revokes its key within a second.
 
-    Whoever deletes the last line, or the file, has ended them all. A file with a line that is no key changes nothing.
+    Deleting the last line or the file revokes all keys. A file with an invalid line leaves the keys as they are.
 
     Raises
     ------
     ConfigError
-        The file cannot be read, or holds a line that is no key, or none that is one.
+        The file cannot be read, has an invalid line, or has no key.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -71,7 +71,7 @@ class Keys:
         self._digests: dict[str, bytes] = {}
         self._read()
         if not self._digests:
-            raise ConfigError(f"key file {str(self.path)!r} holds no key. {self._remedy}")
+            raise ConfigError(f"key file {str(self.path)!r} has no key. {self._remedy}")
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +79,7 @@ class Keys:
         return sorted(self._digests)
 
     def name_of(self, key: str) -> str | None:
-        """Return a key's name, or None if it is not one of these."""
+        """Return a key's name, or None if it is not valid."""
         digest, found = _digest(key).encode(), None
         for name, known in self._digests.items():
             if hmac.compare_digest(digest, known):
@@ -87,15 +87,15 @@ class Keys:
         return found
 
     def refresh(self) -> str:
-        """Read the file again if it changed; return what is wrong with it, if something is."""
+        """Read the file again if it changed; return what is wrong with it, or an empty text."""
         if not self.path.exists():
             self._digests, self._changed = {}, -1
-            return f"key file {str(self.path)!r} is gone: nobody may ask"
+            return f"key file {str(self.path)!r} does not exist: no request is admitted"
         try:
             self._read()
         except ConfigError as error:
-            return f"{error} The keys read before stay."
-        return "" if self._digests else f"key file {str(self.path)!r} holds no key: nobody may ask"
+            return f"{error} The keys read before stay valid."
+        return "" if self._digests else f"key file {str(self.path)!r} has no key: no request is admitted"
 
     @property
     def _remedy(self) -> str:

@@ -1,4 +1,4 @@
-"""Prometheus metrics through Ray: latency, batch size, queue, where answers came from, errors by kind."""
+"""Prometheus metrics through Ray: latency, batch size, queue length, sources of answers, errors by code."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 from serving.answers import PredictionResponse
 
-_ROUTE: Any = ("route", "status")  # Ray types it as a single name
+_ROUTE: Any = ("route", "status")  # Ray's annotation allows a single name only
 _SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]
 _SIZES = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]
 
 
 class Meter:
-    """What a server tells of itself; this one tells nobody."""
+    """Records what a server does; this one records nothing."""
 
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Note one request."""
+        """Record one request."""
 
     def snapshot(self, symbols: int, errors: Sequence[str]) -> None:
-        """Note symbols answered from the newest bars, and the codes of those without a forecast."""
+        """Record symbols answered from the newest bars, and the error codes of those without a forecast."""
 
-    def batch(self, answers: Sequence[PredictionResponse], waiting: int) -> None:
-        """Note one batch of bars that were sent, and how much waits behind it."""
+    def batch(self, responses: Sequence[PredictionResponse], waiting: int) -> None:
+        """Record one batch of forecasts from bars in requests, and the length of the queue behind it."""
 
 
 class RayMeter(Meter):
-    """Tells Ray, which exports to Prometheus; names begin with ``fleetcast_``. Only inside a replica."""
+    """Records to Ray, which exports to Prometheus; names begin with ``fleetcast_``. Works only inside a replica."""
 
     def __init__(self) -> None:
         from ray.serve import metrics
@@ -35,33 +35,27 @@ class RayMeter(Meter):
         self._seconds = metrics.Histogram(
             "fleetcast_request_seconds", "Seconds of a request.", boundaries=_SECONDS, tag_keys=_ROUTE
         )
-        self._sizes = metrics.Histogram(
-            "fleetcast_batch_size", "Predictions answered by one forward pass.", boundaries=_SIZES
-        )
+        self._sizes = metrics.Histogram("fleetcast_batch_size", "Predictions of one forward pass.", boundaries=_SIZES)
         self._waiting = metrics.Gauge("fleetcast_waiting", "Predictions that wait for a forward pass.")
-        self._sources = metrics.Counter(
-            "fleetcast_predictions", "Predictions by where they came from.", tag_keys=("source",)
-        )
-        self._errors = metrics.Counter("fleetcast_errors", "Items without a forecast, by reason.", tag_keys=("code",))
+        self._sources = metrics.Counter("fleetcast_predictions", "Predictions by source.", tag_keys=("source",))
+        self._errors = metrics.Counter("fleetcast_errors", "Symbols without a forecast, by code.", tag_keys=("code",))
 
     def request(self, route: str, status: int, seconds: float) -> None:
-        """Note one request."""
+        """Record one request."""
         self._seconds.observe(seconds, {"route": route, "status": str(status)})
 
     def snapshot(self, symbols: int, errors: Sequence[str]) -> None:
-        """Note symbols answered from the newest bars."""
+        """Record symbols answered from the newest bars."""
         self._sources.inc(symbols, {"source": "snapshot"})
         for code, count in Counter(errors).items():
             self._errors.inc(count, {"code": code})
 
-    def batch(self, answers: Sequence[PredictionResponse], waiting: int) -> None:
-        """Note one batch."""
-        computed = 0
-        for one in answers:
-            self._sources.inc(1, {"source": one.source})
-            computed += one.source == "computed"
-            if one.error is not None:
-                self._errors.inc(1, {"code": one.error.code})
-        if computed:
+    def batch(self, responses: Sequence[PredictionResponse], waiting: int) -> None:
+        """Record one batch."""
+        for response in responses:
+            self._sources.inc(1, {"source": response.source})
+            if response.error is not None:
+                self._errors.inc(1, {"code": response.error.code})
+        if computed := sum(response.source == "computed" for response in responses):
             self._sizes.observe(computed)
         self._waiting.set(waiting)

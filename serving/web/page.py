@@ -1,4 +1,4 @@
-"""The page for people: all symbols at ``/``, one at ``/symbols/…``. It asks the same routes as everybody else."""
+"""The page for people: all symbols at ``/``, one at ``/symbols/…``. It uses the routes of the HTTP interface."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _PACKAGED = {
     "swagger-ui.css": ("fastapi_offline", "static"),
 }
 _DAY_S = 86_400
-_ONLY_OURS = (
+_CONTENT_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; "
     "base-uri 'none'; form-action 'self'"
 )
 
 
 def add_page(api: FastAPI) -> None:
-    """Add the page, the documentation at ``/docs`` and their files; nothing of it comes from another host."""
+    """Add the page, the documentation at ``/docs`` and their files; nothing is loaded from another host."""
     files = {path.name: path for path in _STATIC.iterdir()}
     for name, (package, folder) in _PACKAGED.items():
         spec = find_spec(package)
@@ -31,7 +31,7 @@ def add_page(api: FastAPI) -> None:
             files[name] = Path(spec.submodule_search_locations[0]) / folder / name
 
     def document(name: str) -> FileResponse:
-        return FileResponse(files[name], media_type="text/html", headers={"Content-Security-Policy": _ONLY_OURS})
+        return FileResponse(files[name], media_type="text/html", headers={"Content-Security-Policy": _CONTENT_POLICY})
 
     @api.get("/", include_in_schema=False)
     async def index() -> Response:

@@ -1,4 +1,4 @@
-"""The service: what routes ask, whether one engine answers or many shards do."""
+"""The interface between routes and engines, whether one engine answers or many shards do."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from configs.values import Kind
 from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
-from serving.state import Rendered
-from serving.web.gate import Gate
+from serving.snapshot import RenderedAnswer
+from serving.web.batcher import Batcher
 from serving.web.meter import Meter
 from serving.web.rows import bars_of_rows
 from training.validation.verdict import verdict
@@ -18,20 +18,20 @@ from training.validation.verdict import verdict
 Versions = Mapping[Kind, str]
 Rows = Sequence[Sequence[Any]]
 
-_BATCH, _HISTORIES = 256, 16
+_MAX_BATCH, _MAX_HISTORIES = 256, 16
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """Items as JSON, one a symbol, ``known`` whether each has a forecast, and the versions that all come from."""
+class AnswerBatch:
+    """One item of JSON per symbol, whether each has a forecast, and the versions that all forecasts come from."""
 
     versions: Versions
     items: list[bytes]
-    known: list[bool]
+    has_forecast: list[bool]
 
 
 class PredictionService(Protocol):
-    """Answers questions about any mix of symbols."""
+    """Answers requests for any mix of symbols."""
 
     async def answer(
         self,
@@ -39,15 +39,15 @@ class PredictionService(Protocol):
         kinds: tuple[Kind, ...],
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
-    ) -> Answered:
-        """Return the symbols' items, in order; those in ``bars`` follow the bars sent (date, o, h, l, c, volume).
+    ) -> AnswerBatch:
+        """Return the symbols' items, in order; those in ``bars`` follow these bars (date, o, h, l, c, volume).
 
-        ``versions`` asks for those that were served a moment ago, if they still can be.
+        ``versions`` requests recently replaced versions, if they are still available.
 
         Raises
         ------
         OverloadedError
-            Too much is waiting.
+            The queue is full.
         """
         ...
 
@@ -56,11 +56,11 @@ class PredictionService(Protocol):
         ...
 
     async def models(self) -> list[dict[str, Any]]:
-        """Return each kind's version and its figures on the test period."""
+        """Return each kind's version and its metrics on the test period."""
         ...
 
     async def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
-        """Return a symbol's last prices, and what was forecast and came true out of sample; None if it is unknown."""
+        """Return a symbol's last prices, out-of-sample forecasts and outcomes; None if it is unknown."""
         ...
 
     async def stats(self) -> dict[str, Any]:
@@ -73,26 +73,30 @@ class PredictionService(Protocol):
 
 
 class EngineService:
-    """One engine answers.
+    """The service of one engine.
 
     Parameters
     ----------
     engine
-        Where answers come from.
-    most
-        Predictions from sent bars that may wait.
+        The source of answers.
+    max_waiting
+        Maximum number of predictions from bars in requests that may wait.
     meter
-        Told of what is answered.
+        Records answers.
     ready_s
-        Seconds that it took to load and warm up, for the statistics.
+        Seconds that loading and warming up took, for the statistics.
     """
 
     def __init__(
-        self, engine: PredictionEngine, most: int, meter: Meter | None = None, ready_s: float | None = None
+        self, engine: PredictionEngine, max_waiting: int, meter: Meter | None = None, ready_s: float | None = None
     ) -> None:
         self._engine, self._meter, self._ready_s = engine, meter or Meter(), ready_s
-        self._gate: Gate[_Asked, list[PredictionResponse]] = Gate(self._work, largest=_BATCH, most=most)
-        self._histories: Gate[tuple[str, int], dict[str, Any] | None] = Gate(self._look_back, 1, _HISTORIES)
+        self._forecasts: Batcher[_BarsRequest, list[PredictionResponse]] = Batcher(
+            self._forecast_batch, _MAX_BATCH, max_waiting
+        )
+        self._histories: Batcher[tuple[str, int], dict[str, Any] | None] = Batcher(
+            self._history_batch, 1, _MAX_HISTORIES
+        )
 
     async def answer(
         self,
@@ -100,24 +104,23 @@ class EngineService:
         kinds: tuple[Kind, ...],
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
-    ) -> Answered:
-        """Answer from cached windows at once, or batch sent bars with those of concurrent requests."""
+    ) -> AnswerBatch:
+        """Answer from the snapshot immediately, or forecast bars together with those of concurrent requests."""
         if not bars:
-            state, found = self._engine.render(symbols, kinds, versions)
-            self._meter.snapshot(len(found), [one.code for one in found if one.code is not None])
-            return Answered(state.versions, [one.item for one in found], [one.any for one in found])
-        answers = await self._gate.submit(_Asked(symbols, kinds, bars, versions), len(symbols))
-        rendered = [Rendered.of(one.prediction) for one in answers]
-        return Answered(answers[0].versions, [one.item for one in rendered], [one.any for one in rendered])
+            snapshot, answers = self._engine.render(symbols, kinds, versions)
+            self._meter.snapshot(len(answers), [answer.code for answer in answers if answer.code is not None])
+            return _answer_batch(snapshot.versions, answers)
+        responses = await self._forecasts.submit(_BarsRequest(symbols, kinds, bars, versions), len(symbols))
+        return _answer_batch(responses[0].versions, [RenderedAnswer.of(response.prediction) for response in responses])
 
     async def symbols(self) -> list[dict[str, Any]]:
-        """Return every symbol that a model holds."""
-        state = self._engine.state
+        """Return every symbol that can be forecast."""
+        snapshot = self._engine.snapshot
         facts = []
-        for symbol in state.symbols:
-            as_of, close = state.newest.get(symbol, (None, None))
-            moment = as_of.isoformat() if as_of else None
-            facts.append({"symbol": symbol, "kinds": state.kinds_of(symbol), "as_of": moment, "close": close})
+        for symbol in snapshot.symbols:
+            as_of, close = snapshot.last_bars.get(symbol, (None, None))
+            date = as_of.isoformat() if as_of else None
+            facts.append({"symbol": symbol, "kinds": snapshot.kinds_of(symbol), "as_of": date, "close": close})
         return facts
 
     async def models(self) -> list[dict[str, Any]]:
@@ -128,12 +131,12 @@ class EngineService:
                 "version": fleet.version,
                 "created": fleet.created.isoformat(),
                 "symbols": len(fleet.position),
-                "level": fleet.level,
+                "level": fleet.nominal_coverage,
                 "periods": dict(fleet.periods),
                 "verdict": asdict(verdict(kind, fleet.metrics)),
                 "metrics": dict(fleet.metrics),
             }
-            for kind, fleet in self._engine.state.fleets.items()
+            for kind, fleet in self._engine.snapshot.fleets.items()
         ]
 
     async def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
@@ -146,39 +149,47 @@ class EngineService:
         return {"health": self._engine.health_check(), "performance": performance}
 
     async def status(self) -> str:
-        """Return the engine's."""
+        """Return the engine's status."""
         return str(self._engine.health_check()["status"])
 
-    def _work(self, batches: Sequence[_Asked]) -> list[list[PredictionResponse]]:
-        """Answer the requests of several clients as one batch; those that ask for other versions are another one."""
-        out: list[list[PredictionResponse]] = [[] for _ in batches]
-        left = list(range(len(batches)))
+    def _forecast_batch(self, requests: Sequence[_BarsRequest]) -> list[list[PredictionResponse]]:
+        """Answer the requests of several clients as one batch per versions requested."""
+        out: list[list[PredictionResponse]] = [[] for _ in requests]
+        left = list(range(len(requests)))
         while left:
-            versions = batches[left[0]].versions
-            mine = [i for i in left if batches[i].versions == versions]
-            left = [i for i in left if i not in mine]
-            answers = self._engine.predict_batch([one for i in mine for one in batches[i].requests()], versions)
-            self._meter.batch(answers, self._gate.waiting)
+            versions = requests[left[0]].versions
+            together = [i for i in left if requests[i].versions == versions]
+            left = [i for i in left if i not in together]
+            responses = self._engine.predict_batch(
+                [single for i in together for single in requests[i].per_symbol()], versions
+            )
+            self._meter.batch(responses, self._forecasts.waiting)
             start = 0
-            for i in mine:
-                out[i] = answers[start : start + len(batches[i].symbols)]
-                start += len(batches[i].symbols)
+            for i in together:
+                out[i] = responses[start : start + len(requests[i].symbols)]
+                start += len(requests[i].symbols)
         return out
 
-    def _look_back(self, asked: Sequence[tuple[str, int]]) -> list[dict[str, Any] | None]:
-        return [self._engine.history(symbol, bars) for symbol, bars in asked]
+    def _history_batch(self, requests: Sequence[tuple[str, int]]) -> list[dict[str, Any] | None]:
+        return [self._engine.history(symbol, bars) for symbol, bars in requests]
+
+
+def _answer_batch(versions: Versions, answers: Sequence[RenderedAnswer]) -> AnswerBatch:
+    return AnswerBatch(versions, [answer.item for answer in answers], [answer.has_forecast for answer in answers])
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _BarsRequest:
     symbols: Sequence[str]
     kinds: tuple[Kind, ...]
     bars: Mapping[str, Rows]
     versions: Versions | None
 
-    def requests(self) -> list[PredictionRequest]:
-        """Return a request a symbol; rows become arrays here, in the gate's thread."""
+    def per_symbol(self) -> list[PredictionRequest]:
+        """Return a request per symbol; rows become arrays here, in the batcher's thread."""
         return [
-            PredictionRequest(one, bars_of_rows(one, self.bars[one]) if one in self.bars else None, self.kinds)
-            for one in self.symbols
+            PredictionRequest(
+                symbol, bars_of_rows(symbol, self.bars[symbol]) if symbol in self.bars else None, self.kinds
+            )
+            for symbol in self.symbols
         ]

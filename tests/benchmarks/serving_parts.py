@@ -29,20 +29,23 @@ def engine_part(folder: str, seconds: float) -> dict[str, Any]:
     start = time.perf_counter()
     with PredictionEngine(folder, follow=False) as engine:
         ready = time.perf_counter() - start
-        state = engine.state
-        held = {kind: state.tails[kind].windows(fleet.predictor) for kind, fleet in state.fleets.items()}
+        snapshot = engine.snapshot
+        latest = {
+            kind: snapshot.windows[kind].windows_of(fleet.predictor, frozenset(fleet.position))
+            for kind, fleet in snapshot.fleets.items()
+        }
         rng = np.random.default_rng(0)
 
         def forecast(count: int) -> None:
-            mix = rng.integers(0, len(state.symbols), count)
-            for kind, fleet in state.fleets.items():
-                symbols, windows, _ = held[kind]
+            mix = rng.integers(0, len(snapshot.symbols), count)
+            for kind, fleet in snapshot.fleets.items():
+                symbols, windows, _ = latest[kind]
                 rows = np.array([fleet.position[symbols[i]] for i in mix], np.int64)
                 fleet.forecast(windows.take(mix), rows)
 
         batch, single = (_median_s(lambda n=n: forecast(n), seconds) for n in (512, 1))
-        flops, gathered = _arithmetic(state, 512)
-        bars = Lake(Store(folder)).read(state.symbols[0])
+        flops, gathered = _arithmetic(snapshot, 512)
+        bars = Lake(Store(folder)).read(snapshot.symbols[0])
         named, sent = PredictionRequest(bars.symbol), PredictionRequest(bars.symbol, bars)
         out = {
             "engine_ready_s": ready,
@@ -67,10 +70,10 @@ def _median_s(call: Callable[[], Any], seconds: float) -> float:
     return float(np.median(times))
 
 
-def _arithmetic(state: Any, count: int) -> tuple[float, float]:
+def _arithmetic(snapshot: Any, count: int) -> tuple[float, float]:
     """Return the floating-point operations of the networks' products for so many windows, and bytes gathered."""
     flops = gathered = 0.0
-    for kind, fleet in state.fleets.items():
+    for kind, fleet in snapshot.fleets.items():
         network = getattr(fleet.predictor.config, kind).network
         features, width = len(fleet.predictor.feature_names), network.lstm_units[0]
         flops += count * network.window * 2 * (features + width) * 4 * width

@@ -1,5 +1,6 @@
 """A store as `fleetcast train --bars lake` leaves it: two versions of each kind, the first one champion."""
 
+import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,37 +16,61 @@ from serving.engine import PredictionEngine
 from training import ModelTrainer
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
-HELD = 480
+LAKE_BARS = 480
+COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 @pytest.fixture(scope="session")
 def universe(make_universe) -> dict[str, SymbolBars]:
     """Five symbols of 500 bars; EEE is close-only."""
-    bars = {one.symbol: one for one in make_universe(SYMBOLS, bars=500, seed=3)}
-    flat = bars["EEE"]
+    universe = {bars.symbol: bars for bars in make_universe(SYMBOLS, bars=500, seed=3)}
+    flat = universe["EEE"]
     prices = {"open": flat.close, "high": flat.close, "low": flat.close, "volume": 0 * flat.volume}
-    bars["EEE"] = replace(flat, **prices, has_range=False, has_volume=False)
-    return bars
-
-
-@pytest.fixture(scope="session")
-def trained_store(bars_of, tiny_config, tmp_path_factory) -> Path:
-    """Trained on the first 480 bars of a lake; of each kind the second version differs by its seed and calibration."""
-    store = Store(tmp_path_factory.mktemp("serving") / "store")
-    for symbol in SYMBOLS:
-        Lake(store).append(bars_of(symbol, HELD))
-    for seed, calibration, promote in ((1, "vector", "always"), (2, "none", "never")):
-        settings = (f"run.seed={seed}", f"direction.calibration={calibration}", "run.block_symbols=2")
-        config: Config = tiny_config("data.bars=lake", *settings)
-        result = ModelTrainer(config, store).train_multi_asset_models([], [], promote=promote)
-        assert all(one.version for one in result.results)
-    return Path(store.root)
+    universe["EEE"] = replace(flat, **prices, has_range=False, has_volume=False)
+    return universe
 
 
 @pytest.fixture(scope="session")
 def bars_of(universe) -> Callable[[str, int], SymbolBars]:
     """Return a symbol's first bars: ``bars_of(symbol, count)``."""
     return lambda symbol, count: universe[symbol].first(count)
+
+
+@pytest.fixture(scope="session")
+def rows_of() -> Callable[[SymbolBars], list[list]]:
+    """Return the conversion of bars to rows of a request body."""
+
+    def rows(bars):
+        columns = (bars.dates.astype("datetime64[D]").astype(str), *(getattr(bars, name) for name in COLUMNS))
+        return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+    return rows
+
+
+@pytest.fixture(scope="session")
+def trained_store(bars_of, tiny_config, tmp_path_factory, worker_id) -> Path:
+    """Trained once for all test processes, on the first 480 bars of a lake; no test changes it.
+
+    The second version of each kind differs by its seed and calibration.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "serving-store"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _train(Store(folder.with_suffix(".unfinished")), bars_of, tiny_config)
+            folder.with_suffix(".unfinished").rename(folder)
+    return folder
+
+
+def _train(store, bars_of, tiny_config):
+    for symbol in SYMBOLS:
+        Lake(store).append(bars_of(symbol, LAKE_BARS))
+    for seed, calibration, promote in ((1, "vector", "always"), (2, "none", "never")):
+        settings = (f"run.seed={seed}", f"direction.calibration={calibration}", "run.block_symbols=2")
+        config: Config = tiny_config("data.bars=lake", *settings)
+        result = ModelTrainer(config, store).train_multi_asset_models([], [], promote=promote)
+        assert all(kind.version for kind in result.results)
 
 
 @pytest.fixture
@@ -58,19 +83,19 @@ def store(trained_store, tmp_path) -> Store:
 @pytest.fixture(scope="session")
 def engine(trained_store) -> Iterator[PredictionEngine]:
     """An engine on the store that no test changes."""
-    with PredictionEngine(trained_store, follow=False) as made:
-        yield made
+    with PredictionEngine(trained_store, follow=False) as engine:
+        yield engine
 
 
 @pytest.fixture
 def start_engine(store) -> Iterator[Callable[..., PredictionEngine]]:
-    """Return the maker of engines on the test's own store; they do not follow it unless told to."""
-    made: list[PredictionEngine] = []
+    """Return the constructor of engines on the test's own store; by default they do not follow it."""
+    engines: list[PredictionEngine] = []
 
     def start(**options) -> PredictionEngine:
-        made.append(PredictionEngine(store, **{"follow": False, **options}))
-        return made[-1]
+        engines.append(PredictionEngine(store, **{"follow": False, **options}))
+        return engines[-1]
 
     yield start
-    for one in made:
-        one.close()
+    for engine in engines:
+        engine.close()

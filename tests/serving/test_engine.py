@@ -1,4 +1,4 @@
-"""The engine answers as the predictors do, whatever the mix, and explains what it cannot answer."""
+"""The engine answers as the predictors do, for any mix of symbols, and explains what it cannot answer."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from serving.engine import PredictionEngine
 from training import ModelManager
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
-HELD = 480  # bars of each in the lake
+LAKE_BARS = 480
 
 
 def frame(bars, **changes):
@@ -25,9 +25,9 @@ def frame(bars, **changes):
 
 @pytest.fixture(scope="module")
 def expected(trained_store, bars_of):
-    """What each symbol's own predictors say, by symbol: the champion's forecast at the last bar that the lake holds."""
+    """The forecasts of each symbol's champion predictors at the last bar of the lake."""
     manager = ModelManager(trained_store)
-    bars = [bars_of(symbol, HELD) for symbol in SYMBOLS]
+    bars = [bars_of(symbol, LAKE_BARS) for symbol in SYMBOLS]
     out = {}
     for symbol in SYMBOLS:
         direction, volatility = (
@@ -52,21 +52,21 @@ def agrees(prediction, expected):
     return True
 
 
-def test_answers_from_the_newest_bars_are_the_predictors_own(engine, expected, universe):
+def test_answers_from_the_newest_bars_equal_the_predictors_forecasts(engine, expected, universe):
     answers = engine.predict_batch([PredictionRequest(symbol) for symbol in SYMBOLS])
     for symbol, answer in zip(SYMBOLS, answers, strict=True):
         assert answer.error is None and answer.source == "snapshot"
         assert agrees(answer.prediction, expected[symbol])
-        assert np.datetime64(answer.as_of) == universe[symbol].dates[HELD - 1]
-        assert answer.prediction.close == universe[symbol].close[HELD - 1]
-        assert answer.versions == engine.state.versions
+        assert np.datetime64(answer.as_of) == universe[symbol].dates[LAKE_BARS - 1]
+        assert answer.prediction.close == universe[symbol].close[LAKE_BARS - 1]
+        assert answer.versions == engine.snapshot.versions
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 40])
-def test_sent_bars_give_the_same_numbers_in_any_mix_and_order(trained_store, expected, bars_of, size):
+def test_request_bars_give_the_same_numbers_in_any_mix_and_order(trained_store, expected, bars_of, size):
     with PredictionEngine(trained_store, follow=False, enable_caching=False) as engine:
         mix = np.random.default_rng(size).choice(SYMBOLS, size).tolist()
-        requests = [PredictionRequest(symbol, bars_of(symbol, HELD)) for symbol in mix]
+        requests = [PredictionRequest(symbol, bars_of(symbol, LAKE_BARS)) for symbol in mix]
         for symbol, answer in zip(mix, engine.predict_batch(requests), strict=True):
             assert answer.source == "computed"
             assert agrees(answer.prediction, expected[symbol])
@@ -74,7 +74,7 @@ def test_sent_bars_give_the_same_numbers_in_any_mix_and_order(trained_store, exp
 
 def test_a_frame_gives_the_same_numbers(engine, expected, bars_of):
     for symbol in ("AAA", "EEE"):
-        bars = bars_of(symbol, HELD)
+        bars = bars_of(symbol, LAKE_BARS)
         table = frame(bars) if bars.has_range else frame(bars)[["date", "close"]]
         assert agrees(engine.predict_single(PredictionRequest(symbol, table)).prediction, expected[symbol])
 
@@ -85,19 +85,19 @@ def test_newer_bars_give_other_forecasts(engine, expected, universe):
     assert answer.volatility.annualised != pytest.approx(expected["AAA"][1]["volatility"], rel=1e-6)
 
 
-def test_only_what_was_asked_for_is_answered(engine):
+def test_only_the_requested_kinds_are_answered(engine):
     for kind in KINDS:
         answer = engine.predict_single(PredictionRequest("AAA", prediction_types=[kind]))
         other = "volatility" if kind == "direction" else "direction"
         assert getattr(answer, kind) is not None and getattr(answer, other) is None and answer.error is None
-    with pytest.raises(ValueError, match="one or both of direction, volatility"):
+    with pytest.raises(ValueError, match="one or more of direction, volatility"):
         PredictionRequest("AAA", prediction_types=["returns"])
-    with pytest.raises(ValueError, match="one or both"):
+    with pytest.raises(ValueError, match="one or more"):
         PredictionRequest("AAA", prediction_types=[])
 
 
-def test_one_bad_request_leaves_the_others_alone(engine, bars_of, expected):
-    good = bars_of("AAA", HELD)
+def test_one_bad_request_fails_no_other(engine, bars_of, expected):
+    good = bars_of("AAA", LAKE_BARS)
     torn = frame(good)
     torn.loc[10, "high"] = torn.loc[10, "low"] / 2
     requests = [
@@ -115,14 +115,14 @@ def test_one_bad_request_leaves_the_others_alone(engine, bars_of, expected):
     assert codes == [None, "unknown_symbol", None, "too_few_bars", "bad_bars", "bad_bars", None, None]
     assert agrees(answers[0].prediction, expected["AAA"]) and agrees(answers[7].prediction, expected["CCC"])
     assert "30 bars; at least" in answers[3].error.message
-    assert "hold 2 symbols; expected one" in answers[5].error.message
+    assert "has 2 symbols; expected one" in answers[5].error.message
     assert answers[6].prediction.notes[0].startswith("1 rows break a rule and were left out (")
 
 
 def test_a_symbol_that_no_model_was_fitted_on_is_forecast_from_its_bars(trained_store, bars_of):
-    bars = replace(bars_of("BBB", HELD), symbol="ZZZ")
+    bars = replace(bars_of("BBB", LAKE_BARS), symbol="ZZZ")
     manager = ModelManager(trained_store)
-    universe = [bars_of(symbol, HELD) for symbol in SYMBOLS]
+    universe = [bars_of(symbol, LAKE_BARS) for symbol in SYMBOLS]
     with PredictionEngine(trained_store, follow=False) as engine:
         own, pooled = engine.predict_batch([PredictionRequest("BBB", bars), PredictionRequest("ZZZ", bars)])
         assert (own.direction.basis, own.volatility.basis) == ("own", "own")
@@ -143,18 +143,18 @@ def test_a_symbol_that_no_model_was_fitted_on_is_forecast_from_its_bars(trained_
 def test_a_symbol_that_entered_the_lake_after_training_is_served(store, bars_of):
     with PredictionEngine(store, follow=False) as engine:
         before = engine.predict_single(PredictionRequest("AAA"))
-        assert "NEW" not in engine.state.symbols
-        Lake(store).append(replace(bars_of("CCC", HELD), symbol="NEW"))
+        assert "NEW" not in engine.snapshot.symbols
+        Lake(store).append(replace(bars_of("CCC", LAKE_BARS), symbol="NEW"))
         Lake(store).append(replace(bars_of("CCC", 50), symbol="YOUNG"))
         assert engine.refresh()
-        assert engine.state.symbols == sorted([*SYMBOLS, "NEW", "YOUNG"])
+        assert engine.snapshot.symbols == sorted([*SYMBOLS, "NEW", "YOUNG"])
         new = engine.predict_single(PredictionRequest("NEW"))
         assert (new.error, new.direction.basis, new.volatility.basis) == (None, "pooled", "pooled")
         assert engine.predict_single(PredictionRequest("YOUNG")).error.code == "too_few_bars"
         assert engine.predict_single(PredictionRequest("AAA")).prediction == before.prediction
         assert engine.history("NEW", 50)["volatility"]["annualised"]
-        # A file that no model needs must not stop those that are served.
-        Lake(store).append(replace(bars_of("CCC", HELD), symbol="BAD"))
+        # A damaged file that no model needs must not stop the symbols that are served.
+        Lake(store).append(replace(bars_of("CCC", LAKE_BARS), symbol="BAD"))
         (file,) = (path for path in Path(store.root).rglob("*.parquet") if "BAD" in str(path))
         file.write_bytes(file.read_bytes()[:200])
         assert engine.refresh()
@@ -162,18 +162,18 @@ def test_a_symbol_that_entered_the_lake_after_training_is_served(store, bars_of)
         assert engine.predict_single(PredictionRequest("NEW")).error is None
         assert engine.health_check()["status"] == "ok"
     with PredictionEngine(store, follow=False, config=ServeConfig(unseen="refuse")) as engine:
-        assert engine.state.symbols == sorted(SYMBOLS)
+        assert engine.snapshot.symbols == sorted(SYMBOLS)
         assert engine.predict_single(PredictionRequest("NEW")).error.code == "unknown_symbol"
 
 
-def test_the_same_bars_again_come_from_the_cache_and_other_bars_do_not(trained_store, bars_of):
+def test_the_same_bars_are_answered_from_the_cache_and_other_bars_are_not(trained_store, bars_of):
     with PredictionEngine(trained_store, follow=False) as engine:
-        bars = bars_of("AAA", HELD)
+        bars = bars_of("AAA", LAKE_BARS)
         once = engine.predict_single(PredictionRequest("AAA", bars))
         again = engine.predict_single(PredictionRequest("AAA", frame(bars)))
         assert (once.source, again.source) == ("computed", "cache")
         assert once.prediction == again.prediction
-        moved = replace(bars, close=bars.close * np.where(np.arange(HELD) == 400, 1.0001, 1.0))
+        moved = replace(bars, close=bars.close * np.where(np.arange(LAKE_BARS) == 400, 1.0001, 1.0))
         for request in (
             PredictionRequest("BBB", bars),
             PredictionRequest("AAA", moved),
@@ -186,17 +186,17 @@ def test_the_same_bars_again_come_from_the_cache_and_other_bars_do_not(trained_s
         assert 0 < stats["processing_time_s"]["p50"] <= stats["processing_time_s"]["p99"]
 
 
-def test_many_threads_get_what_one_gets(trained_store, bars_of):
+def test_many_threads_get_the_answers_of_one(trained_store, bars_of):
     from concurrent.futures import ThreadPoolExecutor
 
     with PredictionEngine(trained_store, follow=False) as engine, ThreadPoolExecutor(8) as pool:
         requests = [PredictionRequest(s, bars_of(s, n)) for n in (450, 470) for s in SYMBOLS] * 6
-        alone = [engine.predict_single(one).prediction for one in requests[:10]]
-        together = list(pool.map(lambda one: engine.predict_single(one).prediction, requests))
+        alone = [engine.predict_single(request).prediction for request in requests[:10]]
+        together = list(pool.map(lambda request: engine.predict_single(request).prediction, requests))
         assert together == alone * 6
 
 
-def test_stale_bars_are_refused_where_an_age_is_set(trained_store):
+def test_stale_bars_are_refused_if_a_maximum_age_is_set(trained_store):
     with PredictionEngine(trained_store, follow=False, config=ServeConfig(max_age_days=30)) as engine:
         answer = engine.predict_single(PredictionRequest("AAA"))
         assert answer.error.code == "stale_bars" and answer.direction is None
@@ -204,15 +204,15 @@ def test_stale_bars_are_refused_where_an_age_is_set(trained_store):
         assert engine.health_check()["status"] == "degraded"
 
 
-def test_a_shard_holds_only_its_symbols_and_answers_the_same(trained_store, expected):
+def test_a_shard_loads_only_its_symbols_and_answers_the_same(trained_store, expected):
     with PredictionEngine(trained_store, follow=False, keep=lambda symbol: symbol in ("BBB", "EEE")) as engine:
-        assert engine.state.symbols == ["BBB", "EEE"]
+        assert engine.snapshot.symbols == ["BBB", "EEE"]
         for symbol in ("BBB", "EEE"):
             assert agrees(engine.predict_single(PredictionRequest(symbol)).prediction, expected[symbol])
         assert engine.predict_single(PredictionRequest("AAA")).error.code == "unknown_symbol"
 
 
-def test_health_tells_models_and_bars(engine):
+def test_health_reports_models_and_bars(engine):
     health = engine.health_check()
     assert health["status"] == "ok" and health["problems"] == []
     assert {kind: facts["symbols"] for kind, facts in health["models"].items()} == {"direction": 5, "volatility": 5}

@@ -1,4 +1,4 @@
-"""A server follows its store: promotions and newer bars replace everything at once, damage changes nothing."""
+"""A server follows its store: promotions and newer bars replace the whole snapshot, damage changes nothing."""
 
 import shutil
 import time
@@ -14,49 +14,50 @@ import pytest
 from configs.errors import ModelError
 from configs.operation import ServeConfig
 from features.store.lake import Lake
-from features.store.store import Store
-from serving.answers import PredictionRequest
+from serving.answers import KINDS, PredictionRequest
 from serving.engine import PredictionEngine
 from serving.follower import Follower
 from training import ModelManager, ModelTrainer
-
-KINDS = ("direction", "volatility")
 
 
 def second(manager, kind):
     return manager.versions(kind)[1]
 
 
-def answers(engine):
-    found = engine.predict_batch([PredictionRequest(symbol) for symbol in engine.state.symbols])
-    assert all(one.error is None for one in found)
+def answers(engine, symbols=None):
+    found = engine.predict_batch([PredictionRequest(symbol) for symbol in symbols or engine.snapshot.symbols])
+    assert all(answer.error is None for answer in found)
     return found
+
+
+def predictions(engine):
+    return [answer.prediction for answer in answers(engine)]
 
 
 def test_a_promotion_and_a_rollback_are_followed(store, start_engine):
     manager, engine = ModelManager(store), start_engine()
-    before = answers(engine)
+    before = predictions(engine)
     assert not engine.refresh()
     for kind in KINDS:
         manager.promote(kind, second(manager, kind), "test")
         assert engine.refresh()
-        assert {getattr(one, kind).version for one in answers(engine)} == {second(manager, kind)}
-    after = answers(engine)
-    assert [one.direction.probabilities for one in after] != [one.direction.probabilities for one in before]
+        assert {getattr(prediction, kind).version for prediction in predictions(engine)} == {second(manager, kind)}
+    after = predictions(engine)
+    assert [new.direction.probabilities for new in after] != [old.direction.probabilities for old in before]
     for kind in KINDS:
         manager.rollback(kind)
     assert engine.refresh()
-    assert [one.prediction for one in answers(engine)] == [one.prediction for one in before]
+    assert predictions(engine) == before
 
 
-def test_windows_of_the_same_bars_and_features_are_used_again(store, start_engine):
+def test_windows_of_the_same_bars_and_features_are_reused(store, start_engine):
     manager, engine = ModelManager(store), start_engine()
-    tails = engine.state.tails
-    assert tails["direction"] is tails["volatility"]
+    windows = engine.snapshot.windows
+    assert windows["direction"] is windows["volatility"]
     manager.promote("direction", second(manager, "direction"), "test")
     assert engine.refresh()
-    assert engine.state.tails["direction"] is tails["direction"]
-    assert engine.state.fleets["volatility"].version == manager.aliases("volatility").champion
+    assert engine.snapshot.windows["direction"] is windows["direction"]
+    assert engine.snapshot.fleets["volatility"].version == manager.aliases("volatility").champion
 
 
 def test_newer_bars_are_followed(store, start_engine, universe):
@@ -64,26 +65,26 @@ def test_newer_bars_are_followed(store, start_engine, universe):
     for bars in universe.values():
         Lake(store).append(bars)
     assert engine.refresh()
-    for one in answers(engine):
-        assert np.datetime64(one.as_of) == universe[one.symbol].dates[-1]
+    for prediction in predictions(engine):
+        assert np.datetime64(prediction.as_of) == universe[prediction.symbol].dates[-1]
     with PredictionEngine(store, follow=False) as fresh:
-        assert [one.prediction for one in answers(fresh)] == [one.prediction for one in answers(engine)]
+        assert predictions(fresh) == predictions(engine)
 
 
-def test_a_damaged_version_is_refused_and_the_old_one_goes_on(store, start_engine, caplog):
+def test_a_damaged_version_is_refused_and_the_old_one_stays_in_service(store, start_engine, caplog):
     manager, engine = ModelManager(store), start_engine()
-    before = answers(engine)
+    before = predictions(engine)
     version = second(manager, "direction")
     block = Path(store.path(f"models/direction/{version}/block-00001.safetensors"))
-    whole = block.read_bytes()
-    block.write_bytes(whole[:-8] + b"\x00" * 8)
+    intact = block.read_bytes()
+    block.write_bytes(intact[:-8] + b"\x00" * 8)
     manager.promote("direction", version, "test")
     assert not engine.refresh()
     health = engine.health_check()
     assert health["status"] == "degraded" and "block-00001" in health["problems"][0]
-    assert "what was loaded before goes on serving" in caplog.text
-    assert [one.prediction for one in answers(engine)] == [one.prediction for one in before]
-    block.write_bytes(whole)
+    assert "the snapshot loaded before stays in service" in caplog.text
+    assert predictions(engine) == before
+    block.write_bytes(intact)
     assert engine.refresh()
     assert engine.health_check()["status"] == "ok"
     assert answers(engine)[0].direction.version == version
@@ -91,95 +92,96 @@ def test_a_damaged_version_is_refused_and_the_old_one_goes_on(store, start_engin
 
 def test_damaged_bars_change_nothing_until_they_are_repaired(store, start_engine):
     engine = start_engine()
-    before = answers(engine)
+    before = predictions(engine)
     file = Path(store.path("lake/bars/BBB.parquet"))
-    whole = file.read_bytes()
-    file.write_bytes(whole[:100])
+    intact = file.read_bytes()
+    file.write_bytes(intact[:100])
     assert not engine.refresh()
     assert "BBB.parquet" in engine.health_check()["problems"][0]
-    assert [one.prediction for one in answers(engine)] == [one.prediction for one in before]
-    file.write_bytes(whole)
+    assert predictions(engine) == before
+    file.write_bytes(intact)
     assert engine.refresh()
-    assert [one.prediction for one in answers(engine)] == [one.prediction for one in before]
+    assert predictions(engine) == before
 
 
 @pytest.mark.parametrize("part", ["", "models", "lake", "models/direction"])
-def test_a_store_that_is_gone_for_a_while_fails_nothing(store, start_engine, part, tmp_path):
+def test_a_store_that_is_unreachable_for_a_while_fails_no_answer(store, start_engine, part, tmp_path):
     engine = start_engine()
-    before = answers(engine)
+    before = predictions(engine)
     place = Path(store.root, part)
     shutil.move(place, tmp_path / "away")
     for _ in range(2):
         engine.refresh()
         assert engine.health_check()["status"] == "degraded"
-        assert [one.prediction for one in answers(engine)] == [one.prediction for one in before]
+        assert predictions(engine) == before
     shutil.move(tmp_path / "away", place)
     engine.refresh()
     assert engine.health_check()["status"] == "ok"
-    assert [one.prediction for one in answers(engine)] == [one.prediction for one in before]
+    assert predictions(engine) == before
 
 
-def test_an_import_that_is_going_on_is_waited_for(store, universe):
+def test_bars_are_read_after_an_import_has_ended(store, universe):
     follower, lake = Follower(store, "champion", ServeConfig()), Lake(store)
     lake.append(universe["AAA"])
     assert not follower.refresh(settle=True)
     lake.append(universe["BBB"])
     assert not follower.refresh(settle=True)
     assert follower.refresh(settle=True)
-    assert np.datetime64(follower.state.prediction("BBB").as_of) == universe["BBB"].dates[-1]
+    assert np.datetime64(follower.snapshot.prediction("BBB").as_of) == universe["BBB"].dates[-1]
 
 
-def test_a_promotion_during_an_import_takes_the_bars_of_before(store, universe):
+def test_a_promotion_during_an_import_uses_the_bars_from_before(store, universe):
     manager, follower = ModelManager(store), Follower(store, "champion", ServeConfig())
-    before = follower.state.stamp
+    before = follower.snapshot.bars_stamp
     Lake(store).append(universe["AAA"])
     manager.promote("direction", second(manager, "direction"), "test")
     assert follower.refresh(settle=True)
-    assert follower.state.versions["direction"] == second(manager, "direction") and follower.state.stamp == before
-    assert np.datetime64(follower.state.prediction("AAA").as_of) == universe["AAA"].dates[479]
+    assert (
+        follower.snapshot.versions["direction"] == second(manager, "direction")
+        and follower.snapshot.bars_stamp == before
+    )
+    assert np.datetime64(follower.snapshot.prediction("AAA").as_of) == universe["AAA"].dates[479]
     assert follower.refresh(settle=True)
-    assert np.datetime64(follower.state.prediction("AAA").as_of) == universe["AAA"].dates[-1]
+    assert np.datetime64(follower.snapshot.prediction("AAA").as_of) == universe["AAA"].dates[-1]
 
 
-def test_each_kind_reads_its_own_market_series_and_follows_them(tiny_config, tmp_path, make_universe):
-    store, bars = Store(tmp_path / "store"), make_universe(("AAA", "BBB", "CCC"), bars=450)
-    for one in bars:
-        Lake(store).append(one)
-    series = pd.DataFrame({"date": bars[0].dates, "series": "VIX", "value": 20 + np.sin(np.arange(450) / 9)})
+def test_each_kind_reads_its_own_market_series_and_follows_them(store, tiny_config, universe):
+    dates = universe["AAA"].dates[:480]
+    series = pd.DataFrame({"date": dates, "series": "VIX", "value": 20 + np.sin(np.arange(480) / 9)})
     Lake(store).write_context(series)
-    plain = tiny_config("data.bars=lake")
-    ModelTrainer(plain, store).train_multi_asset_models([], ["direction"])
     wanted = "features.technical_indicators=[trend, volatility, market_context]"
     with_series = tiny_config("data.bars=lake", "features.max_features=null", wanted, "data.context.kinds={VIX: level}")
-    ModelTrainer(with_series, store).train_multi_asset_models([], ["volatility"])
+    symbols = ["AAA", "BBB", "CCC"]
+    ModelTrainer(with_series, store).train_multi_asset_models(symbols, ["volatility"], promote="always")
     with PredictionEngine(store, follow=False) as engine:
-        first = answers(engine)
-        assert all(one.prediction.notes == () for one in first)
-        later = replace(bars[0], dates=bars[0].dates + np.timedelta64(2000, "D"))
+        first = answers(engine, symbols)
+        assert all(answer.prediction.notes == () for answer in first)
+        later = replace(universe["AAA"], dates=universe["AAA"].dates + np.timedelta64(2000, "D"))
         (note,) = engine.predict_single(PredictionRequest("AAA", later)).prediction.notes
         assert "market series that the model reads have no recent value" in note
-        assert engine.state.tails["direction"].context is None and engine.state.tails["volatility"].context is not None
+        windows = engine.snapshot.windows
+        assert windows["direction"].context is None and windows["volatility"].context is not None
         assert not engine.refresh()
-        Lake(store).write_context(series.assign(value=lambda f: f["value"] + np.where(np.arange(450) > 400, 15, 0)))
+        Lake(store).write_context(series.assign(value=lambda f: f["value"] + np.where(np.arange(480) > 430, 15, 0)))
         assert engine.refresh()
-        after = answers(engine)
-        assert [one.direction for one in after] == [one.direction for one in first]
-        assert [one.volatility for one in after] != [one.volatility for one in first]
+        after = answers(engine, symbols)
+        assert [answer.direction for answer in after] == [answer.direction for answer in first]
+        assert [answer.volatility for answer in after] != [answer.volatility for answer in first]
 
 
-def test_ten_promotions_under_load_give_no_failure_and_no_mixed_answer(store, start_engine):
+def test_ten_promotions_under_load_fail_no_request_and_mix_no_versions(store, start_engine):
     manager = ModelManager(store)
     engine = start_engine(follow=True, config=ServeConfig(poll_s=0.02))
-    symbols, stop = engine.state.symbols, Event()
+    symbols, stop = engine.snapshot.symbols, Event()
     pairs = set()
 
     def ask():
         count = 0
         while not stop.is_set():
             found = engine.predict_batch([PredictionRequest(symbol) for symbol in symbols])
-            assert all(one.error is None for one in found)
+            assert all(answer.error is None for answer in found)
             for kind in KINDS:
-                assert len({getattr(one, kind).version for one in found}) == 1
+                assert len({getattr(answer, kind).version for answer in found}) == 1
             pairs.add((found[0].direction.version, found[0].volatility.version))
             count += 1
         return count
@@ -190,37 +192,37 @@ def test_ten_promotions_under_load_give_no_failure_and_no_mixed_answer(store, st
             version = manager.versions("direction")[(turn + 1) % 2]
             manager.promote("direction", version, "test")
             deadline = time.monotonic() + 10
-            while engine.state.versions["direction"] != version:
+            while engine.snapshot.versions["direction"] != version:
                 assert time.monotonic() < deadline
                 stop.wait(0.01)
         stop.set()
-        assert all(one.result() > 0 for one in asking)
+        assert all(thread.result() > 0 for thread in asking)
     assert len(pairs) == 2
 
 
-def test_there_must_be_something_to_serve(store, tmp_path):
+def test_a_store_without_the_wanted_version_is_refused(store, tmp_path):
     with pytest.raises(ModelError, match=r"holds no direction model\. Make one with `fleetcast train`"):
         PredictionEngine(tmp_path / "empty")
     with pytest.raises(ModelError, match="'nosuch' is no version of"):
         PredictionEngine(store, alias="nosuch")
 
 
-def test_without_a_lake_bars_come_from_where_the_models_were_trained(tiny_config, tmp_path, make_universe):
+def test_without_a_lake_bars_come_from_the_source_of_training(tiny_config, tmp_path, make_universe):
     folder = tmp_path / "bars"
     folder.mkdir()
-    for one in make_universe(("AAA", "BBB"), bars=450):
-        columns = {name: getattr(one, name) for name in ("open", "high", "low", "close", "volume")}
-        pd.DataFrame({"date": one.dates, **columns}).to_csv(folder / f"{one.symbol}.csv")
+    for bars in make_universe(("AAA", "BBB"), bars=450):
+        columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+        pd.DataFrame({"date": bars.dates, **columns}).to_csv(folder / f"{bars.symbol}.csv")
     trainer = ModelTrainer(tiny_config(f"data.bars={folder}"), tmp_path / "store")
     trainer.train_multi_asset_models([], ["volatility"])
     with PredictionEngine(trainer.store, follow=False) as engine:
         (first, _) = engine.predict_batch(
-            [PredictionRequest(s, prediction_types=["volatility"]) for s in ("AAA", "BBB")]
+            [PredictionRequest(symbol, prediction_types=["volatility"]) for symbol in ("AAA", "BBB")]
         )
         assert first.error is None
         assert engine.predict_single(PredictionRequest("AAA")).error.code == "no_model"
         assert engine.health_check()["bars"]["source"] == str(folder)
-        longer = pd.read_csv(folder / "AAA.csv").iloc[:-20]
-        longer.to_csv(folder / "AAA.csv")
+        shorter = pd.read_csv(folder / "AAA.csv").iloc[:-20]
+        shorter.to_csv(folder / "AAA.csv")
         assert engine.refresh()
         assert engine.predict_single(PredictionRequest("AAA", prediction_types=["volatility"])).as_of < first.as_of

@@ -1,4 +1,4 @@
-"""The names that ``serving`` offers: quick to import, and every example works as it stands."""
+"""The public names of ``serving`` import quickly, and every example runs."""
 
 import subprocess
 import sys
@@ -25,21 +25,21 @@ def python(code):
     return done.stdout
 
 
-def test_importing_the_package_imports_nothing_heavy():
+def test_importing_the_package_imports_no_heavy_library():
     heavy = ("tensorflow", "pandas", "ray", "httpx2", "fastapi")
     assert python(f"import sys, serving; dir(serving); print([m for m in {heavy} if m in sys.modules])").strip() == "[]"
     code = "import sys, serving; serving.FleetcastClient; print([m for m in ('tensorflow', 'ray') if m in sys.modules])"
-    assert python(code).strip() == "[]", "a client needs no model"
+    assert python(code).strip() == "[]", "a client needs neither TensorFlow nor Ray"
 
 
-def test_every_name_is_there():
+def test_public_names_are_listed_and_others_are_refused():
     assert dir(serving) == sorted(serving.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         serving.Nothing  # noqa: B018
 
 
 @pytest.mark.slow
-def test_every_example_works():
+def test_every_example_runs():
     results = [line.split()[1:] for line in python(EXAMPLES).splitlines() if line.startswith("example ")]
     assert [name for name, *_ in results] == serving.__all__
     shown = {name: int(attempted) for name, attempted, _ in results}

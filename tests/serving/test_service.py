@@ -1,4 +1,4 @@
-"""`fleetcast serve` as users run it: another process, real Ray Serve, real HTTP, real faults."""
+"""`fleetcast serve` as users run it: a separate process, real Ray Serve, real HTTP, real faults."""
 
 import json
 import os
@@ -15,27 +15,28 @@ import pytest
 
 from cluster.ports import free_port
 from configs.errors import ConfigError
+from serving.answers import KINDS
 from serving.client import FleetcastClient, ServerError
 from serving.web.keys import add_key
 from training import ModelManager
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
-ENDS_S = 60
+EXIT_TIMEOUT_S = 60
 
 
 def living(processes, name=""):
-    """Yield those that have this in their name; any may end at any moment."""
-    for one in processes:
+    """Yield the running processes with this in their name; any may exit at any moment."""
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
-            if name in one.name() and one.status() != psutil.STATUS_ZOMBIE:
-                yield one
+            if name in process.name() and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
 
 
 class Server:
-    """A running server, and what belongs to it."""
+    """A running server, its store, an API key and the lines that it printed."""
 
-    def __init__(self, process, url, store, key, said):
-        self.process, self.url, self.store, self.key, self.said = process, url, store, key, said
+    def __init__(self, process, url, store, key, lines):
+        self.process, self.url, self.store, self.key, self.lines = process, url, store, key, lines
 
     def client(self, **options):
         return FleetcastClient(self.url, key=self.key, **options)
@@ -47,7 +48,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(start, trained_store, tmp_path_factory):
-    """Two replicas behind the fast ingress, asking for a key."""
+    """Two replicas behind the fast ingress, with API keys."""
     folder = tmp_path_factory.mktemp("service")
     shutil.copytree(trained_store, folder / "store")
     key, port = add_key(folder / "keys", "tests"), free_port()
@@ -62,22 +63,22 @@ def server(start, trained_store, tmp_path_factory):
         *("serve", "--store", str(folder / "store"), "--port", str(port), "--api-key-file", str(folder / "keys")),
         *options,
     )
-    said = []
+    lines = []
     for line in process.stdout:
-        said.append(line)
+        lines.append(line)
         if "stop " in line:
             break
     else:
-        pytest.fail(f"the server ended: {said} {process.stderr.read()}")
-    yield Server(process, f"http://127.0.0.1:{port}", folder / "store", key, said)
+        pytest.fail(f"the server exited: {lines} {process.stderr.read()}")
+    yield Server(process, f"http://127.0.0.1:{port}", folder / "store", key, lines)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        process.wait(ENDS_S)
+        process.wait(EXIT_TIMEOUT_S)
 
 
 @contextmanager
 def constant_load(server, clients=4):
-    """Ask all the time, and yield the outcomes: a status, or the error's name, and the versions of each answer."""
+    """Send requests all the time, and yield the outcomes: each answer's status, or the error's name, and versions."""
     outcomes, stop = [], threading.Event()
 
     def ask():
@@ -88,14 +89,14 @@ def constant_load(server, clients=4):
                 except httpx2.TransportError as error:
                     outcomes.append((type(error).__name__, ()))
                     continue
-                outcomes.append((answer.status_code, seen(answer)))
+                outcomes.append((answer.status_code, versions_in(answer)))
 
-    def seen(answer):
+    def versions_in(answer):
         if answer.status_code != 200:
             return ()
         body = answer.json()
-        assert all(one["error"] is None for one in body["predictions"])
-        return {(kind, one[kind]["version"]) for one in body["predictions"] for kind in ("direction", "volatility")}
+        assert all(item["error"] is None for item in body["predictions"])
+        return {(kind, item[kind]["version"]) for item in body["predictions"] for kind in KINDS}
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
     for thread in threads:
@@ -108,19 +109,21 @@ def constant_load(server, clients=4):
             thread.join()
 
 
-def wait_until(true, seconds=30):
+def wait_until(condition, seconds=30):
     deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "too late"
+    while not condition():
+        assert time.monotonic() < deadline, "timeout"
         time.sleep(0.1)
 
 
-def test_it_answers_whoever_has_a_key(server):
+@pytest.mark.slow
+def test_it_answers_clients_with_a_valid_key_only(server):
     with server.client() as client:
         found = client.predict(SYMBOLS)
-        assert [one.symbol for one in found] == SYMBOLS and all(one.error is None for one in found)
+        assert [prediction.symbol for prediction in found] == SYMBOLS
+        assert all(prediction.error is None for prediction in found)
         assert client.stats()["health"]["status"] == "ok"
-        assert {one["kind"] for one in client.models()} == {"direction", "volatility"}
+        assert {facts["kind"] for facts in client.models()} == set(KINDS)
     with (
         FleetcastClient(server.url, key="wrong") as stranger,
         pytest.raises(ServerError, match="valid API key") as refused,
@@ -129,31 +132,36 @@ def test_it_answers_whoever_has_a_key(server):
     assert refused.value.status == 401
 
 
+@pytest.mark.slow
 def test_metrics_are_exported_to_prometheus(server):
-    place = next(line.split()[1] for line in server.said if "Prometheus" in line)
+    place = next(line.split()[1] for line in server.lines if "Prometheus" in line)
     with server.client() as client:
         client.predict([*SYMBOLS, "nosuch"])
     wanted = ("fleetcast_request_seconds", "fleetcast_predictions", "fleetcast_errors", 'code="unknown_symbol"')
     wait_until(lambda: all(name in httpx2.get(place).text for name in wanted), 60)
 
 
-def test_nothing_of_the_ingress_listens_beyond_this_machine(server):
+@pytest.mark.slow
+def test_the_ingress_listens_on_loopback_only(server):
     family = psutil.Process(server.process.pid).children(recursive=True)
     listening = [
-        (one.name(), connection.laddr.ip)
-        for one in family
-        if one.name().startswith("haproxy")
-        for connection in one.net_connections("inet")
+        (process.name(), connection.laddr.ip)
+        for process in family
+        if process.name().startswith("haproxy")
+        for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     ]
     assert len(listening) >= 3 and {ip for _, ip in listening} == {"127.0.0.1"}
     http_port = int(server.url.rpartition(":")[2])
-    held = [connection for one in living(family) for connection in one.net_connections("inet")]
-    hosts = {connection.laddr.ip for connection in held if connection.laddr and connection.laddr.port == http_port}
+    all_connections = [connection for process in living(family) for connection in process.net_connections("inet")]
+    hosts = {
+        connection.laddr.ip for connection in all_connections if connection.laddr and connection.laddr.port == http_port
+    }
     assert hosts == {"127.0.0.1"}
 
 
-def test_promotions_and_rollbacks_are_followed_within_seconds_and_fail_nobody(server):
+@pytest.mark.slow
+def test_promotions_and_rollbacks_are_followed_within_seconds_and_fail_no_request(server):
     manager = ModelManager(server.store)
     versions = manager.versions("direction")
     with server.client() as client, constant_load(server) as outcomes:
@@ -170,10 +178,11 @@ def test_promotions_and_rollbacks_are_followed_within_seconds_and_fail_nobody(se
             wait_until(lambda wanted=wanted: all_serve(wanted), 10)
     assert {status for status, _ in outcomes} == {200}
     assert len(outcomes) > 50
-    assert all(len(seen) == 2 for _, seen in outcomes), "a response mixed versions"
+    assert all(len(versions) == 2 for _, versions in outcomes), "a response mixed versions"
 
 
-def test_a_killed_replica_costs_next_to_nothing_and_comes_back(server):
+@pytest.mark.slow
+def test_a_killed_replica_fails_under_one_percent_of_requests_and_is_replaced(server):
     wait_until(lambda: len(server.replicas()) == 2)
     victim = server.replicas()[0]
     with constant_load(server) as outcomes:
@@ -186,7 +195,8 @@ def test_a_killed_replica_costs_next_to_nothing_and_comes_back(server):
     assert len(failed) < 0.01 * len(outcomes), (failed, len(outcomes))
 
 
-def test_a_store_that_is_gone_for_a_while_fails_nobody(server):
+@pytest.mark.slow
+def test_a_store_that_is_unreachable_for_a_while_fails_no_request(server):
     with server.client() as client, constant_load(server, 2) as outcomes:
         away = server.store.with_name("away")
         os.rename(server.store, away)
@@ -196,22 +206,23 @@ def test_a_store_that_is_gone_for_a_while_fails_nobody(server):
     assert {status for status, _ in outcomes} == {200}
 
 
-def test_it_drains_and_leaves_no_process_behind(server):
+@pytest.mark.slow
+def test_it_drains_and_leaves_no_process_running(server):
     family = psutil.Process(server.process.pid).children(recursive=True)
     with constant_load(server, 2) as outcomes:
         wait_until(lambda: len(outcomes) > 10)
-        at_work = len(outcomes)
+        answered = len(outcomes)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(ENDS_S) == 0
-    # One request of each client was at work then. What is sent later may meet a socket that is just being closed.
-    assert [status for status, _ in outcomes[at_work : at_work + 2]] == [200, 200]
+        assert server.process.wait(EXIT_TIMEOUT_S) == 0
+    # Each client had one request in progress. A later request may reach a socket that is being closed.
+    assert [status for status, _ in outcomes[answered : answered + 2]] == [200, 200]
     _, alive = psutil.wait_procs(family, 15)
     assert list(living(alive)) == []
     with server.client(retries=0) as client, pytest.raises(ServerError, match="no server answers"):
         client.symbols()
 
 
-def test_mistakes_are_one_line_and_start_nothing(call, trained_store, tmp_path):
+def test_mistakes_are_one_line_errors_and_start_nothing(call, trained_store, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -232,7 +243,7 @@ def test_mistakes_are_one_line_and_start_nothing(call, trained_store, tmp_path):
 
 @pytest.fixture(scope="module")
 def sharded(start, trained_store):
-    """The URL of two shards behind a router that takes few requests at once, on Serve's own proxy."""
+    """The URL of two shards behind a router with a short queue, on Serve's own proxy."""
     port = free_port()
     settings = (
         *("serve.shard_symbols=3", "serve.cpus_per_replica=0.5", "serve.fast_ingress=false"),
@@ -245,32 +256,30 @@ def sharded(start, trained_store):
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=ENDS_S)
+        process.communicate(timeout=EXIT_TIMEOUT_S)
 
 
-def test_more_symbols_than_a_replica_should_hold_are_sharded(sharded, engine):
+@pytest.mark.slow
+def test_more_symbols_than_a_replica_may_have_are_sharded(sharded, engine):
     with FleetcastClient(sharded) as client:
         found = client.predict([*SYMBOLS[::-1], "nosuch"])
-        assert [one.symbol for one in found] == [*SYMBOLS[::-1], "nosuch"]
-        for one in found[:5]:
-            ours = engine.state.prediction(one.symbol)
-            assert one.volatility.annualised == pytest.approx(ours.volatility.annualised, rel=1e-5)
-            assert one.direction.probabilities.up == pytest.approx(ours.direction.probabilities.up, rel=1e-5)
+        assert [prediction.symbol for prediction in found] == [*SYMBOLS[::-1], "nosuch"]
+        for prediction in found[:5]:
+            ours = engine.snapshot.prediction(prediction.symbol)
+            assert prediction.volatility.annualised == pytest.approx(ours.volatility.annualised, rel=1e-5)
+            assert prediction.direction.probabilities.up == pytest.approx(ours.direction.probabilities.up, rel=1e-5)
         assert found[5].error.code == "unknown_symbol"
         assert len(client.stats()["shards"]) == 2
-        assert [one["symbol"] for one in client.symbols()] == SYMBOLS
+        assert [facts["symbol"] for facts in client.symbols()] == SYMBOLS
 
 
-def test_who_comes_while_all_are_busy_is_told_when_to_come_again(sharded, bars_of):
-    bars = bars_of("AAA", 480)
-    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
-    days = bars.dates.astype("datetime64[D]").astype(str).tolist()
-    rows = [[day, *values] for day, *values in zip(days, *(column.tolist() for column in columns), strict=True)]
-    answers = []
+@pytest.mark.slow
+def test_requests_beyond_the_queue_get_429_with_retry_after(sharded, bars_of, rows_of):
+    rows, answers = rows_of(bars_of("AAA", 480)), []
 
     def ask(turn):
         with httpx2.Client(base_url=sharded, timeout=60) as http:
-            for i in range(6):  # other bars each time, as the same ones would be answered from the cache
+            for i in range(6):  # different bars each time: the same bars would be answered from the cache
                 answers.append(http.post("/v1/predictions", json={"bars": {"AAA": rows[6 * turn + i :]}}))
 
     threads = [threading.Thread(target=ask, args=(turn,)) for turn in range(32)]
@@ -278,10 +287,13 @@ def test_who_comes_while_all_are_busy_is_told_when_to_come_again(sharded, bars_o
         thread.start()
     for thread in threads:
         thread.join()
-    assert {one.status_code for one in answers} == {200, 429}
-    assert all(int(one.headers["Retry-After"]) >= 1 for one in answers if one.status_code == 429)
-    assert all(one.json()["predictions"][0]["error"] is None for one in answers if one.status_code == 200)
-    with FleetcastClient(sharded) as client:  # which waits and comes again
+    assert {answer.status_code for answer in answers} == {200, 429}
+    for answer in answers:
+        if answer.status_code == 429:
+            assert int(answer.headers["Retry-After"]) >= 1
+        else:
+            assert answer.json()["predictions"][0]["error"] is None
+    with FleetcastClient(sharded) as client:  # which waits and retries
         assert client.predict(["AAA"])[0].error is None
 
 

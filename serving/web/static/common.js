@@ -1,18 +1,18 @@
 "use strict";
-/* Asking the server, and what both pages have in common. Text from the server is only ever set as text. */
+/* Requests to the server, and what both pages share. Text from the server is only ever set as text. */
 
 const KEY = "fleetcast-api-key";
 
-async function ask(path, body) {
+async function request(path, body) {
   const headers = {};
   const key = sessionStorage.getItem(KEY);
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
-  const found = await answer.json();
-  if (answer.status === 401) { askForKey(); throw new Error("an API key is needed"); }
-  if (!answer.ok && found.error && !found.symbol) throw new Error(found.error.message);
-  return found;
+  const response = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
+  const content = await response.json();
+  if (response.status === 401) { askForKey(); throw new Error("an API key is needed"); }
+  if (!response.ok && content.error && !content.symbol) throw new Error(content.error.message);
+  return content;
 }
 
 function askForKey() {
@@ -32,10 +32,18 @@ function make(tag, text, className) {
   return node;
 }
 
-function told(error) {
+function showError(error) {
   const place = document.getElementById("problem");
   place.textContent = error.message;
   place.hidden = false;
+}
+
+/* What is unusual about a forecast, in words; nothing for one of a model that was fitted on the symbol. */
+function remarks(forecast) {
+  const found = [];
+  if (forecast.basis === "pooled") found.push("not trained on this symbol: pooled model");
+  if (forecast.fallback) found.push("baseline forecast");
+  return found;
 }
 
 const STALE_DAYS = 7;
@@ -44,37 +52,41 @@ const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)} %`;
 const signed = (value, digits = 4) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-function probabilityBar(chances) {
+function probabilityBar(probabilities) {
   const bar = make("div", undefined, "bar");
-  bar.title = ["down", "sideways", "up"].map((name) => `${name} ${percent(chances[name])}`).join(", ");
+  bar.title = ["down", "sideways", "up"].map((name) => `${name} ${percent(probabilities[name])}`).join(", ");
   for (const name of ["down", "sideways", "up"]) {
-    const part = make("span", chances[name] > 0.12 ? Math.round(100 * chances[name]) : "", name);
-    part.style.width = `${100 * chances[name]}%`;
+    const part = make("span", probabilities[name] > 0.12 ? Math.round(100 * probabilities[name]) : "", name);
+    part.style.width = `${100 * probabilities[name]}%`;
     bar.append(part);
   }
   return bar;
 }
 
-/* What a model has shown on the test period, beside its baseline, with the paired difference and its standard error. */
+/* The headline metric of each kind, its baseline, and the name of the sets whose coverage is shown. */
+const KINDS = {
+  direction: { metric: "log_loss", metricName: "log loss", baseline: "prior", baselineName: "the class prior", sets: "label sets" },
+  volatility: { metric: "qlike", metricName: "QLIKE", baseline: "log_har_pooled", baselineName: "pooled log-HAR", sets: "intervals" },
+};
+
+/* A model's metrics on the test period, with its baseline's, the paired difference and its standard error. */
 function skillCard(model) {
-  const direction = model.kind === "direction";
-  const [key, baseline] = direction ? ["log_loss", "prior"] : ["qlike", "log_har_pooled"];
-  const [name, rival] = direction ? ["log loss", "the class prior"] : ["QLIKE", "pooled log-HAR"];
-  const m = model.metrics, difference = m[`${key}_vs_${baseline}`], error = m[`${key}_vs_${baseline}_se`];
+  const { metric, metricName, baseline, baselineName, sets } = KINDS[model.kind];
+  const m = model.metrics, difference = m[`${metric}_vs_${baseline}`], error = m[`${metric}_vs_${baseline}_se`];
   const card = make("section", undefined, "card");
   card.append(make("h2", `${model.kind} · version ${model.version}`));
-  if (difference === undefined) { card.append(make("p", "no figures of a test period")); return card; }
-  const far = Math.abs(difference) > 1.96 * error;
-  const verdict = !far ? `no detectable edge over ${rival}` : `${difference < 0 ? "better" : "WORSE"} than ${rival} on average`;
+  if (difference === undefined) { card.append(make("p", "no metrics of a test period")); return card; }
+  const significant = Math.abs(difference) > 1.96 * error;
+  const verdict = !significant ? `no detectable edge over ${baselineName}` : `${difference < 0 ? "better" : "WORSE"} than ${baselineName} on average`;
   card.append(make("p", verdict, "verdict"));
-  const figures = `${name} ${m[key].toFixed(4)}, ${rival} ${m[`${key}_${baseline}`].toFixed(4)}: ${signed(difference)} ± ${error.toFixed(4)}`;
+  const figures = `${metricName} ${m[metric].toFixed(4)}, ${baselineName} ${m[`${metric}_${baseline}`].toFixed(4)}: ${signed(difference)} ± ${error.toFixed(4)}`;
   card.append(make("p", figures, "figure"));
-  if (direction && m.up_down_accuracy !== undefined) {
+  if (m.up_down_accuracy !== undefined) {
     const own = percent(m.up_down_accuracy), other = percent(m.up_down_accuracy_prior);
-    card.append(make("p", `up/down accuracy ${own}, ${rival} ${other}: labels say little, read the probabilities`, "figure"));
+    card.append(make("p", `up/down accuracy ${own}, ${baselineName} ${other}: read the probabilities, not the labels`, "figure"));
   }
   if (m.coverage !== undefined) {
-    card.append(make("p", `${direction ? "label sets" : "intervals"} held ${percent(m.coverage)} of outcomes, ${percent(model.level, 0)} are meant`, "figure"));
+    card.append(make("p", `${sets} contained ${percent(m.coverage)} of outcomes; nominal ${percent(model.level, 0)}`, "figure"));
   }
   const test = model.periods.test;
   card.append(make("p", `${model.symbols} symbols${test ? `; untouched test period ${test[0]} to ${test[1]}, ${m.rows.toLocaleString("en")} forecasts` : ""}`));

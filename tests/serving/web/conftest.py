@@ -13,7 +13,7 @@ from serving.web.prediction_service import EngineService
 
 @pytest.fixture(scope="session")
 def start_server():
-    """Return the starter of servers: ``start_server(application) -> URL``; they end with the session."""
+    """Return a function that starts servers, ``start_server(application) -> URL``; they stop with the session."""
     running = []
 
     def start(application):
@@ -36,5 +36,5 @@ def start_server():
 
 @pytest.fixture(scope="session")
 def url(engine, start_server):
-    """A server that asks for no key."""
+    """The URL of a server without API keys."""
     return start_server(build_api(EngineService(engine, 512), ServeConfig()))

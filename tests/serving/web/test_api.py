@@ -1,4 +1,4 @@
-"""The HTTP interface: one item a symbol, clear refusals, and never a 500 for what a client sends."""
+"""The HTTP interface: one item per symbol, clear refusals, and never a 500 for a client's input."""
 
 import json
 import shutil
@@ -31,47 +31,42 @@ def client_of(engine, config=None, **options):
 
 @pytest.fixture(scope="module")
 def client(engine):
-    with client_of(engine) as made:
-        yield made
-
-
-def rows_of(bars):
-    columns = (bars.dates.astype("datetime64[D]").astype(str), bars.open, bars.high, bars.low, bars.close, bars.volume)
-    return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    with client_of(engine) as client:
+        yield client
 
 
 def test_many_symbols_are_answered_in_order_each_with_its_own_result_or_error(client, engine):
     answer = client.post(URL, json={"symbols": ["BBB", "nosuch", "AAA"], "types": ["volatility"]})
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
     body = answer.json()
-    assert [one["symbol"] for one in body["predictions"]] == ["BBB", "nosuch", "AAA"]
+    assert [item["symbol"] for item in body["predictions"]] == ["BBB", "nosuch", "AAA"]
     good, bad, _ = body["predictions"]
     ours = engine.predict_single(PredictionRequest("BBB")).prediction
     assert good["volatility"]["annualised"] == ours.volatility.annualised
     assert good["direction"] is None and good["error"] is None
     assert bad["error"]["code"] == "unknown_symbol" and bad["volatility"] is None
-    assert body["versions"] == engine.state.versions and body["processing_ms"] > 0
+    assert body["versions"] == engine.snapshot.versions and body["processing_ms"] > 0
 
 
-def test_sent_bars_give_the_numbers_of_held_ones(client, bars_of):
+def test_request_bars_give_the_numbers_of_the_servers_bars(client, bars_of, rows_of):
     rows = {symbol: rows_of(bars_of(symbol, 480)) for symbol in SYMBOLS}
-    held = client.post(URL, json={"symbols": SYMBOLS}).json()["predictions"]
-    sent = client.post(URL, json={"bars": rows}).json()["predictions"]
-    for one, other in zip(held, sent, strict=True):
-        assert one["as_of"] == other["as_of"]
+    by_name = client.post(URL, json={"symbols": SYMBOLS}).json()["predictions"]
+    from_bars = client.post(URL, json={"bars": rows}).json()["predictions"]
+    for item, other in zip(by_name, from_bars, strict=True):
+        assert item["as_of"] == other["as_of"]
         for class_ in ("down", "sideways", "up"):
-            assert one["direction"]["probabilities"][class_] == pytest.approx(
+            assert item["direction"]["probabilities"][class_] == pytest.approx(
                 other["direction"]["probabilities"][class_], rel=1e-5
             )
-        assert one["volatility"]["annualised"] == pytest.approx(other["volatility"]["annualised"], rel=1e-5)
+        assert item["volatility"]["annualised"] == pytest.approx(other["volatility"]["annualised"], rel=1e-5)
 
 
-def test_sent_and_held_bars_mix_in_one_request(client, bars_of):
-    asked = {"symbols": ["AAA", "BBB", "CCC"], "bars": {"BBB": rows_of(bars_of("BBB", 20)), "ZZZ": [], "AAA": []}}
-    assert client.post(URL, json=asked).status_code == 422
-    del asked["bars"]["ZZZ"], asked["bars"]["AAA"]
-    found = client.post(URL, json=asked).json()["predictions"]
-    assert [one["error"] and one["error"]["code"] for one in found] == [None, "too_few_bars", None]
+def test_symbols_with_and_without_bars_mix_in_one_request(client, bars_of, rows_of):
+    body = {"symbols": ["AAA", "BBB", "CCC"], "bars": {"BBB": rows_of(bars_of("BBB", 20)), "ZZZ": [], "AAA": []}}
+    assert client.post(URL, json=body).status_code == 422
+    del body["bars"]["ZZZ"], body["bars"]["AAA"]
+    found = client.post(URL, json=body).json()["predictions"]
+    assert [item["error"] and item["error"]["code"] for item in found] == [None, "too_few_bars", None]
 
 
 def test_one_symbol_by_its_name(client, engine):
@@ -79,7 +74,7 @@ def test_one_symbol_by_its_name(client, engine):
     assert answer.status_code == 200
     body = answer.json()
     assert body["symbol"] == "AAA" and body["volatility"] is None
-    assert body["direction"]["version"] == engine.state.versions["direction"]
+    assert body["direction"]["version"] == engine.snapshot.versions["direction"]
     missing = client.get(f"{URL}/nosuch")
     assert missing.status_code == 404 and missing.json()["error"]["code"] == "unknown_symbol"
 
@@ -113,12 +108,12 @@ def test_one_symbol_by_its_name(client, engine):
         ('{"bars": {"AAA": []}}', "body.bars.AAA", "at least 1"),
     ],
 )
-def test_what_does_not_fit_is_422_with_its_path(client, body, path, says):
+def test_invalid_bodies_are_422_with_the_path_of_the_error(client, body, path, says):
     answer = client.post(URL, content=body)
     assert answer.status_code == 422, answer.text
     error = answer.json()["error"]
     assert error["code"] == "invalid"
-    assert any(one["path"].startswith(path) and says in one["message"] for one in error["details"]), error
+    assert any(detail["path"].startswith(path) and says in detail["message"] for detail in error["details"]), error
 
 
 @pytest.mark.parametrize(
@@ -132,28 +127,28 @@ def test_what_does_not_fit_is_422_with_its_path(client, body, path, says):
     ],
     ids=["rows", "symbols", "bars", "fields", "list"],
 )
-def test_a_flood_of_mistakes_costs_one_short_answer(client, body):
+def test_a_body_full_of_errors_gets_one_short_answer(client, body):
     start = time.perf_counter()
     answer = client.post(URL, content=body)
     assert answer.status_code == 422 and len(answer.content) < 5000
     assert time.perf_counter() - start < 2.0
 
 
-def test_thousands_of_unknown_symbols_are_answered_at_once(client):
+def test_thousands_of_unknown_symbols_are_answered_quickly(client):
     start = time.perf_counter()
     answer = client.post(URL, json={"symbols": [f"X{i}" for i in range(5000)]})
-    assert {one["error"]["code"] for one in answer.json()["predictions"]} == {"unknown_symbol"}
+    assert {item["error"]["code"] for item in answer.json()["predictions"]} == {"unknown_symbol"}
     assert time.perf_counter() - start < 2.0
 
 
-def test_dates_that_cannot_be_read_are_told_with_the_item(client, bars_of):
+def test_unparsable_dates_are_reported_with_the_item(client, bars_of, rows_of):
     rows = rows_of(bars_of("AAA", 480))
     rows[3][0] = "yesterday"
-    asked = {"symbols": ["AAA", "BBB", "CCC"], "bars": {"AAA": rows, "CCC": [["?", *rows[0][1:]]]}}
-    some, held, none = client.post(URL, json=asked).json()["predictions"]
-    assert some["error"] is None and "1 rows break a rule and were left out (unparsable_date 1)" in some["notes"]
-    assert held["error"] is None and held["notes"] == []
-    assert none["error"]["code"] == "bad_bars"
+    body = {"symbols": ["AAA", "BBB", "CCC"], "bars": {"AAA": rows, "CCC": [["?", *rows[0][1:]]]}}
+    partly, by_name, unusable = client.post(URL, json=body).json()["predictions"]
+    assert partly["error"] is None and "1 rows break a rule and were left out (unparsable_date 1)" in partly["notes"]
+    assert by_name["error"] is None and by_name["notes"] == []
+    assert unusable["error"]["code"] == "bad_bars"
 
 
 def test_a_body_beyond_the_limit_is_413_without_being_parsed(client):
@@ -170,7 +165,7 @@ def test_a_body_beyond_the_limit_is_413_without_being_parsed(client):
 
 
 @pytest.mark.parametrize("path", ["/v1/nothing", "/v1/predictions/..%2f..%2fetc", "/v1/predictions/%00"])
-def test_paths_that_are_none_are_a_clear_4xx(client, path):
+def test_unknown_paths_are_a_clear_4xx(client, path):
     answer = client.get(path)
     assert answer.status_code in (404, 422) and "error" in answer.json()
 
@@ -180,19 +175,19 @@ def test_other_methods_are_405(client):
     assert answer.status_code == 405 and answer.json()["error"]["code"] == "method_not_allowed"
 
 
-def test_symbols_models_and_stats_tell_what_is_served(client, engine):
-    assert [one["symbol"] for one in client.get("/v1/symbols").json()] == SYMBOLS
-    models = {one["kind"]: one for one in client.get("/v1/models").json()}
-    assert models["direction"]["version"] == engine.state.versions["direction"]
+def test_symbols_models_and_stats_describe_what_is_served(client, engine):
+    assert [facts["symbol"] for facts in client.get("/v1/symbols").json()] == SYMBOLS
+    models = {facts["kind"]: facts for facts in client.get("/v1/models").json()}
+    assert models["direction"]["version"] == engine.snapshot.versions["direction"]
     assert {"log_loss", "log_loss_prior"} <= set(models["direction"]["metrics"])
-    assert all(set(one["verdict"]) == {"status", "better_than", "worse_than"} for one in models.values())
+    assert all(set(facts["verdict"]) == {"status", "better_than", "worse_than"} for facts in models.values())
     stats = client.get("/v1/stats").json()
     assert stats["health"]["status"] == "ok" and stats["performance"]["predictions"] > 0
     assert client.get("/v1/health/live").json() == {"status": "ok"}
     assert client.get("/v1/health/ready").json() == {"status": "ok"}
 
 
-def test_without_a_valid_key_nothing_is_told(engine, tmp_path):
+def test_without_a_valid_key_nothing_is_answered(engine, tmp_path):
     key = add_key(tmp_path / "keys", "desk")
     with client_of(engine, keys=Keys(tmp_path / "keys")) as client:
         for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Authorization": f"Basic {key}"}):
@@ -204,7 +199,7 @@ def test_without_a_valid_key_nothing_is_told(engine, tmp_path):
         assert client.get("/v1/health/ready").status_code == 200
 
 
-def test_a_prefix_opens_no_door(engine, tmp_path):
+def test_a_path_prefix_does_not_bypass_the_guard(engine, tmp_path):
     key = add_key(tmp_path / "keys", "desk")
     config = ServeConfig(max_body_mib=0.001)
     api = build_api(EngineService(engine, 512), config, keys=Keys(tmp_path / "keys"))
@@ -216,20 +211,20 @@ def test_a_prefix_opens_no_door(engine, tmp_path):
         assert client.get("/ml/v1/health/live").status_code == 200
 
 
-def test_the_documentation_offers_to_take_a_key(engine, tmp_path):
+def test_the_documentation_accepts_a_key(engine, tmp_path):
     add_key(tmp_path / "keys", "desk")
     with client_of(engine, keys=Keys(tmp_path / "keys")) as client:
         assert client.get("/openapi.json").json()["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
 
 
-def test_errors_by_name_are_counted(trained_store):
+def test_errors_are_counted_by_code(trained_store):
     with PredictionEngine(trained_store, follow=False) as engine, client_of(engine) as client:
         client.post(URL, json={"symbols": ["AAA", "X", "Y", "BBB"]})
         stats = client.get("/v1/stats").json()["performance"]
         assert stats["success_rate"] == 0.5 and stats["errors"] == {"unknown_symbol": 2}
 
 
-def test_stale_symbols_have_no_answer_by_name_and_are_told(trained_store):
+def test_stale_symbols_have_no_forecast_and_are_reported(trained_store):
     config = ServeConfig(max_age_days=30)
     with PredictionEngine(trained_store, follow=False, config=config) as engine, client_of(engine) as client:
         answer = client.get(f"{URL}/AAA")
@@ -247,7 +242,7 @@ def test_a_history_without_its_bars_is_503(store):
         assert client.get(f"{URL}/AAA").status_code == 200
 
 
-def test_a_rate_holds_for_each_key_and_says_when_to_come_again(engine, tmp_path):
+def test_the_rate_limit_is_per_key_and_says_when_to_retry(engine, tmp_path):
     keys = [add_key(tmp_path / "keys", name) for name in ("one", "two")]
     with client_of(engine, ServeConfig(requests_per_minute=3), keys=Keys(tmp_path / "keys")) as client:
         statuses = {}
@@ -259,7 +254,7 @@ def test_a_rate_holds_for_each_key_and_says_when_to_come_again(engine, tmp_path)
         assert 1 <= int(last.headers["Retry-After"]) <= 20 and last.json()["error"]["code"] == "rate_limited"
 
 
-def test_an_answer_that_takes_too_long_is_503(engine, bars_of):
+def test_an_answer_that_takes_too_long_is_503(engine, bars_of, rows_of):
     with client_of(engine, ServeConfig(timeout_s=0.001)) as client:
         answer = client.post(URL, json={"bars": {"AAA": rows_of(bars_of("AAA", 479))}})
         assert answer.status_code == 503 and answer.json()["error"]["code"] == "timeout"
@@ -289,15 +284,15 @@ BODY = st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODY | JSON)
-def test_no_body_makes_it_fail(client, body):
+def test_no_json_body_causes_a_5xx(client, body):
     answer = client.post(URL, content=json.dumps(body).encode("utf-8", "surrogatepass"))
     assert answer.status_code in (200, 422)
     found = answer.json()
     if answer.status_code == 200:
-        assert all((one["error"] is None) == (one["as_of"] is not None) or one["error"] for one in found["predictions"])
+        assert all(item["error"] or item["as_of"] is not None for item in found["predictions"])
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200))
-def test_no_bytes_make_it_fail(client, body):
+def test_no_bytes_cause_a_5xx(client, body):
     assert client.post(URL, content=body).status_code == 422

@@ -1,4 +1,4 @@
-"""The client over real HTTP: what it sends, what it returns, and when it asks again."""
+"""The client over real HTTP: what it sends, what it returns, and when it retries."""
 
 import pytest
 from fastapi import FastAPI, Request
@@ -10,13 +10,13 @@ from serving.client import FleetcastClient, ServerError
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 
 
-def test_predictions_are_the_engines(url, engine, bars_of):
+def test_predictions_equal_the_engines(url, engine, bars_of):
     with FleetcastClient(url) as client:
         found = client.predict([*SYMBOLS, "nosuch"])
         ours = [engine.predict_single(PredictionRequest(symbol)).prediction for symbol in SYMBOLS]
         assert found[:5] == ours and found[5].error.code == "unknown_symbol"
-        (sent,) = client.predict(bars={"AAA": bars_of("AAA", 480)}, types=["volatility"])
-        assert sent.volatility.annualised == pytest.approx(ours[0].volatility.annualised, rel=1e-5)
+        (from_bars,) = client.predict(bars={"AAA": bars_of("AAA", 480)}, types=["volatility"])
+        assert from_bars.volatility.annualised == pytest.approx(ours[0].volatility.annualised, rel=1e-5)
         assert [one["symbol"] for one in client.symbols()] == SYMBOLS
         assert {one["kind"] for one in client.models()} == {"direction", "volatility"}
         assert client.stats()["health"]["status"] == "ok"
@@ -25,20 +25,20 @@ def test_predictions_are_the_engines(url, engine, bars_of):
 
 
 def busy(statuses, headers):
-    """Return an application that refuses as often as this, and then answers."""
+    """Return an application that responds with these statuses, and then answers."""
     api = FastAPI()
 
     @api.post("/v1/predictions")
     async def predictions():
         if statuses:
-            body = {"error": {"code": "overloaded", "message": "come again", "details": []}}
+            body = {"error": {"code": "overloaded", "message": "try again", "details": []}}
             return JSONResponse(body, statuses.pop(0), headers=headers)
         return {"predictions": [], "versions": {}, "processing_ms": 0.0}
 
     return api
 
 
-def test_it_waits_as_long_as_it_is_told_and_asks_again(start_server):
+def test_it_retries_after_the_seconds_of_retry_after(start_server):
     waits = []
     server = start_server(busy([429, 503, 503], {"Retry-After": "3"}))
     with FleetcastClient(server, sleep=waits.append) as client:
@@ -46,16 +46,16 @@ def test_it_waits_as_long_as_it_is_told_and_asks_again(start_server):
     assert waits == [3.0, 3.0, 3.0]
 
 
-def test_it_waits_longer_each_time_and_gives_up(start_server):
+def test_it_waits_longer_before_each_retry_and_gives_up(start_server):
     waits = []
     server = start_server(busy([503] * 9, {}))
     with FleetcastClient(server, retries=3, sleep=waits.append) as client, pytest.raises(ServerError) as caught:
         client.predict(["AAA"])
     assert waits == [0.5, 1.0, 2.0]
-    assert (caught.value.status, caught.value.code) == (503, "overloaded") and "come again" in str(caught.value)
+    assert (caught.value.status, caught.value.code) == (503, "overloaded") and "try again" in str(caught.value)
 
 
-def test_a_server_that_is_not_there_is_one_line():
+def test_an_unreachable_server_is_a_one_line_error():
     waits = []
     with FleetcastClient("http://127.0.0.1:9", retries=1, sleep=waits.append) as client:
         with pytest.raises(
@@ -65,8 +65,8 @@ def test_a_server_that_is_not_there_is_one_line():
     assert waits == [0.5]
 
 
-def test_a_key_that_cannot_be_one_is_one_line():
-    with pytest.raises(ServerError, match="holds a character that no key has"):
+def test_a_malformed_key_is_a_one_line_error():
+    with pytest.raises(ServerError, match="has a character that no key has"):
         FleetcastClient(key="fc_…")
 
 

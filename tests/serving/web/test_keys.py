@@ -1,4 +1,4 @@
-"""Keys are hashed at rest, found only if they are right, and end when their line does."""
+"""Keys are stored as hashes, admitted only if correct, and revoked by deleting their line."""
 
 import os
 import stat
@@ -7,10 +7,10 @@ import pytest
 
 from configs.errors import ConfigError
 from serving.web.keys import Keys, add_key
-from serving.web.limits import RateLimit
+from serving.web.rate_limit import RateLimit
 
 
-def test_a_key_is_known_by_its_name_and_only_its_hash_is_kept(tmp_path):
+def test_a_key_maps_to_its_name_and_only_its_hash_is_stored(tmp_path):
     file = tmp_path / "keys"
     made = {name: add_key(file, name) for name in ("desk", "research.1")}
     text = file.read_text()
@@ -23,7 +23,7 @@ def test_a_key_is_known_by_its_name_and_only_its_hash_is_kept(tmp_path):
         assert keys.name_of(wrong) is None
 
 
-def test_a_deleted_line_ends_a_key_and_a_broken_file_ends_none(tmp_path):
+def test_a_deleted_line_revokes_a_key_and_an_invalid_file_revokes_none(tmp_path):
     file = tmp_path / "keys"
     desk, other = add_key(file, "desk"), add_key(file, "other")
     keys = Keys(file)
@@ -35,16 +35,16 @@ def test_a_deleted_line_ends_a_key_and_a_broken_file_ends_none(tmp_path):
     assert keys.name_of(other) == "other"
 
 
-def test_the_last_line_or_the_file_deleted_ends_every_key(tmp_path):
+def test_deleting_the_last_line_or_the_file_revokes_every_key(tmp_path):
     file = tmp_path / "keys"
     key = add_key(file, "desk")
     keys, text = Keys(file), file.read_text()
     write(file, "# none\n")
-    assert "nobody may ask" in keys.refresh() and keys.name_of(key) is None
+    assert "no request is admitted" in keys.refresh() and keys.name_of(key) is None
     write(file, text)
     assert keys.refresh() == "" and keys.name_of(key) == "desk"
     file.unlink()
-    assert "is gone" in keys.refresh() and keys.name_of(key) is None
+    assert "does not exist" in keys.refresh() and keys.name_of(key) is None
 
 
 def test_a_key_is_added_to_a_file_without_a_last_line_break(tmp_path):
@@ -61,14 +61,14 @@ def write(file, text):
     os.utime(file, ns=(before + 1, before + 1))
 
 
-def test_mistakes_are_told_in_a_line(tmp_path):
+def test_mistakes_are_one_line_errors(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot be read: No such file.*fleetcast keys add NAME"):
         Keys(tmp_path / "nothing")
     (tmp_path / "empty").write_text("# none yet\n")
-    with pytest.raises(ConfigError, match="holds no key"):
+    with pytest.raises(ConfigError, match="has no key"):
         Keys(tmp_path / "empty")
     add_key(tmp_path / "keys", "desk")
-    with pytest.raises(ConfigError, match="has a key named 'desk' already"):
+    with pytest.raises(ConfigError, match="already has a key named 'desk'"):
         add_key(tmp_path / "keys", "desk")
     with pytest.raises(ConfigError, match="is not usable"):
         add_key(tmp_path / "keys", "a:b")

@@ -1,19 +1,25 @@
-"""The page in a real browser: what a person sees is what the server says."""
+"""The page in a real browser shows what the server answers."""
 
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import httpx2
+import numpy as np
 import pytest
 
 from configs.operation import ServeConfig
+from features.store.lake import Lake
+from features.store.store import Store
+from serving.engine import PredictionEngine
 from serving.web.api import build_api
 from serving.web.keys import Keys, add_key
 from serving.web.prediction_service import EngineService
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
+POOLED, BASELINE = "not trained on this symbol: pooled model", "baseline forecast"
 in_a_browser = pytest.mark.skipif(BROWSER is None, reason="needs chromium")
 
 
@@ -31,27 +37,50 @@ def seen(url, tmp_path):
     return done.stdout
 
 
+@pytest.fixture(scope="module")
+def page_engine(trained_store, bars_of, tmp_path_factory):
+    """An engine that also serves HALT: no model was fitted on it, and its long halt makes the forecast a baseline's."""
+    store = Store(shutil.copytree(trained_store, tmp_path_factory.mktemp("page") / "store"))
+    bars = bars_of("CCC", 480)
+    halted = np.arange(480) >= 180
+    prices = {name: np.where(halted, bars.close[179], getattr(bars, name)) for name in ("open", "high", "low", "close")}
+    Lake(store).append(replace(bars, symbol="HALT", **prices, volume=np.where(halted, 0.0, bars.volume)))
+    with PredictionEngine(store, follow=False) as engine:
+        forecast = engine.snapshot.prediction("HALT")
+        assert (forecast.direction.basis, forecast.volatility.basis, forecast.fallback) == ("pooled", "pooled", True)
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def page_url(page_engine, start_server):
+    return start_server(build_api(EngineService(page_engine, 512), ServeConfig()))
+
+
 @in_a_browser
-def test_all_symbols_are_shown_with_their_forecasts_and_the_models_honest_skill(url, engine, tmp_path):
-    page = seen(url, tmp_path)
-    for symbol in SYMBOLS:
+def test_all_symbols_are_shown_with_their_forecasts_and_the_models_skill(page_url, page_engine, tmp_path):
+    page = seen(page_url, tmp_path)
+    for symbol in (*SYMBOLS, "HALT"):
         assert re.search(rf'<a href="/symbols/{symbol}">{symbol}</a>', page)
-    assert "5 of 5 symbols" in page and page.count('class="bar"') == 5
-    for fleet in engine.state.fleets.values():
+    assert "6 of 6 symbols" in page and page.count('class="bar"') == 6
+    for fleet in page_engine.snapshot.fleets.values():
         assert f"version {fleet.version}" in page
     assert "untouched test period" in page and re.search(r"log loss [0-9.]+, the class prior [0-9.]+", page)
-    one = engine.state.prediction("AAA")
-    assert f"{100 * one.volatility.annualised:.1f} %" in page
+    ours = page_engine.snapshot.prediction("AAA")
+    assert f"{100 * ours.volatility.annualised:.1f} %" in page
     assert 'role="alert" hidden=""' in page
+    remarks = "".join(f'<div class="range">{text}</div>' for text in (POOLED, BASELINE))
+    assert re.findall(rf">(\w+)</a>{remarks}", page) == ["HALT"]
+    assert page.count(POOLED) == page.count(BASELINE) == 1
 
 
 @in_a_browser
-def test_a_symbol_has_its_price_cone_and_history(url, engine, tmp_path):
-    page = seen(f"{url}/symbols/AAA", tmp_path)
-    assert "AAA · Fleetcast" in page
+def test_a_symbol_has_its_price_cone_history_and_remarks(page_url, tmp_path):
+    page = seen(f"{page_url}/symbols/HALT", tmp_path)
+    assert "HALT · Fleetcast" in page
+    assert page.count(POOLED) == 2 and page.count(BASELINE) == 1
     assert page.count('class="main-svg"') >= 3, "three charts"
-    told = ("cone of the volatility forecast", "always saying the symbol", "The interval held", "90 % are meant")
-    for text in (*told, "days old"):
+    texts = ("cone of the volatility forecast", "symbol's class prior", "The interval contained", "nominal 90 %")
+    for text in (*texts, "days old"):
         assert text in page
 
 
@@ -62,7 +91,7 @@ def test_the_documentation_is_shown(url, tmp_path):
 
 
 @in_a_browser
-def test_an_unknown_symbol_is_told_and_its_name_is_only_text(url, tmp_path):
+def test_an_unknown_symbol_is_an_error_and_its_name_is_only_text(url, tmp_path):
     page = seen(f"{url}/symbols/%3Cimg%20src=x%20onerror=alert(1)%3E", tmp_path)
     assert "no model" in page
     assert "&lt;img src=x" in page and "<img" not in page
@@ -78,7 +107,7 @@ def test_without_a_key_the_page_asks_for_one(engine, start_server, tmp_path):
     assert "AAA" not in page
 
 
-def test_nothing_of_the_page_comes_from_another_host(url):
+def test_the_page_loads_nothing_from_another_host(url):
     for path in ("/", "/symbols/AAA", "/static/page.css", "/static/common.js", "/static/index.js", "/static/symbol.js"):
         answer = httpx2.get(url + path)
         assert answer.status_code == 200
@@ -94,17 +123,17 @@ def test_nothing_of_the_page_comes_from_another_host(url):
         assert httpx2.get(url + path).status_code == 404
 
 
-def test_a_history_tells_only_what_the_model_had_not_seen(url, engine, universe):
+def test_a_history_has_only_outcomes_that_the_model_had_not_seen(url, engine, universe):
     found = httpx2.get(f"{url}/v1/history/AAA", params={"bars": 120}).json()
     assert len(found["dates"]) == len(found["close"]) == 120
     assert found["close"][-1] == universe["AAA"].close[479]
     for kind, last in (("direction", 1), ("volatility", 5)):
-        past, valid_end = found[kind], engine.state.fleets[kind].periods["valid"][1]
-        assert past["version"] == engine.state.versions[kind]
+        past, valid_end = found[kind], engine.snapshot.fleets[kind].periods["valid"][1]
+        assert past["version"] == engine.snapshot.versions[kind]
         assert past["dates"][0] > valid_end and past["dates"][-1] == found["dates"][-1]
         outcomes = past["outcome" if kind == "direction" else "realised"]
         assert outcomes[-last:] == [None] * last and None not in outcomes[:-last]
-    one = engine.state.prediction("AAA")
-    assert found["volatility"]["annualised"][-1] == pytest.approx(one.volatility.annualised, rel=1e-5)
-    assert found["direction"]["up"][-1] == pytest.approx(one.direction.probabilities.up, rel=1e-5)
+    ours = engine.snapshot.prediction("AAA")
+    assert found["volatility"]["annualised"][-1] == pytest.approx(ours.volatility.annualised, rel=1e-5)
+    assert found["direction"]["up"][-1] == pytest.approx(ours.direction.probabilities.up, rel=1e-5)
     assert httpx2.get(f"{url}/v1/history/nosuch").status_code == 404

@@ -1,4 +1,4 @@
-"""Rows of a body become the bars that the rules would give, by a short way or the long one."""
+"""Rows of a body become the bars that the validation rules give, on the fast path or the slow one."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def rows(count=40, seed=0):
 
 
 @pytest.mark.parametrize("change", ["none", "flat", "no volume", "stamps"])
-def test_lawful_rows_take_the_short_way_to_the_same_bars(change):
+def test_valid_rows_give_the_same_bars_on_the_fast_path(change):
     given_rows = rows()
     for row in given_rows:
         if change == "flat":
@@ -33,11 +33,11 @@ def test_lawful_rows_take_the_short_way_to_the_same_bars(change):
             row[5] = 0.0
         if change == "stamps":
             row[0] += "T00:00:00"
-    short = bars_of_rows("X", given_rows)
-    assert isinstance(short, SymbolBars)
-    (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), default_symbol="X")
-    assert len(quarantine) == 0 and fingerprint(short) == fingerprint(long)
-    assert (short.has_range, short.has_volume) == (long.has_range, long.has_volume)
+    fast = bars_of_rows("X", given_rows)
+    assert isinstance(fast, SymbolBars)
+    (slow,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), default_symbol="X")
+    assert len(quarantine) == 0 and fingerprint(fast) == fingerprint(slow)
+    assert (fast.has_range, fast.has_volume) == (slow.has_range, slow.has_volume)
 
 
 CHANGES = {
@@ -53,7 +53,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_anything_else_is_left_to_the_rules(change):
+def test_other_rows_are_left_to_the_validation_rules(change):
     given_rows, (column, value) = rows(), CHANGES[change]
     given_rows[20][column] = value
     if change == "jump":
@@ -63,10 +63,10 @@ def test_anything_else_is_left_to_the_rules(change):
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 39), st.integers(1, 4), st.floats(0.01, 1e4))
-def test_no_single_change_makes_the_ways_differ(seed, row, column, value):
+def test_no_single_change_makes_the_paths_differ(seed, row, column, value):
     given_rows = rows(seed=seed)
     given_rows[row][column] = value
     found = bars_of_rows("X", given_rows)
     if isinstance(found, SymbolBars):
-        (long,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), default_symbol="X")
-        assert len(quarantine) == 0 and fingerprint(found) == fingerprint(long)
+        (slow,), quarantine = bars_from_frame(pd.DataFrame(given_rows, columns=COLUMNS), default_symbol="X")
+        assert len(quarantine) == 0 and fingerprint(found) == fingerprint(slow)

@@ -1,87 +1,82 @@
-"""Shards answer as one server would: same numbers, same order, one version, and a lost one costs only its symbols."""
+"""Shards answer as one server: same numbers, same order, one version; a lost shard fails only its own symbols."""
 
 import asyncio
 import json
 
 import pytest
 
+from serving.answers import KINDS
 from serving.engine import PredictionEngine
-from serving.web.gate import OverloadedError
+from serving.web.batcher import OverloadedError
 from serving.web.prediction_service import EngineService
-from serving.web.shards import ShardDesk, shard_of
+from serving.web.shards import ShardedService, shard_of
 from training import ModelManager
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
-KINDS = ("direction", "volatility")
 SHARDS = 2
 
 
 @pytest.fixture
 def engines(store):
-    made = [
+    engines = [
         PredictionEngine(store, follow=False, keep=lambda symbol, i=i: shard_of(symbol, SHARDS) == i)
         for i in range(SHARDS)
     ]
-    yield made
-    for one in made:
-        one.close()
+    yield engines
+    for engine in engines:
+        engine.close()
 
 
 @pytest.fixture
-def desk(engines):
-    return ShardDesk([EngineService(one, 512) for one in engines])
+def service(engines):
+    return ShardedService([EngineService(engine, 512) for engine in engines])
 
 
-def answer(desk, symbols, **options):
-    return asyncio.run(desk.answer(symbols, KINDS, **options))
+def answer(service, symbols, **options):
+    return asyncio.run(service.answer(symbols, KINDS, **options))
 
 
-def items(answered):
-    return [json.loads(one) for one in answered.items]
+def items(batch):
+    return [json.loads(item) for item in batch.items]
 
 
-def rows_of(bars):
-    columns = (bars.dates.astype("datetime64[D]").astype(str), bars.open, bars.high, bars.low, bars.close, bars.volume)
-    return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+def test_every_shard_has_symbols_and_together_they_have_all(engines):
+    parts = [engine.snapshot.symbols for engine in engines]
+    assert all(parts) and sorted(symbol for part in parts for symbol in part) == SYMBOLS
 
 
-def test_every_shard_holds_some_and_together_they_hold_all(engines):
-    held = [one.state.symbols for one in engines]
-    assert all(held) and sorted(symbol for part in held for symbol in part) == SYMBOLS
-
-
-def test_answers_are_those_of_one_server_in_the_order_asked_for(desk, engine, bars_of):
-    whole = EngineService(engine, 512)
-    asked = ["EEE", "nosuch", *SYMBOLS, "AAA"]
-    ours, theirs = answer(desk, asked), answer(whole, asked)
-    assert ours.known == theirs.known and ours.versions == theirs.versions
-    for one, other in zip(items(ours), items(theirs), strict=True):
-        assert one["symbol"] == other["symbol"]
+def test_answers_are_those_of_one_server_in_the_order_requested(service, engine, bars_of, rows_of):
+    single = EngineService(engine, 512)
+    wanted = ["EEE", "nosuch", *SYMBOLS, "AAA"]
+    ours, theirs = answer(service, wanted), answer(single, wanted)
+    assert ours.has_forecast == theirs.has_forecast and ours.versions == theirs.versions
+    for item, other in zip(items(ours), items(theirs), strict=True):
+        assert item["symbol"] == other["symbol"]
         if other["error"] is None:
-            assert one["volatility"]["annualised"] == pytest.approx(other["volatility"]["annualised"], rel=1e-5)
-            assert one["direction"]["confidence"] == pytest.approx(other["direction"]["confidence"], rel=1e-5)
-    sent = {symbol: rows_of(bars_of(symbol, 470)) for symbol in ("BBB", "DDD")}
-    ours, theirs = items(answer(desk, SYMBOLS, bars=sent)), items(answer(whole, SYMBOLS, bars=sent))
-    assert [one["as_of"] for one in ours] == [one["as_of"] for one in theirs]
-    assert asyncio.run(desk.symbols()) == asyncio.run(whole.symbols())
-    assert [one["symbols"] for one in asyncio.run(desk.models())] == [5, 5]
-    assert asyncio.run(desk.history("CCC", 10))["dates"] == asyncio.run(whole.history("CCC", 10))["dates"]
-    assert asyncio.run(desk.stats())["health"]["status"] == "ok"
+            assert item["volatility"]["annualised"] == pytest.approx(other["volatility"]["annualised"], rel=1e-5)
+            assert item["direction"]["confidence"] == pytest.approx(other["direction"]["confidence"], rel=1e-5)
+    bars = {symbol: rows_of(bars_of(symbol, 470)) for symbol in ("BBB", "DDD")}
+    ours, theirs = items(answer(service, SYMBOLS, bars=bars)), items(answer(single, SYMBOLS, bars=bars))
+    assert [item["as_of"] for item in ours] == [item["as_of"] for item in theirs]
+    assert asyncio.run(service.symbols()) == asyncio.run(single.symbols())
+    assert [facts["symbols"] for facts in asyncio.run(service.models())] == [5, 5]
+    assert asyncio.run(service.history("CCC", 10))["dates"] == asyncio.run(single.history("CCC", 10))["dates"]
+    assert asyncio.run(service.stats())["health"]["status"] == "ok"
 
 
-def test_while_shards_change_over_no_response_mixes_versions(desk, engines, store):
+def test_while_shards_change_over_no_response_mixes_versions(service, engines, store):
     manager = ModelManager(store)
     old, new = manager.versions("direction")
     manager.promote("direction", new, "test")
     for done, served in ((0, old), (1, old), (2, new)):
         if done:
             assert engines[done - 1].refresh()
-        found = items(answer(desk, SYMBOLS))
-        assert {one["direction"]["version"] for one in found} == {served}
-        assert all(one["error"] is None for one in found)
+        found = items(answer(service, SYMBOLS))
+        assert {item["direction"]["version"] for item in found} == {served}
+        assert all(item["error"] is None for item in found)
 
 
-def test_shards_that_never_agree_are_told_as_busy(desk, engines, store, monkeypatch):
+def test_shards_that_never_agree_count_as_overloaded(service, engines, store, monkeypatch):
     monkeypatch.setattr("serving.web.shards._PAUSE_S", 0.001)
     manager = ModelManager(store)
     old, new = manager.versions("direction")
@@ -90,31 +85,33 @@ def test_shards_that_never_agree_are_told_as_busy(desk, engines, store, monkeypa
     manager.promote("direction", old, "test")
     engines[0].refresh()
     manager.promote("volatility", manager.versions("volatility")[1], "test")
-    for turn in range(4):  # so far ahead that what the other serves is no longer held
+    for turn in range(4):  # so far ahead that it has dropped the snapshot of the other's versions
         engines[0].refresh()
         manager.promote("direction", (new, old)[turn % 2], "test")
     engines[0].refresh()
     with pytest.raises(OverloadedError, match="being replaced"):
-        answer(desk, SYMBOLS)
+        answer(service, SYMBOLS)
 
 
 class Lost:
-    """A shard whose process is gone."""
+    """A shard whose process has died."""
 
-    async def answer(self, *asked):
-        raise ConnectionError("gone")
+    async def answer(self, *arguments):
+        raise ConnectionError("lost")
 
     symbols = models = stats = history = answer
 
 
-def test_a_lost_shard_costs_only_its_symbols(engines):
-    desk = ShardDesk([EngineService(engines[0], 512), Lost()])
-    found = items(answer(desk, SYMBOLS))
-    for one in found:
-        if shard_of(one["symbol"], SHARDS) == 0:
-            assert one["error"] is None
+def test_a_lost_shard_fails_only_its_own_symbols(engines):
+    service = ShardedService([EngineService(engines[0], 512), Lost()])
+    found = items(answer(service, SYMBOLS))
+    for item in found:
+        if shard_of(item["symbol"], SHARDS) == 0:
+            assert item["error"] is None
         else:
-            assert one["error"]["code"] == "unavailable"
-    assert asyncio.run(desk.stats())["health"]["status"] == "degraded"
-    assert [one["symbol"] for one in asyncio.run(desk.symbols())] == engines[0].state.symbols
-    assert all(one["error"]["code"] == "unavailable" for one in items(answer(ShardDesk([Lost(), Lost()]), SYMBOLS)))
+            assert item["error"]["code"] == "unavailable"
+    assert asyncio.run(service.stats())["health"]["status"] == "degraded"
+    assert [facts["symbol"] for facts in asyncio.run(service.symbols())] == engines[0].snapshot.symbols
+    assert all(
+        item["error"]["code"] == "unavailable" for item in items(answer(ShardedService([Lost(), Lost()]), SYMBOLS))
+    )

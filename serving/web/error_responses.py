@@ -1,4 +1,4 @@
-"""Errors as responses: one shape, ``{"error": {"code", "message", "details"}}``, and never an echo of what was sent."""
+"""Errors as responses: one shape, ``{"error": {"code", "message", "details"}}``, without any value of the request."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 
 _log = logging.getLogger("fleetcast.serving")
 
-_TOLD = 20
+_MAX_DETAILS = 20
 _CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
-def problem(
+def error_response(
     status: int,
     code: str,
     message: str,
@@ -34,18 +34,20 @@ def problem(
     return JSONResponse(body, status, headers=extra)
 
 
-def invalid(error: ValidationError | RequestValidationError, *place: str) -> JSONResponse:
-    """Return 422 with the path and the reason of what does not fit; values are not echoed, they may not be JSON."""
+def invalid_response(error: ValidationError | RequestValidationError, *place: str) -> JSONResponse:
+    """Return 422 with the path and reason of each error; values are left out, because they may not be valid JSON."""
     if isinstance(error, ValidationError):
         found = error.errors(include_url=False, include_context=False, include_input=False)
     else:
         found = list(error.errors())
     details = [
-        {"path": ".".join(str(part)[:80] for part in (*place, *one["loc"])), "message": str(one["msg"])[:200]}
-        for one in found[:_TOLD]
+        {"path": ".".join(str(part)[:80] for part in (*place, *item["loc"])), "message": str(item["msg"])[:200]}
+        for item in found[:_MAX_DETAILS]
     ]
     message = f"{details[0]['path']}: {details[0]['message']}" if details else "the request does not fit"
-    return problem(422, "invalid", message + (f" (and {len(found) - 1} more)" * (len(found) > 1)), details=details)
+    return error_response(
+        422, "invalid", message + (f" (and {len(found) - 1} more)" * (len(found) > 1)), details=details
+    )
 
 
 def handle_errors(api: FastAPI) -> None:
@@ -53,14 +55,14 @@ def handle_errors(api: FastAPI) -> None:
 
     @api.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return invalid(error)
+        return invalid_response(error)
 
     @api.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "error")
-        return problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+        return error_response(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 
     @api.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(500, "internal", "the server failed; its log has the reason")
+        return error_response(500, "internal", "the server failed; its log has the reason")

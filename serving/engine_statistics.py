@@ -1,4 +1,4 @@
-"""What an engine has done: counts, and how long its last requests took."""
+"""Counts and processing times of an engine's predictions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 _RECENT = 10_000
 
 
-class Statistics:
-    """Counts requests by source and error, and keeps the last 10,000 processing times; safe with several threads."""
+class EngineStatistics:
+    """Counts predictions by source and error, and keeps the last 10,000 processing times; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -24,9 +24,9 @@ class Statistics:
         self._batches: deque[int] = deque(maxlen=_RECENT)
 
     def add(self, source: str, seconds: float, errors: Iterable[str] = (), count: int = 1, fallbacks: int = 0) -> None:
-        """Count ``count`` predictions of one request that took these seconds.
+        """Add ``count`` predictions of one request, which took ``seconds``.
 
-        ``errors`` are the codes of those that failed, ``fallbacks`` the number of those that are a baseline's.
+        ``errors`` are the codes of those that failed, ``fallbacks`` the number of those made by a baseline.
         """
         with self._lock:
             self._fallbacks += fallbacks
@@ -35,12 +35,12 @@ class Statistics:
             self._seconds.append(seconds)
 
     def add_batch(self, size: int) -> None:
-        """Note how many windows one forward pass answered."""
+        """Add the number of predictions of one forward pass."""
         with self._lock:
             self._batches.append(size)
 
     def summary(self) -> dict[str, Any]:
-        """Return counts, rates and processing times (seconds); None where there is nothing to tell yet."""
+        """Return counts, rates and processing times (seconds); None where nothing is known yet."""
         with self._lock:
             sources, errors, fallbacks = dict(self._sources), dict(self._errors), self._fallbacks
             seconds, batches = np.array(self._seconds), np.array(self._batches)

@@ -1,0 +1,111 @@
+"""What differs between kinds of models when they are served: one object per kind, all in ``SERVED_KINDS``.
+
+A new kind needs an object here and a field in :class:`.Prediction` and :class:`serving.web.bodies.History`, which are
+the schema of the HTTP interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from configs.schema import Config
+from configs.values import Kind
+from features.labels import CLASSES, annualised, direction_labels, volatility_target
+from features.panel import Panel
+from serving.answers import Basis, DirectionForecast, Forecast, Probabilities, VolatilityForecast
+from training.predictors.base import BasePredictor
+
+Columns = Mapping[str, npt.NDArray[Any]]
+Int64 = npt.NDArray[np.int64]
+
+
+class ServedKind(Protocol):
+    """Turns the columns that a predictor forecasts into answers."""
+
+    def nominal_coverage(self, config: Config) -> float:
+        """Return the probability with which label sets or intervals are calibrated to contain the outcome."""
+        ...
+
+    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
+        """Return the forecast of each row; ``columns`` and ``basis`` have n rows."""
+        ...
+
+    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+        """Return past forecasts and outcomes of a single-symbol panel's ``rows`` (n,) as JSON lists of length n.
+
+        ``columns`` are the forecasts of these rows. The outcome is None where the horizon is not over.
+        """
+        ...
+
+
+class _Direction:
+    def nominal_coverage(self, config: Config) -> float:
+        return config.direction.conformal_level
+
+    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
+        probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
+        in_set = np.stack([columns[f"in_set_{name}"] for name in CLASSES], axis=1).tolist()
+        likeliest = np.argmax(probabilities, axis=1).tolist()
+        return [
+            DirectionForecast(
+                label=cast(Any, CLASSES[best]),
+                confidence=row[best],
+                probabilities=Probabilities(*row),
+                label_set=tuple(name for name, inside in zip(CLASSES, members, strict=True) if inside),
+                level=config.direction.conformal_level,
+                horizon_bars=config.direction.horizon,
+                version=version,
+                basis=row_basis,
+            )
+            for row, best, members, row_basis in zip(probabilities.tolist(), likeliest, in_set, basis, strict=True)
+        ]
+
+    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+        settings = predictor.config.direction
+        labels = direction_labels(panel.close, panel.ewma_vol, settings.horizon, settings.label)[rows]
+        prior = cast(Any, predictor).prior(panel.symbols[0]).tolist()
+        return {
+            **{name: columns[name].tolist() for name in CLASSES},
+            "prior": dict(zip(CLASSES, prior, strict=True)),
+            "outcome": [CLASSES[label] if label >= 0 else None for label in labels],
+        }
+
+
+class _Volatility:
+    def nominal_coverage(self, config: Config) -> float:
+        return config.volatility.interval_level
+
+    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
+        names = ("volatility", "volatility_low", "volatility_high", "fallback")
+        settings = config.volatility
+        return [
+            VolatilityForecast(
+                annualised=value,
+                low=low,
+                high=high,
+                level=settings.interval_level,
+                horizon_bars=settings.horizon,
+                version=version,
+                basis=row_basis,
+                fallback=fallback,
+            )
+            for value, low, high, fallback, row_basis in zip(
+                *(columns[name].tolist() for name in names), basis, strict=True
+            )
+        ]
+
+    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+        realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]).tolist()
+        return {
+            "low": columns["volatility_low"].tolist(),
+            "high": columns["volatility_high"].tolist(),
+            "annualised": columns["volatility"].tolist(),
+            "realised": [value if np.isfinite(value) else None for value in realised],
+        }
+
+
+SERVED_KINDS: Mapping[Kind, ServedKind] = {"direction": _Direction(), "volatility": _Volatility()}

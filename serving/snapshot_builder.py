@@ -1,0 +1,153 @@
+"""Builds snapshots: loads models and newest bars, and computes every symbol's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from configs.errors import ModelError
+from configs.operation import ServeConfig
+from configs.values import Kind
+from features.store.store import Store
+from serving.answers import Failure
+from serving.fleets import Fleet, open_fleet
+from serving.latest_windows import FeatureRecipe, LatestWindows
+from serving.newest_bars import NewestBars
+from serving.snapshot import Outcome, Snapshot
+from serving.window_cache import WindowCache
+from training.registry.manager import ModelManager
+
+SymbolFilter = Callable[[str], bool]
+
+
+def build_snapshot(
+    manager: ModelManager,
+    versions: Mapping[Kind, str],
+    config: ServeConfig,
+    previous: Snapshot | None = None,
+    keep: SymbolFilter | None = None,
+    stamp: str | None = None,
+) -> Snapshot:
+    """Load models and newest bars, and compute every symbol's answer.
+
+    Parameters
+    ----------
+    versions
+        The version of each kind, at least one.
+    previous
+        A snapshot whose models and windows are reused where they are still right.
+    keep
+        Which symbols this server loads; all by default.
+    stamp
+        The stamp of the bars to use, by default the present one. With the stamp of ``previous``, bars are read again
+        only if models need other features.
+
+    Raises
+    ------
+    ModelError, DataError, StoreError
+        A version or the bars cannot be read.
+    """
+    loaded = {kind: _load_fleet(manager, kind, version, previous, keep) for kind, version in versions.items()}
+    fleets = {kind: fleet for kind, fleet in loaded.items() if fleet is not None}
+    if not fleets:
+        raise ModelError("the served versions have none of this server's symbols. Use fewer shards.")
+    bars = open_bars(manager.store, fleets, config, previous)
+    stamp = bars.stamp() if stamp is None else stamp
+    unseen = config.unseen == "pooled" and any(fleet.predictor.forecasts_unseen for fleet in fleets.values())
+    unfitted = frozenset(bars.unfitted_symbols()) if unseen else frozenset[str]()
+    if keep is not None:
+        unfitted = frozenset(filter(keep, unfitted))
+    windows = _windows(fleets, bars, stamp, previous, unfitted)
+    bars.release()
+    if previous is not None and previous.bars_stamp == stamp and previous.bars.symbols == bars.symbols:
+        bars = previous.bars
+    last_bars: dict[str, tuple[datetime, float]] = {}
+    notes: dict[str, tuple[str, ...]] = {}
+    for latest in {id(latest): latest for latest in windows.values()}.values():
+        last_bars |= latest.last_bars()
+        for symbol, found in latest.newest_notes().items():
+            notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
+    return Snapshot(
+        versions=dict(versions),
+        fleets=fleets,
+        windows=windows,
+        forecasts={kind: _forecasts(fleet, windows[kind], unfitted) for kind, fleet in fleets.items()},
+        symbols=sorted(unfitted.union(*(fleet.position for fleet in fleets.values()))),
+        last_bars=last_bars,
+        notes=notes,
+        bars=bars,
+        bars_stamp=stamp,
+        max_age=None if config.max_age_days is None else timedelta(days=config.max_age_days),
+        unseen=unseen,
+        unfitted=unfitted,
+    )
+
+
+def open_bars(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig, previous: Snapshot | None) -> NewestBars:
+    """Return the bars of all symbols of these models' versions, which cross-asset features need.
+
+    Without a lake they come from the source that the newest version was trained on. A server that has read the lake
+    continues to: an emptied lake is an error, not a reason to serve older bars from another source.
+    """
+    universe = sorted(frozenset[str]().union(*(fleet.all_symbols for fleet in fleets.values())))
+    newest = max(fleets.values(), key=lambda fleet: fleet.created)
+    name = "lake" if previous is not None and previous.bars.name == "lake" else newest.predictor.config.data.bars
+    configs = [fleet.predictor.config for fleet in fleets.values()]
+    return NewestBars(store, name, universe, config.history_bars, configs)
+
+
+def _load_fleet(
+    manager: ModelManager, kind: Kind, version: str, previous: Snapshot | None, keep: SymbolFilter | None
+) -> Fleet | None:
+    """Return a version's models, loaded before or now; None if this server keeps none of its symbols."""
+    if previous is not None and kind in previous.fleets and previous.fleets[kind].version == version:
+        return previous.fleets[kind]
+    if keep is None:
+        return open_fleet(manager, kind, version)
+    symbols = {symbol for symbol in manager.roster(kind, version).symbols() if keep(symbol)}
+    return open_fleet(manager, kind, version, symbols) if symbols else None
+
+
+def _windows(
+    fleets: Mapping[Kind, Fleet], bars: NewestBars, stamp: str, previous: Snapshot | None, unfitted: frozenset[str]
+) -> dict[Kind, LatestWindows]:
+    """Return each kind's newest windows; kinds with equal recipes share theirs, and unchanged ones are reused."""
+    recipes = {kind: FeatureRecipe.of(fleet.predictor) for kind, fleet in fleets.items()}
+    out: dict[Kind, LatestWindows] = {}
+    for kind, recipe in recipes.items():
+        alike = [other for other, theirs in recipes.items() if theirs == recipe]
+        if shared := next((out[other] for other in alike if other in out), None):
+            out[kind] = shared
+            continue
+        length = max(fleets[other].predictor.window for other in alike)
+        symbols = unfitted.union(*(fleets[other].position for other in alike))
+        old = previous.windows.values() if previous is not None and previous.bars_stamp == stamp else ()
+        usable = (latest for latest in old if latest.recipe == recipe and latest.covers(length, symbols))
+        out[kind] = next(usable, None) or _read_windows(recipe, length, symbols, bars, stamp)
+    return out
+
+
+def _read_windows(
+    recipe: FeatureRecipe, length: int, symbols: frozenset[str], bars: NewestBars, stamp: str
+) -> LatestWindows:
+    """Return the windows that another server has stored, or else featurise the bars and store the result."""
+    cache = WindowCache(recipe, length, symbols, bars, stamp)
+    if (found := cache.read()) is not None:
+        return found
+    table, note = recipe.table(bars.of_universe())
+    context = bars.context(recipe.config)
+    fresh = LatestWindows.build(recipe, length, bars.of_symbols(symbols), symbols, table, context, note)
+    cache.write(fresh)
+    return fresh
+
+
+def _forecasts(fleet: Fleet, latest: LatestWindows, unfitted: frozenset[str]) -> dict[str, Outcome]:
+    wanted = unfitted.union(fleet.position) if fleet.predictor.forecasts_unseen else frozenset(fleet.position)
+    symbols, windows, too_short = latest.windows_of(fleet.predictor, wanted)
+    found: dict[str, Outcome] = {symbol: Failure("too_few_bars", why) for symbol, why in too_short.items()}
+    if windows is not None:
+        rows = np.array([fleet.row(symbol) for symbol in symbols], np.int64)
+        found |= dict(zip(symbols, fleet.forecast(windows, rows), strict=True))
+    return found
