@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -25,6 +26,8 @@ from training.models.fleet.network import FleetNetwork
 from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression
 from training.models.trust import trusted_share, with_evidence
+
+logger = logging.getLogger(__name__)
 
 TRUST_ROWS = 2_500.0  # independent rows of a fit whose difference from the class prior is halved
 
@@ -104,6 +107,15 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     rows = sum(map(len, examples.train_and_valid()))
     trust = with_evidence(trusted_share(rows, len(examples.rows), TRUST_ROWS), shown)
     shared = shared.shrunk(np.log(prior)[None], np.log(prior), trust)
+    logger.info(
+        "pooled direction fit of %d symbols: %.2f of the network's correction kept, difference from the class prior "
+        "trusted by %.2f (%d train and validation rows, %.1f standard errors of evidence)",
+        len(examples.rows),
+        share,
+        trust,
+        rows,
+        shown,
+    )
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
     common = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
     return DirectionPool(weights, design.columns, calibration, scores, logistic, common, ClassPrior(prior[None]), trust)

@@ -6,6 +6,7 @@ One symbol is a fleet of one. Workers, the registry and the serving engine use a
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +23,8 @@ from training.data.arrays import Arrays, Float
 from training.data.examples import Examples, Int64, Part, panel_rows
 from training.data.windows import Windows
 from training.tasks import Task, task_of
+
+logger = logging.getLogger(__name__)
 
 _CHUNK = 4096  # windows forecast together: their features take some 50 MB
 
@@ -69,6 +72,8 @@ class PredictorFleet(ABC):
         if chosen.rows:
             self.fit_examples(chosen, self.fit_pooled(chosen))
             self.failures = insufficient_data | self.failures
+        for symbol, reason in (insufficient_data | self.failures).items():
+            logger.info("%s: no %s model (%s)", symbol, self.kind, reason)
         if not self.symbols:
             reasons = "; ".join(
                 f"{symbol}: {why}" for symbol, why in list((insufficient_data | self.failures).items())[:3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
@@ -35,6 +36,8 @@ from training.predictors.volatility_shared import (
     members_to_arrays,
     trust,
 )
+
+logger = logging.getLogger(__name__)
 
 _BOUND_ROWS = 20_000  # train rows that show how far members correct the anchor
 _NEVER = np.iinfo(np.int64).max
@@ -89,6 +92,16 @@ class VolatilityPredictor(BasePredictor):
         scale = prior_scale(train_errors, independent_rows(len(places), len(examples.rows)) / horizon)
         independent = independent_rows(len(errors), len(examples.rows)) / horizon
         interval = fit_pooled_intervals(errors, independent, part.interval_level, scale)
+        logger.info(
+            "pooled volatility fit of %d symbols: ridge %g, members trusted by %.2f, market share %.2f, interval scale "
+            "%.2f from %.0f independent validation errors",
+            len(panel.symbols),
+            float(linear.ridge[0]),
+            float(combination.trust[0]),
+            float(market.share[0]),
+            scale,
+            independent,
+        )
         shared = SharedVolatility(design, linear.linear, market, combination, interval, members)
         return shared.to_arrays() | linear.to_arrays()
 
