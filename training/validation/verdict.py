@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from training.metrics.comparison import MetricSummary
 from training.tasks import task_of
 
 ERRORS = 2.0  # standard errors from which a difference counts
@@ -40,19 +40,17 @@ class Verdict:
 
 def verdict(kind: str, metrics: Mapping[str, Any]) -> Verdict:
     """Return the verdict of a kind's test metrics, as :mod:`training.metrics.daily` names them."""
+    task, summary = task_of(kind), MetricSummary(metrics)
     better, worse, compared = list[str](), list[str](), 0
-    task = task_of(kind)
     for name, _ in task.layout.references:
-        key = f"{task.loss}_vs_{name}"
-        difference, error = metrics.get(key), metrics.get(f"{key}_se")
-        if difference is None or error is None or not math.isfinite(difference) or not math.isfinite(error):
+        difference, loss = summary.difference(task.loss, name), summary.baseline(task.loss, name).value
+        if not difference.is_known:
             continue
         compared += 1
-        loss = metrics.get(f"{task.loss}_{name}")
-        if loss is not None and abs(difference) < MATERIAL * loss:
+        if abs(difference.value) < MATERIAL * loss:
             continue
-        if abs(difference) > ERRORS * error:
-            (worse if difference > 0 else better).append(name)
+        if abs(difference.value) > ERRORS * difference.se:
+            (worse if difference.value > 0 else better).append(name)
     status: Status = "worse" if worse else "not tested" if not compared else "no detectable edge"
     if compared and len(better) == compared:
         status = "better"
