@@ -1,12 +1,12 @@
-"""How far a model fitted on few rows is trusted: the share of its difference from a baseline that is kept."""
+"""How far a model fitted on few rows is trusted: the share of its difference from a baseline that is used."""
 
 from __future__ import annotations
 
-CORRELATION = 0.3  # between symbols' errors on a day: many symbols tell no more than 1 / CORRELATION of them
+CORRELATION = 0.3  # between symbols' errors on a day: many symbols are worth at most 1 / CORRELATION of them
 
 
 def independent_rows(rows: float, symbols: int) -> float:
-    """Return how many rows of one symbol tell as much as so many rows of so many symbols of one market."""
+    """Return how many rows of one symbol hold as much information as ``rows`` of ``symbols`` of one market."""
     return rows / (1.0 + (max(symbols, 1) - 1) * CORRELATION)
 
 

@@ -82,7 +82,7 @@ def fit_calibration(
 def shrink_to_validated(
     network: FleetNetwork, fitted: Float32, pooled: Float32 | None, examples: Examples, data: FleetData, horizon: int
 ) -> Float32:
-    """Return each symbol's weights (S, P) as far as its own validation rows vouch for them.
+    """Return each symbol's weights (S, P), shrunk as far as its own validation rows do not support them.
 
     A network that was fitted from nothing is scaled by the share of its correction that is kept; one that was adapted
     from ``pooled`` weights (S, P) stays adapted only where more than half of the change is kept.

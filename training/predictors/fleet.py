@@ -127,7 +127,7 @@ class PredictorFleet(ABC):
         return panel_chunks(panel, rows, self._rows_of(panel), self._series(panel), self.window)
 
     def _series(self, panel: Panel) -> Float:
-        """Return what forecasts read of a symbol's whole history, (rows, K)."""
+        """Return what forecasts read of a symbol's history before the window, (rows, K)."""
         return np.zeros((len(panel.dates), 0))
 
     @abstractmethod

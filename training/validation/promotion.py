@@ -243,6 +243,6 @@ def _described(mean: float, error: float | None, paired: _Paired, n: int) -> str
     text = f"its test loss {champion + mean:.4f} is {word} than the champion's {champion:.4f}"
     where = f"{n} common rows on {len(paired.counts)} days"
     if error is None:
-        return f"{text} over {where}, too few to tell from noise"
+        return f"{text} over {where}, too few to distinguish from noise"
     clear = "clear of noise" if abs(mean) > 1.96 * error else "not distinguishable from noise"
     return f"{text} over {where} (difference {mean:+.4f}, standard error {error:.4f}: {clear})"

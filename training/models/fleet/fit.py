@@ -13,7 +13,7 @@ from training.models.fleet.backend import TENSORFLOW, Tensor, ops
 from training.models.fleet.gather import Int32, needed_bars, pad_ends
 from training.models.fleet.graphs import FitPlan, Loss, evaluation_function, forward_function, step_function
 from training.models.fleet.network import FleetNetwork, symbol_generator
-from training.models.fleet.watch import tell
+from training.models.fleet.watch import report_epoch
 
 __all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet", "predict_windows"]
 
@@ -105,7 +105,7 @@ def fit_fleet(
             else:
                 stalled[row] = stalled[row] + 1 if np.isfinite(value) else plan.patience
         known = np.isfinite(best_loss)  # a symbol that cannot be fitted must not hide how the others do
-        tell(epoch, float(best_loss[known].mean()) if known.any() else float("inf"))
+        report_epoch(epoch, float(best_loss[known].mean()) if known.any() else float("inf"))
     failures = {
         int(row): "the validation loss was never finite: the fit diverged or the data hold no usable window"
         for row in np.flatnonzero(~np.isfinite(best_loss))

@@ -42,7 +42,7 @@ def _flattened(bank: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
 def needed_bars(bank: Float32, ends: Int32, window: int) -> tuple[Float32, Int32]:
     """Return the bars (S, L, F) of a bank (S, N, F) that windows ending at ``ends`` (S, B) need, and the ends in them.
 
-    Bars keep their order and windows stay whole, so overlapping windows share their bars.
+    Bars keep their order, so overlapping windows share them.
     """
     rows = np.arange(len(bank))[:, None]
     needed = np.zeros(bank.shape[:2], bool)

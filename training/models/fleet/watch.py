@@ -1,4 +1,4 @@
-"""Who follows fits: a function that every fit of a fleet calls after each epoch, wherever the fit is called from."""
+"""Epoch callback: a function that every fit of a fleet calls after each epoch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _following: ContextVar[Follow | None] = ContextVar("following", default=None)
 
 @contextmanager
 def following(follow: Follow) -> Iterator[None]:
-    """Call ``follow(epoch, loss)`` after each epoch of fits in this context; what it raises ends the fit.
+    """Call ``follow(epoch, loss)`` after each epoch of fits in this context; an exception of it ends the fit.
 
     ``loss`` is the mean over symbols of each one's best validation loss so far.
     """
@@ -24,8 +24,8 @@ def following(follow: Follow) -> Iterator[None]:
         _following.reset(token)
 
 
-def tell(epoch: int, loss: float) -> None:
-    """Tell who follows, if somebody does."""
+def report_epoch(epoch: int, loss: float) -> None:
+    """Call the function that is set by :func:`following`, if any."""
     follow = _following.get()
     if follow is not None:
         follow(epoch, loss)

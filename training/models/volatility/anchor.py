@@ -3,7 +3,7 @@
 ``ln f = ln m + c + Σ b_k (ln m_k − ln m) + Σ d_k r_k``: m is the mean variance of the last 252 bars (of all bars while
 there are fewer), m_k that of the last 1, 5, 22 and 66, r_k the negative part of the last 1, 5 and 22 bars' return in
 units of its volatility. The coefficients sum to one over the logarithms, so a unit of price or of variance cancels and
-one set of numbers suits every market: what a short history cannot tell is taken from :mod:`.prior`.
+one set of numbers suits every market: what a short history cannot show is taken from :mod:`.prior`.
 
 References
 ----------

@@ -1,7 +1,7 @@
 """Conformal intervals around variance forecasts, which follow what they miss.
 
 The ends are quantiles of ln(y / f) on rows that the members were not fitted on. They then move bar by bar: an end that
-missed moves outwards by ``STEP (1 − α/2)`` of the interval's width, one that held inwards by ``STEP α/2``, once the
+missed moves outwards by ``STEP (1 − α/2)`` of the interval's width, one that covered inwards by ``STEP α/2``, once the
 outcome is known. So each end misses a share α/2 of all bars in the long run, as long as errors do not
 drift to one side so far that an end would have to pass the forecast, where it stops.
 
@@ -108,7 +108,7 @@ def fit_pooled_intervals(errors: Float, independent: float, level: float, scale:
 def fit_own_intervals(
     errors: Float, index: Ints, size: int, horizon: int, level: float, pool: IntervalFleet, shrinkage: float
 ) -> IntervalFleet:
-    """Return each symbol's ends, averaged with the pool's as if ``shrinkage`` further errors had told those.
+    """Return each symbol's ends, averaged with the pool's, which count as ``shrinkage`` further errors.
 
     Overlapping targets are not exchangeable, so n errors count as n / horizon.
     """

@@ -113,7 +113,7 @@ def row_index(rows: int, symbols: Int64) -> Int64:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a member reads of a symbol's whole history: ``compute(panel, fleet)`` returns (rows, ``width``).
+    """What a member reads of a symbol's history: ``compute(panel, fleet)`` returns (rows, ``width``).
 
     ``fleet`` has a row for each symbol of the panel, in order. Row t uses bars ≤ t. Members may share a series.
     """
@@ -140,7 +140,7 @@ class MemberSpec:
     fit_own
         Returns the fleet of the examples' symbols, given the shared one; None to use the shared one.
     series
-        What it reads of the whole history.
+        What it reads of the history before the window.
     share
         Its weight among the members, before they are shrunk to the anchor.
     is_baseline

@@ -1,4 +1,4 @@
-"""What is known of volatility before a symbol's first bar: numbers that short histories are shrunk to.
+"""Prior coefficients and error quantiles that fits on short histories are shrunk to.
 
 Fitted by ``python tests/benchmarks/fit_prior.py --bars equities.parquet`` on 216 US stocks (survivors), 735,497 rows
 from 1999-11 to 2014-12, horizon 5, by least squares on logarithms. The regression is free of scale (:mod:`.anchor`), so
@@ -16,7 +16,7 @@ COEFFICIENTS = np.array([-0.2075, 0.1267, 0.2021, 0.1702, 0.3217, -0.0618, -0.07
 # mean(y / f) of the exponential of that: what logarithms leave out.
 LEVEL = 1.2909
 
-# Second moments of the terms: in which directions a history of the usual kind tells how much.
+# Second moments of the terms: how much a usual history says about each direction of the coefficients.
 MOMENTS = np.array(
     [
         [1.0, -0.5477, -0.3312, -0.2071, -0.1256, -0.3535, -0.3317, -0.2724],
