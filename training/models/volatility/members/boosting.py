@@ -26,6 +26,7 @@ from training.models.volatility.trees import Float32, Tree, TreeFleet, sample_ro
 _CAP = 50.0  # a larger ratio of target to base is a broken bar, not a forecast error
 _MAX_FEATURES = 0.5  # of the columns, tried at each split
 _L2 = 10.0
+_BINS = 63  # of a feature; 255, the default, forecast no better and took 2.7 times as long
 
 
 def fit_boosting(x: Float32, target: Float, base: Float, weight: Float, config: BoostingConfig, seed: int) -> TreeFleet:
@@ -57,6 +58,7 @@ def fit_boosting(x: Float32, target: Float, base: Float, weight: Float, config: 
         max_leaf_nodes=config.max_leaf_nodes,
         min_samples_leaf=min(config.min_samples_leaf, max(20, len(rows) // 30)),
         max_features=_MAX_FEATURES,
+        max_bins=_BINS,
         l2_regularization=_L2,
         early_stopping=False,
         random_state=seed,
