@@ -40,6 +40,7 @@ def test_every_row_takes_the_path_that_scikit_learn_takes(data, count):
         max_leaf_nodes=15,
         min_samples_leaf={60: 20, 2000: 50, 4000: 50}[count],
         max_features=0.5,
+        max_bins=63,
         l2_regularization=10.0,
         early_stopping=False,
         random_state=3,
