@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 from configs.errors import ModelError
+from training.tasks import catalog
 
 LATEST = "latest"
-_KINDS = {"price_direction_": "direction", "volatility_": "volatility"}
 _SHOWN = 5
 
 
@@ -20,10 +20,10 @@ def parse_model_name(name: str) -> tuple[str, str]:
     >>> parse_model_name("price_direction_aapl")
     ('direction', 'aapl')
     """
-    for beginning, kind in _KINDS.items():
-        if name.startswith(beginning) and name != beginning:
-            return kind, name.removeprefix(beginning)
-    expected = " or ".join(f"{beginning}<symbol>" for beginning in _KINDS)
+    for kind, task in catalog().items():
+        if name.startswith(task.name_prefix) and name != task.name_prefix:
+            return kind, name.removeprefix(task.name_prefix)
+    expected = " or ".join(f"{task.name_prefix}<symbol>" for task in catalog().values())
     raise ModelError(f"model {name!r} does not exist; expected {expected}, such as price_direction_aapl.")
 
 

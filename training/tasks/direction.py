@@ -26,6 +26,7 @@ class DirectionTask(Task):
     """The class of the forward return, as calibrated probabilities with label sets."""
 
     kind = "direction"
+    name_prefix = "price_direction_"
     loss = "log_loss"
     loss_title = "log loss"
     baseline = "prior"

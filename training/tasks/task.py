@@ -64,6 +64,8 @@ class Task(ABC):
     ----------
     kind
         Its name, which is also that of its section of the configuration.
+    name_prefix
+        Beginning of the names of single-symbol models, such as ``price_direction_aapl``.
     loss, loss_title
         The metric that decides, lower is better: its key and its name in sentences.
     baseline
@@ -73,6 +75,7 @@ class Task(ABC):
     """
 
     kind: ClassVar[str]
+    name_prefix: ClassVar[str]
     loss: ClassVar[str]
     loss_title: ClassVar[str]
     baseline: ClassVar[str]

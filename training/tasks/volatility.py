@@ -28,6 +28,7 @@ class VolatilityTask(Task):
     """The mean variance a bar over the horizon, with an interval."""
 
     kind = "volatility"
+    name_prefix = "volatility_"
     loss = "qlike"
     loss_title = "QLIKE"
     baseline = "log_har"
