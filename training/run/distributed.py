@@ -20,9 +20,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from configs.errors import ClusterError, last_line
 from configs.operation import RunConfig
 from features.store.store import Store
-from training.run.capacity import plan_workers, room, worth_regrouping
+from training.run.capacity import plan_workers, room, worker_resources, worth_regrouping
 from training.run.queue import JobQueue, Progress
-from training.run.worker_group import WorkerGroup, worker_resources
+from training.run.worker_group import WorkerGroup
 
 logger = logging.getLogger(__name__)
 
@@ -156,10 +156,9 @@ def _placeable(run: RunConfig, most: int) -> int:
 
     Ray's public calls sum over all nodes what is free, so a number counts only if Ray can reserve it for a moment.
     """
-    bundle, free = worker_resources(run), ray.available_resources()  # type: ignore[no-untyped-call]
-    count = min(most, *(int(free.get(name, 0.0) // amount) for name, amount in bundle.items()))
+    count = min(most, room(run, [ray.available_resources()]))  # type: ignore[no-untyped-call]
     while count > 0:
-        reserved = placement_group([bundle] * count)
+        reserved = placement_group([worker_resources(run)] * count)
         fits = reserved.wait(_RESERVE_S)
         remove_placement_group(reserved)
         if fits:

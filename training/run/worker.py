@@ -1,4 +1,4 @@
-"""What a worker does with a job: read its staged bars, fit, evaluate, and write one block. It does not depend on Ray."""
+"""What a worker does with a job: read its staged bars, fit, evaluate, and write one block. Without Ray."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 from configs import operation
 from configs.errors import FleetcastError
 from features.store.store import Store
+from training.run.capacity import worker_resources
 from training.run.queue import Worker, classify_error
 
 logger = logging.getLogger(__name__)
@@ -113,11 +114,6 @@ class WorkerGroup:
             trainer.fit()
         except BaseException as error:
             self.failure = error
-
-
-def worker_resources(run: operation.RunConfig) -> dict[str, float]:
-    """Return what Ray reserves for one worker."""
-    return {"CPU": run.cpus_per_worker, **({"GPU": 1.0} if run.use_gpu else {})}
 
 
 class _KeepSurvivors(UserCallback):
