@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 _PATIENCE_S = 600.0
 _MOST_STARTS = 10
-_SETTLE_S = 5.0
+_SETTLE_S = 10.0
 _START_S = 120.0
 _POLL_S = 0.5
 _RESERVE_S = 1.0
@@ -82,7 +82,10 @@ class _Driver:
         self._failed_starts = 0
 
     def do_all(self, first: Progress, on_progress: Callable[[Progress], None]) -> None:
-        """Work until every job has ended; the first group starts while the queue's process still starts."""
+        """Work until every job has ended; the first group starts while the queue's process still starts.
+
+        Ray Train takes up to 15 seconds to end a group whose workers have no jobs, so it does that in the background.
+        """
         try:
             self._start(first)
             while (now := ray.get(self._queue.progress.remote())).jobs_done < now.jobs:
@@ -95,9 +98,13 @@ class _Driver:
                 else:
                     self._review(self._group, now)
             on_progress(now)
+        except BaseException:
+            if self._group is not None:
+                self._group.kill()
+            raise
         finally:
             if self._group is not None:
-                self._group.close()
+                self._group.delete_files()
 
     def _check(self, now: Progress) -> None:
         """Raise if no job has run for long, or if workers failed to start again and again."""
@@ -124,9 +131,11 @@ class _Driver:
     def _end(self, group: WorkerGroup) -> None:
         for worker in ray.get(self._queue.workers.remote()):  # Ray Train ended the group while they worked
             ray.get(self._queue.remove.remote(worker.name, "group"))
+        if group.has_ended(0):  # perhaps because its controller died, which leaves the processors reserved
+            group.kill()
+        group.delete_files()
         self._failure, self._group = group.failure, None
         self._failed_starts += not group.peak
-        group.close()
         self._ended = time.monotonic()
         why = "drained" if group.is_draining else last_line(self._failure) if self._failure else "all its workers died"
         logger.info("a group of %d workers has ended: %s", group.size, why)

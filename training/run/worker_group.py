@@ -12,7 +12,6 @@ progress goes to the queue's actor.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -22,14 +21,13 @@ from typing import Any
 import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig, UserCallback
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from configs import operation
 from configs.errors import FleetcastError
 from features.store.store import Store
 from training.run.capacity import worker_resources
 from training.run.queue import Worker, classify_error
-
-logger = logging.getLogger(__name__)
 
 _POLL_S = 0.5
 _WATCH_S = 2.0
@@ -57,6 +55,7 @@ class WorkerGroup:
         self.failure: BaseException | None = None
         self.is_draining = False
         self._store, self._queue, self._name = store, queue, f"{plan_name}-{uuid.uuid4().hex[:6]}"
+        self._others = frozenset(placement_group_table())
         os.environ.update(_NO_PREEMPTION_WATCHER)
         files, root = store.arrow()
         trainer = DataParallelTrainer(
@@ -96,16 +95,20 @@ class WorkerGroup:
         ray.get(self._queue.drain.remote(self._name))
 
     def kill(self) -> None:
-        """End Ray Train's controller, and with it all workers; nothing happens until the controller has started."""
-        controller = ray.get(self._queue.controller.remote(self._name), timeout=_CALL_S)
-        if controller is not None:
-            ray.kill(controller)
-
-    def close(self) -> None:
-        """Kill what is left, without the seconds that Ray Train takes to end by itself, and delete its files."""
+        """Kill Ray Train's controller, and with it all workers; nothing happens before the controller has started."""
         with contextlib.suppress(ray.exceptions.RayError):
-            self.kill()
+            controller = ray.get(self._queue.controller.remote(self._name), timeout=_CALL_S)
+            if controller is None:
+                return
+            ray.kill(controller)
             self._thread.join(_CALL_S)
+            job = ray.get_runtime_context().get_job_id()  # Ray keeps what a dead actor reserved until its job ends
+            for name, facts in placement_group_table().items():
+                if name.endswith(job) and name not in self._others and facts["state"] != "REMOVED":
+                    remove_placement_group(PlacementGroup(ray.PlacementGroupID(bytes.fromhex(name))))
+
+    def delete_files(self) -> None:
+        """Delete what Ray Train wrote to the store."""
         with contextlib.suppress(FleetcastError):
             self._store.delete(f"{_FOLDER}/{self._name}")
 
@@ -189,5 +192,7 @@ def _work(settings: dict[str, Any]) -> None:
                 ray.get(queue.fail.remote(name, *classify_error(error)))
             else:
                 ray.get(queue.finish.remote(name, job.output))
+    except ray.exceptions.ActorDiedError:  # the run has ended
+        return
     except ray.exceptions.RayError:  # the queue is out of reach: only a worker that dies is noticed and replaced
         os._exit(1)
