@@ -1,4 +1,4 @@
-"""The driver of a training run: plan, fit blocks on workers, publish a version of each kind, decide on promotion."""
+"""The driver of a training run: plan it, fit blocks on workers, publish a version of each kind, decide on promotion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.validation.promotion import Policy
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What a run made: per kind its scores, version and promotion; the plan; and seconds by stage."""
+    """The result of a run: scores, version and promotion of each kind; the plan; and seconds by stage."""
 
     results: tuple[KindResult, ...]
     plan: RunPlan
@@ -36,7 +36,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run that is planned: ``done`` are the outputs that exist already, whole and undamaged."""
+    """A planned run; ``done`` are the outputs that exist already and are complete and undamaged."""
 
     plan: RunPlan
     done: frozenset[str]
@@ -50,21 +50,21 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Where a run tells how far it is: the plan (and how many jobs were done before), then progress."""
+    """Progress callbacks of a run: ``planned`` gets the plan and the number of jobs already done, then ``progress``."""
 
     planned: Callable[[RunPlan, int], None] = lambda plan, done: None
     progress: Callable[[Progress], None] = lambda progress: None
 
 
 class ModelTrainer:
-    """Trains every symbol's models, on Ray where ``cluster.session`` has connected, else in this process.
+    """Trains every symbol's models, on Ray if ``cluster.session`` has connected to it, else in this process.
 
     Parameters
     ----------
     config
         What to train; the ``demo`` preset by default.
     store
-        A path or URI; blocks, versions and the lake live there.
+        A path or URI of the folder with blocks, versions and the lake.
 
     Examples
     --------
@@ -90,9 +90,9 @@ class ModelTrainer:
         promote: Policy = "auto",
         callbacks: Callbacks | None = None,
     ) -> TrainingResult:
-        """Train these symbols (all of the source if none is named) and publish one version of each kind.
+        """Train these symbols (all of the source by default) and publish one version of each kind.
 
-        Finished blocks are kept: after a crash, the same call goes on where it was and ends with byte-equal models.
+        Finished blocks are stored: after a crash, the same call does the other jobs and ends with byte-equal models.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class ModelTrainer:
     def prepare(
         self, symbols: Sequence[str] = (), model_types: Sequence[Kind] = (), *, callbacks: Callbacks | None = None
     ) -> Prepared:
-        """Read and stage the bars, decide who is trained, and find which jobs are finished; needs no cluster."""
+        """Read and stage the bars, plan the run, and find finished jobs; needs no cluster."""
         start = time.perf_counter()
         config = self._configured(symbols, model_types)
         mark_in_use(self.store, STAGED)
@@ -124,7 +124,7 @@ class ModelTrainer:
     def run(
         self, prepared: Prepared, *, promote: Policy = "auto", callbacks: Callbacks | None = None
     ) -> TrainingResult:
-        """Do the jobs that are left, publish a version of each kind, and decide on promotion."""
+        """Do the remaining jobs, publish a version of each kind, and decide on promotion."""
         plan, start = prepared.plan, time.perf_counter()
         queue = JobQueue(plan.jobs, plan.config.run.retries, set(prepared.done))
         queue = self._work(prepared, queue, callbacks or Callbacks())
@@ -135,12 +135,12 @@ class ModelTrainer:
         return TrainingResult(results, plan, {stage: round(value, 3) for stage, value in seconds.items()})
 
     def _finished(self, plan: RunPlan) -> frozenset[str]:
-        """Return the outputs that are there, whole and undamaged; listing folders tells cheaply which may be."""
+        """Return the outputs that exist and are undamaged; only those that a folder lists with an index are read."""
         folders = {job.output.rpartition("/")[0] for job in plan.jobs}
-        there = {f"{folder}/{name}" for folder in folders for name in self.store.names(folder)}
-        begun = [job.output for job in plan.jobs if job.output + INDEX in there]
-        whole = in_order(self.store, partial(is_finished, self.store), begun)
-        return frozenset(output for output, ok in zip(begun, whole, strict=True) if ok)
+        files = {f"{folder}/{name}" for folder in folders for name in self.store.names(folder)}
+        indexed = [job.output for job in plan.jobs if job.output + INDEX in files]
+        finished = in_order(self.store, partial(is_finished, self.store), indexed)
+        return frozenset(output for output, ok in zip(indexed, finished, strict=True) if ok)
 
     def _configured(self, symbols: Sequence[str], kinds: Sequence[Kind]) -> Config:
         data = self.config.data.model_copy(update={"symbols": tuple(symbols) or self.config.data.symbols})

@@ -1,1 +1,1 @@
-"""A training run: bars staged in blocks, a plan of jobs, a queue that workers pull from, and the driver."""
+"""A training run: staged bars, a plan of jobs, the queue that workers pull from, and the driver."""

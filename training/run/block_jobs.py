@@ -1,4 +1,4 @@
-"""The jobs of a run: which symbols are fitted together, and what their results are called."""
+"""The jobs of a run: which symbols are fitted together, and the names of their results."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-le
 
 
 def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str], data: list[object]) -> Iterator[Job]:
-    """Yield a kind's jobs: the pooled fit, if the strategy has one, then a block of each input.
+    """Yield a kind's jobs: the pooled fit, if the strategy has one, then one block per input.
 
-    An output's name holds the hash of all that decides its content, its symbols included.
+    An output's name contains a hash of everything that determines its content, including its symbols.
     """
     section, run = config.section(kind), config.run
     sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
-    picked = [(name, some) for name, symbols in inputs if (some := tuple(filter(sample.__contains__, symbols)))]
+    picked = [(name, chosen) for name, symbols in inputs if (chosen := tuple(filter(sample.__contains__, symbols)))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
         [data, picked, library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
@@ -38,5 +38,5 @@ def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str],
 
 
 def sampled(symbols: set[str], count: int, seed: int) -> list[str]:
-    """Return ``count`` symbols chosen by a hash, so that one more symbol in the universe changes the sample little."""
+    """Return ``count`` symbols chosen by hash: one more symbol in the universe replaces at most one of them."""
     return sorted(symbols, key=lambda symbol: hashlib.sha256(f"{seed} {symbol}".encode()).digest())[:count]

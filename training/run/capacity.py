@@ -1,12 +1,12 @@
-"""How many workers a cluster can hold, and when a change of it is worth a new start. Pure decisions on node resources.
+"""How many workers fit a cluster, and when a larger worker group pays. Pure decisions on node resources.
 
-A node is a mapping of its resources in all, such as ``{"CPU": 8.0, "GPU": 1.0}``.
+A node is a mapping of its total resources, such as ``{"CPU": 8.0, "GPU": 1.0}``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil, inf
+from math import ceil
 
 from configs.errors import ClusterError
 from configs.operation import RunConfig
@@ -16,18 +16,24 @@ Resources = Mapping[str, float]
 _ROUNDS = 2
 
 
+def worker_resources(run: RunConfig) -> dict[str, float]:
+    """Return what Ray reserves for one worker."""
+    return {"CPU": run.cpus_per_worker, **({"GPU": 1.0} if run.use_gpu else {})}
+
+
 def room(run: RunConfig, nodes: Sequence[Resources]) -> int:
-    """Return how many workers fit the nodes, each on one of them."""
-    return int(sum(_fitting(run, node) for node in nodes))
+    """Return how many workers fit the nodes, each on a single node."""
+    needs = worker_resources(run).items()
+    return sum(min(int(node.get(name, 0.0) // amount) for name, amount in needs) for node in nodes)
 
 
 def plan_workers(run: RunConfig, nodes: Sequence[Resources], jobs: int) -> int:
-    """Return how many workers to start: what is asked for, at most one a job, and only what the nodes can hold.
+    """Return how many workers to start: as many as asked for or as fit, at most one per job.
 
     Raises
     ------
     ClusterError
-        The nodes cannot hold what is asked for. A request that can never be met would wait for ever.
+        The workers asked for do not fit the nodes. Ray would wait for ever for what can never be placed.
     """
     cpus, gpus = (sum(node.get(name, 0.0) for node in nodes) for name in ("CPU", "GPU"))
     if run.use_gpu and gpus < 1:
@@ -46,13 +52,9 @@ def plan_workers(run: RunConfig, nodes: Sequence[Resources], jobs: int) -> int:
 
 
 def worth_regrouping(working: int, possible: int, waiting: int) -> bool:
-    """Whether ``possible`` workers instead of those ``working`` save enough rounds of the ``waiting`` jobs.
+    """Return whether ``possible`` workers instead of those ``working`` save at least two rounds of ``waiting`` jobs.
 
-    Those at work finish their jobs first, and all start anew: about one round is lost by waiting for the slowest and
-    starting, so two have to be saved. A few nodes more are thus nothing to a hundred, and half as many again to two.
+    About one round is lost while the slowest current job ends and new workers start. So one more node never pays for a
+    hundred workers, and may for two.
     """
     return possible > working > 0 and ceil(waiting / working) - ceil(waiting / possible) >= _ROUNDS
-
-
-def _fitting(run: RunConfig, node: Resources) -> float:
-    return min(node.get("CPU", 0.0) // run.cpus_per_worker, node.get("GPU", 0.0) // 1 if run.use_gpu else inf)

@@ -1,4 +1,4 @@
-"""A job of a run. In a file of its own because the queue, which knows jobs only, must start in a moment."""
+"""A job of a run. It has a file of its own so that the queue's process imports little and starts fast."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Input = tuple[str, tuple[str, ...]]
 
 
 class Job(Frozen):
-    """One thing a worker does: fit what symbols share (``pooled``) or fit one block.
+    """A unit of work for one worker: the ``pooled`` fit of what symbols share, or the fit of one block.
 
-    ``inputs`` lists staged files with the symbols to take of each; ``output`` is the prefix of the block it writes.
+    ``inputs`` lists staged files with the symbols to take from each; ``output`` is the prefix of the block it writes.
     """
 
     kind: str
@@ -26,3 +26,8 @@ class Job(Frozen):
     def symbols(self) -> tuple[str, ...]:
         """Symbols of this job, in the order of its inputs."""
         return tuple(symbol for _, symbols in self.inputs for symbol in symbols)
+
+    @property
+    def label(self) -> str:
+        """Kind and name, as progress and logs show them."""
+        return f"{self.kind}/{self.name}"

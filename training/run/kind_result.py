@@ -15,15 +15,15 @@ class KindResult:
     kind
         ``direction`` or ``volatility``.
     summary
-        Of the untouched test period, as :class:`~training.metrics.daily.DirectionDaily` and its twin give it.
+        Scores on the test period, see ``summary`` of :class:`~training.metrics.daily.DirectionDaily`.
     per_symbol
-        Every trained symbol's scores, see :mod:`training.metrics.per_symbol`; empty for one without test rows.
+        Scores of each trained symbol, see :mod:`training.metrics.per_symbol`; empty without test rows.
     skipped, failed
-        Symbol and reason: left out before training, and lost during it.
+        Symbols with the reason why they were left out before training, or could not be fitted.
     periods
-        Part (``train``, ``valid``, ``test``) to its first and last day; train has only a last one that matters.
+        First and last day of ``train``, ``valid`` and ``test``; the first day of ``train`` is empty.
     version, decision
-        The version written, and the sentence on whether it became champion and why.
+        The published version, and a sentence on whether and why it was promoted to champion.
     seconds
         Wall time by stage.
     """

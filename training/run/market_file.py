@@ -1,4 +1,4 @@
-"""What every symbol's features share, in one file of a run: the universe's table and the market context."""
+"""The file of a run with the inputs that all symbols' features share: universe table and market context."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.universe import UniverseTable
 
 
 def write_market(store: Store, universe: UniverseTable, context: MarketContext | None) -> str:
-    """Write both, and return the file's name, which holds the hash of its content."""
+    """Write both tables, and return the file's name, which contains a hash of its content."""
     arrays = {f"universe|{key}": np.ascontiguousarray(value) for key, value in universe.to_arrays().items()}
     if context is not None:
         arrays |= {f"context|{key}": np.ascontiguousarray(value) for key, value in context.to_arrays().items()}
@@ -27,7 +27,7 @@ def write_market(store: Store, universe: UniverseTable, context: MarketContext |
 
 
 def read_market(store: Store, name: str) -> tuple[UniverseTable, MarketContext | None]:
-    """Return what :func:`write_market` wrote."""
+    """Return the universe table and market context that :func:`write_market` wrote."""
     parts: dict[str, dict[str, npt.NDArray[Any]]] = {"universe": {}, "context": {}}
     for key, value in load(store.read(name)).items():
         section, _, rest = key.partition("|")

@@ -1,4 +1,4 @@
-"""From fitted blocks to a published version of one kind: scores summed over blocks, and the decision on promotion."""
+"""Publish the fitted blocks of one kind as a version: sum their scores, and decide on promotion."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _WARNINGS = 100  # in the manifest
 
 
 def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue, promote: Policy) -> KindResult:
-    """Publish a kind's blocks as a version; without any fitted symbol there is no version, only reasons.
+    """Publish a kind's blocks as a version. Without any fitted symbol there is no version, only the reasons.
 
-    Sums are added without verifying the files that they are read from; publishing verifies every file, so a damaged
-    block ends in an error and not in a version.
+    Only a block's index and daily sums are read here. Publishing then reads every file to verify it, so a damaged block
+    raises an error even if its sums could be read.
     """
     sums = task_of(kind).sums
     skipped, failed = dict(plan.skipped), dict[str, str]()
@@ -42,16 +42,16 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     for job in jobs:
         if job.output in queue.failed:
             failed |= dict.fromkeys(job.symbols, queue.failed[job.output])
-    whole = [job for job in jobs if job.output not in queue.failed]
-    for job, (metrics, daily) in zip(whole, in_order(models.store, partial(_read, models.store), whole), strict=True):
+    done = [job for job in jobs if job.output not in queue.failed]
+    for job, (metrics, daily) in zip(done, in_order(models.store, partial(_read, models.store), done), strict=True):
         skipped |= metrics["skipped"]
         failed |= metrics["failed"]
-        told = {*metrics["per_symbol"], *metrics["skipped"], *metrics["failed"]}
-        failed |= {symbol: "its block says nothing of it" for symbol in job.symbols if symbol not in told}
+        known = {*metrics["per_symbol"], *metrics["skipped"], *metrics["failed"]}
+        failed |= {symbol: "its block does not mention it" for symbol in job.symbols if symbol not in known}
         per_symbol.add(metrics["per_symbol"])
         if metrics["per_symbol"]:
             fitted.append(job.output)
-            if daily:  # added at once: the sums of all blocks together would not fit a driver's memory
+            if daily:  # added one by one: all blocks' sums together would not fit the driver's memory
                 part: Any = sums.from_arrays(daily)
                 total = part if total is None else sums.merge(total, part)
     horizon = plan.config.section(kind).horizon
@@ -68,7 +68,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
             "data_hash": plan.data_hash,
             "libraries": library_versions(),
             "metrics": summary,
-            "notes": {"periods": periods, "warnings": _some(plan.warnings)},
+            "notes": {"periods": periods, "warnings": _first(plan.warnings)},
         },
         {symbol: (SKIPPED, why) for symbol, why in skipped.items()}
         | {symbol: (FAILED, why) for symbol, why in failed.items()},
@@ -87,7 +87,7 @@ def _read(store: Store, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     return index.metrics, part_of(read_arrays(store, job.output, index, verify=False), "daily")
 
 
-def _some(warnings: Sequence[str]) -> list[str]:
+def _first(warnings: Sequence[str]) -> list[str]:
     left = len(warnings) - _WARNINGS
     return [*warnings[:_WARNINGS], *([f"and {left} more"] if left > 0 else [])]
 
@@ -95,10 +95,10 @@ def _some(warnings: Sequence[str]) -> list[str]:
 def promote_if_better(
     models: ModelManager, kind: str, version: str, promote: Policy, horizon: int, worse_than: Sequence[str] = ()
 ) -> Decision:
-    """Compare a version with the champion and promote it over that one; where another took its place, compare again.
+    """Compare a version with the champion and promote it if it is better; compare again if the champion has changed.
 
-    ``worse_than`` are baselines that are better than the version on its test period: it is no first champion then.
-    A champion of an incompatible schema cannot be compared with, and stays unless ``always`` was asked for.
+    ``worse_than`` names baselines that beat the version on the test period: such a version is no first champion. A
+    champion of an incompatible schema cannot be compared, and stays unless ``promote`` is ``always``.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def promote_if_better(
         except ModelError:
             if models.aliases(kind).champion == before:
                 raise
-            continue  # it was replaced and pruned while it was read
+            continue  # the champion was replaced and pruned while it was read
         if not decision.promote or models.promote_over(kind, version, before, decision.reason):
             return decision
     return Decision(False, f"the champion changed {_COMPARISONS} times during the comparison; promote it by hand")

@@ -1,7 +1,8 @@
-"""The plan of a run: who is trained, on what, and the jobs that workers pull. Made once by the driver, kept as JSON."""
+"""The plan of a run: symbols, splits and jobs. The driver makes it once and stores it as JSON for the workers."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,16 +31,18 @@ from training.run.market_file import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars
 from training.tasks import task_of
 
+logger = logging.getLogger(__name__)
+
 _PLAN = "runs/plans/{name}.json"
 SplitText = tuple[str, str, str, str, str, int, int]
 
 
 class RunPlan(Frozen):
-    """What a run is, by reference.
+    """The content of a run, by reference.
 
-    ``market`` names the file of the universe table and market context; ``folders`` are all of the store that the run
-    reads or writes, those of its finished blocks included. The driver alone knows ``jobs``, ``skipped`` and
-    ``warnings``: what workers read does not grow with the symbols.
+    ``market`` names the file with the universe table and market context; ``folders`` are all folders of the store that
+    the run reads or writes, including those of finished blocks. ``jobs``, ``skipped`` and ``warnings`` stay with the
+    driver, so the file that workers read does not grow with the number of symbols.
     """
 
     name: str
@@ -61,7 +64,7 @@ class RunPlan(Frozen):
         return Split(train_end, valid_start, valid_end, test_start, test_end, int(purge), int(embargo))
 
     def periods(self, kind: str) -> dict[str, tuple[str, str]]:
-        """Return the first and last day of ``train``, ``valid`` and ``test``; train begins with each symbol's data."""
+        """Return the first and last day of ``train``, ``valid`` and ``test``; train starts with each symbol's data."""
         train_end, valid_start, valid_end, test_start, test_end = (day[:10] for day in self.splits[kind][:5])
         return {"train": ("", train_end), "valid": (valid_start, valid_end), "test": (test_start, test_end)}
 
@@ -71,8 +74,8 @@ class RunPlan(Frozen):
 
 
 @dataclass
-class _Seen:
-    """What one pass over the source learns: how long each symbol is, and why some are not worth staging."""
+class _Survey:
+    """Result of one pass over the source: the number of bars of each symbol, and why others are skipped."""
 
     lengths: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -80,32 +83,29 @@ class _Seen:
 
 @dataclass
 class _Calendar:
-    """What the symbols that make up the universe have together: their dates, and whether any has a range or volume."""
+    """All dates of the symbols that make up the universe, and whether any symbol has a range or volume."""
 
     dates: npt.NDArray[np.datetime64] = field(default_factory=lambda: np.empty(0, "datetime64[ns]"))
     has_range: bool = False
     has_volume: bool = False
 
-    def noting(self, bars: Iterable[SymbolBars], members: set[str]) -> Iterator[SymbolBars]:
-        """Pass all bars on, taking those of members into account."""
-        for one in bars:
-            if one.symbol in members:
-                self._note(one)
-            yield one
-
-    def _note(self, one: SymbolBars) -> None:
-        if len(np.setdiff1d(one.dates, self.dates, assume_unique=True)):
-            self.dates = np.union1d(self.dates, one.dates)
-        self.has_range |= one.has_range
-        self.has_volume |= one.has_volume
+    def collect(self, bars: Iterable[SymbolBars], members: set[str]) -> Iterator[SymbolBars]:
+        """Yield all bars, and add those of ``members`` to the calendar."""
+        for symbol_bars in bars:
+            if symbol_bars.symbol in members:
+                if len(np.setdiff1d(symbol_bars.dates, self.dates, assume_unique=True)):
+                    self.dates = np.union1d(self.dates, symbol_bars.dates)
+                self.has_range |= symbol_bars.has_range
+                self.has_volume |= symbol_bars.has_volume
+            yield symbol_bars
 
 
 def make_plan(source: Source, config: Config, store: Store, context: MarketContext | None) -> RunPlan:
-    """Read the bars once, stage them, decide who is trained, and return the plan of the run.
+    """Read the bars once, stage them, choose the symbols to train, and return the plan of the run.
 
-    What symbols share (dates, the universe's table, the sample of the pooled fit) is made of those without a
-    quarantined row, so that a symbol with broken data cannot change what the others learn; unless more than half of
-    all have one. Only whether all share one trading day depends on every trained symbol, for each looks the table up.
+    Shared inputs (dates, universe table, sample of the pooled fit) are computed from symbols without a quarantined row,
+    so that broken data of one symbol cannot change the models of others, unless more than half of all have such a row.
+    Only the lag of universe features depends on every trained symbol, because each of them reads the universe table.
 
     Raises
     ------
@@ -114,13 +114,15 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     """
     for kind in config.run.kinds:
         task_of(kind).check(config)
-    seen = _Seen()
-    staged = list(stage_bars(store, _worth_staging(source, config, seen), config.run.block_symbols))
-    seen.skipped |= source.missing
-    notes = _judge(source, config, seen)
-    trained = {symbol for symbol in seen.lengths if symbol not in seen.skipped}
+    survey = _Survey()
+    staged = list(stage_bars(store, _usable_bars(source, config, survey), config.run.block_symbols))
+    survey.skipped |= source.missing
+    warnings = _check_quarantine(source, config, survey)
+    trained = {symbol for symbol in survey.lengths if symbol not in survey.skipped}
+    for symbol, reason in sorted(survey.skipped.items()):
+        logger.info("%s is skipped: %s", symbol, reason)
     if not trained:
-        reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in sorted(seen.skipped.items())[:3])
+        reasons = "; ".join(f"{symbol}: {reason}" for symbol, reason in sorted(survey.skipped.items())[:3])
         raise DataError(
             f"no symbol can be trained ({reasons or 'the source holds none'}). Give other bars or --symbols."
         )
@@ -128,10 +130,10 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     if 2 * len(clean) < len(trained):
         clean = trained
     calendar = _Calendar()
-    bars = calendar.noting(_staged_bars(store, staged, trained), clean)
+    bars = calendar.collect(_staged_bars(store, staged, trained), clean)
     universe = build_universe(bars, config.features, members=clean)
     if config.features.universe_lag is None and universe.lag and not universe.is_empty:
-        notes.insert(0, _lag_note(universe))
+        warnings.insert(0, _lag_warning(universe))
     market = write_market(store, universe, context)
     names = feature_names(
         config.features, universe, context, has_range=calendar.has_range, has_volume=calendar.has_volume
@@ -143,10 +145,18 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     prints = (pair for block in staged for pair in zip(block.symbols, block.fingerprints, strict=True))
     data_hash = config_hash(sorted(pair for pair in prints if pair[0] in trained), market)
     inputs = [(b.name, chosen) for b in staged if (chosen := tuple(s for s in b.symbols if s in trained))]
-    # The longest blocks first, so that no worker starts a long one when the others are about to end.
-    inputs.sort(key=lambda block: -sum(seen.lengths[symbol] for symbol in block[1]))
+    # Long blocks come first, so that no worker starts one when the other workers are about to end.
+    inputs.sort(key=lambda block: -sum(survey.lengths[symbol] for symbol in block[1]))
     every = (job for kind in splits for job in jobs_of(config, kind, inputs, clean, [data_hash, splits[kind]]))
     jobs = sorted({job.output: job for job in every}.values(), key=lambda job: (job.name != POOLED, job.name, job.kind))
+    logger.info(
+        "%d jobs for %d symbols (%d skipped) in %d blocks (run.block_symbols=%d)",
+        len(jobs),
+        len(trained),
+        len(survey.skipped),
+        len(inputs),
+        config.run.block_symbols,
+    )
     return RunPlan(
         name=config_hash([job.output for job in jobs]),
         config=config,
@@ -156,26 +166,26 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         splits=splits,
         folders=(*STAGED, *sorted({job.output.rpartition("/")[0] for job in jobs})),
         jobs=tuple(jobs),
-        skipped=dict(sorted(seen.skipped.items())),
-        warnings=tuple(notes),
-        bars=sum(seen.lengths[symbol] for symbol in trained),
+        skipped=dict(sorted(survey.skipped.items())),
+        warnings=tuple(warnings),
+        bars=sum(survey.lengths[symbol] for symbol in trained),
     )
 
 
 def write_plan(store: Store, plan: RunPlan) -> None:
-    """Write a plan where workers find it."""
+    """Write a plan to the store, for workers."""
     text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings"})
     store.write(_PLAN.format(name=plan.name), text.encode())
 
 
 @lru_cache(maxsize=2)
 def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, MarketContext | None]:
-    """Return the store, the plan and the market tables of a run; kept, because a worker does many jobs of one run.
+    """Return the store, plan and market tables of a run; cached, because a worker does many jobs of one run.
 
     Raises
     ------
     StoreError
-        The plan or the market's file is gone.
+        The plan or the market file is missing.
     """
     store = Store(uri)
     try:
@@ -187,37 +197,37 @@ def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, Marke
         ) from error
 
 
-def _worth_staging(source: Source, config: Config, seen: _Seen) -> Iterator[SymbolBars]:
-    """Pass on the symbols worth staging, noting their lengths and the reasons of the others."""
+def _usable_bars(source: Source, config: Config, survey: _Survey) -> Iterator[SymbolBars]:
+    """Yield the bars of symbols to stage, and record their lengths and the reasons of the others."""
     data = config.data
     for bars in source.load(sorted(data.symbols), data.start, data.end):
         if len(bars) < data.min_bars:
-            seen.skipped[bars.symbol] = f"{len(bars)} bars; at least {data.min_bars} are needed (data.min_bars)"
+            survey.skipped[bars.symbol] = f"{len(bars)} bars; at least {data.min_bars} are needed (data.min_bars)"
         elif np.ptp(bars.close) <= 1e-9 * bars.close[0]:
-            seen.skipped[bars.symbol] = "the price is constant"
+            survey.skipped[bars.symbol] = "the price is constant"
         else:
-            seen.lengths[bars.symbol] = len(bars)
+            survey.lengths[bars.symbol] = len(bars)
             yield bars
 
 
-def _judge(source: Source, config: Config, seen: _Seen) -> list[str]:
-    """Skip symbols of which too much was quarantined, and return notes on the others that lost a row."""
-    notes = []
+def _check_quarantine(source: Source, config: Config, survey: _Survey) -> list[str]:
+    """Skip symbols with too many quarantined rows, and return warnings for the others with any."""
+    warnings = []
     parts = dict(iter(source.quarantine.frame.groupby("symbol", sort=False, observed=True)))
     for symbol, count in sorted(source.quarantine.lost().items()):
-        if symbol in seen.skipped or symbol not in seen.lengths:
+        if symbol in survey.skipped or symbol not in survey.lengths:
             continue
-        rows = seen.lengths[symbol] + count
+        rows = survey.lengths[symbol] + count
         if count > config.data.max_quarantined * rows:
             most = f"at most {config.data.max_quarantined:.0%} may (data.max_quarantined)"
-            seen.skipped[symbol] = f"{count} of {rows} rows break a rule; {most}"
+            survey.skipped[symbol] = f"{count} of {rows} rows break a rule; {most}"
         else:
             rules = Quarantine(parts[symbol]).summary()
-            notes.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
-    return notes
+            warnings.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
+    return warnings
 
 
-def _lag_note(universe: UniverseTable) -> str:
+def _lag_warning(universe: UniverseTable) -> str:
     what = "different calendars" if len(universe.calendars) > 1 else "a calendar"
     return (
         f"symbols trade on {what} ({', '.join(universe.calendars)}), so universe features are lagged by "

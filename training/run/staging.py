@@ -1,7 +1,7 @@
-"""Bars on their way to workers: blocks of symbols of similar length, in files named by their content.
+"""Staged bars: blocks of symbols of similar length, in files named after their content, which workers read.
 
-Bars pass through one symbol at a time, so a universe of any size needs the memory of a few blocks. The same bars
-give the same names, so a run that starts again stages nothing twice.
+Bars are read one symbol at a time, so a universe of any size needs the memory of a few blocks. The same bars give the
+same names, so a run that starts again stages nothing twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIELDS = ("open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True, slots=True)
 class StagedBlock:
-    """One file of bars: its name in the store, and its symbols with their numbers of bars."""
+    """One file of bars: its name in the store, and the name, number of bars and fingerprint of each symbol."""
 
     name: str
     symbols: tuple[str, ...]
@@ -39,25 +39,25 @@ def stage_bars(store: Store, bars: Iterable[SymbolBars], block_symbols: int) -> 
 
     Padding a block to its longest symbol then wastes little. Blocks depend on the order and content of ``bars`` only.
     """
-    waiting: dict[int, list[SymbolBars]] = {}
-    for one in bars:
-        bucket = waiting.setdefault(int(math.log(max(len(one), 1), 1.2)), [])
-        bucket.append(one)
+    buckets: dict[int, list[SymbolBars]] = {}
+    for symbol_bars in bars:
+        bucket = buckets.setdefault(int(math.log(max(len(symbol_bars), 1), 1.2)), [])
+        bucket.append(symbol_bars)
         if len(bucket) == block_symbols:
             yield _write(store, bucket)
             bucket.clear()
-    for _, bucket in sorted(waiting.items()):
+    for _, bucket in sorted(buckets.items()):
         if bucket:
             yield _write(store, bucket)
 
 
 def read_staged(store: Store, name: str, only: Sequence[str] | None = None) -> list[SymbolBars]:
-    """Return a staged block's bars, or those of some of its symbols, in the block's order.
+    """Return a staged block's bars, or those of the symbols in ``only``, in the block's order.
 
     Raises
     ------
     StoreError
-        The file is missing or damaged; a damaged one is removed, so that it is staged anew.
+        The file is missing or damaged; a damaged file is deleted, so that the next run stages it again.
     """
     try:
         arrays = load(store.read(name))
@@ -82,8 +82,8 @@ def _write(store: Store, block: Sequence[SymbolBars]) -> StagedBlock:
     if not store.exists(name):
         facts = json.dumps([(b.symbol, b.has_range, b.has_volume) for b in block]).encode()
         arrays = {"facts": np.frombuffer(facts, np.uint8)}
-        for i, one in enumerate(block):
-            arrays[f"{i}/dates"] = one.dates.astype("datetime64[ns]").view(np.int64)
-            arrays |= {f"{i}/{field}": np.ascontiguousarray(getattr(one, field)) for field in _FIELDS}
+        for i, symbol_bars in enumerate(block):
+            arrays[f"{i}/dates"] = symbol_bars.dates.astype("datetime64[ns]").view(np.int64)
+            arrays |= {f"{i}/{field}": np.ascontiguousarray(getattr(symbol_bars, field)) for field in _FIELDS}
         store.write(name, save(arrays))
     return StagedBlock(name, symbols, tuple(len(b) for b in block), prints)

@@ -1,7 +1,8 @@
-"""What a worker does with a job: read its staged bars, fit, evaluate, and write one block. Knows nothing of Ray."""
+"""What a worker does with a job: read its staged bars, fit, evaluate, and write one block. Without Ray."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -26,25 +27,32 @@ from training.run.staging import read_staged
 from training.tasks import task_of
 from training.validation.evaluate import evaluate
 
+logger = logging.getLogger(__name__)
+
 
 def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
-    """Do one job, and return its seconds by stage. The block appears in the store whole or not at all.
+    """Do one job and return its seconds by stage. The block appears in the store whole or not at all.
 
-    A block none of whose symbols can be fitted is written too, empty, with the reasons. All folders of the run are
-    marked as in use, so a run may last longer than pruning's grace as long as no single job does. Linear algebra sums
-    in another order with other threads, so their number is the run's wherever the job is done.
+    A block without any symbol that can be fitted is written too: empty, with the reasons. All folders of the run are
+    marked as in use, so a run may last longer than pruning's grace period, as long as no single job does. The number
+    of threads is set to the run's everywhere, because linear algebra sums in another order with other threads.
 
     Raises
     ------
     StoreError, ModelError
-        The plan, the staged bars or the pooled fit are gone; the same command makes them again.
+        The plan, the staged bars or the pooled fit are missing; the same command makes them again.
     """
     store, plan, universe, context = read_plan(uri, plan_name)
     mark_in_use(store, plan.folders)
     if is_finished(store, job.output):  # by another run of the same plan
+        logger.info("%s exists already", job.label)
         return {}
+    logger.info("%s started (%d symbols)", job.label, len(job.symbols))
     with threadpool_limits(max(1, int(plan.config.run.cpus_per_worker))):
-        return _do(store, plan, universe, context, job)
+        seconds = _do(store, plan, universe, context, job)
+    stages = ", ".join(f"{stage} {value:.1f}" for stage, value in seconds.items())
+    logger.info("%s done in %.1f s (%s)", job.label, sum(seconds.values()), stages)
+    return seconds
 
 
 def _do(

@@ -1,4 +1,4 @@
-"""What a run uses survives pruning, however long ago it was written and however long the run takes."""
+"""Files that a run uses survive pruning, however old they are and however long the run takes."""
 
 import os
 import subprocess
@@ -52,57 +52,57 @@ while True:
 def trainer(tmp_path, tiny_config, make_universe) -> ModelTrainer:
     folder = tmp_path / "bars"
     folder.mkdir()
-    for one in make_universe(("AAA", "BBB")):
-        frame = pd.DataFrame({"date": one.dates, **{field: getattr(one, field) for field in FIELDS}})
-        frame.to_csv(folder / f"{one.symbol}.csv", index=False)
+    for bars in make_universe(("AAA", "BBB")):
+        frame = pd.DataFrame({"date": bars.dates, **{field: getattr(bars, field) for field in FIELDS}})
+        frame.to_csv(folder / f"{bars.symbol}.csv", index=False)
     config = tiny_config(f"data.bars={folder}", "direction.strategy=per_symbol", "run.block_symbols=1")
     return ModelTrainer(config, str(tmp_path / "store"))
 
 
-def forget(store: Store) -> None:
-    """Make all that runs have written look a month old."""
+def age(store: Store) -> None:
+    """Make all files of runs look a month old."""
     for path in [*Path(store.path("runs")).rglob("*"), Path(store.path("runs"))]:
         os.utime(path, (path.stat().st_mtime - 30 * 86_400,) * 2)
 
 
 def test_a_long_run_keeps_its_folders_alive_with_every_job(trainer):
-    """Also those that the job itself does not touch: the staged bars of later jobs, finished blocks of another kind."""
+    """Also folders that the job itself does not read: staged bars of later jobs, finished blocks of another kind."""
     store, models = trainer.store, trainer.models
     plan = trainer.prepare().plan
     direction = [job for job in plan.jobs if job.kind == "direction"]
     volatility = [job for job in plan.jobs if job.kind == "volatility"]
     for job in direction:
         run_job(store.uri, plan.name, job)
-    forget(store)
+    age(store)
     run_job(store.uri, plan.name, volatility[0])
     assert models.prune("direction", keep=1).runs == ()
     for job in volatility[1:]:
-        forget(store)
+        age(store)
         run_job(store.uri, plan.name, job)
         assert models.prune("direction", keep=1).runs == ()
     assert all(is_finished(store, job.output) for job in plan.jobs)
 
 
-def test_what_a_new_run_finds_finished_is_spared(trainer):
+def test_pruning_spares_blocks_that_a_new_run_found_finished(trainer):
     store, models = trainer.store, trainer.models
     plan = trainer.prepare().plan
     for job in plan.blocks("direction"):
         run_job(store.uri, plan.name, job)
-    forget(store)
+    age(store)
     again = trainer.prepare()
     assert again.done == {job.output for job in plan.blocks("direction")}
     assert models.prune("direction", keep=1).runs == ()
-    forget(store)
+    age(store)
     kinds = {folder.removeprefix("runs/") for folder in plan.folders}
     assert set(models.prune("direction", keep=1).runs) == kinds
 
 
-def test_a_job_whose_input_is_gone_says_what_to_do_and_the_same_command_makes_it_again(trainer):
+def test_a_missing_input_is_an_error_that_says_what_to_do_and_the_same_command_makes_it_again(trainer):
     store = trainer.store
     plan = trainer.prepare().plan
     job = plan.blocks("direction")[0]
     run_job(store.uri, plan.name, job)
-    whole = {suffix: store.read(job.output + suffix) for suffix in (".json", ".safetensors", ".test.parquet")}
+    content = {suffix: store.read(job.output + suffix) for suffix in (".json", ".safetensors", ".test.parquet")}
     for lost in ("bars", "market", "plans"):
         store.delete(f"runs/{lost}")
         store.delete(job.output + ".json")
@@ -111,10 +111,10 @@ def test_a_job_whose_input_is_gone_says_what_to_do_and_the_same_command_makes_it
             run_job(store.uri, plan.name, job)
         assert trainer.prepare().plan == plan
         run_job(store.uri, plan.name, job)
-        assert {suffix: store.read(job.output + suffix) for suffix in whole} == whole
+        assert {suffix: store.read(job.output + suffix) for suffix in content} == content
 
 
-def test_what_is_there_after_a_mark_stays_whoever_prunes_meanwhile(tmp_path):
+def test_files_present_after_a_mark_survive_pruning_by_another_process(tmp_path):
     mark_in_use(Store(tmp_path), ["runs/bars"])
     processes = [
         subprocess.Popen(
@@ -134,14 +134,14 @@ def test_what_is_there_after_a_mark_stays_whoever_prunes_meanwhile(tmp_path):
         process.stdin.write("x")
         process.stdin.flush()
     using, pruning = processes
-    told = using.communicate(timeout=120)
+    output = using.communicate(timeout=120)
     pruning.kill()
     pruned, _ = pruning.communicate(timeout=120)
-    assert using.returncode == 0, told
-    assert pruned.splitlines().count("bars") > 0, "pruning has taken the folder between two uses"
+    assert using.returncode == 0, output
+    assert pruned.splitlines().count("bars") > 0, "pruning has deleted the folder between two uses"
 
 
-def test_a_mark_counts_on_a_store_that_is_no_local_disk():
+def test_a_mark_also_protects_a_folder_of_an_object_store():
     store = Store("memory://")
     store.write("runs/bars/b", b"bars")
     mark_in_use(store, ["runs/bars"])

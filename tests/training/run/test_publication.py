@@ -1,4 +1,4 @@
-"""From blocks to a version: scores without reading the models, and promotion when trainings end at the same time."""
+"""From blocks to a version: scores without reading the models, and promotion when several trainings end together."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def release(manager: ModelManager, loss: float) -> str:
 
 
 class Interrupted(ModelManager):
-    """A registry in which another training promotes one of ``others`` whenever this one reads a version's losses."""
+    """A registry in which another training promotes one of ``others`` each time this one reads a version's losses."""
 
     others: list[str]
 
@@ -64,7 +64,7 @@ def manager(tmp_path) -> Interrupted:
     return made
 
 
-def test_a_champion_that_came_meanwhile_must_be_beaten_too(manager):
+def test_a_champion_promoted_during_the_comparison_must_be_beaten_too(manager):
     first, best, middle = (release(manager, loss) for loss in (3.0, 1.0, 2.0))
     manager.promote("direction", first, "the first")
     manager.others = [best]
@@ -74,7 +74,7 @@ def test_a_champion_that_came_meanwhile_must_be_beaten_too(manager):
     assert manager.aliases("direction").champion == best
 
 
-def test_a_version_that_beats_the_new_champion_as_well_is_promoted_over_it(manager):
+def test_a_version_that_also_beats_the_new_champion_is_promoted_over_it(manager):
     first, middle, best = (release(manager, loss) for loss in (3.0, 2.0, 1.0))
     manager.promote("direction", first, "the first")
     manager.others = [middle]
@@ -83,14 +83,14 @@ def test_a_version_that_beats_the_new_champion_as_well_is_promoted_over_it(manag
     assert (aliases.champion, aliases.previous) == (best, middle)
 
 
-def test_the_first_of_a_kind_does_not_replace_a_first_that_was_quicker(manager):
+def test_a_first_version_does_not_replace_another_first_version_that_was_promoted_before(manager):
     quick, slow = release(manager, 1.0), release(manager, 2.0)
     manager.others = [quick]
     assert not promote_if_better(manager, "direction", slow, "auto", 1).promote
     assert manager.aliases("direction").champion == quick
 
 
-def test_a_champion_that_was_replaced_and_pruned_meanwhile_is_no_error(manager):
+def test_a_champion_that_is_replaced_and_pruned_during_the_comparison_is_no_error(manager):
     first, middle, better, best = (release(manager, loss) for loss in (4.0, 3.0, 2.0, 1.0))
     manager.promote("direction", first, "the first")
 
@@ -108,7 +108,7 @@ def test_a_champion_that_was_replaced_and_pruned_meanwhile_is_no_error(manager):
     assert (manager.aliases("direction").champion, manager.aliases("direction").previous) == (best, better)
 
 
-def test_a_champion_that_never_holds_still_is_left_to_a_person(manager):
+def test_a_champion_that_keeps_changing_is_left_to_promotion_by_hand(manager):
     first, second, best = (release(manager, loss) for loss in (3.0, 2.0, 1.0))
     manager.promote("direction", first, "the first")
     manager.others = [second, second, first, first] * 20
@@ -119,7 +119,7 @@ def test_a_champion_that_never_holds_still_is_left_to_a_person(manager):
 
 
 @pytest.mark.parametrize(("policy", "promoted"), [("auto", False), ("always", True)])
-def test_a_champion_of_another_schema_is_no_error_once_a_version_is_published(manager, policy, promoted):
+def test_a_champion_of_another_schema_is_no_error_for_a_new_version(manager, policy, promoted):
     first, new = release(manager, 2.0), release(manager, 1.0)
     manager.promote("direction", first, "the first")
     path = f"models/direction/{first}/manifest.json"
@@ -130,7 +130,7 @@ def test_a_champion_of_another_schema_is_no_error_once_a_version_is_published(ma
     assert manager.aliases("direction").champion == (new if promoted else first)
 
 
-def test_trainings_that_end_at_once_leave_the_best_as_champion(manager):
+def test_trainings_that_end_together_leave_the_best_version_as_champion(manager):
     losses = {release(manager, loss): loss for loss in np.linspace(9.0, 1.0, 9).tolist()}
     versions = list(losses)
     orders = (versions, versions[::-1][4:] + versions[:4], versions[4:] + versions[:4])
@@ -152,15 +152,15 @@ def test_trainings_that_end_at_once_leave_the_best_as_champion(manager):
         assert process.stdin is not None
         process.stdin.write("x")
         process.stdin.flush()
-    told = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], told
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], outputs
     aliases = manager.aliases("direction")
     assert aliases.champion == versions[-1]
     assert all(losses[later.champion] < losses[earlier.champion] for earlier, later in pairwise(aliases.history))
 
 
 def planned(manager: ModelManager, config: Config, count: int) -> tuple[RunPlan, JobQueue]:
-    """Write blocks of big models with daily sums, as workers do, and return their plan and a queue that has done it."""
+    """Write blocks of large models with daily sums, as workers do; return their plan and a queue without jobs left."""
     days = np.datetime64("2020-01-01", "D") + np.arange(60)
     rng = np.random.default_rng(0)
     jobs = []
@@ -186,7 +186,7 @@ def planned(manager: ModelManager, config: Config, count: int) -> tuple[RunPlan,
     return plan, JobQueue(plan.jobs, 0, {job.output for job in jobs})
 
 
-def test_scores_are_those_of_all_blocks_and_memory_is_that_of_a_few(manager, tiny_config):
+def test_scores_cover_all_blocks_and_memory_holds_a_few(manager, tiny_config):
     plan, queue = planned(manager, tiny_config(), 24)
     every = [part_of(read_block(manager.store, job.output).arrays, "daily") for job in plan.jobs]
     expected = DirectionDaily.merge(*map(DirectionDaily.from_arrays, every)).summary()
@@ -198,10 +198,10 @@ def test_scores_are_those_of_all_blocks_and_memory_is_that_of_a_few(manager, tin
     tracemalloc.stop()
     assert result.summary == pytest.approx(expected, nan_ok=True)
     assert manager.manifest("direction").metrics["log_loss"] == expected["log_loss"]
-    assert peak < 6 * block, f"{peak} bytes at the most for 24 blocks of {block}"
+    assert peak < 6 * block, f"{peak} bytes at most for 24 blocks of {block}"
 
 
-def test_a_block_that_is_damaged_where_no_sums_lie_is_not_published(manager, tiny_config):
+def test_a_block_that_is_damaged_outside_its_sums_is_not_published(manager, tiny_config):
     plan, queue = planned(manager, tiny_config(), 2)
     path = Path(manager.store.path(plan.jobs[1].output + ".safetensors"))
     path.write_bytes(path.read_bytes().replace(b"\0" * 64, b"\1" * 64, 1))

@@ -1,4 +1,4 @@
-"""The queue's decisions, under any order of workers asking, finishing, failing and dying."""
+"""Decisions of the queue, for any order of workers asking, finishing, failing and dying."""
 
 from dataclasses import dataclass, field
 
@@ -34,8 +34,8 @@ def queue_of(jobs, workers=("a", "b", "c"), node="one", **given) -> JobQueue:
 
 
 @dataclass
-class Crew:
-    """Workers that do what they are told, two a node; one that is lost is replaced by one of another name."""
+class Workers:
+    """Workers that follow the queue's answers, two per node; one that dies is replaced by one with another name."""
 
     queue: JobQueue
     places: int
@@ -43,7 +43,7 @@ class Crew:
     busy: dict[int, Job] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     joined: int = 0
-    shift: int = 0
+    group: int = 0
 
     def __post_init__(self) -> None:
         self.names = [""] * self.places
@@ -53,7 +53,7 @@ class Crew:
     def replace(self, place: int) -> None:
         self.joined += 1
         self.names[place] = f"worker-{self.joined}"
-        self.queue.join(Worker(self.names[place], f"node-{place // 2}", f"shift-{self.shift}"))
+        self.queue.join(Worker(self.names[place], f"node-{place // 2}", f"group-{self.group}"))
 
     def ask(self, place: int) -> str:
         answer = self.queue.next(self.names[place])
@@ -72,7 +72,7 @@ class Crew:
     def die(self, places: list[int], cause: Cause = "worker") -> None:
         for place in places:
             self.busy.pop(place, None)
-            self.queue.lose(self.names[place], cause)
+            self.queue.remove(self.names[place], cause)
         for place in places:
             self.replace(place)
 
@@ -81,44 +81,44 @@ class Crew:
 @given(
     data=st.data(), blocks=st.integers(1, 5), shared=st.booleans(), retries=st.integers(0, 2), places=st.integers(1, 4)
 )
-def test_every_job_ends_exactly_once_whatever_happens(data, blocks, shared, retries, places):
+def test_every_job_ends_exactly_once_for_any_sequence_of_events(data, blocks, shared, retries, places):
     jobs = plan(blocks, shared)
-    crew = Crew(JobQueue(jobs, retries), places)
-    queue = crew.queue
-    deeds = ["ask", "ask", "finish", "raise", "final", "die alone", "all die", "node dies", "recall"]
+    workers = Workers(JobQueue(jobs, retries), places)
+    queue = workers.queue
+    events = ["ask", "ask", "finish", "raise", "final", "one dies", "all die", "node dies", "drain"]
     for _ in range(40):
         place = data.draw(st.integers(0, places - 1))
-        deed = data.draw(st.sampled_from(deeds))
-        if deed == "ask" and place not in crew.busy:
-            answer = crew.ask(place)
-            assert answer != "wait" or crew.busy, "nothing runs, yet a worker is told to wait"
+        event = data.draw(st.sampled_from(events))
+        if event == "ask" and place not in workers.busy:
+            answer = workers.ask(place)
+            assert answer != "wait" or workers.busy, "a worker waits though nothing runs"
             if answer == "end":
-                crew.replace(place)
-        elif deed == "finish" and place in crew.busy:
-            crew.finish(place)
-        elif deed in ("raise", "final") and place in crew.busy:
-            crew.busy.pop(place)
-            queue.fail(crew.names[place], "boom", deed == "final")
-        elif deed == "die alone":
-            crew.die([place])
-        elif deed == "all die":
-            crew.die(data.draw(st.permutations(range(places))))
-        elif deed == "node dies":
-            crew.die([one for one in range(places) if one // 2 == place // 2], "node")
-        elif deed == "recall":
-            queue.recall(f"shift-{crew.shift}")
-            crew.shift += 1
-    for _ in range(len(jobs) * (retries + 3) * places + places):  # from here on all goes well
+                workers.replace(place)
+        elif event == "finish" and place in workers.busy:
+            workers.finish(place)
+        elif event in ("raise", "final") and place in workers.busy:
+            workers.busy.pop(place)
+            queue.fail(workers.names[place], "boom", event == "final")
+        elif event == "one dies":
+            workers.die([place])
+        elif event == "all die":
+            workers.die(data.draw(st.permutations(range(places))))
+        elif event == "node dies":
+            workers.die([one for one in range(places) if one // 2 == place // 2], "node")
+        elif event == "drain":
+            queue.drain(f"group-{workers.group}")
+            workers.group += 1
+    for _ in range(len(jobs) * (retries + 3) * places + places):  # nothing fails from here on
         for place in range(places):
-            if place in crew.busy:
-                crew.finish(place)
-            elif crew.ask(place) == "end":
-                crew.replace(place)
-    assert all(queue.next(name) == "end" for name in crew.names)
+            if place in workers.busy:
+                workers.finish(place)
+            elif workers.ask(place) == "end":
+                workers.replace(place)
+    assert all(queue.next(name) == "end" for name in workers.names)
     outputs = {job.output for job in jobs}
     assert queue.done | set(queue.failed) == outputs
     assert not queue.done & set(queue.failed)
-    assert sorted(crew.ended) == sorted(queue.done), "each done job was finished once"
+    assert sorted(workers.ended) == sorted(queue.done), "each done job was finished once"
     progress = queue.progress()
     assert progress.jobs_done == progress.jobs == len(jobs)
     assert sum(progress.done_on.values()) == len(queue.done)
@@ -132,49 +132,51 @@ def test_every_job_ends_exactly_once_whatever_happens(data, blocks, shared, retr
     places=st.integers(1, 4),
     takes_all=st.booleans(),
 )
-def test_a_killer_is_given_up_and_costs_no_other_job_a_retry(blocks, killer, retries, places, takes_all):
-    """Where memory runs out, others of the node may be killed for it."""
+def test_a_job_that_kills_its_worker_is_given_up_and_costs_no_other_job_a_retry(
+    blocks, killer, retries, places, takes_all
+):
+    """When memory runs out, other workers of the node may be killed for it."""
     jobs = plan(blocks, with_pooled=False)
     bad = jobs[killer % blocks].output
-    crew = Crew(JobQueue(jobs, retries), places)
+    workers = Workers(JobQueue(jobs, retries), places)
     deaths = 0
-    while any([crew.ask(place) != "end" for place in range(places) if place not in crew.busy]) or crew.busy:
-        at = [place for place, job in crew.busy.items() if job.output == bad]
+    while any([workers.ask(place) != "end" for place in range(places) if place not in workers.busy]) or workers.busy:
+        at = [place for place, job in workers.busy.items() if job.output == bad]
         if at:
             deaths += 1
-            crew.die([one for one in range(places) if (takes_all and one // 2 == at[0] // 2) or one == at[0]])
+            workers.die([one for one in range(places) if (takes_all and one // 2 == at[0] // 2) or one == at[0]])
         else:
-            for place in list(crew.busy):
-                crew.finish(place)
-    assert deaths == retries + 3, "twice in company, then alone on its node until the retries are used up"
-    assert crew.queue.failed == {bad: crew.queue.failed[bad]}
-    assert "its worker process died" in crew.queue.failed[bad]
-    assert crew.queue.done == {job.output for job in jobs} - {bad}
-    assert not crew.queue._tried.keys() - {bad}
+            for place in list(workers.busy):
+                workers.finish(place)
+    assert deaths == retries + 3, "twice among others, then alone on its node until the retries are used up"
+    assert workers.queue.failed == {bad: workers.queue.failed[bad]}
+    assert "its worker process died" in workers.queue.failed[bad]
+    assert workers.queue.done == {job.output for job in jobs} - {bad}
+    assert not workers.queue._failures.keys() - {bad}
 
 
 @given(deaths=st.integers(1, 20))
-def test_a_shift_that_ends_under_a_job_is_nobodys_fault(deaths):
-    crew = Crew(JobQueue(plan(1, with_pooled=False), retries=0), places=1)
+def test_the_end_of_its_group_never_counts_against_a_job(deaths):
+    workers = Workers(JobQueue(plan(1, with_pooled=False), retries=0), places=1)
     for _ in range(deaths):
-        assert crew.ask(0) == "job"
-        crew.die([0], "shift")
-    crew.ask(0)
-    crew.finish(0)
-    assert not crew.queue.failed and not crew.queue._suspects
+        assert workers.ask(0) == "job"
+        workers.die([0], "group")
+    workers.ask(0)
+    workers.finish(0)
+    assert not workers.queue.failed and not workers.queue._suspects
 
 
-def test_two_nodes_that_die_are_nobodys_fault_and_a_job_that_kills_node_after_node_is_found_out():
-    crew = Crew(JobQueue(plan(2, with_pooled=False), retries=1), places=1)
+def test_a_job_is_a_suspect_after_its_third_node_has_died_and_is_then_given_up():
+    workers = Workers(JobQueue(plan(2, with_pooled=False), retries=1), places=1)
     for deaths in range(1, 6):
-        while crew.ask(0) == "job" and crew.busy[0].output != "direction/block-00000":
-            crew.finish(0)
-        assert not crew.queue.failed and bool(crew.queue._suspects) == (deaths > 3)
-        crew.die([0], "node")
-    assert crew.queue.failed == {"direction/block-00000": f"{DIED}; tried 2 times"}
-    while crew.ask(0) == "job":
-        crew.finish(0)
-    assert crew.queue.done == {"direction/block-00001"}
+        while workers.ask(0) == "job" and workers.busy[0].output != "direction/block-00000":
+            workers.finish(0)
+        assert not workers.queue.failed and bool(workers.queue._suspects) == (deaths > 3)
+        workers.die([0], "node")
+    assert workers.queue.failed == {"direction/block-00000": f"{DIED}; tried 2 times"}
+    while workers.ask(0) == "job":
+        workers.finish(0)
+    assert workers.queue.done == {"direction/block-00001"}
 
 
 def test_an_exception_is_tried_again_and_then_reported():
@@ -186,7 +188,7 @@ def test_an_exception_is_tried_again_and_then_reported():
     assert queue.failed == {"direction/block-00000": "ValueError: no; tried 3 times"}
 
 
-def test_the_datas_fault_is_not_tried_again():
+def test_a_failure_caused_by_the_data_is_not_tried_again():
     queue = queue_of(plan(1, with_pooled=False), retries=2)
     queue.next("a")
     queue.fail("a", "no symbol has enough bars", final=True)
@@ -220,13 +222,13 @@ def test_a_suspect_runs_alone_on_its_node():
     queue = queue_of(jobs, retries=1)
     queue.join(Worker("far", "another"))
     assert queue.next("far") == jobs[0]
-    queue.lose("far")
+    queue.remove("far")
     assert queue.next("a") == jobs[1]
     assert queue.next("b") == jobs[2]
     assert queue.next("c") == jobs[3]
     queue.finish("c", jobs[3].output)
-    assert queue.next("c") == jobs[0], "one death may be anyone's fault"
-    queue.lose("c")
+    assert queue.next("c") == jobs[0], "one death does not make a suspect"
+    queue.remove("c")
     queue.join(Worker("d", "one"))
     assert queue.next("d") == "wait", "the suspect waits until nothing else runs there"
     queue.join(Worker("e", "another"))
@@ -240,17 +242,17 @@ def test_a_suspect_runs_alone_on_its_node():
     assert not queue.failed
 
 
-def test_a_late_word_from_a_worker_that_is_lost_changes_nothing():
+def test_late_calls_of_a_removed_worker_change_nothing():
     jobs = plan(2, with_pooled=False)
     queue = queue_of(jobs, retries=0)
     queue.next("a")
-    queue.lose("a")
+    queue.remove("a")
     assert queue.next("b") == jobs[1]
     queue.finish("a", jobs[0].output)
     queue.fail("a", "no")
     assert queue.progress().running == ("direction/block-00001",)
     assert not queue.done and not queue.failed
-    assert queue.next("a") == "end", "it is told to end, for its job is another's"
+    assert queue.next("a") == "end", "it ends, because another worker has its job"
 
 
 def test_asking_twice_gives_the_same_job():
@@ -259,32 +261,32 @@ def test_asking_twice_gives_the_same_job():
     assert queue.next("a") != queue.next("b")
 
 
-def test_who_is_recalled_finishes_and_who_comes_later_goes_on():
+def test_workers_of_a_drained_group_finish_their_jobs_and_another_group_goes_on():
     jobs = plan(3, with_pooled=False)
     queue = queue_of(jobs, workers=("a", "b"), retries=0)
     assert queue.next("a") == jobs[0]
-    queue.recall("")
+    queue.drain("")
     queue.join(Worker("late", "one"))
-    queue.join(Worker("new", "another", "next shift"))
-    assert queue.next("late") == "end", "it belongs to those who were recalled"
+    queue.join(Worker("new", "another", "next group"))
+    assert queue.next("late") == "end", "it belongs to the drained group"
     assert queue.next("b") == "end"
-    assert queue.next("a") == jobs[0], "it asked again before it was done"
+    assert queue.next("a") == jobs[0], "it asked again before its job was done"
     queue.finish("a", jobs[0].output)
     assert queue.next("a") == "end"
-    assert [worker.name for worker in queue.crew()] == ["new"]
+    assert [worker.name for worker in queue.workers()] == ["new"]
     assert queue.next("new") == jobs[1]
     progress = queue.progress()
     assert (progress.waiting, progress.nodes, progress.done_on) == (1, {"another": 1}, {"one": 1})
 
 
-def test_what_is_done_before_is_not_done_again():
+def test_outputs_that_exist_are_not_made_again():
     jobs = plan(2, with_pooled=True)
     queue = queue_of(jobs, retries=0, done={jobs[0].output, jobs[1].output})
     assert queue.next("a") == jobs[2]
     assert queue.progress().jobs_done == 2
 
 
-def test_a_need_that_no_job_meets_is_refused_at_once():
+def test_a_need_that_no_job_meets_is_an_error():
     with pytest.raises(ValueError, match="needs 'elsewhere', which no job makes"):
         JobQueue((block(0, "elsewhere"),), retries=0)
 
@@ -297,7 +299,7 @@ def test_workers_that_cannot_load_the_code_end_the_run():
     assert queue.broken == "a worker cannot load the training code"
 
 
-def test_a_worker_that_cannot_load_the_code_leaves_the_others_at_work():
+def test_a_worker_that_cannot_load_the_code_does_not_stop_the_others():
     queue = queue_of(plan(2, with_pooled=False), workers=("a",), retries=2)
     queue.give_up("a worker cannot load the training code")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The plan of a run: who is trained and why not, what is shared, and names that hold all that decides the numbers."""
+"""The plan of a run: trained and skipped symbols, shared inputs, and output names that identify their content."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE")
 
 
 class Bars:
-    """A source of bars that are at hand, with rows that others have quarantined."""
+    """A source of bars in memory, with rows that are already quarantined."""
 
     name = "memory"
 
@@ -49,11 +49,11 @@ def test_every_symbol_is_in_one_block_of_each_kind(planned):
         pooled = next(job for job in plan.jobs if job.kind == kind and job.name == POOLED)
         assert {job.needs for job in plan.blocks(kind)} == {pooled.output}
         assert sorted(pooled.symbols) == list(NAMES)
-    assert [job.name for job in plan.jobs[:2]] == [POOLED, POOLED], "what others wait for comes first"
+    assert [job.name for job in plan.jobs[:2]] == [POOLED, POOLED], "jobs that others need come first"
     assert plan.bars == 5 * 500
 
 
-def test_symbols_on_their_own_need_no_pooled_fit(planned):
+def test_the_per_symbol_strategy_has_no_pooled_fit(planned):
     plan = planned("direction.strategy=per_symbol", "run.kinds=[direction]")
     assert all(job.needs is None and job.name != POOLED for job in plan.jobs)
 
@@ -64,7 +64,7 @@ def test_long_blocks_come_first(planned, make_universe):
     assert [job.symbols for job in plan.blocks("direction")] == [("L1", "L2"), ("S1", "S2")]
 
 
-def test_the_same_run_has_the_same_names_and_any_difference_another(planned, make_universe):
+def test_equal_runs_have_equal_names_and_any_difference_changes_them(planned, make_universe):
     first = planned()
     assert planned() == first
     changed = [
@@ -81,12 +81,12 @@ def test_the_same_run_has_the_same_names_and_any_difference_another(planned, mak
     assert {plan.name for plan in (first, *changed)}.__len__() == 7
 
 
-def test_where_a_run_executes_does_not_change_its_names(planned):
+def test_settings_of_the_execution_do_not_change_names(planned):
     outputs = [job.output for job in planned().jobs]
     assert [job.output for job in planned("run.workers=3", "run.retries=0").jobs] == outputs
 
 
-def test_reasons_of_symbols_that_are_not_trained(planned, make_universe):
+def test_skipped_symbols_have_reasons(planned, make_universe):
     good, flat, short, dirty, noted = make_universe(NAMES)
     flat = replace(flat, open=flat.open * 0 + 5, high=flat.high * 0 + 5, low=flat.low * 0 + 5, close=flat.close * 0 + 5)
     short = make_universe(("CCC",), bars=50)[0]
@@ -100,14 +100,14 @@ def test_reasons_of_symbols_that_are_not_trained(planned, make_universe):
     assert sorted(s for job in plan.blocks("direction") for s in job.symbols) == ["AAA", "EEE"]
 
 
-def test_a_run_without_a_symbol_says_why(planned, make_universe):
+def test_a_run_without_symbols_is_an_error_with_reasons(planned, make_universe):
     with pytest.raises(DataError, match=r"no symbol can be trained \(AAA: 90 bars; at least 200"):
         planned(bars=make_universe(("AAA",), bars=90))
     with pytest.raises(DataError, match="the source holds none"):
         planned(bars=[])
 
 
-def test_calendars_that_differ_are_told_with_what_follows(planned, make_universe):
+def test_a_warning_says_that_calendars_differ_and_features_are_lagged(planned, make_universe):
     (odd,) = make_universe(("COIN",), bars=500)
     odd = replace(odd, dates=odd.dates[0] + np.arange(500) * np.timedelta64(1, "D"))
     assert planned().warnings == ()
@@ -121,13 +121,13 @@ def test_calendars_that_differ_are_told_with_what_follows(planned, make_universe
     assert unlagged.market != planned(bars=bars).market
 
 
-def test_broken_symbols_do_not_touch_what_all_share(planned, make_universe):
-    """One row in quarantine: trained, but neither the calendar, the market nor the pooled fit may depend on it."""
+def test_symbols_with_quarantined_rows_do_not_change_shared_inputs(planned, make_universe):
+    """With one quarantined row a symbol is trained, but calendar, market file and pooled fit do not depend on it."""
     good = make_universe(NAMES[:4])
     (odd,) = make_universe(("ODD",), bars=520, seed=5)
-    kept = np.delete(np.arange(520), [7, 90, 91])
+    rows = np.delete(np.arange(520), [7, 90, 91])
     columns = ("dates", "open", "high", "low", "close", "volume")
-    odd = replace(odd, **{name: getattr(odd, name)[kept] for name in columns})
+    odd = replace(odd, **{name: getattr(odd, name)[rows] for name in columns})
     clean, mixed = planned(bars=good), planned(bars=[*good, odd], quarantined={"ODD": 1})
     assert mixed.market == clean.market
     assert mixed.splits == clean.splits
@@ -141,7 +141,9 @@ def on_sessions(bars, calendar):
     return replace(bars, dates=np.union1d(ends, session_gaps(ends, calendar))[: len(bars)])
 
 
-def test_a_trained_symbol_of_another_clock_lags_the_universe_though_it_lost_a_row(planned, make_universe, tmp_path):
+def test_a_trained_symbol_with_other_sessions_lags_the_universe_even_with_a_quarantined_row(
+    planned, make_universe, tmp_path
+):
     *west, east = make_universe((*NAMES, "TOKYO"))
     bars = [*(on_sessions(one, "XNYS") for one in west), on_sessions(east, "XTKS")]
     clean, mixed = planned(bars=bars), planned(bars=bars, quarantined={"TOKYO": 1})
@@ -150,7 +152,7 @@ def test_a_trained_symbol_of_another_clock_lags_the_universe_though_it_lost_a_ro
     assert any("different calendars (XNYS, XTKS)" in note for note in mixed.warnings)
 
 
-def test_a_symbol_that_is_skipped_does_not_touch_the_clock(planned, make_universe):
+def test_a_skipped_symbol_does_not_change_the_calendar(planned, make_universe):
     good = make_universe(NAMES[:4])
     (odd,) = make_universe(("ODD",), seed=5)
     nonsense = replace(odd, dates=odd.dates + np.timedelta64(6, "h"))
@@ -159,7 +161,7 @@ def test_a_symbol_that_is_skipped_does_not_touch_the_clock(planned, make_univers
     assert {job.output for job in skipped.jobs} == {job.output for job in planned(bars=good).jobs}
 
 
-def test_a_universe_that_is_mostly_broken_shares_what_it_has(planned):
+def test_a_mostly_quarantined_universe_uses_all_its_symbols(planned):
     plan = planned(quarantined={"AAA": 1, "BBB": 1, "CCC": 1})
     assert all(set(job.symbols) == set(NAMES) for job in plan.jobs if job.name == POOLED)
 
@@ -167,10 +169,10 @@ def test_a_universe_that_is_mostly_broken_shares_what_it_has(planned):
 def test_the_pooled_sample_changes_little_with_the_universe(planned, make_universe):
     symbols = [f"S{i}" for i in range(12)]
     sizes = ("direction.fit.pooled_symbols=4", "run.kinds=[direction]")
-    some = planned(*sizes, bars=make_universe(symbols[:11], bars=220)).jobs[0]
+    fewer = planned(*sizes, bars=make_universe(symbols[:11], bars=220)).jobs[0]
     more = planned(*sizes, bars=make_universe(symbols, bars=220)).jobs[0]
-    assert len(some.symbols) == len(more.symbols) == 4
-    assert len(set(some.symbols) & set(more.symbols)) >= 3
+    assert len(fewer.symbols) == len(more.symbols) == 4
+    assert len(set(fewer.symbols) & set(more.symbols)) >= 3
 
 
 def test_workers_read_what_the_driver_planned(planned, tmp_path):
@@ -185,8 +187,8 @@ def test_workers_read_what_the_driver_planned(planned, tmp_path):
     assert split.purge == 5
 
 
-def test_a_block_is_named_after_the_symbols_it_holds(planned, make_universe):
-    """Blocks are filled as bars come, so one symbol more, though it is skipped, moves others to another block."""
+def test_a_block_is_named_after_its_symbols(planned, make_universe):
+    """Blocks are filled in the order of the bars, so even a skipped symbol can move others to another block."""
     bars = make_universe(("A", "Q", "B", "C", "D"))
     plans = [
         planned(bars=bars, quarantined={"Q": 400}),

@@ -1,4 +1,4 @@
-"""Bars on their way to workers: blocks of similar length, named by content, read back as they were."""
+"""Staged bars: blocks of similar length, named after their content, read back unchanged."""
 
 from dataclasses import fields, replace
 
@@ -38,13 +38,13 @@ def test_every_symbol_is_in_one_block_of_similar_lengths(tmp_path_factory, lengt
         assert all(same(one, given_bars[one.symbol]) for one in read)
 
 
-def test_some_symbols_of_a_block_are_read_in_its_order(tmp_path):
+def test_chosen_symbols_of_a_block_are_read_in_its_order(tmp_path):
     store = Store(str(tmp_path))
     (block,) = stage_bars(store, [bars(name, 10) for name in "CAB"], 5)
     assert [one.symbol for one in read_staged(store, block.name, ["B", "C"])] == ["C", "B"]
 
 
-def test_a_name_is_its_content(tmp_path):
+def test_a_block_is_named_after_its_content(tmp_path):
     store = Store(str(tmp_path))
     first = list(stage_bars(store, [bars("A", 10), bars("B", 10)], 5))
     assert list(stage_bars(store, [bars("A", 10), bars("B", 10)], 5)) == first
@@ -55,7 +55,7 @@ def test_a_name_is_its_content(tmp_path):
     assert len(names) == 4
 
 
-def test_what_is_staged_already_is_not_written_again(tmp_path):
+def test_a_staged_block_is_not_written_again(tmp_path):
     store = Store(str(tmp_path))
     (block,) = stage_bars(store, [bars("A", 10)], 5)
     written = (tmp_path / block.name).stat().st_mtime_ns
@@ -63,22 +63,22 @@ def test_what_is_staged_already_is_not_written_again(tmp_path):
     assert (tmp_path / block.name).stat().st_mtime_ns == written
 
 
-def test_bars_pass_through_block_by_block(tmp_path):
-    """A universe of any size needs the memory of the blocks that are still filling."""
-    given_out: list[str] = []
+def test_bars_are_staged_block_by_block(tmp_path):
+    """A universe of any size needs the memory of the blocks that are not yet full."""
+    loaded: list[str] = []
 
     def source():
         for name in "ABCD":
-            given_out.append(name)
+            loaded.append(name)
             yield bars(name, 10)
 
     staging = stage_bars(Store(str(tmp_path)), source(), 2)
     assert next(staging).symbols == ("A", "B")
-    assert given_out == ["A", "B"]
+    assert loaded == ["A", "B"]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not safetensors"])
-def test_a_lost_or_broken_file_is_staged_anew_by_the_next_run(tmp_path, content):
+def test_a_missing_or_damaged_file_is_staged_again_by_the_next_run(tmp_path, content):
     store = Store(str(tmp_path))
     (block,) = stage_bars(store, [bars("A", 10)], 5)
     (tmp_path / block.name).unlink()

@@ -17,7 +17,7 @@ from training.run.worker import run_job
 
 
 class Bars:
-    """A source of bars that are at hand."""
+    """A source of bars in memory."""
 
     name = "memory"
 
@@ -39,7 +39,7 @@ def planned(tmp_path, tiny_config):
     return make
 
 
-def test_a_block_holds_models_scores_and_test_predictions(planned, make_universe):
+def test_a_block_contains_models_scores_and_test_predictions(planned, make_universe):
     store, plan = planned(make_universe(("AAA", "BBB")))
     seconds = [run_job(store.uri, plan.name, job) for job in plan.jobs]
     assert seconds[0].keys() == {"features", "fit", "write"}
@@ -55,7 +55,7 @@ def test_a_block_holds_models_scores_and_test_predictions(planned, make_universe
     assert daily.summary()["rows"] == len(block.test)
 
 
-def test_a_young_symbol_is_skipped_and_the_others_of_its_block_are_fitted(planned, make_universe):
+def test_a_short_symbol_is_skipped_and_the_others_of_its_block_are_fitted(planned, make_universe):
     bars = [*make_universe(("AAA", "BBB")), *make_universe(("NEW",), bars=500)]
     last = bars[2].dates[-1] - bars[2].dates[0]
     bars[2].dates[:] = bars[2].dates + last - np.timedelta64(60, "D")
@@ -67,7 +67,7 @@ def test_a_young_symbol_is_skipped_and_the_others_of_its_block_are_fitted(planne
     assert "training windows; at least 60 are needed" in block.metrics["skipped"]["NEW"]
 
 
-def test_a_block_without_any_symbol_to_fit_is_written_with_the_reasons(planned, make_universe):
+def test_a_block_without_symbols_to_fit_is_written_with_the_reasons(planned, make_universe):
     store, plan = planned(make_universe(("AAA",)), "direction.strategy=per_symbol", "split.train_end=2015-05-01")
     (job,) = plan.jobs
     run_job(store.uri, plan.name, job)
@@ -77,7 +77,7 @@ def test_a_block_without_any_symbol_to_fit_is_written_with_the_reasons(planned, 
     assert block.metrics["per_symbol"] == {}
 
 
-def test_a_pooled_fit_without_any_symbol_says_why(planned, make_universe):
+def test_a_pooled_fit_without_symbols_is_an_error_with_reasons(planned, make_universe):
     store, plan = planned(make_universe(("AAA", "BBB")), "split.train_end=2015-05-01")
     with pytest.raises(DataError, match=r"direction: none of 2 symbols can be fitted; AAA: \d+ training windows"):
         run_job(store.uri, plan.name, next(job for job in plan.jobs if job.name == POOLED))
@@ -85,13 +85,13 @@ def test_a_pooled_fit_without_any_symbol_says_why(planned, make_universe):
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="linear algebra has one thread here anyway")
 def test_numbers_do_not_depend_on_the_threads_of_the_process(planned, make_universe):
-    """A worker of Ray has as many as it has processors, and this process as many as the machine."""
+    """A Ray worker has as many threads as processors reserved for it; this process has as many as the machine."""
     wide = ("features.technical_indicators=[]", "features.max_features=null")
     store, plan = planned(make_universe(("AAA", "BBB", "CCC", "DDD"), bars=1500), *wide)
-    kept = []
+    blocks = []
     for threads in (1, 2):
         store.delete(plan.jobs[0].output + ".json")
         with threadpool_limits(threads):
             run_job(store.uri, plan.name, plan.jobs[0])
-        kept.append(store.read(plan.jobs[0].output + ".safetensors"))
-    assert kept[0] == kept[1]
+        blocks.append(store.read(plan.jobs[0].output + ".safetensors"))
+    assert blocks[0] == blocks[1]
