@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from configs.space import spelled
+from configs.space import encoded
 from tuning.objective import BASELINE, LOSS
 from tuning.space import setting
 from tuning.study import SweepStudy
@@ -66,7 +66,7 @@ def render(study: SweepStudy, task: SweepTask, verdict: SweepVerdict, trials: Se
 
 def _settings(task: SweepTask, verdict: SweepVerdict) -> Iterator[tuple[str, ...]]:
     for path, value in verdict.values.items():
-        yield path, _short(value), _short(spelled(setting(task.config, path)))
+        yield path, _short(value), _short(encoded(setting(task.config, path)))
 
 
 def _figures(

@@ -18,7 +18,7 @@ from optuna.distributions import (
 from configs.errors import ConfigError
 from configs.load import validated
 from configs.schema import Config
-from configs.space import Choice, Parameter, Space, Value, read, spelled, why_shared
+from configs.space import Choice, Parameter, Space, Value, decoded, encoded, why_not_varied
 from configs.values import Kind
 from training.predictors.direction_space import direction_space
 from training.predictors.volatility_space import volatility_space
@@ -40,13 +40,13 @@ def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
         if section in get_args(Kind) and section != kind:
             setting(config, path)
             continue
-        if reason := why_shared(kind, path):
+        if reason := why_not_varied(kind, path):
             raise ConfigError(f"tune.space: {reason}.")
         setting(config, path)
         if parameter is None:
             space.pop(path, None)
             continue
-        values = [setting(configured(config, {path: spelled(value)}), path) for value in _examples(parameter)]
+        values = [setting(configured(config, {path: encoded(value)}), path) for value in _examples(parameter)]
         space[path] = Choice(values=tuple(values)) if isinstance(parameter, Choice) else parameter
     if not space:
         raise ConfigError(f"tune.space leaves nothing of {kind} models to vary. Leave a setting in.")
@@ -61,9 +61,9 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 def defaults(config: Config, space: Space) -> dict[str, Value] | None:
     """Return the configuration's values as a trial's values; None if one of them is outside the space."""
     found = {path: setting(config, path) for path in space}
-    if not all(space[path].holds(value) for path, value in found.items()):
+    if not all(space[path].contains(value) for path, value in found.items()):
         return None
-    return {path: spelled(value) for path, value in found.items()}
+    return {path: encoded(value) for path, value in found.items()}
 
 
 def configured(config: Config, values: Values) -> Config:
@@ -74,7 +74,7 @@ def configured(config: Config, values: Values) -> Config:
     ConfigError
         The values do not make a valid configuration.
     """
-    return validated(config.replaced({path: read(value) for path, value in values.items()}), "a trial")
+    return validated(config.replaced({path: decoded(value) for path, value in values.items()}), "a trial")
 
 
 def setting(config: Config, path: str) -> Any:
@@ -98,7 +98,7 @@ def _examples(parameter: Parameter) -> Sequence[Any]:
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
     if isinstance(parameter, Choice):
-        return CategoricalDistribution([spelled(value) for value in parameter.values])
+        return CategoricalDistribution([encoded(value) for value in parameter.values])
     if parameter.whole:
         return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
     return FloatDistribution(parameter.low, parameter.high, log=parameter.log)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from configs.errors import ConfigError
 from configs.schema import Config
-from configs.space import read
+from configs.space import decoded
 from features.store.store import Store
 from training.run.run_plan import RunPlan
 from tuning.study_database import FOLDER, check_name
@@ -38,7 +38,7 @@ def overrides_of(verdicts: Sequence[SweepVerdict]) -> list[str]:
     A study whose default was chosen changes no setting.
     """
     winners = [verdict for verdict in verdicts if verdict.chosen == "winner"]
-    settings = [f"{path}={json.dumps(read(value))}" for winner in winners for path, value in winner.values.items()]
+    settings = [f"{path}={json.dumps(decoded(value))}" for winner in winners for path, value in winner.values.items()]
     used = [f"{verdict.study}/{verdict.trial if verdict in winners else 'default'}" for verdict in verdicts]
     return [*settings, f"run.studies={json.dumps(used)}"] if used else []
 

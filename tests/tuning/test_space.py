@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from configs import load_config
 from configs.errors import ConfigError
-from configs.space import Choice, Range, read, spelled
+from configs.space import Choice, Range, decoded, encoded
 from tuning.space import configured, defaults, distributions, setting, space_of
 
 KINDS = ("direction", "volatility")
@@ -25,7 +25,7 @@ def test_every_draw_makes_a_valid_configuration_with_its_values(kind, strategy, 
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     drawn = study.ask(distributions(space)).params
     made = configured(config, drawn)
-    assert {path: spelled(setting(made, path)) for path in space} == drawn
+    assert {path: encoded(setting(made, path)) for path in space} == drawn
     assert {path.partition(".")[0] for path in space} == {kind}
     assert made.features == config.features and made.data == config.data
 
@@ -76,9 +76,9 @@ def test_choices_are_validated_as_values_of_their_setting():
     [
         ("direction.network.depth", "not a setting"),
         ("volatility.nosuch", "not a setting"),
-        ("directoin.fit.learning_rate", "no setting that direction models vary"),
-        ("features.lookback_periods", "no setting that direction models vary"),
-        ("run.seed", "no setting that direction models vary"),
+        ("directoin.fit.learning_rate", "not a setting that direction models vary"),
+        ("features.lookback_periods", "not a setting that direction models vary"),
+        ("run.seed", "not a setting that direction models vary"),
         ("direction.horizon", "models would not compare"),
         ("direction.label.k", "models would not compare"),
     ],
@@ -121,7 +121,7 @@ def test_values_that_together_make_no_valid_configuration_are_refused():
 
 
 @given(st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.none(), st.lists(st.integers(), max_size=3)))
-def test_read_inverts_spelled(value):
+def test_decoded_inverts_encoded(value):
     if isinstance(value, str) and value.startswith("["):
         return
-    assert read(spelled(value)) == value
+    assert decoded(encoded(value)) == value
