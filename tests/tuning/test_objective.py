@@ -17,7 +17,7 @@ class Stop(Exception):
     pass
 
 
-@pytest.fixture(scope="module", params=["direction", "volatility"])
+@pytest.fixture(scope="module", params=["direction", pytest.param("volatility", marks=pytest.mark.slow)])
 def task(request, task_of):
     return task_of(request.param)
 
