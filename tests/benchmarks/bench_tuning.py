@@ -8,8 +8,8 @@ Without ``--bars`` the symbols are random walks with some memory, in which there
 ``speed`` compares, without early stopping and on the same draws of random search, sweeps on one worker: ours on Ray;
 Optuna alone, one process calling the same objective; and one Tune trial for each symbol and configuration, as Ray's
 examples for many models do it, with a fleet of that one symbol (``--compared`` such trials are run, and a
-configuration takes one for each symbol). Time runs from the end of the first trial, so start-up is left out; it is
-given beside it. ``sweep`` is a whole sweep with early stopping on ``--workers``, start-up included.
+configuration takes one for each symbol). Time runs from the end of the first trial, without start-up, which is
+reported separately. ``sweep`` is a whole sweep with early stopping on ``--workers``, start-up included.
 
 The last line is JSON:
 
@@ -18,7 +18,7 @@ The last line is JSON:
 ``trials_per_min``, ``sweep_minutes``
     Of the whole sweep.
 ``winner_loss``, ``default_loss``, ``baseline_loss``
-    On the fold that no trial saw, ``gain`` and ``gain_se`` the winner's difference with its error clustered by day.
+    On the last fold, which scored no trial; ``gain`` and ``gain_se`` the winner's difference with its error clustered by day.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Laps:
         self.start = time.perf_counter()
         self.times: list[float] = []
 
-    def lap(self, *told: Any) -> None:
-        """Note the end of a trial."""
+    def lap(self, *_: Any) -> None:
+        """Record the end of a trial."""
         self.times.append(time.perf_counter() - self.start)
 
     @property
