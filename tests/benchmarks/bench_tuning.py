@@ -18,7 +18,7 @@ The last line is JSON:
 ``trials_per_min``, ``sweep_minutes``
     Of the whole sweep.
 ``winner_loss``, ``default_loss``, ``baseline_loss``
-    On the last fold, which scored no trial; ``gain`` and ``gain_se`` the winner's difference with its error clustered by day.
+    On the last fold, which scored no trial. ``gain`` and ``gain_se`` are the winner's less the default's, by day.
 """
 
 from __future__ import annotations
