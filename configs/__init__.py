@@ -1,6 +1,6 @@
-"""What a run *is*: frozen, validated values. Imports nothing of Fleetcast.
+"""What a run *is*: frozen, validated values. Imports nothing else of Fleetcast.
 
-Names are imported when they are first used: an error class must not cost the command line the import of pydantic.
+Names are imported when they are first used, so that importing an error class does not import pydantic.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run reads, what it makes of it, and where time is split.
+"""Which bars a run reads, which features it builds, and how time is split.
 
 Windows and lags count bars or sessions; dates are session dates; fractions lie in (0, 1).
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from configs.values import Fraction, Frozen, Positive, Rate, once
+from configs.values import Fraction, Frozen, Positive, Rate, unique
 
 
 class ContextConfig(Frozen):
@@ -31,7 +31,7 @@ class DataConfig(Frozen):
     """Which bars a run reads. ``bars`` is a path, ``"embedded"`` or ``"lake"`` (the store's own)."""
 
     bars: str = "embedded"
-    symbols: Annotated[tuple[str, ...], AfterValidator(once)] = ()
+    symbols: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
     start: date | None = None
     end: date | None = None
     min_bars: Positive = 250

@@ -1,4 +1,4 @@
-"""The one hierarchy of errors that Fleetcast raises on purpose.
+"""The hierarchy of errors that Fleetcast raises on purpose.
 
 Every message says what was given, what was expected, and what to do. The command line turns any
 :class:`FleetcastError` into one line and exit code 2; everything else is a bug and shows its traceback.
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 
 class FleetcastError(Exception):
-    """A problem the user can solve; its message says how."""
+    """A problem that the user can solve; the message says how."""
 
 
 class ConfigError(FleetcastError):
-    """A preset, file or ``--set`` holds a key or a value that does not fit the schema."""
+    """A preset, file or ``--set`` has a key or a value that does not fit the schema."""
 
 
 class DataError(FleetcastError):
@@ -22,7 +22,7 @@ class DataError(FleetcastError):
 
 
 class StoreError(FleetcastError):
-    """The store cannot be read or written, or holds something this version does not understand."""
+    """The store cannot be read or written, or its files are of another version."""
 
 
 class ModelError(FleetcastError):
@@ -30,11 +30,11 @@ class ModelError(FleetcastError):
 
 
 class ClusterError(FleetcastError):
-    """Ray cannot be reached, or the cluster lacks what the run asks for."""
+    """Ray cannot be reached, or the cluster lacks the resources that the run asks for."""
 
 
 def last_line(error: BaseException) -> str:
-    """Return the last line of an error's text, where libraries that pass on whole tracebacks say what it is."""
+    """Return the last line of an error's text: libraries that include a traceback put the message there."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else type(error).__name__
 

@@ -68,16 +68,16 @@ def load_config(preset: str = "demo", file: str | Path | None = None, overrides:
 
 
 def flat_overrides(values: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return a file's settings as the ``--set`` that say the same: ``["run.seed=3", …]``."""
-    found: list[str] = []
+    """Return nested settings as equivalent ``--set`` overrides: ``["run.seed=3", …]``."""
+    overrides: list[str] = []
     for key, value in values.items():
         nested = isinstance(value, Mapping) and value
-        found += flat_overrides(value, f"{prefix}{key}.") if nested else [f"{prefix}{key}={json.dumps(value)}"]
-    return found
+        overrides += flat_overrides(value, f"{prefix}{key}.") if nested else [f"{prefix}{key}={json.dumps(value)}"]
+    return overrides
 
 
 def config_hash(*values: Any) -> str:
-    """Return 12 hexadecimal digits that name these JSON-able values (equal values, equal name)."""
+    """Return 12 hexadecimal digits of the SHA-256 of values as JSON."""
     text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -93,7 +93,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         raise ConfigError(
-            f"config file {str(path)!r} holds a {type(value).__name__}; expected sections such as 'data:' and 'run:'."
+            f"config file {str(path)!r} is a {type(value).__name__}; expected sections such as 'data:' and 'run:'."
         )
     return value
 
@@ -120,7 +120,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def validated(values: Mapping[str, Any], source: str) -> Config:
-    """Return the configuration that these values make; ``source`` is named in the error if they make none.
+    """Return the configuration of nested values; errors name ``source``.
 
     Raises
     ------
@@ -131,10 +131,10 @@ def validated(values: Mapping[str, Any], source: str) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         lines = []
-        found = error.errors(include_url=False)
-        for item in found:
-            if any(one["loc"][: len(item["loc"])] == item["loc"] and one is not item for one in found):
-                continue  # a list that is too short because of the item that the other error names
+        problems = error.errors(include_url=False)
+        for item in problems:
+            if any(other["loc"][: len(item["loc"])] == item["loc"] and other is not item for other in problems):
+                continue  # a list that is too short because an item, which has its own error, is invalid
             place = ".".join(str(part) for part in item["loc"]) or "config"
             if item["type"] == "extra_forbidden":
                 lines.append(f"{place} is not a setting ({_siblings(item['loc'])})")

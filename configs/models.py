@@ -1,4 +1,4 @@
-"""What the models are, and how they are fitted. Horizons and windows count bars; fractions lie in (0, 1)."""
+"""The models and how they are fitted. Horizons and windows count bars; fractions lie in (0, 1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from configs.values import Fraction, Frozen, Positive, Rate, Strategy, once
+from configs.values import Fraction, Frozen, Positive, Rate, Strategy, unique
 
 
 class LabelConfig(Frozen):
@@ -82,7 +82,7 @@ class ForestConfig(Frozen):
 
 
 class BoostingConfig(Frozen):
-    """The boosting member: two sums of so many ``trees``, each with at most ``max_leaf_nodes`` leaves.
+    """The boosting member: two boosted sums of ``trees`` trees with at most ``max_leaf_nodes`` leaves each.
 
     A leaf has at least ``min_samples_leaf`` rows (fewer where there are few); ``max_rows`` caps the rows of a fit.
     """
@@ -97,14 +97,13 @@ class BoostingConfig(Frozen):
 class VolatilityConfig(Frozen):
     """The volatility ensemble: members that correct a log-HAR, each trusted as far as its rows allow.
 
-    GARCH is a baseline that takes part whether it is named or not: where members are trusted little it has weight. In
-    each symbol's interval the pooled one counts as much as ``interval_shrinkage`` independent errors, each of
-    ``horizon`` rows.
+    The GARCH baseline takes part even if it is not named: it has weight where members are trusted little. Each symbol's
+    interval is shrunk to the pooled one, which counts as ``interval_shrinkage`` independent errors of ``horizon`` rows.
     """
 
     horizon: Positive = 5
     strategy: Strategy = "pooled"
-    members: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(once)] = (
+    members: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(unique)] = (
         "linear",
         "garch",
         "lstm",

@@ -1,4 +1,4 @@
-"""Where and how the work is done: runs, sweeps, servers and the machines they are on."""
+"""How runs, sweeps and servers execute, and on which machines."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from configs.space import Parameter
-from configs.values import Fraction, Frozen, Kind, Positive, once
+from configs.values import Fraction, Frozen, Kind, Positive, unique
 
 
 class RunConfig(Frozen):
-    """Where and how a run executes; nothing here changes a fitted number except ``seed``.
+    """How a run executes; nothing here changes a fitted number except ``seed``.
 
-    ``workers`` must fit the cluster when a run begins, and there are never more; ``None`` takes what is free, and more
-    as the cluster grows. ``studies`` tells where settings were found, as ``study/trial``.
+    ``workers`` must fit the cluster when a run starts and is its maximum; ``None`` uses all free processors, and more
+    as the cluster grows. A job that fails is tried ``retries`` more times. ``studies`` names the studies whose
+    settings are used, as ``study/trial``.
     """
 
-    kinds: Annotated[tuple[Kind, ...], Field(min_length=1), AfterValidator(once)] = ("direction", "volatility")
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1), AfterValidator(unique)] = ("direction", "volatility")
     seed: Annotated[int, Field(ge=0)] = 7
     workers: Positive | None = None
     cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0
@@ -28,14 +29,14 @@ class RunConfig(Frozen):
 
 
 class TuneConfig(Frozen):
-    """How a sweep searches for the settings of models; nothing here changes a model that is trained.
+    """How a sweep searches for the settings of models; nothing here changes a fitted number.
 
-    Each trial fits ``symbols`` sampled symbols at once, on ``folds`` expanding folds before the test period, whose last
-    parts together are ``scored_fraction`` of the dates before it; one fold more, later than those, judges the winner.
-    With ``early_stopping``, trials whose validation loss lags behind are ended (successive halving by ``reduction``).
-    ``sampler`` ``nsga2`` searches for a low loss and a low cost at once, without early stopping. ``space`` narrows
-    what a kind's models vary, or adds a setting, by its path: ``direction.fit.learning_rate: {low: 1e-4, high: 1e-3}``,
-    ``direction.network.window: {values: [5, 10]}``, and ``null`` leaves one out.
+    Each trial fits one fleet of ``symbols`` sampled symbols on ``folds`` expanding folds before the test period. The
+    test parts of these folds, and of a later one that scores the best ``finalists``, together are ``scored_fraction``
+    of the dates before the test period. ``early_stopping`` ends trials with a high validation loss (successive halving
+    by ``reduction``). ``sampler`` ``nsga2`` searches for a low loss and a low cost, without early stopping. ``space``
+    changes the search space of a kind by the path of a setting: ``direction.fit.learning_rate: {low: 1e-4, high:
+    1e-3}`` or ``direction.network.window: {values: [5, 10]}`` narrows or adds a setting, ``null`` removes it.
     """
 
     trials: Positive = 40
@@ -50,18 +51,18 @@ class TuneConfig(Frozen):
 
 
 class ServeConfig(Frozen):
-    """How models are served; nothing here changes a forecast, and versions do not keep it.
+    """How models are served; nothing here changes a forecast, and versions do not store it.
 
-    Each of ``replicas`` (Ray Serve adds more up to ``max_replicas`` under load) holds the models and newest windows of
-    at most ``shard_symbols`` symbols: where there are more, each shard of them has replicas of its own, and routers of
-    ``cpus_per_router`` before them. A replica looks every ``poll_s`` seconds for another champion or newer bars.
-    ``history_bars`` are read of each symbol: recursive features and GARCH variances forget what lies before. Data older
-    than ``max_age_days`` gives an error instead of a forecast; ``None`` tells the age and leaves the judgement to the
-    client. Serve answers 429 to requests beyond ``max_ongoing`` at work and ``max_queued`` waiting, and a replica 503
-    where more than ``max_queued`` forecasts of sent bars wait; ``requests_per_minute`` holds in each replica for each
-    API key, or for everybody without keys.
-    ``fast_ingress`` puts HAProxy before the replicas. Symbols that no model was fitted on, in the lake or with bars of
-    their own, are forecast by what all fitted symbols share (``unseen: pooled``), or get an error (``refuse``).
+    Each of ``replicas`` (Ray Serve adds more under load, up to ``max_replicas``) loads the models and newest windows of
+    at most ``shard_symbols`` symbols. More symbols are divided into shards, each with its own replicas, behind routers
+    with ``cpus_per_router``. A replica checks every ``poll_s`` seconds for a new champion or newer bars.
+    ``history_bars`` bars of each symbol are read: recursive features and GARCH variances depend little on older ones.
+    Data older than ``max_age_days`` gives an error instead of a forecast; with ``None`` the client decides by the age
+    in the answer. Serve answers 429 when ``max_ongoing`` requests are processed and ``max_queued`` wait; a replica
+    answers 503 when more than ``max_queued`` forecasts of bars in requests wait. ``requests_per_minute`` limits each
+    API key in each replica, or all clients together if there are no keys. ``fast_ingress`` puts HAProxy in front of
+    the replicas. Symbols without a fitted model, in the lake or in the request, are forecast by what all fitted
+    symbols share (``unseen: pooled``), or get an error (``refuse``).
     """
 
     replicas: Positive = 1
@@ -82,12 +83,12 @@ class ServeConfig(Frozen):
 
 
 class CloudConfig(Frozen):
-    """Machines that ``ray up`` rents; nothing here has a default, because no default is right for somebody else.
+    """Machines that ``ray up`` rents; every value is specific to an account, so there are no defaults.
 
-    ``image`` is what they boot: Ubuntu with Python 3.11 to 3.13, and NVIDIA's driver if there are GPUs (AWS: ``ami-…``;
-    Google: ``projects/…/images/…``). AWS needs ``region`` and a ``security_group`` that admits its own members to every
-    port and you to port 22: the one that Ray makes admits everybody. Google needs ``project``, ``zone`` and a
-    ``subnetwork`` whose firewall does the same.
+    ``image`` is their disk image: Ubuntu with Python 3.11 to 3.13, and NVIDIA's driver if there are GPUs (AWS:
+    ``ami-…``; Google: ``projects/…/images/…``). AWS needs ``region`` and a ``security_group`` that admits its members
+    to every port and you to port 22: the group that Ray creates admits every address. Google needs ``project``,
+    ``zone`` and a ``subnetwork`` whose firewall does the same.
     """
 
     image: str | None = None
@@ -99,14 +100,14 @@ class CloudConfig(Frozen):
 
 
 class DeployConfig(Frozen):
-    """Where ``fleetcast manifests`` places the work; nothing here changes a fitted number or a forecast.
+    """The clusters that ``fleetcast manifests`` describes; nothing here changes a fitted number or a forecast.
 
-    ``nodes`` of ``node_cpus`` processors train, with ``node_gpus`` GPUs each if ``run.use_gpu``; ``run.workers``, if
-    set, decides on their number. Every node has ``gib_per_cpu`` of memory. ``schedule`` (cron) in ``time_zone`` is when
-    models are trained again; one attempt may take ``deadline_hours`` and is followed by ``retries`` more. Serving is
-    sized for ``served_symbols``; by default they fit in one shard. ``redis`` (``host:port``) keeps the cluster's state
-    while its head is away; ``null`` does without. ``service_account``, or ``store_secret`` with the variables of the
-    object store, is how nodes may use the store.
+    ``nodes`` of ``node_cpus`` processors train, with ``node_gpus`` GPUs each if ``run.use_gpu``; their number follows
+    from ``run.workers`` if that is set. Every node has ``gib_per_cpu`` of memory. Models are trained again on
+    ``schedule`` (cron) in ``time_zone``; an attempt may take ``deadline_hours``, and ``retries`` more follow. Serving
+    is sized for ``served_symbols``; by default they fit in one shard. ``redis`` (``host:port``) stores the cluster's
+    state while its head restarts; ``null`` omits it. Nodes get access to the store by ``service_account``, or by
+    ``store_secret`` with the environment variables of the object store.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")] = "fleetcast"

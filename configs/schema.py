@@ -1,6 +1,6 @@
-"""The schema of a run. Every value is validated, frozen, and stored with the version it made.
+"""The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
-Its sections stand in `configs/data.py`, `models.py` and `operation.py`; here they are put together.
+The sections are defined in ``configs/data.py``, ``models.py`` and ``operation.py``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from configs.models import DirectionConfig, VolatilityConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
 from configs.values import Frozen
 
-_CREW = {"workers", "retries"}
+_NO_EFFECT_ON_MODELS = {"workers", "retries"}
 
 
 class Config(Frozen):
@@ -35,7 +35,7 @@ class Config(Frozen):
         return found
 
     def replaced(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return this with other values of settings, by path, as a dictionary that is not validated."""
+        """Return the configuration with other values of settings, by path, as a dictionary that is not validated."""
         found = self.model_dump()
         for path, value in values.items():
             *sections, name = path.split(".")
@@ -48,10 +48,12 @@ class Config(Frozen):
         return found
 
     def of_runs(self) -> dict[str, Any]:
-        """Return as JSON what training reads: how models are served or searched for is not."""
+        """Return as JSON the sections that training reads: all but serve, tune and deploy."""
         return self.model_dump(mode="json", exclude={"serve", "tune", "deploy"})
 
     def of_models(self) -> dict[str, Any]:
-        """Return as JSON what decides on models; by how many they are fitted does not."""
+        """Return as JSON the settings that determine fitted models: those of training except workers and retries."""
         found = self.of_runs()
-        return found | {"run": {name: value for name, value in found["run"].items() if name not in _CREW}}
+        return found | {
+            "run": {name: value for name, value in found["run"].items() if name not in _NO_EFFECT_ON_MODELS}
+        }

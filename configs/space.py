@@ -1,4 +1,4 @@
-"""Search spaces as typed values: which settings of a configuration a sweep may vary, and over what."""
+"""Search spaces as typed values: the settings that a sweep varies, and the values that each may take."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Value = bool | int | float | str | None
 Setting = Value | tuple[Value, ...]
 
-_FEATURES = ("features.max_features", "features.clip", "features.scaling_method")  # a panel is built once for all
+_FEATURES = ("features.max_features", "features.clip", "features.scaling_method")  # every trial uses the same panel
 _TASK = ("horizon", "label", "conformal_level", "interval_level", "members")
 
 
 class Range(BaseModel):
-    """Numbers from ``low`` to ``high``, both included; ``log`` draws evenly on a logarithmic scale.
+    """Numbers from ``low`` to ``high``, both included; ``log`` draws uniformly on a logarithmic scale.
 
-    Whole numbers if both ends are written as such and ``whole`` says so.
+    ``whole`` restricts them to whole numbers; both ends must be whole too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -38,48 +38,48 @@ class Range(BaseModel):
             raise ValueError(f"a range of whole numbers has whole ends, not {self.low:g} and {self.high:g}")
         return self
 
-    def holds(self, value: Any) -> bool:
-        """Whether a setting's value lies in the range."""
+    def contains(self, value: Any) -> bool:
+        """Whether a value lies in the range."""
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
 class Choice(BaseModel):
-    """One of some values; a value may be a list, such as the units of layers."""
+    """One of several values; a value may be a list, such as the units of layers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     values: Annotated[tuple[Setting, ...], Field(min_length=1)]
 
-    def holds(self, value: Any) -> bool:
-        """Whether a setting's value is one of them."""
-        return spelled(value) in map(spelled, self.values)
+    def contains(self, value: Any) -> bool:
+        """Whether a value is one of the choices."""
+        return encoded(value) in map(encoded, self.values)
 
 
 Parameter = Range | Choice
 Space = Mapping[str, Parameter]
-"""By the path of a setting, such as ``direction.network.window``."""
+"""Parameters by the path of their setting, such as ``direction.network.window``."""
 
 
-def spelled(value: Any) -> Value:
-    """Return a value as studies keep it: lists as JSON text, everything else as it is.
+def encoded(value: Any) -> Value:
+    """Return a value as studies store it: a list as JSON text, any other value unchanged.
 
     Examples
     --------
-    >>> spelled((16, 32)), read("[16, 32]"), read("vector")
+    >>> encoded((16, 32)), decoded("[16, 32]"), decoded("vector")
     ('[16, 32]', [16, 32], 'vector')
     """
     return json.dumps(list(value)) if isinstance(value, list | tuple) else value
 
 
-def read(value: Any) -> Any:
-    """Invert :func:`spelled`."""
+def decoded(value: Any) -> Any:
+    """Invert :func:`encoded`."""
     return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
 
 
-def why_shared(kind: str, path: str) -> str | None:
-    """Return why models of a kind cannot differ in a setting and still be compared; None if they can."""
+def why_not_varied(kind: str, path: str) -> str | None:
+    """Return why a sweep cannot vary a setting, or None if it can: losses of the trials must compare."""
     if not path.startswith(f"{kind}.") and path not in _FEATURES:
-        return f"{path!r} is no setting that {kind} models vary. Give one of {kind}.…, or of {', '.join(_FEATURES)}"
+        return f"{path!r} is not a setting that {kind} models vary. Give one of {kind}.…, or of {', '.join(_FEATURES)}"
     if path.startswith(tuple(f"{kind}.{name}" for name in _TASK)):
-        return f"{path!r} decides what is forecast or shown beside it, so models would not compare. Set it for all"
+        return f"{path!r} decides what is forecast or shown, so models would not compare. Set it for all"
     return None

@@ -1,4 +1,4 @@
-"""The types that settings are made of. Every value is validated and frozen."""
+"""The types of settings. Every value is validated and frozen."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 _Names = TypeVar("_Names", bound=tuple[str, ...])
 
 
-def once(names: _Names) -> _Names:
-    """Return the names; ValueError tells which are repeated."""
+def unique(names: _Names) -> _Names:
+    """Return the names; ``ValueError`` lists repeated ones."""
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise ValueError(f"each name may occur once, but {', '.join(repeated)} is repeated")
@@ -24,6 +24,6 @@ def once(names: _Names) -> _Names:
 
 
 class Frozen(BaseModel):
-    """A value that cannot change after validation and rejects keys it does not know."""
+    """A value that cannot change after validation and rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)

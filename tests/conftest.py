@@ -1,27 +1,32 @@
-"""Shared by all tests: the command line in another process, one Ray cluster, random universes, small configurations."""
+"""Fixtures of all tests: the command line, a Ray cluster, servers, random universes, small configurations."""
 
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from xdist.scheduler import LoadScopeScheduling
 
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Read when Ray is imported, which test modules do before anything is connected: workers would be started by `uv run`.
+# Ray reads it when it is imported, before any connection: without it, workers are started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
-# A shell ignores Ctrl-C for what it runs in the background, and so would every command that a test interrupts.
+# A shell makes background processes ignore Ctrl-C, and the commands that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +38,7 @@ _LONGEST_FIRST = ("commands", "nodes", *_ALONE)
 
 
 def _together(nodeid: str) -> str:
-    """Return what a test shares a process with: its file, or all files that share a run of minutes."""
+    """Return the group of tests that run in one process: those of a file, or of all files that share a slow fixture."""
     file = nodeid.partition("::")[0]
     name = Path(file).stem
     if not file.startswith("tests/cluster/") or name in _ALONE:
@@ -42,13 +47,13 @@ def _together(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put first what takes minutes; the scheduler takes it from there."""
+    """Put the groups that take minutes first, for the scheduler below."""
     order = {name: place for place, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: order.get(_together(item.nodeid), len(order)))
 
 
 class _TogetherScheduling(LoadScopeScheduling):
-    """Takes tests from both ends: one process does what takes minutes and mostly waits, the others what computes."""
+    """Assigns groups from both ends: one process runs the slow ones, which mostly wait; the others compute."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _together(nodeid)
@@ -64,7 +69,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class Finished(NamedTuple):
-    """What a command left: exit code, stdout, stderr."""
+    """The exit code, stdout and stderr of a command."""
 
     code: int
     out: str
@@ -85,13 +90,13 @@ def start_fleetcast(*arguments: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
-    """Start a command in a session of its own, so that a test may kill it."""
+    """Start a command in a new session, so that a test may kill it with its children."""
     return start_fleetcast
 
 
 @pytest.fixture(scope="session")
 def fleetcast() -> Callable[..., Finished]:
-    """Run a command to its end."""
+    """Run a command in another process and wait for its end."""
 
     def run(*arguments: str) -> Finished:
         process = start_fleetcast(*arguments)
@@ -103,22 +108,22 @@ def fleetcast() -> Callable[..., Finished]:
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
-    """Run a command in this process, which has paid for its imports: one that is refused, or prints and ends."""
+    """Run a command in this process, which saves its imports; for commands that need neither Ray nor signals."""
     from cluster.cli import main
 
     def run(*arguments: str) -> Finished:
         monkeypatch.setattr(sys, "argv", ["fleetcast", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
-        told = capsys.readouterr()
-        return Finished(int(ended.value.code or 0), told.out, told.err)
+        captured = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
 
 
 @pytest.fixture(scope="module")
 def ray_cluster() -> Iterator[None]:
-    """Ray on this machine with two processors, as every command starts it; other modules train faster without it."""
+    """Ray on this machine with two processors; per module, because other modules train faster without it."""
     from cluster.session import connect
 
     with connect(cpus=2):
@@ -126,8 +131,29 @@ def ray_cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def start_server() -> Iterator[Callable[[FastAPI], str]]:
+    """Return a function that serves an application and returns its URL; servers stop with the session."""
+    with ExitStack() as servers:
+        yield lambda application: servers.enter_context(_served(application))
+
+
+@contextmanager
+def _served(application: FastAPI) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", lifespan="on"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < deadline and thread.is_alive()
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """An S3 server on loopback, which the environment points at."""
+    """The URL of an S3 server on loopback; the environment points at it."""
     command = [sys.executable, str(ROOT / "tests" / "s3_server.py")]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -176,7 +202,7 @@ def random_universe(symbols: Sequence[str], bars: int = 500, seed: int = 0) -> l
 
 
 def files_of_blocks(store: Path) -> dict[str, bytes]:
-    """Return every file of the store's fitted blocks by its name; what a killed process was writing is none."""
+    """Return the files of the store's fitted blocks by name, without temporary files of killed processes."""
     found = sorted(path for path in store.glob("runs/*-*/*.*") if path.suffix != ".tmp")
     return {str(path.relative_to(store)): path.read_bytes() for path in found}
 
@@ -188,13 +214,13 @@ def block_files() -> Callable[[Path], dict[str, bytes]]:
 
 @pytest.fixture(scope="session")
 def make_universe() -> Callable[..., list[SymbolBars]]:
-    """Return the maker of random universes: ``make_universe(symbols, bars, seed)``."""
+    """Return the function that makes random universes: ``make_universe(symbols, bars, seed)``."""
     return random_universe
 
 
 @pytest.fixture(scope="session")
 def tiny_config() -> Callable[..., Config]:
-    """Return the maker of the smallest configurations that still go through everything: ``tiny_config("a.b=c", …)``."""
+    """Return a factory of the smallest configurations that use every part: ``tiny_config("a.b=c", …)``."""
     from configs import load_config
 
     smallest = ["split={train_end: null, valid_end: null, test_start: null, test_end: null, valid_fraction: 0.2}"]

@@ -1,4 +1,4 @@
-"""What a trial costs and is worth: a fleet of all sampled symbols, fitted and scored on folds in time."""
+"""The objective of a sweep: fit a fleet of all sampled symbols on each fold, and score its forecasts."""
 
 from __future__ import annotations
 
@@ -18,75 +18,76 @@ from training.run.queue import classify_error
 from training.tasks import task_of
 from tuning.score import Outcome, Score
 from tuning.space import Values, configured
-from tuning.task import Task
+from tuning.sweep_task import SweepTask
 
-Follow = Callable[[int, float], None]
+OnEpoch = Callable[[int, float], None]
 
 
 class TrialFailed(FleetcastError):
-    """A trial has no score, for the reason that the message gives."""
+    """A trial has no score; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """Calls fit and score: ``objective(values, follow)`` on all folds that score trials.
+    """Fits and scores a trial's values: ``objective(values, on_epoch)``, on all folds that score trials.
 
-    ``follow(epoch, validation loss)`` is called after every epoch of the first fit, and what it raises ends the trial:
-    losses of later folds do not compare with those of the first, and a trial that lags has done so there already.
-    ``threads`` are what a fit uses of the machine; None leaves that to TensorFlow.
+    ``on_epoch(epoch, validation loss)`` is called after every epoch of the first fit only, because losses of different
+    folds do not compare; an exception that it raises ends the trial. ``threads`` is the number of threads of a fit;
+    None leaves it to TensorFlow.
     """
 
-    task: Task
+    task: SweepTask
     threads: int | None = None
 
-    def __call__(self, values: Values, follow: Follow = lambda epoch, loss: None) -> Outcome:
-        """Return what a trial's values are worth.
+    def __call__(self, values: Values, on_epoch: OnEpoch = lambda epoch, loss: None) -> Outcome:
+        """Return the outcome of a trial with these values.
 
         Raises
         ------
         ConfigError
-            They make no valid configuration.
+            The values do not make a valid configuration.
         TrialFailed
-            They make no model of some symbol that the default settings have one of.
+            A symbol has no model with these values, but has one with the default settings.
         """
         from training.models.fleet.watch import following
 
-        start, first = time.perf_counter(), _FirstFit(follow)
+        start, first = time.perf_counter(), _FirstFit(on_epoch)
         config = configured(self.task.config, values)
-        with following(first.follow):
+        with following(first.on_epoch):
             scores = [self.score(config, fold) for fold in self.task.folds]
         return Outcome.of(scores, self.task.horizon, time.perf_counter() - start)
 
-    def judged(self, values: Values) -> Score | TrialFailed:
-        """Return the score on the last fold, which no trial sees, or why there is none."""
+    def score_last_fold(self, values: Values) -> Score | TrialFailed:
+        """Return the score on the last fold, which scores no trial, or the reason why there is none."""
         try:
             return self.score(configured(self.task.config, values), self.task.last)
         except Exception as error:
             return TrialFailed(classify_error(error)[0])
 
     def score(self, config: Config, split: Split) -> Score:
-        """Fit on a fold and score on its test part; a symbol without enough rows there is left out, whatever is tried.
+        """Fit on a fold and score its test part. Symbols with too few rows to fit are left out.
 
-        One that the default settings make no model of either costs the others nothing: the score tells it.
+        A symbol that has no model with the default settings either is listed in the score's ``failed``.
 
         Raises
         ------
         TrialFailed
-            Another symbol has no model, or none has.
+            A symbol has no model although the default settings make one, or no symbol has a model.
         """
-        score = self._scored(config, split)
+        score = self._score(config, split)
         if not score.failed or config == self.task.config:
             return score
-        excused = self._scored(_brief(self.task.config, self.task.kind), split).failed
-        if lost := {symbol: why for symbol, why in score.failed.items() if symbol not in excused}:
+        failed_by_default = self._score(_one_epoch(self.task.config, self.task.kind), split).failed
+        if lost := {symbol: why for symbol, why in score.failed.items() if symbol not in failed_by_default}:
             symbol, why = next(iter(lost.items()))
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             raise TrialFailed(f"no model of {symbol}{more}, where the default settings make one: {why}")
         return score
 
-    def _scored(self, config: Config, split: Split) -> Score:
+    def _score(self, config: Config, split: Split) -> Score:
+        # Imported here so that the driver does not load TensorFlow.
         from training.models.fleet.backend import use_threads
-        from training.validation.evaluate import evaluate  # here, so that a driver need not load TensorFlow
+        from training.validation.evaluate import evaluate
 
         if self.threads is not None:
             use_threads(self.threads)
@@ -104,17 +105,16 @@ class Objective:
         table = evaluate(predictor, fitted).table
         if table is None:
             raise TrialFailed("no symbol has rows in the part that is scored")
-        return _finite(table, kind, predictor.failures)
+        return _finite_score(table, kind, predictor.failures)
 
 
-def _brief(config: Config, kind: Kind) -> Config:
-    """Return settings of which every fit has one epoch: enough to see whose losses are never finite."""
-    fits = {f"{kind}.fit.epochs": 1, f"{kind}.fit.pooled_epochs": 1}
-    return configured(config, fits)
+def _one_epoch(config: Config, kind: Kind) -> Config:
+    """Return a configuration whose fits take one epoch: enough to find symbols whose losses are never finite."""
+    return configured(config, {f"{kind}.fit.epochs": 1, f"{kind}.fit.pooled_epochs": 1})
 
 
-def _finite(table: pa.Table, kind: Kind, failed: Mapping[str, str]) -> Score:
-    """Return the score that a table of forecasts holds, without symbols whose losses are not finite."""
+def _finite_score(table: pa.Table, kind: Kind, failed: Mapping[str, str]) -> Score:
+    """Return the score of a table of forecasts; symbols with a loss that is not finite count as failed."""
     names = table.column("symbol").combine_chunks()
     symbols, symbol = tuple(names.dictionary.to_pylist()), names.indices.to_numpy().astype(np.int64)
     dates = table.column("date").to_numpy()
@@ -130,12 +130,12 @@ def _finite(table: pa.Table, kind: Kind, failed: Mapping[str, str]) -> Score:
 
 
 class _FirstFit:
-    """Passes on what the first of several fits tells."""
+    """Forwards the epochs of the first of several fits."""
 
-    def __init__(self, follow: Follow) -> None:
-        self._follow, self._fits = follow, 0
+    def __init__(self, on_epoch: OnEpoch) -> None:
+        self._on_epoch, self._fits = on_epoch, 0
 
-    def follow(self, epoch: int, loss: float) -> None:
+    def on_epoch(self, epoch: int, loss: float) -> None:
         self._fits += epoch == 1
         if self._fits == 1 and math.isfinite(loss):
-            self._follow(epoch, loss)
+            self._on_epoch(epoch, loss)

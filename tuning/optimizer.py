@@ -1,4 +1,4 @@
-"""The driver of a sweep: search, then judge what it found on a fold that it never saw."""
+"""The driver of a sweep: search, then compare the best trials on a fold that scored none of them."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from configs.load import load_config
 from configs.schema import Config
 from configs.values import Kind
 from features.store.store import Store
-from training.predictors.input_bars import AnyBars, AnyContext
+from training.predictors.input_bars import AnyBars
 from tuning.objective import Objective, TrialFailed
+from tuning.open_study import check_study, open_study
 from tuning.report import render
 from tuning.score import Score
 from tuning.space import Values, configured, defaults, setting, space_of
-from tuning.study import SweepStudy, TrialView, check_study, open_study
+from tuning.study import SweepStudy
 from tuning.study_database import FOLDER
-from tuning.task import Task, task_of_bars, task_of_source, task_settings
-from tuning.verdict import Verdict, conclude
+from tuning.sweep_task import SweepTask, task_of_bars, task_of_source, task_settings
+from tuning.sweep_verdict import SweepVerdict, conclude
+from tuning.trial_view import TrialView
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Where a sweep tells how far it is: the task and its study when it begins, and after each trial."""
+    """Progress callbacks of a sweep: when it starts, and after each trial."""
 
-    began: Callable[[Task, SweepStudy], None] = lambda task, study: None
-    ended: Callable[[SweepStudy], None] = lambda study: None
+    started: Callable[[SweepTask, SweepStudy], None] = lambda task, study: None
+    trial_ended: Callable[[SweepStudy], None] = lambda study: None
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a sweep found.
+    """The result of a sweep.
 
-    ``verdict`` judges it; ``trials`` are all that ended, in the database at ``url``; ``report`` is the place of the
-    page, ``config`` what to train with.
+    ``trials`` are all finished trials, stored in the database at ``url``; ``report`` is the path of the HTML page,
+    ``config`` the configuration to train with.
     """
 
-    verdict: Verdict
+    verdict: SweepVerdict
     trials: tuple[TrialView, ...]
     url: str
     report: str
@@ -46,21 +48,21 @@ class Tuned:
 
     @property
     def best_parameters(self) -> dict[str, Any]:
-        """The settings to train with, by path, as a configuration has them: the default's where it was not beaten."""
+        """The values to train with of all settings that were varied, by path."""
         return {path: setting(self.config, path) for path in self.verdict.values}
 
 
 class HyperparameterOptimizer:
-    """Searches for the settings of models, on Ray where ``cluster.session`` has connected, else in this process.
+    """Searches for the settings of models, on Ray if ``cluster.session`` is connected, else in this process.
 
     Parameters
     ----------
     config
-        Where to begin, and ``tune`` how to search; the ``demo`` preset by default.
+        The default settings, and in ``tune`` those of the search; the ``demo`` preset by default.
     store
-        A path or URI; studies are kept below it.
+        A path or URI under which studies are stored.
     url
-        A database for studies in place of SQLite in the store.
+        A database for studies instead of SQLite in the store.
 
     Examples
     --------
@@ -82,17 +84,17 @@ class HyperparameterOptimizer:
         self.url = url
 
     def optimize_direction_model(self, train_data: AnyBars, **options: Any) -> Tuned:
-        """Search for the settings of direction models on bars at hand; keep the test period out of them.
+        """Search for the settings of direction models on the given bars, which must not include the test period.
 
-        ``options`` are ``context`` (market series), and those of :meth:`optimize` from ``study`` on.
+        ``options`` are ``context`` (market series) and those of :meth:`optimize` from ``study`` on.
         """
         context = options.pop("context", None)
-        return self._search(self._task_of(train_data, "direction", context), **options)
+        return self._sweep(task_of_bars(train_data, self.config, "direction", context), **options)
 
     def optimize_volatility_model(self, train_data: AnyBars, **options: Any) -> Tuned:
         """Search for the settings of volatility models; see :meth:`optimize_direction_model`."""
         context = options.pop("context", None)
-        return self._search(self._task_of(train_data, "volatility", context), **options)
+        return self._sweep(task_of_bars(train_data, self.config, "volatility", context), **options)
 
     def optimize(self, kind: Kind, **options: Any) -> Tuned:
         """Search on a sample of the configured source's symbols, up to the end of its validation period.
@@ -100,33 +102,30 @@ class HyperparameterOptimizer:
         Parameters
         ----------
         study
-            The study's name; by default the kind and the moment.
+            The study's name; by default the kind and the time.
         resume
-            Whether to go on with a study of this name.
+            Whether to continue a study of this name.
         seconds
-            Begin no trial later than this.
+            Time after which no further trial starts.
         callbacks
-            Who is told.
+            Progress callbacks.
 
         Raises
         ------
         ConfigError, DataError, StoreError
-            As :func:`tuning.study.open_study` and :func:`tuning.task.task_of_source` do.
+            As :func:`~tuning.open_study.open_study` and :func:`~tuning.sweep_task.task_of_source` do.
         TrialFailed
-            Nothing was found that can be judged.
+            No trial has a score on the last fold, or the default has none.
         """
-        return self._search(task_of_source(self.config, kind, self.store), **options)
+        return self._sweep(task_of_source(self.config, kind, self.store), **options)
 
     def check(self, study: str | None = None, resume: bool = False, *, must_exist: bool = False) -> None:
-        """Raise what :meth:`optimize` would for a name or a database that cannot be, before Ray is started."""
+        """Raise what :meth:`optimize` would raise for the name and the database; needs no Ray."""
         check_study(study, self.store, resume, self.url, must_exist=must_exist)
 
-    def _task_of(self, bars: AnyBars, kind: Kind, context: AnyContext | None) -> Task:
-        return task_of_bars(bars, self.config, kind, context)
-
-    def _search(
+    def _sweep(
         self,
-        task: Task,
+        task: SweepTask,
         study: str | None = None,
         resume: bool = False,
         seconds: float | None = None,
@@ -148,11 +147,17 @@ class HyperparameterOptimizer:
             url=self.url,
             seed=config.run.seed,
         ) as sweep:
-            callbacks.began(task, sweep)
-            _run(sweep, objective, config, seconds, lambda: callbacks.ended(sweep))
-            trials, finalists = sweep.trials, config.tune.finalists
+            callbacks.started(task, sweep)
+            _search(sweep, objective, config, seconds, lambda: callbacks.trial_ended(sweep))
+            trials = sweep.trials
             verdict = conclude(
-                name, task.kind, trials, first or {}, finalists, task.horizon, lambda v: _judged(objective, v, config)
+                name,
+                task.kind,
+                trials,
+                first or {},
+                config.tune.finalists,
+                task.horizon,
+                lambda values: _score_last_fold(objective, values, config),
             )
             verdict = verdict.model_copy(update={"task": task_settings(config, task.kind), "until": task.until})
             self.store.write_json(f"{FOLDER}/{name}/verdict.json", verdict.model_dump(mode="json"))
@@ -162,26 +167,26 @@ class HyperparameterOptimizer:
         return Tuned(verdict, tuple(trials), sweep.url, self.store.path(report), chosen)
 
 
-def _run(
-    sweep: SweepStudy, objective: Objective, config: Config, seconds: float | None, ended: Callable[[], None]
+def _search(
+    sweep: SweepStudy, objective: Objective, config: Config, seconds: float | None, on_trial_end: Callable[[], None]
 ) -> None:
     import ray
 
     if ray.is_initialized():
-        from tuning.distributed import search_on_ray
+        from tuning.ray_search import search_on_ray
 
-        search_on_ray(sweep, objective, config.run, seconds, ended)
+        search_on_ray(sweep, objective, config.run, seconds, on_trial_end)
     else:
-        from tuning.search import search_here
+        from tuning.local_search import search_locally
 
-        search_here(sweep, objective, seconds, ended)
+        search_locally(sweep, objective, seconds, on_trial_end)
 
 
-def _judged(objective: Objective, values: Sequence[Values], config: Config) -> list[Score | TrialFailed]:
+def _score_last_fold(objective: Objective, values: Sequence[Values], config: Config) -> list[Score | TrialFailed]:
     import ray
 
     if ray.is_initialized():
-        from tuning.distributed import judge_on_ray
+        from tuning.ray_search import score_last_fold_on_ray
 
-        return judge_on_ray(objective, values, config.run)
-    return [objective.judged(one) for one in values]
+        return score_last_fold_on_ray(objective, values, config.run)
+    return [objective.score_last_fold(trial) for trial in values]

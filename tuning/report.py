@@ -1,4 +1,4 @@
-"""The report of a sweep: one HTML page with its plots and its verdict, readable without a network."""
+"""The report of a sweep: one HTML page with its plots and its verdict that needs no network."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from configs.space import spelled
+from configs.space import encoded
 from training.tasks import task_of
 from tuning.space import setting
-from tuning.study import SweepStudy, TrialView
-from tuning.task import Task
-from tuning.verdict import Verdict
+from tuning.study import SweepStudy
+from tuning.sweep_task import SweepTask
+from tuning.sweep_verdict import SweepVerdict
+from tuning.trial_view import TrialView
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -28,24 +29,24 @@ td:first-child, th:first-child { text-align: left; } .plot { overflow-x: auto; }
 """
 
 
-def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[TrialView]) -> str:
-    """Return the page."""
+def render(study: SweepStudy, task: SweepTask, verdict: SweepVerdict, trials: Sequence[TrialView]) -> str:
+    """Return the page as HTML."""
     from plotly.offline import get_plotlyjs
 
     loss, baseline = task_of(task.kind).loss_title, task_of(task.kind).baseline
     last = f"{str(task.last.test_start)[:10]} to {str(task.last.test_end)[:10]}"
     rows = [
-        ("winner, trial " + str(verdict.trial), f"{verdict.loss:.5f}", verdict.gain.told),
+        ("winner, trial " + str(verdict.trial), f"{verdict.loss:.5f}", str(verdict.gain)),
         ("default", f"{verdict.default_loss:.5f}", ""),
         (f"baseline ({baseline})", f"{verdict.baseline:.5f}", ""),
     ]
     parts = [
         f"<h1>Study {escape(study.name)}: {task.kind} models of {len(task.panel.symbols)} symbols</h1>",
-        f"<h2>Judged on {last}, which no trial saw ({loss})</h2>",
+        f"<h2>Last fold, {last}, which scored no trial ({loss})</h2>",
         _table(("", loss, "difference ± standard error by day"), rows),
         *(
-            f"<p>{escape(one[:1].upper() + one[1:])}.</p>"
-            for one in (verdict.judgement, verdict.standing, *verdict.absences)
+            f"<p>{escape(line[:1].upper() + line[1:])}.</p>"
+            for line in (verdict.default_comparison, verdict.baseline_comparison, *verdict.exclusions)
         ),
         "<h2>Settings</h2>",
         _table(("setting", "winner", "default"), _settings(task, verdict)),
@@ -63,19 +64,19 @@ def render(study: SweepStudy, task: Task, verdict: Verdict, trials: Sequence[Tri
     )
 
 
-def _settings(task: Task, verdict: Verdict) -> Iterator[tuple[str, ...]]:
+def _settings(task: SweepTask, verdict: SweepVerdict) -> Iterator[tuple[str, ...]]:
     for path, value in verdict.values.items():
-        yield path, _short(value), _short(spelled(setting(task.config, path)))
+        yield path, _short(value), _short(encoded(setting(task.config, path)))
 
 
 def _figures(
-    study: SweepStudy, trials: Sequence[TrialView], verdict: Verdict, loss: str
+    study: SweepStudy, trials: Sequence[TrialView], verdict: SweepVerdict, loss: str
 ) -> Iterator[tuple[str, Figure]]:
-    """Yield what can be drawn of the trials that there are."""
+    """Yield the title and figure of every plot that the trials allow."""
     from optuna import visualization as draw
 
     first: dict[str, Any] = {"target": lambda trial: trial.values[0], "target_name": loss}
-    default = next((one.loss for one in trials if one.number == verdict.default_trial), None)
+    default = next((trial.loss for trial in trials if trial.number == verdict.default_trial), None)
     makers: list[tuple[str, Callable[[], Figure]]] = [
         (f"History: {loss} on the sweep's folds", lambda: _history(study, first, default)),
         ("Importance of settings", lambda: draw.plot_param_importances(study.optuna, **first)),
@@ -93,7 +94,7 @@ def _figures(
             warnings.simplefilter("ignore")
             try:
                 figure = make()
-            except Exception:  # too few trials, or all alike: each plot has its own way to say so
+            except Exception:  # too few trials, or all are equal: every plot raises an error of its own
                 continue
         figure.update_layout(title=None, template="plotly_white", margin={"t": 20})
         yield title, figure
@@ -115,24 +116,25 @@ def _parallel(study: SweepStudy, first: Mapping[str, Any], paths: Iterable[str])
     if not hasattr(figure.data[0], "dimensions"):
         raise ValueError("too few trials")
     for place, path in zip(figure.data[0].dimensions[1:], sorted(paths), strict=True):
-        place.label = path.rpartition(".")[2]  # Optuna cuts labels at their end
+        place.label = path.rpartition(".")[2]  # Optuna truncates labels at their end
     return figure
 
 
 def _curves(trials: Sequence[TrialView]) -> Figure:
-    """Return the curves of the first fold, where trials are ended early."""
+    """Return the validation curves of the first fold."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    best = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or math.inf)[:_CURVES]
-    ended = [one for one in trials if one.state == "pruned"]
-    for number, one in enumerate([*ended, *best]):
-        epochs, early = sorted(one.curve), number < len(ended)
+    best = sorted((trial for trial in trials if trial.loss is not None), key=lambda trial: trial.loss or math.inf)
+    pruned = [trial for trial in trials if trial.state == "pruned"]
+    for number, trial in enumerate([*pruned, *best[:_CURVES]]):
+        epochs, early = sorted(trial.curve), number < len(pruned)
+        name = "ended early" if early else f"trial {trial.number}"
         figure.add_scatter(
             x=epochs,
-            y=[one.curve[epoch] for epoch in epochs],
-            name="ended early" if early else f"trial {one.number}",
-            legendgroup="ended early" if early else f"trial {one.number}",
+            y=[trial.curve[epoch] for epoch in epochs],
+            name=name,
+            legendgroup=name,
             showlegend=not early or number == 0,
             line={"color": "#c3ccd6"} if early else None,
         )
@@ -142,7 +144,7 @@ def _curves(trials: Sequence[TrialView]) -> Figure:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]] | Iterator[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(one)}</th>" for one in headings)
+    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 

@@ -1,6 +1,6 @@
-"""From the spaces that stand beside the models to Optuna's distributions, and from a trial's values to a configuration.
+"""The search space of a kind of model as Optuna's distributions, and the configuration of a trial's values.
 
-Values are named by the path of their setting, as ``--set`` names it.
+Values are keyed by the path of their setting, as in ``--set``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from optuna.distributions import (
 from configs.errors import ConfigError
 from configs.load import validated
 from configs.schema import Config
-from configs.space import Choice, Parameter, Space, Value, read, spelled, why_shared
+from configs.space import Choice, Parameter, Space, Value, decoded, encoded, why_not_varied
 from configs.values import Kind
 from training.tasks import task_of
 
@@ -26,12 +26,12 @@ Values = Mapping[str, Value]
 
 
 def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
-    """Return what a kind's models vary, narrowed or widened by ``config.tune.space``.
+    """Return the search space of a kind, with the changes of ``config.tune.space``.
 
     Raises
     ------
     ConfigError
-        A path is no setting that trials can vary, a value is none that it can have, or nothing is left to vary.
+        A path is not a setting that trials can vary, a value is invalid for its setting, or the space is empty.
     """
     space = task_of(kind).space(config)
     for path, parameter in config.tune.space.items():
@@ -39,14 +39,14 @@ def space_of(config: Config, kind: Kind) -> dict[str, Parameter]:
         if section in get_args(Kind) and section != kind:
             setting(config, path)
             continue
-        if reason := why_shared(kind, path):
+        if reason := why_not_varied(kind, path):
             raise ConfigError(f"tune.space: {reason}.")
         setting(config, path)
         if parameter is None:
             space.pop(path, None)
             continue
-        read_as = [setting(configured(config, {path: spelled(value)}), path) for value in _examples(parameter)]
-        space[path] = Choice(values=tuple(read_as)) if isinstance(parameter, Choice) else parameter
+        values = [setting(configured(config, {path: encoded(value)}), path) for value in _examples(parameter)]
+        space[path] = Choice(values=tuple(values)) if isinstance(parameter, Choice) else parameter
     if not space:
         raise ConfigError(f"tune.space leaves nothing of {kind} models to vary. Leave a setting in.")
     return dict(sorted(space.items()))
@@ -58,26 +58,26 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def defaults(config: Config, space: Space) -> dict[str, Value] | None:
-    """Return the configuration's own values as a trial's; None if the space does not hold them."""
+    """Return the configuration's values as a trial's values; None if one of them is outside the space."""
     found = {path: setting(config, path) for path in space}
-    if not all(space[path].holds(value) for path, value in found.items()):
+    if not all(space[path].contains(value) for path, value in found.items()):
         return None
-    return {path: spelled(value) for path, value in found.items()}
+    return {path: encoded(value) for path, value in found.items()}
 
 
 def configured(config: Config, values: Values) -> Config:
-    """Return the configuration with a trial's values, for all symbols alike.
+    """Return the configuration with a trial's values.
 
     Raises
     ------
     ConfigError
-        Together they make no valid one.
+        The values do not make a valid configuration.
     """
-    return validated(config.replaced({path: read(value) for path, value in values.items()}), "a trial")
+    return validated(config.replaced({path: decoded(value) for path, value in values.items()}), "a trial")
 
 
 def setting(config: Config, path: str) -> Any:
-    """Return a setting's value by its path; ``ConfigError`` if there is none."""
+    """Return the value of a setting; ``ConfigError`` if the path is not a setting."""
     found: Any = config
     for name in path.split("."):
         if name not in getattr(type(found), "model_fields", {}):
@@ -87,7 +87,7 @@ def setting(config: Config, path: str) -> Any:
 
 
 def _examples(parameter: Parameter) -> Sequence[Any]:
-    """Return values that show whether a setting can have those of a parameter: all, or both ends and one between."""
+    """Return values of a parameter to validate: every choice, or both ends of a range and a value between them."""
     if isinstance(parameter, Choice):
         return parameter.values
     if parameter.whole:
@@ -97,7 +97,7 @@ def _examples(parameter: Parameter) -> Sequence[Any]:
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
     if isinstance(parameter, Choice):
-        return CategoricalDistribution([spelled(value) for value in parameter.values])
+        return CategoricalDistribution([encoded(value) for value in parameter.values])
     if parameter.whole:
         return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
     return FloatDistribution(parameter.low, parameter.high, log=parameter.log)

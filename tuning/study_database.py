@@ -1,4 +1,4 @@
-"""Where studies are kept, and who works on one: the database, its errors, and the locks."""
+"""The database of studies: where it is, its errors, and the locks that give a study to one process at a time."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ _BEAT_S, _DEAD_AFTER_S = 5.0, 30.0
 
 
 def check_name(name: str) -> None:
-    """Refuse a study's name that could be no folder."""
+    """Raise ``ConfigError`` for a study name that cannot be a folder name."""
     if not _NAME.fullmatch(name) or name == DATABASE:
         raise ConfigError(
-            f"study {name!r} is no name. Give 1 to 80 letters, digits and - _ . that begin with a letter or digit."
+            f"study {name!r} is not a valid name. Give 1 to 80 letters, digits and - _ . that begin with a letter or "
+            "digit."
         )
 
 
 @contextmanager
-def alone(name: str, store: Store) -> Iterator[None]:
-    """Hold a study, on a local store; the system lets go of it when the process ends in any way."""
+def lock_study(name: str, store: Store) -> Iterator[None]:
+    """Lock a study of a local store; the operating system releases the lock when the process ends in any way."""
     check_name(name)
     with ExitStack() as stack:
         try:
@@ -46,22 +47,28 @@ def alone(name: str, store: Store) -> Iterator[None]:
 
 @contextmanager
 def heartbeat(study: optuna.Study) -> Iterator[None]:
-    """Tell other machines that this process works on a study, every few seconds, and refuse one that is worked on."""
-    beat = study.user_attrs.get("alive", 0.0)
-    if time.time() - beat < _DEAD_AFTER_S:
+    """Lock a study in a shared database by a timestamp that is renewed every few seconds.
+
+    Raises
+    ------
+    ConfigError
+        The timestamp of another process is recent.
+    """
+    age_s = time.time() - study.user_attrs.get("alive", 0.0)
+    if age_s < _DEAD_AFTER_S:
         raise ConfigError(
-            f"another process works on study {study.study_name!r}, or did {time.time() - beat:.0f} s ago. Wait until "
-            f"it has been silent for {_DEAD_AFTER_S:.0f} s."
+            f"another process works on study {study.study_name!r}, or did {age_s:.0f} s ago. Wait until it has been "
+            f"silent for {_DEAD_AFTER_S:.0f} s."
         )
 
-    def tell() -> bool:
-        with suppress(Exception):  # the sweep itself will say what is wrong with the database
+    def renew() -> bool:
+        with suppress(Exception):  # the sweep's next access to the database reports the error
             study.set_user_attr("alive", time.time())
         return True
 
     study.set_user_attr("alive", time.time())
     try:
-        with beating(_BEAT_S, tell, patience_s=_BEAT_S):
+        with beating(_BEAT_S, renew, patience_s=_BEAT_S):
             yield
     finally:
         with suppress(Exception):
@@ -69,8 +76,8 @@ def heartbeat(study: optuna.Study) -> Iterator[None]:
 
 
 @contextmanager
-def opened(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, str]]:
-    """Yield the database of a store's studies, and its URL without a password.
+def open_database(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, str]]:
+    """Yield the database of a store's studies and its URL without a password.
 
     Raises
     ------
@@ -83,38 +90,43 @@ def opened(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, str]]:
     if url is None:
         if not store.is_local:
             raise ConfigError(
-                f"studies are kept in a database, and {store.uri!r} is no local store. Give one with --storage, such "
-                "as postgresql://user@host/name."
+                f"studies need a database, and {store.uri!r} is not a local store. Give one with --storage, such as "
+                "postgresql://user@host/name."
             )
         url = f"sqlite:///{store.path(FOLDER, DATABASE)}"
-    patient = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     try:
         if store.is_local:
             os.makedirs(store.path(FOLDER), exist_ok=True)
-        place = make_url(url).render_as_string(hide_password=True)
-        storage = RDBStorage(url, engine_kwargs=patient)
+        public_url = make_url(url).render_as_string(hide_password=True)
+        storage = RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
         raise StoreError(
             f"{url.partition(':')[0]} needs a driver that is not installed here. For postgresql, install "
             "psycopg2-binary, on every machine and in the image."
         ) from error
-    except Exception as error:  # of whichever database's driver
-        told = " ".join(str(error).split())[:300]
-        raise StoreError(f"the database of studies cannot be opened ({told}). Check --storage and --store.") from error
+    except Exception as error:  # every driver has its own errors
+        raise StoreError(
+            f"the database of studies cannot be opened ({_one_line(error)}). Check --storage and --store."
+        ) from error
     try:
-        yield storage, place
+        yield storage, public_url
     finally:
         storage.remove_session()
         storage.engine.dispose()
 
 
 @contextmanager
-def database() -> Iterator[None]:
-    """Explain what a database that fails in mid sweep means."""
+def database_errors() -> Iterator[None]:
+    """Turn errors of the database during a sweep into ``StoreError``."""
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
-        told = " ".join(str(error).split())[:300]
         raise StoreError(
-            f"the database of studies fails ({told}). Finished trials are kept: repair it, and go on with --resume."
+            f"the database of studies fails ({_one_line(error)}). Finished trials are stored: repair it, and continue "
+            "with --resume."
         ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,4 +1,4 @@
-"""From a finished study to the settings that a training run takes from it."""
+"""The settings that a training run takes from finished studies, and whether it may use them."""
 
 from __future__ import annotations
 
@@ -9,102 +9,105 @@ from pydantic import ValidationError
 
 from configs.errors import ConfigError
 from configs.schema import Config
-from configs.space import read
+from configs.space import decoded
 from features.store.store import Store
 from training.run.run_plan import RunPlan
 from tuning.study_database import FOLDER, check_name
-from tuning.task import task_settings
-from tuning.verdict import Verdict
+from tuning.sweep_task import task_settings
+from tuning.sweep_verdict import SweepVerdict
 
 
-def read_verdicts(store: Store, studies: Sequence[str]) -> list[Verdict]:
-    """Return how studies ended, of each kind of model at most one.
+def read_verdicts(store: Store, studies: Sequence[str]) -> list[SweepVerdict]:
+    """Return the verdicts of studies, at most one of each kind of model.
 
     Raises
     ------
     ConfigError
-        The store has no such study, it has not ended, or two are of one kind.
+        A study does not exist or is not finished, or two studies are of one kind.
     """
-    verdicts = [_verdict(store, name) for name in studies]
-    kinds = [one.kind for one in verdicts]
+    verdicts = [_read_verdict(store, name) for name in studies]
+    kinds = [verdict.kind for verdict in verdicts]
     if len(set(kinds)) < len(kinds):
         raise ConfigError(f"studies {', '.join(studies)} are of one kind of model. Give one for each kind.")
     return verdicts
 
 
-def overrides_of(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return what ``--set`` would be given for the settings of studies; ``run.studies`` names where they come from.
+def overrides_of(verdicts: Sequence[SweepVerdict]) -> list[str]:
+    """Return the winners' settings as ``--set`` overrides; ``run.studies`` records which studies were used.
 
-    A study whose winner was not better on the fold that no trial saw leaves the configuration as it is.
+    A study whose default was chosen changes no setting.
     """
-    won = [one for one in verdicts if one.chosen == "winner"]
-    found = [f"{path}={json.dumps(read(value))}" for one in won for path, value in one.values.items()]
-    used = [f"{one.study}/{one.trial if one.chosen == 'winner' else 'default'}" for one in verdicts]
-    return [*found, f"run.studies={json.dumps(used)}"] if used else []
+    winners = [verdict for verdict in verdicts if verdict.chosen == "winner"]
+    settings = [f"{path}={json.dumps(decoded(value))}" for winner in winners for path, value in winner.values.items()]
+    used = [f"{verdict.study}/{verdict.trial if verdict in winners else 'default'}" for verdict in verdicts]
+    return [*settings, f"run.studies={json.dumps(used)}"] if used else []
 
 
-def check_tasks(verdicts: Sequence[Verdict], config: Config) -> None:
-    """Refuse a configuration that forecasts something else than studies did.
+def check_tasks(verdicts: Sequence[SweepVerdict], config: Config) -> None:
+    """Refuse a configuration whose task differs from that of a study.
 
     Raises
     ------
     ConfigError
-        One is of a kind that is not trained, or of another horizon, label or strategy.
+        A study is of a kind that is not trained, or of another horizon, label or strategy.
     """
-    for one in verdicts:
-        if one.kind not in config.run.kinds:
+    for verdict in verdicts:
+        if verdict.kind not in config.run.kinds:
             raise ConfigError(
-                f"study {one.study!r} is of {one.kind} models, and {' and '.join(config.run.kinds)} models are to be "
-                "trained. Give another study, or --kinds."
+                f"study {verdict.study!r} is of {verdict.kind} models, and {' and '.join(config.run.kinds)} models are "
+                "to be trained. Give another study, or --kinds."
             )
-        ours = task_settings(config, one.kind)
-        varied = {path.partition(".")[2] for path in one.values} if one.chosen == "winner" else set()
-        if other := [name for name, value in ours.items() if name not in varied and one.task.get(name) != value]:
+        settings = task_settings(config, verdict.kind)
+        varied = {path.partition(".")[2] for path in verdict.values} if verdict.chosen == "winner" else set()
+        differing = [name for name, value in settings.items() if name not in varied and verdict.task.get(name) != value]
+        if differing:
             raise ConfigError(
-                f"study {one.study!r} is of another {' and '.join(other)} than these {one.kind} models. Tune again, or "
-                "train as it did."
+                f"study {verdict.study!r} is of another {' and '.join(differing)} than these {verdict.kind} models. "
+                "Tune again, or train as it did."
             )
 
 
-def check_periods(verdicts: Sequence[Verdict], plan: RunPlan) -> None:
-    """Refuse a run whose test period a study looked into.
+def check_periods(verdicts: Sequence[SweepVerdict], plan: RunPlan) -> None:
+    """Refuse a run whose test period overlaps the bars that a study used.
 
     Raises
     ------
     ConfigError
-        One did.
+        A study used bars of the test period.
     """
-    for one in verdicts:
-        start = plan.periods(one.kind)["test"][0]
-        if start <= one.until:
+    for verdict in verdicts:
+        start = plan.periods(verdict.kind)["test"][0]
+        if start <= verdict.until:
             raise ConfigError(
-                f"study {one.study!r} looked at bars up to {one.until}, and the test period of these {one.kind} models "
-                f"begins on {start}: it would not be untouched. Tune again with this split, or test later."
+                f"study {verdict.study!r} used bars up to {verdict.until}, and the test period of these {verdict.kind} "
+                f"models begins on {start}: it would not be untouched. Tune again with this split, or test later."
             )
 
 
-def summary_lines(verdicts: Sequence[Verdict], config: Config) -> list[str]:
-    """Return a line a study on what a run of this configuration takes from it."""
+def summary_lines(verdicts: Sequence[SweepVerdict]) -> list[str]:
+    """Return a line per study that says which settings a run takes from it."""
     return [
-        f"study {one.study}: "
+        f"study {verdict.study}: "
         + (
-            f"{one.kind} settings of trial {one.trial}"
-            if one.chosen == "winner"
-            else f"its winner was not better, so the {one.kind} settings stay as they are"
+            f"{verdict.kind} settings of trial {verdict.trial}"
+            if verdict.chosen == "winner"
+            else f"its winner was not better, so the {verdict.kind} settings stay as they are"
         )
-        for one in verdicts
+        for verdict in verdicts
     ]
 
 
-def _verdict(store: Store, study: str) -> Verdict:
+def _read_verdict(store: Store, study: str) -> SweepVerdict:
     check_name(study)
     try:
-        return Verdict.model_validate(store.read_json(f"{FOLDER}/{study}/verdict.json"))
+        return SweepVerdict.model_validate(store.read_json(f"{FOLDER}/{study}/verdict.json"))
     except FileNotFoundError as error:
-        ended = [name for name in store.names(FOLDER) if store.exists(f"{FOLDER}/{name}/verdict.json")]
+        finished = [name for name in store.names(FOLDER) if store.exists(f"{FOLDER}/{name}/verdict.json")]
         raise ConfigError(
-            f"{store.uri!r} has no finished study {study!r} (it has: {', '.join(ended) or 'none'}). Make one with "
-            "`fleetcast tune --study NAME`, or end it with --resume."
+            f"{store.uri!r} has no finished study {study!r} (it has: {', '.join(finished) or 'none'}). Make one with "
+            "`fleetcast tune --study NAME`, or finish it with --resume."
         ) from error
     except ValidationError as error:
-        raise ConfigError(f"the verdict of study {study!r} is of another Fleetcast. Tune again.") from error
+        raise ConfigError(
+            f"the verdict of study {study!r} was written by another version of Fleetcast. Tune again."
+        ) from error

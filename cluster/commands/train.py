@@ -55,7 +55,7 @@ def train(
     if study:
         check_tasks(verdicts, resolved)
         if not as_json:
-            print(*summary_lines(verdicts, resolved), sep="\n")
+            print(*summary_lines(verdicts), sep="\n")
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)

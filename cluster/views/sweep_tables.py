@@ -14,8 +14,9 @@ from cluster.views.console import make_console, stdout_kept_for_json
 from cluster.views.wide_table import WideTable
 from training.tasks import task_of
 from tuning.optimizer import Callbacks, Tuned
-from tuning.study import SweepStudy, TrialView
-from tuning.task import Task
+from tuning.study import SweepStudy
+from tuning.sweep_task import SweepTask
+from tuning.trial_view import TrialView
 
 _SHOWN = 8
 
@@ -46,10 +47,10 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
     console.print(_table(tuned.trials, kind, verdict.default_trial))
     lines = [
         f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
-        f"{verdict.default_loss:.5f} (difference {verdict.gain.told}), {task_of(kind).baseline} {verdict.baseline:.5f}",
-        verdict.judgement,
-        verdict.standing,
-        *verdict.absences,
+        f"{verdict.default_loss:.5f} (difference {verdict.gain}), {task_of(kind).baseline} {verdict.baseline:.5f}",
+        verdict.default_comparison,
+        verdict.baseline_comparison,
+        *verdict.exclusions,
         *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
         f"report: {tuned.report}",
         f"all trials: uvx optuna-dashboard {tuned.url}",
@@ -81,7 +82,7 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
             [
                 f"{one.number} (default)" if one.number == default else str(one.number),
                 f"{one.loss:.5f}",
-                "" if one.edge is None else one.edge.told,
+                "" if one.edge is None else str(one.edge),
                 *(_spelled(one.values.get(path)) for path in paths),
             ]
             for one in whole
@@ -107,7 +108,7 @@ class _Watch:
         self._live: Live | None = None
         self._kind = ""
 
-    def began(self, task: Task, study: SweepStudy) -> None:
+    def began(self, task: SweepTask, study: SweepStudy) -> None:
         symbols, done = len(task.panel.symbols), len(study.trials)
         if task.skipped:
             some = "; ".join(f"{name}: {why}" for name, why in list(task.skipped.items())[:3])

@@ -8,8 +8,8 @@ Without ``--bars`` the symbols are random walks with some memory, in which there
 ``speed`` compares, without early stopping and on the same draws of random search, sweeps on one worker: ours on Ray;
 Optuna alone, one process calling the same objective; and one Tune trial for each symbol and configuration, as Ray's
 examples for many models do it, with a fleet of that one symbol (``--compared`` such trials are run, and a
-configuration takes one for each symbol). Time runs from the end of the first trial, so start-up is left out; it is
-given beside it. ``sweep`` is a whole sweep with early stopping on ``--workers``, start-up included.
+configuration takes one for each symbol). Time runs from the end of the first trial, without start-up, which is
+reported separately. ``sweep`` is a whole sweep with early stopping on ``--workers``, start-up included.
 
 The last line is JSON:
 
@@ -18,7 +18,7 @@ The last line is JSON:
 ``trials_per_min``, ``sweep_minutes``
     Of the whole sweep.
 ``winner_loss``, ``default_loss``, ``baseline_loss``
-    On the fold that no trial saw, ``gain`` and ``gain_se`` the winner's difference with its error clustered by day.
+    On the last fold, which scored no trial. ``gain`` and ``gain_se`` are the winner's less the default's, by day.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from configs.schema import Config  # noqa: E402
 from features.store.lake import Lake  # noqa: E402
 from features.store.store import Store  # noqa: E402
 from tuning.objective import Objective  # noqa: E402
+from tuning.open_study import open_study  # noqa: E402
 from tuning.optimizer import Callbacks, HyperparameterOptimizer  # noqa: E402
 from tuning.space import defaults, space_of  # noqa: E402
-from tuning.study import open_study  # noqa: E402
-from tuning.task import Task, task_of_source  # noqa: E402
+from tuning.sweep_task import SweepTask, task_of_source  # noqa: E402
 
 
 class Laps:
@@ -59,8 +59,8 @@ class Laps:
         self.start = time.perf_counter()
         self.times: list[float] = []
 
-    def lap(self, *told: Any) -> None:
-        """Note the end of a trial."""
+    def lap(self, *_: Any) -> None:
+        """Record the end of a trial."""
         self.times.append(time.perf_counter() - self.start)
 
     @property
@@ -69,7 +69,7 @@ class Laps:
         return 60.0 * (len(self.times) - 1) / (self.times[-1] - self.times[0])
 
 
-def speed(task: Task, store: Store, compared: int) -> dict[str, Any]:
+def speed(task: SweepTask, store: Store, compared: int) -> dict[str, Any]:
     """Compare sweeps on one worker."""
     config = task.config.model_copy(
         update={"tune": task.config.tune.model_copy(update={"trials": 9, "sampler": "random", "early_stopping": False})}
@@ -77,14 +77,16 @@ def speed(task: Task, store: Store, compared: int) -> dict[str, Any]:
     task = replace(task, config=config)
     one = config.run.model_copy(update={"workers": 1})
     with connect(cpus=1):
-        from tuning.distributed import search_on_ray
+        from tuning.ray_search import search_on_ray
 
         ours = Laps()
-        _sweep(task, store, "ours", lambda study, objective: search_on_ray(study, objective, one, ended=ours.lap))
-    from tuning.search import search_here
+        _sweep(
+            task, store, "ours", lambda study, objective: search_on_ray(study, objective, one, on_trial_end=ours.lap)
+        )
+    from tuning.local_search import search_locally
 
     alone = Laps()
-    _sweep(task, store, "alone", lambda study, objective: search_here(study, objective, ended=alone.lap))
+    _sweep(task, store, "alone", lambda study, objective: search_locally(study, objective, on_trial_end=alone.lap))
     found: dict[str, Any] = {
         "ratio_vs_optuna": ours.per_min / alone.per_min,
         "ours_per_min": ours.per_min,
@@ -101,21 +103,21 @@ def speed(task: Task, store: Store, compared: int) -> dict[str, Any]:
     return found
 
 
-def _sweep(task: Task, store: Store, name: str, search: Callable[[Any, Objective], None]) -> None:
+def _sweep(task: SweepTask, store: Store, name: str, search: Callable[[Any, Objective], None]) -> None:
     space = space_of(task.config, task.kind)
     first = defaults(task.config, space)
     with open_study(name, store, task.identity, space, task.config.tune, first=first, seed=1) as study:
         search(study, Objective(task, 1))
 
 
-def _trial_per_symbol(task: Task, trials: int, reused: bool) -> Laps:
+def _trial_per_symbol(task: SweepTask, trials: int, reused: bool) -> Laps:
     """Return when trials of one symbol each ended, on one worker."""
     import os
 
     import optuna
     from ray import tune
 
-    from tuning.distributed import ENVIRONMENT
+    from tuning.ray_search import ENVIRONMENT
 
     os.environ.update(ENVIRONMENT)
     laps, space = Laps(), space_of(task.config, task.kind)
@@ -139,7 +141,7 @@ def _trial_per_symbol(task: Task, trials: int, reused: bool) -> Laps:
     return laps
 
 
-def _one_symbol(config: dict[str, Any], task: Task) -> dict[str, float]:
+def _one_symbol(config: dict[str, Any], task: SweepTask) -> dict[str, float]:
     job = config["job"]
     longest = np.argsort(-np.diff(task.panel.offsets), kind="stable")  # the others may have no window in the first fold
     symbol = task.panel.symbols[longest[job % len(longest)]]
@@ -151,7 +153,7 @@ def whole_sweep(config: Config, kind: Any, store: Store, workers: int) -> dict[s
     """Run a sweep as the command does."""
     with connect(cpus=workers):
         laps = Laps()
-        callbacks = Callbacks(ended=laps.lap)
+        callbacks = Callbacks(trial_ended=laps.lap)
         tuned = HyperparameterOptimizer(config, store).optimize(kind, study="sweep", callbacks=callbacks)
     verdict, minutes = tuned.verdict, (time.perf_counter() - laps.start) / 60
     states = [one.state for one in tuned.trials]

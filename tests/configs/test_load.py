@@ -27,7 +27,7 @@ def leaves(values: dict[str, object], prefix: str = "") -> dict[str, object]:
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_every_preset_is_valid_and_says_what_it_is_for(preset: str) -> None:
+def test_every_preset_is_valid_and_begins_with_its_purpose(preset: str) -> None:
     config = load_config(preset)
     path = Path(__file__).parents[2] / "configs" / "presets" / f"{preset}.yaml"
     assert path.read_text().startswith("# ")
@@ -51,7 +51,7 @@ def test_a_resolved_config_survives_json(preset: str) -> None:
     assert config_hash(again.model_dump(mode="json")) == config_hash(config.model_dump(mode="json"))
 
 
-def test_a_file_wins_over_the_preset_and_an_override_over_both(tmp_path: Path) -> None:
+def test_a_file_overrides_the_preset_and_set_overrides_both(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("direction: {fit: {epochs: 9, patience: 2}}\nrun: {seed: 1}\n")
     config = load_config("smoke", file, ["direction.fit.epochs=4", "run.seed=2", "run.seed=3"])
@@ -87,7 +87,7 @@ def test_override_values_are_read_as_yaml(override: str, place: str, value: obje
     assert found == value
 
 
-def test_override_maps_add_to_those_before_them() -> None:
+def test_overrides_of_a_mapping_add_to_earlier_ones() -> None:
     config = load_config("equities", overrides=["data.context.kinds.vix=level", "data.context.kinds.oil=price"])
     assert config.data.context.kinds == {"vix": "level", "oil": "price"}
 
@@ -98,7 +98,7 @@ def test_an_architecture_that_cannot_be_built_is_refused() -> None:
 
 
 @given(st.integers(0, 10**6), st.floats(1e-6, 1.0), st.sampled_from(["per_symbol", "pooled", "finetuned"]))
-def test_overrides_say_what_they_set(seed: int, rate: float, strategy: str) -> None:
+def test_the_order_of_overrides_of_different_settings_does_not_matter(seed: int, rate: float, strategy: str) -> None:
     overrides = [f"run.seed={seed}", f"direction.fit.learning_rate={rate!r}", f"volatility.strategy={strategy}"]
     config = load_config("demo", overrides=overrides)
     assert (config.run.seed, config.direction.fit.learning_rate, config.volatility.strategy) == (seed, rate, strategy)
@@ -106,7 +106,7 @@ def test_overrides_say_what_they_set(seed: int, rate: float, strategy: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("run.sead=1", "run.sead is not a setting (known here: kinds, seed, workers"),
         ("nope.x=1", "nope is not a setting (known here: data, features, split"),
@@ -135,15 +135,15 @@ def test_overrides_say_what_they_set(seed: int, rate: float, strategy: str) -> N
         ("data.bars=[" + "x, " * 5000 + "]", "data.bars has value"),
     ],
 )
-def test_a_wrong_override_is_one_line_that_names_the_place_and_the_remedy(override: str, said: str) -> None:
-    assert said in refusal(override)
+def test_a_wrong_override_is_one_line_that_names_the_setting_and_the_remedy(override: str, expected: str) -> None:
+    assert expected in refusal(override)
 
 
-def test_what_only_follows_from_another_problem_is_not_named() -> None:
+def test_a_problem_that_follows_from_another_is_not_reported() -> None:
     assert "at least 1" not in refusal("run.kinds=[price]")
 
 
-def test_all_problems_are_named_at_once() -> None:
+def test_one_error_reports_all_problems() -> None:
     message = refusal("run.seed=-1", "direction.horizon=0")
     assert "run.seed" in message and "direction.horizon" in message
 
@@ -154,9 +154,9 @@ def test_an_unknown_preset_names_those_that_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
-        (b"[1, 2]", "holds a list; expected sections"),
+        (b"[1, 2]", "is a list; expected sections"),
         (b"run: [", "is not valid YAML"),
         (b"data: {start: 2014-02-30}", "is not valid YAML"),
         (b"\xff\xfe\x00", "cannot be read"),
@@ -165,11 +165,11 @@ def test_an_unknown_preset_names_those_that_exist() -> None:
         (b"1: 2", "Keys should be strings"),
     ],
 )
-def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, content: bytes, expected: str) -> None:
     file = tmp_path / "mine.yaml"
     file.write_bytes(content)
     message = refusal(file=file)
-    assert said in message and "mine.yaml" in message
+    assert expected in message and "mine.yaml" in message
 
 
 def test_a_file_that_is_missing_or_a_folder_is_named(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_equal_values_have_equal_hashes_and_different_ones_different() -> None:
     assert len(config_hash("x")) == 12 and int(config_hash("x"), 16) >= 0
 
 
-def test_what_a_file_says_can_be_said_in_overrides(tmp_path: Path) -> None:
+def test_flat_overrides_make_the_configuration_of_the_file(tmp_path: Path) -> None:
     values = {
         "run": {"seed": 3, "workers": None},
         "data": {"symbols": ["BRK B", "ON"], "context": {"kinds": {"VIX": "level"}, "lag_days": {}}},
@@ -203,7 +203,7 @@ def test_what_a_file_says_can_be_said_in_overrides(tmp_path: Path) -> None:
     assert "run.seed=3" in flat_overrides(values)
 
 
-def test_how_many_workers_fit_a_model_is_not_part_of_it():
-    alone, crew = (load_config("smoke", overrides=[f"run.workers={count}", "run.retries=0"]) for count in (1, 64))
-    assert alone.of_models() == crew.of_models() == load_config("smoke").of_models()
-    assert load_config("smoke", overrides=["run.seed=9"]).of_models() != alone.of_models()
+def test_the_number_of_workers_is_not_a_setting_of_models():
+    one, many = (load_config("smoke", overrides=[f"run.workers={count}", "run.retries=0"]) for count in (1, 64))
+    assert one.of_models() == many.of_models() == load_config("smoke").of_models()
+    assert load_config("smoke", overrides=["run.seed=9"]).of_models() != one.of_models()

@@ -1,5 +1,6 @@
-"""What a whole training run promises: isolation, determinism, resume, and models that load as they were."""
+"""What a training run promises: isolation, determinism, resume, and models that load as they were fitted."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from training.trainer import ModelTrainer
 
 CLEAN = ("AAA", "BBB", "CCC", "DDD")
 KINDS = ("direction", "volatility")
+FIELDS = ("open", "high", "low", "close", "volume")
 
 
 class Run:
-    """A training run in this process, and what it left."""
+    """A training run in this process, and its results."""
 
     def __init__(self, config, store: Path):
         self.trainer = ModelTrainer(config, str(store))
@@ -42,16 +44,13 @@ class Run:
 
 def write_bars(folder: Path, bars) -> None:
     folder.mkdir(exist_ok=True)
-    for one in bars:
-        frame = pd.DataFrame({"date": one.dates, **{f: getattr(one, f) for f in FIELDS}})
-        frame.to_csv(folder / f"{one.symbol}.csv", index=False)
-
-
-FIELDS = ("open", "high", "low", "close", "volume")
+    for series in bars:
+        frame = pd.DataFrame({"date": series.dates, **{f: getattr(series, f) for f in FIELDS}})
+        frame.to_csv(folder / f"{series.symbol}.csv", index=False)
 
 
 def break_bars(folder: Path, make_universe) -> None:
-    """Add symbols that are broken in every way that data are."""
+    """Add a symbol for each way in which data can be broken."""
     write_bars(folder, make_universe(("EMPTY", "FLAT", "SHORT", "TWICE", "MINUS")))
     for name in ("EMPTY", "FLAT", "SHORT", "TWICE", "MINUS"):
         path = folder / f"{name}.csv"
@@ -85,19 +84,26 @@ def configured(tiny_config, bars_folder):
 
 @pytest.fixture(scope="module")
 def pooled_run(configured, tmp_path_factory):
+    """A run whose store tests only read."""
     return Run(configured(), tmp_path_factory.mktemp("store"))
 
 
-@pytest.mark.parametrize("strategy", ["per_symbol", "pooled"])
-def test_broken_symbols_are_reported_and_the_others_are_as_without_them(
-    tiny_config, bars_folder, tmp_path, make_universe, strategy
+@pytest.fixture
+def store(pooled_run, tmp_path):
+    """A copy of the run's store that a test may change."""
+    return shutil.copytree(pooled_run.trainer.store.uri, tmp_path / "store")
+
+
+@pytest.mark.parametrize("strategy", [pytest.param("per_symbol", marks=pytest.mark.slow), "pooled"])
+def test_broken_symbols_are_reported_and_leave_the_other_symbols_unaffected(
+    configured, pooled_run, tmp_path, make_universe, strategy
 ):
-    wanted = [f"{kind}.strategy={strategy}" for kind in KINDS]
-    clean = Run(tiny_config(f"data.bars={bars_folder}", *wanted), tmp_path / "clean")
+    settings = [f"{kind}.strategy={strategy}" for kind in KINDS]
+    clean = pooled_run if strategy == "pooled" else Run(configured(*settings), tmp_path / "clean")
     mixed = tmp_path / "bars"
     write_bars(mixed, make_universe(CLEAN))
     break_bars(mixed, make_universe)
-    broken = Run(tiny_config(f"data.bars={mixed}", *wanted), tmp_path / "broken")
+    broken = Run(configured(f"data.bars={mixed}", *settings), tmp_path / "broken")
     assert broken.plan.warnings == ("TWICE: 1 of 501 rows were quarantined (duplicate_date 1)",)
     for kind in KINDS:
         reasons = dict(broken.results[kind].skipped)
@@ -125,32 +131,29 @@ def test_the_same_run_twice_is_byte_equal(block_files, configured, pooled_run, t
     assert [name for name in first if first[name] != second[name]] == []
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(block_files, configured, tmp_path):
-    first = Run(configured(), tmp_path)
-    whole = block_files(tmp_path)
+def test_a_run_that_was_stopped_continues_where_it_was(block_files, configured, pooled_run, store):
+    first, complete = pooled_run, block_files(store)
     outputs = {(job.kind, job.name): job.output for job in first.plan.jobs}
-    gone = tuple(outputs[kind, "block-00001"] for kind in KINDS)
-    lost = sorted(name for name in whole if name.startswith(gone))
+    lost_outputs = tuple(outputs[kind, "block-00001"] for kind in KINDS)
+    lost = sorted(name for name in complete if name.startswith(lost_outputs))
     damaged = outputs["direction", "block-00000"] + ".safetensors"
     for name in lost:
-        (tmp_path / name).unlink()
-    (tmp_path / damaged).unlink()  # the published version may share the file
-    (tmp_path / damaged).write_bytes(whole[damaged][:100])
-    kept = {name: (tmp_path / name).stat().st_ino for name in whole if name not in lost and name != damaged}
-    second = Run(configured(), tmp_path)
-    assert block_files(tmp_path) == whole
-    done = {job.output for job in first.plan.jobs}
+        (store / name).unlink()
+    (store / damaged).write_bytes(complete[damaged][:100])
+    inodes = {name: (store / name).stat().st_ino for name in complete if name not in lost and name != damaged}
+    second = Run(configured(), store)
+    assert block_files(store) == complete
     again = {Path(name).with_suffix("").with_suffix("").as_posix() for name in (*lost, damaged)}
-    assert second.before == done - again
-    untouched = [name for name in kept if not name.startswith(tuple(again))]
+    assert second.before == set(outputs.values()) - again
+    untouched = [name for name in inodes if not name.startswith(tuple(again))]
     assert untouched
-    assert all((tmp_path / name).stat().st_ino == kept[name] for name in untouched)
+    assert all((store / name).stat().st_ino == inodes[name] for name in untouched)
     for kind in KINDS:
         assert second.results[kind].version == first.results[kind].version, "the same blocks are the same version"
 
 
-def test_nothing_is_done_again_when_all_is_done(configured, pooled_run):
-    again = Run(configured(), Path(pooled_run.trainer.store.uri))
+def test_a_finished_run_does_nothing_again(configured, store):
+    again = Run(configured(), store)
     assert again.before == {job.output for job in again.plan.jobs}
     assert [step.jobs_done for step in again.progress] == [len(again.plan.jobs)]
 
@@ -161,7 +164,7 @@ def test_another_seed_is_another_run(configured, pooled_run):
     assert other.plan.data_hash == pooled_run.plan.data_hash
 
 
-def test_a_change_of_one_kind_leaves_the_others_blocks_alone(configured, pooled_run):
+def test_a_change_of_one_kind_leaves_the_blocks_of_the_other_kind_alone(configured, pooled_run):
     other = ModelTrainer(configured("direction.fit.epochs=5"), pooled_run.trainer.store).prepare()
     assert {job.kind for job in other.plan.jobs if job.output in other.done} == {"volatility"}
 
@@ -185,11 +188,10 @@ def test_a_published_model_forecasts_as_it_was_fitted(pooled_run, make_universe)
             np.testing.assert_allclose(live, table[theirs], rtol=1e-4)
 
 
-def test_a_model_is_the_champions_unless_another_version_is_asked_for(configured, pooled_run):
-    manager = ModelManager(Store(pooled_run.trainer.store.uri))
+def test_a_model_is_the_champions_unless_a_version_is_named(configured, store):
+    manager = ModelManager(Store(store))
     before = manager.aliases("volatility")
-    config = configured("volatility.members=[linear]")
-    trainer = ModelTrainer(config, pooled_run.trainer.store)
+    trainer = ModelTrainer(configured("volatility.members=[linear]"), str(store))
     (later,) = trainer.train_multi_asset_models([], ["volatility"], promote="never").results
     assert later.version == manager.latest("volatility") != before.champion
     assert manager.load_model("volatility_aaa").config.volatility.members != ("linear",)
@@ -201,7 +203,7 @@ def test_a_wrong_kind_is_one_line(pooled_run):
         pooled_run.trainer.prepare([], ["vol"])
 
 
-def test_a_view_asked_without_its_universe_says_so(pooled_run, make_universe):
+def test_a_model_of_one_symbol_warns_when_it_lacks_its_universe(pooled_run, make_universe):
     loaded = ModelManager(Store(pooled_run.trainer.store.uri)).load_model("volatility_aaa")
     assert loaded.universe == UniverseFacts(members=len(CLEAN), lag=0)
     (alone,) = make_universe(("AAA",))
@@ -213,7 +215,7 @@ def test_a_view_asked_without_its_universe_says_so(pooled_run, make_universe):
     assert found.index.equals(loaded.predict(make_universe(CLEAN)).loc[["AAA"]].index)
 
 
-def test_every_kind_is_scored_beside_its_baselines(pooled_run):
+def test_every_kind_is_scored_next_to_its_baselines(pooled_run):
     direction, volatility = pooled_run.results["direction"].summary, pooled_run.results["volatility"].summary
     assert {"log_loss", "log_loss_prior", "log_loss_logistic", "coverage", "ece"} <= direction.keys()
     assert {"qlike", "qlike_ewma", "qlike_garch", "qlike_log_har", "qlike_log_har_pooled"} <= volatility.keys()

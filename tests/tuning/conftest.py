@@ -8,29 +8,29 @@ import pytest
 from configs.schema import Config
 from features.store.lake import Lake
 from features.store.store import Store
-from tuning.task import Task, task_of_source
+from tuning.sweep_task import SweepTask, task_of_source
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF")
 
 
 @pytest.fixture(scope="session")
 def lake(make_universe, tmp_path_factory) -> Store:
-    """A store that no test changes but for what sweeps stage."""
+    """A store that tests only read; sweeps write nothing to it but staged bars."""
     store = Store(tmp_path_factory.mktemp("tuning") / "store")
-    for one in make_universe(SYMBOLS, bars=700, seed=5):
-        Lake(store).append(one)
+    for series in make_universe(SYMBOLS, bars=700, seed=5):
+        Lake(store).append(series)
     return store
 
 
 @pytest.fixture(scope="session")
 def sweep_config(tiny_config) -> Callable[..., Config]:
-    """Return the maker of configurations: ``sweep_config("tune.trials=3", …)``."""
+    """Return a factory of configurations: ``sweep_config("tune.trials=3", …)``."""
     return lambda *overrides: tiny_config("data.bars=lake", "tune.trials=3", "tune.scored_fraction=0.5", *overrides)
 
 
 @pytest.fixture(scope="session")
-def task_of(lake, sweep_config) -> Callable[..., Task]:
-    """Return the maker of tasks of a kind."""
+def task_of(lake, sweep_config) -> Callable[..., SweepTask]:
+    """Return a factory of tasks: ``task_of("direction", "tune.folds=1", …)``."""
     return lambda kind, *overrides: task_of_source(sweep_config(*overrides), kind, lake)
 
 

@@ -1,4 +1,4 @@
-"""Both ways to search do the trials that are left, record how each ended, and find a planted optimum alike."""
+"""Both ways to search run the remaining trials, record how each ended, and find a planted optimum equally fast."""
 
 import math
 import os
@@ -12,11 +12,11 @@ import ray
 
 from configs.operation import RunConfig, TuneConfig
 from configs.space import Choice, Range
-from tuning.distributed import search_on_ray
+from tuning.local_search import search_locally
 from tuning.objective import TrialFailed
+from tuning.open_study import open_study
+from tuning.ray_search import search_on_ray
 from tuning.score import Difference, Outcome
-from tuning.search import search_here
-from tuning.study import open_study
 
 SPACE = {"rate": Range(low=1e-4, high=1.0, log=True), "width": Choice(values=(4, 8, 16)), "share": Range(low=0, high=1)}
 WORST = 3.0
@@ -26,13 +26,13 @@ ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers canno
 
 @dataclass(frozen=True)
 class Planted:
-    """The best is a rate of 0.01, a width of 8 and a share of 0.3; a bad one shows from its first epochs on."""
+    """An objective with its optimum at rate 0.01, width 8 and share 0.3; every epoch shows how good a trial is."""
 
     epochs: int = 12
     fails_above: float = math.inf
     dies_above: float = math.inf
 
-    def __call__(self, values, follow=lambda step, loss: None):
+    def __call__(self, values, on_epoch=lambda epoch, loss: None):
         if values["rate"] > self.dies_above:
             os._exit(1)
         if values["rate"] > self.fails_above:
@@ -40,20 +40,16 @@ class Planted:
         loss = 0.3 * math.log10(values["rate"] / 0.01) ** 2 + abs(math.log2(values["width"] / 8))
         loss += 2 * (values["share"] - 0.3) ** 2
         for epoch in range(1, self.epochs + 1):
-            follow(epoch, loss + 1 / epoch)
+            on_epoch(epoch, loss + 1 / epoch)
         edge = Difference(mean=loss - WORST, se=None)
         return Outcome(loss=loss, baseline=WORST, edge=edge, by_symbol=({"AAA": loss},), seconds=0.01)
-
-
-def here(study, objective, **options):
-    search_here(study, objective, **options)
 
 
 def on_ray(study, objective, **options):
     search_on_ray(study, objective, RunConfig(workers=2, cpus_per_worker=1), **options)
 
 
-@pytest.fixture(params=[here, on_ray], ids=["here", "on_ray"])
+@pytest.fixture(params=[search_locally, pytest.param(on_ray, marks=pytest.mark.slow)], ids=["locally", "on_ray"])
 def search(request):
     if request.param is on_ray:
         request.getfixturevalue("ray_cluster")
@@ -69,15 +65,15 @@ def opened(store):
     return make
 
 
-def test_every_trial_is_done_and_recorded(search, opened):
-    told = []
+def test_every_trial_is_run_and_recorded(search, opened):
+    finished = []
     with opened() as study:
-        search(study, Planted(), ended=lambda: told.append(len(study.trials)))
+        search(study, Planted(), on_trial_end=lambda: finished.append(len(study.trials)))
         trials = study.trials
-        assert study.left == 0 and told == list(range(1, 13))
-    whole = [one for one in trials if one.state == "complete"]
-    assert whole and {one.state for one in trials} <= {"complete", "pruned"}
-    for one in whole:
+        assert study.left == 0 and finished == list(range(1, 13))
+    complete = [one for one in trials if one.state == "complete"]
+    assert complete and {one.state for one in trials} <= {"complete", "pruned"}
+    for one in complete:
         assert one.loss == pytest.approx(Planted()(one.values).loss) and one.baseline == WORST
         assert sorted(one.curve) == list(range(1, 13))
     assert all(0 < len(one.curve) < 12 for one in trials if one.state == "pruned")
@@ -86,16 +82,17 @@ def test_every_trial_is_done_and_recorded(search, opened):
         assert study.trials[:12] == trials and len(study.trials) == 14
 
 
-def test_failures_are_recorded_with_their_reason_and_the_sweep_goes_on(opened):
+def test_a_failure_is_recorded_with_its_reason_and_the_sweep_continues(opened):
     with opened(sampler="random", early_stopping=False) as study:
-        here(study, Planted(fails_above=0.03))
+        search_locally(study, Planted(fails_above=0.03))
         states = [one.state for one in study.trials]
         assert study.left == 0 and set(states) == {"complete", "fail"}
         for one in study.trials:
             assert (one.reason == "the loss is nan") == (one.values["rate"] > 0.03)
 
 
-def test_a_worker_that_dies_costs_its_trial_only(ray_cluster, opened):
+@pytest.mark.slow
+def test_a_worker_that_dies_fails_its_trial_only(ray_cluster, opened):
     with opened(sampler="random", trials=4, early_stopping=False) as study:
         on_ray(study, Planted(fails_above=0.02, dies_above=0.2))
         assert study.left == 0 and {one.state for one in study.trials} == {"complete", "fail"}
@@ -107,7 +104,7 @@ def test_a_worker_that_dies_costs_its_trial_only(ray_cluster, opened):
         assert any("died" in one.reason for one in study.trials)
 
 
-def test_loss_and_cost_at_once_until_the_time_is_over(search, opened):
+def test_a_sweep_for_loss_and_cost_ends_after_its_time(search, opened):
     with opened(sampler="nsga2", trials=100_000) as study:
         start = time.monotonic()
         search(study, Planted(), seconds=1.0)
@@ -115,12 +112,19 @@ def test_loss_and_cost_at_once_until_the_time_is_over(search, opened):
         assert study.left > 0 and {one.state for one in study.trials} == {"complete"}
 
 
+@pytest.mark.slow
 def test_ray_finds_the_planted_optimum_as_fast_as_optuna_alone(ray_cluster, opened):
-    found = {}
-    for name, search in (("here", here), ("ray", on_ray)):
-        with opened(name=name, trials=50, early_stopping=False) as study:
+    """Losses after TPE's ten random trials show how fast it learns: 0.6 on average here, 1.3 in a random search.
+
+    With two concurrent trials each draw may lack the result of one: in 40 simulated orders of ending that cost nothing
+    (means of 0.36 to 0.59, best losses below 0.015).
+    """
+    values, losses = {}, {}
+    for name, search in (("alone", search_locally), ("ray", on_ray)):
+        with opened(name=name, trials=40, early_stopping=False) as study:
             search(study, Planted(epochs=1))
-            found[name] = np.minimum.accumulate([one.loss for one in study.trials])
-    assert found["here"][-1] < 0.1 and found["ray"][-1] < 0.1
-    reached = {name: int(np.argmax(best < 0.3)) for name, best in found.items()}
-    assert reached["ray"] <= reached["here"] + 20  # two trials at once know a little less
+            values[name] = [one.values for one in study.trials]
+            losses[name] = np.array([one.loss for one in study.trials])
+    assert values["ray"][:10] == values["alone"][:10]
+    assert losses["alone"].min() < 0.04 and losses["ray"].min() < 0.04
+    assert losses["ray"][10:].mean() < losses["alone"][10:].mean() + 0.1 < 0.8

@@ -1,4 +1,4 @@
-"""What a study found reaches training only where it fits: the same task, and a test period that no trial saw."""
+"""A training run takes settings of a study only if its task is the same and its test period was not used."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from features.store.lake import Lake
 from features.store.store import Store
 from training import ModelManager, ModelTrainer
 from tuning.optimizer import HyperparameterOptimizer
-from tuning.task import task_settings
+from tuning.sweep_task import task_settings
 from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, summary_lines
 
 VALUES = {"direction.network.window": 10, "direction.network.lstm_units": "[8]", "direction.fit.learning_rate": 0.002}
@@ -17,8 +17,8 @@ VALUES = {"direction.network.window": 10, "direction.network.lstm_units": "[8]",
 def swept(make_universe, sweep_config, tmp_path_factory):
     """A store with a lake and a finished study of direction models."""
     store = Store(tmp_path_factory.mktemp("winner") / "store")
-    for one in make_universe(("AAA", "BBB", "CCC"), bars=700, seed=5):
-        Lake(store).append(one)
+    for series in make_universe(("AAA", "BBB", "CCC"), bars=700, seed=5):
+        Lake(store).append(series)
     config = sweep_config("tune.trials=2", "tune.finalists=1")
     HyperparameterOptimizer(config, store).optimize("direction", study="direction")
     return store
@@ -37,7 +37,7 @@ def test_a_study_ends_with_a_verdict_a_report_and_its_trials(swept):
     assert "Validation loss on the first fold" in page and "src=" not in page.partition("<body>")[2]
 
 
-def test_settings_are_taken_from_winners_and_named(swept, sweep_config, plan_of):
+def test_settings_are_taken_from_winners_and_recorded(swept, sweep_config, plan_of):
     won = read_verdicts(swept, ["direction"])[0].model_copy(update={"chosen": "winner", "values": VALUES, "trial": 4})
     task = task_settings(sweep_config(), "volatility")
     lost = won.model_copy(update={"chosen": "default", "kind": "volatility", "study": "volatility", "task": task})
@@ -47,24 +47,22 @@ def test_settings_are_taken_from_winners_and_named(swept, sweep_config, plan_of)
     assert config.run.studies == ("direction/4", "volatility/default")
     check_tasks([won, lost], config)
     check_periods([won, lost], plan_of(config))
-    assert (
-        "settings of trial 4" in summary_lines([won, lost], config)[0]
-        and "stay as they are" in summary_lines([won, lost], config)[1]
-    )
+    lines = summary_lines([won, lost])
+    assert "settings of trial 4" in lines[0] and "stay as they are" in lines[1]
     assert overrides_of([]) == []
 
 
-def test_a_version_tells_where_its_settings_were_found(swept, sweep_config):
+@pytest.mark.slow
+def test_the_manifest_of_a_version_names_the_study_of_its_settings(swept, sweep_config):
     won = read_verdicts(swept, ["direction"])[0].model_copy(update={"chosen": "winner", "values": VALUES, "trial": 4})
     config = sweep_config(*overrides_of([won]), "run.kinds=[direction]")
     version = ModelTrainer(config, swept).train_multi_asset_models().results[0].version
     manifest = ModelManager(swept).manifest("direction", version)
-    assert (
-        manifest.config["run"]["studies"] == ["direction/4"] and manifest.config["direction"]["network"]["window"] == 10
-    )
+    assert manifest.config["run"]["studies"] == ["direction/4"]
+    assert manifest.config["direction"]["network"]["window"] == 10
 
 
-def test_a_strategy_that_was_varied_is_no_other_task_where_it_won(swept, sweep_config):
+def test_a_strategy_that_was_varied_is_another_task_only_if_it_lost(swept, sweep_config):
     values = {"direction.strategy": "per_symbol"}
     won = read_verdicts(swept, ["direction"])[0].model_copy(update={"chosen": "winner", "values": values})
     check_tasks([won], sweep_config(*overrides_of([won])))
@@ -72,7 +70,7 @@ def test_a_strategy_that_was_varied_is_no_other_task_where_it_won(swept, sweep_c
         check_tasks([won.model_copy(update={"chosen": "default"})], sweep_config("direction.strategy=per_symbol"))
 
 
-def test_a_test_period_that_a_sweep_looked_into_is_refused(swept, sweep_config, plan_of):
+def test_a_test_period_that_overlaps_bars_of_a_sweep_is_refused(swept, sweep_config, plan_of):
     verdicts = read_verdicts(swept, ["direction"])
     check_periods(verdicts, plan_of(sweep_config()))
     earlier = sweep_config("split.test_fraction=0.35")
@@ -87,12 +85,12 @@ def test_another_task_is_refused(swept, sweep_config, setting):
         check_tasks(read_verdicts(swept, ["direction"]), config)
 
 
-def test_studies_that_do_not_fit_are_named(swept, sweep_config):
+def test_studies_that_cannot_be_used_are_refused_with_the_reason(swept, sweep_config):
     with pytest.raises(ConfigError, match="of one kind"):
         read_verdicts(swept, ["direction", "direction"])
     with pytest.raises(ConfigError, match=r"no finished study 'nosuch'.*has: direction"):
         read_verdicts(swept, ["nosuch"])
-    with pytest.raises(ConfigError, match="is no name"):
+    with pytest.raises(ConfigError, match="is not a valid name"):
         read_verdicts(swept, ["../direction"])
     config = sweep_config("run.kinds=[volatility]")
     with pytest.raises(ConfigError, match="volatility models are to be"):

@@ -62,6 +62,7 @@ def fitted(planted_case):
     return EnsemblePredictor(config, seeds=(1, 2)).fit(bars), bars
 
 
+@pytest.mark.slow
 def test_one_frame_holds_both_kinds(fitted):
     ensemble, bars = fitted
     assert ensemble.symbols == ("AAA", "BBB", "CCC", "DDD")
@@ -76,6 +77,7 @@ def test_one_frame_holds_both_kinds(fitted):
     assert len(found) == len(volatility)
 
 
+@pytest.mark.slow
 def test_the_pool_is_the_weighted_geometric_mean(fitted):
     ensemble, bars = fitted
     found = ensemble.predict(bars)
@@ -85,6 +87,7 @@ def test_the_pool_is_the_weighted_geometric_mean(fitted):
     np.testing.assert_allclose(found[list(CLASSES)], mixed / mixed.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_fitted_predictors_combine_with_equal_weights(fitted):
     ensemble, bars = fitted
     one = EnsemblePredictor(directions=ensemble.directions[:1], volatility=ensemble.volatility)
@@ -99,6 +102,7 @@ def test_fitted_predictors_combine_with_equal_weights(fitted):
     assert both.predict(bars).index.get_level_values("symbol").unique().tolist() == ["AAA", "CCC"]
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_in_a_line(fitted, make_universe):
     ensemble, bars = fitted
     with pytest.raises(ModelError, match=r"Call fit\(bars\) first"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from training.predictors.volatility import VolatilityPredictor
 
+pytestmark = pytest.mark.slow
 RELAXED = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 TROUBLES = ("jump", "crash", "zero_range", "halt", "dead_year", "calm", "wild")
 troubles = st.lists(st.tuples(st.sampled_from(TROUBLES), st.floats(0.0, 0.95)), max_size=4)

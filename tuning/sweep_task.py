@@ -1,4 +1,4 @@
-"""The task of a sweep: the features of sampled symbols, and folds in time that all lie before the test period."""
+"""The task of a sweep: features of sampled symbols, and folds that all end before the test period."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from training.tasks import task_of
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What every trial of a sweep works on.
+class SweepTask:
+    """The data and folds of every trial of a sweep.
 
-    ``panel`` holds no bar of the test period. ``folds`` score trials; ``last``, later than all of them, is never seen
-    by a trial and judges what the sweep has found. ``identity`` names bars, folds, symbols and the settings that do
-    not vary: trials of equal identity compare. ``skipped`` are symbols that cannot be used, each with its reason.
+    ``panel`` has no bar of the test period. ``folds`` score trials; ``last`` tests later rows than all of them and
+    scores only finalists. ``identity`` is a hash of bars, folds, symbols and the settings that do not vary: trials of
+    equal identity compare. ``skipped`` maps symbols that cannot be used to the reason.
     """
 
     kind: Kind
@@ -51,17 +51,17 @@ class Task:
 
     @property
     def horizon(self) -> int:
-        """Bars that forecasts look ahead."""
+        """The horizon of forecasts in bars."""
         return self.config.section(self.kind).horizon
 
     @property
     def until(self) -> str:
-        """The last day that a sweep looks at."""
+        """The last day that the sweep uses."""
         return str(self.last.test_end.astype("datetime64[D]"))
 
 
-def task_of_source(config: Config, kind: Kind, store: Store) -> Task:
-    """Return the task on a sample of the configured source's symbols, up to the end of the validation period.
+def task_of_source(config: Config, kind: Kind, store: Store) -> SweepTask:
+    """Return the task of a sample of the configured source's symbols, up to the end of the validation period.
 
     Raises
     ------
@@ -77,22 +77,22 @@ def task_of_source(config: Config, kind: Kind, store: Store) -> Task:
     table, context = read_market(store, plan.market)
     end = plan.split(kind).valid_end
     bars = [
-        one.first(int(np.searchsorted(one.dates, end, side="right")))
+        series.first(int(np.searchsorted(series.dates, end, side="right")))
         for job in plan.blocks(kind)
         for name, symbols in job.inputs
-        for one in read_staged(store, name, sorted(chosen.intersection(symbols)))
+        for series in read_staged(store, name, sorted(chosen.intersection(symbols)))
     ]
-    bars = [one for one in bars if len(one)]
+    bars = [series for series in bars if len(series)]
     return _task(config, kind, bars, table, context, plan.feature_names, plan.data_hash, plan.skipped)
 
 
-def task_of_bars(bars: AnyBars, config: Config, kind: Kind, context: AnyContext | None = None) -> Task:
-    """Return the task on bars at hand, all of which may be used: keep the test period out of them."""
-    given = listed(bars)
-    kept = frozenset(sampled({one.symbol for one in given}, config.tune.symbols, 0))
-    chosen = [one for one in given if one.symbol in kept]
-    prints = [(one.symbol, len(one), str(one.dates[-1]), float(one.close.sum())) for one in given]
-    return _task(config, kind, chosen, given, context_of(context, config), None, config_hash(prints), {})
+def task_of_bars(bars: AnyBars, config: Config, kind: Kind, context: AnyContext | None = None) -> SweepTask:
+    """Return the task of the given bars. Folds extend to their end, so they must not include the test period."""
+    universe = listed(bars)
+    chosen = frozenset(sampled({series.symbol for series in universe}, config.tune.symbols, 0))
+    sample = [series for series in universe if series.symbol in chosen]
+    data = [(series.symbol, len(series), str(series.dates[-1]), float(series.close.sum())) for series in universe]
+    return _task(config, kind, sample, universe, context_of(context, config), None, config_hash(data), {})
 
 
 def _task(
@@ -102,41 +102,41 @@ def _task(
     universe: Sequence[SymbolBars] | UniverseTable,
     context: MarketContext | None,
     columns: Sequence[str] | None,
-    data: str,
+    data_hash: str,
     skipped: Mapping[str, str],
-) -> Task:
-    bars = sorted(bars, key=lambda one: one.symbol)
+) -> SweepTask:
+    bars = sorted(bars, key=lambda series: series.symbol)
     panel = panel_of(bars, universe, config, context, columns)
     horizon = config.section(kind).horizon
     folds = _folds(panel.dates, config, horizon)
     identity = config_hash(
         config.of_models() | {"run": {"seed": config.run.seed}, "data": {}},
         [config.tune.folds, config.tune.scored_fraction],
-        [kind, data, panel.symbols],
+        [kind, data_hash, panel.symbols],
         [library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
     )
-    return Task(kind, config, panel, tuple(folds[:-1]), folds[-1], identity, skipped)
+    return SweepTask(kind, config, panel, tuple(folds[:-1]), folds[-1], identity, skipped)
 
 
 def _folds(dates: npt.NDArray[np.datetime64], config: Config, horizon: int) -> list[Split]:
-    """Return the folds that score, and the last one: the scored fraction is all of theirs."""
-    tune, given = config.tune, config.split
+    """Return the folds that score trials, and the last one; their test parts together are the scored fraction."""
+    tune, base = config.tune, config.split
     split = SplitConfig(
-        valid_fraction=given.valid_fraction * (1.0 - tune.scored_fraction),
+        valid_fraction=base.valid_fraction * (1.0 - tune.scored_fraction),
         test_fraction=tune.scored_fraction,
-        embargo=given.embargo,
+        embargo=base.embargo,
     )
     try:
         return walk_forward(dates, tune.folds + 1, split, horizon)
     except DataError as error:
         raise DataError(
-            f"{tune.folds} folds and one to judge do not fit the dates before the test period: {error} Or lower "
+            f"{tune.folds} folds and the last one do not fit the dates before the test period: {error} Or lower "
             "tune.folds or raise tune.scored_fraction."
         ) from error
 
 
 def task_settings(config: Config, kind: Kind) -> dict[str, Any]:
-    """Return as JSON the settings of a kind that decide what is forecast, and how fits are shared."""
+    """Return as JSON the settings of a kind that decide what is forecast and how symbols share a fit."""
     section = config.section(kind)
-    found: dict[str, Any] = {"horizon": section.horizon, "strategy": section.strategy}
-    return {**found, **task_of(kind).identity(config)}
+    settings: dict[str, Any] = {"horizon": section.horizon, "strategy": section.strategy}
+    return {**settings, **task_of(kind).identity(config)}
