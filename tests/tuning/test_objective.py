@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from configs.errors import ConfigError
+from training import tasks
 from training.validation.evaluate import evaluate
 from tuning.objective import Objective, TrialFailed
 from tuning.space import configured, defaults, space_of
