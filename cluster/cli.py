@@ -35,8 +35,14 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Log progress and decisions to stderr; FLEETCAST_LOG=DEBUG logs more.")
+    ] = False,
 ) -> None:
     """Take the options that belong to no verb."""
+    from configs.logs import configure_logging
+
+    configure_logging(verbose)
 
 
 app.command()(train)

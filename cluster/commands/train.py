@@ -61,12 +61,12 @@ def train(
     trainer = ModelTrainer(resolved, store)
     if address is not None:
         check_reachable(address)
-    kept = "; finished blocks are kept: run the same command again to go on"
-    with interruptible(kept), watching(as_json) as callbacks:
+    hint = "; finished blocks are kept: run the same command again to go on"
+    with interruptible(hint), watching(as_json) as callbacks:
         prepared = trainer.prepare(callbacks=callbacks)
         if study:
             check_periods(verdicts, prepared.plan)
-        with nullcontext() if prepared.is_finished else connect(address, kept=kept):
+        with nullcontext() if prepared.is_finished else connect(address, resume_hint=hint):
             result = trainer.run(prepared, promote=promote.value, callbacks=callbacks)
     show_result(result, trainer.store, as_json)
     if not all(one.version for one in result.results):

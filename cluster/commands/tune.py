@@ -45,8 +45,8 @@ def tune(
     optimizer.check(study, resume or begin_or_resume, must_exist=resume)
     if address is not None:
         check_reachable(address)
-    kept = "; finished trials are kept: go on with --study NAME --resume"
-    with interruptible(kept), watching(as_json) as callbacks, connect(address, kept=kept):
+    hint = "; finished trials are kept: go on with --study NAME --resume"
+    with interruptible(hint), watching(as_json) as callbacks, connect(address, resume_hint=hint):
         tuned = optimizer.optimize(
             wanted, study=study, resume=resume or begin_or_resume, seconds=seconds, callbacks=callbacks
         )

@@ -12,7 +12,7 @@ from cluster.views.wide_table import WideTable
 
 
 def show_jobs(found: Sequence[dict[str, Any]], as_json: bool) -> None:
-    """Print a table of jobs as :func:`cluster.jobs.submission.described` tells of them, or one JSON document."""
+    """Print a table of jobs as :func:`cluster.jobs.job_server.job_facts` describes them, or one JSON document."""
     if as_json:
         print(json.dumps({"jobs": list(found)}, allow_nan=False))
         return
