@@ -1,4 +1,4 @@
-"""``fleetcast doctor``: what is wrong here, and what to do about it."""
+"""``fleetcast doctor``: problems of a store and a cluster, with remedies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def doctor(
     from contextlib import nullcontext
     from dataclasses import asdict
 
-    from cluster.doctor import examined
-    from cluster.views.console import stdout_kept_for_json
+    from cluster.doctor import check_installation
+    from cluster.views.console import stdout_reserved_for_json
 
     findings = []
     marks = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
-    with stdout_kept_for_json() if as_json else nullcontext():
-        for finding in examined(store, address):
+    with stdout_reserved_for_json() if as_json else nullcontext():
+        for finding in check_installation(store, address):
             findings.append(finding)
             if not as_json:
                 print(f"{marks[finding.state]}  {finding.check}: {finding.found}")

@@ -40,7 +40,7 @@ def training_cluster(target: Target, instance: str, config_map: str | None = Non
 
 
 def serving_cluster(target: Target, instance: str) -> dict[str, Any]:
-    """Return a serving cluster, which grows with its replicas, drains leaving nodes and survives the loss of its head."""
+    """Return a serving cluster, which grows with its replicas, drains leaving nodes and survives a lost head."""
     config = target.config
     nodes, environment = serving_nodes(config), FAST_INGRESS if config.serve.fast_ingress else {}
     seconds = drain_s(config.serve)

@@ -50,7 +50,7 @@ class Target:
         if self.store is None:
             raise ConfigError("these manifests need a store that every node reaches. Give --store s3://bucket/path.")
         if shared and "://" not in self.store:
-            raise ConfigError(f"--store {self.store!r} is a place of this machine. Give an s3:// or gs:// URI.")
+            raise ConfigError(f"--store {self.store!r} is a path of this machine. Give an s3:// or gs:// URI.")
         return self.store
 
     def the_image(self) -> str:
