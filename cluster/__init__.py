@@ -1,1 +1,1 @@
-"""Composition root: the command line, and where things run. Nothing imports this package."""
+"""Composition root: the command line, Ray, Serve, jobs and manifests. No other package imports it."""

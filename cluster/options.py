@@ -1,4 +1,4 @@
-"""What options of several commands have in common."""
+"""Options that several commands share: names, configuration, durations, secrets, interruption."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def names(option: str, text: str) -> list[str]:
-    """Return names separated by commas; none at all is a mistake, such as a shell variable that is not set.
+    """Split names separated by commas.
 
     Raises
     ------
     ConfigError
-        There is no name.
+        There is no name, for example because a shell variable is not set.
     """
     found = [name.strip() for name in text.split(",") if name.strip()]
     if not found:
@@ -39,7 +39,7 @@ def names(option: str, text: str) -> list[str]:
 def resolved_config(
     preset: str | None, file: str | None, bars: str | None, symbols: str | None, overrides: Sequence[str]
 ) -> Config:
-    """Return the configuration of a command that reads bars; without a preset, other bars are taken for equities.
+    """Return the configuration of a command that reads bars; without a preset, bars of the user's own are equities.
 
     Raises
     ------
@@ -62,20 +62,20 @@ def duration_s(option: str, text: str) -> float:
     Raises
     ------
     ConfigError
-        It is none.
+        The text is not a duration.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
     if found is None or not float(found[1]):
-        raise ConfigError(f"{option} {text!r} is no duration. Give one such as 90s, 30m or 2h.")
+        raise ConfigError(f"{option} {text!r} is not a duration. Give one such as 90s, 30m or 2h.")
     return float(found[1]) * _SECONDS[found[2]]
 
 
 def holds_secret(text: str) -> bool:
-    """Whether a text has a URL with a password, as its user's or among its parameters."""
+    """Whether a text contains a URL with a password, before its host or among its parameters."""
     for url in re.findall(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", text, re.IGNORECASE):
         try:
             parts = urlsplit(url)
-        except ValueError:  # no URL after all; whoever reads it says what is wrong
+        except ValueError:  # not a URL, which the code that opens it reports
             continue
         if parts.password or any("pass" in key.lower() or "secret" in key.lower() for key in parse_qs(parts.query)):
             return True
@@ -83,18 +83,18 @@ def holds_secret(text: str) -> bool:
 
 
 def kind_named(text: str) -> Kind:
-    """Return the kind of model of this name; ``ConfigError`` if there is none."""
+    """Return the kind of model with this name; ``ConfigError`` if there is none."""
     from configs.values import Kind
 
     for kind in get_args(Kind):
         if text.strip() == kind:
             return kind  # type: ignore[no-any-return]
-    raise ConfigError(f"--kind {text!r} is no kind of model. Give {' or '.join(get_args(Kind))}.")
+    raise ConfigError(f"--kind {text!r} is not a kind of model. Give {' or '.join(get_args(Kind))}.")
 
 
 @contextmanager
 def interruptible(message: str) -> Iterator[None]:
-    """Turn an interruption, or being told to terminate, into one line and the exit code that a shell expects."""
+    """On SIGINT or SIGTERM, print ``interrupted`` and ``message``, and exit with the code that shells expect."""
     received = [signal.SIGINT]
 
     def end(number: int, frame: FrameType | None) -> None:

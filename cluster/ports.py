@@ -1,4 +1,4 @@
-"""Ports of this machine: one that is free, and whether one can be listened at."""
+"""Ports of this machine: find free ones, and check that a port can be bound."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import suppress
 
 from configs.errors import ClusterError
 
-# Unless told otherwise, `ray start` gives workers 10,002 to 19,999, Serve gives replicas 30,000 to 31,000, and Linux
-# gives whoever asks for any port one above 32,767: Ray alone opens hundreds of those while it starts, so a port found
-# there may be taken before it is listened at.
+# By default `ray start` gives workers 10,002 to 19,999, Serve gives replicas 30,000 to 31,000, and Linux assigns ports
+# above 32,767 to sockets that ask for any: Ray opens hundreds of those while it starts, so that a free port found there
+# may be in use before it is bound.
 _QUIET = range(20_000, 29_900)
 
 
 def free_ports(count: int) -> list[int]:
-    """Return so many ports of loopback, each another one, that nobody uses at this moment.
+    """Return ``count`` different ports of loopback that are free now.
 
-    They are among those that neither Ray nor Linux gives, by their defaults, to whoever asks for any.
+    They are outside the ranges from which Ray and Linux assign ports by default.
 
     Raises
     ------
@@ -25,7 +25,7 @@ def free_ports(count: int) -> list[int]:
         Fewer are free.
     """
     found: list[int] = []
-    for port in random.Random().sample(_QUIET, len(_QUIET)):  # another process draws others, whatever was seeded
+    for port in random.Random().sample(_QUIET, len(_QUIET)):  # differs between processes, whatever was seeded
         if len(found) == count:
             break
         with socket.socket() as probe, suppress(OSError):
@@ -45,12 +45,12 @@ def free_port() -> int:
 
 
 def check_port(host: str, port: int) -> None:
-    """Refuse a port that cannot be listened at: Serve itself would retry or fail late.
+    """Check that a port can be bound: Serve itself would retry or fail late.
 
     Raises
     ------
     ClusterError
-        It is taken, not allowed, or the host is not this machine's.
+        It is in use or not permitted, or the host is not an address of this machine.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

@@ -1,4 +1,4 @@
-"""The one place that runs the Serve application."""
+"""The only module that runs the Serve application."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 NAME = "fleetcast"
 REQUEST_MARGIN_S = 5.0
-"""How much longer than a replica Serve's proxy waits for an answer: whoever is late is told so by the replica."""
+"""How much longer Serve's proxy waits than a replica, so that the replica reports a timeout."""
 
 
 @contextmanager
 def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
-    """Run the application on the Ray that is connected, yield its URL, and drain and stop it at the end.
+    """Run the application on the connected Ray cluster, yield its URL, and drain and stop it at the end.
 
     Raises
     ------
     ClusterError
-        No replica gets ready; the message holds the reason of the last one.
+        No replica becomes ready; the message has the last one's reason.
     """
     from ray import serve
     from ray.serve.config import HTTPOptions
@@ -46,21 +46,22 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
         try:
             serve.run(build(arguments), name=NAME, route_prefix="/")
         except RuntimeError as error:
-            raise ClusterError(f"no replica gets ready: {_reason() or error}. See the store and its models.") from error
-        yield f"http://{_spelled(host)}:{port}"
+            reason = _reason() or error
+            raise ClusterError(f"no replica becomes ready: {reason}. Check the store and its models.") from error
+        yield f"http://{_url_host(host)}:{port}"
     finally:
-        with redirect_stderr(io.StringIO()):  # Ray reports the controller's own end as an error
-            serve.delete(NAME)  # waits for requests at work; shutting down does not
+        with redirect_stderr(io.StringIO()):  # Ray reports the end of its controller as an error
+            serve.delete(NAME)  # waits for requests in progress, which shutdown does not
             serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _check_free(arguments: Arguments) -> None:
-    """Refuse a cluster that serves already (its address and applications are not ours), or that is too small.
+    """Check that Serve is not running on the cluster, and that the replicas fit.
 
     Raises
     ------
     ClusterError
-        As it says; Serve itself would keep its address, or wait for ever.
+        Serve runs and would keep its own address and applications, or replicas would wait for processors for ever.
     """
     import ray
     from ray import serve
@@ -69,9 +70,7 @@ def _check_free(arguments: Arguments) -> None:
 
     running = serve.status()
     if running.proxies or running.applications:
-        raise ClusterError(
-            "Ray Serve runs on this cluster already. Deploy beside it with `serve deploy cluster/manifests/serve.yaml`."
-        )
+        raise ClusterError("Ray Serve runs on this cluster already. Use `serve deploy cluster/manifests/serve.yaml`.")
     config, cpus = arguments.config, ray.cluster_resources().get("CPU", 0.0)  # type: ignore[no-untyped-call]
     replicas = config.replicas * count_shards(arguments)
     needed = replicas * config.cpus_per_replica
@@ -83,7 +82,7 @@ def _check_free(arguments: Arguments) -> None:
 
 
 def metrics_url() -> str:
-    """Return where Ray exports this node's metrics to Prometheus."""
+    """Return the URL at which Ray exports this node's metrics to Prometheus."""
     import ray
 
     node = ray.nodes()[0]  # type: ignore[no-untyped-call]
@@ -91,22 +90,22 @@ def metrics_url() -> str:
 
 
 def check_exposure(host: str, key_file: str | None, insecure: bool) -> None:
-    """Refuse to listen beyond this machine without keys, unless that is said to be meant.
+    """Check that a server which listens beyond this machine has a key file or is ``insecure`` on purpose.
 
     Raises
     ------
     ConfigError
-        It would.
+        It has neither.
     """
     if key_file is None and not insecure and not is_loopback(host):
         raise ConfigError(
-            f"--host {host} lets everybody who reaches this machine ask, and there is no key file. Make a key with "
+            f"--host {host} lets everyone who reaches this machine ask, and there is no key file. Make a key with "
             "`fleetcast keys add NAME --api-key-file FILE` and give --api-key-file FILE, or say --insecure."
         )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own."""
+    """Whether an address is a loopback address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -114,7 +113,7 @@ def is_loopback(host: str) -> bool:
 
 
 def wait_for_end() -> None:
-    """Return when the process is interrupted or told to terminate."""
+    """Wait for SIGINT or SIGTERM."""
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -135,10 +134,10 @@ def _reason() -> str:
         if deployment.message
     ]
     lines = [line.strip() for line in (found[0].splitlines() if found else []) if line.strip()]
-    told = [line for line in lines if line.startswith("configs.errors.")]
-    return (told or lines or [""])[-1].partition(": ")[2] or (lines or [""])[-1]
+    ours = [line for line in lines if line.startswith("configs.errors.")]
+    return (ours or lines or [""])[-1].partition(": ")[2] or (lines or [""])[-1]
 
 
-def _spelled(host: str) -> str:
+def _url_host(host: str) -> str:
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     return f"[{shown}]" if ":" in shown else shown

@@ -1,4 +1,4 @@
-"""What the options of ``fleetcast tune`` mean together; also for a sweep that another machine will run."""
+"""The options of ``fleetcast tune`` resolved together, for a sweep of this machine or of a cluster."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def sweep_options(
     resume: bool,
     overrides: Sequence[str] | None,
 ) -> tuple[Kind, Config, float | None]:
-    """Return the kind, the configuration and the seconds within which trials begin.
+    """Return the kind of model, the configuration, and the seconds in which trials may begin.
 
     Raises
     ------
     ConfigError
-        An option means nothing, or the space of the sweep cannot be.
+        An option or the search space is invalid.
     """
     from tuning.space import space_of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from configs.errors import ConfigError
 from configs.schema import Config
 
 _PRESETS = Path(__file__).parent / "presets"
+
+logger = logging.getLogger(__name__)
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,6 +59,7 @@ def load_config(preset: str = "demo", file: str | Path | None = None, overrides:
     """
     if preset not in preset_names():
         raise ConfigError(f"preset {preset!r} does not exist. Choose one of: {', '.join(preset_names())}.")
+    logger.debug("configuration from preset %s%s", preset, f" and file {file}" if file is not None else "")
     merged = _read_yaml(_PRESETS / f"{preset}.yaml")
     source = f"preset {preset!r}"
     if file is not None:

@@ -1,4 +1,4 @@
-"""``fleetcast data``: bars into the lake, and what the lake holds."""
+"""``fleetcast data``: import, fetch and inspect bars."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ app = typer.Typer(name="data", help="Import, fetch and inspect bars.", no_args_i
 StoreOption = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="A folder, s3:// or gs:// URI.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 PathArgument = Annotated[str, typer.Argument(help="A CSV or Parquet file, a folder of them, or a quoted glob.")]
-Day = typer.Option(formats=["%Y-%m-%d"], help="A day, included.")
+Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
 
 
 @app.command("import")
 def import_(
     path: PathArgument,
     store: StoreOption = ".fleetcast",
-    symbol: Annotated[str | None, typer.Option(help="The symbol of a file that names none.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="The symbol of a file without a symbol column.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import bars from files into the lake; running it again changes nothing."""
-    from cluster.views.data_tables import show_import, take_in
+    from cluster.lake_bars import import_bars
+    from cluster.views.data_tables import show_import
     from features.sources.files import FileSource
     from features.store.store import Store
 
-    show_import(take_in(FileSource(path, symbol), Store(store)), as_json)
+    show_import(import_bars(FileSource(path, symbol), Store(store)), as_json)
 
 
 @app.command()
@@ -40,14 +41,15 @@ def fetch(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch bars from a source into the lake."""
+    from cluster.lake_bars import import_bars
     from cluster.options import names
-    from cluster.views.data_tables import show_import, take_in
+    from cluster.views.data_tables import show_import
     from features.sources import open_source
     from features.store.store import Store
 
-    wanted, kept = names("--symbols", symbols), Store(store)
-    taken = take_in(open_source(source, kept), kept, wanted, start.date(), end.date() if end is not None else None)
-    show_import(taken, as_json)
+    wanted, lake_store = names("--symbols", symbols), Store(store)
+    last = end.date() if end is not None else None
+    show_import(import_bars(open_source(source, lake_store), lake_store, wanted, start.date(), last), as_json)
 
 
 @app.command()
@@ -57,16 +59,17 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Show rows, span, gaps against the exchange calendar, and quarantined rows by rule."""
-    from cluster.views.data_tables import examine, show_inspection
+    from cluster.lake_bars import inspect_bars
+    from cluster.views.data_tables import show_inspection
     from features.sources import open_source
     from features.store.store import Store
 
-    show_inspection(examine(open_source("lake" if path is None else path, Store(store))), as_json)
+    show_inspection(inspect_bars(open_source("lake" if path is None else path, Store(store))), as_json)
 
 
 @app.command("list")
 def list_(store: StoreOption = ".fleetcast", as_json: JsonOption = False) -> None:
-    """List the symbols that the lake holds."""
+    """List the symbols in the lake."""
     from cluster.views.data_tables import show_list
     from features.store.lake import Lake
     from features.store.store import Store

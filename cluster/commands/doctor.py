@@ -1,4 +1,4 @@
-"""``fleetcast doctor``: what is wrong here, and what to do about it."""
+"""``fleetcast doctor``: problems of a store and a cluster, with remedies."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ def doctor(
 ) -> None:
     """Check the store, its models and bars, and every node's versions and devices; exit 1 if there is a problem."""
     import json
+    from contextlib import nullcontext
     from dataclasses import asdict
 
-    from cluster.doctor import examined
+    from cluster.doctor import check_installation
+    from cluster.views.console import stdout_reserved_for_json
 
-    found = []
+    findings = []
     marks = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
-    for one in examined(store, address):
-        found.append(one)
-        if not as_json:
-            print(
-                f"{marks[one.state]}  {one.check}: {one.found}" + (f"\n         → {one.remedy}" if one.remedy else "")
-            )
+    with stdout_reserved_for_json() if as_json else nullcontext():
+        for finding in check_installation(store, address):
+            findings.append(finding)
+            if not as_json:
+                print(f"{marks[finding.state]}  {finding.check}: {finding.found}")
+                if finding.remedy:
+                    print(f"         → {finding.remedy}")
     if as_json:
-        print(json.dumps({"findings": [asdict(one) for one in found]}))
-    raise typer.Exit(any(one.state == "problem" for one in found))
+        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+    raise typer.Exit(any(finding.state == "problem" for finding in findings))

@@ -1,4 +1,4 @@
-"""``fleetcast submit`` and ``fleetcast jobs``: the other commands, as jobs of a running cluster."""
+"""``fleetcast submit`` and ``fleetcast jobs``: run commands as jobs of a cluster, and manage them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ Address = Annotated[
 Name = Annotated[str, typer.Argument(help="The job's name, as `fleetcast jobs list` shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
-jobs = typer.Typer(help="See and end the jobs that `fleetcast submit` started.", no_args_is_help=True)
+jobs = typer.Typer(help="List, follow and stop the jobs that `fleetcast submit` started.", no_args_is_help=True)
 
 
 def submit(
     context: typer.Context,
-    verb: Annotated[str, typer.Argument(help="train or tune; its own options follow as they are.")],
+    verb: Annotated[str, typer.Argument(help="train or tune; the options of that command follow.")],
     address: Address = "http://127.0.0.1:8265",
     working_dir: Annotated[
-        str | None, typer.Option(help="A checkout whose code to ship, in place of this one.")
+        str | None, typer.Option(help="Ship the code of this checkout instead of the running code.")
     ] = None,
     image_has_code: Annotated[
-        bool, typer.Option("--image-has-code", help="Ship the configuration only: the cluster has this code.")
+        bool, typer.Option("--image-has-code", help="Ship the configuration only: the image has the code.")
     ] = False,
     gpus: Annotated[bool, typer.Option("--gpus", help="Give each worker a GPU.")] = False,
-    follow: Annotated[bool, typer.Option(help="Show the job's output, and end with its exit code.")] = True,
+    follow: Annotated[bool, typer.Option(help="Print the job's output and exit with its exit code.")] = True,
 ) -> None:
     """Run a command on a cluster: `fleetcast submit train --store s3://bucket/fleetcast --address http://head:8265`."""
     import sys
@@ -47,7 +47,7 @@ def submit(
         working_dir=working_dir,
         with_code=not image_has_code,
     )
-    print(f"job {job.name} {'is running already' if job.ran else 'started'} on {address}", file=sys.stderr)
+    print(f"job {job.name} {'is running already' if job.was_running else 'started'} on {address}", file=sys.stderr)
     if not follow:
         print(job.name)
         return
@@ -60,30 +60,32 @@ def submit(
 
 @jobs.command("list")
 def list_jobs(address: Address = "http://127.0.0.1:8265", as_json: AsJson = False) -> None:
-    """List this project's jobs, the newest first."""
-    from cluster.jobs.submission import listed
+    """List this project's jobs, newest first."""
+    from cluster.jobs.job_server import jobs_of
     from cluster.views.job_tables import show_jobs
 
-    show_jobs(listed(address), as_json)
+    show_jobs(jobs_of(address), as_json)
 
 
 @jobs.command()
 def status(name: Name, address: Address = "http://127.0.0.1:8265", as_json: AsJson = False) -> None:
     """Show a job's status."""
-    from cluster.jobs.submission import checked, described, job_client
+    from cluster.jobs.job_server import job_client, job_details, job_facts
     from cluster.views.job_tables import show_jobs
 
-    show_jobs([described(checked(job_client(address), name))], as_json)
+    show_jobs([job_facts(job_details(job_client(address), name))], as_json)
 
 
 @jobs.command()
 def logs(
     name: Name,
     address: Address = "http://127.0.0.1:8265",
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the job ends, with its exit code.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print until the job ends, and exit with its exit code.")
+    ] = False,
 ) -> None:
     """Print a job's output."""
-    from cluster.jobs.submission import checked, job_client
+    from cluster.jobs.job_server import job_client, job_details
     from cluster.jobs.submission import follow as follow_job
     from cluster.options import interruptible
 
@@ -92,13 +94,13 @@ def logs(
             code = follow_job(address, name, lambda text: print(text, end="", flush=True))
         raise typer.Exit(code)
     client = job_client(address)
-    checked(client, name)
+    job_details(client, name)
     print(client.get_job_logs(name), end="")
 
 
 @jobs.command()
 def stop(name: Name, address: Address = "http://127.0.0.1:8265") -> None:
-    """End a job; what it has finished is kept, and the same submission goes on from there."""
-    from cluster.jobs.submission import stop as end
+    """Stop a job; its finished work is kept, and the same submission continues from there."""
+    from cluster.jobs.submission import stop as stop_job
 
-    print(f"job {name} {'has ended' if end(address, name) else 'had ended before'}")
+    print(f"job {name} {'has ended' if stop_job(address, name) else 'had ended before'}")

@@ -1,4 +1,4 @@
-"""``fleetcast manifests``: the files that run Fleetcast on Kubernetes, rented machines or a Serve of one's own."""
+"""``fleetcast manifests``: files that run Fleetcast on Kubernetes, rented machines or an existing Serve cluster."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Render what runs Fleetcast on clusters from the configuration.", no_args_is_help=True)
+app = typer.Typer(help="Render the files that run Fleetcast on clusters.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Keep ``render`` a verb of its own: a group of one command would become it."""
+    """Keep ``render`` a verb: typer would merge a group of one command into it."""
 
 
 @app.command()
@@ -28,7 +28,7 @@ def render(
     preset: Annotated[str, typer.Option(help="demo, smoke, equities or gpu.")] = "equities",
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
     bars: Annotated[
-        str | None, typer.Option(help="Bars to train on, as nodes reach them; 'lake' or 'embedded'.")
+        str | None, typer.Option(help="Bars to train on, at a place that nodes reach; 'lake' or 'embedded'.")
     ] = None,
     store: Annotated[str | None, typer.Option(envvar="FLEETCAST_STORE", help="s3:// or gs:// URI.")] = None,
     image: Annotated[str | None, typer.Option(help="The container image of every node.")] = None,
@@ -36,21 +36,23 @@ def render(
     alias: Annotated[str, typer.Option(help="What to serve: an alias, latest, or a version.")] = "champion",
     host: Annotated[str, typer.Option(help="serve only: address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="serve only: port to listen at.")] = 8000,
-    api_key_file: Annotated[str | None, typer.Option(help="serve only: file of keys, as nodes reach it.")] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Serve without keys to whoever reaches it.")] = False,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeat at will.")] = None,
-    out: Annotated[str | None, typer.Option(help="Folder to write files into; by default they are printed.")] = None,
+    api_key_file: Annotated[str | None, typer.Option(help="serve only: file of keys on every node.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Serve without keys to everyone who reaches it.")
+    ] = False,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder to write into; by default the text is printed.")] = None,
 ) -> None:
     """Render manifests from a preset: `fleetcast manifests render ray-service --store s3://bucket/x --image NAME`."""
     import shlex
     import sys
 
     from cluster.jobs.remote_command import spelled
-    from cluster.manifests.render import KINDS, together, written
+    from cluster.manifests.render import MANIFESTS, together, written
     from cluster.manifests.target import Target
     from cluster.options import resolved_config
 
-    names = kinds or [name for name, kind in KINDS.items() if kind.kubernetes]
+    names = kinds or [name for name, manifest in MANIFESTS.items() if manifest.kubernetes]
     resolved = resolved_config(preset, config, bars, None, list(overrides or []))
     target = Target(resolved, preset, store, image, namespace, host, port, alias, api_key_file, insecure)
     given = {**context.params, "kinds": None, "out": None}

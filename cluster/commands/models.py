@@ -1,4 +1,4 @@
-"""`fleetcast models`: look at versions, move the champion, and clear up."""
+"""``fleetcast models``: list and show versions, promote, roll back and prune."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, show, promote, roll back and prune the versions of models.", no_args_is_help=True)
 
 Store = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")]
-Kind = Annotated[str | None, typer.Option("--kind", help="direction or volatility; needed where both fit.")]
+Kind = Annotated[
+    str | None, typer.Option("--kind", help="direction or volatility; needed if a version of both matches.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Version = Annotated[str, typer.Argument(help="A version, a unique beginning of one, champion, previous or latest.")]
 
@@ -30,7 +32,7 @@ def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json 
 
 @app.command()
 def show(version: Version, store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
-    """Show a version: metrics beside the baselines, best and worst symbols, configuration."""
+    """Show a version: metrics next to the baselines, best and worst symbols, configuration."""
     from cluster.views.model_tables import details, details_view
 
     manager = _manager(store)
@@ -43,10 +45,10 @@ def promote(
     version: Version,
     store: Store = ".fleetcast",
     kind: Kind = None,
-    reason: Annotated[str, typer.Option(help="Kept in the history.")] = "promoted by hand",
+    reason: Annotated[str, typer.Option(help="Stored in the history.")] = "promoted by hand",
     as_json: Json = False,
 ) -> None:
-    """Make a version the champion, and remember the one before it."""
+    """Make a version the champion; the one before becomes previous."""
     manager = _manager(store)
     found_kind, name = manager.find(version, kind)
     before = manager.aliases(found_kind).champion
@@ -58,7 +60,7 @@ def promote(
 
 @app.command()
 def rollback(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
-    """Swap champion and previous, of one kind or of every kind that has a previous one."""
+    """Swap champion and previous, for one kind or every kind with a previous version."""
     from configs.errors import ModelError
 
     manager = _manager(store)
@@ -74,11 +76,11 @@ def rollback(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = Fal
 def prune(
     store: Store = ".fleetcast",
     kind: Kind = None,
-    keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions stay.")] = 5,
-    grace_hours: Annotated[float, typer.Option(min=0, help="Spare unfinished work touched within this time.")] = 168,
+    keep: Annotated[int, typer.Option(min=1, help="Number of newest versions to keep.")] = 5,
+    grace_hours: Annotated[float, typer.Option(min=0, help="Keep unfinished work changed within this time.")] = 168,
     as_json: Json = False,
 ) -> None:
-    """Remove old versions and the leftovers of runs; champion and previous always stay."""
+    """Delete old versions and files of unfinished runs; champion and previous are always kept."""
     from dataclasses import asdict
     from datetime import timedelta
 
@@ -88,8 +90,8 @@ def prune(
     kinds = [kind] if kind else manager.kinds(published=False)
     freed = {k: manager.prune(k, keep, grace=timedelta(hours=grace_hours)) for k in kinds}
     lines = [
-        f"{name}: removed {len(f.versions)} versions, {len(f.half_versions)} half versions, {len(f.runs)} runs; "
-        f"{size(f.size)} came free"
+        f"{name}: removed {len(f.versions)} versions, {len(f.half_versions)} incomplete versions, {len(f.runs)} runs; "
+        f"freed {size(f.size)}"
         for name, f in freed.items()
     ]
     _print({name: asdict(f) for name, f in freed.items()}, "\n".join(lines) or "Nothing to remove.", as_json)

@@ -1,4 +1,4 @@
-"""``fleetcast serve``: forecasts over HTTP, and ``fleetcast keys``: who may ask for them."""
+"""``fleetcast serve``: forecasts over HTTP, and ``fleetcast keys``: the API keys of its clients."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from typing import Annotated
 
 import typer
 
-keys = typer.Typer(help="Make API keys; a file keeps only their hashes.", no_args_is_help=True)
+keys = typer.Typer(help="Create API keys; a file stores their hashes only.", no_args_is_help=True)
 
-KeyFile = Annotated[str, typer.Option("--api-key-file", help="File with a line for each key.")]
+KeyFile = Annotated[str, typer.Option("--api-key-file", help="File with one line per key.")]
 
 
 def serve(
-    preset: Annotated[str, typer.Option(help="Whose serve section to take.")] = "demo",
+    preset: Annotated[str, typer.Option(help="Preset whose serve section is used.")] = "demo",
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8000,
     alias: Annotated[str, typer.Option(help="What to serve: an alias, latest, or a version.")] = "champion",
-    api_key_file: Annotated[str | None, typer.Option(help="Ask for a key of this file; see fleetcast keys.")] = None,
+    api_key_file: Annotated[str | None, typer.Option(help="Require a key of this file; see fleetcast keys.")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")] = False,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="serve.key=value; repeat at will.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="serve.key=value; may be repeated.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
 ) -> None:
-    """Serve the champions over HTTP; they are followed when they change. Ctrl-C drains and stops."""
+    """Serve the champions over HTTP, new ones as they are promoted. Ctrl-C drains and stops."""
     from pathlib import Path
 
     from cluster.ingress import prepare_ingress
@@ -45,16 +45,16 @@ def serve(
     check_port(host, port) if address is None else check_reachable(address)
     prepare_ingress(resolved.fast_ingress)
     typer.echo("starting Ray and loading models (half a minute)")
-    with interruptible(" before it served"), connect(address):
+    with interruptible(" before serving began"), connect(address):
         from serving.app import Arguments
 
         arguments = Arguments(store=manager.store.uri, alias=alias, key_file=key_file, config=resolved)
         with service(arguments, host, port) as url:
-            some = next(iter(manager.roster(*next(iter(versions.items()))).symbols()))
+            example = next(iter(manager.roster(*next(iter(versions.items()))).symbols()))
             key = " -H 'Authorization: Bearer KEY'" if key_file else ""
             typer.echo(
                 f"serving {' and '.join(f'{kind} {version}' for kind, version in versions.items())} at {url}\n"
-                f'  try   curl -s{key} {url}/v1/predictions -d \'{{"symbols": ["{some}"]}}\'\n'
+                f'  try   curl -s{key} {url}/v1/predictions -d \'{{"symbols": ["{example}"]}}\'\n'
                 f"  page  {url}\n  docs  {url}/docs\n  Prometheus  {metrics_url()}\n  stop  Ctrl-C"
             )
             wait_for_end()
@@ -63,9 +63,9 @@ def serve(
 
 @keys.command("add")
 def add(
-    name: Annotated[str, typer.Argument(help="Whose key it is.")], api_key_file: KeyFile = "fleetcast-keys"
+    name: Annotated[str, typer.Argument(help="Name of the client.")], api_key_file: KeyFile = "fleetcast-keys"
 ) -> None:
-    """Make a key, keep its hash, and print it once."""
+    """Create a key, store its hash, and print it once."""
     from serving.web.keys import add_key
 
     typer.echo(add_key(api_key_file, name))

@@ -1,4 +1,4 @@
-"""``fleetcast train``: one command from bars to published, compared and promoted models."""
+"""``fleetcast train``: from bars to published, compared and promoted models."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ def train(
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
     bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
     symbols: Annotated[
-        str | None, typer.Option(help="Names separated by commas; all of the source by default.")
+        str | None, typer.Option(help="Names separated by commas; by default all of the source.")
     ] = None,
     kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeat at will.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
     promote: Annotated[Promote, typer.Option(help="When the new version becomes champion.")] = Promote.auto,
     study: Annotated[
-        list[str] | None, typer.Option(help="Train with what this study found; repeat for the other kind.")
+        list[str] | None,
+        typer.Option(help="Use the settings that this study found; may be repeated for the other kind."),
     ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -61,13 +62,13 @@ def train(
     trainer = ModelTrainer(resolved, store)
     if address is not None:
         check_reachable(address)
-    kept = "; finished blocks are kept: run the same command again to go on"
-    with interruptible(kept), watching(as_json) as callbacks:
+    hint = "; finished blocks are kept: run the same command again to continue"
+    with interruptible(hint), watching(as_json) as callbacks:
         prepared = trainer.prepare(callbacks=callbacks)
         if study:
             check_periods(verdicts, prepared.plan)
-        with nullcontext() if prepared.is_finished else connect(address, kept=kept):
+        with nullcontext() if prepared.is_finished else connect(address, resume_hint=hint):
             result = trainer.run(prepared, promote=promote.value, callbacks=callbacks)
     show_result(result, trainer.store, as_json)
-    if not all(one.version for one in result.results):
+    if not all(kind.version for kind in result.results):
         raise typer.Exit(1)

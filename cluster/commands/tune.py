@@ -1,4 +1,4 @@
-"""``fleetcast tune``: search for the settings of a kind of model, and judge what was found."""
+"""``fleetcast tune``: search for the settings of a kind of model, and compare the winner with the default."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ def tune(
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
     bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
-    symbols: Annotated[str | None, typer.Option(help="Names separated by commas; a sample of all by default.")] = None,
-    trials: Annotated[int | None, typer.Option(help="How many trials the study shall have in all.")] = None,
-    time_budget: Annotated[str | None, typer.Option(help="Begin no trial later than this: 90s, 30m or 2h.")] = None,
-    study: Annotated[str | None, typer.Option(help="The study's name; by default the kind and the moment.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a study that exists.")] = False,
+    symbols: Annotated[str | None, typer.Option(help="Names separated by commas; by default a sample.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Total number of trials of the study.")] = None,
+    time_budget: Annotated[str | None, typer.Option(help="Start no trial after this time: 90s, 30m or 2h.")] = None,
+    study: Annotated[str | None, typer.Option(help="The study's name; by default the kind and the time.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an existing study.")] = False,
     begin_or_resume: Annotated[
-        bool, typer.Option("--begin-or-resume", help="Go on with the study if it exists, else begin it.")
+        bool, typer.Option("--begin-or-resume", help="Continue the study if it exists, else create it.")
     ] = False,
     storage: Annotated[
         str | None, typer.Option(envvar="FLEETCAST_STUDIES", help="Database URL; by default SQLite in the store.")
     ] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; repeat at will.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
-    """Search for the settings of a kind of model on folds before the test period, all sampled symbols in each trial."""
+    """Search for the settings of a kind of model, on folds before the test period."""
     from cluster.options import interruptible
     from cluster.session import check_reachable, connect
     from cluster.sweep_options import sweep_options
@@ -45,8 +45,8 @@ def tune(
     optimizer.check(study, resume or begin_or_resume, must_exist=resume)
     if address is not None:
         check_reachable(address)
-    kept = "; finished trials are kept: go on with --study NAME --resume"
-    with interruptible(kept), watching(as_json) as callbacks, connect(address, kept=kept):
+    hint = "; finished trials are kept: continue with --study NAME --resume"
+    with interruptible(hint), watching(as_json) as callbacks, connect(address, resume_hint=hint):
         tuned = optimizer.optimize(
             wanted, study=study, resume=resume or begin_or_resume, seconds=seconds, callbacks=callbacks
         )

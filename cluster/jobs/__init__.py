@@ -1,1 +1,1 @@
-"""Commands as jobs of a remote cluster."""
+"""Commands that run as jobs of a remote cluster."""

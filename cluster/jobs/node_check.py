@@ -1,4 +1,4 @@
-"""What one node says of itself: versions, devices, and whether it reaches the store."""
+"""The facts of one node: versions, devices, clock, and whether it reaches the store."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "keras", "tensorflow", "arch", "scik
 
 
 def examine(store: str, devices: bool = True) -> dict[str, Any]:
-    """Return a node's facts as JSON; loading TensorFlow to see its devices takes seconds.
+    """Return the facts of the node that this runs on, as JSON-able values.
 
-    ``store`` in the result is empty, or says why a file cannot be written there and read again.
+    ``devices`` loads TensorFlow to list GPUs, which takes seconds. ``store`` in the result is the problem with the
+    store, or empty.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from training.registry.provenance import code_hash, library_versions
@@ -34,7 +35,7 @@ def examine(store: str, devices: bool = True) -> dict[str, Any]:
 
 
 def probe(uri: str) -> str:
-    """Write a file to a store, read it and delete it; return what went wrong, or nothing."""
+    """Write a file to a store, read it and delete it; return the problem, or an empty text."""
     from features.store.store import Store
 
     name, data = f"probes/{uuid.uuid4().hex}", b"fleetcast doctor"
@@ -45,11 +46,11 @@ def probe(uri: str) -> str:
         store.delete(name)
     except (FleetcastError, OSError) as error:
         return " ".join(str(error).split())
-    return "" if same else f"a file in {uri!r} is not read as it was written"
+    return "" if same else f"a file in {uri!r} has other bytes when it is read than were written"
 
 
 def free_gib(path: str) -> float:
-    """Return the space that is free where a local store is, or will be."""
+    """Return the free space, in GiB, of the disk that a local path is on; the path need not exist."""
     while not os.path.exists(path):
         path = os.path.dirname(path)
     return shutil.disk_usage(path).free / 2**30

@@ -1,4 +1,4 @@
-"""What a submitted job takes along: this project's code, or a configuration only. Never data, stores or keys."""
+"""The files that a submitted job ships: this project's code and a configuration file; never data, stores or keys."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from configs.errors import ConfigError
 PACKAGES = ("cluster", "serving", "tuning", "training", "features", "configs")
 CONFIG_FILE = "job.yaml"
 _SUFFIXES = frozenset({".py", ".yaml", ".html", ".js", ".css", ".json", ".csv"})
-_MOST_BYTES = 5 * 2**20
+_MAX_BYTES = 5 * 2**20
 _ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A folder to ship, the ``digest`` of what is in it, and its size."""
+    """A folder to ship, the ``digest`` of its files, and their number and size in bytes."""
 
     folder: str
     digest: str
@@ -32,21 +32,21 @@ class Package:
 
 @contextmanager
 def packed(working_dir: str | None, with_code: bool, config: str | None) -> Iterator[Package]:
-    """Yield a temporary folder with what a job needs.
+    """Yield a temporary folder with the files of a job.
 
     Parameters
     ----------
     working_dir
-        Where the packages are, if not those that run now: a checkout with changes of one's own.
+        A checkout to take the packages from; by default the running code.
     with_code
-        Whether to ship the packages; without, the cluster's image has them.
+        Whether to ship the packages; without them, the cluster's image must have the code.
     config
-        A configuration file of the user's, shipped as ``job.yaml``.
+        A configuration file, shipped as ``job.yaml``.
 
     Raises
     ------
     ConfigError
-        The folder holds no such packages, or they are larger than code is.
+        The folder lacks a package, a file cannot be read, or the files are too large.
     """
     with tempfile.TemporaryDirectory(prefix="fleetcast-job-") as folder:
         if with_code:
@@ -56,7 +56,7 @@ def packed(working_dir: str | None, with_code: bool, config: str | None) -> Iter
                 shutil.copyfile(config, Path(folder) / CONFIG_FILE)
             except OSError as error:
                 raise ConfigError(f"--config {config!r} cannot be read: {error}. Check the path.") from error
-        yield _measured(Path(folder))
+        yield _measure(Path(folder))
 
 
 def _copy_code(root: Path, folder: Path) -> None:
@@ -73,7 +73,7 @@ def _copy_code(root: Path, folder: Path) -> None:
 
 
 def _sources(package: Path) -> Iterator[Path]:
-    """Yield the code below a folder: what is hidden, a link or of another kind of file stays."""
+    """Yield the files of code below a folder, without hidden files, links and other file types."""
     for place, folders, names in os.walk(package):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for name in sorted(names):
@@ -82,17 +82,17 @@ def _sources(package: Path) -> Iterator[Path]:
                 yield path
 
 
-def _measured(folder: Path) -> Package:
+def _measure(folder: Path) -> Package:
     digest, sizes = hashlib.sha256(), {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data, name = path.read_bytes(), str(path.relative_to(folder))
         sizes[name] = len(data)
         digest.update(f"{name}\0{len(data)}\0".encode() + data)
     total = sum(sizes.values())
-    if total > _MOST_BYTES:
+    if total > _MAX_BYTES:
         largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
         raise ConfigError(
-            f"the job's files take {total / 2**20:.1f} MiB; at most {_MOST_BYTES / 2**20:.0f} MiB of code are shipped "
+            f"the job's files take {total / 2**20:.1f} MiB; at most {_MAX_BYTES / 2**20:.0f} MiB of code are shipped "
             f"(largest: {', '.join(largest)}). Keep data out of the packages."
         )
     return Package(str(folder), digest.hexdigest()[:12], len(sizes), total)

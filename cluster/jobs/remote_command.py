@@ -1,4 +1,4 @@
-"""A command of this machine as a cluster's: checked here, with what a path or a name means here spelled out."""
+"""A command prepared for a cluster: checked on this machine, with absolute paths and explicit names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHIPPED = ("config", "address")
 
 @dataclass(frozen=True, slots=True)
 class RemoteCommand:
-    """The ``arguments`` of a verb in a fixed order, the ``config`` file to ship, and what the user should know."""
+    """The ``arguments`` of a verb in a fixed order, the ``config`` file to ship, and ``notes`` for the user."""
 
     arguments: tuple[str, ...]
     config: str | None
@@ -31,15 +31,15 @@ class RemoteCommand:
 
 
 def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> RemoteCommand:
-    """Return a command as a cluster is to run it; equal commands give equal arguments.
+    """Return the command that a cluster runs; equal commands give equal arguments.
 
-    Local paths are made absolute. A sweep has a name and goes on where it was, so that the same submission twice is
-    one sweep.
+    Local paths become absolute. A sweep gets a name and resumes an earlier one of that name, so that the same
+    submission twice is one sweep.
 
     Raises
     ------
     ConfigError
-        The verb or the configuration is none, or the command would show a password to whoever sees the cluster's jobs.
+        The verb or the configuration is invalid, or the command contains a password, which the cluster would show.
     """
     if verb not in _VERBS:
         raise ConfigError(f"{verb!r} cannot be submitted. Give {' or '.join(_VERBS)}, and then its options.")
@@ -47,10 +47,10 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
     overrides = [*(values.get("overrides") or []), *(["run.use_gpu=true"] if gpus else [])]
     values["overrides"] = overrides
     config = _resolved(verb, values)
-    notes = _spell_places(values, config)
+    notes = _make_absolute(values, config)
     if "storage" in from_environment:
         values["storage"] = None
-        notes.append("studies are kept where FLEETCAST_STUDIES says in the cluster's environment, or in the store")
+        notes.append("studies are stored where the cluster's own FLEETCAST_STUDIES says, by default in the store")
     for name, value in values.items():
         _check_secrets(name, value)
     if verb == "tune":
@@ -67,7 +67,7 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
 
 
 def _resolved(verb: str, values: dict[str, Any]) -> Config:
-    """Return the configuration of a command, having checked its options as the command itself does."""
+    """Check the options of a command as the command itself does, and return its configuration."""
     if verb == "train":
         return resolved_config(
             values["preset"], values["config"], values["bars"], values["symbols"], values["overrides"]
@@ -76,8 +76,8 @@ def _resolved(verb: str, values: dict[str, Any]) -> Config:
     return sweep_options(**{name: values[name] for name in names}, resume=False)[1]
 
 
-def _spell_places(values: dict[str, Any], config: Config) -> list[str]:
-    """Make places of this machine absolute, and return what the user should know of them."""
+def _make_absolute(values: dict[str, Any], config: Config) -> list[str]:
+    """Make local paths in ``values`` absolute, and return notes on them."""
     notes = []
     for name in ("store", "bars"):
         place = values.get(name)
@@ -85,10 +85,12 @@ def _spell_places(values: dict[str, Any], config: Config) -> list[str]:
             values[name] = str(Path(place).expanduser().absolute())
             notes.append(f"every node of the cluster must reach {values[name]} (--{name})")
     if values.get("bars") is None and _is_local(config.data.bars) and not Path(config.data.bars).is_absolute():
-        raise ConfigError(f"data.bars={config.data.bars!r} is a place of this machine. Give an absolute path or a URI.")
+        raise ConfigError(
+            f"data.bars={config.data.bars!r} is relative to this machine. Give an absolute path or a URI."
+        )
     storage = values.get("storage") or ""
     if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):
-        raise ConfigError(f"--storage {storage!r} is a place of this machine. Give sqlite:////an/absolute/path.")
+        raise ConfigError(f"--storage {storage!r} is relative to this machine. Give sqlite:////an/absolute/path.")
     return notes
 
 
@@ -97,19 +99,19 @@ def _is_local(place: str) -> bool:
 
 
 def _check_secrets(name: str, value: Any) -> None:
-    """Refuse a value that would show a secret to everybody who sees the cluster's jobs."""
+    """Refuse a value with a password: everyone with access to the cluster sees a job's command."""
     for text in value if isinstance(value, list | tuple) else [value]:
         if isinstance(text, str) and holds_secret(text):
             raise ConfigError(
-                f"--{name} holds a secret, and a job's command can be read by everybody who sees the cluster. Set it "
+                f"--{name} holds a secret, and everyone with access to the cluster can read a job's command. Set it "
                 "in the cluster's environment instead (FLEETCAST_STUDIES for --storage, the usual variables for S3)."
             )
 
 
 def parsed(verb: str, given: Sequence[str]) -> tuple[Any, dict[str, Any], set[str]]:
-    """Return the verb as its parser sees it, its values, and which came from the environment.
+    """Return the verb's parser, the parsed values, and the names of values from environment variables.
 
-    A usage error is the parser's own.
+    Invalid usage raises click's own error.
     """
     app = typer.Typer()
     app.command(verb)(_VERBS[verb])
@@ -121,7 +123,7 @@ def parsed(verb: str, given: Sequence[str]) -> tuple[Any, dict[str, Any], set[st
 
 
 def spelled(command: Any, values: dict[str, Any], leave: Sequence[str] = ()) -> list[str]:
-    """Return the options that differ from their defaults, in the order in which the verb declares them."""
+    """Return the options that differ from their defaults as arguments, in the order of declaration."""
     out: list[str] = []
     for option in command.params:
         value = values.get(option.name)
@@ -130,6 +132,6 @@ def spelled(command: Any, values: dict[str, Any], leave: Sequence[str] = ()) -> 
         if value is True:
             out.append(option.opts[0])
         elif value is not False:
-            for one in value if isinstance(value, list | tuple) else [value]:
-                out += [option.opts[0], str(getattr(one, "value", one))]
+            for item in value if isinstance(value, list | tuple) else [value]:
+                out += [option.opts[0], str(getattr(item, "value", item))]
     return out

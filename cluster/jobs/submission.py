@@ -1,38 +1,37 @@
-"""Commands as jobs of a running cluster: submitted once, followed, and ended, through Ray's job server."""
+"""Commands as jobs of a running cluster, through Ray's job server: submit once, follow and stop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 
+from cluster.jobs.job_server import ENDED, exit_code, job_client, job_details, job_state, server_errors
 from cluster.jobs.packaging import CONFIG_FILE, packed
-from configs.errors import ClusterError, ConfigError, last_line
+from configs.errors import ClusterError, last_line
 from configs.load import config_hash
+from configs.logs import log_environment
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 _WAIT_S, _POLL_S, _RETRIES = 60.0, 1.0, 5
-_PACKAGING = "ray._private.runtime_env.packaging"
-_ID = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A job: its name on the cluster, and whether it ``ran`` already when it was asked for."""
+    """A job: its name on the cluster, and whether it ``was_running`` before the submission."""
 
     name: str
-    ran: bool
+    was_running: bool
 
 
 def submit(
@@ -44,16 +43,16 @@ def submit(
     working_dir: str | None = None,
     with_code: bool = True,
 ) -> Submitted:
-    """Start a command on a cluster; the same one that runs there already is not started again.
+    """Start a command on a cluster, unless the same command is running there.
 
-    A job that has ended is started anew under its name: what it finished is in its store and is not done again.
+    A job that has ended is started again under its name: what it finished is in its store and is skipped.
 
     Parameters
     ----------
     address
         The job server, ``http://host:8265``.
     verb, arguments
-        The command as this machine's command line takes it.
+        A verb of the command line and its arguments.
     config, working_dir, with_code
         See :func:`cluster.jobs.packaging.packed`.
 
@@ -62,16 +61,19 @@ def submit(
     ClusterError
         The cluster cannot be reached or refuses the job.
     ConfigError
-        There is nothing to ship, or too much.
+        The working directory lacks the packages, or the files are too large.
     """
     client = job_client(address)
     with packed(working_dir, with_code, config) as package:
         shipped = ["--config", CONFIG_FILE] if config is not None else []
         name = f"fleetcast-{verb}-{config_hash(list(arguments), package.digest)}"
         command = ["python", "-m", "cluster.cli", verb, *arguments, *shipped, "--address", "auto"]
-        state = _state(client, name)
-        if state is not None and state not in _OVER:
-            return Submitted(name, ran=True)
+        if variables := log_environment():
+            command = ["env", *(f"{key}={value}" for key, value in variables.items()), *command]
+        state = job_state(client, name)
+        logger.info("job %s: %d files, %d bytes; state on the cluster: %s", name, package.files, package.size, state)
+        if state is not None and state not in ENDED:
+            return Submitted(name, was_running=True)
         try:
             if state is not None:
                 client.delete_job(name)
@@ -82,32 +84,33 @@ def submit(
                 metadata={"fleetcast": verb, "code": package.digest},
             )
         except Exception as error:  # Ray raises RuntimeError with the server's traceback
-            if _state(client, name) not in (None, *_OVER):  # another submitted the same at the same moment
-                return Submitted(name, ran=True)
+            if job_state(client, name) not in (None, *ENDED):  # another process submitted it at the same time
+                return Submitted(name, was_running=True)
             raise ClusterError(f"the cluster at {address} refuses the job ({last_line(error)}).") from error
-    return Submitted(name, ran=False)
+    return Submitted(name, was_running=False)
 
 
-def follow(address: str, name: str, say: Callable[[str], None]) -> int:
-    """Pass a job's output on as it comes, and return its exit code when it has ended.
+def follow(address: str, name: str, write: Callable[[str], None]) -> int:
+    """Pass a job's output to ``write`` as it arrives, and return the job's exit code when it has ended.
 
     Raises
     ------
     ClusterError
         The cluster is lost, or has no such job.
     """
-    client, tail, failures = job_client(address), _Tail(say), 0
-    checked(client, name)
+    client, output, failures = job_client(address), _Output(write), 0
+    job_details(client, name)
     while True:
         try:
-            found = checked(client, name)
-            asyncio.run(tail.follow(client, name))
-            if found.status.value in _OVER:
-                tail.rest(client.get_job_logs(name))
+            found = job_details(client, name)
+            asyncio.run(output.follow(client, name))
+            if found.status.value in ENDED:
+                output.finish(client.get_job_logs(name))
                 return exit_code(found)
             failures = 0
         except (ClusterError, RuntimeError, OSError, aiohttp.ClientError) as error:  # the connection, not the job
             failures += 1
+            logger.info("connection lost (%s); attempt %d of %d", last_line(error), failures, _RETRIES)
             if failures > _RETRIES:
                 raise ClusterError(
                     f"the connection to {address} is lost ({last_line(error)}). The job may go on: see `fleetcast "
@@ -116,132 +119,38 @@ def follow(address: str, name: str, say: Callable[[str], None]) -> int:
         time.sleep(_POLL_S)
 
 
-def exit_code(details: Any) -> int:
-    """Return the exit code of a job that has ended: its command's own, where that is known."""
-    if details.status.value == "SUCCEEDED":
-        return 0
-    own = getattr(details, "driver_exit_code", None)
-    return int(own) if own and own > 0 else 130 if details.status.value == "STOPPED" else 1
-
-
-def listed(address: str) -> list[dict[str, Any]]:
-    """Return the jobs of this project, the newest first."""
-    client = job_client(address)
-    with _answering():
-        found = [one for one in client.list_jobs() if (one.metadata or {}).get("fleetcast")]
-    return [described(one) for one in sorted(found, key=lambda one: -(one.start_time or 0))]
-
-
-def described(details: Any) -> dict[str, Any]:
-    """Return what to tell of a job."""
-    start, end = details.start_time, details.end_time
-    return {
-        "name": details.submission_id,
-        "status": details.status.value,
-        "command": details.entrypoint.partition("cluster.cli ")[2],
-        "started": None if start is None else start // 1000,
-        "seconds": None if not start else round(((end or time.time() * 1000) - start) / 1000),
-        "message": _first_line(details.message or ""),
-    }
-
-
 def stop(address: str, name: str) -> bool:
-    """End a job and wait for it; return whether it was still running. What it has finished is kept in its store."""
+    """Stop a job and wait for its end; return whether it was running. Its finished work stays in its store."""
     client = job_client(address)
-    checked(client, name)
-    if _state(client, name) in _OVER:
+    job_details(client, name)
+    if job_state(client, name) in ENDED:
         return False
-    with _answering():
+    with server_errors():
         client.stop_job(name)
-    until = time.monotonic() + _WAIT_S
-    while _state(client, name) not in _OVER:
-        if time.monotonic() > until:
+    deadline = time.monotonic() + _WAIT_S
+    while job_state(client, name) not in ENDED:
+        if time.monotonic() > deadline:
             raise ClusterError(f"job {name} does not end within {_WAIT_S:.0f} s. See `fleetcast jobs status`.")
         time.sleep(_POLL_S)
     return True
 
 
-def job_client(address: str) -> JobSubmissionClient:
-    """Return a client of a cluster's job server.
+class _Output:
+    """Writes each character of a job's output once, even if the connection is lost and made again."""
 
-    Raises
-    ------
-    ConfigError
-        The address is no URL of one.
-    ClusterError
-        Nothing answers there, or it wants another token.
-    """
-    if not re.fullmatch(r"https?://[^\s/]+/?", address):
-        raise ConfigError(f"--address {address!r} is no job server. Give its URL, such as http://head:8265.")
-    from ray.job_submission import JobSubmissionClient
-
-    for place in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk", _PACKAGING):
-        logging.getLogger(place).setLevel(logging.ERROR)
-    try:
-        return JobSubmissionClient(address.rstrip("/"))
-    except Exception as error:  # ConnectionError, RuntimeError and others, by what is wrong
-        raise ClusterError(
-            f"the job server at {address} does not answer ({last_line(error)}). Check the address and, where the "
-            "cluster asks for a token, RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
-        ) from error
-
-
-def checked(client: JobSubmissionClient, name: str) -> Any:
-    """Return a job's details; ``ClusterError`` if there is no such job."""
-    found = _details(client, name)
-    if found is None:
-        raise ClusterError(f"the cluster has no job {name!r}. See `fleetcast jobs list`.")
-    return found
-
-
-def _details(client: JobSubmissionClient, name: str) -> Any:
-    if not _ID.fullmatch(name):
-        return None
-    with _answering():
-        try:
-            return client.get_job_info(name)
-        except RuntimeError as error:
-            if "404" in str(error) or "does not exist" in str(error):
-                return None
-            raise
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Explain what a job server means that does not answer any more, or not as it should."""
-    try:
-        yield
-    except (RuntimeError, OSError) as error:
-        raise ClusterError(
-            f"the job server does not answer any more ({last_line(error)}). Jobs may go on: see `fleetcast jobs list`."
-        ) from error
-
-
-def _state(client: JobSubmissionClient, name: str) -> str | None:
-    found = _details(client, name)
-    return None if found is None else str(found.status.value)
-
-
-class _Tail:
-    """Passes a job's output on, each character once, however often the connection begins anew."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._told = say, 0
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write, self._written = write, 0
 
     async def follow(self, client: JobSubmissionClient, name: str) -> None:
-        """Pass on what comes until the connection ends."""
-        seen = 0
+        """Write what arrives until the connection ends."""
+        received = 0
         async for text in client.tail_job_logs(name):
-            if (fresh := seen + len(text) - self._told) > 0:
-                self._told += fresh
-                self._say(text[-fresh:])
-            seen += len(text)
+            if (fresh := received + len(text) - self._written) > 0:
+                self._written += fresh
+                self._write(text[-fresh:])
+            received += len(text)
 
-    def rest(self, whole: str) -> None:
-        """Pass on what of the whole output was not."""
-        if len(whole) > self._told:
-            self._say(whole[self._told :])
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    def finish(self, output: str) -> None:
+        """Write what is left of the complete output."""
+        if len(output) > self._written:
+            self._write(output[self._written :])

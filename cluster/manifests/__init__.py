@@ -1,4 +1,4 @@
-"""What runs Fleetcast elsewhere, rendered from the configuration: KubeRay's objects, ``ray up`` files, an image.
+"""Manifests rendered from the configuration: KubeRay's objects, files for ``ray up``, a container file, a Serve config.
 
-Every function is pure: a :class:`~cluster.manifests.target.Target` in, plain dictionaries or text out.
+Every function is pure: it takes a :class:`~cluster.manifests.target.Target` and returns plain dictionaries or text.
 """

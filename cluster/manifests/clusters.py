@@ -1,4 +1,4 @@
-"""The specification of a Ray cluster, as all of KubeRay's objects hold it.
+"""The specification of a Ray cluster that all of KubeRay's objects contain.
 
 Fields are those of KubeRay 1.7 (``RayClusterSpec``), the first release that has all of them.
 """
@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.ingress import FAST_INGRESS
-from cluster.manifests.pods import LOCKED, gpu_tolerations, pod, probe, ray_container, resources, shown_ports, volume
+from cluster.manifests.pods import (
+    LOCKED,
+    container_ports,
+    gpu_tolerations,
+    pod,
+    probe,
+    ray_container,
+    resources,
+    volume,
+)
 from cluster.manifests.serve_config import drain_s
 from cluster.manifests.sizes import Nodes, head_node, serving_nodes, training_nodes
 from cluster.manifests.target import CONFIG_FOLDER, KEY_FOLDER, Target, ray_version
@@ -17,7 +26,7 @@ _CONTROL = ("gcs-server", "dashboard", "metrics")
 
 
 def training_cluster(target: Target, instance: str, config_map: str | None = None) -> dict[str, Any]:
-    """Return a cluster of one size that trains; the head sees a ``config_map``, if there is one."""
+    """Return a training cluster of fixed size; a ``config_map``, if given, is mounted on the head."""
     nodes = training_nodes(target.config)
     seen: dict[str, Any] = {}
     given: dict[str, Any] = {}
@@ -25,13 +34,13 @@ def training_cluster(target: Target, instance: str, config_map: str | None = Non
         made, mount = volume("config", CONFIG_FOLDER, {"configMap": {"name": config_map}})
         given, seen = {"volumes": [made]}, {"volumeMounts": [mount]}
     head = _head(target, instance, {}, _CONTROL, given, **seen)
-    container = ray_container(target, "ray-worker", nodes, {}, ports=shown_ports("metrics"))
+    container = ray_container(target, "ray-worker", nodes, {}, ports=container_ports("metrics"))
     workers = pod(target, instance, container, **gpu_tolerations(nodes.gpus))
     return {**_common(target), "headGroupSpec": head, "workerGroupSpecs": [_group("train", nodes, workers)]}
 
 
 def serving_cluster(target: Target, instance: str) -> dict[str, Any]:
-    """Return a cluster that serves: it grows with the replicas, drains what goes, and survives the loss of its head."""
+    """Return a serving cluster, which grows with its replicas, drains leaving nodes and survives a lost head."""
     config = target.config
     nodes, environment = serving_nodes(config), FAST_INGRESS if config.serve.fast_ingress else {}
     seconds = drain_s(config.serve)
@@ -45,7 +54,7 @@ def serving_cluster(target: Target, instance: str) -> dict[str, Any]:
         "ray-worker",
         nodes,
         environment,
-        ports=shown_ports("serve", "metrics"),
+        ports=container_ports("serve", "metrics"),
         readinessProbe=probe("/-/healthz", 8000, wait_s=10, failures=1),
         lifecycle={"preStop": {"exec": {"command": ["/bin/bash", "-c", drain]}}},
         **({} if target.insecure else {"volumeMounts": [seen]}),
@@ -64,7 +73,7 @@ def serving_cluster(target: Target, instance: str) -> dict[str, Any]:
         topologySpreadConstraints=[spread],
         **({} if target.insecure else {"volumes": [keys]}),
     )
-    grows = nodes.most > nodes.least
+    grows = nodes.max_nodes > nodes.min_nodes
     head = _head(target, instance, environment, (*_CONTROL, "serve"), {"automountServiceAccountToken": grows})
     return {
         **_common(target),
@@ -90,12 +99,12 @@ def _head(
     spec: dict[str, Any],
     **container: Any,
 ) -> dict[str, Any]:
-    """Return the head: reached inside the cluster only, and without processors for work that might crowd it out."""
+    """Return the head: reachable inside the cluster only, and without processors for workers or replicas."""
     size = head_node(target.config)
-    made = ray_container(target, "ray-head", size, environment, ports=shown_ports(*ports), **container)
+    made = ray_container(target, "ray-head", size, environment, ports=container_ports(*ports), **container)
     return {
         "serviceType": "ClusterIP",
-        "rayStartParams": {"num-cpus": str(size.work)},
+        "rayStartParams": {"num-cpus": str(size.work_cpus)},
         "template": pod(target, instance, made, **spec),
     }
 
@@ -103,10 +112,10 @@ def _head(
 def _group(name: str, nodes: Nodes, template: dict[str, Any]) -> dict[str, Any]:
     return {
         "groupName": name,
-        "replicas": nodes.least,
-        "minReplicas": nodes.least,
-        "maxReplicas": nodes.most,
-        "rayStartParams": {"num-cpus": str(nodes.work)},
+        "replicas": nodes.min_nodes,
+        "minReplicas": nodes.min_nodes,
+        "maxReplicas": nodes.max_nodes,
+        "rayStartParams": {"num-cpus": str(nodes.work_cpus)},
         "template": template,
     }
 

@@ -1,4 +1,4 @@
-"""The image of every node: this project at the versions that ``pyproject.toml`` pins, and a user who is not root."""
+"""The image of every node: this project with the versions pinned in ``pyproject.toml``, and a user other than root."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ CMD ["fleetcast", "--help"]
 
 
 def containerfile(target: Target) -> str:
-    """Return the container file; of a target it needs nothing.
+    """Return the container file, which is the same for every target.
 
-    Without a health check: Kubernetes ignores one, and what is healthy depends on what a container does.
+    It has no health check: Kubernetes ignores one, and health depends on what a container runs.
     """
     return _TEXT.format(
         python=oldest_python(),
@@ -53,7 +53,7 @@ def containerfile(target: Target) -> str:
 
 
 def oldest_python() -> str:
-    """Return the oldest Python that this project supports: the one that all its dependencies have wheels for."""
+    """Return the oldest Python that this project supports: all dependencies have wheels for it."""
     found = re.search(r">=\s*(\d+\.\d+)", metadata("fleetcast")["Requires-Python"] or "")
     if found is None:
         raise ConfigError("this installation does not say which Python it needs. Install it again with `uv sync`.")

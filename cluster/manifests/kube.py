@@ -1,7 +1,7 @@
-"""KubeRay's objects, and what belongs beside them in Kubernetes.
+"""KubeRay's objects and the Kubernetes objects that they need.
 
-Fields are those of KubeRay 1.7: ``RayCronJob`` (alpha, feature gate ``RayCronJob``) has ``timeZone`` since then, and
-no policy for runs that overlap, so deadlines keep them apart.
+Fields are those of KubeRay 1.7: its ``RayCronJob`` (alpha, feature gate ``RayCronJob``) has a ``timeZone`` but no
+policy for overlapping runs, so deadlines prevent them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from configs.errors import ConfigError
 from configs.load import flat_overrides
 
 _API = "ray.io/v1"
-_KEPT_S = 3600
+_TTL_S = 3600
 
 
 def ray_cluster(target: Target) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ def ray_cluster(target: Target) -> list[dict[str, Any]]:
 
 
 def ray_job(target: Target) -> list[dict[str, Any]]:
-    """Return one training run: it makes its cluster, and removes it when it has ended."""
+    """Return one training run, which creates its cluster and removes it at the end."""
     name = target.named("train")
     return [
         *_settings(target, name),
@@ -41,12 +41,12 @@ def ray_job(target: Target) -> list[dict[str, Any]]:
 
 
 def ray_cron_job(target: Target) -> list[dict[str, Any]]:
-    """Return the training run that comes again and again.
+    """Return the scheduled training run.
 
     Raises
     ------
     ConfigError
-        A run could still be going when the next one begins.
+        A run could still be in progress when the next one begins.
     """
     name, deploy = target.named("retrain"), target.config.deploy
     longest, gap = (deploy.retries + 1) * deploy.deadline_hours, smallest_gap_h(deploy.schedule)
@@ -66,7 +66,7 @@ def ray_cron_job(target: Target) -> list[dict[str, Any]]:
 
 
 def ray_service(target: Target) -> list[dict[str, Any]]:
-    """Return the service: a new cluster takes over when its pods change; the Serve config is changed in place."""
+    """Return the service: a change of pods makes a new cluster, a change of the Serve config is applied in place."""
     name = target.named("serve")
     spec = {
         "serveConfigV2": yaml_text(pod_config(target)),
@@ -83,7 +83,7 @@ def ray_service(target: Target) -> list[dict[str, Any]]:
 
 
 def _training(target: Target, name: str) -> dict[str, Any]:
-    """Return the run. Begun again, on another cluster too, it goes on where it was: blocks are kept in the store."""
+    """Return the run. A retry, on a new cluster too, continues from the blocks in the store."""
     deploy = target.config.deploy
     submitter = {
         "name": "submitter",
@@ -97,7 +97,7 @@ def _training(target: Target, name: str) -> dict[str, Any]:
         "backoffLimit": deploy.retries,
         "activeDeadlineSeconds": int(deploy.deadline_hours * 3600),
         "shutdownAfterJobFinishes": True,
-        "ttlSecondsAfterFinished": _KEPT_S,
+        "ttlSecondsAfterFinished": _TTL_S,
         "metadata": {"fleetcast": "train"},
         "submitterPodTemplate": pod(target, name, submitter, restartPolicy="Never"),
         "rayClusterSpec": training_cluster(target, name, _config_map(name) if target.settings() else None),
@@ -105,7 +105,7 @@ def _training(target: Target, name: str) -> dict[str, Any]:
 
 
 def _entry_point(target: Target) -> list[str]:
-    """Return the command, checked as a submission is; two shells read it, so it holds nothing that one would change."""
+    """Return the command, checked like a submission; two shells read it, so it needs no quotes."""
     overrides = [part for text in flat_overrides(target.settings()) for part in ("--set", text)]
     remote_command("train", ["--preset", target.preset, "--store", target.the_store(shared=True), *overrides])
     settings = ["--config", CONFIG_FILE] if target.settings() else []
@@ -113,7 +113,7 @@ def _entry_point(target: Target) -> list[str]:
 
 
 def _settings(target: Target, name: str) -> list[dict[str, Any]]:
-    """Return the configuration that the run reads, if it is not the preset alone."""
+    """Return a ConfigMap with the run's settings, if they differ from the preset."""
     settings = target.settings()
     if not settings:
         return []
@@ -127,19 +127,19 @@ def _config_map(name: str) -> str:
 
 
 def _disruptions(target: Target, name: str) -> list[dict[str, Any]]:
-    """Return that one node at a time may go on purpose; where there is one only, nothing could ever be moved."""
-    least = serving_nodes(target.config).least
-    if least < 2:
+    """Allow one voluntary disruption at a time; a single node gets no budget, since it could never be moved."""
+    nodes = serving_nodes(target.config).min_nodes
+    if nodes < 2:
         return []
     spec = {
-        "minAvailable": least - 1,
+        "minAvailable": nodes - 1,
         "selector": {"matchLabels": {**labels(name), "ray.io/node-type": "worker"}},
     }
     return [_object(target, "PodDisruptionBudget", name, spec, "policy/v1")]
 
 
 def _firewall(target: Target, name: str, *more: dict[str, Any]) -> dict[str, Any]:
-    """Return who may reach the pods: each other, KubeRay's operator, and readers of metrics in this cluster."""
+    """Admit traffic to the pods from each other, from KubeRay's operator and, for metrics, from inside this cluster."""
     operator = {"podSelector": {"matchLabels": {"app.kubernetes.io/component": "kuberay-operator"}}}
     anywhere: dict[str, Any] = {"namespaceSelector": {}}
     control = [_port(number) for number in (PORTS["dashboard"], PORTS["serve"], AGENT_PORT)]

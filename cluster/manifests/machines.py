@@ -1,9 +1,8 @@
-"""Cluster files for ``ray up``: machines rented from AWS or Google, with this checkout and a token on each."""
+"""Cluster files for ``ray up``: rented machines of AWS or Google, with this checkout and Ray's token on each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -13,26 +12,22 @@ from cluster.manifests.target import Target
 from cluster.session import ENVIRONMENT
 from configs.errors import ConfigError
 from configs.operation import CloudConfig
-from configs.schema import Config
 
 PROJECT = ("pyproject.toml", "README.md", "LICENSE", *PACKAGES)
-"""What of a checkout its installation needs."""
+"""The files and folders that an installation needs."""
 _HOME, _DISK_GB = "/home/ubuntu", 200
 _VENV = "$HOME/fleetcast/.venv"
 _START = "ulimit -n 65536; ray start"
 
-# Sizes that both clouds have with 4 GiB a processor, and the machines with GPUs by (processors, GPUs).
-_CPUS = {"aws": (2, 4, 8, 16, 32, 48, 64, 96), "gcp": (2, 4, 8, 16, 32, 48, 64, 80, 96, 128)}
+# Processors of the machines that both clouds offer: with 4 GiB each, and by the number of NVIDIA L4 GPUs.
+_CPUS = (2, 4, 8, 16, 32, 48, 64, 96)
+_CPUS_WITH_GPUS = {1: (4, 8, 16), 4: (48,)}
 _AWS_SIZES = {2: "large", 4: "xlarge"}
-_GPUS = {
-    "aws": {(4, 1): "g6.xlarge", (8, 1): "g6.2xlarge", (16, 1): "g6.4xlarge", (48, 4): "g6.12xlarge"},
-    "gcp": {(4, 1): "g2-standard-4", (8, 1): "g2-standard-8", (16, 1): "g2-standard-16", (48, 4): "g2-standard-48"},
-}
 
 
 def ray_up_aws(target: Target) -> dict[str, Any]:
-    """Return the file for AWS; its nodes are in a security group of the user's."""
-    cloud = _needed("ray-up-aws", target, "image", "region", "security_group")
+    """Return the file for AWS; the nodes join an existing security group."""
+    cloud = _required("ray-up-aws", target, "image", "region", "security_group")
     account = target.config.deploy.service_account
     if account is None:
         raise ConfigError(
@@ -51,12 +46,13 @@ def ray_up_aws(target: Target) -> dict[str, Any]:
         return {"InstanceType": machine("aws", nodes), **common}
 
     provider = {"type": "aws", "region": cloud.region, "cache_stopped_nodes": False}
-    return _cluster(target, provider, {kind: node(one) for kind, one in _kinds(target.config).items()}, ["boto3>=1.40"])
+    head, workers = head_node(target.config), training_nodes(target.config)
+    return _cluster(target, provider, node(head), workers, node(workers), ["boto3>=1.40"])
 
 
 def ray_up_gcp(target: Target) -> dict[str, Any]:
-    """Return the file for Google; its nodes are in a subnetwork of the user's."""
-    cloud = _needed("ray-up-gcp", target, "image", "project", "zone", "subnetwork")
+    """Return the file for Google; the nodes join an existing subnetwork."""
+    cloud = _required("ray-up-gcp", target, "image", "project", "zone", "subnetwork")
     account = target.config.deploy.service_account
     scope = "https://www.googleapis.com/auth/cloud-platform"
     disk = {"diskSizeGb": _DISK_GB, "sourceImage": cloud.image}
@@ -79,48 +75,33 @@ def ray_up_gcp(target: Target) -> dict[str, Any]:
         "project_id": cloud.project,
         "cache_stopped_nodes": False,
     }
-    kinds = {kind: node(one) for kind, one in _kinds(target.config).items()}
-    return _cluster(target, provider, kinds, ["google-api-python-client>=2.180", "cryptography"])
+    head, workers = head_node(target.config), training_nodes(target.config)
+    libraries = ["google-api-python-client>=2.180", "cryptography"]
+    return _cluster(target, provider, node(head), workers, node(workers), libraries)
 
 
 def machine(cloud: str, nodes: Nodes) -> str:
-    """Return the smallest machine that is large enough.
+    """Return the type of the smallest machine that is large enough, in ``aws`` or ``gcp``.
 
     Raises
     ------
     ConfigError
-        There is none.
+        No known machine is.
     """
-    if nodes.gpus:
-        fitting = [one for (cpus, gpus), one in _GPUS[cloud].items() if cpus >= nodes.cpus and gpus == nodes.gpus]
-        if not fitting:
-            known = ", ".join(f"{cpus} with {gpus}" for cpus, gpus in _GPUS[cloud])
-            raise ConfigError(
-                f"no machine of {cloud} is known with {nodes.cpus} processors and {nodes.gpus} GPUs. Set "
-                f"deploy.node_cpus and deploy.node_gpus to at most one of: {known}."
-            )
-        return fitting[0]
-    cpus = next((one for one in _CPUS[cloud] if one >= nodes.cpus), None)
+    sizes = _CPUS_WITH_GPUS.get(nodes.gpus, ()) if nodes.gpus else _CPUS
+    cpus = next((size for size in sizes if size >= nodes.cpus), None)
     if cpus is None:
+        known = [f"{max(cpus)} with {gpus}" for gpus, cpus in _CPUS_WITH_GPUS.items()]
         raise ConfigError(
-            f"deploy.node_cpus={nodes.cpus} is more than {_CPUS[cloud][-1]}, the largest machine known here. Give more "
-            "and smaller nodes."
+            f"no machine is known with {nodes.cpus} processors and {nodes.gpus} GPUs. Set deploy.node_cpus and "
+            f"deploy.node_gpus to at most {max(_CPUS)} without GPUs, or {', '.join(known)}."
         )
-    return f"m6i.{_AWS_SIZES.get(cpus, f'{cpus // 4}xlarge')}" if cloud == "aws" else f"n2-standard-{cpus}"
+    if cloud == "gcp":
+        return f"{'g2' if nodes.gpus else 'n2'}-standard-{cpus}"
+    return f"{'g6' if nodes.gpus else 'm6i'}.{_AWS_SIZES.get(cpus, f'{cpus // 4}xlarge')}"
 
 
-def _kinds(config: Config) -> dict[str, Nodes]:
-    """Return the head, and both kinds of workers: those of the preset, and none of the other at first."""
-    with_gpus = config.model_copy(update={"run": config.run.model_copy(update={"use_gpu": True})})
-    without = config.model_copy(update={"run": config.run.model_copy(update={"use_gpu": False})})
-    kinds = {"cpu": training_nodes(without), "gpu": training_nodes(with_gpus)}
-    wanted = "gpu" if config.run.use_gpu else "cpu"
-    return {"head": head_node(config)} | {
-        kind: nodes if kind == wanted else replace(nodes, least=0) for kind, nodes in kinds.items()
-    }
-
-
-def _needed(kind: str, target: Target, *names: str) -> CloudConfig:
+def _required(kind: str, target: Target, *names: str) -> CloudConfig:
     cloud = target.config.deploy.cloud
     missing = [f"deploy.cloud.{name}" for name in names if getattr(cloud, name) is None]
     if missing:
@@ -129,35 +110,39 @@ def _needed(kind: str, target: Target, *names: str) -> CloudConfig:
 
 
 def _cluster(
-    target: Target, provider: dict[str, Any], machines: dict[str, dict[str, Any]], libraries: Sequence[str]
+    target: Target,
+    provider: dict[str, Any],
+    head_machine: dict[str, Any],
+    workers: Nodes,
+    worker_machine: dict[str, Any],
+    head_libraries: Sequence[str],
 ) -> dict[str, Any]:
-    kinds = _kinds(target.config)
-    driver = [_installed(f"tensorflow[and-cuda]=={version('tensorflow')}")]
-    types = {
-        kind: {
-            "resources": {"CPU": nodes.work, **({"GPU": nodes.gpus} if nodes.gpus else {})},
-            "min_workers": 0 if kind == "head" else nodes.least,
-            "max_workers": 0 if kind == "head" else nodes.most,
-            **({"worker_setup_commands": [*_SETUP, *driver]} if nodes.gpus else {}),
-            "node_config": machines[kind],
-        }
-        for kind, nodes in kinds.items()
+    gpu_setup = [*_SETUP, _install(f"tensorflow[and-cuda]=={version('tensorflow')}")]
+    worker_type = {
+        "resources": {"CPU": workers.work_cpus, **({"GPU": workers.gpus} if workers.gpus else {})},
+        "min_workers": workers.min_nodes,
+        "max_workers": workers.max_nodes,
+        **({"worker_setup_commands": gpu_setup} if workers.gpus else {}),
+        "node_config": worker_machine,
     }
     return {
         "cluster_name": target.config.deploy.name,
-        "max_workers": sum(nodes.most for kind, nodes in kinds.items() if kind != "head"),
+        "max_workers": workers.max_nodes,
         "idle_timeout_minutes": 10,
         "provider": provider,
         "auth": {"ssh_user": "ubuntu"},
         "head_node_type": "head",
-        "available_node_types": types,
+        "available_node_types": {
+            "head": {"resources": {"CPU": 0}, "min_workers": 0, "max_workers": 0, "node_config": head_machine},
+            "train": worker_type,
+        },
         "file_mounts": {
             f"{_HOME}/.ray/auth_token": "~/.ray/auth_token",
             **{f"{_HOME}/fleetcast/{name}": name for name in PROJECT},
         },
         "rsync_exclude": ["**/__pycache__"],
         "setup_commands": list(_SETUP),
-        "head_setup_commands": [_installed(*libraries)],
+        "head_setup_commands": [_install(*head_libraries)],
         "head_start_ray_commands": [
             "ray stop",
             f"{_START} --head --port=6379 --object-manager-port=8076 --dashboard-host=127.0.0.1 "
@@ -167,9 +152,9 @@ def _cluster(
     }
 
 
-def _installed(*packages: str) -> str:
-    asked = " ".join(f"'{one}'" for one in packages)
-    return f"cd ~/fleetcast && ~/uv/bin/uv pip install --quiet {asked}"
+def _install(*packages: str) -> str:
+    quoted = " ".join(f"'{package}'" for package in packages)
+    return f"cd ~/fleetcast && ~/uv/bin/uv pip install --quiet {quoted}"
 
 
 _SHELL = " ".join(f"{name}={value}" for name, value in {"RAY_AUTH_MODE": "token", **ENVIRONMENT}.items())

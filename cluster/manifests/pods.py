@@ -1,4 +1,4 @@
-"""Pods of a Ray cluster: not root, requests equal to limits, no token of Kubernetes' own, probes of Ray's own agent."""
+"""Pods of a Ray cluster: not root, requests equal to limits, no Kubernetes token, probes answered by Ray's agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cluster.manifests.target import Target
 from cluster.session import ENVIRONMENT
 
 USER = 1000
-"""Who runs in the image."""
+"""The user id in the image."""
 PORTS = {"gcs-server": 6379, "dashboard": 8265, "serve": 8000, "metrics": 8080}
 AGENT_PORT = 52365
 _GPU = "nvidia.com/gpu"
@@ -18,12 +18,12 @@ LOCKED: dict[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"d
 
 
 def labels(instance: str) -> dict[str, str]:
-    """Return the labels of what belongs to one object; ``app.kubernetes.io/name`` is KubeRay's own."""
+    """Return the labels that an object and its pods share; KubeRay sets ``app.kubernetes.io/name``."""
     return {"app.kubernetes.io/part-of": "fleetcast", "app.kubernetes.io/instance": instance}
 
 
 def pod(target: Target, instance: str, container: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return the template of pods with this container; ``more`` goes into their spec."""
+    """Return a pod template with this container; ``more`` are further fields of its spec."""
     account = target.config.deploy.service_account
     user = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER}
     spec = {
@@ -45,7 +45,7 @@ def ray_container(target: Target, name: str, size: Nodes, environment: dict[str,
         "image": target.the_image(),
         "env": [{"name": key, "value": value} for key, value in values.items()],
         **({"envFrom": [{"secretRef": {"name": secret}}]} if secret else {}),
-        "resources": resources(f"{size.cpus}", f"{size.gib}Gi", size.gpus),
+        "resources": resources(f"{size.cpus}", f"{size.memory_gib}Gi", size.gpus),
         "securityContext": LOCKED,
         "livenessProbe": probe("/api/healthz", AGENT_PORT, wait_s=30, failures=120),
         "readinessProbe": probe("/api/healthz", AGENT_PORT, wait_s=10, failures=10),
@@ -54,7 +54,7 @@ def ray_container(target: Target, name: str, size: Nodes, environment: dict[str,
 
 
 def resources(cpu: str, memory: str, gpus: int = 0) -> dict[str, Any]:
-    """Return requests that equal limits: a pod that is promised less than it takes is the first to be evicted."""
+    """Return requests equal to limits: pods that use more than they request are evicted first."""
     both = {"cpu": cpu, "memory": memory, **({_GPU: str(gpus)} if gpus else {})}
     return {"requests": both, "limits": both}
 
@@ -71,15 +71,15 @@ def probe(path: str, port: int, *, wait_s: int, failures: int) -> dict[str, Any]
 
 
 def gpu_tolerations(gpus: int) -> dict[str, Any]:
-    """Return what lets pods onto nodes that are kept for GPU work."""
+    """Return the toleration that admits pods to nodes reserved for GPUs."""
     return {"tolerations": [{"key": _GPU, "operator": "Exists", "effect": "NoSchedule"}]} if gpus else {}
 
 
 def volume(name: str, folder: str, source: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a volume and where a container sees it, read only."""
+    """Return a volume and its read-only mount in a container."""
     return {"name": name, **source}, {"name": name, "mountPath": folder, "readOnly": True}
 
 
-def shown_ports(*names: str) -> list[dict[str, Any]]:
-    """Return the ports by their names in KubeRay: it makes the head's Service from them."""
+def container_ports(*names: str) -> list[dict[str, Any]]:
+    """Return the ports by KubeRay's names, from which it makes the head's Service."""
     return [{"name": name, "containerPort": PORTS[name]} for name in names]

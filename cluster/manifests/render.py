@@ -1,4 +1,4 @@
-"""Which manifests there are, and how they are written: what is needed first stands above each."""
+"""The kinds of manifests and their text, which begins with what must exist first."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from configs.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of manifest: its ``file``, the values it ``build``s, and the ``needs`` told above them."""
+class Manifest:
+    """A kind of manifest: its ``file`` name, how to ``build`` its values, and the ``needs`` printed above them."""
 
     file: str
     build: Callable[[Target], list[dict[str, Any]] | dict[str, Any] | str]
@@ -33,20 +33,20 @@ def render(name: str, target: Target, command: str) -> str:
     Parameters
     ----------
     name
-        One of :data:`KINDS`.
+        One of :data:`MANIFESTS`.
     target
-        What it is for.
+        What to render it from.
     command
-        What renders it again; it stands on top.
+        The command that renders it again; the first line of the text.
 
     Raises
     ------
     ConfigError
-        There is no such kind, it needs what the target lacks, or it would show a password.
+        There is no such kind, the target lacks something that it needs, or it would contain a password.
     """
-    kind = KINDS[_checked([name])[0]]
-    built = kind.build(target)
-    head = comment(["Rendered; change the configuration, not this file:", f"  {command}", *kind.needs(target)])
+    manifest = MANIFESTS[_checked([name])[0]]
+    built = manifest.build(target)
+    head = comment(["Rendered; change the configuration, not this file:", f"  {command}", *manifest.needs(target)])
     text = head + (built if isinstance(built, str) else yaml_text(*(built if isinstance(built, list) else [built])))
     if holds_secret(text):
         raise ConfigError(
@@ -57,8 +57,8 @@ def render(name: str, target: Target, command: str) -> str:
 
 
 def written(names: Sequence[str], target: Target, command: Callable[[str], str], folder: str) -> list[Path]:
-    """Write manifests into a folder, all or, if one cannot be rendered, none; return their paths."""
-    texts = {KINDS[name].file: render(name, target, command(name)) for name in _checked(names)}
+    """Write manifests into a folder and return their paths; nothing is written if one cannot be rendered."""
+    texts = {MANIFESTS[name].file: render(name, target, command(name)) for name in _checked(names)}
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         for file, text in texts.items():
@@ -69,22 +69,22 @@ def written(names: Sequence[str], target: Target, command: Callable[[str], str],
 
 
 def together(names: Sequence[str], target: Target, command: Callable[[str], str]) -> str:
-    """Return manifests as one text, for ``kubectl apply -f -``; ``ConfigError`` if they do not belong in one."""
-    if len(_checked(names)) > 1 and not all(KINDS[name].kubernetes for name in names):
+    """Return manifests as one text for ``kubectl apply -f -``; ``ConfigError`` if they cannot be combined."""
+    if len(_checked(names)) > 1 and not all(MANIFESTS[name].kubernetes for name in names):
         raise ConfigError(f"{', '.join(names)} do not fit one file. Give a folder with --out.")
     return "---\n".join(render(name, target, command(name)) for name in names)
 
 
 def _checked(names: Sequence[str]) -> Sequence[str]:
     for name in names:
-        if name not in KINDS:
-            raise ConfigError(f"{name!r} is no kind of manifest. Give some of: {', '.join(KINDS)}.")
+        if name not in MANIFESTS:
+            raise ConfigError(f"{name!r} is no kind of manifest. Give some of: {', '.join(MANIFESTS)}.")
     return names
 
 
 def _cluster_needs(target: Target) -> list[str]:
     return [
-        f"It needs KubeRay 1.7 and, in namespace {target.namespace}, the token that whoever uses Ray must have:",
+        f"It needs KubeRay 1.7 and, in namespace {target.namespace}, the token that every client of Ray needs:",
         f"  kubectl create namespace {target.namespace}",
         f'  {_make_secret(target)} {target.named("ray-token")} --from-literal=auth_token="$(openssl rand -hex 32)"',
         *_store_needs(target),
@@ -95,13 +95,13 @@ def _store_needs(target: Target) -> list[str]:
     deploy = target.config.deploy
     if deploy.store_secret:
         return [
-            "The variables that open the store:",
+            "The variables that give access to the store:",
             f"  {_make_secret(target)} {deploy.store_secret} --from-env-file=FILE (AWS_ACCESS_KEY_ID=..., and so on)",
         ]
     if deploy.service_account:
         return [f"Its pods are service account {deploy.service_account}, which must be allowed to use the store."]
     return [
-        "Its pods may use the store as their nodes may. Where these may not, name a service account or a secret:",
+        "Its pods have the access of their nodes to the store. If that is none, name a service account or a secret:",
         "  --set deploy.service_account=NAME or --set deploy.store_secret=NAME",
     ]
 
@@ -128,7 +128,7 @@ def _cron_needs(target: Target) -> list[str]:
 def _service_needs(target: Target) -> list[str]:
     make = _make_secret(target)
     keys = [
-        "The keys of those who may ask:",
+        "The API keys of the clients:",
         "  fleetcast keys add NAME --api-key-file keys",
         f"  {make} {target.named('api-keys')} --from-file=keys=keys",
     ]
@@ -146,7 +146,7 @@ def _service_needs(target: Target) -> list[str]:
 
 def _machine_needs(libraries: str) -> Callable[[Target], list[str]]:
     return lambda target: [
-        "Run it in a checkout of this project, with a token of its own for Ray:",
+        "Run it in a checkout of this project, with a new token for Ray:",
         "  RAY_AUTH_MODE=token uv run ray get-auth-token --generate",
         f"  uv run {libraries} ray up --yes FILE, and then: ray dashboard FILE (for `fleetcast submit`), ray down FILE",
         "Only the dashboard's tunnel leads to Ray: its ports are for the nodes, port 22 is for you.",
@@ -164,18 +164,18 @@ def _image_needs(target: Target) -> list[str]:
 def _serve_needs(target: Target) -> list[str]:
     return [
         "Run it on a cluster that has this project: `serve deploy FILE`. Every node must reach the store.",
-        "To listen beyond loopback, render it with --host and --api-key-file: Serve itself asks nobody for a key.",
+        "To listen beyond loopback, render it with --host and --api-key-file: Serve itself does not check keys.",
     ]
 
 
-KINDS = {
-    "ray-cluster": Kind("ray-cluster.yaml", ray_cluster, _submit_needs, kubernetes=True),
-    "ray-job": Kind("ray-job.yaml", ray_job, _cluster_needs, kubernetes=True),
-    "ray-cron-job": Kind("ray-cron-job.yaml", ray_cron_job, _cron_needs, kubernetes=True),
-    "ray-service": Kind("ray-service.yaml", ray_service, _service_needs, kubernetes=True),
-    "ray-up-aws": Kind("ray-up-aws.yaml", ray_up_aws, _machine_needs("--with boto3")),
-    "ray-up-gcp": Kind("ray-up-gcp.yaml", ray_up_gcp, _machine_needs("--with google-api-python-client")),
-    "containerfile": Kind("Containerfile", containerfile, _image_needs),
-    "serve": Kind("serve.yaml", serve_config, _serve_needs),
+MANIFESTS = {
+    "ray-cluster": Manifest("ray-cluster.yaml", ray_cluster, _submit_needs, kubernetes=True),
+    "ray-job": Manifest("ray-job.yaml", ray_job, _cluster_needs, kubernetes=True),
+    "ray-cron-job": Manifest("ray-cron-job.yaml", ray_cron_job, _cron_needs, kubernetes=True),
+    "ray-service": Manifest("ray-service.yaml", ray_service, _service_needs, kubernetes=True),
+    "ray-up-aws": Manifest("ray-up-aws.yaml", ray_up_aws, _machine_needs("--with boto3")),
+    "ray-up-gcp": Manifest("ray-up-gcp.yaml", ray_up_gcp, _machine_needs("--with google-api-python-client")),
+    "containerfile": Manifest("Containerfile", containerfile, _image_needs),
+    "serve": Manifest("serve.yaml", serve_config, _serve_needs),
 }
 """Every kind of manifest, by the name that ``fleetcast manifests render`` takes."""

@@ -1,4 +1,4 @@
-"""How often a cron schedule comes."""
+"""The time between two runs of a cron schedule."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _SUMMER_TIME_H = 1
 
 
 def smallest_gap_h(schedule: str) -> int:
-    """Return the hours that two runs are apart at least; a day when clocks go forward is an hour short.
+    """Return the fewest hours between two runs; a day on which clocks go forward has 23.
 
     Raises
     ------
     ConfigError
-        It is no schedule of certain days of the week, or of every day, at one time.
+        The schedule is not one time on every day or on given days of the week.
     """
     found = re.fullmatch(r"[0-5]?\d (?:[01]?\d|2[0-3]) \* \* (\*|[\w,]+)", schedule.strip())
     asked = [] if found is None else list("0123456") if found[1] == "*" else found[1].lower().split(",")

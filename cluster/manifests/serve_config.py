@@ -1,4 +1,4 @@
-"""The Serve config: what ``serve deploy`` and a RayService run."""
+"""The Serve config that ``serve deploy`` and a RayService take."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POD = {"host": "0.0.0.0", "port": 8000}
 
 
 def serve_config(target: Target) -> dict[str, Any]:
-    """Return the config for a cluster of the user's own.
+    """Return the config for an existing cluster.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def serve_config(target: Target) -> dict[str, Any]:
 
 
 def pod_config(target: Target) -> dict[str, Any]:
-    """Return the config for pods: they listen to the others, and ask for the keys of a Secret."""
+    """Return the config for pods, which listen on all interfaces and require the keys of a Secret."""
     return _config(target, target.the_store(shared=True), _POD, None if target.insecure else KEY_FILE)
 
 
@@ -47,5 +47,5 @@ def _config(target: Target, store: str, place: dict[str, Any], key_file: str | N
 
 
 def drain_s(serve: ServeConfig) -> int:
-    """Return how long a node that is to go waits: for another replica to start elsewhere, and for its own requests."""
+    """Return how long a node drains: another replica starts elsewhere meanwhile, and requests in progress finish."""
     return int(serve.timeout_s) + 60

@@ -1,4 +1,4 @@
-"""How many nodes of which size: decided by the configuration alone."""
+"""Number and size of a cluster's nodes, from the configuration alone."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from configs.schema import Config
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """``least`` to ``most`` nodes of one size, of whose ``cpus`` Ray gives ``work`` to workers or replicas."""
+    """``min_nodes`` to ``max_nodes`` nodes of one size; Ray gives ``work_cpus`` of their ``cpus`` to workers."""
 
-    least: int
-    most: int
+    min_nodes: int
+    max_nodes: int
     cpus: int
-    work: int
-    gib: int
+    work_cpus: int
+    memory_gib: int
     gpus: int = 0
 
 
 def head_node(config: Config) -> Nodes:
-    """Return the head: it schedules, and runs the driver of a job, but no worker and no replica."""
+    """Return the head: it schedules and runs a job's driver, but no worker and no replica."""
     cpus = config.deploy.head_cpus
-    return Nodes(1, 1, cpus, 0, _gib(config, cpus))
+    return Nodes(1, 1, cpus, 0, _memory_gib(config, cpus))
 
 
 def training_nodes(config: Config) -> Nodes:
-    """Return the nodes that train. Training takes the nodes that are there, so their number does not change.
+    """Return the training nodes; their number is fixed, because a run uses the nodes that are there.
 
     Raises
     ------
@@ -43,35 +43,30 @@ def training_nodes(config: Config) -> Nodes:
             f"a node of deploy.node_cpus={deploy.node_cpus} holds {workers} workers of run.cpus_per_worker="
             f"{run.cpus_per_worker:g}; expected {max(gpus, 1)} or more. Give larger nodes or smaller workers."
         )
-    held = gpus or workers
-    count = deploy.nodes if run.workers is None else math.ceil(run.workers / held)
-    return Nodes(count, count, deploy.node_cpus, deploy.node_cpus, _gib(config, deploy.node_cpus), gpus)
+    per_node = gpus or workers
+    count = deploy.nodes if run.workers is None else math.ceil(run.workers / per_node)
+    return Nodes(count, count, deploy.node_cpus, deploy.node_cpus, _memory_gib(config, deploy.node_cpus), gpus)
 
 
 def serving_nodes(config: Config) -> Nodes:
-    """Return the nodes that serve: small, so that a lost one costs few replicas, and two if there are two replicas.
+    """Return the serving nodes: small, so that a lost node costs few replicas; two or more for two or more replicas.
 
-    One processor of each is for its proxy and for Ray itself.
+    One processor of each node is for its proxy and Ray itself.
     """
     serve = config.serve
-    work = math.ceil(serve.cpus_per_replica)
-    held = int(work // serve.cpus_per_replica)
-    shards = served_shards(config)
+    work_cpus = math.ceil(serve.cpus_per_replica)
+    per_node = int(work_cpus // serve.cpus_per_replica)
+    symbols = config.deploy.served_symbols or len(config.data.symbols) or 1
+    shards = math.ceil(symbols / serve.shard_symbols)
 
     def needed(replicas: int) -> int:
-        routers = math.ceil(replicas * serve.cpus_per_router / work) if shards > 1 else 0
-        return math.ceil(replicas * shards / held) + routers
+        routers = math.ceil(replicas * serve.cpus_per_router / work_cpus) if shards > 1 else 0
+        return math.ceil(replicas * shards / per_node) + routers
 
-    least = max(needed(serve.replicas), min(2, serve.replicas))
-    most = max(least, needed(serve.max_replicas or serve.replicas))
-    return Nodes(least, most, work + 1, work, _gib(config, work + 1))
-
-
-def served_shards(config: Config) -> int:
-    """Return into how many shards the symbols are divided that are to be served."""
-    symbols = config.deploy.served_symbols or len(config.data.symbols) or 1
-    return math.ceil(symbols / config.serve.shard_symbols)
+    min_nodes = max(needed(serve.replicas), min(2, serve.replicas))
+    max_nodes = max(min_nodes, needed(serve.max_replicas or serve.replicas))
+    return Nodes(min_nodes, max_nodes, work_cpus + 1, work_cpus, _memory_gib(config, work_cpus + 1))
 
 
-def _gib(config: Config, cpus: int) -> int:
+def _memory_gib(config: Config, cpus: int) -> int:
     return math.ceil(cpus * config.deploy.gib_per_cpu)

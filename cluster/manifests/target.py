@@ -1,4 +1,4 @@
-"""What manifests are rendered for: a configuration, and the places that only the user knows."""
+"""What manifests are rendered from: a configuration, and the places that the user names."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ KEY_FILE = f"{KEY_FOLDER}/keys"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A resolved ``config`` and the ``preset`` it began with, and where it is to run.
+    """A resolved ``config``, the ``preset`` that it is based on, and where it is to run.
 
-    ``key_file``, ``host`` and ``port`` are those of a Serve config for a cluster of the user's own; pods have theirs.
-    ``insecure`` says that serving without keys is meant.
+    ``key_file``, ``host`` and ``port`` are for the Serve config of an existing cluster; pods have fixed ones.
+    ``insecure`` allows serving without keys.
     """
 
     config: Config
@@ -36,21 +36,21 @@ class Target:
     insecure: bool = False
 
     def named(self, part: str) -> str:
-        """Return the name of a part: ``fleetcast-serve``."""
+        """Return the name of an object, such as ``fleetcast-serve``."""
         return f"{self.config.deploy.name}-{part}"
 
     def the_store(self, *, shared: bool) -> str:
-        """Return the store's URI; ``shared`` if machines of their own must reach it.
+        """Return the store's URI; if ``shared``, it must be one that other machines can reach.
 
         Raises
         ------
         ConfigError
-            There is none, or only this machine has it.
+            There is no store, or it is a local path.
         """
         if self.store is None:
             raise ConfigError("these manifests need a store that every node reaches. Give --store s3://bucket/path.")
         if shared and "://" not in self.store:
-            raise ConfigError(f"--store {self.store!r} is a place of this machine. Give an s3:// or gs:// URI.")
+            raise ConfigError(f"--store {self.store!r} is a path of this machine. Give an s3:// or gs:// URI.")
         return self.store
 
     def the_image(self) -> str:
@@ -62,12 +62,12 @@ class Target:
         return self.image
 
     def settings(self) -> dict[str, Any]:
-        """Return what training needs beyond the preset, as a configuration file holds it."""
+        """Return the training settings that differ from the preset, in the form of a configuration file."""
         return difference(load_config(self.preset).of_runs(), self.config.of_runs())
 
 
 def difference(base: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of ``wanted`` that ``base`` has otherwise; merged into it they make ``wanted``."""
+    """Return the settings of ``wanted`` that differ from ``base``; merged into ``base`` they give ``wanted``."""
     found: dict[str, Any] = {}
     for key, value in wanted.items():
         before = base.get(key)
@@ -80,5 +80,5 @@ def difference(base: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def ray_version() -> str:
-    """Return the version of Ray that this project runs on."""
+    """Return the installed version of Ray."""
     return version("ray")

@@ -1,4 +1,4 @@
-"""How manifests are written: YAML that people read, the same bytes for the same values."""
+"""Manifests as readable YAML: the same bytes for the same values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WIDTH = 10_000  # commands stay on one line
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML without anchors, whose longer texts are blocks and whose lists stand in from their names."""
+    """YAML without anchors, with multi-line texts as blocks and indented lists."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -28,10 +28,10 @@ _Dumper.add_representer(str, _text)
 
 
 def yaml_text(*documents: Any) -> str:
-    """Return values as YAML, one document each, keys in their own order."""
+    """Return each value as a YAML document; keys keep their order."""
     return str(yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=_WIDTH, allow_unicode=True))
 
 
 def comment(lines: Sequence[str]) -> str:
-    """Return lines as comments, in YAML and in container files alike."""
+    """Return lines as comments of YAML and of container files."""
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)

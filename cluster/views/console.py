@@ -12,13 +12,13 @@ _PLAIN_WIDTH = 140
 
 
 def make_console() -> Console:
-    """Return a console that does not cut tables where output goes to a file or a pipe."""
+    """Return a console of the terminal's width, or 140 columns where output goes to a file or a pipe."""
     console = Console()
     return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
 
 
 @contextmanager
-def stdout_kept_for_json() -> Iterator[None]:
-    """Send to stderr what others print meanwhile: Ray tells on stdout of every worker that dies."""
+def stdout_reserved_for_json() -> Iterator[None]:
+    """Redirect stdout to stderr: Ray prints on stdout when a worker dies, and forwards the output of workers."""
     with redirect_stdout(sys.stderr):
         yield

@@ -1,102 +1,52 @@
-"""What the verbs of ``fleetcast data`` do, and how they show it: a table for people, a document for programs."""
+"""The output of ``fleetcast data``: tables, or one JSON document."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from configs.errors import DataError
-from features.bars.merge import Appended
+from cluster.lake_bars import ImportedBars, InspectedBars
 from features.bars.quarantine import RULES, Quarantine
-from features.bars.sessions import fitting_calendar, session_gaps
-from features.sources import Source
 from features.store.lake import Lake
-from features.store.store import Store
 
 _SHOWN = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What an import changed, by symbol; the symbols that it could not take; and the rows it left out."""
-
-    store: str
-    appended: list[Appended]
-    missing: dict[str, str]
-    quarantine: Quarantine
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """Rows, span and gaps by symbol (each a row of the table), and the rows left out."""
-
-    symbols: list[dict[str, Any]]
-    missing: dict[str, str]
-    quarantine: Quarantine
-
-
-def take_in(
-    source: Source, store: Store, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
-) -> Taken:
-    """Append all that a source gives to the store's lake, a symbol at a time."""
-    lake, appended, covered = Lake(store), [], {}
-    for bars in source.load(symbols, start, end):
-        appended.append(lake.append(bars))
-        covered[bars.symbol] = bars.dates
-    lake.record(source.quarantine, covered)
-    if not appended:
-        raise DataError(f"nothing was imported: {_reasons(source.missing)}. Correct the names, the period or the data.")
-    return Taken(store.uri, appended, dict(source.missing), source.quarantine)
-
-
-def examine(source: Source) -> Examined:
-    """Look at all bars of a source, a symbol at a time."""
-    rows: list[dict[str, Any]] = []
-    for bars in source.load():
-        calendar = fitting_calendar(bars.dates)
-        gaps = [str(day)[:10] for day in session_gaps(bars.dates, calendar)] if calendar is not None else []
-        span = {"first": str(bars.dates[0])[:10], "last": str(bars.dates[-1])[:10]}
-        rows.append({"symbol": bars.symbol, "rows": len(bars), **span, "calendar": calendar, "gaps": gaps})
-    lost = source.quarantine.lost()
-    return Examined(
-        [{**row, "quarantined": lost.get(row["symbol"], 0)} for row in rows], dict(source.missing), source.quarantine
-    )
-
-
-def show_import(taken: Taken, as_json: bool) -> None:
+def show_import(imported: ImportedBars, as_json: bool) -> None:
     """Print what an import changed."""
     if as_json:
-        rows = [asdict(item) for item in taken.appended]
-        _print_json({"symbols": rows, "missing": taken.missing, "quarantined": taken.quarantine.counts()})
+        rows = [asdict(item) for item in imported.appended]
+        _print_json({"symbols": rows, "missing": imported.missing, "quarantined": imported.quarantine.counts()})
         return
     console = Console()
-    table = _table("symbol", "added", "revised", "held", "rebased")
-    for item in taken.appended[:_SHOWN]:
+    table = _table("symbol", "added", "revised", "stored", "rebased")
+    for item in imported.appended[:_SHOWN]:
         rebased = f"× {item.rebased:.6g}" if item.rebased != 1.0 else ""
         table.add_row(escape(item.symbol), f"{item.added:,}", f"{item.revised:,}", f"{item.held:,}", rebased)
     console.print(table)
-    _more(console, len(taken.appended))
-    added, held = sum(item.added for item in taken.appended), sum(item.held for item in taken.appended)
-    console.print(f"{len(taken.appended)} symbols, {added:,} bars added, {held:,} held in {escape(taken.store)}")
-    _findings(console, taken.quarantine, taken.missing)
+    _more(console, len(imported.appended))
+    added, stored = sum(item.added for item in imported.appended), sum(item.held for item in imported.appended)
+    console.print(
+        f"{len(imported.appended)} symbols, {added:,} bars added, {stored:,} stored in {escape(imported.store)}"
+    )
+    _findings(console, imported.quarantine, imported.missing)
 
 
-def show_inspection(examined: Examined, as_json: bool) -> None:
+def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     """Print rows, span, gaps and quarantined rows."""
     if as_json:
-        counts = examined.quarantine.counts()
-        _print_json({"symbols": examined.symbols, "missing": examined.missing, "quarantined": counts})
+        counts = inspected.quarantine.counts()
+        _print_json({"symbols": inspected.symbols, "missing": inspected.missing, "quarantined": counts})
         return
     console = Console()
     table = _table("symbol", "rows", "first", "last", "calendar", "gaps", "first gap", "quarantined")
-    for row in examined.symbols[:_SHOWN]:
+    for row in inspected.symbols[:_SHOWN]:
         gaps = row["gaps"]
         table.add_row(
             escape(row["symbol"]),
@@ -109,10 +59,10 @@ def show_inspection(examined: Examined, as_json: bool) -> None:
             f"{row['quarantined']:,}",
         )
     console.print(table)
-    _more(console, len(examined.symbols))
-    rows, gaps = sum(r["rows"] for r in examined.symbols), sum(len(r["gaps"]) for r in examined.symbols)
-    console.print(f"{len(examined.symbols)} symbols, {rows:,} bars, {gaps:,} sessions without a bar")
-    _findings(console, examined.quarantine, examined.missing)
+    _more(console, len(inspected.symbols))
+    rows, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
+    console.print(f"{len(inspected.symbols)} symbols, {rows:,} bars, {gaps:,} sessions without a bar")
+    _findings(console, inspected.quarantine, inspected.missing)
 
 
 def show_list(lake: Lake, as_json: bool) -> None:
@@ -139,7 +89,7 @@ def show_list(lake: Lake, as_json: bool) -> None:
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
-        numeric = name in ("added", "revised", "held", "rows", "gaps", "quarantined", "KiB", "rebased")
+        numeric = name in ("added", "revised", "stored", "rows", "gaps", "quarantined", "KiB", "rebased")
         table.add_column(name, justify="right" if numeric else "left", no_wrap=name != "meaning")
     return table
 
@@ -151,7 +101,7 @@ def _more(console: Console, count: int) -> None:
 
 def _findings(console: Console, quarantine: Quarantine, missing: Mapping[str, str]) -> None:
     if len(quarantine):
-        console.print("\nrows that broke a rule (left out unless the rule says that the bar is kept)")
+        console.print("\nrows that broke a rule (left out, unless the rule says that the bar is kept)")
         table = _table("rule", "rows", "meaning")
         for rule, count in quarantine.counts().items():
             table.add_row(rule, f"{count:,}", RULES[rule])
@@ -159,11 +109,6 @@ def _findings(console: Console, quarantine: Quarantine, missing: Mapping[str, st
     for symbol, reason in list(missing.items())[:_SHOWN]:
         console.print(f"[yellow]missing[/yellow] {escape(symbol)}: {escape(reason)}")
     _more(console, len(missing))
-
-
-def _reasons(missing: Mapping[str, str]) -> str:
-    shown = [f"{symbol}: {reason}" for symbol, reason in list(missing.items())[:3]]
-    return "; ".join(shown) + (f"; and {len(missing) - 3} more" if len(missing) > 3 else "")
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What ``fleetcast jobs`` shows."""
+"""The table of ``fleetcast jobs``."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from cluster.views.console import make_console
 from cluster.views.wide_table import WideTable
 
 
-def show_jobs(found: Sequence[dict[str, Any]], as_json: bool) -> None:
-    """Print a table of jobs as :func:`cluster.jobs.submission.described` tells of them, or one JSON document."""
+def show_jobs(jobs: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Print jobs, as :func:`cluster.jobs.job_server.job_facts` returns them, as a table or one JSON document."""
     if as_json:
-        print(json.dumps({"jobs": list(found)}, allow_nan=False))
+        print(json.dumps({"jobs": list(jobs)}, allow_nan=False))
         return
-    if not found:
+    if not jobs:
         print("no jobs of Fleetcast on this cluster")
         return
     rows = [
         [
-            one["name"],
-            one["status"].lower(),
-            "" if one["started"] is None else f"{datetime.fromtimestamp(one['started'], UTC):%Y-%m-%d %H:%M:%S}",
-            "" if one["seconds"] is None else f"{one['seconds']} s",
-            one["command"],
-            one["message"],
+            job["name"],
+            job["status"].lower(),
+            "" if job["started"] is None else f"{datetime.fromtimestamp(job['started'], UTC):%Y-%m-%d %H:%M:%S}",
+            "" if job["seconds"] is None else f"{job['seconds']} s",
+            job["command"],
+            job["message"],
         ]
-        for one in found
+        for job in jobs
     ]
     headings = ["job", "status", "started (UTC)", "took", "command", "message"]
     make_console().print(WideTable(headings, rows, left=("status", "command", "message")))

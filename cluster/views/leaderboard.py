@@ -1,4 +1,4 @@
-"""What a training run shows: each kind's model beside its baselines, with uncertainty, in words and as JSON."""
+"""The leaderboard of a training run: each model next to its baselines with standard errors, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNIFICANT = 1.96
 def verdicts(result: KindResult) -> list[str]:
     """Return one plain sentence per baseline: better, worse or no detectable edge, with the paired difference.
 
-    Members that would have been better alone have one too, and so has what a direction's labels are worth.
+    Further sentences name members that are better than the model, and judge a direction model's most likely class.
     """
     task, summary = task_of(result.kind), result.summary
     out = [
@@ -36,21 +36,21 @@ def verdicts(result: KindResult) -> list[str]:
 
 
 def _labels(summary: Mapping[str, float]) -> list[str]:
-    """Return what the likeliest classes are worth, beside the class prior's."""
+    """Compare the accuracy of the most likely class with the class prior's."""
     if summary.get("mcc") == 0.0:
-        return ["the likeliest class is always the same one: labels tell nothing here, only probabilities may"]
+        return ["the most likely class is always the same: only the probabilities can carry information"]
     difference, error = (summary.get(f"up_down_accuracy_vs_prior{end}", math.nan) * 100 for end in ("", "_se"))
     if not math.isfinite(difference) or not math.isfinite(error):
         return []
     figure = f"difference {difference:+.1f} ± {error:.1f} points".replace("-", "−")
     if abs(difference) <= SIGNIFICANT * error:
-        return [f"no detectable edge over the class prior in which way prices go: up/down accuracy {figure}"]
+        return [f"no detectable edge over the class prior in up/down accuracy: {figure}"]
     worse, side = ("WORSE: ", "below") if difference < 0 else ("", "above")
     return [f"{worse}up/down accuracy is {side} the class prior's ({figure})"]
 
 
 def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableType]:
-    """Return what to print, in order: per kind a table, verdicts and extremes; then skipped, failed, and times."""
+    """Return what to print: a table, verdicts and extremes of each kind, then skipped and failed symbols and times."""
     from rich.table import Table
     from rich.text import Text
 
@@ -80,7 +80,7 @@ def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableT
             for row in rows[:20]:
                 table.add_row(Text(row["symbol"]), Text(row["reason"]))
             if len(rows) > 20:
-                table.add_row("…", f"and {len(rows) - 20} more, all in --json")
+                table.add_row("…", f"and {len(rows) - 20} more; --json lists all")
             out.append(table)
     seconds = _seconds(results)
     if seconds:
@@ -89,7 +89,7 @@ def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableT
 
 
 def to_json(results: Sequence[KindResult], seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Return the document that ``train --json`` prints; what is not a finite number becomes null.
+    """Return the document that ``train --json`` prints; NaN and infinity become null.
 
     ``seconds`` adds stages that belong to no kind, such as reading bars.
     """
@@ -135,7 +135,7 @@ def _scores_table(result: KindResult) -> RenderableType:
     task, summary = task_of(result.kind), result.summary
     head = f"{task.loss}_vs_"
     others = [key.removeprefix(head) for key in summary if key.startswith(head) and not key.endswith("_se")]
-    # An accuracy alone says nothing: without a baseline beside it only the losses are shown.
+    # An accuracy means nothing without a baseline to compare it with.
     columns = [c for c in task.layout.columns if c[0] in summary and (others or not c[0].endswith("accuracy"))]
     rows = []
     for name in ("", *others):
@@ -163,7 +163,7 @@ def _alone(result: KindResult) -> str:
 
 
 def _borrowed(result: KindResult) -> list[str]:
-    """Return which forecasters had none of their own for some rows: judged there on the model's, they look alike."""
+    """Return the baselines and members that are scored on the model's forecast in rows where they have none."""
     shares = {k.removeprefix("borrowed_"): v for k, v in result.summary.items() if k.startswith("borrowed_")}
     return [
         f"{name} has no forecast for {share:.1%} of the rows and repeats the model's" for name, share in shares.items()
@@ -171,7 +171,7 @@ def _borrowed(result: KindResult) -> list[str]:
 
 
 def _extremes(result: KindResult, count: int) -> list[str]:
-    """Return the best and worst symbols by the paired difference, and what chance alone would show."""
+    """Return the best and worst symbols by paired difference, and the number of significant ones."""
     task = task_of(result.kind)
     name = next((n for n, _ in task.layout.references if f"{task.loss}_vs_{n}" in result.summary), None)
     key = f"{task.loss}_vs_{name}"
@@ -190,8 +190,8 @@ def _extremes(result: KindResult, count: int) -> list[str]:
     return [
         f"best  symbols, {task.loss_title} less {words}: {show(ranked[:count])}",
         f"worst symbols, {task.loss_title} less {words}: {show(ranked[: -count - 1 : -1])}",
-        f"extremes of many noisy symbols are expected: {beyond} of {len(scored)} differ by over {SIGNIFICANT} standard "
-        f"errors, where chance alone gives about {len(scored) * 0.05:.0f}",
+        f"{beyond} of {len(scored)} symbols differ by more than {SIGNIFICANT} standard errors; "
+        f"about {len(scored) * 0.05:.0f} would by chance",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What `fleetcast models` shows: facts as JSON-able values, and the same facts as tables for a person."""
+"""The output of ``fleetcast models``: facts as JSON-able values, and the same facts as tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = 5
 
 
 def overview(manager: ModelManager, kinds: list[str]) -> list[dict[str, Any]]:
-    """Return the facts of every version, newest first in each kind; one that cannot be read has a ``problem``."""
+    """Return the facts of every version, by kind and newest first; an unreadable version has a ``problem``."""
     rows = []
     for kind in kinds:
         aliases = manager.aliases(kind).named()
@@ -60,7 +60,7 @@ def overview_table(rows: list[dict[str, Any]]) -> RenderableType:
 
 
 def details(manager: ModelManager, kind: str, version: str) -> dict[str, Any]:
-    """Return everything worth knowing of one version, the ranking of its symbols included."""
+    """Return the facts of one version, with its verdict and its best and worst symbols."""
     manifest = manager.manifest(kind, version)
     roster, aliases = manager.roster(kind, manifest.version), manager.aliases(kind)
     ranking = rank_symbols(manager.test_predictions(kind, manifest.version))
@@ -85,11 +85,11 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
     about = Table.grid(padding=(0, 2))
     alias = f" ({', '.join(facts['aliases'])})" if facts["aliases"] else ""
     symbols = facts["symbols"]
-    some = ", ".join(symbols[:10]) + (", …" if len(symbols) > 10 else "")
+    names = ", ".join(symbols[:10]) + (", …" if len(symbols) > 10 else "")
     for name, value in {
         "version": f"{facts['kind']} {facts['version']}{alias}",
         "created": f"{facts['created'][:19].replace('T', ' ')} UTC",
-        "symbols": f"{len(symbols)} ({some})",
+        "symbols": f"{len(symbols)} ({names})",
         "verdict": str(Verdict(**facts["verdict"])),
         "size": f"{size(facts['bytes'])} (blocks: {facts['blocks']})",
         "data": facts["data_hash"],
@@ -112,12 +112,12 @@ def details_view(facts: dict[str, Any]) -> RenderableType:
 
 
 def _reasons(reasons: dict[str, str]) -> str:
-    told = [f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:_SHOWN]]
-    return f"{len(reasons)} ({'; '.join(told)}{'; …' if len(reasons) > _SHOWN else ''})" if told else ""
+    first = [f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:_SHOWN]]
+    return f"{len(reasons)} ({'; '.join(first)}{'; …' if len(reasons) > _SHOWN else ''})" if first else ""
 
 
 def _notes(notes: Any) -> dict[str, str]:
-    """Return what a run noted on its version, by heading."""
+    """Return the notes of a version's run, by heading."""
     if not isinstance(notes, dict):
         return {"notes": "" if notes is None else str(notes)}
     periods = notes.get("periods") or {}
@@ -126,7 +126,7 @@ def _notes(notes: Any) -> dict[str, str]:
 
 
 def metrics_table(metrics: dict[str, Any]) -> WideTable:
-    """Return metrics as rows; a baseline's column holds its value and, in brackets, the model's less it, paired."""
+    """Return metrics as rows, with the model's and each baseline's values, and their paired difference in brackets."""
     values = flatten(metrics)
     baselines = _baselines(values)
     rows = []
@@ -148,7 +148,7 @@ def metrics_table(metrics: dict[str, Any]) -> WideTable:
 
 
 def headline(metrics: dict[str, Any]) -> str:
-    """Return the first headline metric beside its strongest baseline, with the paired difference."""
+    """Return the first headline metric, its strongest baseline and their paired difference."""
     values = flatten(metrics)
     key = next((name for name in _HEADLINES if name in values), None)
     if key is None:

@@ -1,4 +1,4 @@
-"""What ``fleetcast train`` shows: the plan, a live bar (plain lines where there is no terminal), the leaderboard."""
+"""The output of ``fleetcast train``: the plan, progress (a live bar on a terminal, else lines) and the leaderboard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cluster.views.console import make_console, stdout_kept_for_json
+from cluster.views.console import make_console, stdout_reserved_for_json
 from cluster.views.leaderboard import render, to_json
 from features.store.store import Store
 from training.run import queue
@@ -24,9 +24,9 @@ _LINE_EVERY_S = 10.0
 
 @contextmanager
 def watching(quiet: bool) -> Iterator[Callbacks]:
-    """Yield the callbacks of a run; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
+    """Yield the callbacks that show a run; if ``quiet``, nothing is shown and stdout is reserved for JSON."""
     if quiet:
-        with stdout_kept_for_json():
+        with stdout_reserved_for_json():
             yield Callbacks()
         return
     watch = _Watch(make_console())
@@ -37,13 +37,13 @@ def watching(quiet: bool) -> Iterator[Callbacks]:
 
 
 def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
-    """Print the leaderboard and where the versions are, or one JSON document."""
+    """Print the leaderboard and the store of the versions, or one JSON document."""
     if as_json:
         print(json.dumps(to_json(result.results, result.seconds), allow_nan=False))
         return
     console = make_console()
-    for one in render(result.results):
-        console.print(one, soft_wrap=isinstance(one, Text))
+    for part in render(result.results):
+        console.print(part, soft_wrap=isinstance(part, Text))
     for note in result.plan.warnings:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in result.seconds.items())
@@ -53,9 +53,9 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
 class _Watch:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._started = self._spoken = time.monotonic()
+        self._started = self._last_line = time.monotonic()
         self._first: int | None = None
-        self._begun_again = self._nodes = 0
+        self._restarted = self._nodes = 0
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -75,53 +75,56 @@ class _Watch:
         kinds = plan.config.run.kinds
         blocks = len(plan.blocks(kinds[0]))
         symbols = sum(len(job.symbols) for job in plan.blocks(kinds[0]))
-        many = f"{symbols} symbol{'s' * (symbols != 1)} from {plan.config.data.bars}"
+        source = f"{symbols} symbol{'s' * (symbols != 1)} from {plan.config.data.bars}"
         workers = plan.config.run.workers or "all processors"
-        kept = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
+        finished = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
         self._console.print(
-            f"training {' and '.join(kinds)} of {many} ({plan.bars:,} bars, {len(plan.feature_names)} "
-            f"features) in {blocks} block{'s' * (blocks != 1)} on {workers}{kept}",
+            f"training {' and '.join(kinds)} of {source} ({plan.bars:,} bars, {len(plan.feature_names)} "
+            f"features) in {blocks} block{'s' * (blocks != 1)} on {workers}{finished}",
             highlight=False,
             soft_wrap=True,
         )
         if plan.skipped:
-            self._console.print(f"skipping {len(plan.skipped)}: {_some(plan.skipped)}", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"skipping {len(plan.skipped)}: {_first_reasons(plan.skipped)}", highlight=False, soft_wrap=True
+            )
         self._bar.update(self._task, description="starting workers")
         self._started = time.monotonic()
 
     def progressed(self, now: queue.Progress) -> None:
         pace = self._pace(now)
-        doing = "; ".join(part for part in (", ".join(now.running[:2]) or "starting workers", _crew(now)) if part)
-        self._bar.update(self._task, description=doing, total=now.symbols, completed=now.symbols_done, pace=pace)
+        status = "; ".join(part for part in (", ".join(now.running[:2]) or "starting workers", _workers(now)) if part)
+        self._bar.update(self._task, description=status, total=now.symbols, completed=now.symbols_done, pace=pace)
         has_grown = len(now.nodes) > max(self._nodes, 1)
-        is_news = now.begun_again > self._begun_again or has_grown
-        if not self._console.is_terminal and (is_news or time.monotonic() - self._spoken > _LINE_EVERY_S):
-            self._spoken, self._begun_again = time.monotonic(), now.begun_again
+        is_news = now.begun_again > self._restarted or has_grown
+        if not self._console.is_terminal and (is_news or time.monotonic() - self._last_line > _LINE_EVERY_S):
+            self._last_line, self._restarted = time.monotonic(), now.begun_again
             self._nodes = max(self._nodes, len(now.nodes))
-            parts = (f"{now.symbols_done}/{now.symbols} symbol models", doing, pace)
+            parts = (f"{now.symbols_done}/{now.symbols} symbol models", status, pace)
             self._console.print("; ".join(part for part in parts if part), highlight=False)
             sys.stdout.flush()
 
     def _pace(self, now: queue.Progress) -> str:
         if self._first is None:
             self._first = now.symbols_done
-        elapsed, fresh = time.monotonic() - self._started, now.symbols_done - self._first
-        if not fresh:
+        elapsed, finished = time.monotonic() - self._started, now.symbols_done - self._first
+        if not finished:
             return ""
-        rate = fresh / elapsed
+        rate = finished / elapsed
         return f"{60 * rate:.0f}/min, {max(now.symbols - now.symbols_done, 0) / rate:.0f} s left"
 
     def close(self) -> None:
         self._bar.stop()
 
 
-def _crew(now: queue.Progress) -> str:
-    """Tell what a cluster has to tell: how many work on how many nodes, and what deaths have cost."""
+def _workers(now: queue.Progress) -> str:
+    """Return the number of workers, if they are on several nodes, and of jobs restarted after a worker died."""
     parts = [f"{sum(now.nodes.values())} workers on {len(now.nodes)} nodes"] if len(now.nodes) > 1 else []
-    parts += [f"{now.begun_again} begun again after a worker's death"] if now.begun_again else []
+    if now.begun_again:
+        parts.append(f"{now.begun_again} job{'s' * (now.begun_again != 1)} restarted after a worker died")
     return "; ".join(parts)
 
 
-def _some(reasons: dict[str, str], count: int = 3) -> str:
+def _first_reasons(reasons: dict[str, str], count: int = 3) -> str:
     shown = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:count])
     return shown + ("; …" if len(reasons) > count else "")

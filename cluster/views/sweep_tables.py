@@ -1,4 +1,4 @@
-"""What ``fleetcast tune`` shows: the task, a line a trial (a live table on a terminal), and the verdict."""
+"""The output of ``fleetcast tune``: the task, a line per trial (a live table on a terminal) and the verdict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from cluster.views.console import make_console, stdout_kept_for_json
+from cluster.views.console import make_console, stdout_reserved_for_json
 from cluster.views.wide_table import WideTable
 from training.tasks import task_of
 from tuning.optimizer import Callbacks, Tuned
@@ -23,9 +23,9 @@ _SHOWN = 8
 
 @contextmanager
 def watching(quiet: bool) -> Iterator[Callbacks]:
-    """Yield the callbacks of a sweep; with ``quiet`` it says nothing, so that stdout holds the JSON alone."""
+    """Yield the callbacks that show a sweep; if ``quiet``, nothing is shown and stdout is reserved for JSON."""
     if quiet:
-        with stdout_kept_for_json():
+        with stdout_reserved_for_json():
             yield Callbacks()
         return
     watch = _Watch(make_console())
@@ -36,7 +36,7 @@ def watching(quiet: bool) -> Iterator[Callbacks]:
 
 
 def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
-    """Print the best trials, the verdict and how to use it, or one JSON document."""
+    """Print the best trials, the verdict and the next command, or one JSON document."""
     verdict = tuned.verdict
     if as_json:
         states = _counts(tuned.trials)
@@ -51,7 +51,7 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
         verdict.default_comparison,
         verdict.baseline_comparison,
         *verdict.exclusions,
-        *(f"failed trial {one.number}: {one.reason}" for one in tuned.trials if one.state == "fail"),
+        *(f"failed trial {trial.number}: {trial.reason}" for trial in tuned.trials if trial.state == "fail"),
         f"report: {tuned.report}",
         f"all trials: uvx optuna-dashboard {tuned.url}",
         _advice(tuned, store),
@@ -62,7 +62,7 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
 
 def _advice(tuned: Tuned, store: str) -> str:
     if tuned.verdict.chosen == "default":
-        return "nothing to train with: the configuration stays as it is"
+        return "no settings to train with: the configuration stays as it is"
     return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
 
 
@@ -83,7 +83,7 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
                 f"{one.number} (default)" if one.number == default else str(one.number),
                 f"{one.loss:.5f}",
                 "" if one.edge is None else str(one.edge),
-                *(_spelled(one.values.get(path)) for path in paths),
+                *(_text(one.values.get(path)) for path in paths),
             ]
             for one in whole
         ],
@@ -94,11 +94,11 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
 
 
 def _counts(trials: Sequence[TrialView]) -> Mapping[str, int]:
-    states = [one.state for one in trials]
+    states = [trial.state for trial in trials]
     return {state: states.count(state) for state in ("complete", "pruned", "fail") if state in states}
 
 
-def _spelled(value: Any) -> str:
+def _text(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
@@ -111,8 +111,10 @@ class _Watch:
     def began(self, task: SweepTask, study: SweepStudy) -> None:
         symbols, done = len(task.panel.symbols), len(study.trials)
         if task.skipped:
-            some = "; ".join(f"{name}: {why}" for name, why in list(task.skipped.items())[:3])
-            self._console.print(f"skipping {len(task.skipped)}: {some}", highlight=False, soft_wrap=True, markup=False)
+            reasons = "; ".join(f"{name}: {why}" for name, why in list(task.skipped.items())[:3])
+            self._console.print(
+                f"skipping {len(task.skipped)}: {reasons}", highlight=False, soft_wrap=True, markup=False
+            )
         before = f", {done} finished before" if done else ""
         self._kind = task.kind
         self._console.print(
@@ -132,7 +134,7 @@ class _Watch:
         if self._live is not None:
             self._live.update(_table(trials, self._kind))
             return
-        best = min((one.loss for one in trials if one.loss is not None), default=None)
+        best = min((trial.loss for trial in trials if trial.loss is not None), default=None)
         line = _line(study.latest, len(trials), study.config.trials, best)
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -141,8 +143,10 @@ class _Watch:
             self._live.stop()
 
 
-def _line(one: TrialView, done: int, wanted: int, best: float | None) -> str:
-    loss = (
-        f"{one.loss:.5f}" if one.loss is not None else one.reason or f"ended after {max(one.curve, default=0)} epochs"
-    )
-    return f"{done}/{wanted}: trial {one.number} {one.state}, {loss}" + ("" if best is None else f"; best {best:.5f}")
+def _line(trial: TrialView, done: int, total: int, best: float | None) -> str:
+    if trial.loss is not None:
+        result = f"{trial.loss:.5f}"
+    else:
+        result = trial.reason or f"ended after {max(trial.curve, default=0)} epochs"
+    best_so_far = "" if best is None else f"; best {best:.5f}"
+    return f"{done}/{total}: trial {trial.number} {trial.state}, {result}{best_so_far}"

@@ -1,4 +1,4 @@
-"""A table that is never cut: where a terminal is too narrow for all columns, the rest follow in tables below."""
+"""A table that is never truncated: columns that do not fit the terminal follow in further tables below."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-_FRAME = 3  # the characters that a column takes besides its text
+_FRAME = 3  # characters of a column in addition to its text
 
 
 class WideTable:
     """Rows of text under headings; the first column, which names the row, is repeated in every table.
 
-    The first row is bold if ``first_bold``; columns other than the first stand to the right unless ``left`` names them.
+    The first row is bold if ``first_bold``. The first column and those in ``left`` are left-aligned, others right.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class WideTable:
         self.title, self.caption, self.first_bold, self.left = title, caption, first_bold, frozenset(left)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield as few tables as the width allows."""
+        """Yield the fewest tables that fit the width."""
         widths = [
             max(Text(cell).cell_len for cell in column) + _FRAME
             for column in zip(self.headings, *self.rows, strict=True)

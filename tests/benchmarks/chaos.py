@@ -80,7 +80,7 @@ class Chaos:
         struck = time.monotonic()
         self.kills[victim] += hit
         code, said = self.finish(command)
-        again = max((int(found) for found in re.findall(r"(\d+) begun again", said)), default=0)
+        again = max((int(found) for found in re.findall(r"(\d+) jobs? restarted", said)), default=0)
         self.begun_again[victim] = max(again, self.begun_again.get(victim, 0))
         if victim == "head" and hit:
             self.ended_s = max(self.ended_s, time.monotonic() - struck)

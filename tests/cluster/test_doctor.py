@@ -58,7 +58,7 @@ def test_what_is_broken_in_the_store_is_found_whether_or_not_there_is_a_cluster(
     assert done.code == 1 and "PROBLEM  cluster: nothing answers" in done.out, done.out
     assert "PROBLEM  models: direction" in done.out and "fleetcast models rollback" in done.out
     assert "sessions ago" in done.out and "fleetcast data fetch" in done.out
-    assert "1 symbols end more than 7 days before the others (CCC)" in done.out
+    assert "1 symbols end more than 7 days before the newest bar (CCC)" in done.out
 
 
 def test_a_store_that_cannot_be_written_is_found(tmp_path):

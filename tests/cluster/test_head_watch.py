@@ -12,7 +12,7 @@ from cluster.head_watch import ended_without_head
 CODE = """
 import sys, threading
 from cluster.head_watch import ended_without_head
-with ended_without_head(sys.argv[1], "; blocks are kept", patience_s=0.3, look_s=0.1):
+with ended_without_head(sys.argv[1], "; blocks are kept", timeout_s=0.3, interval_s=0.1):
     print("watching", flush=True)
     threading.Event().wait(60)
 """
@@ -35,6 +35,6 @@ def test_a_process_ends_with_one_line_once_its_head_is_gone():
 
 def test_a_watch_that_is_over_ends_nothing():
     pause = threading.Event()
-    with ended_without_head("127.0.0.1:9", "", patience_s=1.0, look_s=0.01):
+    with ended_without_head("127.0.0.1:9", "", timeout_s=1.0, interval_s=0.01):
         pause.wait(0.3)
     assert "head-watch" not in [one.name for one in threading.enumerate()]

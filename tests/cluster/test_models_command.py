@@ -165,7 +165,7 @@ def test_a_reference_that_is_unclear_or_unknown_is_one_line(manager: ModelManage
 def test_prune_says_what_it_removed(manager: ModelManager) -> None:
     made = [release(manager, "direction", name) for name in "abc"]
     manager.promote("direction", made[0], "x")
-    assert "removed 1 versions, 0 half versions, 0 runs" in output(manager, "prune", "--keep", "1")
+    assert "removed 1 versions, 0 incomplete versions, 0 runs" in output(manager, "prune", "--keep", "1")
     freed = json.loads(output(manager, "prune", "--keep", "1", "--grace-hours", "0", "--json"))["direction"]
     assert freed["versions"] == [] and freed["runs"] == ["a", "b", "c"]
     assert manager.versions("direction") == [made[0], made[2]]

@@ -145,5 +145,5 @@ def test_a_run_over_three_addresses_survives_the_loss_of_one(three_nodes, undist
     three_nodes.kill(three_nodes.names[2])
     out, _ = train.communicate(timeout=300)
     assert train.returncode == 0, out
-    assert "2 workers on 2 nodes; 1 begun again after a worker's death" in out, out
+    assert "2 workers on 2 nodes; 1 job restarted after a worker died" in out, out
     undisturbed.equals(store)

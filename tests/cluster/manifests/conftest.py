@@ -1,4 +1,4 @@
-"""Manifests as the command line writes them, read again."""
+"""Manifests as the command line renders them."""
 
 import pytest
 import yaml
@@ -22,19 +22,19 @@ CLOUDS = {
 
 @pytest.fixture
 def run(call):
-    """Return the command: ``run("ray-job", …)`` gives what it prints; a refusal fails with its line."""
+    """``run("ray-job", …)`` returns what the command prints; its error fails the test."""
 
     def render(*arguments):
-        told = call("manifests", "render", *arguments)
-        assert not told.code, told.err
-        return told.out
+        done = call("manifests", "render", *arguments)
+        assert not done.code, done.err
+        return done.out
 
     return render
 
 
 @pytest.fixture
 def text(run):
-    """Return the same, with a store, an image, and what the clouds among the kinds need."""
+    """The same with a store, an image, and the settings of the clouds."""
 
     def render(*arguments):
         cloud = [f"deploy.{setting}" for kind in arguments for setting in CLOUDS.get(kind, ())]
@@ -45,5 +45,5 @@ def text(run):
 
 @pytest.fixture
 def documents(text):
-    """Return the same as values, by their kind where they have one."""
+    """The same, parsed: documents by ``kind``, which is None where they have none."""
     return lambda *arguments: {one.get("kind"): one for one in yaml.safe_load_all(text(*arguments))}

@@ -1,4 +1,4 @@
-"""The container file: what it copies exists, its Python fits, and whoever runs in it is not root."""
+"""The container file: what it copies exists, its Python fits, and its user is not root."""
 
 import re
 import tomllib
@@ -15,9 +15,9 @@ INSTRUCTIONS = {"ARG", "FROM", "ENV", "RUN", "WORKDIR", "COPY", "USER", "CMD"}
 
 @pytest.fixture
 def lines(run):
-    """The instructions of the file, one a line."""
-    whole = run("containerfile").replace("\\\n", " ")
-    return [line for line in whole.splitlines() if line and not line.startswith("#")]
+    """The instructions of the file, one per line."""
+    joined = run("containerfile").replace("\\\n", " ")
+    return [line for line in joined.splitlines() if line and not line.startswith("#")]
 
 
 def arguments(lines, instruction):
@@ -50,7 +50,7 @@ def test_versions_are_the_projects(lines):
     assert any(f'"${{TENSORFLOW}}=={pinned.partition("==")[2]}"' in one for one in arguments(lines, "RUN"))
 
 
-def test_whoever_runs_is_the_one_that_pods_expect(lines):
+def test_its_user_is_the_one_that_pods_expect(lines):
     assert arguments(lines, "USER") == [f"{USER}:{USER}"]
     assert any(f"useradd --uid {USER}" in one for one in arguments(lines, "RUN"))
     last = lines[len(lines) - lines[::-1].index(f"USER {USER}:{USER}") :]

@@ -1,7 +1,7 @@
-"""KubeRay's objects field by field, and everything else by Kubernetes' own schema.
+"""KubeRay's objects field by field, and all others by Kubernetes' own schema.
 
-KubeRay's schemas are in no package registry. What stands here are facts from its Go types, its validation and its
-published field reference (docs.ray.io, "KubeRay CRD API reference", v1.7.1); what we use and is not here fails.
+KubeRay's schemas are in no package registry. The fields below are from its Go types, its validation and its
+published reference (docs.ray.io, "KubeRay CRD API reference", v1.7.1); a rendered field that is not here fails.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 KUBERNETES = "1.34"
 KINDS = {"ray-cluster": "RayCluster", "ray-job": "RayJob", "ray-cron-job": "RayCronJob", "ray-service": "RayService"}
 NAMES = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-LONGEST_NAME = 41  # what is made of it has a suffix and becomes the name of a Service
+LONGEST_NAME = 41  # KubeRay appends a suffix and makes it the name of a Service
 
 
 class Choice(tuple):
@@ -25,7 +25,7 @@ class Pod:
 
 
 class Map:
-    """Texts by name."""
+    """A mapping of texts."""
 
 
 AUTOSCALER = {
@@ -102,7 +102,7 @@ def check(value, shape, path, pods):
 
 
 def check_rules(spec):
-    """Assert what KubeRay's operator asks of a cluster beyond its fields."""
+    """Assert the rules of KubeRay's operator beyond the fields of a cluster."""
     assert tuple(map(int, spec["rayVersion"].split(".")[:2])) >= (2, 52), "token authentication"
     grows = spec.get("enableInTreeAutoscaling", False)
     for group in spec["workerGroupSpecs"]:
@@ -150,7 +150,7 @@ def fits(resource):
     kubernetes_validate.validate(resource, KUBERNETES, strict=True)
 
 
-def test_what_does_not_fit_is_found():
+def test_wrong_fields_are_found():
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": [{"name": "x"}]}}
     fits(pod)
     for wrong in ({"restartpolicy": "Never"}, {"containers": [{"name": "x", "resources": {"limits": ["1"]}}]}):
@@ -175,8 +175,13 @@ def test_objects_have_kuberays_fields_and_pods_fit_kubernetes_own_schema(rendere
         fits(other)
     assert len(pods) >= 2
     for _, pod in pods:
-        whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x", **pod["metadata"]}, "spec": pod["spec"]}
-        fits(whole)
+        resource = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "x", **pod["metadata"]},
+            "spec": pod["spec"],
+        }
+        fits(resource)
 
 
 def test_pods_are_locked_down_and_hold_no_secret(rendered):
@@ -195,6 +200,6 @@ def test_pods_are_locked_down_and_hold_no_secret(rendered):
         head = spec["headGroupSpec"]
         assert head["serviceType"] == "ClusterIP" and head["rayStartParams"]["num-cpus"] == "0"
         mounted = head["template"]["spec"]["automountServiceAccountToken"]
-        assert mounted == spec.get("enableInTreeAutoscaling", False), "only the autoscaler speaks to Kubernetes"
+        assert mounted == spec.get("enableInTreeAutoscaling", False), "only the autoscaler uses Kubernetes' API"
     selected = {json.dumps(found["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"], sort_keys=True)}
     assert {json.dumps(pod["metadata"]["labels"], sort_keys=True) for _, pod in pods} == selected

@@ -1,4 +1,4 @@
-"""KubeRay's objects: what the configuration decides, and what they promise."""
+"""KubeRay's objects: what follows from the configuration, and what they guarantee."""
 
 import re
 import shlex
@@ -19,9 +19,7 @@ KINDS = {"ray-job": "RayJob", "ray-cron-job": "RayCronJob"}
 
 @pytest.mark.parametrize("preset", preset_names())
 @pytest.mark.parametrize("kind", ["ray-job", "ray-cron-job"])
-def test_the_entry_point_is_a_command_of_ours_and_means_the_same_configuration(
-    kind, preset, documents, monkeypatch, tmp_path
-):
+def test_the_entry_point_is_a_train_command_with_the_same_configuration(kind, preset, documents, monkeypatch, tmp_path):
     wanted = ("run.seed=3", "split.test_end=2018-12-31", "data.symbols=[BRK B, 'A$B']", "volatility.members=[garch]")
     given = [part for setting in wanted for part in ("--set", setting)]
     found = documents(kind, "--preset", preset, *given)
@@ -48,7 +46,7 @@ def test_a_preset_alone_needs_no_config_map(documents):
     assert "ConfigMap" not in found and "--config" not in found["RayJob"]["spec"]["entrypoint"]
 
 
-def test_a_lost_run_is_begun_again_and_never_overlaps_the_next(documents, text):
+def test_a_lost_run_is_retried_and_never_overlaps_the_next(documents, text):
     spec = documents("ray-cron-job")["RayCronJob"]["spec"]
     job = spec["jobTemplate"]
     assert job["backoffLimit"] == 2 and job["shutdownAfterJobFinishes"]
@@ -78,11 +76,11 @@ def test_the_service_runs_the_configuration(preset, documents):
     assert arguments.store == "s3://bucket/fleetcast" and config.http_options.request_timeout_s == 25
     [worker] = spec["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]["containers"]
     folder = worker["volumeMounts"][0]["mountPath"]
-    assert arguments.key_file.startswith(f"{folder}/"), "it listens to others, so it asks for a key"
+    assert arguments.key_file.startswith(f"{folder}/"), "it listens on all interfaces, so it requires a key"
     assert {one["name"]: one["containerPort"] for one in worker["ports"]}["serve"] == config.http_options.port
 
 
-def test_serving_without_keys_has_to_be_meant(documents):
+def test_serving_without_keys_needs_insecure(documents):
     spec = documents("ray-service", "--insecure")["RayService"]["spec"]
     assert yaml.safe_load(spec["serveConfigV2"])["applications"][0]["args"]["key_file"] is None
     assert "volumes" not in spec["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
@@ -96,7 +94,7 @@ def test_a_node_drains_before_it_ends_and_few_go_at_once(documents):
     command, wait = drain.split("; ")
     timeout, limit, ray, verb, *arguments = shlex.split(command)
     assert (timeout, ray, verb) == ("timeout", "ray", drain_node.name)
-    given = drain_node.make_context(verb, arguments).params  # it is hidden in Ray's help: this tells if it changes
+    given = drain_node.make_context(verb, arguments).params  # not in Ray's help: fails here if Ray changes it
     assert given["node_id"] is None and given["reason"] == "DRAIN_NODE_REASON_PREEMPTION"
     seconds = given["deadline_remaining_seconds"]
     assert wait == f"sleep {seconds}"
@@ -105,10 +103,10 @@ def test_a_node_drains_before_it_ends_and_few_go_at_once(documents):
     assert "PodDisruptionBudget" not in documents("ray-service", "--preset", "demo"), "one could never be moved"
 
 
-def test_the_state_of_the_cluster_is_kept_in_redis_unless_left_out(documents):
+def test_the_state_of_the_cluster_is_in_redis_unless_turned_off(documents):
     cluster = documents("ray-service")["RayService"]["spec"]["rayClusterConfig"]
-    kept = cluster["gcsFaultToleranceOptions"]
-    assert kept["redisPassword"]["valueFrom"]["secretKeyRef"] == {"name": "fleetcast-redis", "key": "password"}
+    options = cluster["gcsFaultToleranceOptions"]
+    assert options["redisPassword"]["valueFrom"]["secretKeyRef"] == {"name": "fleetcast-redis", "key": "password"}
     cluster = documents("ray-service", "--set", "deploy.redis=null")["RayService"]["spec"]["rayClusterConfig"]
     assert "gcsFaultToleranceOptions" not in cluster
 
@@ -135,7 +133,7 @@ def test_the_presets_decide_on_gpus(documents):
 )
 def test_nodes_hold_all_replicas(settings, least, most, work):
     nodes = serving_nodes(load_config("demo", overrides=settings))
-    assert (nodes.least, nodes.most, nodes.work, nodes.cpus) == (least, most, work, work + 1)
+    assert (nodes.min_nodes, nodes.max_nodes, nodes.work_cpus, nodes.cpus) == (least, most, work, work + 1)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ def test_nodes_hold_all_replicas(settings, least, most, work):
 )
 def test_nodes_hold_all_workers(settings, count, gpus):
     nodes = training_nodes(load_config("demo", overrides=settings))
-    assert (nodes.least, nodes.most, nodes.gpus) == (count, count, gpus)
+    assert (nodes.min_nodes, nodes.max_nodes, nodes.gpus) == (count, count, gpus)
 
 
 def test_a_node_that_holds_no_worker_is_refused():

@@ -1,4 +1,4 @@
-"""Files for ``ray up``: valid by Ray's own schema and rules, closed to the world, with what the nodes need."""
+"""Files for ``ray up``: valid by Ray's own schema and rules, closed to the internet, with all that nodes need."""
 
 import json
 from pathlib import Path
@@ -27,17 +27,24 @@ def test_ray_accepts_it(cluster):
         jsonschema.validate(found | {"max_worker": 1}, schema)
 
 
-def test_the_preset_decides_which_workers_are_there(cluster):
+def test_the_preset_decides_on_the_workers(cluster):
     _, preset, found = cluster
     types = found["available_node_types"]
-    there = {name: (one["min_workers"], one["max_workers"]) for name, one in types.items()}
-    assert there == {"head": (0, 0), "cpu": (0, 2), "gpu": (0, 2)} | {"gpu" if preset == "gpu" else "cpu": (2, 2)}
-    assert types["head"]["resources"] == {"CPU": 0} and types["gpu"]["resources"] == {"CPU": 8, "GPU": 1}
-    assert "and-cuda" in types["gpu"]["worker_setup_commands"][-1]
-    assert types["gpu"]["worker_setup_commands"][:-1] == found["setup_commands"]
+    assert {name: (one["min_workers"], one["max_workers"]) for name, one in types.items()} == {
+        "head": (0, 0),
+        "train": (2, 2),
+    }
+    train = types["train"]
+    assert types["head"]["resources"] == {"CPU": 0}
+    assert train["resources"] == ({"CPU": 8, "GPU": 1} if preset == "gpu" else {"CPU": 8})
+    if preset == "gpu":
+        assert "and-cuda" in train["worker_setup_commands"][-1]
+        assert train["worker_setup_commands"][:-1] == found["setup_commands"]
+    else:
+        assert "worker_setup_commands" not in train
 
 
-def test_nodes_are_closed_to_the_world(cluster):
+def test_nodes_are_closed_to_the_internet(cluster):
     cloud, _, found = cluster
     for node in (one["node_config"] for one in found["available_node_types"].values()):
         if cloud == "aws":
@@ -50,7 +57,7 @@ def test_nodes_are_closed_to_the_world(cluster):
     assert found["file_mounts"]["/home/ubuntu/.ray/auth_token"] == "~/.ray/auth_token"
 
 
-def test_what_is_sent_exists_and_is_the_project_alone(cluster):
+def test_copied_files_exist_and_are_those_of_the_project(cluster):
     mounts = {remote: local for remote, local in cluster[2]["file_mounts"].items() if local[0] != "~"}
     assert all(
         (ROOT / local).exists() and remote == f"/home/ubuntu/fleetcast/{local}" for remote, local in mounts.items()
@@ -59,27 +66,40 @@ def test_what_is_sent_exists_and_is_the_project_alone(cluster):
 
 
 @pytest.mark.parametrize(
-    ("settings", "machines"),
+    ("settings", "aws", "gcp"),
     [
-        ((), ("m6i.large", "m6i.2xlarge", "g6.2xlarge")),
-        (("deploy.node_cpus=5", "deploy.head_cpus=4"), ("m6i.xlarge", "m6i.2xlarge", "g6.2xlarge")),
-        (("deploy.node_cpus=48", "deploy.node_gpus=4"), ("m6i.large", "m6i.12xlarge", "g6.12xlarge")),
+        ((), ("m6i.large", "m6i.2xlarge"), ("n2-standard-2", "n2-standard-8")),
+        (
+            ("deploy.node_cpus=5", "deploy.head_cpus=3"),
+            ("m6i.xlarge", "m6i.2xlarge"),
+            ("n2-standard-4", "n2-standard-8"),
+        ),
+        (("run.use_gpu=true",), ("m6i.large", "g6.2xlarge"), ("n2-standard-2", "g2-standard-8")),
+        (
+            ("run.use_gpu=true", "deploy.node_cpus=40", "deploy.node_gpus=4"),
+            ("m6i.large", "g6.12xlarge"),
+            ("n2-standard-2", "g2-standard-48"),
+        ),
     ],
 )
-def test_machines_are_the_smallest_that_are_large_enough(settings, machines, documents):
+def test_machines_are_the_smallest_that_are_large_enough(settings, aws, gcp, documents):
     given = [part for setting in settings for part in ("--set", setting)]
-    types = documents("ray-up-aws", *given)[None]["available_node_types"]
-    assert tuple(types[kind]["node_config"]["InstanceType"] for kind in ("head", "cpu", "gpu")) == machines
+    for cloud, field, machines in (("aws", "InstanceType", aws), ("gcp", "machineType", gcp)):
+        types = documents(f"ray-up-{cloud}", *given)[None]["available_node_types"]
+        assert tuple(types[kind]["node_config"][field] for kind in ("head", "train")) == machines
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("ray-up-aws", "--set", "deploy.cloud.image=null"), "needs deploy.cloud.image"),
-        (("ray-up-gcp", "--set", "deploy.node_gpus=3"), "no machine of gcp is known with 8 processors and 3 GPUs"),
-        (("ray-up-aws", "--set", "deploy.node_cpus=200"), "more than 96"),
+        (
+            ("ray-up-gcp", "--set", "run.use_gpu=true", "--set", "deploy.node_gpus=3"),
+            "no machine is known with 8 processors and 3 GPUs.* 16 with 1, 48 with 4",
+        ),
+        (("ray-up-aws", "--set", "deploy.node_cpus=200"), "with 200 processors and 0 GPUs.* at most 96 without GPUs"),
     ],
 )
-def test_what_cannot_be_rented_is_told(arguments, says, text):
+def test_a_machine_that_is_not_known_is_an_error(arguments, says, text):
     with pytest.raises(AssertionError, match=says):
         text(*arguments)

@@ -89,7 +89,11 @@ def test_page_shows_model_beside_baseline_with_uncertainty_and_every_reason() ->
     assert "1.0953 ± 0.0011" in page and "1.0956 ± 0.0010" in page
     assert "34.1 ± 0.4" in page and "33.3 ± 0.0" in page
     assert "0.4000 ± ?" in page
-    assert "best  symbols" in page and "S0 −0.0450 ± 0.0200" in page and "extremes of many noisy symbols" in page
+    assert (
+        "best  symbols" in page
+        and "S0 −0.0450 ± 0.0200" in page
+        and "10 symbols differ by more than 1.96 standard errors; about 0 would by chance" in page
+    )
     assert page.count("TINY") == 1 and "[red]ODD" in page and "the loss became NaN" in page
     assert "version 20200101-abc: champion" in page and "fit 3.5 s" in page
 
@@ -108,9 +112,9 @@ def test_what_labels_are_worth_is_told() -> None:
 
     assert told(-0.038, 0.011) == "WORSE: up/down accuracy is below the class prior's (difference −3.8 ± 1.1 points)"
     assert told(0.038, 0.011) == "up/down accuracy is above the class prior's (difference +3.8 ± 1.1 points)"
-    assert told(0.01, 0.011).startswith("no detectable edge over the class prior in which way prices go")
+    assert told(0.01, 0.011).startswith("no detectable edge over the class prior in up/down accuracy: difference")
     same = verdicts(KindResult("direction", DIRECTION | {"mcc": 0.0}))
-    assert "the likeliest class is always the same one" in same[-1]
+    assert "the most likely class is always the same" in same[-1]
 
 
 def test_periods_are_told() -> None:

@@ -22,7 +22,7 @@ def test_a_death_is_told_at_once_and_once():
     watch.progressed(at(begun_again=1))
     watch.progressed(at(begun_again=1))
     watch.close()
-    assert out.getvalue() == "8/32 symbol models; direction/block-00001; 1 begun again after a worker's death\n"
+    assert out.getvalue() == "8/32 symbol models; direction/block-00001; 1 job restarted after a worker died\n"
 
 
 def test_each_node_more_is_told_at_once_and_one_less_is_not():
