@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from training.metrics.comparison import Comparison, MetricSummary
 from training.run.kind_result import KindResult
 from training.tasks import Task, task_of
 from training.validation.verdict import MATERIAL
@@ -22,30 +23,30 @@ def verdicts(result: KindResult) -> list[str]:
 
     Further sentences name members that are better than the model, and judge a direction model's most likely class.
     """
-    task, summary = task_of(result.kind), result.summary
+    task, summary = task_of(result.kind), MetricSummary(result.summary)
     out = [
         _verdict(summary, task, name, words)
         for name, words in task.layout.references
-        if f"{task.loss}_vs_{name}" in summary
+        if summary.compares(task.loss, name)
     ]
     for name, words in task.layout.members:
-        key = f"{task.loss}_vs_{name}"
-        if summary.get(key, 0.0) > SIGNIFICANT * summary.get(f"{key}_se", math.inf):
+        difference = summary.difference(task.loss, name)
+        if difference.is_known and difference.value > SIGNIFICANT * difference.se:
             out.append(_verdict(summary, task, name, words))
     return out + _labels(summary)
 
 
-def _labels(summary: Mapping[str, float]) -> list[str]:
+def _labels(summary: MetricSummary) -> list[str]:
     """Compare the accuracy of the most likely class with the class prior's."""
-    if summary.get("mcc") == 0.0:
+    if summary.model("mcc").value == 0.0:
         return ["the most likely class is always the same: only the probabilities can carry information"]
-    difference, error = (summary.get(f"up_down_accuracy_vs_prior{end}", math.nan) * 100 for end in ("", "_se"))
-    if not math.isfinite(difference) or not math.isfinite(error):
+    found = summary.difference("up_down_accuracy", "prior")
+    if not found.is_known:
         return []
-    figure = f"difference {difference:+.1f} ± {error:.1f} points".replace("-", "−")
-    if abs(difference) <= SIGNIFICANT * error:
+    figure = f"difference {100 * found.value:+.1f} ± {100 * found.se:.1f} points".replace("-", "−")
+    if abs(found.value) <= SIGNIFICANT * found.se:
         return [f"no detectable edge over the class prior in up/down accuracy: {figure}"]
-    worse, side = ("WORSE: ", "below") if difference < 0 else ("", "above")
+    worse, side = ("WORSE: ", "below") if found.value < 0 else ("", "above")
     return [f"{worse}up/down accuracy is {side} the class prior's ({figure})"]
 
 
@@ -106,20 +107,18 @@ def to_json(results: Sequence[KindResult], seconds: Mapping[str, float] | None =
     }
 
 
-def _verdict(summary: Mapping[str, float], task: Task, name: str, words: str) -> str:
-    key = f"{task.loss}_vs_{name}"
-    difference, error = summary[key], summary.get(f"{key}_se", math.nan)
+def _verdict(summary: MetricSummary, task: Task, name: str, words: str) -> str:
+    difference, error = found = summary.difference(task.loss, name)
     figure = f"difference {difference:+.4f} ± {error:.4f}".replace("-", "−")
-    if not math.isfinite(difference) or not math.isfinite(error):
+    if not found.is_known:
         return f"{task.loss_title} against {words}: too few test days to tell"
-    base = summary.get(f"{task.loss}_{name}", math.nan)
+    base = summary.baseline(task.loss, name).value
     if abs(difference) <= max(SIGNIFICANT * error, MATERIAL * base if math.isfinite(base) else 0.0):
         return f"no detectable edge over {words}: {task.loss_title} {figure}"
     percent = f"{abs(difference) / base * 100:.1f} % " if math.isfinite(base) and base > 0 else ""
     side = "below" if difference < 0 else "above"
-    distance = (
-        f", {abs(difference) / error:.{0 if abs(difference) > 10 * error else 1}f} standard errors" if error else ""
-    )
+    digits = 0 if abs(difference) > 10 * error else 1
+    distance = f", {abs(difference) / error:.{digits}f} standard errors" if error else ""
     worse = "" if difference < 0 else "WORSE: "
     return f"{worse}{task.loss_title} {percent}{side} {words}{distance} ({figure})"
 
@@ -132,34 +131,27 @@ def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
 def _scores_table(result: KindResult) -> RenderableType:
     from cluster.views.wide_table import WideTable
 
-    task, summary = task_of(result.kind), result.summary
-    head = f"{task.loss}_vs_"
-    others = [key.removeprefix(head) for key in summary if key.startswith(head) and not key.endswith("_se")]
+    task, summary = task_of(result.kind), MetricSummary(result.summary)
+    others = summary.baselines(task.loss)
     # An accuracy means nothing without a baseline to compare it with.
-    columns = [c for c in task.layout.columns if c[0] in summary and (others or not c[0].endswith("accuracy"))]
-    rows = []
-    for name in ("", *others):
-        suffix = f"_{name}" if name else ""
-        rows.append([name or "model", *(_figure(summary, f"{key}{suffix}", factor) for key, _, factor in columns)])
+    columns = [c for c in task.layout.columns if summary.has(c[0]) and (others or not c[0].endswith("accuracy"))]
+    rows = [["model", *(_figure(summary.model(key), factor) for key, _, factor in columns)]]
+    rows += [[name, *(_figure(summary.baseline(key, name), factor) for key, _, factor in columns)] for name in others]
     headings = ["", *(heading for _, heading, _ in columns)]
     return WideTable(headings, rows, caption="± standard error, clustered by day", first_bold=True)
 
 
-def _figure(summary: Mapping[str, float], key: str, factor: float) -> str:
-    value, error = summary.get(key, math.nan) * factor, summary.get(f"{key}_se", math.nan) * factor
-    digits = 1 if factor == 100.0 else 4
+def _figure(found: Comparison, factor: float) -> str:
+    value, error, digits = found.value * factor, found.se * factor, 1 if factor == 100.0 else 4
     if not math.isfinite(value):
         return "–"
     return f"{value:.{digits}f} ± {error:.{digits}f}" if math.isfinite(error) else f"{value:.{digits}f} ± ?"
 
 
 def _alone(result: KindResult) -> str:
-    parts = [
-        f"{heading} {_figure(result.summary, key, factor)}"
-        for key, heading, factor in task_of(result.kind).layout.alone
-        if key in result.summary
-    ]
-    return "; ".join(parts)
+    summary = MetricSummary(result.summary)
+    alone = [one for one in task_of(result.kind).layout.alone if summary.has(one[0])]
+    return "; ".join(f"{heading} {_figure(summary.model(key), factor)}" for key, heading, factor in alone)
 
 
 def _borrowed(result: KindResult) -> list[str]:
@@ -173,19 +165,22 @@ def _borrowed(result: KindResult) -> list[str]:
 def _extremes(result: KindResult, count: int) -> list[str]:
     """Return the best and worst symbols by paired difference, and the number of significant ones."""
     task = task_of(result.kind)
-    name = next((n for n, _ in task.layout.references if f"{task.loss}_vs_{n}" in result.summary), None)
-    key = f"{task.loss}_vs_{name}"
-    scored = {s: m for s, m in result.per_symbol.items() if math.isfinite(m.get(key, math.nan))}
-    if name is None or len(scored) < 2:
+    references = [name for name, _ in task.layout.references]
+    name = next((one for one in references if MetricSummary(result.summary).compares(task.loss, one)), None)
+    if name is None:
         return []
-    ranked = sorted(scored, key=lambda symbol: (scored[symbol][key], symbol))
+    found = {symbol: MetricSummary(own).difference(task.loss, name) for symbol, own in result.per_symbol.items()}
+    scored = {symbol: one for symbol, one in found.items() if math.isfinite(one.value)}
+    if len(scored) < 2:
+        return []
+    ranked = sorted(scored, key=lambda symbol: (scored[symbol].value, symbol))
     count = min(count, len(ranked) // 2)
 
     def show(symbols: Sequence[str]) -> str:
-        shown = (f"{s} {scored[s][key]:+.4f} ± {scored[s].get(f'{key}_se', math.nan):.4f}" for s in symbols)
+        shown = (f"{symbol} {scored[symbol].value:+.4f} ± {scored[symbol].se:.4f}" for symbol in symbols)
         return ", ".join(text.replace(" -", " −") for text in shown)
 
-    beyond = sum(abs(m[key]) > SIGNIFICANT * m.get(f"{key}_se", math.nan) for m in scored.values())
+    beyond = sum(abs(one.value) > SIGNIFICANT * one.se for one in scored.values())
     words = dict(task.layout.references)[name]
     return [
         f"best  symbols, {task.loss_title} less {words}: {show(ranked[:count])}",

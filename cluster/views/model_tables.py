@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cluster.views.wide_table import WideTable
 from configs.errors import ModelError
+from training.metrics.comparison import MetricSummary
 from training.metrics.ranking import SymbolScore, rank_symbols
 from training.registry.block_index import to_json
 from training.registry.manager import ModelManager
@@ -128,18 +129,13 @@ def _notes(notes: Any) -> dict[str, str]:
 def metrics_table(metrics: dict[str, Any]) -> WideTable:
     """Return metrics as rows, with the model's and each baseline's values, and their paired difference in brackets."""
     values = flatten(metrics)
-    baselines = _baselines(values)
-    rows = []
-    derived = {f"{key}{end}" for key in values for end in ("_se", *(f"_{b}" for b in baselines))}
-    derived |= {f"{key}_vs_{b}" for key in values for b in baselines}
-    derived |= {f"{key}_se" for key in derived}
-    for key in values:
-        if key in derived:
-            continue
+    summary = MetricSummary(values)
+    baselines, rows = summary.all_baselines, []
+    for key in summary.names:
         cells = [_with_error(values, key)]
         for name in baselines:
             cell = _number(values[f"{key}_{name}"]) if f"{key}_{name}" in values else ""
-            if f"{key}_vs_{name}" in values:
+            if summary.compares(key, name):
                 cell += f" ({_with_error(values, f'{key}_vs_{name}', signed=True)})"
             cells.append(cell)
         rows.append([key, *cells])
@@ -150,16 +146,17 @@ def metrics_table(metrics: dict[str, Any]) -> WideTable:
 def headline(metrics: dict[str, Any]) -> str:
     """Return the first headline metric, its strongest baseline and their paired difference."""
     values = flatten(metrics)
+    summary = MetricSummary(values)
     key = next((name for name in _HEADLINES if name in values), None)
     if key is None:
         return ""
-    text = f"{key} {_with_error(values, key)}"
-    rivals = {b: values[f"{key}_{b}"] for b in _baselines(values) if isinstance(values.get(f"{key}_{b}"), float)}
-    if rivals:
-        best = min(rivals, key=lambda name: rivals[name])
-        difference = _with_error(values, f"{key}_vs_{best}", signed=True)
-        text = f"{key} {_number(values[key])}, {best} {_number(rivals[best])} ({difference})"
-    return text
+    losses = {name: summary.baseline(key, name).value for name in summary.all_baselines}
+    losses = {name: loss for name, loss in losses.items() if math.isfinite(loss)}
+    if not losses:
+        return f"{key} {_with_error(values, key)}"
+    best = min(losses, key=lambda name: losses[name])
+    difference = _with_error(values, f"{key}_vs_{best}", signed=True)
+    return f"{key} {_number(values[key])}, {best} {_number(losses[best])} ({difference})"
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -188,11 +185,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} GiB"
-
-
-def _baselines(values: dict[str, Any]) -> list[str]:
-    found = (re.fullmatch(r".+_vs_(.+?)(?:_se)?", key) for key in values)
-    return sorted({match[1] for match in found if match})
 
 
 def _with_error(values: dict[str, Any], key: str, signed: bool = False) -> str:

@@ -29,6 +29,19 @@ class MetricSummary:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
 
+    @property
+    def names(self) -> list[str]:
+        """The model's metrics, in order."""
+        ends = ["_se", *(f"{between}{name}" for name in self.all_baselines for between in ("_", "_vs_"))]
+        derived = {f"{key}{end}" for key in self._values for end in ends}
+        return [key for key in self._values if key not in derived]
+
+    @property
+    def all_baselines(self) -> list[str]:
+        """Everything that any metric is compared with, sorted."""
+        found = (key.partition("_vs_") for key in self._values if not key.endswith("_se"))
+        return sorted({name for _, separator, name in found if separator})
+
     def model(self, metric: str) -> Comparison:
         """Return the model's metric."""
         return self._at(metric)
@@ -40,6 +53,10 @@ class MetricSummary:
     def difference(self, metric: str, name: str) -> Comparison:
         """Return the model's metric less a baseline's, paired by row."""
         return self._at(f"{metric}_vs_{name}")
+
+    def has(self, metric: str) -> bool:
+        """Whether the model has a metric, known or not."""
+        return metric in self._values
 
     def compares(self, metric: str, name: str) -> bool:
         """Whether there is a difference from a baseline, known or not."""
