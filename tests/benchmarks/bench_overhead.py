@@ -5,8 +5,8 @@
 Without ``--bars`` the symbols are random walks with some memory, of 2,500 bars. Both sides do all jobs of the
 ``equities`` preset from an empty store, one after the other, with the same number of threads (``run.cpus_per_worker``),
 by turns. Work is timed from the moment when the first job is handed out to the moment when the last one is done, as the
-queue tells it (on Ray it is asked twice a second); what comes before is start-up, and is told apart. ``--at-once`` is
-for machines of many cores: all runs share one time and have equal numbers of cores of their own.
+queue reports it (on Ray it is polled twice a second); what comes before is start-up, and is reported apart.
+``--at-once`` is for machines of many cores: all runs share one time and have equal numbers of cores of their own.
 
 The last line is JSON: ``overhead``, the median of Ray's seconds of work over the median of the other's, less one;
 ``seconds_ray`` and ``seconds_alone``, those medians, and ``runs_ray`` and ``runs_alone`` what they are of: the overhead
@@ -143,8 +143,8 @@ def measured(config: Config, folder: str, repeats: int, at_once: bool) -> list[R
         context = multiprocessing.get_context("spawn")  # TensorFlow's threads are fixed once a process
         with context.Pool(1, keep_to, (own,)) as pool:
             done = Run(name, store, pool.apply(how, (config, str(store))))
-        told = f"in {done.work_s:.1f} s after {done.startup_s:.1f} s of start-up"
-        print(f"{name}: {told}, {len(own)} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+        took = f"in {done.work_s:.1f} s after {done.startup_s:.1f} s of start-up"
+        print(f"{name}: {took}, {len(own)} cores, load {os.getloadavg()[0]:.1f}", flush=True)
         return done
 
     if not at_once:

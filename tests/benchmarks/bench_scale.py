@@ -237,20 +237,20 @@ def main() -> None:
         for workers in (int(text) for text in given.check.split(",")):
             seconds = measured("trained", bars, _CHECKED, f"{folder}/t{workers}", workers)
             guess = forecast(costs, _CHECKED, workers, cores, given.usd)
-            told = {"measured_s": round(seconds["seconds"], 1)}
+            row = {"measured_s": round(seconds["seconds"], 1)}
             if not check:
                 costs = replace(costs, start_s=max(seconds["seconds"] - guess.total_s, 0.0))
-                told["fitted_start_s"] = round(costs.start_s, 1)
+                row["fitted_start_s"] = round(costs.start_s, 1)
             else:
-                told["predicted_s"] = round(guess.total_s, 1)
-            check[workers] = told
-            print(f"{workers} workers: {told}", flush=True)
+                row["predicted_s"] = round(guess.total_s, 1)
+            check[workers] = row
+            print(f"{workers} workers: {row}", flush=True)
     predicted = {}
     for symbols in _SIZES:
         for workers in _WORKERS:
             one = forecast(costs, symbols, workers, float(workers), given.usd)
-            told = {"hours": one.total_s / 3600, "usd": one.usd, "utilisation": one.utilisation}
-            predicted.setdefault(symbols, {})[workers] = {name: round(value, 3) for name, value in told.items()}
+            row = {"hours": one.total_s / 3600, "usd": one.usd, "utilisation": one.utilisation}
+            predicted.setdefault(symbols, {})[workers] = {name: round(value, 3) for name, value in row.items()}
     document = {
         "predicted": predicted,
         "check": check,

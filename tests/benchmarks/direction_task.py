@@ -36,7 +36,7 @@ class Task:
     def train_flops(self, epochs: np.ndarray) -> float:
         """Return the matrix products' operations in so many epochs (S,) of training; evaluating is left out.
 
-        Backward costs twice forward, less the gradient of the inputs, which nobody needs.
+        Backward costs twice forward, less the gradient of the inputs, which is not computed.
         """
         inputs = 2 * self.network.config.window * self.network.features * 4 * self.network.config.lstm_units[0]
         windows = sum(len(ends) * int(n) for ends, n in zip(self.data.train, epochs, strict=True))

@@ -101,18 +101,20 @@ def test_page_shows_model_beside_baseline_with_uncertainty_and_every_reason() ->
 def test_a_member_that_alone_would_be_better_is_told_and_others_are_not() -> None:
     worse = {"qlike_lstm": 0.29, "qlike_vs_lstm": 0.013, "qlike_vs_lstm_se": 0.004}
     noise = {"qlike_forest": 0.30, "qlike_vs_forest": 0.003, "qlike_vs_forest_se": 0.004}
-    told = verdicts(KindResult("volatility", VOLATILITY | worse | noise))
-    assert told[1:] == ["WORSE: QLIKE 4.5 % above its own LSTM, 3.2 standard errors (difference +0.0130 ± 0.0040)"]
+    sentences = verdicts(KindResult("volatility", VOLATILITY | worse | noise))
+    assert sentences[1:] == ["WORSE: QLIKE 4.5 % above its own LSTM, 3.2 standard errors (difference +0.0130 ± 0.0040)"]
 
 
 def test_what_labels_are_worth_is_told() -> None:
-    def told(difference: float, error: float) -> str:
+    def sentences(difference: float, error: float) -> str:
         facts = {"up_down_accuracy_vs_prior": difference, "up_down_accuracy_vs_prior_se": error, "mcc": 0.02}
         return verdicts(KindResult("direction", DIRECTION | facts))[-1]
 
-    assert told(-0.038, 0.011) == "WORSE: up/down accuracy is below the class prior's (difference −3.8 ± 1.1 points)"
-    assert told(0.038, 0.011) == "up/down accuracy is above the class prior's (difference +3.8 ± 1.1 points)"
-    assert told(0.01, 0.011).startswith("no detectable edge over the class prior in up/down accuracy: difference")
+    assert (
+        sentences(-0.038, 0.011) == "WORSE: up/down accuracy is below the class prior's (difference −3.8 ± 1.1 points)"
+    )
+    assert sentences(0.038, 0.011) == "up/down accuracy is above the class prior's (difference +3.8 ± 1.1 points)"
+    assert sentences(0.01, 0.011).startswith("no detectable edge over the class prior in up/down accuracy: difference")
     same = verdicts(KindResult("direction", DIRECTION | {"mcc": 0.0}))
     assert "the most likely class is always the same" in same[-1]
 

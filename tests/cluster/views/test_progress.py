@@ -31,5 +31,5 @@ def test_each_node_more_is_told_at_once_and_one_less_is_not():
     for nodes in ({"one": 1}, {"one": 2, "two": 1}, {"one": 2}, {"one": 2, "two": 1}, {"one": 1, "two": 1, "three": 1}):
         watch.progressed(at(nodes=nodes, running=()))
     watch.close()
-    told = [line.partition("; ")[2] for line in out.getvalue().splitlines()]
-    assert told == [f"starting workers; 3 workers on {count} nodes" for count in (2, 3)]
+    found = [line.partition("; ")[2] for line in out.getvalue().splitlines()]
+    assert found == [f"starting workers; 3 workers on {count} nodes" for count in (2, 3)]

@@ -1,4 +1,4 @@
-"""What symbols without a pool calibrate on: their own rows and days, whoever shares their block."""
+"""What symbols without a pool calibrate on: their own rows and days, not those of other symbols of their block."""
 
 import numpy as np
 

@@ -39,10 +39,10 @@ def test_facts_are_those_of_the_universe_and_survive(predictor):
 def test_a_view_with_one_symbols_bars_warns_and_works(predictor, fitted):
     one, bars = view(predictor), fitted[1]
     assert set(one.feature_names) & universe_columns(one.config.features)
-    with pytest.warns(UserWarning, match=FEW) as told:
+    with pytest.warns(UserWarning, match=FEW) as caught:
         found = one.predict(bars[0])
-    assert len(told) == 1
-    assert told[0].filename == __file__
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
     usual = one.predict(bars).loc[["AAA"]]
     assert found.index.equals(usual.index)
     assert np.isfinite(found.select_dtypes("number").to_numpy()).all()

@@ -75,7 +75,7 @@ def test_a_month_without_movement_has_no_falls_and_finite_terms(bars):
     assert np.array_equal(found[225:240, -len(FALLS) :], np.zeros((15, len(FALLS))))
     assert np.isfinite(found[COMPLETE_AFTER:BARS]).all()
     assert found[239, 2] == pytest.approx(np.log(0.01))
-    # A close that jumps while no bar moved has no unit to be told in.
+    # A close that jumps while no bar moved has no unit.
     close[239] *= 0.5
     assert np.array_equal(anchor_inputs(variance, close, OFFSETS)[239, -len(FALLS) :], np.zeros(len(FALLS)))
 

@@ -132,8 +132,8 @@ def test_trust_grows_from_nothing_to_one_with_independent_rows(rows, more, symbo
 
 def test_many_symbols_of_a_market_tell_as_much_as_a_few():
     assert independent_rows(700, 1) == 700
-    told = [independent_rows(700 * symbols, symbols) for symbols in (1, 2, 10, 10_000)]
-    assert told == sorted(told) and told[-1] == pytest.approx(700 / CORRELATION, rel=1e-3)
+    found = [independent_rows(700 * symbols, symbols) for symbols in (1, 2, 10, 10_000)]
+    assert found == sorted(found) and found[-1] == pytest.approx(700 / CORRELATION, rel=1e-3)
     assert independent_rows(700, 0) == 700 and trusted_share(10, 1, TRUST_ROWS) < 0.02
 
 
