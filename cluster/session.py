@@ -58,7 +58,7 @@ def connect(address: str | None = None, cpus: int | None = None, resume_hint: st
     started_here = not ray.is_initialized()
     if started_here:
         verbose = log_environment()
-        hook = {"worker_process_setup_hook": "configs.logs.configure_logging"} if verbose else {}
+        hook = {"worker_process_setup_hook": "configs.logs.configure_worker_logging"} if verbose else {}
         logger.info("connecting to Ray (%s)", address or "started on this machine")
         terminate = signal.getsignal(signal.SIGTERM)
         try:

@@ -53,6 +53,13 @@ def configure_logging(verbose: bool = False) -> None:
         logger.addHandler(_HANDLER)  # a second time changes nothing
 
 
+def configure_worker_logging() -> None:
+    """Configure a Ray worker, whose root logger has a handler of Ray's that would write every line again."""
+    configure_logging()
+    for package in _PACKAGES:
+        logging.getLogger(package).propagate = False
+
+
 def log_environment() -> dict[str, str]:
     """Return the environment variables that make another process log as this one does; none above level INFO."""
     level = logging.getLogger(__name__).getEffectiveLevel()

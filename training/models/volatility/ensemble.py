@@ -20,7 +20,7 @@ from training.models.volatility.combination import Combination
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.market import MarketFleet
 from training.models.volatility.member import ForecastInputs, MemberSpec, Series, row_index
-from training.models.volatility.members import combined, fitted
+from training.models.volatility.members import baselines, combined, fitted
 from training.models.volatility.regression import LinearFleet
 
 _FALLBACK = 10.0  # a forecast further from the anchor than this factor is replaced
@@ -88,7 +88,7 @@ class VolatilityEnsemble:
         if fallback.any():
             usable = np.isfinite(anchor) & (anchor > 0)
             variance = np.where(fallback, np.where(usable, anchor, found["ewma"]), variance)
-        others = {spec.name: found[spec.name] for spec in self.fitted if spec.is_baseline} | {"anchor": anchor}
+        others = {spec.name: found[spec.name] for spec in baselines()} | {"anchor": anchor}
         for spec, correction in zip(combined(self.config.volatility.members), corrections.T, strict=True):
             if not spec.is_baseline:
                 others[spec.name] = anchor * np.exp(combination.trust[0] * correction + factor)
