@@ -85,6 +85,11 @@ def test_only_the_cluster_layer_starts_ray(path):
     assert not {"ray.init", "serve.run", "serve.start"} & set(calls)
 
 
+def test_only_public_names_of_ray_are_imported():
+    names = [name for path in FILES for name in imported(ast.parse(path.read_text())) if name.split(".")[0] == "ray"]
+    assert names and not [name for name in names if any(part.startswith("_") for part in name.split("."))]
+
+
 def test_commands_are_short():
     for path in (ROOT / "cluster" / "commands").glob("*.py"):
         bodies = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]

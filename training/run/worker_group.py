@@ -16,6 +16,7 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -138,15 +139,11 @@ class _KeepSurvivors(UserCallback):
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
         """Return when no worker is left, after detecting all deaths until then: the controller waits for this call."""
         failed = {f"{self._group}-{rank}" for rank, error in worker_exceptions.items() if not _is_unreachable(error)}
-        calls: dict[str, Any] = {}
         while workers := ray.get(self._queue.workers.remote()):
-            for worker in workers:
-                call = calls.pop(worker.name, None) or worker.actor.__ray_ready__.remote()
-                if worker.name in failed or _has_died(call):
-                    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
-                    ray.get(self._queue.remove.remote(worker.name, "worker" if worker.node in alive else "node"))
-                elif not ray.wait([call], timeout=0)[0]:
-                    calls[worker.name] = call
+            dead = [worker for worker in workers if worker.name in failed] or _dead(workers)
+            alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
+            for worker in dead:
+                ray.get(self._queue.remove.remote(worker.name, "worker" if worker.node in alive else "node"))
             time.sleep(_WATCH_S)
 
 
@@ -155,14 +152,18 @@ def _is_unreachable(error: Exception) -> bool:
     return isinstance(getattr(error, "health_check_failure", error), ray.exceptions.RayActorError)
 
 
-def _has_died(call: Any) -> bool:
-    try:
-        ray.get(call, timeout=0)
-    except ray.exceptions.ActorDiedError:
-        return True
-    except (ray.exceptions.RayError, TimeoutError):  # busy, or out of reach for the moment
-        pass
-    return False
+def _dead(workers: Sequence[Worker]) -> list[Worker]:
+    """Return the workers whose processes have ended; those that are busy or out of reach may still be alive."""
+    calls = {worker.actor.__ray_ready__.remote(): worker for worker in workers}
+    dead = []
+    for call in ray.wait(list(calls), num_returns=len(calls), timeout=_WATCH_S)[0]:
+        try:
+            ray.get(call)
+        except ray.exceptions.ActorDiedError:
+            dead.append(calls[call])
+        except ray.exceptions.RayError:
+            pass
+    return dead
 
 
 def _work(settings: dict[str, Any]) -> None:
