@@ -1,18 +1,18 @@
-"""Kill the driver, a worker, a node and the head in turn, at random moments, and see what that costs.
+"""Kill the driver, a worker, a node and the head in turn, at random moments, and measure the loss.
 
 ``python tests/benchmarks/chaos.py [--kills 20] [--seed 7] [--nodes 3] [--victims driver,worker,node,head]``
 
-Trains the ``smoke`` preset, a symbol a block, with ``fleetcast train --address`` on a cluster of several nodes on this
-machine. A first run is left alone: its blocks and manifests are what all others must end with. Every other command is
-struck once, at a moment drawn from the time that the first one took; whatever becomes of it, the next command is the
-same, on the same store. Where a version is there, the command is given once more without a kill, and the next store
-is begun. All the while finished blocks are watched, and versions are read whole at the moment they become visible.
+Trains the ``smoke`` preset, one symbol per block, with ``fleetcast train --address`` on a cluster of several nodes on
+this machine. The first run is undisturbed: all other runs must end with its blocks and manifests. Each later command
+suffers one kill, at a moment drawn from the duration of the first run, and is then given again on the same store. Once
+the store has versions, the command is given once more without a kill, and an empty store follows. Meanwhile finished
+blocks are watched, and versions are read completely as soon as they are visible.
 
-The last line is JSON. Over all kills: ``lost`` blocks that were finished and are gone or changed, ``trained_twice``
-those whose files were written again, ``half_versions`` visible ones that could not be read whole, ``unequal`` stores
-that ended with other bytes than the first, ``failed_commands`` that neither lost their driver nor their head;
-``begun_again``, by victim, the most unfinished blocks that the survivors of one command had to begin anew; and
-``ended_s``, the longest that a command took to end without its head.
+The last line is JSON, over all kills: ``lost`` finished blocks that have disappeared or changed; ``trained_twice``
+blocks whose files were written again; ``half_versions`` visible versions that could not be read completely;
+``unequal`` stores that ended with other bytes than the first; ``failed_commands`` whose victim was neither the driver
+nor the head; ``begun_again``, by victim, the most unfinished blocks that one command had to start again; and
+``ended_s``, the longest time that a command took to end without its head.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ VICTIMS = ("driver", "worker", "node", "head")
 
 
 class Chaos:
-    """Commands, kills, and what they did."""
+    """Commands, kills, and their effects."""
 
     def __init__(self, folder: Path, nodes: int, chance: random.Random) -> None:
         self.folder, self.nodes, self.chance = folder, nodes, chance
@@ -54,7 +54,7 @@ class Chaos:
         self.ended_s = 0.0
 
     def start(self) -> subprocess.Popen[str]:
-        """Give the command."""
+        """Start the training command."""
         command = [sys.executable, "-m", "cluster.cli", "train", "--preset", "smoke", "--store", str(self.watch.folder)]
         for setting in _SETTINGS:
             command += ["--set", setting]
@@ -63,39 +63,39 @@ class Chaos:
         return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=log, text=True)
 
     def finish(self, command: subprocess.Popen[str]) -> tuple[int, str]:
-        """Wait for a command's end, and return its exit code and what it said."""
+        """Wait for a command's end, and return its exit code and output."""
         code = command.wait(_TIMEOUT_S)
         return code, (self.folder / "log").read_text()
 
     def strike(self, victim: str, after_s: float) -> None:
-        """Give the command, kill the victim after that time, and note what the command made of it."""
+        """Start the command, kill the victim after that time, and record how the command ended."""
         command = self.start()
-        hit = False
+        is_killed = False
         deadline = time.monotonic() + after_s
-        while command.poll() is None and not hit:
+        while command.poll() is None and not is_killed:
             try:
                 command.wait(max(deadline - time.monotonic(), 0.05))
             except subprocess.TimeoutExpired:
-                hit = self.kill(victim, command)
-        struck = time.monotonic()
-        self.kills[victim] += hit
-        code, said = self.finish(command)
-        again = max((int(found) for found in re.findall(r"(\d+) jobs? restarted", said)), default=0)
+                is_killed = self.kill(victim, command)
+        killed = time.monotonic()
+        self.kills[victim] += is_killed
+        code, output = self.finish(command)
+        again = max((int(found) for found in re.findall(r"(\d+) jobs? restarted", output)), default=0)
         self.begun_again[victim] = max(again, self.begun_again.get(victim, 0))
-        if victim == "head" and hit:
-            self.ended_s = max(self.ended_s, time.monotonic() - struck)
+        if victim == "head" and is_killed:
+            self.ended_s = max(self.ended_s, time.monotonic() - killed)
         if code and victim not in ("driver", "head"):
             self.counts["failed_commands"] += 1
-            print(said, flush=True)
+            print(output, flush=True)
         blocks = len(self.watch.blocks)
-        state = "too late" if not hit else f"exit code {code}"
+        state = "too late" if not is_killed else f"exit code {code}"
         print(f"{victim} after {after_s:.0f} s: {state}, {blocks} blocks finished, {again} begun again", flush=True)
-        if victim == "head" and hit:
-            last = said.strip().splitlines()[-1:] or ["nothing"]
-            print(f"  ended {time.monotonic() - struck:.0f} s later, saying: {last[0][:200]}", flush=True)
+        if victim == "head" and is_killed:
+            last = output.strip().splitlines()[-1:] or ["nothing"]
+            print(f"  ended {time.monotonic() - killed:.0f} s later with: {last[0][:200]}", flush=True)
 
     def kill(self, victim: str, command: subprocess.Popen[str]) -> bool:
-        """Kill it, and return whether it was there."""
+        """Kill the victim, and return whether it existed."""
         if victim == "driver":
             command.kill()
         elif victim == "worker":
@@ -112,14 +112,14 @@ class Chaos:
         return True
 
     def repair(self, victim: str) -> None:
-        """Start what was killed; a new head means a new cluster."""
+        """Replace the victim; a new head means a new cluster."""
         if victim == "head":
             self.cluster.stop()
             self.cluster = LocalCluster(self.nodes)
         self.cluster.fill(self.nodes)
 
     def begin_store(self) -> None:
-        """Add up what the watch has seen, and begin with an empty store."""
+        """Add up the counts of the watch, and continue with an empty store."""
         self.watch.close()
         for name in ("lost", "trained_twice", "half_versions"):
             self.counts[name] += getattr(self.watch, name)
@@ -129,35 +129,37 @@ class Chaos:
 
 
 def facts(watch: StoreWatch) -> tuple[dict[str, str], object]:
-    """Return what two stores must have in common: blocks by name, and the manifests' hashes."""
+    """Return what must be equal in all stores: blocks by name, and the manifests' hashes."""
     return {name: seen.digest for name, seen in watch.blocks.items()}, watch.hashes()
 
 
-def run(chaos: Chaos, kills: int, victims: list[str], say: Callable[[str], None]) -> None:
-    """Train once undisturbed, then strike until all kills are done and the last store is whole."""
+def run(chaos: Chaos, kills: int, victims: list[str], report: Callable[[str], None]) -> None:
+    """Train once undisturbed, then kill until all kills are done and the last store is complete."""
     start = time.monotonic()
-    code, said = chaos.finish(chaos.start())
+    code, output = chaos.finish(chaos.start())
     if code:
-        raise SystemExit(said)
-    whole_s = time.monotonic() - start
+        raise SystemExit(output)
+    undisturbed_s = time.monotonic() - start
     chaos.watch.close()
     expected = facts(chaos.watch)
-    say(f"undisturbed: {len(expected[0])} blocks in {whole_s:.0f} s on {chaos.nodes} nodes")
+    report(f"undisturbed: {len(expected[0])} blocks in {undisturbed_s:.0f} s on {chaos.nodes} nodes")
     chaos.begin_store()
     done = 0
     while done < kills or chaos.watch.blocks:
         if done < kills:
             victim = victims[done % len(victims)]
             before = chaos.kills.total()
-            chaos.strike(victim, chaos.chance.uniform(0.0, whole_s))
-            done += chaos.kills.total() > before  # a command that ended before its moment came is no kill
+            chaos.strike(victim, chaos.chance.uniform(0.0, undisturbed_s))
+            done += chaos.kills.total() > before  # a command that ended before that moment does not count
             chaos.repair(victim)
         if chaos.watch.is_published or done == kills:
-            code, said = chaos.finish(chaos.start())
+            code, output = chaos.finish(chaos.start())
             chaos.watch.close()
-            good = code == 0 and facts(chaos.watch) == expected
-            chaos.counts["unequal"] += not good
-            say(f"the same command again: exit code {code}, {'same bytes' if good else 'OTHER BYTES: ' + said}")
+            is_equal = code == 0 and facts(chaos.watch) == expected
+            chaos.counts["unequal"] += not is_equal
+            report(
+                f"the same command again: exit code {code}, {'same bytes' if is_equal else 'OTHER BYTES: ' + output}"
+            )
             chaos.begin_store()
 
 
@@ -171,7 +173,7 @@ def main() -> None:
     given = parser.parse_args()
     victims = given.victims.split(",")
     if unknown := set(victims) - set(VICTIMS):
-        raise SystemExit(f"--victims knows no {', '.join(sorted(unknown))}; give some of {', '.join(VICTIMS)}.")
+        raise SystemExit(f"--victims: unknown {', '.join(sorted(unknown))}; choose from {', '.join(VICTIMS)}.")
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         chaos = Chaos(Path(folder), given.nodes, random.Random(given.seed))

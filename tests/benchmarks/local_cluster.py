@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, each of which can be killed as a power cut would."""
+"""A Ray cluster of several nodes on this machine, each of which can be killed abruptly, as by a power cut."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STARTED = "Ray runtime started"
 
 
 class Node:
-    """A node of one processor, in the foreground of a process of its own."""
+    """A node of one processor, in a child process."""
 
     def __init__(self, address: str, is_head: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fc", dir="/tmp", ignore_cleanup_errors=True)
@@ -48,30 +48,30 @@ class Node:
             )
 
     def wait(self) -> None:
-        """Wait until it runs."""
-        while _STARTED not in (said := self._log.read_text()):
+        """Wait until the node runs."""
+        while _STARTED not in (output := self._log.read_text()):
             if self._process.poll() is not None:
-                raise SystemExit(f"a node did not start:\n{said}")
+                raise SystemExit(f"a node did not start:\n{output}")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.2)
 
     def processes(self) -> list[psutil.Process]:
-        """Return all its processes."""
+        """Return all processes of the node."""
         with contextlib.suppress(psutil.NoSuchProcess):
             return [own := psutil.Process(self._process.pid), *own.children(recursive=True)]
         return []
 
     def kill(self) -> None:
-        """End all its processes at once."""
-        for one in self.processes():
+        """Kill all processes of the node."""
+        for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
+                process.kill()
         self._process.wait()
         self._folder.cleanup()
 
 
 class LocalCluster:
-    """A head and other nodes; what was killed can be started again."""
+    """A head and other nodes; killed nodes can be replaced."""
 
     def __init__(self, nodes: int) -> None:
         self.address = f"127.0.0.1:{free_port()}"
@@ -81,24 +81,24 @@ class LocalCluster:
         self.fill(nodes)
 
     def fill(self, nodes: int) -> None:
-        """Start nodes until there are this many, the head among them."""
+        """Start nodes until there are this many, including the head."""
         fresh = [Node(self.address, is_head=False) for _ in range(nodes - 1 - len(self.others))]
-        for one in fresh:
-            one.wait()
+        for node in fresh:
+            node.wait()
         self.others += fresh
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes of training workers."""
         found = []
         for node in (self.head, *self.others):
-            for one in node.processes():
+            for process in node.processes():
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    if "RayTrainWorker" in " ".join(one.cmdline()):
-                        found.append(one)
+                    if "RayTrainWorker" in " ".join(process.cmdline()):
+                        found.append(process)
         return found
 
     def stop(self) -> None:
-        """End all nodes."""
+        """Kill all nodes."""
         for node in (*self.others, self.head):
             node.kill()
         self.others.clear()

@@ -1,4 +1,4 @@
-"""Watch a store that is trained into: finished blocks stay as they are, and a version is whole when it is seen."""
+"""Watch the store of a training: finished blocks never change, and versions are complete when they become visible."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ _KINDS = ("direction", "volatility")
 
 
 class Seen(NamedTuple):
-    """Which files a finished block is, and their bytes."""
+    """The files of a finished block (name, inode, time of change), and a hash of their content."""
 
     files: tuple[tuple[str, int, int], ...]
     digest: str
 
 
 class StoreWatch:
-    """Counts finished blocks that are ``lost`` (gone, or other bytes) or ``trained_twice`` (the same bytes written
-    again), and ``half_versions`` that were visible and could not be read whole at that moment.
+    """Counts ``lost`` finished blocks (deleted or changed), those ``trained_twice`` (equal bytes written again), and
+    ``half_versions``, which were visible but could not be read completely at that moment.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.lost = self.trained_twice = self.half_versions = 0
         self.blocks: dict[str, Seen] = {}
-        self._whole: set[tuple[str, str]] = set()
+        self._complete: set[tuple[str, str]] = set()
         self._models = ModelManager(Store(folder))
-        self._trouble: Exception | None = None
-        self._over = threading.Event()
+        self._error: Exception | None = None
+        self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Look a last time, and no longer; what ended the looking before that is raised."""
-        self._over.set()
+        """Look a last time and stop; an error that has stopped the watch before is raised."""
+        self._end.set()
         self._thread.join()
-        if self._trouble is not None:
-            raise self._trouble
+        if self._error is not None:
+            raise self._error
         self._look()
 
     def hashes(self) -> dict[str, list[str]]:
-        """Return the SHA-256 of the blocks' indexes, which hold those of all files, of each kind's newest version."""
+        """Return the SHA-256 of the block indexes of each kind's newest version; an index contains those of all files."""
         return {
             kind: [block.index for block in manifest.blocks]
             for kind in _KINDS
@@ -56,15 +56,15 @@ class StoreWatch:
 
     @property
     def is_published(self) -> bool:
-        """Whether there is a version of each kind."""
+        """Whether each kind has a version."""
         return all(self._models.versions(kind) for kind in _KINDS)
 
     def _run(self) -> None:
         try:
-            while not self._over.wait(_LOOK_S):
+            while not self._end.wait(_LOOK_S):
                 self._look()
         except Exception as error:
-            self._trouble = error
+            self._error = error
 
     def _look(self) -> None:
         found = {str(path.relative_to(self.folder).with_suffix("")) for path in self.folder.glob("runs/*-*/*.json")}
@@ -79,7 +79,7 @@ class StoreWatch:
                 self._look_at_versions(kind)
             except FleetcastError as error:
                 self.half_versions += 1
-                print(f"  half a version of {kind}: {error}", flush=True)
+                print(f"  incomplete version of {kind}: {error}", flush=True)
 
     def _look_at_block(self, name: str) -> None:
         paths = sorted((self.folder / name).parent.glob(f"{Path(name).name}.*"))
@@ -90,7 +90,7 @@ class StoreWatch:
             if before is not None and before.files == files:
                 return
             digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-        except FileNotFoundError:  # the next look will tell
+        except FileNotFoundError:  # deleted meanwhile: the next look counts it
             return
         if before is not None:
             self.lost += before.digest != digest
@@ -100,7 +100,7 @@ class StoreWatch:
 
     def _look_at_versions(self, kind: str) -> None:
         for version in {*self._models.versions(kind), *self._models.aliases(kind).named().values()}:
-            if (kind, version) not in self._whole:
+            if (kind, version) not in self._complete:
                 for number in range(len(self._models.manifest(kind, version).blocks)):
                     self._models.load_block(kind, version, number, test=True)
-                self._whole.add((kind, version))
+                self._complete.add((kind, version))
