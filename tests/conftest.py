@@ -32,7 +32,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).parents[1]
 
 
-_ON_NODES = ("test_buckets", "test_namespaces", "test_nodes")
+_ON_NODES = ("test_buckets", "test_nodes")
 _ALONE = ("test_submission", "test_service", "test_tune_command", "test_search", "test_doctor")
 _LONGEST_FIRST = ("commands", "nodes", *_ALONE)
 

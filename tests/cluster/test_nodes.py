@@ -1,112 +1,221 @@
-"""Training on several nodes, of which some die and some come late: nothing but the dead node's job is done again."""
+"""Training on nodes of which some die and one joins late. Each node has an address of its own, and asks for a token.
 
+An address is a network namespace, which only root on Linux can make; elsewhere the nodes share one, without a token.
+"""
+
+import json
 import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import psutil
 import pytest
 from ray.cluster_utils import Cluster
 
-from configs.schema import Config
-from training.trainer import Callbacks, ModelTrainer
-
 pytestmark = pytest.mark.slow
 
-NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+ROOT = Path(__file__).parents[2]
+MEMORY = 80 * 2**20
+
+
+def ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+class Namespaces:
+    """Nodes in network namespaces on one bridge, which is in the first."""
+
+    def __init__(self) -> None:
+        self.address, self.names = "10.77.0.1:6379", {}
+        self.folders = TemporaryDirectory(prefix="fc", dir="/tmp")  # short: the paths of sockets have a limit
+        self.environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+    def connect(self, *places: int) -> None:
+        """Make the namespaces of these places."""
+        for place in places:
+            name = f"fc{os.getpid()}n{place}"
+            ip("netns", "add", name)
+            self.names[place] = name
+            ip("-n", name, "link", "set", "lo", "up")
+            if place == 1:
+                ip("-n", name, "link", "add", "eth0", "type", "bridge")
+            else:
+                bridge, port = self.names[1], f"to{place}"
+                ip("-n", bridge, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
+                ip("-n", bridge, "link", "set", port, "master", "eth0", "up")
+            ip("-n", name, "address", "add", f"10.77.0.{place}/24", "dev", "eth0")
+            ip("-n", name, "link", "set", "eth0", "up")
+
+    def start(self, place: int, *command: str, **streams) -> subprocess.Popen[str]:
+        """Start a Python command in a namespace."""
+        command = ("ip", "netns", "exec", self.names[place], sys.executable, *command)
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            **streams,
+        )
+
+    def add_nodes(self, *places: int, gpus: int = 0) -> None:
+        """Start nodes of one processor, and wait until all have joined."""
+        nodes = []
+        for place in places:
+            where = (
+                ["--head", "--port=6379", "--include-dashboard=false"] if place == 1 else [f"--address={self.address}"]
+            )
+            size = ["--num-cpus=1", f"--num-gpus={gpus}", f"--object-store-memory={MEMORY}"]
+            name = [f'--resources={{"place-{place}": 1}}', f"--node-ip-address=10.77.0.{place}"]
+            folder = f"--temp-dir={self.folders.name}/{place}"
+            ray = ("-m", "ray.scripts.scripts", "start", *where, *size, *name, folder, "--block")
+            nodes.append(self.start(place, *ray, stderr=subprocess.STDOUT))
+        for node in nodes:
+            said = []
+            while "Ray runtime started" not in (line := node.stdout.readline()):
+                assert line, "".join(said)
+                said.append(line)
+
+    def processes(self, place: int) -> list[psutil.Process]:
+        return [psutil.Process(int(pid)) for pid in ip("netns", "pids", self.names[place]).split()]
+
+    def kill(self, place: int) -> None:
+        """Kill all processes of a node, like a power cut."""
+        for process in self.processes(place):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def close(self) -> None:
+        for place, name in reversed(self.names.items()):
+            if name in ip("netns", "list").split():
+                self.kill(place)
+                ip("netns", "delete", name)
+        self.folders.cleanup()
+
+
+class OneAddress:
+    """The same nodes on loopback."""
+
+    def __init__(self) -> None:
+        self.cluster, self.nodes, self.address = Cluster(), {}, ""
+
+    def start(self, place: int, *command: str, **streams) -> subprocess.Popen[str]:
+        command = (sys.executable, *command)
+        return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, start_new_session=True, **streams)
+
+    def add_nodes(self, *places: int, gpus: int = 0) -> None:
+        for place in places:
+            size = {"num_cpus": 1, "num_gpus": gpus, "object_store_memory": MEMORY}
+            head = {"include_dashboard": False} if place == 1 else {}
+            self.nodes[place] = self.cluster.add_node(**size, **head, resources={f"place-{place}": 1})
+        self.address = self.cluster.address
+
+    def processes(self, place: int) -> list[psutil.Process]:
+        [raylet] = self.nodes[place].all_processes["raylet"]
+        return psutil.Process(raylet.process.pid).children(recursive=True)
+
+    def kill(self, place: int) -> None:
+        self.cluster.remove_node(self.nodes[place], allow_graceful=False)
+
+    def close(self) -> None:
+        self.cluster.shutdown()
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """Two nodes, and this process joined to one of them."""
-    from cluster.session import connect
+def nodes() -> Iterator[Namespaces | OneAddress]:
+    """A head, which is place-1, and place-2."""
+    network: Namespaces | OneAddress = Namespaces()
+    try:
+        network.connect(1, 2, 3, 4)
+    except (OSError, subprocess.CalledProcessError):
+        network.close()
+        network = OneAddress()
+    try:
+        network.add_nodes(1)
+        network.add_nodes(2)
+        yield network
+    finally:
+        network.close()
 
-    nodes = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    nodes.add_node(**NODE)
-    with connect(nodes.address):
-        yield nodes
-    nodes.shutdown()
 
+class Run:
+    """A training whose driver is on place-1: its steps, one by one, and its results."""
 
-class Other:
-    """Work of somebody else."""
+    def __init__(self, nodes: Namespaces | OneAddress, undisturbed: Any, folder: Path, *options: str) -> None:
+        self._undisturbed, self._store, self._written = undisturbed, folder / "store", {}
+        settings = folder / "settings.yaml"
+        settings.write_text(undisturbed.config.model_dump_json())
+        driver = ("-m", "tests.cluster.nodes_driver", str(settings), str(self._store), nodes.address, *options)
+        self._process, self.steps = nodes.start(1, *driver), []
 
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for line in self._process.stdout:
+            found = json.loads(line)
+            self._check_blocks()
+            if "jobs_done" in found:
+                self.steps.append(found)
+                yield found
+            else:
+                assert found == {"failed": [], "symbols": self._undisturbed.blocks}
+        assert self._process.wait(60) == 0
+        self._undisturbed.equals(self._store)
+        assert sum(self.steps[-1]["done_on"].values()) == self._undisturbed.jobs
 
-class Watched:
-    """A run of which every step is seen: what it told, and that no finished block is ever written again."""
-
-    def __init__(self, config: Config, store: Path):
-        self.store, self.steps, self.seen = store, [], {}
-        self.trainer = ModelTrainer(config, str(store))
-
-    def train(self, step) -> None:
-        def progressed(now):
-            self.steps.append(now)
-            self.look()
-            step(now)
-
-        self.result = self.trainer.run(self.trainer.prepare(), callbacks=Callbacks(progress=progressed))
-        self.look()
-
-    def look(self) -> None:
-        for path in self.store.glob("runs/direction-*/*.json"):
+    def _check_blocks(self) -> None:
+        for path in self._store.glob("runs/direction-*/*.json"):
             facts = os.stat(path)
-            first = self.seen.setdefault(path.name, (facts.st_ino, facts.st_mtime_ns))
+            first = self._written.setdefault(path.name, (facts.st_ino, facts.st_mtime_ns))
             assert first == (facts.st_ino, facts.st_mtime_ns), f"{path.name} was written twice"
 
-    def equals(self, undisturbed) -> None:
-        [kind] = self.result.results
-        assert not kind.failed and len(kind.per_symbol) == undisturbed.blocks
-        undisturbed.equals(self.store)
+
+def signal_workers(nodes: Namespaces | OneAddress, places: Iterable[str], action: str) -> None:
+    """``suspend`` or ``resume`` the training workers of nodes, so that one does not do all jobs while others start."""
+    for place in places:
+        for process in nodes.processes(int(place[-1])):
+            with suppress(psutil.NoSuchProcess):
+                if "RayTrainWorker" in " ".join(process.cmdline()):
+                    getattr(process, action)()
 
 
-def test_what_becomes_free_and_a_node_that_joins_take_blocks_and_none_is_begun_again(cluster, undisturbed, tmp_path):
-    import ray
-
-    run, late = Watched(undisturbed.config, tmp_path / "store"), []
-    other = ray.remote(num_cpus=1)(Other).remote()
-    ray.get(other.__ray_ready__.remote())
-
-    def step(now):
-        if now.running and not late:
-            assert sum(now.nodes.values()) == 1, "the other processor is in use"
-            late.append(cluster.add_node(**NODE, num_gpus=1))
-            ray.kill(other)
-
-    run.train(step)
-    last = run.steps[-1]
-    assert set(last.done_on) == {node.node_id for node in cluster.list_all_nodes()}, "all three nodes have done some"
-    assert late[0].node_id in last.done_on and sum(last.done_on.values()) == undisturbed.jobs
-    assert last.begun_again == 0, "those at work finished their blocks before more workers began"
-    run.equals(undisturbed)
+def test_a_node_that_dies_before_its_worker_starts_costs_no_job(nodes, undisturbed, tmp_path):
+    nodes.add_nodes(3)
+    run = Run(nodes, undisturbed, tmp_path)
+    for now in run:
+        if len(run.steps) == 3:
+            assert not now["nodes"], "no worker has started"
+            nodes.kill(3)
+    assert now["begun_again"] == 0
+    assert now["done_on"].keys() == {"place-1", "place-2"}
 
 
-def test_a_node_that_is_killed_costs_its_unfinished_block_at_most(cluster, undisturbed, tmp_path):
-    import ray
-
-    while len(cluster.list_all_nodes()) < 4:
-        cluster.add_node(**NODE)
-    run, dead, early = Watched(undisturbed.config, tmp_path / "store"), [], []
-    mine = ray.get_runtime_context().get_node_id()
-
-    def some_node():
-        return next(one for one in cluster.worker_nodes if one.node_id != mine)
-
-    def step(now):
-        if len(run.steps) == 3:  # its worker is about to be started, and Ray Train waits for it for ever
-            assert not now.nodes, "nobody has begun"
-            early.append(some_node())
-            cluster.remove_node(early[0], allow_graceful=False)
-        if len(now.done_on) == 3 and not dead:
-            victim = some_node()
-            assert now.nodes[victim.node_id] == 1
-            dead.append((victim.node_id, now))
-            cluster.remove_node(victim, allow_graceful=False)
-
-    run.train(step)
-    (victim, then), last = dead[0], run.steps[-1]
-    assert last.begun_again == 1, "the node that died early had none"
-    assert early[0].node_id not in last.done_on
-    assert last.done_on[victim] <= then.done_on[victim] + 1
-    assert sum(last.done_on.values()) == undisturbed.jobs
-    after = run.steps[run.steps.index(then) + 1 :]
-    assert all(len(now.nodes) >= 2 for now in after if now.waiting), "the others have gone on all the time"
-    run.equals(undisturbed)
+def test_a_node_that_joins_takes_part_and_one_that_dies_costs_one_job(nodes, undisturbed, tmp_path):
+    run = Run(nodes, undisturbed, tmp_path, "occupied")
+    has_joined = is_drained = are_all_at_work = False
+    killed_at = 0
+    for now in run:
+        if now["running"] and not has_joined:
+            assert now["nodes"] == {"place-1": 1}, "the processor of place-2 is in use"
+            signal_workers(nodes, now["nodes"], "suspend")
+            nodes.add_nodes(4, gpus=1)
+            signal_workers(nodes, now["nodes"], "resume")
+            has_joined = True
+        is_drained = is_drained or (has_joined and not now["nodes"])
+        if is_drained and not are_all_at_work:
+            are_all_at_work = len(now["nodes"]) == 3
+            signal_workers(nodes, now["nodes"], "resume" if are_all_at_work else "suspend")
+        if are_all_at_work and len(now["done_on"]) == 3 and now["nodes"].get("place-4") and not killed_at:
+            assert now["begun_again"] == 0, "workers finished their jobs before more of them started"
+            killed_at = len(run.steps)
+            nodes.kill(4)
+    assert now["done_on"].keys() == {"place-1", "place-2", "place-4"}
+    assert now["begun_again"] == 1
+    assert now["done_on"]["place-4"] <= run.steps[killed_at - 1]["done_on"]["place-4"] + 1
+    after = run.steps[killed_at:]
+    assert all(len(step["nodes"]) >= 2 for step in after if step["waiting"]), "the other nodes continued all the time"
