@@ -63,8 +63,8 @@ def submit(
     ConfigError
         The working directory lacks the packages, or the files are too large.
     """
-    client = job_client(address)
     with packed(working_dir, with_code, config) as package:
+        client = job_client(address)
         shipped = ["--config", CONFIG_FILE] if config is not None else []
         name = f"fleetcast-{verb}-{config_hash(list(arguments), package.digest)}"
         command = ["python", "-m", "cluster.cli", verb, *arguments, *shipped, "--address", "auto"]

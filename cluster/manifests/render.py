@@ -78,7 +78,7 @@ def together(names: Sequence[str], target: Target, command: Callable[[str], str]
 def _checked(names: Sequence[str]) -> Sequence[str]:
     for name in names:
         if name not in MANIFESTS:
-            raise ConfigError(f"{name!r} is no kind of manifest. Give some of: {', '.join(MANIFESTS)}.")
+            raise ConfigError(f"{name!r} is no kind of manifest. Choose from: {', '.join(MANIFESTS)}.")
     return names
 
 

@@ -1,4 +1,4 @@
-"""The command line as a user runs it: another process, real Ray, real files."""
+"""Fixtures of the command line on real Ray: trained stores, and a cluster that asks for a token."""
 
 import json
 import os
@@ -25,35 +25,37 @@ from training.trainer import ModelTrainer
 
 
 class Trained(NamedTuple):
-    """The undisturbed smoke run that others are compared with."""
+    """An uninterrupted smoke run: its store, its JSON document and its log."""
 
     store: Path
     document: dict[str, Any]
+    log: str
 
 
 @pytest.fixture(scope="session")
 def trained(fleetcast: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """One run of ``fleetcast train --preset smoke --json`` on Ray, by one worker."""
+    """One run of ``fleetcast --verbose train --preset smoke --json`` on Ray, with one worker."""
     store = tmp_path_factory.mktemp("trained") / "store"
-    done = fleetcast("train", "--preset", "smoke", "--set", "run.workers=1", "--store", str(store), "--json")
+    smoke = ("--preset", "smoke", "--set", "run.workers=1")
+    done = fleetcast("--verbose", "train", *smoke, "--store", str(store), "--json")
     assert done.code == 0, done.err
-    return Trained(store, json.loads(done.out))
+    return Trained(store, json.loads(done.out), done.err)
 
 
 @contextmanager
-def _head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
+def _ray_head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
     patch = pytest.MonkeyPatch()
     patch.setenv("RAY_AUTH_MODE", "token")
     patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    here = Path(sys.executable).parent  # a node's `python` is the one that has the packages
+    here = Path(sys.executable).parent  # a job runs `python`, which must have the packages
     names = ("port", "dashboard-port", "dashboard-agent-listen-port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     options = [part for name, port in ports.items() for part in (f"--{name}", str(port))]
-    told = log.open("w")
+    output = log.open("w")
     process = subprocess.Popen(
         [str(here / "ray"), "start", "--head", "--block", "--num-cpus=2", *options],
-        stdout=told,
-        stderr=told,
+        stdout=output,
+        stderr=output,
         start_new_session=True,
         env={
             **os.environ,
@@ -74,26 +76,25 @@ def _head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
             time.sleep(0.5)
         yield url
     finally:
-        family = [process, *psutil.Process(process.pid).children(recursive=True)]
-        for one in family:  # a graceful end of Ray takes half a minute
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
+        for node_process in [process, *psutil.Process(process.pid).children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):  # a graceful stop of Ray takes half a minute
+                node_process.kill()
         process.wait(60)
-        told.close()
+        output.close()
         patch.undo()
 
 
 @pytest.fixture(scope="session")
 def ray_head() -> Callable[[Path, Mapping[str, str]], AbstractContextManager[str]]:
-    """Return the starter of a cluster of one node: ``with ray_head(log, environment) as job_server``.
+    """Start a cluster of one node: ``with ray_head(log, environment) as job_server``.
 
-    It asks for a token, which every process here has while it runs.
+    The cluster asks for a token, which is in the environment of this process meanwhile.
     """
-    return _head
+    return _ray_head
 
 
 class Undisturbed(NamedTuple):
-    """A run of many small blocks in one process, which runs on clusters must equal to the byte."""
+    """A run of many small blocks in one process; runs on clusters must give the same bytes."""
 
     config: Config
     store: Path
@@ -102,13 +103,13 @@ class Undisturbed(NamedTuple):
     block_files: Callable[[Path], dict[str, bytes]]
 
     def equals(self, store: Path) -> None:
-        """Check a store's blocks, and the SHA-256 in its manifest."""
+        """Assert that a store has the same blocks, and the same SHA-256 in its manifest."""
         assert self.block_files(store) == self.block_files(self.store)
         assert self.hashes(store) == self.hashes(self.store)
 
     @staticmethod
     def hashes(store: Path | str) -> list[str]:
-        """Return the SHA-256 of each block's index, which holds those of its files."""
+        """Return the SHA-256 of each block's index, which contains those of its files."""
         return [block.index for block in ModelManager(store).manifest("direction", "latest").blocks]
 
 
@@ -119,12 +120,12 @@ def undisturbed(
     block_files: Callable[[Path], dict[str, bytes]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Undisturbed:
-    """One run in this process: direction of 14 symbols, a block each, of about a second."""
+    """One run in this process: direction of 14 symbols, in blocks of one symbol that take about a second."""
     folder = tmp_path_factory.mktemp("undisturbed")
     columns = ("open", "high", "low", "close", "volume")
     bars = [
-        pd.DataFrame({"date": one.dates, "symbol": one.symbol, **{name: getattr(one, name) for name in columns}})
-        for one in make_universe([f"S{number:02d}" for number in range(14)])
+        pd.DataFrame({"date": each.dates, "symbol": each.symbol, **{name: getattr(each, name) for name in columns}})
+        for each in make_universe([f"S{number:02d}" for number in range(14)])
     ]
     pd.concat(bars).to_parquet(folder / "bars.parquet")
     config = tiny_config(

@@ -1,4 +1,4 @@
-"""The command line's manners: quick help, and one line for every mistake of a user."""
+"""The command line: quick help, and one line for every mistake."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 LINE = "error: "
 
 
-def test_help_is_quick_and_loads_nothing_heavy():
+def test_help_imports_no_large_library():
     heavy = ("numpy", "pandas", "pydantic", "ray", "tensorflow")
     code = f"import sys, cluster.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -26,7 +26,7 @@ def test_help_lists_every_verb(fleetcast):
     assert done.code == 0
     for verb in ("train", "data", "models", "serve", "keys"):
         assert verb in done.out
-    assert best < 2.0, "0.5 s on a quiet machine; the margin is for a loaded one"
+    assert best < 2.0, "0.5 s on an idle machine; the margin is for a busy one"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, arguments, expect
     assert "Traceback" not in done.err
 
 
-def test_the_version_is_told(fleetcast):
+def test_the_version_is_printed(fleetcast):
     done = fleetcast("--version")
     assert done.code == 0 and done.out.strip() == version("fleetcast")
 

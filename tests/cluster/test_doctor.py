@@ -1,4 +1,4 @@
-"""The doctor finds what was broken on purpose, on a real cluster of two nodes, and nothing where all is well."""
+"""The doctor finds deliberate faults, on a real cluster of two nodes, and nothing where there is none."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from training.registry.layout import kind_folder
 
 @pytest.fixture(scope="module")
 def two_nodes():
-    """The address of a cluster of two nodes, one of which claims a GPU."""
+    """The address of a cluster of two nodes, one of which claims to have a GPU."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1, num_gpus=1)
     yield cluster.address
@@ -25,20 +25,21 @@ def two_nodes():
 
 def fresh_lake(store, make_universe, late_days=0):
     today = np.datetime64("today", "D") - late_days
-    for one in make_universe(("AAA", "BBB"), bars=400):
+    for bars in make_universe(("AAA", "BBB"), bars=400):
         days = np.busday_offset(today, np.arange(-400, 0), roll="backward").astype("datetime64[ns]")
-        Lake(store).append(type(one)(one.symbol, days, *(getattr(one, name) for name in PRICES), True, True))
+        Lake(store).append(type(bars)(bars.symbol, days, *(getattr(bars, name) for name in PRICES), True, True))
 
 
 PRICES = ("open", "high", "low", "close", "volume")
 
 
-def test_every_node_is_examined_and_a_gpu_that_is_none_is_found(fleetcast, two_nodes, make_universe, tmp_path):
+@pytest.mark.slow
+def test_every_node_is_examined_and_a_missing_gpu_is_found(fleetcast, two_nodes, make_universe, tmp_path):
     fresh_lake(Store(tmp_path / "store"), make_universe)
     done = fleetcast("doctor", "--json", "--store", str(tmp_path / "store"), "--address", two_nodes)
     assert done.out, done.err
-    found = [(one["check"], one["state"], one["found"]) for one in json.loads(done.out)["findings"]]
-    nodes = [one for one in found if one[0] == "node"]
+    found = [(each["check"], each["state"], each["found"]) for each in json.loads(done.out)["findings"]]
+    nodes = [finding for finding in found if finding[0] == "node"]
     assert done.code == 1 and len(nodes) == 2
     assert sorted(state for _, state, _ in nodes) == ["ok", "problem"]
     assert any("1 GPU, but TensorFlow sees none" in text for _, _, text in nodes)
@@ -47,7 +48,7 @@ def test_every_node_is_examined_and_a_gpu_that_is_none_is_found(fleetcast, two_n
     assert [state for check, state, _ in found if check == "bars"] == ["ok"]
 
 
-def test_what_is_broken_in_the_store_is_found_whether_or_not_there_is_a_cluster(call, make_universe, tmp_path):
+def test_faults_of_the_store_are_found_without_a_cluster(call, make_universe, tmp_path):
     store = Store(tmp_path / "store")
     fresh_lake(store, make_universe, late_days=40)
     Lake(store).append(make_universe(("CCC",), bars=300)[0])
@@ -78,7 +79,7 @@ def test_a_store_that_cannot_be_written_is_found(tmp_path):
         ({"clock": 0.0}, "clock"),
     ],
 )
-def test_nodes_that_differ_are_told(tmp_path, change, says):
+def test_a_node_that_differs_is_found(tmp_path, change, says):
     ours = examine(str(tmp_path), devices=False)
     since = time.time()
     [fine] = _node("here", {"CPU": 1}, ours | {"clock": since}, ours, since)

@@ -1,4 +1,4 @@
-"""A command whose cluster has lost its head ends by itself, even where Ray never comes back."""
+"""A command ends when its cluster's head is lost, even if calls of Ray never return."""
 
 import socket
 import subprocess
@@ -18,7 +18,7 @@ with ended_without_head(sys.argv[1], "; blocks are kept", timeout_s=0.3, interva
 """
 
 
-def test_a_process_ends_with_one_line_once_its_head_is_gone():
+def test_a_process_ends_with_one_line_when_its_head_is_lost():
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
         command = [sys.executable, "-c", CODE, address]
@@ -33,7 +33,7 @@ def test_a_process_ends_with_one_line_once_its_head_is_gone():
     )
 
 
-def test_a_watch_that_is_over_ends_nothing():
+def test_the_watch_stops_with_its_block():
     pause = threading.Event()
     with ended_without_head("127.0.0.1:9", "", timeout_s=1.0, interval_s=0.01):
         pause.wait(0.3)

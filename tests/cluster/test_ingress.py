@@ -1,4 +1,4 @@
-"""The fast ingress: what Serve would bind to all interfaces stays on this machine, what is asked for does not."""
+"""The fast ingress: internal ports are bound to loopback, the port of requests to the given host."""
 
 import json
 import subprocess
@@ -33,12 +33,12 @@ metrics, stats = (ours[f"RAY_SERVE_HAPROXY_{name}_PORT"] for name in ("METRICS",
 with open(sys.argv[2], "w") as file:
     file.write(sys.argv[1].format(metrics=metrics, stats=stats, host=sys.argv[3], port=8123))
 done = subprocess.run([ours["RAY_SERVE_HAPROXY_BINARY_PATH"], "-c", "-f", sys.argv[2]], capture_output=True, text=True)
-print(json.dumps({"code": done.returncode, "said": done.stdout + done.stderr, "ours": ours}))
+print(json.dumps({"code": done.returncode, "output": done.stdout + done.stderr, "ours": ours}))
 """
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "*"])
-def test_only_statistics_and_metrics_are_kept_to_loopback(host, tmp_path):
+def test_only_statistics_and_metrics_are_bound_to_loopback(host, tmp_path):
     file = tmp_path / "haproxy.cfg"
     done = subprocess.run(
         [sys.executable, "-c", PREPARE, CONFIG, str(file), host],
@@ -48,7 +48,7 @@ def test_only_statistics_and_metrics_are_kept_to_loopback(host, tmp_path):
         cwd=Path(__file__).parents[2],
     )
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["code"] == 0, found["said"]
+    assert found["code"] == 0, found["output"]
     binds = [line.split()[1] for line in file.read_text().splitlines() if line.strip().startswith("bind")]
     metrics, stats = (found["ours"][f"RAY_SERVE_HAPROXY_{name}_PORT"] for name in ("METRICS", "STATS"))
     assert binds == [f"127.0.0.1:{metrics}", f"{host}:8123", f"127.0.0.1:{stats}"]

@@ -1,4 +1,4 @@
-"""A start of Ray that fails is made again, and what it left running is ended."""
+"""A failed start of Ray is repeated, and the processes that it left are killed."""
 
 import subprocess
 
@@ -7,8 +7,8 @@ import pytest
 from cluster.local_start import start_patiently
 
 
-def test_a_failed_start_is_made_again_without_the_processes_it_left():
-    left, kept = [], subprocess.Popen(["sleep", "60"])
+def test_a_failed_start_is_repeated_and_its_processes_are_killed():
+    left, unrelated = [], subprocess.Popen(["sleep", "60"])
 
     def start():
         left.append(subprocess.Popen(["sleep", "60"]))
@@ -18,9 +18,9 @@ def test_a_failed_start_is_made_again_without_the_processes_it_left():
     try:
         start_patiently(start, attempts=3)
         assert [process.wait(10) for process in left[:2]] == [-9, -9]
-        assert left[2].poll() is None and kept.poll() is None
+        assert left[2].poll() is None and unrelated.poll() is None
     finally:
-        for process in (*left, kept):
+        for process in (*left, unrelated):
             process.kill()
             process.wait()
 

@@ -108,7 +108,7 @@ def test_list_shows_versions_aliases_symbols_metrics_age_and_size(manager: Model
     assert rows[0]["bytes"] == manager.manifest("direction", second).size and 0 <= rows[0]["age_s"] < 60
 
 
-def test_list_shows_a_version_that_cannot_be_read_beside_the_others(manager: ModelManager) -> None:
+def test_list_shows_a_version_that_cannot_be_read_next_to_the_others(manager: ModelManager) -> None:
     first, second = release(manager, "direction", "a"), release(manager, "direction", "b")
     manager.store.write_json(manifest_path("direction", first), {"schema_version": 99})
     assert "schema 99" in " ".join(output(manager, "list").split()) and second in output(manager, "list")
@@ -117,7 +117,7 @@ def test_list_shows_a_version_that_cannot_be_read_beside_the_others(manager: Mod
     assert "schema 99" in problem(manager, "show", first)
 
 
-def test_show_sets_metrics_beside_baselines_and_names_best_and_worst(manager: ModelManager) -> None:
+def test_show_compares_metrics_with_baselines_and_names_best_and_worst(manager: ModelManager) -> None:
     version = release(manager, "direction", "a")
     manager.promote("direction", version, "first")
     text = output(manager, "show", version[:-3])
@@ -195,7 +195,7 @@ def test_size(count: float, text: str) -> None:
     assert size(count) == text
 
 
-def test_a_headline_never_shows_a_number_without_what_is_known_of_it() -> None:
+def test_a_headline_has_a_number_with_its_baseline_and_error_if_they_are_known() -> None:
     assert headline({}) == "" and headline({"nothing": 1}) == ""
     assert headline({"log_loss": None}) == "log_loss –"
     assert headline({"qlike": {"blend": 0.3}}) == ""

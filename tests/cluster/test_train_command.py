@@ -1,4 +1,4 @@
-"""``fleetcast train`` end to end on Ray: what it prints, publishes, survives and refuses."""
+"""``fleetcast train`` end to end on Ray: its output, versions, recovery and errors."""
 
 import json
 import os
@@ -18,12 +18,16 @@ pytestmark = pytest.mark.slow
 
 
 def wait_for(condition, seconds=300):
-    """Wait until a condition holds; a run that never gets there fails the test."""
+    """Wait until a condition is true; the test fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, "the run did not get that far"
+        assert time.monotonic() < deadline, "the condition is still false"
         pause.wait(0.05)
+
+
+def test_log_lines_of_the_command_and_its_workers_are_on_stderr(trained):
+    assert " INFO cluster.session: connected to Ray; its head is " in trained.log
 
 
 def test_the_json_document_is_all_of_stdout_and_complete(trained):
@@ -31,7 +35,7 @@ def test_the_json_document_is_all_of_stdout_and_complete(trained):
     assert set(document) == {"version", "symbols", "metrics", "seconds"}
     assert set(document["version"]) == {"direction", "volatility"}
     assert document["symbols"]["trained"] == 6
-    assert [one["symbol"] for one in document["symbols"]["skipped"]] == ["FB"]
+    assert [skipped["symbol"] for skipped in document["symbols"]["skipped"]] == ["FB"]
     assert "196 bars; at least 300 are needed" in document["symbols"]["skipped"][0]["reason"]
     assert document["symbols"]["failed"] == []
     direction, volatility = document["metrics"]["direction"], document["metrics"]["volatility"]
@@ -43,7 +47,7 @@ def test_the_json_document_is_all_of_stdout_and_complete(trained):
     assert set(document["seconds"]) == {"prepare", "train", "publish"}
 
 
-def test_the_first_version_is_champion_and_holds_its_config(trained):
+def test_the_first_version_is_champion_and_contains_its_configuration(trained):
     models = ModelManager(Store(trained.store))
     for kind, version in trained.document["version"].items():
         assert models.aliases(kind).champion == version
@@ -55,9 +59,7 @@ def test_the_first_version_is_champion_and_holds_its_config(trained):
         assert manifest.notes["periods"]["test"][0] == "2011-01-03"
 
 
-def test_the_same_command_again_trains_nothing_publishes_nothing_and_shows_the_leaderboard(
-    block_files, trained, fleetcast
-):
+def test_the_same_command_again_only_shows_the_leaderboard(block_files, trained, fleetcast):
     before = block_files(trained.store)
     again = fleetcast("train", "--preset", "smoke", "--store", str(trained.store))
     assert again.code == 0, again.err
@@ -70,7 +72,7 @@ def test_the_same_command_again_trains_nothing_publishes_nothing_and_shows_the_l
     assert all(text in again.out for text in ("log_har_pooled", "prior", "±", "FB", "196 bars"))
 
 
-def test_a_killed_command_goes_on_where_it_was(block_files, trained, start, fleetcast, tmp_path):
+def test_a_killed_command_continues_when_it_is_repeated(block_files, trained, start, fleetcast, tmp_path):
     store = tmp_path / "store"
     command = ("train", "--preset", "smoke", "--set", "run.workers=1", "--store", str(store), "--json")
     process = start(*command)
@@ -78,23 +80,23 @@ def test_a_killed_command_goes_on_where_it_was(block_files, trained, start, flee
     assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    kept = {name: data for name, data in block_files(store).items() if name.endswith(".json")}
-    assert kept
-    assert not (store / "models").exists(), "nothing is published before all is done"
+    finished = {name: data for name, data in block_files(store).items() if name.endswith(".json")}
+    assert finished
+    assert not (store / "models").exists(), "nothing is published before all jobs are finished"
     again = fleetcast(*command)
     assert again.code == 0, again.err
     assert json.loads(again.out)["symbols"] == trained.document["symbols"]
     assert block_files(store) == block_files(trained.store)
 
 
-def test_no_symbol_to_train_exits_2_with_the_reasons(call, tmp_path):
+def test_without_a_symbol_to_train_the_exit_code_is_2_and_reasons_are_given(call, tmp_path):
     done = call("train", "--preset", "smoke", "--symbols", "FB,NOPE", "--store", str(tmp_path / "s"), "--json")
     assert done.code == 2
     assert done.out == ""
     assert "no symbol can be trained (FB: 196 bars" in done.err and "Traceback" not in done.err
 
 
-def test_a_gpu_that_is_not_there_is_one_line(call, ray_cluster, tmp_path):
+def test_a_missing_gpu_is_one_line(call, ray_cluster, tmp_path):
     done = call(
         "train", "--preset", "smoke", "--set", "run.use_gpu=true", "--store", str(tmp_path / "s"), "--symbols", "AAPL"
     )
@@ -103,7 +105,7 @@ def test_a_gpu_that_is_not_there_is_one_line(call, ray_cluster, tmp_path):
     assert "Traceback" not in done.err
 
 
-def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_costs_only_time(
+def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_changes_no_result(
     block_files, trained, ray_cluster, start, tmp_path
 ):
     import ray
@@ -112,16 +114,15 @@ def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_costs_only_tim
     store = tmp_path / "store"
     process = start("train", "--preset", "smoke", "--store", str(store), "--address", address, "--json")
 
-    def is_at_work():
+    def has_begun():
         return process.poll() is not None or list((store / "runs").glob("*-*/pooled.json"))
 
-    wait_for(is_at_work)
+    wait_for(has_begun)
     assert process.poll() is None, process.communicate()
-    family = psutil.Process().children(recursive=True)  # this process has started the cluster
     workers = []
-    for one in family:
+    for process_of_ray in psutil.Process().children(recursive=True):  # this process has started the cluster
         with suppress(psutil.Error):
-            workers += [one] if "RayTrainWorker" in " ".join(one.cmdline()) else []
+            workers += [process_of_ray] if "RayTrainWorker" in " ".join(process_of_ray.cmdline()) else []
     os.kill(workers[0].pid, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err

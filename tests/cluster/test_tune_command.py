@@ -1,4 +1,4 @@
-"""`fleetcast tune` as users run it: a sweep on Ray, killed, interrupted, and gone on with to its verdict."""
+"""``fleetcast tune`` on Ray: a sweep that is killed, interrupted and resumed; mistakes."""
 
 import json
 import os
@@ -16,12 +16,13 @@ def tune(call, tmp_path):
     return lambda *arguments: call("tune", *SMALL, "--store", str(tmp_path / "store"), *arguments)
 
 
-def states(tmp_path, name):
+def trials(tmp_path, name):
     study = optuna.load_study(study_name=name, storage=f"sqlite:///{tmp_path}/store/studies/studies.db")
     return study.get_trials(deepcopy=False)
 
 
-def test_a_sweep_that_is_killed_or_told_to_end_goes_on_and_ends_with_a_verdict(start, call, fleetcast, tmp_path):
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdict(start, call, fleetcast, tmp_path):
     store = ("--store", str(tmp_path / "store"))
     arguments = ("tune", *SMALL, *store, "--trials", "3", "--study", "first")
     process = start(*arguments)
@@ -32,8 +33,8 @@ def test_a_sweep_that_is_killed_or_told_to_end_goes_on_and_ends_with_a_verdict(s
         pytest.fail(process.stderr.read())
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    found = {one.number: (one.state, one.params, one.values) for one in states(tmp_path, "first")}
-    finished = {number: one for number, one in found.items() if one[0].is_finished()}
+    found = {trial.number: (trial.state, trial.params, trial.values) for trial in trials(tmp_path, "first")}
+    finished = {number: facts for number, facts in found.items() if facts[0].is_finished()}
     assert len(finished) >= 1
 
     done = call(*arguments)
@@ -41,7 +42,7 @@ def test_a_sweep_that_is_killed_or_told_to_end_goes_on_and_ends_with_a_verdict(s
 
     process = start(*arguments, "--resume")
     assert "finished before" in process.stdout.readline()
-    process.send_signal(signal.SIGTERM)  # which Ray would answer itself
+    process.send_signal(signal.SIGTERM)  # Ray has a handler of its own for it
     began = time.monotonic()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM and "--resume" in err and "Traceback" not in err, err
@@ -49,12 +50,12 @@ def test_a_sweep_that_is_killed_or_told_to_end_goes_on_and_ends_with_a_verdict(s
 
     done = fleetcast(*arguments, "--resume", "--json")
     assert done.code == 0, done.err
-    told = json.loads(done.out)
-    after = {one.number: (one.state, one.params, one.values) for one in states(tmp_path, "first")}
-    assert all(after[number] == one for number, one in finished.items())
-    assert sum(told["trials"].values()) == 3
-    assert told["chosen"] in ("winner", "default") and told["baseline"] > 0
-    assert os.path.getsize(told["report"]) > 100_000
+    document = json.loads(done.out)
+    after = {trial.number: (trial.state, trial.params, trial.values) for trial in trials(tmp_path, "first")}
+    assert all(after[number] == facts for number, facts in finished.items())
+    assert sum(document["trials"].values()) == 3
+    assert document["chosen"] in ("winner", "default") and document["baseline"] > 0
+    assert os.path.getsize(document["report"]) > 100_000
 
     done = call("train", *SMALL[:4], *store, "--kinds", "volatility", "--study", "first")
     assert done.code == 2 and "'first' is of direction models" in done.err
@@ -79,6 +80,6 @@ def test_mistakes_are_one_line(tune, arguments, says):
     assert done.code == 2 and says in done.err and "Traceback" not in done.err, done.err
 
 
-def test_studies_that_are_not_there_are_named(call, tmp_path):
+def test_the_error_of_a_missing_study_names_it(call, tmp_path):
     done = call("train", "--preset", "smoke", "--store", str(tmp_path), "--study", "nosuch")
     assert done.code == 2 and "'nosuch'" in done.err and "fleetcast tune" in done.err

@@ -1,4 +1,4 @@
-"""Commands as jobs of a real cluster: shipped, followed, attached to, ended; and what is never shipped."""
+"""Commands as jobs of a real cluster: shipped, followed, attached to and stopped; and what is never shipped."""
 
 import json
 import secrets
@@ -19,12 +19,13 @@ SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--kinds", "direction", "
 
 @pytest.fixture(scope="module")
 def head(ray_head, tmp_path_factory):
-    """The job server of a cluster of one node, which asks for a token as every process here has it."""
+    """The job server of a cluster of one node, which asks for the token in the environment."""
     with ray_head(tmp_path_factory.mktemp("head") / "log", {}) as url:
         yield url
 
 
-def test_who_has_no_token_is_told_so(fleetcast, head, monkeypatch):
+@pytest.mark.slow
+def test_a_wrong_token_is_one_line(fleetcast, head, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     for arguments in (("jobs", "list"), ("submit", "train", *SMALL)):
         done = fleetcast(*arguments, "--address", head)
@@ -39,7 +40,8 @@ def submit(fleetcast, head, tmp_path):
     return run
 
 
-def test_a_job_is_followed_to_its_end_and_the_same_again_does_nothing_twice(submit, fleetcast, head, tmp_path):
+@pytest.mark.slow
+def test_a_job_is_followed_to_its_end_and_the_same_submission_again_repeats_no_work(submit, fleetcast, head, tmp_path):
     done = submit("train", *SMALL)
     assert done.code == 0, done.out + done.err
     assert "direction: untouched test period" in done.out and "started on" in done.err
@@ -52,42 +54,44 @@ def test_a_job_is_followed_to_its_end_and_the_same_again_does_nothing_twice(subm
     ]
     assert {path: path.stat().st_mtime_ns for path in blocks} == blocks
     assert manager.versions("direction")[0] == version
-    told = json.loads(fleetcast("jobs", "list", "--address", head, "--json").out)["jobs"]
-    assert [one["status"] for one in told] == ["SUCCEEDED"] and told[0]["command"].startswith("train ")
+    [job] = json.loads(fleetcast("jobs", "list", "--address", head, "--json").out)["jobs"]
+    assert job["status"] == "SUCCEEDED" and job["command"].startswith("train ")
 
 
-def test_a_running_job_is_attached_to_and_can_be_ended(fleetcast, start, head, tmp_path):
+@pytest.mark.slow
+def test_a_running_job_is_attached_to_and_can_be_stopped(fleetcast, start, head, tmp_path):
     arguments = ("submit", "tune", "--preset", "smoke", "--trials", "1000", "--address", head)
     where = ("--store", str(tmp_path / "store"))
     started = []
 
-    def ask():
+    def submit_it():
         started.append(fleetcast(*arguments, *where, "--no-follow"))
 
-    threads = [threading.Thread(target=ask) for _ in range(2)]  # at the same moment
+    threads = [threading.Thread(target=submit_it) for _ in range(2)]  # at the same time
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    ask()
-    assert [one.code for one in started] == [0, 0, 0], started
-    [name] = {one.out.splitlines()[-1] for one in started}
+    submit_it()
+    assert [done.code for done in started] == [0, 0, 0], started
+    [name] = {done.out.splitlines()[-1] for done in started}
     assert "is running already" in started[-1].err
     follower = start("jobs", "logs", name, "--follow", "--address", head)
     assert any(": trial " in line for line in follower.stdout), follower.stderr.read()
     stopped = fleetcast("jobs", "stop", name, "--address", head)
     assert stopped.code == 0 and "has ended" in stopped.out
-    told = json.loads(fleetcast("jobs", "status", name, "--address", head, "--json").out)["jobs"]
-    assert told[0]["status"] == "STOPPED"
+    [job] = json.loads(fleetcast("jobs", "status", name, "--address", head, "--json").out)["jobs"]
+    assert job["status"] == "STOPPED"
     follower.communicate(timeout=60)
     assert follower.returncode == 130
     assert "had ended before" in fleetcast("jobs", "stop", name, "--address", head).out
 
 
-def test_a_configuration_file_travels_and_the_exit_code_is_the_jobs(submit, tmp_path):
+@pytest.mark.slow
+def test_a_configuration_file_is_shipped_and_the_exit_code_is_the_jobs(submit, tmp_path):
     (tmp_path / "own.yaml").write_text("direction: {horizon: 0}")
     done = submit("train", "--config", str(tmp_path / "own.yaml"))
-    assert done.code == 2 and "direction.horizon" in done.err  # found before anything was sent
+    assert done.code == 2 and "direction.horizon" in done.err  # found before the submission
     (tmp_path / "own.yaml").write_text("data: {min_bars: 1000000}")
     done = submit("train", *SMALL, "--config", str(tmp_path / "own.yaml"))
     assert done.code == 2 and "at least 1000000 are needed" in done.out
@@ -103,22 +107,22 @@ def test_a_configuration_file_travels_and_the_exit_code_is_the_jobs(submit, tmp_
         (("submit", "train", "--address", "127.0.0.1:8265"), "http://head:8265"),
         (("jobs", "list", "--address", "http://127.0.0.1:1"), "does not answer"),
         (("submit", "tune", "--storage", "postgresql://me:secret@host/db"), "FLEETCAST_STUDIES"),
-        (("submit", "train", "--working-dir", "/"), "--image-has-code"),
+        (("submit", "train", "--working-dir", "/", "--address", "http://127.0.0.1:1"), "--image-has-code"),
     ],
 )
-def test_mistakes_are_one_line_and_send_nothing(call, fleetcast, head, arguments, says):
-    asks_head = "--address" not in arguments  # a process keeps the first token that it was given
-    done = fleetcast(*arguments, "--address", head) if asks_head else call(*arguments)
+def test_mistakes_are_one_line_and_are_found_before_the_submission(call, arguments, says):
+    done = call(*arguments)
     assert done.code == 2 and says in done.err and "Traceback" not in done.err, done.err
 
 
-def test_jobs_that_are_not_there_are_named(fleetcast, head):
+@pytest.mark.slow
+def test_the_error_of_a_missing_job_names_it(fleetcast, head):
     done = fleetcast("jobs", "status", "fleetcast-train-000000000000", "--address", head)
     assert done.code == 2 and "no job" in done.err
     assert fleetcast("jobs", "stop", "../x", "--address", head).code == 2
 
 
-def test_equal_commands_are_equal_and_others_are_not():
+def test_commands_are_equal_whatever_the_order_of_their_options():
     one = remote_command("train", ["--kinds", "direction", "--preset", "smoke", "--set", "run.seed=1"])
     assert remote_command("train", ["--set", "run.seed=1", "--preset", "smoke", "--kinds", "direction"]) == one
     assert remote_command("train", ["--set", "run.seed=2", "--preset", "smoke", "--kinds", "direction"]) != one
@@ -128,7 +132,7 @@ def test_equal_commands_are_equal_and_others_are_not():
     assert remote_command("tune", ["--preset", "smoke", "--trials", "6"]).arguments != sweep
 
 
-def test_a_sweeps_name_is_of_what_its_configuration_says(tmp_path):
+def test_a_sweeps_name_follows_from_the_values_of_its_configuration(tmp_path):
     names = []
     for text in ("run: {seed: 1}", "run: {seed: 2}", "run:   {seed: 1}"):
         (tmp_path / "own.yaml").write_text(text)
@@ -149,12 +153,12 @@ def test_a_sweeps_name_is_of_what_its_configuration_says(tmp_path):
         (("train", "--set", "data.bars=prices.csv"), "absolute"),
     ],
 )
-def test_what_cannot_be_meant_for_a_cluster_is_told_before_anything_is_sent(arguments, says):
+def test_commands_that_cannot_run_on_a_cluster_are_refused(arguments, says):
     with pytest.raises(ConfigError, match=says):
         remote_command(arguments[0], arguments[1:])
 
 
-def test_passwords_in_the_environment_stay_here(monkeypatch):
+def test_passwords_in_the_environment_are_not_submitted(monkeypatch):
     monkeypatch.setenv("FLEETCAST_STUDIES", "postgresql://me:secret@host/db")
     command = remote_command("tune", ["--preset", "smoke"])
     assert "secret" not in " ".join(command.arguments) and any("FLEETCAST_STUDIES" in note for note in command.notes)

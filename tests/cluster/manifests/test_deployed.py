@@ -1,6 +1,6 @@
-"""What is rendered runs on a real cluster: the entry point of the training run as a job, and the Serve config.
+"""Manifests run on a real cluster: the entry point of the training run as a job, and the Serve config.
 
-Both are given to the head over HTTP with the cluster's token, as KubeRay's operator does it.
+Both are sent to the head over HTTP with the cluster's token, as KubeRay's operator sends them.
 """
 
 import os
@@ -20,35 +20,37 @@ from serving.client import FleetcastClient, ServerError
 from serving.web.keys import add_key
 from training import ModelManager
 
-OURS = ("HAPROXY_METRICS", "HAPROXY_STATS", "FALLBACK_PROXY_HTTP")  # ports that a pod has to itself
+PORTS = ("HAPROXY_METRICS", "HAPROXY_STATS", "FALLBACK_PROXY_HTTP")  # fixed in a pod; other tests may use them
+
+pytestmark = pytest.mark.slow
 
 
-def wait_until(told, seconds=60):
+def wait_until(condition, seconds=60):
     deadline = time.monotonic() + seconds
-    while not (found := told()):
-        assert time.monotonic() < deadline, "too late"
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "the condition is still false"
         time.sleep(0.2)
     return found
 
 
 @pytest.fixture
 def target(trained, tmp_path):
-    """The smoke run's models in a store of the test's own."""
+    """A target whose store is a copy of the smoke run's."""
     store = shutil.copytree(trained.store, tmp_path / "store")
     config = load_config("smoke", overrides=["serve.cpus_per_replica=0.5"])
     return Target(config, "smoke", f"file://{store}", "x", port=free_port(), key_file=str(tmp_path / "keys"))
 
 
 def rendered(name, kind, target):
-    return next(one for one in yaml.safe_load_all(render(name, target, "")) if one.get("kind") == kind)
+    return next(each for each in yaml.safe_load_all(render(name, target, "")) if each.get("kind") == kind)
 
 
-def test_the_run_finds_its_store_and_the_service_answers_whoever_has_a_key(ray_head, target, tmp_path):
+def test_the_run_finds_its_store_and_the_service_answers_clients_with_a_key(ray_head, target, tmp_path):
     key = add_key(target.key_file, "tests")
     service = rendered("ray-service", "RayService", target)["spec"]["rayClusterConfig"]
     pod = service["workerGroupSpecs"][0]["template"]["spec"]["containers"][0]
-    environment = {one["name"]: one["value"] for one in pod["env"]}
-    environment |= {f"RAY_SERVE_{name}_PORT": str(port) for name, port in zip(OURS, free_ports(3), strict=True)}
+    environment = {variable["name"]: variable["value"] for variable in pod["env"]}
+    environment |= {f"RAY_SERVE_{name}_PORT": str(port) for name, port in zip(PORTS, free_ports(3), strict=True)}
     entry_point = rendered("ray-job", "RayJob", target)["spec"]["entrypoint"]
     versions = ModelManager(target.store).versions("direction")
 
@@ -57,12 +59,14 @@ def test_the_run_finds_its_store_and_the_service_answers_whoever_has_a_key(ray_h
 
         def submitted():
             answer = operator.post("/api/jobs/", json={"entrypoint": entry_point})
-            assert answer.is_success or "No available agent" in answer.text  # it is a moment younger than its head
+            assert (
+                answer.is_success or "No available agent" in answer.text
+            )  # the agent starts a little later than the head
             return answer.is_success and answer.json()["submission_id"]
 
         job = wait_until(submitted)
 
-        def deployed():  # an operator sends it again and again, where the head has not succeeded yet
+        def deployed():  # an operator repeats it until the head accepts
             with suppress(httpx2.TransportError):
                 answer = operator.put("/api/serve/applications/", json=rendered("serve", None, target))
                 assert answer.is_success or answer.is_server_error, answer.text
@@ -89,4 +93,4 @@ def test_the_run_finds_its_store_and_the_service_answers_whoever_has_a_key(ray_h
 
         wait_until(lambda: run()["status"] not in ("PENDING", "RUNNING"), 120)
         assert run()["status"] == "SUCCEEDED", run()
-    assert ModelManager(target.store).versions("direction") == versions, "what is finished is not done again"
+    assert ModelManager(target.store).versions("direction") == versions, "finished work is not repeated"

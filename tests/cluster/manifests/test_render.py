@@ -56,7 +56,7 @@ def test_nothing_is_written_if_one_manifest_cannot_be_rendered(text, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("ray-jobs",), "is no kind of manifest. Give some of: ray-cluster"),
+        (("ray-jobs",), "is no kind of manifest. Choose from: ray-cluster"),
         (("ray-job", "--image", "x"), "Give --store"),
         (("ray-job", "--image", "x", "--store", "relative"), "is a path of this machine"),
         (("ray-job", "--store", "s3://bucket/x"), "pods need an image"),

@@ -1,4 +1,4 @@
-"""What a run without a terminal says while it goes on."""
+"""The progress lines of a run without a terminal."""
 
 import io
 
@@ -14,7 +14,7 @@ def at(**changes):
     return Progress(**(facts | changes))
 
 
-def test_a_death_is_told_at_once_and_once():
+def test_a_restart_after_a_death_is_printed_immediately_and_once():
     out = io.StringIO()
     watch = _Watch(Console(file=out, force_terminal=False, width=200))
     watch.progressed(at())
@@ -25,7 +25,7 @@ def test_a_death_is_told_at_once_and_once():
     assert out.getvalue() == "8/32 symbol models; direction/block-00001; 1 job restarted after a worker died\n"
 
 
-def test_each_node_more_is_told_at_once_and_one_less_is_not():
+def test_each_further_node_is_printed_immediately_and_a_lost_node_is_not():
     out = io.StringIO()
     watch = _Watch(Console(file=out, force_terminal=False, width=200))
     for nodes in ({"one": 1}, {"one": 2, "two": 1}, {"one": 2}, {"one": 2, "two": 1}, {"one": 1, "two": 1, "three": 1}):
