@@ -47,7 +47,7 @@ class StoreWatch:
         self._look()
 
     def hashes(self) -> dict[str, list[str]]:
-        """Return the SHA-256 of the block indexes of each kind's newest version; an index contains those of its files."""
+        """Return the SHA-256 of the block indexes of each kind's newest version, which hold those of all files."""
         return {
             kind: [block.index for block in manifest.blocks]
             for kind in _KINDS
