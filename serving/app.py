@@ -53,8 +53,8 @@ class Replica:
         from serving.web.shards import shard_of
         from training.models.fleet.backend import use_threads
 
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")  # to Ray's log of this worker
-        logging.getLogger("fleetcast.serving").setLevel(logging.INFO)
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # to Ray's log of this worker
+        logging.getLogger("serving").setLevel(min(logging.INFO, logging.getLogger("serving").getEffectiveLevel()))
         config = arguments.config
         use_threads(max(1, int(config.cpus_per_replica)))
 
@@ -89,7 +89,7 @@ class Ingress:
         """Read the key file if it changed; Serve calls this every second."""
         problem = "" if self._keys is None else self._keys.refresh()
         if problem and problem != self._key_problem:
-            logging.getLogger("fleetcast.serving").error(problem)
+            logging.getLogger(__name__).error(problem)
         self._key_problem = problem
 
 

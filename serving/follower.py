@@ -20,7 +20,7 @@ _RETRY_S, _LONGEST_IMPORT_S = 30.0, 60.0
 _MAX_PREVIOUS = 3  # two kinds promoted together pass through three snapshots
 _PREVIOUS_S = 60.0  # all shards have changed over by then, and snapshots are large
 
-_log = logging.getLogger("fleetcast.serving")
+_log = logging.getLogger(__name__)
 
 
 class Follower:

@@ -22,7 +22,7 @@ from training.data.windows import Windows
 if TYPE_CHECKING:
     import pandas as pd
 
-_log = logging.getLogger("fleetcast.serving")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _LIBRARIES = ("numpy", "scipy", "pandas", "TA-Lib", "exchange-calendars")
 _RETENTION_S = 600.0  # servers that follow the lake have changed over by then
 _SERIES = ("dates", "close", "variance", "ewma_vol")
 
-_log = logging.getLogger("fleetcast.serving")
+_log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

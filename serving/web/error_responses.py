@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-_log = logging.getLogger("fleetcast.serving")
+_log = logging.getLogger(__name__)
 
 _MAX_DETAILS = 20
 _CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}

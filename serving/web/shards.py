@@ -15,7 +15,7 @@ from serving.answers import Failure, Prediction
 from serving.web.batcher import OverloadedError
 from serving.web.prediction_service import AnswerBatch, PredictionService, Rows, Versions
 
-_log = logging.getLogger("fleetcast.serving")
+_log = logging.getLogger(__name__)
 
 _TRIES, _PAUSE_S, _TIMEOUT_S = 50, 0.1, 5.0
 
