@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
+import pyarrow as pa
 
 from configs.errors import DataError, FleetcastError
 from configs.schema import Config
@@ -10,6 +13,7 @@ from features.context import MarketContext
 from features.sources.base import Source
 from features.sources.table_file import find, is_remote
 from features.store.lake import Lake
+from features.store.parquet import read_parquet, to_frame
 from features.store.store import Store
 
 
@@ -26,7 +30,7 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
         return None
     if wanted.path is not None:
         try:
-            read = pd.read_parquet if wanted.path.endswith(".parquet") else pd.read_csv
+            read = _read_parquet if wanted.path.endswith(".parquet") else pd.read_csv
             if is_remote(wanted.path):
                 (file,) = find(wanted.path)
                 with file.open() as content:
@@ -51,3 +55,10 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
             )
         frame = stored
     return MarketContext.from_frame(frame, wanted)
+
+
+def _read_parquet(source: Any) -> pd.DataFrame:
+    try:
+        return to_frame(read_parquet(source))
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from error

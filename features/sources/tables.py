@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from configs.errors import DataError, StoreError
 from features.bars.columns import field_of
 from features.sources.table_file import TableFile
+from features.store.parquet import read_parquet, to_frame
 
+_SERIAL = pacsv.ReadOptions(use_threads=False)  # as :mod:`features.store.parquet` says
 _READ_ERRORS = (
     pa.ArrowInvalid,
     pa.ArrowNotImplementedError,
@@ -48,7 +50,7 @@ def symbols_in(file: TableFile) -> set[str] | None:
         with file.open() as content:
             if file.is_parquet:
                 columns = [n for n in pq.read_schema(content).names if field_of(n) == "symbol"]
-                table = pq.read_table(content, columns=columns) if columns else None
+                table = read_parquet(content, columns) if columns else None
             else:
                 first, second, delimiter = _head(file)
                 header = next(csv.reader([first], delimiter=delimiter), [])
@@ -59,7 +61,7 @@ def symbols_in(file: TableFile) -> set[str] | None:
                     include_columns=columns, column_types=dict.fromkeys(columns, pa.string())
                 )
                 parsing = pacsv.ParseOptions(delimiter=delimiter)
-                table = pacsv.read_csv(content, parse_options=parsing, convert_options=options)
+                table = pacsv.read_csv(content, read_options=_SERIAL, parse_options=parsing, convert_options=options)
     except _READ_ERRORS as error:
         raise _unreadable(file, error) from error
     if table is None:
@@ -89,19 +91,17 @@ def _parquet(file: TableFile, symbols: Sequence[str]) -> pd.DataFrame:
     with file.open() as content:
         names = pq.read_schema(content).names
         if any(name.startswith("(") for name in names):
-            frame: pd.DataFrame = pq.read_table(content).to_pandas()
-            return frame
+            return to_frame(read_parquet(content))
         columns = [name for name in names if field_of(name) is not None]
-        return _to_frame(pq.read_table(content, columns=columns or None, use_pandas_metadata=True), symbols)
+        return _rows_of(read_parquet(content, columns or None, use_pandas_metadata=True), symbols)
 
 
-def _to_frame(table: pa.Table, symbols: Sequence[str]) -> pd.DataFrame:
+def _rows_of(table: pa.Table, symbols: Sequence[str]) -> pd.DataFrame:
     column = next((name for name in table.column_names if field_of(name) == "symbol"), None)
     if symbols and column is not None:
         wanted = pa.array(list(symbols), pa.string())
         table = table.filter(pc.is_in(pc.utf8_trim_whitespace(table[column].cast(pa.string())), value_set=wanted))
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return to_frame(table)
 
 
 def _csv(file: TableFile, symbols: Sequence[str]) -> pd.DataFrame:
@@ -116,14 +116,17 @@ def _csv(file: TableFile, symbols: Sequence[str]) -> pd.DataFrame:
     try:
         with file.open() as content:
             table = pacsv.read_csv(
-                content, parse_options=parsing, convert_options=pacsv.ConvertOptions(column_types=text)
+                content,
+                read_options=_SERIAL,
+                parse_options=parsing,
+                convert_options=pacsv.ConvertOptions(column_types=text),
             )
     except pa.ArrowInvalid:
         # The type changes below the rows from which it was inferred: read text, which is parsed later.
         everything = pacsv.ConvertOptions(column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False)
         with file.open() as content:
-            table = pacsv.read_csv(content, parse_options=parsing, convert_options=everything)
-    return _to_frame(table, symbols)
+            table = pacsv.read_csv(content, read_options=_SERIAL, parse_options=parsing, convert_options=everything)
+    return _rows_of(table, symbols)
 
 
 def _head(file: TableFile) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from configs.errors import DataError, StoreError
 from features.bars.merge import VALUES, Appended, between, fingerprint, merge
 from features.bars.quarantine import Quarantine
 from features.bars.schema import Dates, SymbolBars
+from features.store.parquet import from_frame, read_parquet, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
 
 _BARS, _QUARANTINE, _CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
@@ -138,12 +139,12 @@ class Lake:
             raise DataError(f"context has no column {', '.join(sorted(missing))}; expected date, series and value.")
         series = frame[["date", "series", "value"]].sort_values(["series", "date"], kind="stable")
         series = series.astype({"date": "datetime64[ns]", "series": "str", "value": "float64"})
-        self.store.write(_CONTEXT, _serialise(pa.Table.from_pandas(series, preserve_index=False)))
+        self.store.write(_CONTEXT, _serialise(from_frame(series)))
 
     def read_context(self) -> pd.DataFrame | None:
         """Return the stored market series, sorted by series and date, or ``None``."""
         try:
-            frame: pd.DataFrame = pq.read_table(pa.BufferReader(self.store.read(_CONTEXT))).to_pandas()
+            frame = to_frame(read_parquet(self.store.read(_CONTEXT)))
         except FileNotFoundError:
             return None
         except _READ_ERRORS as error:
@@ -152,7 +153,7 @@ class Lake:
 
     def _parsed(self, symbol: str, data: bytes) -> SymbolBars:
         try:
-            return _from_table(symbol, pq.read_table(pa.BufferReader(data)))
+            return _from_table(symbol, read_parquet(data))
         except _READ_ERRORS as error:
             raise _damaged(self.store.path(_file(symbol)), error) from error
 
@@ -176,7 +177,7 @@ class Lake:
 
     def _parsed_quarantine(self, relative: str, data: bytes) -> Quarantine:
         try:
-            frame = pq.read_table(pa.BufferReader(data)).to_pandas()
+            frame = to_frame(read_parquet(data))
             return Quarantine(frame[list(Quarantine.empty().frame.columns)])
         except (*_READ_ERRORS, KeyError) as error:
             raise _damaged(self.store.path(relative), error) from error
@@ -192,7 +193,7 @@ class Lake:
             uncovered = Quarantine(stored.frame[~covered | stored.frame["date"].isna()])
             merged = Quarantine.concat([uncovered, new]).frame.drop_duplicates()
             merged = merged.sort_values(["date", "rule"], kind="stable").reset_index(drop=True)
-            written = _serialise(pa.Table.from_pandas(merged, preserve_index=False))
+            written = _serialise(from_frame(merged))
             return None if written == data else written
 
         self.store.update(relative, change)

@@ -68,7 +68,7 @@ def read_test(
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
-        return file.read(columns=wanted)
+        return file.read(columns=wanted, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ModelError(f"{store.path(prefix + TEST)!r} is not a Parquet file ({error}). {RESTORE}.") from error
 

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.errors import ModelError
+from features.store.parquet import read_parquet
 from features.store.store import Store
 from training.registry.block_index import RESTORE, FileRecord
 from training.registry.model_names import match_symbol
@@ -97,7 +98,7 @@ class Roster:
             raise ModelError(f"{store.path(path)!r} is missing. {RESTORE}.") from error
         if FileRecord.of(data) != record:
             raise ModelError(f"{store.path(path)!r} is corrupt: its SHA-256 differs from the manifest. {RESTORE}.")
-        return cls(pq.read_table(pa.BufferReader(data)).cast(_SCHEMA))
+        return cls(read_parquet(data).cast(_SCHEMA))
 
     def to_bytes(self) -> bytes:
         """Return the Parquet file's bytes; equal rosters give equal bytes."""
