@@ -30,8 +30,8 @@ def start_patiently(start: Callable[[], object], attempts: int) -> None:
                 raise
             logger.warning("Ray did not start (attempt %d of %d): %s", attempt, attempts, error)
             for child in _children():
-                if child.pid not in before:
-                    with contextlib.suppress(psutil.NoSuchProcess):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if child.pid not in before and "ray" in " ".join(child.cmdline()):
                         child.kill()
         else:
             return

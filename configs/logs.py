@@ -63,4 +63,6 @@ def configure_worker_logging() -> None:
 def log_environment() -> dict[str, str]:
     """Return the environment variables that make another process log as this one does; none above level INFO."""
     level = logging.getLogger(__name__).getEffectiveLevel()
-    return {LOG_VARIABLE: logging.getLevelName(level)} if level <= logging.INFO else {}
+    if level > logging.INFO:
+        return {}
+    return {LOG_VARIABLE: "INFO" if level == logging.INFO else "DEBUG"}

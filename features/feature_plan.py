@@ -63,6 +63,13 @@ def universe_columns(config: FeatureConfig) -> frozenset[str]:
     return frozenset(name for spec in choose_specs(()) if "universe" in spec.needs for name in spec.columns(layout))
 
 
+def series_columns(names: Sequence[str], config: FeatureConfig) -> npt.NDArray[np.int64]:
+    """Return the positions in ``names`` of features of market series: what no family makes of bars or universe."""
+    layout = Layout(config.lookback_periods)
+    produced = {name for spec in choose_specs(()) for name in spec.columns(layout)}
+    return np.flatnonzero([name not in produced for name in names])
+
+
 def market_columns(names: Sequence[str], config: FeatureConfig, *, calendar: bool) -> npt.NDArray[np.int64]:
     """Return the ascending positions in ``names`` of features that are equal for all symbols on a day, int64 (k,).
 

@@ -15,7 +15,7 @@ from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import build_panel
-from features.feature_plan import universe_columns
+from features.feature_plan import series_columns, universe_columns
 from features.panel import Panel
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
@@ -120,7 +120,7 @@ class LatestWindows:
 
     def notes(self, features: Float32) -> list[tuple[str, ...]]:
         """Return the warnings about forecasts from each of these last bars; ``features`` is (n, F)."""
-        series = [i for i, name in enumerate(self.recipe.feature_names) if name.startswith("context_")]
+        series = series_columns(self.recipe.feature_names, self.recipe.config.features)
         always = (self.note,) if self.note else ()
         return [(*always, *((_NO_SERIES,) if np.isnan(row[series]).any() else ())) for row in features]
 

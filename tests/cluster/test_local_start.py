@@ -8,19 +8,20 @@ from cluster.local_start import start_patiently
 
 
 def test_a_failed_start_is_repeated_and_its_processes_are_killed():
-    left, unrelated = [], subprocess.Popen(["sleep", "60"])
+    left, unrelated = [], [subprocess.Popen(["sleep", "60"])]
 
     def start():
-        left.append(subprocess.Popen(["sleep", "60"]))
+        left.append(subprocess.Popen(["raylet", "60"], executable="/bin/sleep"))
+        unrelated.append(subprocess.Popen(["sleep", "60"]))
         if len(left) < 3:
             raise RuntimeError("The current node timed out during startup.")
 
     try:
         start_patiently(start, attempts=3)
         assert [process.wait(10) for process in left[:2]] == [-9, -9]
-        assert left[2].poll() is None and unrelated.poll() is None
+        assert all(process.poll() is None for process in (left[2], *unrelated))
     finally:
-        for process in (*left, unrelated):
+        for process in (*left, *unrelated):
             process.kill()
             process.wait()
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from features.panel import Panel
 from features.splits import SplitRows
-
-if TYPE_CHECKING:
-    pass
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]

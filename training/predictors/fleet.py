@@ -123,7 +123,7 @@ class PredictorFleet(ABC):
         return Windows.of(panel.dates[places], panel.features, places, self._series(panel)[places], self.window)
 
     def chunks(self, panel: Panel, rows: Sequence[Int64]) -> Iterator[tuple[Windows, Int64]]:
-        """Yield the windows of these rows and their symbols' rows in this fleet thousand together."""
+        """Yield the windows of these rows and their symbols' rows in this fleet, some thousand at a time."""
         return panel_chunks(panel, rows, self._rows_of(panel), self._series(panel), self.window)
 
     def _series(self, panel: Panel) -> Float:

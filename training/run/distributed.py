@@ -54,7 +54,7 @@ def run_on_ray(
         _Driver(store, plan_name, actor, run).do_all(queue.progress(), on_progress)
         done: JobQueue = ray.get(actor.snapshot.remote())
     except ray.exceptions.RayError as error:
-        raise ClusterError(f"the Ray cluster was lost in mid run ({last_line(error)}). {_AGAIN}.") from error
+        raise ClusterError(f"the Ray cluster was lost during the run ({last_line(error)}). {_AGAIN}.") from error
     finally:
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(actor)

@@ -231,7 +231,7 @@ def _lag_warning(universe: UniverseTable) -> str:
     what = "different calendars" if len(universe.calendars) > 1 else "a calendar"
     return (
         f"symbols trade on {what} ({', '.join(universe.calendars)}), so universe features are lagged by "
-        "one session lest they know closes of later time zones (features.universe_lag=0 overrides)"
+        "one session, so that they do not use closes of later time zones (features.universe_lag=0 overrides)"
     )
 
 

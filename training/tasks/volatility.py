@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from configs.errors import ConfigError
 from configs.schema import Config
 from configs.space import Parameter
 from features.labels import volatility_target
@@ -45,7 +46,7 @@ class VolatilityTask(Task):
                 ("r2", "R² of volatility", 1.0),
                 ("vol_mse", "MSE of volatility ×10⁴", 1e4),
             ),
-            references=tuple((spec.name, spec.title) for spec in reversed(baselines())),
+            references=tuple((spec.name, spec.title) for spec in sorted(baselines(), key=lambda spec: spec.rank)),
             alone=(
                 ("coverage", "interval coverage %", 100.0),
                 ("interval_width", "interval width, vol. points", 100.0),
@@ -63,8 +64,14 @@ class VolatilityTask(Task):
         return future, np.isfinite(future) & (future > 0)
 
     def check(self, config: Config) -> None:
-        """Raise ConfigError where a member does not exist."""
-        fitted(config.volatility.members)
+        """Raise ConfigError where a member does not exist, or none would correct the linear forecast."""
+        members = [spec for spec in fitted(config.volatility.members) if spec.share > 0.0]
+        if not members:
+            correcting = ", ".join(spec.name for spec in catalog().values() if spec.share > 0.0)
+            raise ConfigError(
+                f"volatility.members has baselines only ({', '.join(config.volatility.members)}), which always take "
+                f"part. Add one of {correcting}."
+            )
 
     def has_pooled_fit(self, config: Config) -> bool:
         """Return True: the linear member of every symbol is shrunk to the pooled one."""
@@ -96,8 +103,8 @@ class VolatilityTask(Task):
 
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return the spaces of the configured members."""
-        known = catalog()
-        return {path: one for name in config.volatility.members for path, one in known[name].space.items()}
+        self.check(config)
+        return {path: one for spec in fitted(config.volatility.members) for path, one in spec.space.items()}
 
 
 TASK = VolatilityTask()

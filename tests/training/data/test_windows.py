@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from configs.models import NetworkConfig
 from training.data.windows import Windows
+from training.models.fleet import fit
 from training.models.fleet.fit import predict_windows
 from training.models.fleet.network import FleetNetwork
 
@@ -78,4 +79,31 @@ def test_a_network_of_each_symbol_forecasts_a_mix_of_windows_as_it_does_each_alo
     for row, (end, symbol) in enumerate(zip(ends, symbols, strict=True)):
         one = windows_of(features / len(features), np.array([end]))
         alone = predict_windows(network, weights[symbol : symbol + 1], one.bars, one.ends, np.zeros(1, np.int64))
+        np.testing.assert_allclose(found[row], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_symbol_with_many_windows_does_not_pad_the_others(monkeypatch):
+    """All symbols that were not fitted share one row, so one row of a batch may have most of its windows."""
+    sizes, real = [], fit.forward_function
+
+    def measured(network):
+        def forward(weights, bars, ends):
+            sizes.append(bars.size + ends.size)
+            return real(network)(weights, bars, ends)
+
+        return forward
+
+    monkeypatch.setattr(fit, "forward_function", measured)
+    network = FleetNetwork(NetworkConfig(window=LENGTH, lstm_units=(4,), attention_heads=2), FEATURES, 2)
+    symbols = np.concatenate([np.arange(50), np.full(200, 50), np.arange(50)])
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(51, network.parameters)).astype(np.float32)
+    features = rng.normal(size=(len(symbols), LENGTH, FEATURES)).astype(np.float32)
+    windows = Windows.separate(np.zeros(len(symbols), "datetime64[ns]"), features, np.zeros((len(symbols), 0)))
+    found = predict_windows(network, weights, windows.bars, windows.ends, symbols)
+    assert sum(sizes) < 4 * (windows.bars.size + len(symbols))
+    for row in (0, 49, 50, 180, 249, 250, 299):
+        one = windows.take([row])
+        own = weights[symbols[row] : symbols[row] + 1]
+        alone = predict_windows(network, own, one.bars, one.ends, np.zeros(1, np.int64))
         np.testing.assert_allclose(found[row], alone[0], rtol=1e-4, atol=1e-5)

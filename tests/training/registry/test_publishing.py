@@ -15,6 +15,7 @@ from features.store.store import Store
 from training.registry.blocks import Block, write_block
 from training.registry.layout import manifest_path, version_name
 from training.registry.manager import ModelManager
+from training.registry.manifest import MANIFEST_SCHEMA
 
 NOTHING = timedelta(0)
 Train = Callable[..., list[str]]
@@ -161,7 +162,7 @@ def test_a_corrupt_block_of_a_version_is_named(manager: ModelManager, suffix: st
 def test_the_manifest_is_readable_by_other_tools(manager: ModelManager, release: Release) -> None:
     version = release(manager, "r")
     manifest = json.loads(manager.store.read(manifest_path("direction", version)))
-    assert manifest["schema_version"] == 4 and manifest["symbols"] == 2
+    assert manifest["schema_version"] == MANIFEST_SCHEMA and manifest["symbols"] == 2
     assert len(manifest["blocks"][0]["index"]) == 64
     names = pq.read_table(manager.store.path(f"models/direction/{version}/symbols.parquet")).to_pylist()
     assert names[0] == {"symbol": "AAPL", "outcome": "trained", "block": 0, "row": 0, "reason": None}

@@ -19,6 +19,7 @@ __all__ = ["FitPlan", "FleetFit", "fit_fleet", "predict_fleet", "predict_windows
 
 Float32 = npt.NDArray[np.float32]
 
+_PADDING = 4  # times the mean windows of a symbol, from which it is evaluated alone
 _EVALUATED_AT_ONCE = 8192  # windows of all symbols together; 20 steps of 32 units take 10 KiB each
 
 
@@ -132,7 +133,8 @@ def predict_windows(
     """Return the outputs (n, outputs) of windows of any mix of symbols that end at ``ends`` (n,) in ``bars`` (N, F).
 
     ``weights`` (R, P) are of one network for all (R = 1), or those of ``symbols`` (n,) are its rows. Bars that windows
-    of one symbol share are projected once; windows of different symbols share none.
+    of one symbol share are projected once; windows of different symbols share none. A symbol with many more windows
+    than the mean is evaluated alone, because the others would be padded to its length.
     """
     if not len(ends):
         return np.zeros((0, network.outputs), np.float32)
@@ -140,11 +142,22 @@ def predict_windows(
         row, slot = np.zeros(len(ends), np.int64), np.arange(len(ends))
         bank, padded = bars[None], ends[None]
     else:
-        used, row = np.unique(symbols, return_inverse=True)
+        used, row, counts = np.unique(symbols, return_inverse=True, return_counts=True)
         owner = np.zeros(len(bars), np.int64)
         for back in range(network.config.window):
             owner[ends - back] = row
         position, slot = _within(owner, len(used)), _within(row, len(used))
+        many = np.flatnonzero(counts > _PADDING * len(ends) / len(used))
+        if len(many):
+            outputs = np.empty((len(ends), network.outputs), np.float32)
+            for one in many.tolist():
+                mine = row == one
+                own = weights[used[one] : used[one] + 1]
+                outputs[mine] = predict_windows(network, own, bars[owner == one], position[ends[mine]], symbols[mine])
+            rest, kept = ~np.isin(row, many), ~np.isin(owner, many)
+            moved = (np.cumsum(kept) - 1)[ends[rest]]
+            outputs[rest] = predict_windows(network, weights, bars[kept], moved, symbols[rest])
+            return outputs
         bank = np.zeros((len(used), int(position.max()) + 1, bars.shape[1]), np.float32)
         bank[owner, position] = bars
         padded = np.full((len(used), int(slot.max()) + 1), network.config.window - 1)

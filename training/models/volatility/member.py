@@ -145,6 +145,8 @@ class MemberSpec:
         Its weight among the members, before they are shrunk to the anchor.
     is_baseline
         Whether it is fitted and shown whether it is configured or not.
+    rank
+        Of a baseline: the lower, the earlier the model is compared with it. The first one ranks symbols.
     is_combined
         Whether it takes part in the combined forecast.
     space
@@ -160,5 +162,12 @@ class MemberSpec:
     series: Series | None = None
     share: float = 0.0
     is_baseline: bool = False
+    rank: int = 100
     is_combined: bool = True
     space: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.state is None) != (self.fit_shared is None) or (
+            self.fit_shared is None and (self.fit_own is not None or self.series is not None)
+        ):
+            raise ValueError(f"member {self.name!r}: fit_own and series need state and fit_shared, which go together")

@@ -96,4 +96,5 @@ SPEC = MemberSpec(
     series=Series("ewma", 1, _states),
     forecast=_forecast,
     is_baseline=True,
+    rank=3,
 )

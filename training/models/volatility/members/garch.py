@@ -200,4 +200,5 @@ SPEC = MemberSpec(
     series=Series("garch", 1, _states),
     forecast=_forecast,
     is_baseline=True,
+    rank=2,
 )

@@ -40,4 +40,5 @@ SPEC = MemberSpec(
     series=LAGS,
     forecast=forecast,
     is_baseline=True,
+    rank=1,
 )

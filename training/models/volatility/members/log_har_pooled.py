@@ -14,5 +14,6 @@ SPEC = MemberSpec(
     series=LAGS,
     forecast=forecast,
     is_baseline=True,
+    rank=0,
     is_combined=False,
 )

@@ -16,6 +16,7 @@ from training.models.volatility.level import RatioSums
 from training.models.volatility.member import FitData, ForecastInputs, MemberSpec
 
 if TYPE_CHECKING:
+    from training.models.fleet.fit import FitPlan
     from training.models.fleet.network import FleetNetwork
 
 Float32 = npt.NDArray[np.float32]
@@ -62,11 +63,10 @@ def _fit_own(data: FitData, shared: LstmFleet) -> LstmFleet | None:
     return _fit(data, network, plan, initial, None)
 
 
-def _fit(data: FitData, network: FleetNetwork, plan: object, initial: Float32, pooled_rows: int | None) -> LstmFleet:
-    from training.models.fleet.fit import FitPlan, fit_fleet
+def _fit(data: FitData, network: FleetNetwork, plan: FitPlan, initial: Float32, pooled_rows: int | None) -> LstmFleet:
+    from training.models.fleet.fit import fit_fleet
     from training.models.fleet.losses import qlike
 
-    assert isinstance(plan, FitPlan)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.stack([data.examples.targets, data.panel_base], axis=1))
     logs[~np.isfinite(logs).all(axis=1)] = 0.0  # a window without a target or a base forecast; the loss ignores it

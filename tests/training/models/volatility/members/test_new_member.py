@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from cluster.views.leaderboard import verdicts
+from configs import load_config
 from configs.errors import ConfigError
-from training import VolatilityPredictor
+from features.store.lake import Lake
+from features.store.store import Store
+from serving import PredictionEngine, PredictionRequest
+from training import ModelTrainer, VolatilityPredictor
 from training.models.volatility import members
+from training.models.volatility.fleet_state import FleetState
+from training.models.volatility.member import MemberSpec
 from training.run.kind_result import KindResult
 from training.tasks import task_of
 from training.validation.evaluate import evaluate
@@ -34,7 +40,7 @@ def fit_shared(data):
 
 
 def fit_own(data, shared):
-    return Doubled(np.repeat(shared.level, len(data.panel.symbols)))
+    return Doubled(shared.level * np.arange(1.0, 1.0 + len(data.panel.symbols)))
 
 
 SPEC = MemberSpec(
@@ -74,8 +80,30 @@ def test_a_member_in_one_new_file_is_fitted_combined_shown_and_stored(with_doubl
     assert any("above its own doubled member" in one for one in verdicts(KindResult("volatility", worse)))
     again = VolatilityPredictor.from_state(predictor.symbols, predictor.to_arrays(), predictor.meta())
     np.testing.assert_array_equal(again.predict(bars)["variance"], predictor.predict(bars)["variance"])
-    own, unseen = again._ensemble.members["doubled"].level[[0, -1]]
-    assert own == unseen == pytest.approx(0.5, rel=0.2)
+    first, second, unseen = again._ensemble.members["doubled"].level
+    assert (first, second) == (unseen, 2.0 * unseen) and unseen == pytest.approx(0.5, rel=0.2)
+
+
+@pytest.mark.slow
+def test_it_is_trained_published_and_served(with_doubled, tiny_config, make_universe, tmp_path):
+    for bars in make_universe(("AAA", "BBB")):
+        Lake(Store(tmp_path / "store")).append(bars)
+    config = tiny_config("volatility.members=[linear, doubled]", "data.bars=lake", "run.kinds=[volatility]")
+    ModelTrainer(config, str(tmp_path / "store")).train_multi_asset_models(model_types=["volatility"])
+    with PredictionEngine(tmp_path / "store") as engine:
+        answer = engine.predict_single(PredictionRequest("BBB"))
+    assert answer.volatility.annualised > 0 and answer.volatility.basis == "own"
+
+
+@pytest.mark.parametrize("broken", [{"fit_own": print}, {"state": FleetState}, {"fit_shared": print}])
+def test_a_spec_that_lacks_a_part_is_refused(broken):
+    with pytest.raises(ValueError, match="member 'x': fit_own and series need state and fit_shared"):
+        MemberSpec(name="x", title="x", forecast=print, **broken)
+
+
+def test_baselines_alone_are_refused():
+    with pytest.raises(ConfigError, match=r"baselines only \(garch\), .* Add one of boosting, forest, linear, lstm"):
+        task_of("volatility").check(load_config(overrides=["volatility.members=[garch]"]))
 
 
 def test_a_member_that_does_not_exist_is_refused(tiny_config, make_universe):
