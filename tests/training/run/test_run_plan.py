@@ -113,8 +113,8 @@ def test_a_warning_says_that_calendars_differ_and_features_are_lagged(planned, m
     assert planned().warnings == ()
     bars = [*make_universe(NAMES), odd]
     assert planned(bars=bars).warnings == (
-        "symbols trade on different calendars (24/5, 24/7), so universe features are lagged by one session lest they "
-        "know closes of later time zones (features.universe_lag=0 overrides)",
+        "symbols trade on different calendars (24/5, 24/7), so universe features are lagged by one session, so "
+        "that they do not use closes of later time zones (features.universe_lag=0 overrides)",
     )
     unlagged = planned("features.universe_lag=0", bars=bars)
     assert unlagged.warnings == ()
