@@ -137,7 +137,7 @@ def test_many_symbols_of_a_market_tell_as_much_as_a_few():
     assert independent_rows(700, 0) == 700 and trusted_share(10, 1, TRUST_ROWS) < 0.02
 
 
-def test_evidence_raises_trust_from_three_standard_errors_on():
-    assert with_evidence(0.2, 0.0) == 0.2 and with_evidence(0.2, 3.0) == pytest.approx(0.2)
-    assert with_evidence(0.2, 6.0) == pytest.approx(0.8)
-    assert 0.99 < with_evidence(0.0, 40.0) < 1.0
+def test_evidence_raises_trust_from_five_standard_errors_on():
+    assert with_evidence(0.2, 0.0) == 0.2 and with_evidence(0.2, 5.0) == pytest.approx(0.2)
+    assert with_evidence(0.2, 10.0) == pytest.approx(0.8)
+    assert 0.99 < with_evidence(0.0, 60.0) < 1.0
