@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import httpx2
@@ -51,6 +52,11 @@ def _ray_head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
     names = ("port", "dashboard-port", "dashboard-agent-listen-port")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     options = [part for name, port in ports.items() for part in (f"--{name}", str(port))]
+    # Ray gives a job the address of the cluster that was started last with the same folder, be it another one.
+    folder = TemporaryDirectory(
+        prefix="fc", dir="/tmp", ignore_cleanup_errors=True
+    )  # short: socket paths have a maximum length
+    options.append(f"--temp-dir={folder.name}")
     output = log.open("w")
     process = subprocess.Popen(
         [str(here / "ray"), "start", "--head", "--block", "--num-cpus=2", *options],
@@ -81,6 +87,7 @@ def _ray_head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
                 node_process.kill()
         process.wait(60)
         output.close()
+        folder.cleanup()
         patch.undo()
 
 
