@@ -195,7 +195,7 @@ def test_a_node_that_dies_before_its_worker_starts_costs_no_job(nodes, undisturb
     assert now["done_on"].keys() == {"place-1", "place-2"}
 
 
-def test_a_node_that_joins_takes_part_and_one_that_dies_costs_one_job(nodes, undisturbed, tmp_path):
+def test_a_node_that_joins_takes_part_and_one_that_dies_costs_one_job_at_most(nodes, undisturbed, tmp_path):
     run = Run(nodes, undisturbed, tmp_path, "occupied")
     has_joined = is_drained = are_all_at_work = False
     killed_at = 0
@@ -215,7 +215,7 @@ def test_a_node_that_joins_takes_part_and_one_that_dies_costs_one_job(nodes, und
             killed_at = len(run.steps)
             nodes.kill(4)
     assert now["done_on"].keys() == {"place-1", "place-2", "place-4"}
-    assert now["begun_again"] == 1
+    assert now["begun_again"] <= 1, "the node may die between two jobs"
     assert now["done_on"]["place-4"] <= run.steps[killed_at - 1]["done_on"]["place-4"] + 1
     after = run.steps[killed_at:]
     assert all(len(step["nodes"]) >= 2 for step in after if step["waiting"]), "the other nodes continued all the time"
