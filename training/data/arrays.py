@@ -24,6 +24,20 @@ def part_of(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> Arrays:
     return {key.removeprefix(f"{prefix}/"): value for key, value in arrays.items() if key.startswith(f"{prefix}/")}
 
 
+def position_in_group(group: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return each element's position (n,) among those of its group (n,), in order."""
+    counts = np.bincount(group)
+    out = np.empty(len(group), np.int64)
+    out[np.argsort(group, kind="stable")] = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return out
+
+
+def rows_by_time(symbol: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Return, for each t, the rows that are their symbol's t-th; ``symbol`` (n,) is each row's."""
+    time = position_in_group(symbol)
+    return np.split(np.argsort(time, kind="stable"), np.cumsum(np.bincount(time))[:-1]) if len(time) else []
+
+
 def take_rows(values: npt.NDArray[T], rows: npt.NDArray[np.int64]) -> npt.NDArray[T]:
     """Return the rows of these symbols of an array (S, …); one that all symbols share (1, …) is returned as it is."""
     return values if len(values) == 1 else values[rows]

@@ -63,10 +63,7 @@ class Windows:
 
     def owners(self, symbols: Int64) -> Int64:
         """Return the symbol (N,) of each bar, given each window's (n,)."""
-        out = np.zeros(len(self.bars), np.int64)
-        for back in range(self.length):
-            out[self.ends - back] = symbols
-        return out
+        return bar_owners(len(self.bars), self.ends, self.length, symbols)
 
     def gather(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
         """Return values (N, …) of the bars by window, (n, T, …)."""
@@ -89,3 +86,11 @@ class Windows:
             np.concatenate([part.series for part in parts]),
             parts[0].length,
         )
+
+
+def bar_owners(bars: int, ends: Int64, length: int, owners: Int64) -> Int64:
+    """Return the owner (N,) of each of N bars: that of the windows (n,) of ``length`` bars that it lies in."""
+    out = np.zeros(bars, np.int64)
+    for back in range(length):
+        out[ends - back] = owners
+    return out

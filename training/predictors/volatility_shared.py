@@ -129,18 +129,11 @@ class LinearFit:
     @classmethod
     def fit(cls, examples: Examples, rows: Rows, newest: Int64, horizon: int) -> Self:
         """Choose the ridge on blocks of train rows, and fit both."""
-        train = rows.take(is_train(examples, rows))
+        train = rows.train
         blocks, ridge = _sums_and_ridge(examples, train, horizon)
         first_sums, sums = blocks.pooled(), _sums(rows, np.zeros(len(rows.places), np.int64), 1)
         first, linear = _pooled_linear(train, first_sums, ridge), _pooled_linear(rows, sums, ridge)
         return cls(np.array([ridge]), first, first_sums, linear, sums, newest)
-
-
-def is_train(examples: Examples, rows: Rows) -> npt.NDArray[np.bool_]:
-    """Return which of these rows (n,) are train rows."""
-    mask = np.zeros(len(examples.targets), bool)
-    mask[examples.places(examples.part("train"))[0]] = True
-    return mask[rows.places]
 
 
 def fit_data(examples: Examples, config: Config, design: Design, rows: Rows, linear: LinearFleet) -> FitData:
@@ -149,7 +142,7 @@ def fit_data(examples: Examples, config: Config, design: Design, rows: Rows, lin
     known[examples.places(examples.train_and_valid())[0]] = True
     base = np.full(len(examples.targets), np.nan)
     base[rows.places] = linear.forecast(rows.inputs, rows.features, np.zeros(len(rows.places), np.int64))
-    train = rows.take(is_train(examples, rows))
+    train = rows.train
     return FitData(examples, config, design, known, train, base[train.places], base)
 
 
@@ -165,14 +158,14 @@ def fit_shared_parts(
     linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon)
     data = fit_data(examples, config, design, rows, linear.first)
     market = _fit_market(examples, design, config)
-    specs = [spec for spec in fitted(config.volatility.members) if spec.fit_shared is not None]
+    specs = fitted(config.volatility.members)
     return design, linear, market, {spec.name: spec.fit_shared(data) for spec in specs if spec.fit_shared}
 
 
 def fit_own_linear_rows(examples: Examples, rows: Rows, fit: LinearFit, *, with_valid: bool) -> LinearFleet:
     """Fit each symbol's anchor and linear member, shrunk to the pooled fit of the same rows: train, or also valid."""
     shared, pooled = (fit.linear, fit.sums) if with_valid else (fit.first, fit.first_sums)
-    chosen = rows if with_valid else rows.take(is_train(examples, rows))
+    chosen = rows if with_valid else rows.train
     fleet = fit_own_linear(_sums(chosen, chosen.symbol, len(examples.rows)), shared, pooled, float(fit.ridge[0]))
     return with_levels(fleet, chosen.inputs, chosen.features, chosen.target, chosen.weight, chosen.symbol, shared)
 

@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from training.data.arrays import rows_by_time
 from training.metrics.classification import check_direction
 from training.metrics.ratio import Array, Ints
 
@@ -97,7 +98,7 @@ class LabelSets:
             raise ValueError(f"symbol_row must be ({len(y)},) with values from 0 to {len(self.offset) - 1}")
         if horizon < 1 or gamma <= 0:
             raise ValueError(f"horizon {horizon} must be at least 1 and gamma {gamma} positive")
-        by_time = _rows_by_time(row)
+        by_time = rows_by_time(row)
         rate = self.error_rate.copy()
         out = np.zeros(p.shape, dtype=bool)
         for t in range(len(by_time) + horizon):
@@ -216,12 +217,3 @@ def _sets(probabilities: Array, threshold: Array) -> Sets:
     inside = 1.0 - probabilities <= threshold[:, None]
     inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
     return np.asarray(inside)
-
-
-def _rows_by_time(row: Ints) -> list[Ints]:
-    """Return, for each t, the rows that are their symbol's t-th."""
-    order = np.argsort(row, kind="stable")
-    counts = np.bincount(row)
-    time = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    again = np.argsort(time, kind="stable")
-    return np.split(order[again], np.cumsum(np.bincount(time))[:-1])

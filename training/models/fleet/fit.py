@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from training.data.arrays import position_in_group
 from training.data.fleet_data import FleetData
+from training.data.windows import bar_owners
 from training.models.fleet.backend import TENSORFLOW, Tensor, ops
 from training.models.fleet.gather import Int32, needed_bars, pad_ends
 from training.models.fleet.graphs import FitPlan, Loss, evaluation_function, forward_function, step_function
@@ -143,10 +145,8 @@ def predict_windows(
         bank, padded = bars[None], ends[None]
     else:
         used, row, counts = np.unique(symbols, return_inverse=True, return_counts=True)
-        owner = np.zeros(len(bars), np.int64)
-        for back in range(network.config.window):
-            owner[ends - back] = row
-        position, slot = _within(owner, len(used)), _within(row, len(used))
+        owner = bar_owners(len(bars), ends, network.config.window, row)
+        position, slot = position_in_group(owner), position_in_group(row)
         many = np.flatnonzero(counts > _PADDING * len(ends) / len(used))
         if len(many):
             outputs = np.empty((len(ends), network.outputs), np.float32)
@@ -166,14 +166,6 @@ def predict_windows(
     arguments = np.ascontiguousarray(weights, np.float32), np.ascontiguousarray(bank, np.float32)
     outputs = forward_function(network)(*arguments, padded.astype(np.int32))  # Keras' conversion costs half a ms
     return np.asarray(ops.convert_to_numpy(outputs), np.float32)[row, slot]
-
-
-def _within(group: npt.NDArray[np.int64], groups: int) -> npt.NDArray[np.int64]:
-    """Return each element's position among those of its group, in order."""
-    counts = np.bincount(group, minlength=groups)
-    out = np.empty(len(group), np.int64)
-    out[np.argsort(group, kind="stable")] = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return out
 
 
 def _epoch_batches(

@@ -19,6 +19,7 @@ from typing import Self
 
 import numpy as np
 
+from training.data.arrays import rows_by_time
 from training.models.volatility import prior
 from training.models.volatility.fleet_state import FleetState, Float, Ints
 
@@ -53,11 +54,7 @@ class IntervalFleet(FleetState):
         level : float
             Nominal coverage.
         """
-        order = np.argsort(index, kind="stable")
-        counts = np.bincount(index, minlength=len(self))
-        time = np.empty(len(index), np.int64)
-        time[order] = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
-        by_time = np.split(np.argsort(time, kind="stable"), np.cumsum(np.bincount(time))[:-1]) if len(time) else []
+        by_time = rows_by_time(index)
         ends, out = self.ends.copy(), np.empty((len(index), 2))
         step = STEP * (self.ends[:, 1] - self.ends[:, 0])
         tail = (1.0 - level) / 2.0

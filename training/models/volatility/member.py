@@ -30,7 +30,8 @@ _HALF_LIFE_DAYS = 8 * 365.25  # rows so old count half: markets change
 class Rows:
     """Rows of a panel that a fit reads: their ``places`` (n,), ``symbol`` (n,) and what regressions need of them.
 
-    ``inputs`` (n, 1 + TERMS) are those of :func:`.anchor_inputs`, ``features`` (n, k) those of the design.
+    ``inputs`` (n, 1 + TERMS) are those of :func:`.anchor_inputs`, ``features`` (n, k) those of the design. ``is_train``
+    (n,) marks train rows; the others are validation rows.
     """
 
     places: Int64
@@ -39,6 +40,7 @@ class Rows:
     features: Float32
     target: Float
     weight: Float
+    is_train: Mask
 
     @classmethod
     def of(cls, examples: Examples, design: Design, newest: Int64) -> Self:
@@ -54,7 +56,14 @@ class Rows:
         age_days = (newest[0] - panel.dates[places].astype("datetime64[ns]").view(np.int64)) / 86_400e9
         weight = np.asarray(0.5 ** (age_days / _HALF_LIFE_DAYS), np.float64)
         features = design.transform(panel.features[places])
-        return cls(places, symbol, inputs, features, examples.targets[places], weight)
+        train = np.zeros(len(examples.targets), bool)
+        train[examples.places(examples.part("train"))[0]] = True
+        return cls(places, symbol, inputs, features, examples.targets[places], weight, train[places])
+
+    @property
+    def train(self) -> Self:
+        """The train rows, copied."""
+        return self.take(self.is_train)
 
     def take(self, chosen: npt.NDArray[Any]) -> Self:
         """Return some of the rows."""
