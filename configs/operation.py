@@ -11,7 +11,10 @@ from configs.values import Fraction, Frozen, Kind, Positive, unique
 
 
 class RunConfig(Frozen):
-    """How a run executes; nothing here changes a fitted number except ``seed``.
+    """How a run executes; nothing here changes a fitted number except ``seed`` and ``refit``.
+
+    With ``refit`` each model is fitted again after its test, on all bars up to the end of the test period, with the
+    choices that the test judged; that fit is published. Without, the published model has seen nothing after validation.
 
     ``workers`` must fit the cluster when a run starts and is its maximum; ``None`` uses all free processors, and more
     as the cluster grows. A job that fails is tried ``retries`` more times. ``studies`` names the studies whose
@@ -26,6 +29,7 @@ class RunConfig(Frozen):
     block_symbols: Positive = 32
     studies: tuple[str, ...] = ()
     retries: Annotated[int, Field(ge=0)] = 2
+    refit: bool = True
 
 
 class TuneConfig(Frozen):

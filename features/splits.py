@@ -124,6 +124,20 @@ def split_rows(dates: Dates, split: Split, horizon: int | None = None) -> SplitR
     )
 
 
+def newest_rows(dates: Dates, split: Split, horizon: int | None = None) -> SplitRows:
+    """Return the rows of a last fit, which nothing is to test: all up to the split's ``test_end``.
+
+    Validation is a symbol's newest rows, as many as it has in :func:`split_rows`; train is what comes before, purged
+    and embargoed; test is empty. Both have at least as many rows as in the split.
+    """
+    reach = max(horizon or 0, split.purge)
+    stop = max(int(np.searchsorted(dates, split.test_end, side="right")) - reach, 0)
+    valid = max(stop - len(split_rows(dates, split, horizon).valid), 0)
+    return SplitRows(
+        np.arange(0, max(valid - reach - split.embargo, 0)), np.arange(valid, stop), np.arange(0, 0, dtype=np.int64)
+    )
+
+
 def _fold(known: Dates, train: int, valid: int, test_first: int, test: int, horizon: int, config: SplitConfig) -> Split:
     embargo = config.embargo
     lengths = {"train": train, "validation": valid - train, "test": test - test_first}

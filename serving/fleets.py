@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from configs.errors import ModelError
 from configs.values import Kind
@@ -28,7 +30,8 @@ class Fleet:
     """One kind's fitted models.
 
     ``position`` maps a loaded symbol to its row, ``all_symbols`` are those of the version, ``metrics`` those of the
-    test period, ``periods`` the first and last day of ``train``, ``valid`` and ``test``.
+    test period, ``periods`` the first and last day of ``train``, ``valid`` and ``test``. ``tested_rows`` returns a
+    symbol's forecasts of the test, or None.
     """
 
     kind: Kind
@@ -39,6 +42,7 @@ class Fleet:
     position: Mapping[str, int]
     all_symbols: frozenset[str]
     periods: Mapping[str, tuple[str, str]]
+    tested_rows: Callable[[str], pa.Table | None] = lambda symbol: None
 
     @property
     def nominal_coverage(self) -> float:
@@ -102,4 +106,5 @@ def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[
         position={symbol: i for i, symbol in enumerate(predictor.symbols)},
         all_symbols=frozenset(manager.roster(kind, manifest.version).symbols()),
         periods=notes.get("periods") or {},
+        tested_rows=partial(manager.tested_rows, kind, manifest.version),
     )

@@ -1,4 +1,8 @@
-"""Past forecasts of a symbol and their outcomes, for bars that the fit had not seen."""
+"""Past forecasts of a symbol and their outcomes, only such as were made without knowing the outcome.
+
+Those of the test period are the ones that the test has scored: the served model was fitted again after it. Later ones
+are the served model's.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,17 @@ from features.bars.schema import SymbolBars
 from features.panel import Panel
 from serving.answers import KINDS
 from serving.fleets import Fleet
-from serving.kinds import SERVED_KINDS
+from serving.kinds import SERVED_KINDS, Columns, Int64
 from serving.snapshot import Snapshot
 
 
 def history_of(snapshot: Snapshot, symbol: str, bars: int) -> dict[str, Any] | None:
     """Return a symbol's last ``bars`` prices and past forecasts as JSON; None if no model can forecast it.
 
-    ``dates`` and ``close`` are (n,). Each kind, None without a model, has the forecasts made after the fit's validation
-    period, at its own ``dates``: for ``direction`` the probabilities, the ``outcome`` and the symbol's class ``prior``;
-    for ``volatility`` the annualised forecasts and what was ``realised``. ``outcome`` and ``realised`` are None for
-    bars whose horizon is not over.
+    ``dates`` and ``close`` are (n,). Each kind, None without a model, has the forecasts of the test, and those of bars
+    that the served model has not seen, at its own ``dates``: for ``direction`` the probabilities, the ``outcome`` and
+    the symbol's class ``prior``; for ``volatility`` the annualised forecasts and what was ``realised``. ``outcome`` and
+    ``realised`` are None for bars whose horizon is not over.
     """
     kinds = snapshot.kinds_of(symbol)
     if not kinds:
@@ -52,15 +56,31 @@ def _past_forecasts(fleet: Fleet, panel: Panel, bars: int) -> dict[str, Any]:
     predictor, symbol, length = fleet.predictor, panel.symbols[0], len(panel.dates)
     first = max(predictor.first_row(panel), length - bars)
     rows = np.arange(min(first, length), length, dtype=np.int64)
-    days = panel.dates.astype("datetime64[D]")
-    # The fit knew the outcomes up to its last validation day; a version without periods may have known all of them.
-    last_seen = np.datetime64(fleet.periods["valid"][1], "D") if "valid" in fleet.periods else days[-1]
-    rows = rows[days[rows] > last_seen]
-    out: dict[str, Any] = {"version": fleet.version, "dates": _days(panel.dates[rows])}
-    if not len(rows):
+    seen_to = predictor.calibrated_to
+    new = rows[panel.dates[rows] >= np.datetime64(seen_to, "ns")] if seen_to else rows[:0]
+    tested, columns = _tested(fleet, panel, rows)
+    out: dict[str, Any] = {"version": fleet.version}
+    if len(new := np.setdiff1d(new, tested)):
+        found = predictor.forecast_windows(predictor.windows(panel, [new]), np.full(len(new), fleet.row(symbol)))
+        columns = {name: np.concatenate([columns[name], found[name]]) for name in columns} if len(tested) else found
+    chosen = np.concatenate([tested, new])
+    order = np.argsort(chosen)
+    out["dates"] = _days(panel.dates[chosen[order]])
+    if not len(chosen):
         return out
-    columns = predictor.forecast_windows(predictor.windows(panel, [rows]), np.full(len(rows), fleet.row(symbol)))
-    return out | SERVED_KINDS[fleet.kind].history(predictor, panel, rows, columns)
+    ordered = {name: values[order] for name, values in columns.items()}
+    return out | SERVED_KINDS[fleet.kind].history(predictor, panel, chosen[order], ordered)
+
+
+def _tested(fleet: Fleet, panel: Panel, rows: Int64) -> tuple[Int64, Columns]:
+    """Return which of these rows of a single symbol the test has forecast, and the columns of those forecasts."""
+    table = fleet.tested_rows(panel.symbols[0])
+    if table is None:
+        return rows[:0], {}
+    dates = table["date"].to_numpy().astype("datetime64[ns]")
+    _, at, place = np.intersect1d(panel.dates[rows].astype("datetime64[ns]"), dates, return_indices=True)
+    columns = SERVED_KINDS[fleet.kind].tested_columns(table)
+    return rows[at], {name: values[place] for name, values in columns.items()}
 
 
 def _days(dates: npt.NDArray[np.datetime64]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from configs.schema import Config
 from configs.values import Kind
@@ -32,6 +33,10 @@ class ServedKind(Protocol):
 
     def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
         """Return the forecast of each row; ``columns`` and ``basis`` have n rows."""
+        ...
+
+    def tested_columns(self, table: pa.Table) -> Columns:
+        """Return the columns of :meth:`history` from a test table of n rows."""
         ...
 
     def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
@@ -63,6 +68,9 @@ class _Direction:
             )
             for row, best, members, row_basis in zip(probabilities.tolist(), likeliest, in_set, basis, strict=True)
         ]
+
+    def tested_columns(self, table: pa.Table) -> Columns:
+        return {name: table[f"p_{name}"].to_numpy().astype(np.float64) for name in CLASSES}
 
     def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         settings = predictor.config.direction
@@ -97,6 +105,10 @@ class _Volatility:
                 *(columns[name].tolist() for name in names), basis, strict=True
             )
         ]
+
+    def tested_columns(self, table: pa.Table) -> Columns:
+        names = {"volatility": "forecast", "volatility_low": "low", "volatility_high": "high"}
+        return {name: annualised(table[other].to_numpy().astype(np.float64)) for name, other in names.items()}
 
     def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]).tolist()

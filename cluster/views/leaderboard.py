@@ -67,6 +67,8 @@ def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableT
         out += [
             Text(f"  {line}") for line in (_alone(result), *_borrowed(result), *_extremes(result, extremes)) if line
         ]
+        if any(result.published.values()):
+            out.append(Text("  " + _published(result)))
         if result.version:
             out.append(Text(f"  version {result.version}{': ' + result.decision if result.decision else ''}"))
         out.append(Text(""))
@@ -126,6 +128,13 @@ def _verdict(summary: MetricSummary, task: Task, name: str, words: str) -> str:
 def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
     valid, test = (" to ".join(periods[part]) for part in ("valid", "test"))
     return f"trained up to {periods['train'][1]}, chosen and calibrated on {valid}, tested on {test}"
+
+
+def _published(result: KindResult) -> str:
+    """Return up to when the published models have seen data, which is later than what the test has judged."""
+    trained, calibrated = (result.published[name][:10] for name in ("trained_to", "calibrated_to"))
+    again = calibrated > max(result.periods["valid"][1], "")
+    return f"published: {'fitted again ' * again}on outcomes up to {trained}, calibrated on outcomes up to {calibrated}"
 
 
 def _scores_table(result: KindResult) -> RenderableType:

@@ -126,7 +126,7 @@ def test_broken_symbols_are_reported_and_leave_the_other_symbols_unaffected(
 def test_the_same_run_twice_is_byte_equal(block_files, configured, pooled_run, tmp_path):
     Run(configured(), tmp_path)
     first, second = block_files(Path(pooled_run.trainer.store.uri)), block_files(tmp_path)
-    assert len(first) == 2 * (2 + 2 * 3), "two kinds of one pooled fit (two files) and two blocks (three)"
+    assert len(first) == 2 * (2 * 2 + 2 * 3), "two kinds of two pooled fits (two files) and two blocks (three)"
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
 
@@ -169,8 +169,8 @@ def test_a_change_of_one_kind_leaves_the_blocks_of_the_other_kind_alone(configur
     assert {job.kind for job in other.plan.jobs if job.output in other.done} == {"volatility"}
 
 
-def test_a_published_model_forecasts_as_it_was_fitted(pooled_run, make_universe):
-    manager = ModelManager(Store(pooled_run.trainer.store.uri))
+def test_a_published_model_forecasts_as_it_was_fitted(configured, tmp_path, make_universe):
+    manager = Run(configured("run.refit=false"), tmp_path).trainer.models
     bars = make_universe(CLEAN)
     for kind, name in (("direction", "price_direction_aaa"), ("volatility", "volatility_aaa")):
         loaded = manager.load_model(name, version="champion")

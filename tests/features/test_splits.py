@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from configs.data import SplitConfig
 from configs.errors import DataError
-from features.splits import Split, resolve_split, split_rows, walk_forward
+from features.splits import Split, newest_rows, resolve_split, split_rows, walk_forward
 
 CALENDAR = np.busday_offset("2010-01-01", np.arange(2500), roll="forward").astype("datetime64[ns]")
 
@@ -60,6 +60,14 @@ def test_every_label_is_within_its_part(dates, horizon, embargo, valid, test, wi
     )
     assert len(rows.train) == max(in_train - horizon - embargo, 0)
     assert len(rows.valid) == max(in_valid - horizon - embargo, 0)
+    newest = newest_rows(dates, split, horizon)
+    assert len(newest.test) == 0 and len(newest.valid) == len(rows.valid)
+    if len(newest.valid):
+        assert len(newest.train) >= len(rows.train)
+        known = dates[dates <= split.test_end]
+        assert newest.valid[-1] + horizon == max(rows.valid[-1] + horizon, len(known) - 1), "up to the last known label"
+        if len(newest.train):
+            assert newest.train[-1] + horizon + embargo < newest.valid[0]
 
 
 def test_boundaries_follow_from_fractions_of_the_unique_dates():

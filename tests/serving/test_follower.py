@@ -43,7 +43,7 @@ def test_a_promotion_and_a_rollback_are_followed(store, start_engine):
         assert engine.refresh()
         assert {getattr(prediction, kind).version for prediction in predictions(engine)} == {second(manager, kind)}
     after = predictions(engine)
-    assert [new.direction.probabilities for new in after] != [old.direction.probabilities for old in before]
+    assert [new.volatility.annualised for new in after] != [old.volatility.annualised for old in before]
     for kind in KINDS:
         manager.rollback(kind)
     assert engine.refresh()

@@ -44,10 +44,10 @@ class Design:
         return cls(scaler, columns, -wide, wide, np.arange(columns.shape[1]))
 
     @classmethod
-    def fit_pooled(cls, examples: Examples, config: Config) -> Self:
-        """Fit one scaler, choice and range for all symbols on their train rows."""
+    def fit_pooled(cls, examples: Examples, config: Config, columns: Int64 | None = None) -> Self:
+        """Fit one scaler and range for all symbols on their train rows, and one choice if ``columns`` are not given."""
         scaler = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
-        columns = choose_columns(examples, config, pooled=True)
+        columns = choose_columns(examples, config, pooled=True) if columns is None else columns
         low, high = np.full(columns.shape[1], np.inf, np.float32), np.full(columns.shape[1], -np.inf, np.float32)
         for part in examples.train_features():
             scaled = scaler.transform(part)[:, columns[0]]

@@ -73,6 +73,14 @@ class Examples:
         places, symbol = self.places(self.part(name))
         return self.targets[places].astype(np.int64), symbol
 
+    def last_outcomes(self, horizon: int) -> Int64:
+        """Return when the last outcomes of train and of validation rows were known, in ns (2,)."""
+        found = []
+        for rows in (self.part("train"), self.part("valid")):
+            places, _ = self.places(rows)
+            found.append(self.panel.dates[places + horizon].max())
+        return np.array(found, "datetime64[ns]").view(np.int64)
+
     def train_features(self) -> Iterator[npt.NDArray[np.float32]]:
         """Yield each symbol's features of its train rows."""
         for i, rows in enumerate(self.rows):

@@ -14,7 +14,7 @@ import numpy as np
 from configs.errors import DataError, ModelError, shortened
 from features.bars.schema import SymbolBars
 from features.panel import Panel
-from features.splits import Split, resolve_split
+from features.splits import Split, newest_rows, resolve_split, split_rows
 from features.universe import UniverseTable
 from training.data.examples import Examples, Int64, panel_rows
 from training.predictors.fleet import PredictorFleet
@@ -27,6 +27,7 @@ from training.predictors.input_bars import (
     panel_of,
     universe_as_fitted,
 )
+from training.tasks.task import RowsOf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,24 @@ class BasePredictor(PredictorFleet):
         self.symbols, self.feature_names, self.universe = (), (), None
         return self.fit_every(self.examples(bars, context=context, split=split))
 
+    def refit(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Self:
+        """Return the same model fitted on all that these bars tell, the test period included, to forecast what follows.
+
+        Features, ridge and epochs stay those that :meth:`fit` chose in this process; calibration is of each symbol's
+        newest rows, as many as the split has for validation. Judge the model before, by the test rows of :meth:`fit`:
+        afterwards none is left. The arguments are those of :meth:`fit`; give the same bars.
+
+        Raises
+        ------
+        ModelError
+            This predictor was not fitted, or it was loaded.
+        """
+        self._check_fitted()
+        if self._fitted_pool is None:
+            raise ModelError(f"this {type(self).__name__} was loaded. Call fit(bars) first: refit repeats its choices.")
+        examples = self.examples(bars, context=context, split=split, rows_of=newest_rows)
+        return type(self)(self.config).fit_every(examples, self)
+
     def predict(
         self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
     ) -> pd.DataFrame:
@@ -75,6 +94,8 @@ class BasePredictor(PredictorFleet):
 
         The column ``basis`` is ``own`` for symbols that were fitted. The others are forecast by what all fitted symbols
         share: ``pooled``. Where symbols share nothing (direction's strategy ``per_symbol``) they are left out.
+        ``in_sample`` marks bars before :attr:`calibrated_to`: their outcomes were used in fitting, so a score on them
+        says nothing.
 
         Parameters
         ----------
@@ -116,6 +137,7 @@ class BasePredictor(PredictorFleet):
         index = pd.MultiIndex.from_arrays([names, panel.dates[places]], names=["symbol", "date"])
         out = pd.DataFrame(columns, index=index)
         out["basis"] = np.where(self._rows_of(panel) < len(self.symbols), OWN, POOLED)[symbol]
+        out["in_sample"] = panel.dates[places] < np.datetime64(self.calibrated_to, "ns")
         return out
 
     def get_feature_importance(
@@ -168,13 +190,20 @@ class BasePredictor(PredictorFleet):
         table, series = self._table(given if universe is None else universe), context_of(context, self.config)
         return panel_of(fitted, table, self.config, series, self.feature_names)
 
-    def examples(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Examples:
+    def examples(
+        self,
+        bars: AnyBars,
+        *,
+        context: AnyContext | None = None,
+        split: Split | None = None,
+        rows_of: RowsOf = split_rows,
+    ) -> Examples:
         """Return the examples that these bars make; a fitted predictor's have its own features."""
         given = listed(bars, self.symbols[0] if len(self.symbols) == 1 else None)
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
-        return self.task.examples(panel, split, self.config)
+        return self.task.examples(panel, split, self.config, rows_of)
 
     def _table(self, universe: Sequence[SymbolBars] | UniverseTable) -> UniverseTable:
         return universe_as_fitted(universe, self.config.features, self.feature_names, self.universe)

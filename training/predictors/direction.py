@@ -32,14 +32,13 @@ from training.predictors.direction_pool import (
     fit_direction_pool,
     fit_logistic,
 )
+from training.predictors.fleet import LAST_OUTCOMES
 from training.predictors.input_bars import AnyBars, AnyContext
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["CLASSES", "PriceDirectionPredictor"]
-
-_NEVER = np.iinfo(np.int64).max
 
 
 class PriceDirectionPredictor(BasePredictor):
@@ -72,23 +71,33 @@ class PriceDirectionPredictor(BasePredictor):
     _sets: LabelSets  # as fitted on validation
     _adapted: LabelSets  # as of the last outcome seen, for bars after it
     _adapted_to: npt.NDArray[np.datetime64]  # (S,), when that outcome was known
+    _epochs: Int64  # (S,), or (1,) for all; only of a fit in this process
     _unseen: bool = False  # whether the last row of all these is of symbols that were not fitted
 
-    def fit_pooled(self, examples: Examples) -> Arrays:
+    def fit_pooled(self, examples: Examples, tested: Mapping[str, npt.NDArray[Any]] | None = None) -> Arrays:
         """Fit the shared network, its calibration and the pooled logistic baseline; nothing when each is on its own."""
         if self.config.direction.strategy == "per_symbol":
             return {}
-        return fit_direction_pool(examples, self.config).to_arrays()
+        pool = DirectionPool.from_arrays(tested) if tested else None
+        last = {LAST_OUTCOMES: examples.last_outcomes(self.config.direction.horizon)}
+        return fit_direction_pool(examples, self.config, pool).to_arrays() | last
 
-    def fit_examples(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> Self:
+    def fit_examples(
+        self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], tested: Self | None = None
+    ) -> Self:
         """Fit one network per symbol, or give every symbol the pooled one, as the strategy says."""
         pool = DirectionPool.from_arrays(pooled) if pooled else None
+        self._note_outcomes(examples, pooled)
         self.feature_names, self.universe = examples.panel.feature_names, examples.panel.universe
         self._prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows))
-        self._design = Design.fit(examples, self.config, pool.columns if pool else None)
-        self._logistic = pool.logistic if pool else fit_logistic(examples, self._design, pooled=False)
+        epochs = tested._epochs if tested else None
+        columns = pool.columns if pool else tested._design.columns if tested else None
+        self._design = Design.fit(examples, self.config, columns)
+        ridge = tested._logistic.ridge if tested else None
+        self._logistic = pool.logistic if pool else fit_logistic(examples, self._design, pooled=False, ridge=ridge)
         self.symbols, self._unseen = examples.panel.symbols, False
-        self._weights, failed = fit_networks(examples, self.config, self._design, self._logistic, pool)
+        found = fit_networks(examples, self.config, self._design, self._logistic, pool, epochs)
+        self._weights, self._epochs, failed = found
         logits = self._valid_logits(examples)
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
         self.failures = {self.symbols[i]: reason for i, reason in (broken | failed).items()}
@@ -97,12 +106,12 @@ class PriceDirectionPredictor(BasePredictor):
             examples = examples.select(tuple(self.symbols[i] for i in kept))
             self._design, self._prior = self._design.take(kept), self._prior.take(kept)
             self._logistic, self._weights = self._logistic.take(kept), take_rows(self._weights, kept)
+            self._epochs = take_rows(self._epochs, kept)
         self.symbols = examples.panel.symbols
         if not self.symbols:
             return self
-        fitted = fit_calibration(
-            examples, self.config.direction, self._prior, np.concatenate([logits[i] for i in kept]), pool
-        )
+        logits_kept = np.concatenate([logits[i] for i in kept])
+        fitted = fit_calibration(examples, self.config.direction, self._prior, logits_kept, pool)
         self._calibrator, self._sets = fitted
         ends = examples.panel.offsets[:-1] + [rows.valid[-1] + self.config.direction.horizon for rows in examples.rows]
         self._adapted, self._adapted_to = self._sets, examples.panel.dates[ends]
@@ -232,7 +241,9 @@ class PriceDirectionPredictor(BasePredictor):
         self._prior = ClassPrior(np.concatenate([self._prior.probabilities, prior.probabilities]))
         self._calibrator = self._calibrator.with_pooled()
         self._sets, self._adapted = self._sets.with_pooled(), self._adapted.with_pooled()
-        self._adapted_to = np.append(self._adapted_to.astype("datetime64[ns]"), np.datetime64(_NEVER, "ns"))
+        self._adapted_to = np.append(
+            self._adapted_to.astype("datetime64[ns]"), np.datetime64(np.iinfo(np.int64).max, "ns")
+        )
         if self.config.direction.strategy == "finetuned" and weights is not None:
             self._weights = np.concatenate([self._weights, weights])
 

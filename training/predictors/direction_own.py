@@ -26,12 +26,20 @@ from training.predictors.direction_pool import TRUST_ROWS, DirectionPool, correc
 
 
 def fit_networks(
-    examples: Examples, config: Config, design: Design, logistic: LogisticRegression, pool: DirectionPool | None
-) -> tuple[Float32, dict[int, str]]:
-    """Return weights (S, P), or (1, P) that all symbols share, and the reasons of symbols that failed, by position."""
+    examples: Examples,
+    config: Config,
+    design: Design,
+    logistic: LogisticRegression,
+    pool: DirectionPool | None,
+    epochs: Int64 | None = None,
+) -> tuple[Float32, Int64, dict[int, str]]:
+    """Return weights (S, P), or (1, P) that all symbols share, their epochs, and why symbols failed, by position.
+
+    Validation chooses the ``epochs`` (S,) unless they are given.
+    """
     part = config.direction
     if pool is not None and part.strategy == "pooled":
-        return pool.weights, {}
+        return pool.weights, pool.epochs, {}
     network, plan = direction_network(config, design), FitPlan.of(part.fit, config.run.seed)
     if pool is None:
         initial = network.initial_weights(examples.panel.symbols, config.run.seed)
@@ -39,9 +47,9 @@ def fit_networks(
         initial = np.repeat(pool.weights, len(examples.panel.symbols), axis=0)
         plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
     data = fleet_data(examples, part.network.window, design, corrected_targets(examples, design, logistic))
-    fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
+    fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial, epochs=epochs)
     weights = shrink_to_validated(network, fit.weights, initial if pool else None, examples, data, part.horizon)
-    return weights, fit.failures
+    return weights, fit.best_epoch, fit.failures
 
 
 def fit_calibration(

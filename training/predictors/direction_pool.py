@@ -13,7 +13,7 @@ import numpy.typing as npt
 from configs.schema import Config
 from features.labels import CLASSES
 from features.scaling import FleetScaler
-from training.data.arrays import Arrays, Float32, part_of, prefixed
+from training.data.arrays import Arrays, Float, Float32, part_of, prefixed
 from training.data.design import Design, choose_columns
 from training.data.examples import Examples, Int64
 from training.data.fleet_data import POOLED, fleet_data
@@ -38,7 +38,7 @@ class DirectionPool:
 
     ``calibration`` and ``scores`` come from validation rows of all symbols; ``logistic`` is the regression that the
     network corrects. ``scaler`` and ``prior``, with one row, are for symbols that were not fitted; ``trust`` is the
-    share of a forecast's difference from the class prior that is kept.
+    share of a forecast's difference from the class prior that is kept, ``epochs`` (1,) those of the network.
     """
 
     weights: Float32
@@ -49,6 +49,7 @@ class DirectionPool:
     scaler: FleetScaler
     prior: ClassPrior
     trust: float
+    epochs: Int64
 
     def to_arrays(self) -> Arrays:
         """Return plain arrays."""
@@ -61,6 +62,7 @@ class DirectionPool:
             "scores/quantiles": self.scores.quantiles,
             "scores/rows": np.array([self.scores.rows]),
             "trust": np.array([self.trust]),
+            "epochs": self.epochs,
             **prefixed("logistic", self.logistic.to_arrays()),
             **prefixed("pooled/scaler", self.scaler.to_arrays()),
             **prefixed("pooled/prior", self.prior.to_arrays()),
@@ -76,16 +78,20 @@ class DirectionPool:
         logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic"))
         scaler = FleetScaler.from_arrays(part_of(arrays, "pooled/scaler"))
         prior = ClassPrior.from_arrays(part_of(arrays, "pooled/prior"))
-        trust = float(arrays["trust"][0])
-        return cls(arrays["weights"], arrays["columns"], calibration, scores, logistic, scaler, prior, trust)
+        trust, epochs = float(arrays["trust"][0]), arrays["epochs"]
+        return cls(arrays["weights"], arrays["columns"], calibration, scores, logistic, scaler, prior, trust, epochs)
 
 
-def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
-    """Fit one regression on these symbols, one network that corrects it, and the calibration of both."""
+def fit_direction_pool(examples: Examples, config: Config, tested: DirectionPool | None = None) -> DirectionPool:
+    """Fit one regression on these symbols, one network that corrects it, and the calibration of both.
+
+    Columns, ridge and epochs are those of ``tested``, an earlier fit, if it is given.
+    """
     part, panel = config.direction, examples.panel
-    design = Design.fit(examples, config, choose_columns(examples, config, pooled=True))
+    columns = tested.columns if tested else choose_columns(examples, config, pooled=True)
+    design = Design.fit(examples, config, columns)
     network = direction_network(config, design)
-    logistic = fit_logistic(examples, design, pooled=True)
+    logistic = fit_logistic(examples, design, pooled=True, ridge=tested.logistic.ridge if tested else None)
     targets = corrected_targets(examples, design, logistic)
     data = fleet_data(examples, part.network.window, design, targets, pooled_rows=part.fit.pooled_rows)
     prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows)).probabilities.mean(axis=0)
@@ -93,7 +99,7 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
         FitPlan.of(part.fit, config.run.seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size
     )
     initial = network.initial_weights((POOLED,), config.run.seed)
-    fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial)
+    fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial, epochs=tested.epochs if tested else None)
     places, _ = examples.places(examples.part("valid"))
     labels = examples.targets[places].astype(np.int64)
     days = panel.dates[places]
@@ -118,7 +124,10 @@ def fit_direction_pool(examples: Examples, config: Config) -> DirectionPool:
     )
     scores = pool_scores(labels, shared.apply(logits, np.zeros(len(logits), np.int64)))
     common = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
-    return DirectionPool(weights, design.columns, calibration, scores, logistic, common, ClassPrior(prior[None]), trust)
+    shared_prior = ClassPrior(prior[None])
+    return DirectionPool(
+        weights, design.columns, calibration, scores, logistic, common, shared_prior, trust, fit.best_epoch
+    )
 
 
 def direction_network(config: Config, design: Design) -> FleetNetwork:
@@ -140,16 +149,19 @@ def corrected_targets(examples: Examples, design: Design, logistic: LogisticRegr
     return out
 
 
-def fit_logistic(examples: Examples, design: Design, *, pooled: bool) -> LogisticRegression:
-    """Fit the logistic regression on the last bar's scaled features, one for all symbols or one for each."""
+def fit_logistic(examples: Examples, design: Design, *, pooled: bool, ridge: Float | None = None) -> LogisticRegression:
+    """Fit the logistic regression on the last bar's scaled features, one for all symbols or one for each.
+
+    Validation chooses the ridge unless it is given, (1,) or (S,).
+    """
     rows = examples.train_and_valid()
     places, symbol = examples.places(rows)
     x = np.concatenate(list(_last_bars(examples, rows, design)))
     y = examples.targets[places].astype(np.int64)
     train = np.concatenate([np.arange(len(own)) < len(one.train) for own, one in zip(rows, examples.rows, strict=True)])
     if pooled:
-        return LogisticRegression.fit_pooled(x, y, train, ~train)
-    return LogisticRegression.fit_per_symbol(x, y, symbol, len(rows), train, ~train)
+        return LogisticRegression.fit_pooled(x, y, train, ~train, ridge=ridge)
+    return LogisticRegression.fit_per_symbol(x, y, symbol, len(rows), train, ~train, ridge=ridge)
 
 
 def _last_bars(examples: Examples, rows: Sequence[Int64], design: Design) -> Iterator[Float32]:

@@ -10,6 +10,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,11 +23,12 @@ from features.universe import UniverseFacts
 from training.data.arrays import Arrays, Float
 from training.data.examples import Examples, Int64, Part, panel_rows
 from training.data.windows import Windows
+from training.predictors.chunks import joined, panel_chunks
 from training.tasks import Task, task_of
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = 4096  # windows forecast together: their features take some 50 MB
+LAST_OUTCOMES = "last_outcomes"
 
 
 class PredictorFleet(ABC):
@@ -44,6 +46,9 @@ class PredictorFleet(ABC):
         How many symbols the universe had that it was fitted with, and the lag; None where features need no universe.
     failures
         Symbols that could not be fitted, each with its reason; the others are unaffected.
+    trained_to, calibrated_to
+        The times of the last outcomes that weights and calibration have seen; None before a fit. A forecast from a bar
+        before ``calibrated_to`` is not out of sample.
     """
 
     kind: ClassVar[str]
@@ -58,36 +63,56 @@ class PredictorFleet(ABC):
         self.feature_names: tuple[str, ...] = ()
         self.universe: UniverseFacts | None = None
         self.failures: dict[str, str] = {}
+        self.trained_to: datetime | None = None
+        self.calibrated_to: datetime | None = None
+        self._fitted_pool: Arrays | None = None
 
-    def fit_every(self, examples: Examples) -> Self:
+    def fit_every(self, examples: Examples, tested: Self | None = None) -> Self:
         """Fit what symbols share, then every symbol that can be fitted; the others go to ``failures``.
+
+        ``tested`` is an earlier fit on fewer rows. Its symbols are fitted with its choices on validation (features,
+        ridge, epochs), so that this is the model that was tested.
 
         Raises
         ------
         DataError
             None can be fitted.
         """
-        insufficient_data = examples.insufficient_data()
-        chosen = examples.select(tuple(symbol for symbol in examples.panel.symbols if symbol not in insufficient_data))
+        short = examples.insufficient_data()
+        known = examples.panel.symbols if tested is None else tested.symbols
+        chosen = examples.select(tuple(s for s in known if s in examples.panel.symbols and s not in short))
         if chosen.rows:
-            self.fit_examples(chosen, self.fit_pooled(chosen))
-            self.failures = insufficient_data | self.failures
-        for symbol, reason in (insufficient_data | self.failures).items():
+            self._fitted_pool = self.fit_pooled(chosen, tested._fitted_pool if tested else None)
+            self.fit_examples(chosen, self._fitted_pool, tested)
+        self.failures = short | self.failures
+        for symbol, reason in self.failures.items():
             logger.info("%s: no %s model (%s)", symbol, self.kind, reason)
         if not self.symbols:
-            reasons = "; ".join(
-                f"{symbol}: {why}" for symbol, why in list((insufficient_data | self.failures).items())[:3]
-            )
+            reasons = "; ".join(f"{symbol}: {why}" for symbol, why in list(self.failures.items())[:3])
             raise DataError(f"no symbol can be fitted ({reasons}). Give longer histories, or move the split.")
         return self
 
     @abstractmethod
-    def fit_pooled(self, examples: Examples) -> Arrays:
-        """Fit what symbols share on a sample of them, and return it as arrays for :meth:`fit_examples`."""
+    def fit_pooled(self, examples: Examples, tested: Mapping[str, npt.NDArray[Any]] | None = None) -> Arrays:
+        """Fit what symbols share on a sample of them, and return it as arrays for :meth:`fit_examples`.
+
+        ``tested`` are the arrays of an earlier fit, whose choices on validation are used again.
+        """
 
     @abstractmethod
-    def fit_examples(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> Self:
-        """Fit every symbol of the examples; symbols that fail go to ``failures`` and are left out of ``symbols``."""
+    def fit_examples(
+        self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], tested: Self | None = None
+    ) -> Self:
+        """Fit every symbol of the examples; symbols that fail go to ``failures`` and are left out of ``symbols``.
+
+        ``tested`` is an earlier fit of the same symbols, whose choices on validation are used again.
+        """
+
+    def _note_outcomes(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Set the times up to which weights and calibration of these symbols, and of the pool, have seen outcomes."""
+        latest = examples.last_outcomes(self.config.section(self.kind).horizon)
+        latest = np.maximum(latest, pooled.get(LAST_OUTCOMES, latest))
+        self.trained_to, self.calibrated_to = latest.view("datetime64[ns]").astype("datetime64[us]").tolist()
 
     @abstractmethod
     def forecast_with_baselines(
@@ -152,6 +177,8 @@ class PredictorFleet(ABC):
             "config": self.config.of_models(),
             "feature_names": list(self.feature_names),
             "universe": asdict(self.universe) if self.universe else None,
+            "trained_to": self.trained_to.isoformat() if self.trained_to else None,
+            "calibrated_to": self.calibrated_to.isoformat() if self.calibrated_to else None,
         }
 
     @classmethod
@@ -181,6 +208,8 @@ class PredictorFleet(ABC):
         predictor.feature_names = tuple(meta["feature_names"])
         universe = meta.get("universe")
         predictor.universe = UniverseFacts(**universe) if universe else None
+        for name in ("trained_to", "calibrated_to"):
+            setattr(predictor, name, datetime.fromisoformat(meta[name]) if meta[name] else None)
         predictor._load(arrays, np.array([position[symbol] for symbol in chosen], np.int64))
         return predictor
 
@@ -221,18 +250,3 @@ class PredictorFleet(ABC):
         if unknown and not self.forecasts_unseen:
             raise ModelError(f"there is no model for {unknown[0]!r}; this one holds {shortened(self.symbols)}.")
         return np.array([position.get(symbol, len(position)) for symbol in panel.symbols], np.int64)
-
-
-def joined(parts: Sequence[Mapping[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
-    """Return columns of consecutive chunks as one."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def panel_chunks(
-    panel: Panel, rows: Sequence[Int64], own: Int64, series: Float, window: int
-) -> Iterator[tuple[Windows, Int64]]:
-    """Yield the windows of rows within each symbol, and ``own`` (S,) of each one's symbol; at least one chunk."""
-    places, position = panel_rows(panel, rows)
-    for start in range(0, max(len(places), 1), _CHUNK):
-        at = places[start : start + _CHUNK]
-        yield Windows.of(panel.dates[at], panel.features, at, series[at], window), own[position[start : start + _CHUNK]]

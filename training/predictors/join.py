@@ -43,7 +43,8 @@ def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
             arrays[name] = ours
         else:
             raise ModelError(f"these fleets do not share {name!r}. Train them in one run.")
-    return type(first).from_state(symbols, arrays, first.meta())
+    dates = {name: max(one.meta()[name] for one in predictors) for name in ("trained_to", "calibrated_to")}
+    return type(first).from_state(symbols, arrays, first.meta() | dates)
 
 
 def _own_arrays(predictor: BasePredictor) -> set[str]:

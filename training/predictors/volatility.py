@@ -25,7 +25,8 @@ from training.models.volatility.member import Rows
 from training.models.volatility.members import combined, fitted
 from training.models.volatility.regression import LinearFleet
 from training.predictors.base import BasePredictor
-from training.predictors.fleet import panel_chunks
+from training.predictors.chunks import panel_chunks
+from training.predictors.fleet import LAST_OUTCOMES
 from training.predictors.volatility_shared import (
     LinearFit,
     SharedVolatility,
@@ -71,10 +72,10 @@ class VolatilityPredictor(BasePredictor):
     _adapted: IntervalFleet  # as of the last known outcome, for bars after it
     _adapted_to: Int64  # when that outcome was known, in ns
 
-    def fit_pooled(self, examples: Examples) -> Arrays:
+    def fit_pooled(self, examples: Examples, tested: Mapping[str, npt.NDArray[Any]] | None = None) -> Arrays:
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""
         part, panel, horizon = self.config.volatility, examples.panel, self.config.volatility.horizon
-        design, linear, market, members = fit_shared_parts(examples, self.config)
+        design, linear, market, members = fit_shared_parts(examples, self.config, tested)
         # Forecasts of validation rows come from the linear fit that has not seen them.
         ensemble = VolatilityEnsemble(self.config, design, linear.first, market, members)
         one = np.zeros(len(panel.symbols), np.int64)
@@ -103,16 +104,20 @@ class VolatilityPredictor(BasePredictor):
             independent,
         )
         shared = SharedVolatility(design, linear.linear, market, combination, interval, members)
-        return shared.to_arrays() | linear.to_arrays()
+        return shared.to_arrays() | linear.to_arrays() | {LAST_OUTCOMES: examples.last_outcomes(horizon)}
 
-    def fit_examples(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> Self:
+    def fit_examples(
+        self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], tested: Self | None = None
+    ) -> Self:
         """Fit the baselines, regressions and intervals of every symbol, shrunk to what all symbols share."""
         part, panel = self.config.volatility, examples.panel
         shared, fit = SharedVolatility.from_arrays(pooled), LinearFit.from_arrays(pooled)
         self.symbols, self.failures = panel.symbols, {}
         self.feature_names, self.universe = panel.feature_names, panel.universe
         rows = Rows.of(examples, shared.design, fit.newest)
-        data, own = fit_data(examples, self.config, shared.design, rows, fit.first), dict[str, FleetState]()
+        self._note_outcomes(examples, pooled)
+        earlier = tested._ensemble.members if tested else None
+        data, own = fit_data(examples, self.config, shared.design, rows, fit.first, earlier), dict[str, FleetState]()
         for spec in fitted(part.members):
             if spec.fit_own and (fleet := spec.fit_own(data, shared.members[spec.name])) is not None:
                 own[spec.name] = fleet

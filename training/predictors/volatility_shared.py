@@ -127,36 +127,54 @@ class LinearFit:
         )
 
     @classmethod
-    def fit(cls, examples: Examples, rows: Rows, newest: Int64, horizon: int) -> Self:
-        """Choose the ridge on blocks of train rows, and fit both."""
+    def fit(cls, examples: Examples, rows: Rows, newest: Int64, horizon: int, ridge: float | None = None) -> Self:
+        """Fit both, with a ridge that is chosen on blocks of train rows unless it is given."""
         train = rows.train
-        blocks, ridge = _sums_and_ridge(examples, train, horizon)
+        blocks, chosen = _sums_and_ridge(examples, train, horizon)
+        ridge = chosen if ridge is None else ridge
         first_sums, sums = blocks.pooled(), _sums(rows, np.zeros(len(rows.places), np.int64), 1)
         first, linear = _pooled_linear(train, first_sums, ridge), _pooled_linear(rows, sums, ridge)
         return cls(np.array([ridge]), first, first_sums, linear, sums, newest)
 
 
-def fit_data(examples: Examples, config: Config, design: Design, rows: Rows, linear: LinearFleet) -> FitData:
-    """Return what members are fitted on: they correct the forecasts of this pooled linear fit."""
+def fit_data(
+    examples: Examples,
+    config: Config,
+    design: Design,
+    rows: Rows,
+    linear: LinearFleet,
+    tested: Mapping[str, FleetState] | None = None,
+) -> FitData:
+    """Return what members are fitted on: they correct the forecasts of this pooled linear fit.
+
+    ``tested`` are the members of an earlier fit, whose choices are repeated.
+    """
     known = np.zeros(len(examples.targets), bool)
     known[examples.places(examples.train_and_valid())[0]] = True
     base = np.full(len(examples.targets), np.nan)
     base[rows.places] = linear.forecast(rows.inputs, rows.features, np.zeros(len(rows.places), np.int64))
     train = rows.train
-    return FitData(examples, config, design, known, train, base[train.places], base)
+    return FitData(examples, config, design, known, train, base[train.places], base, tested or {})
 
 
 def fit_shared_parts(
-    examples: Examples, config: Config
+    examples: Examples, config: Config, tested: Mapping[str, npt.NDArray[Any]] | None
 ) -> tuple[Design, LinearFit, MarketFleet, dict[str, FleetState]]:
-    """Fit the design, the linear member, the market's surprise and every other member on these symbols together."""
-    panel = examples.panel
-    design = Design.fit_pooled(examples, config)
+    """Fit the design, the linear member, the market's surprise and every other member on these symbols together.
+
+    ``tested`` are the arrays of an earlier fit, whose columns, ridge and epochs are used again.
+    """
+    panel, members, ridge, columns = examples.panel, None, None, None
+    if tested is not None:
+        earlier = SharedVolatility.from_arrays(tested)
+        members, columns = earlier.members, earlier.design.columns
+        ridge = float(LinearFit.from_arrays(tested).ridge[0])
+    design = Design.fit_pooled(examples, config, columns)
     places, _ = examples.places(examples.train_and_valid())
     newest = panel.dates[places].max().astype("datetime64[ns]").view(np.int64)[None]
     rows = Rows.of(examples, design, newest)
-    linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon)
-    data = fit_data(examples, config, design, rows, linear.first)
+    linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon, ridge)
+    data = fit_data(examples, config, design, rows, linear.first, members)
     market = _fit_market(examples, design, config)
     specs = fitted(config.volatility.members)
     return design, linear, market, {spec.name: spec.fit_shared(data) for spec in specs if spec.fit_shared}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.errors import ModelError
 from training.registry import layout, pruning, publishing
@@ -149,6 +150,19 @@ class ModelManager(Versions):
             table = read_test(self.store, *block_of_version(self.store, manifest, number), columns)
             if table is not None:
                 yield table
+
+    def tested_rows(self, kind: str, version: str, symbol: str) -> pa.Table | None:
+        """Return one symbol's rows of the test table, in order of time; None if it has none.
+
+        These forecasts were made before their outcomes were used in any fit; a published model that was fitted again
+        after the test has seen them.
+        """
+        manifest, roster = self.manifest(kind, version), self.roster(kind, version)
+        if symbol not in roster.symbols():
+            return None
+        number, _ = roster.locate(symbol)
+        table = read_test(self.store, *block_of_version(self.store, manifest, number))
+        return None if table is None else table.filter(pc.equal(table["symbol"].cast(pa.string()), symbol))
 
     def test_losses(self, kind: str, version: str = LATEST) -> TestLosses:
         """Return a version's test losses, to be compared by :func:`training.validation.promotion.decide`."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from configs.load import config_hash
 from configs.schema import Config
 from training.registry.provenance import code_hash, library_versions
-from training.run.job import POOLED, Input, Job
+from training.run.job import POOLED, TESTED, Input, Job
 from training.tasks import task_of
 
 FITTING_CODE = "training.run.worker"
@@ -16,7 +16,9 @@ FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-le
 
 
 def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str], data: list[object]) -> Iterator[Job]:
-    """Yield a kind's jobs: the pooled fit, if the strategy has one, then one block per input.
+    """Yield a kind's jobs: the pooled fits, if the strategy has them, then one block per input.
+
+    With ``run.refit`` there are two pooled fits: the one that is tested, and one that repeats its choices on all rows.
 
     An output's name contains a hash of everything that determines its content, including its symbols.
     """
@@ -24,14 +26,16 @@ def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str],
     sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
     picked = [(name, chosen) for name, symbols in inputs if (chosen := tuple(filter(sample.__contains__, symbols)))]
     identity = config_hash(
-        [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker],
+        [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker, run.refit],
         [data, picked, library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None
     if task_of(kind).has_pooled_fit(config):
-        needs = f"{folder}/{POOLED}"
-        yield Job(kind=kind, name=POOLED, output=needs, inputs=tuple(picked))
+        for name in (TESTED, POOLED) if run.refit else (POOLED,):
+            output = f"{folder}/{name}"
+            yield Job(kind=kind, name=name, output=output, inputs=tuple(picked), needs=needs)
+            needs = output
     for number, block in enumerate(inputs):
         output = f"{folder}/block-{config_hash(block)}"
         yield Job(kind=kind, name=f"block-{number:05d}", output=output, inputs=(block,), needs=needs)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from configs.values import Frozen
 from training.registry.block_index import POOLED
 
-__all__ = ["POOLED", "Input", "Job"]
+__all__ = ["POOLED", "TESTED", "Input", "Job"]
+
+TESTED = "tested"  # the pooled fit that the test period judges, where a later one is published
 
 Input = tuple[str, tuple[str, ...]]
 
 
 class Job(Frozen):
-    """A unit of work for one worker: the ``pooled`` fit of what symbols share, or the fit of one block.
+    """A unit of work for one worker: a fit of what symbols share (``tested``, ``pooled``), or the fit of one block.
 
     ``inputs`` lists staged files with the symbols to take from each; ``output`` is the prefix of the block it writes.
     """
@@ -26,6 +28,16 @@ class Job(Frozen):
     def symbols(self) -> tuple[str, ...]:
         """Symbols of this job, in the order of its inputs."""
         return tuple(symbol for _, symbols in self.inputs for symbol in symbols)
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it fits a block of symbols."""
+        return self.name not in (TESTED, POOLED)
+
+    @property
+    def tested(self) -> str:
+        """The output of the pooled fit that is tested, which lies beside this job's."""
+        return f"{self.output.rpartition('/')[0]}/{TESTED}"
 
     @property
     def label(self) -> str:

@@ -25,6 +25,7 @@ from training.validation.scores import Scores
 from training.validation.verdict import verdict
 
 _COMPARISONS = 5
+_SEEN = ("trained_to", "calibrated_to")
 _WARNINGS = 100  # in the manifest
 
 
@@ -38,12 +39,15 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     skipped, failed = dict(plan.skipped), dict[str, str]()
     per_symbol, jobs = Scores(), plan.blocks(kind)
     fitted: list[str] = []
+    published: dict[str, str] = {}
     total: Any = None
     for job in jobs:
         if job.output in queue.failed:
             failed |= dict.fromkeys(job.symbols, queue.failed[job.output])
     done = [job for job in jobs if job.output not in queue.failed]
-    for job, (metrics, daily) in zip(done, in_order(models.store, partial(_read, models.store), done), strict=True):
+    for job, (metrics, meta, daily) in zip(
+        done, in_order(models.store, partial(_read, models.store), done), strict=True
+    ):
         skipped |= metrics["skipped"]
         failed |= metrics["failed"]
         known = {*metrics["per_symbol"], *metrics["skipped"], *metrics["failed"]}
@@ -51,13 +55,14 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
         per_symbol.add(metrics["per_symbol"])
         if metrics["per_symbol"]:
             fitted.append(job.output)
+            published = {name: max(published.get(name, ""), meta.get(name) or "") for name in _SEEN}
             if daily:  # added one by one: all blocks' sums together would not fit the driver's memory
                 part: Any = sums.from_arrays(daily)
                 total = part if total is None else sums.merge(total, part)
     horizon = plan.config.section(kind).horizon
     summary = {} if total is None else total.summary(horizon)
     periods = plan.periods(kind)
-    result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods)
+    result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods, published)
     if not fitted:
         return replace(result, decision="no symbol was trained, so there is no version")
     version = models.publish(
@@ -68,7 +73,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
             "data_hash": plan.data_hash,
             "libraries": library_versions(),
             "metrics": summary,
-            "notes": {"periods": periods, "warnings": _first(plan.warnings)},
+            "notes": {"periods": periods, **published, "warnings": _first(plan.warnings)},
         },
         {symbol: (SKIPPED, why) for symbol, why in skipped.items()}
         | {symbol: (FAILED, why) for symbol, why in failed.items()},
@@ -79,12 +84,12 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     return replace(result, version=version.version, decision=f"{verb}: {decision.reason}")
 
 
-def _read(store: Store, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a block's metrics and daily sums."""
+def _read(store: Store, job: Job) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a block's metrics, meta and daily sums."""
     index = read_index(store, job.output)
     if not index.metrics["per_symbol"]:
-        return index.metrics, {}
-    return index.metrics, part_of(read_arrays(store, job.output, index, verify=False), "daily")
+        return index.metrics, index.meta, {}
+    return index.metrics, index.meta, part_of(read_arrays(store, job.output, index, verify=False), "daily")
 
 
 def _first(warnings: Sequence[str]) -> list[str]:

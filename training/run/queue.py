@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from configs.errors import ConfigError, DataError, FleetcastError
-from training.run.job import POOLED, Job
+from training.run.job import Job
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class JobQueue:
         for job in self.jobs:
             if job.needs is not None and job.needs not in outputs:
                 raise ValueError(f"job {job.output!r} needs {job.needs!r}, which no job makes")
-        self._symbols = {job.output: len(job.symbols) for job in self.jobs if job.name != POOLED}
+        self._symbols = {job.output: len(job.symbols) for job in self.jobs if job.is_block}
         self._waiting = [job for job in self.jobs if job.output not in self.done]
         self._running: dict[str, Job] = {}
         self._workers: dict[str, Worker] = {}

@@ -70,7 +70,7 @@ class RunPlan(Frozen):
 
     def blocks(self, kind: str) -> list[Job]:
         """Return the jobs that fit blocks of a kind."""
-        return [job for job in self.jobs if job.kind == kind and job.name != POOLED]
+        return [job for job in self.jobs if job.kind == kind and job.is_block]
 
 
 @dataclass
@@ -148,7 +148,10 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     # Long blocks come first, so that no worker starts one when the other workers are about to end.
     inputs.sort(key=lambda block: -sum(survey.lengths[symbol] for symbol in block[1]))
     every = (job for kind in splits for job in jobs_of(config, kind, inputs, clean, [data_hash, splits[kind]]))
-    jobs = sorted({job.output: job for job in every}.values(), key=lambda job: (job.name != POOLED, job.name, job.kind))
+    jobs = sorted(
+        {job.output: job for job in every}.values(),
+        key=lambda job: (job.is_block, job.name == POOLED, job.name, job.kind),
+    )
     logger.info(
         "%d jobs for %d symbols (%d skipped) in %d blocks (run.block_symbols=%d)",
         len(jobs),

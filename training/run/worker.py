@@ -11,8 +11,10 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from configs.errors import DataError
+from configs.schema import Config
 from features.context import MarketContext
 from features.engineer import build_panel
+from features.splits import newest_rows
 from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
@@ -21,7 +23,7 @@ from training.predictors import BasePredictor
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
-from training.run.job import POOLED, Job
+from training.run.job import Job
 from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
 from training.tasks import task_of
@@ -61,41 +63,66 @@ def _do(
     clock, config = _Clock(), plan.config
     bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
     panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
-    examples = task_of(job.kind).examples(panel, plan.split(job.kind), config)
+    task = task_of(job.kind)
+    examples = task.examples(panel, plan.split(job.kind), config)
     clock.lap("features")
     skipped = examples.insufficient_data()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
-    predictor = task_of(job.kind).predictor(config)
-    if job.name == POOLED:
+    newest = task.examples(panel, plan.split(job.kind), config, newest_rows) if config.run.refit else None
+    if not job.is_block:
         if not chosen.rows:
             raise DataError(
                 f"{job.kind}: none of {len(skipped)} symbols can be fitted; {next(iter(skipped))}: "
                 f"{next(iter(skipped.values()))}. Give longer histories, or move the split."
             )
-        block = Block(job.kind, (), predictor.fit_pooled(chosen))
+        tested = read_block(store, job.needs).arrays if job.needs else None
+        rows = newest.select(chosen.panel.symbols) if newest and tested is not None else chosen
+        block = Block(job.kind, (), task.predictor(config).fit_pooled(rows, tested))
         clock.lap("fit")
     else:
-        block = _fit_block(predictor, chosen, read_block(store, job.needs).arrays if job.needs else {}, clock)
+        block = _fit_block(store, job, chosen, newest, config, clock)
         block.metrics["skipped"] = skipped
-    write_block(store, job.output, block, share=job.needs is not None and bool(block.symbols))
+    write_block(store, job.output, block, share=job.is_block and job.needs is not None and bool(block.symbols))
     clock.lap("write")
     return clock.seconds
 
 
 def _fit_block(
-    predictor: BasePredictor, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], clock: _Clock
+    store: Store, job: Job, examples: Examples, newest: Examples | None, config: Config, clock: _Clock
 ) -> Block:
-    if examples.rows:
-        predictor.fit_examples(examples, pooled)
+    """Fit and test a block; where ``newest`` rows are given, it holds the fit on them, and the figures of the test.
+
+    A symbol that fails in either fit is in neither.
+    """
+    pooled = read_block(store, job.needs).arrays if job.needs else {}
+    tested = pooled if newest is None or not job.needs else read_block(store, job.tested).arrays
+    predictor = _fit(examples, tested, config, job.kind)
+    published, failed = predictor, predictor.failures
+    if newest is not None and predictor.symbols:
+        published = _fit(newest.select(predictor.symbols), pooled, config, job.kind, predictor)
+        failed = failed | published.failures
     clock.lap("fit")
-    metrics: dict[str, Any] = {"per_symbol": {}, "failed": predictor.failures}
-    if not predictor.symbols:
-        return Block(predictor.kind, (), {}, {}, metrics)
-    evaluation = evaluate(predictor, examples)
+    metrics: dict[str, Any] = {"per_symbol": {}, "failed": failed}
+    if not published.symbols:
+        return Block(job.kind, (), {}, {}, metrics)
+    evaluation = evaluate(predictor, examples.select(published.symbols))
     clock.lap("evaluate")
     metrics["per_symbol"] = evaluation.per_symbol
-    arrays = evaluation.adapted.to_arrays() | prefixed("daily", evaluation.daily)
-    return Block(predictor.kind, predictor.symbols, arrays, predictor.meta(), metrics, evaluation.table)
+    state = evaluation.adapted if newest is None else published
+    arrays = state.to_arrays() | prefixed("daily", evaluation.daily)
+    return Block(job.kind, state.symbols, arrays, state.meta(), metrics, evaluation.table)
+
+
+def _fit(
+    examples: Examples,
+    pooled: Mapping[str, npt.NDArray[Any]],
+    config: Config,
+    kind: str,
+    tested: BasePredictor | None = None,
+) -> BasePredictor:
+    """Return a predictor fitted on every symbol of the examples, of which there may be none."""
+    predictor = task_of(kind).predictor(config)
+    return predictor.fit_examples(examples, pooled, tested) if examples.rows else predictor
 
 
 class _Clock:

@@ -11,8 +11,9 @@ from configs.errors import DataError
 from features.bars.quarantine import COLUMNS, Quarantine
 from features.bars.sessions import session_gaps
 from features.store.store import Store
+from training.run.job import POOLED, TESTED
 from training.run.market_file import read_market
-from training.run.run_plan import POOLED, RunPlan, make_plan, read_plan, write_plan
+from training.run.run_plan import RunPlan, make_plan, read_plan, write_plan
 
 NAMES = ("AAA", "BBB", "CCC", "DDD", "EEE")
 
@@ -49,13 +50,21 @@ def test_every_symbol_is_in_one_block_of_each_kind(planned):
         pooled = next(job for job in plan.jobs if job.kind == kind and job.name == POOLED)
         assert {job.needs for job in plan.blocks(kind)} == {pooled.output}
         assert sorted(pooled.symbols) == list(NAMES)
-    assert [job.name for job in plan.jobs[:2]] == [POOLED, POOLED], "jobs that others need come first"
+        tested = next(job for job in plan.jobs if job.kind == kind and job.name == TESTED)
+        assert (tested.needs, pooled.needs) == (None, tested.output)
+    assert [job.name for job in plan.jobs[:4]] == [TESTED] * 2 + [POOLED] * 2, "jobs that others need come first"
     assert plan.bars == 5 * 500
 
 
 def test_the_per_symbol_strategy_has_no_pooled_fit(planned):
     plan = planned("direction.strategy=per_symbol", "run.kinds=[direction]")
-    assert all(job.needs is None and job.name != POOLED for job in plan.jobs)
+    assert all(job.needs is None and job.is_block for job in plan.jobs)
+
+
+def test_without_a_refit_one_pooled_fit_is_tested_and_published(planned):
+    plan = planned("run.refit=false")
+    assert sorted({job.name for job in plan.jobs if not job.is_block}) == [POOLED]
+    assert not {job.output for job in plan.jobs} & {job.output for job in planned().jobs}
 
 
 def test_long_blocks_come_first(planned, make_universe):

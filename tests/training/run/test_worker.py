@@ -12,7 +12,8 @@ from features.store.store import Store
 from training.data.arrays import part_of
 from training.metrics.daily import DirectionDaily
 from training.registry.blocks import read_block
-from training.run.run_plan import POOLED, make_plan, write_plan
+from training.run.job import POOLED
+from training.run.run_plan import make_plan, write_plan
 from training.run.worker import run_job
 
 
@@ -42,10 +43,11 @@ def planned(tmp_path, tiny_config):
 def test_a_block_contains_models_scores_and_test_predictions(planned, make_universe):
     store, plan = planned(make_universe(("AAA", "BBB")))
     seconds = [run_job(store.uri, plan.name, job) for job in plan.jobs]
-    assert seconds[0].keys() == {"features", "fit", "write"}
-    assert seconds[1].keys() == {"features", "fit", "evaluate", "write"}
-    pooled, block = (read_block(store, job.output) for job in plan.jobs)
-    assert pooled.symbols == ()
+    assert [job.name for job in plan.jobs] == ["tested", "pooled", "block-00000"]
+    assert seconds[0].keys() == seconds[1].keys() == {"features", "fit", "write"}
+    assert seconds[2].keys() == {"features", "fit", "evaluate", "write"}
+    tested, pooled, block = (read_block(store, job.output) for job in plan.jobs)
+    assert tested.symbols == pooled.symbols == ()
     assert block.symbols == ("AAA", "BBB")
     assert block.metrics["skipped"] == block.metrics["failed"] == {}
     assert block.metrics["per_symbol"]["AAA"]["log_loss"] > 0

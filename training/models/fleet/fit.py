@@ -40,9 +40,15 @@ class FleetFit:
 
 
 def fit_fleet(
-    network: FleetNetwork, loss: Loss, data: FleetData, plan: FitPlan, initial: Float32, anchor: Float32 | None = None
+    network: FleetNetwork,
+    loss: Loss,
+    data: FleetData,
+    plan: FitPlan,
+    initial: Float32,
+    anchor: Float32 | None = None,
+    epochs: npt.NDArray[np.int64] | None = None,
 ) -> FleetFit:
-    """Fit a fleet by Adam with per-symbol early stopping on the validation windows.
+    """Fit a fleet by Adam with per-symbol early stopping on the validation windows, or for given epochs.
 
     Every step is elementwise or a product within one symbol, so symbols cannot influence each other.
 
@@ -60,6 +66,8 @@ def fit_fleet(
         Weights (S, P) to start from.
     anchor
         Weights (S, P) that ``plan.shrinkage`` pulls towards; ``initial`` if not given.
+    epochs
+        How many epochs each symbol is fitted for (S,), as an earlier fit chose them; validation then chooses nothing.
 
     References
     ----------
@@ -75,15 +83,16 @@ def fit_fleet(
     first = second = ops.zeros_like(weights)
     updates = ops.zeros((count, 1), dtype="float32")
 
+    last = np.full(count, plan.epochs) if epochs is None else epochs
     best, best_epoch = initial.copy(), np.zeros(count, np.int64)
-    history = np.full((plan.epochs + 1, count), np.nan, np.float32)
+    history = np.full((int(last.max(initial=0)) + 1, count), np.nan, np.float32)
     valid = _validation(data, network.config.window)
     history[0] = _mean_loss(evaluate, weights, valid)
     best_loss = np.where(np.isfinite(history[0]), history[0], np.inf)
     stalled = np.zeros(count, np.int64)
 
-    for epoch in range(1, plan.epochs + 1):
-        moving = np.flatnonzero(stalled[rows] < plan.patience)
+    for epoch in range(1, int(last.max(initial=0)) + 1):
+        moving = np.flatnonzero((stalled[rows] < plan.patience) & (epoch <= last[rows]))
         if not len(moving):
             break
         if len(moving) < len(rows) and TENSORFLOW:  # JAX would compile every new number of symbols
@@ -92,7 +101,7 @@ def fit_fleet(
             )
             valid = [tuple(ops.take(value, moving, axis=0) for value in chunk) for chunk in valid]
             rows = rows[moving]
-        fitting = stalled[rows] < plan.patience
+        fitting = (stalled[rows] < plan.patience) & (epoch <= last[rows])
         for ends, sample_weights, keep in _epoch_batches(network, data, rows, fitting, epoch, plan):
             weights, first, second, updates = step(
                 bank, targets, weights, first, second, updates, anchors, ends, sample_weights, keep, rates
@@ -102,7 +111,7 @@ def fit_fleet(
         for position in np.flatnonzero(fitting):
             row, value = rows[position], losses[position]
             history[epoch, row] = value
-            if value < best_loss[row] - 1e-6:
+            if np.isfinite(value) if epochs is not None else value < best_loss[row] - 1e-6:
                 best_loss[row], best_epoch[row], stalled[row] = value, epoch, 0
                 best[row] = current[position]
             else:

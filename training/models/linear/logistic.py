@@ -45,6 +45,7 @@ class LogisticRegression:
         valid: npt.NDArray[np.bool_],
         grid: tuple[float, ...] = RIDGE_GRID,
         max_rows: int = 400_000,
+        ridge: Array | None = None,
     ) -> Self:
         """Fit one regression for all rows, thinned evenly to ``max_rows`` training rows.
 
@@ -54,14 +55,18 @@ class LogisticRegression:
             Shapes (n, F), without NaN and scaled to about unit variance, and (n,).
         train, valid
             Boolean (n,): rows the weights are fitted on, and rows the ridge is chosen on.
+        grid, ridge
+            The ridges to choose from, or the one to use (1,).
         """
         labels = check_labels(labels)
         rows = np.flatnonzero(train)
         rows = rows[:: max(1, -(-len(rows) // max_rows))]
         chosen = np.flatnonzero(valid)[:: max(1, -(-int(valid.sum()) // max_rows))]
         start = np.zeros((features.shape[1], CLASSES), dtype=np.float32)
-        weight, intercept, ridge = _fit(features, labels, rows, chosen, start, grid)
-        return cls(weight[None], intercept[None], np.array([ridge]))
+        if ridge is not None:
+            grid = (float(ridge[0]),)
+        weight, intercept, best = _fit(features, labels, rows, chosen, start, grid)
+        return cls(weight[None], intercept[None], np.array([best]))
 
     @classmethod
     def fit_per_symbol(
@@ -74,26 +79,29 @@ class LogisticRegression:
         valid: npt.NDArray[np.bool_],
         center: Self | None = None,
         grid: tuple[float, ...] = RIDGE_GRID,
+        ridge: Array | None = None,
     ) -> Self:
         """Fit one regression per symbol, each with the ridge that has the least loss on its own validation rows.
 
         With ``center``, a pooled fit, weights shrink to the pooled ones instead of to zero. A symbol without
         training rows gets the centre, or equal probabilities; one whose features are not finite gets NaN, so that the
-        other symbols are unaffected. Parameters are those of :meth:`fit_pooled`, with ``symbol_row`` (n,).
+        other symbols are unaffected. Parameters are those of :meth:`fit_pooled`, with ``symbol_row`` (n,) and
+        ``ridge`` (S,).
         """
         y = check_labels(labels)
         row = check_symbol_row(symbol_row, len(y), symbols)
         start = np.zeros((features.shape[1], CLASSES), dtype=np.float32) if center is None else center.weight[0]
         weight = np.tile(start, (symbols, 1, 1))
         intercept = np.tile(np.zeros(CLASSES) if center is None else center.intercept[0], (symbols, 1))
-        ridge = np.full(symbols, grid[-1])
+        found = np.full(symbols, grid[-1])
         for symbol, rows in _by_symbol(row, symbols):
             fit, choose = rows[train[rows]], rows[valid[rows]]
             if not np.isfinite(features[rows]).all():
                 weight[symbol], intercept[symbol] = np.nan, np.nan
             elif len(fit):
-                weight[symbol], intercept[symbol], ridge[symbol] = _fit(features, y, fit, choose, start, grid)
-        return cls(weight, intercept, ridge)
+                choices = grid if ridge is None else (float(ridge[symbol]),)
+                weight[symbol], intercept[symbol], found[symbol] = _fit(features, y, fit, choose, start, choices)
+        return cls(weight, intercept, found)
 
     def predict(self, features: Float32, symbol_row: npt.ArrayLike) -> Array:
         """Return probabilities (n, 3) of features (n, F); a pooled fit ignores ``symbol_row``."""

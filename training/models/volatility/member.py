@@ -76,7 +76,8 @@ class FitData:
 
     ``known`` (rows,) marks train and validation rows of the panel, ``train`` are its train rows. ``base`` (n,) is the
     pooled linear forecast of the train rows, which members correct; ``panel_base`` (rows,) the same of train and
-    validation rows of the panel, NaN elsewhere.
+    validation rows of the panel, NaN elsewhere. ``tested`` are members by name of an earlier fit, whose choices on
+    validation (epochs) this one repeats on more rows.
     """
 
     examples: Examples
@@ -86,6 +87,7 @@ class FitData:
     train: Rows
     base: Float
     panel_base: Float
+    tested: Mapping[str, FleetState] = field(default_factory=dict)
 
     @property
     def panel(self) -> Panel:

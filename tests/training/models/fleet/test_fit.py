@@ -58,6 +58,22 @@ def test_a_diverging_symbol_is_reported_and_leaves_the_others_alone():
     np.testing.assert_allclose(broken.weights[[0, 2]], clean.weights, atol=1e-5)
 
 
+def test_given_epochs_end_each_symbol_where_early_stopping_had_chosen():
+    """The same rows for the epochs that validation chose give the same weights; then validation chooses nothing."""
+    data = make_data(["AAPL", "MSFT", "IBM"], lengths=[200, 120, 199])
+    plan = dataclasses.replace(PLAN, epochs=8, learning_rate=2e-2)
+    chosen, initial = fit(data, plan), NETWORK.initial_weights(data.symbols, plan.seed)
+    assert len(set(chosen.best_epoch.tolist())) > 1
+    blind = dataclasses.replace(data, targets=data.targets.copy())
+    for row, ends in enumerate(data.valid):
+        blind.targets[row, ends] = 0.0
+    again = fit_fleet(NETWORK, cross_entropy, blind, plan, initial, epochs=chosen.best_epoch)
+    np.testing.assert_allclose(again.weights, chosen.weights, atol=1e-6)
+    np.testing.assert_array_equal(again.best_epoch, chosen.best_epoch)
+    none = fit_fleet(NETWORK, cross_entropy, data, plan, initial, epochs=np.zeros(3, np.int64))
+    np.testing.assert_array_equal(none.weights, initial)
+
+
 def test_each_symbol_keeps_its_own_best_epoch():
     symbols = ["LEARN", "NOISE"]
     data = make_data(symbols)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from configs.schema import Config
 from configs.space import Choice, Range
 from training.data.fleet_data import POOLED, FleetData, fleet_data
-from training.models.volatility.fleet_state import FleetState, Float
+from training.models.volatility.fleet_state import FleetState, Float, Ints
 from training.models.volatility.level import RatioSums
 from training.models.volatility.member import FitData, ForecastInputs, MemberSpec
 
@@ -27,10 +28,11 @@ _LEVEL_STRIDE = 7
 
 @dataclass(frozen=True, slots=True)
 class LstmFleet(FleetState):
-    """Weights (S, P) of the networks and their levels (S,)."""
+    """Weights (S, P) of the networks, their levels (S,) and the epochs (S,) that they were fitted for."""
 
     weights: Float32
     level: Float
+    epochs: Ints
 
 
 def _network(config: Config, width: int) -> FleetNetwork:
@@ -45,7 +47,7 @@ def _fit_shared(data: FitData) -> LstmFleet:
     part, seed = data.config.volatility, data.config.run.seed
     plan = replace(FitPlan.of(part.fit, seed), epochs=part.fit.pooled_epochs, batch_size=part.fit.pooled_batch_size)
     network = _network(data.config, len(data.design.own))
-    return _fit(data, network, plan, network.initial_weights((POOLED,), seed), part.fit.pooled_rows)
+    return _fit(data, network, plan, network.initial_weights((POOLED,), seed), part.fit.pooled_rows, data.tested)
 
 
 def _fit_own(data: FitData, shared: LstmFleet) -> LstmFleet | None:
@@ -60,10 +62,17 @@ def _fit_own(data: FitData, shared: LstmFleet) -> LstmFleet | None:
     if part.strategy == "finetuned":
         initial = np.repeat(shared.weights, len(symbols), axis=0)
         plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
-    return _fit(data, network, plan, initial, None)
+    return _fit(data, network, plan, initial, None, data.tested)
 
 
-def _fit(data: FitData, network: FleetNetwork, plan: FitPlan, initial: Float32, pooled_rows: int | None) -> LstmFleet:
+def _fit(
+    data: FitData,
+    network: FleetNetwork,
+    plan: FitPlan,
+    initial: Float32,
+    pooled_rows: int | None,
+    tested: Mapping[str, FleetState],
+) -> LstmFleet:
     from training.models.fleet.fit import fit_fleet
     from training.models.fleet.losses import qlike
 
@@ -72,8 +81,10 @@ def _fit(data: FitData, network: FleetNetwork, plan: FitPlan, initial: Float32, 
     logs[~np.isfinite(logs).all(axis=1)] = 0.0  # a window without a target or a base forecast; the loss ignores it
     design, window = data.design.narrow(), data.config.volatility.network.window
     fitted_on = fleet_data(data.examples, window, design, logs.astype(np.float32), pooled_rows=pooled_rows)
-    weights = fit_fleet(network, qlike, fitted_on, plan, initial).weights
-    return LstmFleet(weights, _levels(network, weights, fitted_on))
+    earlier = tested.get("lstm")
+    epochs = earlier.epochs[: len(initial)] if isinstance(earlier, LstmFleet) else None
+    fit = fit_fleet(network, qlike, fitted_on, plan, initial, epochs=epochs)
+    return LstmFleet(fit.weights, _levels(network, fit.weights, fitted_on), fit.best_epoch)
 
 
 def _levels(network: FleetNetwork, weights: Float32, data: FleetData) -> Float:
