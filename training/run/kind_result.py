@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+SHOWN = 20  # symbols whose newest forecasts a run reports; the driver must not hold those of 100,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class KindResult:
         First and last day of ``train``, ``valid`` and ``test``; the first day of ``train`` is empty.
     published
         ``trained_to`` and ``calibrated_to`` of the published models: the last outcomes that they have seen.
+    newest
+        The newest forecasts of the first :data:`SHOWN` symbols; see :func:`.newest_forecasts`.
     version, decision
         The published version, and a sentence on whether and why it was promoted to champion.
     seconds
@@ -37,6 +42,7 @@ class KindResult:
     failed: Sequence[tuple[str, str]] = ()
     periods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
+    newest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     version: str | None = None
     decision: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from training.registry.manager import ModelManager
 from training.registry.provenance import library_versions
 from training.registry.roster import FAILED, SKIPPED
 from training.run.job import Job
-from training.run.kind_result import KindResult
+from training.run.kind_result import SHOWN, KindResult
 from training.run.queue import JobQueue
 from training.run.run_plan import RunPlan
 from training.tasks import task_of
@@ -40,6 +40,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     per_symbol, jobs = Scores(), plan.blocks(kind)
     fitted: list[str] = []
     published: dict[str, str] = {}
+    newest: dict[str, Any] = {}
     total: Any = None
     for job in jobs:
         if job.output in queue.failed:
@@ -55,6 +56,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
         per_symbol.add(metrics["per_symbol"])
         if metrics["per_symbol"]:
             fitted.append(job.output)
+            newest |= dict(sorted(metrics.get("newest", {}).items())[: max(SHOWN - len(newest), 0)])
             published = {name: max(published.get(name, ""), meta.get(name) or "") for name in _SEEN}
             if daily:  # added one by one: all blocks' sums together would not fit the driver's memory
                 part: Any = sums.from_arrays(daily)
@@ -62,7 +64,9 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     horizon = plan.config.section(kind).horizon
     summary = {} if total is None else total.summary(horizon)
     periods = plan.periods(kind)
-    result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods, published)
+    result = KindResult(
+        kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods, published, newest
+    )
     if not fitted:
         return replace(result, decision="no symbol was trained, so there is no version")
     version = models.publish(

@@ -247,5 +247,5 @@ def _staged_bars(store: Store, staged: list[StagedBlock], members: set[str]) -> 
 
 def _split_text(split: Split) -> SplitText:
     days = (split.train_end, split.valid_start, split.valid_end, split.test_start, split.test_end)
-    first, second, third, fourth, fifth = (str(day) for day in days)
-    return first, second, third, fourth, fifth, split.purge, split.embargo
+    a, b, c, d, e = (str(day) for day in days)
+    return a, b, c, d, e, split.purge, split.embargo

@@ -24,6 +24,7 @@ from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
 from training.run.job import Job
+from training.run.newest import newest_forecasts
 from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
 from training.tasks import task_of
@@ -109,6 +110,7 @@ def _fit_block(
     clock.lap("evaluate")
     metrics["per_symbol"] = evaluation.per_symbol
     state = evaluation.adapted if newest is None else published
+    metrics["newest"] = newest_forecasts(state, examples.panel)
     arrays = state.to_arrays() | prefixed("daily", evaluation.daily)
     return Block(job.kind, state.symbols, arrays, state.meta(), metrics, evaluation.table)
 
