@@ -61,12 +61,13 @@ class ServeConfig(Frozen):
     at most ``shard_symbols`` symbols. More symbols are divided into shards, each with its own replicas, behind routers
     with ``cpus_per_router``. A replica checks every ``poll_s`` seconds for a new champion or newer bars.
     ``history_bars`` bars of each symbol are read: recursive features and GARCH variances depend little on older ones.
-    Data older than ``max_age_days`` gives an error instead of a forecast; with ``None`` the client decides by the age
-    in the answer. Serve answers 429 when ``max_ongoing`` requests are processed and ``max_queued`` wait; a replica
-    answers 503 when more than ``max_queued`` forecasts of bars in requests wait. ``requests_per_minute`` limits each
-    API key in each replica, or all clients together if there are no keys. ``fast_ingress`` puts HAProxy in front of
-    the replicas. Symbols without a fitted model, in the lake or in the request, are forecast by what all fitted
-    symbols share (``unseen: pooled``), or get an error (``refuse``).
+    Forecasts from stale bars have a note. With ``max_age_days: calendar`` bars are stale when more than three are
+    missing of the sessions, days or hours on which the symbol trades; a number is a limit instead: older bars give an
+    error in place of a forecast. Serve answers 429 when ``max_ongoing`` requests are processed and ``max_queued`` wait;
+    a replica answers 503 when more than ``max_queued`` forecasts of bars in requests wait. ``requests_per_minute``
+    limits each API key in each replica, or all clients together if there are no keys. ``fast_ingress`` puts HAProxy in
+    front of the replicas. Symbols without a fitted model, in the lake or in the request, are forecast by what all
+    fitted symbols share (``unseen: pooled``), or get an error (``refuse``).
     """
 
     replicas: Positive = 1
@@ -76,7 +77,7 @@ class ServeConfig(Frozen):
     shard_symbols: Positive = 5_000
     poll_s: Annotated[float, Field(gt=0)] = 2.0
     history_bars: Annotated[int, Field(ge=250)] = 2500
-    max_age_days: Annotated[float, Field(gt=0)] | None = None
+    max_age_days: Annotated[float, Field(gt=0)] | Literal["calendar"] = "calendar"
     max_body_mib: Annotated[float, Field(gt=0)] = 8.0
     max_ongoing: Positive = 256
     max_queued: Positive = 512

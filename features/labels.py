@@ -57,6 +57,17 @@ def forward_return(close: Float, horizon: int) -> Float:
     return out
 
 
+def sideways_band(ewma_vol: Float, horizon: int, label: LabelConfig) -> Float:
+    """Return the largest absolute log return over ``horizon`` bars that counts as sideways, shape (N,).
+
+    ``ewma_vol`` (N,) is the per-bar volatility known at each bar; where it is NaN and the band is a multiple of it, the
+    band is NaN.
+    """
+    if label.mode == "volatility":
+        return np.asarray(label.k * ewma_vol * np.sqrt(horizon))
+    return np.full(len(ewma_vol), label.threshold)
+
+
 def direction_labels(close: Float, ewma_vol: Float, horizon: int, label: LabelConfig) -> npt.NDArray[np.int8]:
     """Return each bar's class of forward return, int8 (N,): 0 down, 1 sideways, 2 up, −1 unknown.
 
@@ -64,10 +75,7 @@ def direction_labels(close: Float, ewma_vol: Float, horizon: int, label: LabelCo
     multiple of volatility, so are bars whose volatility is NaN.
     """
     forward = forward_return(close, horizon)
-    if label.mode == "volatility":
-        band = label.k * ewma_vol * np.sqrt(horizon)
-    else:
-        band = np.full(len(close), label.threshold)
+    band = sideways_band(ewma_vol, horizon, label)
     classes = np.full(len(close), SIDEWAYS, dtype=np.int8)
     classes[forward > band] = UP
     classes[forward < -band] = DOWN

@@ -41,12 +41,30 @@ class Probabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """The moves that count as *sideways*: log returns within ± ``log_return``, as the model's labels have it.
+
+    ``low_return`` and ``high_return`` are its ends as simple returns (fractions), ``low_price`` and ``high_price`` as
+    prices of the forecast's last bar.
+    """
+
+    log_return: float
+    low_return: float
+    high_return: float
+    low_price: float
+    high_price: float
+
+
+@dataclass(frozen=True, slots=True)
 class DirectionForecast:
     """The class of the return over the next ``horizon_bars``.
 
     ``label`` is the likeliest class and ``confidence`` its probability; ``label_set`` contains the true class with
     probability ``level`` (conformal). ``version`` is the model's. ``basis`` is ``own`` if the model was fitted on the
-    symbol and ``pooled`` if the forecast comes from what all fitted symbols share.
+    symbol and ``pooled`` if the forecast comes from what all fitted symbols share. ``band`` are the moves that count as
+    sideways. ``target_date`` is the date of the last bar of the horizon, whose close decides the class; None where the
+    symbol's next trading days are not known. The model's weights saw labels up to ``trained_to``, its calibration up to
+    ``calibrated_to`` (ISO dates; None for versions that do not have them).
     """
 
     label: Literal["down", "sideways", "up"]
@@ -57,15 +75,19 @@ class DirectionForecast:
     horizon_bars: int
     version: str
     basis: Basis = "own"
+    band: Band | None = None
+    target_date: datetime | None = None
+    trained_to: str | None = None
+    calibrated_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VolatilityForecast:
     """The annualised volatility over the next ``horizon_bars``, as a fraction per year.
 
-    The realised value lies between ``low`` and ``high`` with probability ``level`` (conformal). ``version`` and
-    ``basis`` are as in :class:`DirectionForecast`. ``fallback`` marks a forecast of the log-HAR (or, after a long halt,
-    the EWMA), given because the ensemble had no usable value.
+    The realised value lies between ``low`` and ``high`` with probability ``level`` (conformal). ``version``, ``basis``,
+    ``target_date``, ``trained_to`` and ``calibrated_to`` are as in :class:`DirectionForecast`. ``fallback`` marks a
+    forecast of the log-HAR (or, after a long halt, the EWMA), given because the ensemble had no usable value.
     """
 
     annualised: float
@@ -76,6 +98,9 @@ class VolatilityForecast:
     version: str
     basis: Basis = "own"
     fallback: bool = False
+    target_date: datetime | None = None
+    trained_to: str | None = None
+    calibrated_to: str | None = None
 
 
 Forecast = DirectionForecast | VolatilityForecast
@@ -107,7 +132,8 @@ class Prediction:
     """The answer for one symbol, with a field per kind of forecast.
 
     ``as_of`` is the date of the last bar before the forecasts, ``close`` its price. A forecast that was not requested,
-    or that failed as ``error`` explains, is None. ``notes`` are warnings about the bars and features.
+    or that failed as ``error`` explains, is None. ``notes`` are warnings about the bars and features, in plain words;
+    ``stale`` is whether one of them is that the bars are not up to date.
     """
 
     symbol: str
@@ -117,6 +143,7 @@ class Prediction:
     volatility: VolatilityForecast | None = None
     error: Failure | None = None
     notes: tuple[str, ...] = ()
+    stale: bool = False
 
     @property
     def forecasts(self) -> list[Forecast]:

@@ -19,8 +19,8 @@ from serving.answers import Failure, Prediction, PredictionRequest, PredictionRe
 from serving.engine_statistics import EngineStatistics
 from serving.follower import Follower
 from serving.history import history_of
-from serving.request_bars import RequestBars, forecast_request_bars, read_request_bars
-from serving.snapshot import RenderedAnswer, Snapshot
+from serving.request_bars import RequestBars, forecast_request_bars, read_request_bars, with_age
+from serving.snapshot import RenderedAnswer, Snapshot, stale_problems
 from serving.snapshot_builder import SymbolFilter
 
 _CACHED_ANSWERS = 4096
@@ -131,7 +131,8 @@ class PredictionEngine:
                 found[i] = Prediction(requests[i].symbol, error=outcome), "refused"
             else:
                 readable[i] = outcome
-        found |= self._forecast(snapshot, readable)
+        for i, (prediction, source) in self._forecast(snapshot, readable).items():
+            found[i] = with_age(snapshot, readable[i], prediction), source
         seconds = time.perf_counter() - start
         responses = []
         for i in range(len(requests)):
@@ -163,24 +164,22 @@ class PredictionEngine:
     def health_check(self) -> dict[str, Any]:
         """Return whether forecasts are available and up to date.
 
-        ``status`` is ``ok``, or ``degraded`` if the store has something that could not be loaded, if bars are missing
-        or older than ``max_age_days``, or if features count as missing.
+        ``status`` is ``ok``; ``degraded`` if the store has something that could not be loaded, if bars are missing, or
+        if features count as missing; or else ``stale`` if bars are, as ``serve.max_age_days`` says. ``problems`` has
+        the reasons.
         """
         snapshot, now = self.snapshot, datetime.now(UTC)
-        newest, today = snapshot.newest_date, now.replace(tzinfo=None)
-        age_days = None if newest is None else round((today - newest).total_seconds() / 86400, 2)
+        newest, stale = snapshot.newest_date, snapshot.stale_symbols()
+        age_days = None if newest is None else round((now.replace(tzinfo=None) - newest).total_seconds() / 86400, 2)
         missing = snapshot.bars.missing
         problems = [self._follower.problem] if self._follower.problem else []
         problems += sorted({windows.note for windows in snapshot.windows.values() if windows.note})
-        if snapshot.max_age is not None:
-            dates = [date for symbol, (date, _) in snapshot.last_bars.items() if symbol not in snapshot.unfitted]
-            if stale := sum(today - date > snapshot.max_age for date in dates):
-                problems.append(f"the newest bars of {stale} symbols are older than serve.max_age_days allows")
         if missing:
             problems.append(f"{len(missing)} symbols have no bars, such as {next(iter(missing))}")
+        status = "degraded" if problems else "stale" if stale else "ok"
         return {
-            "status": "degraded" if problems else "ok",
-            "problems": problems,
+            "status": status,
+            "problems": problems + stale_problems(stale, len(snapshot.last_bars) - len(snapshot.unfitted)),
             "models": {
                 kind: {
                     "version": fleet.version,
@@ -194,6 +193,7 @@ class PredictionEngine:
                 "symbols": len(snapshot.last_bars),
                 "newest": newest.isoformat() if newest else None,
                 "age_days": age_days,
+                "stale_symbols": len(stale),
             },
             "loaded": snapshot.loaded.isoformat(timespec="seconds"),
         }

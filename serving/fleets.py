@@ -16,6 +16,7 @@ from configs.errors import ModelError
 from configs.values import Kind
 from serving.answers import KINDS, Basis, Forecast
 from serving.kinds import SERVED_KINDS
+from serving.targets import LastBar
 from training.data.windows import Windows
 from training.predictors.base import BasePredictor
 from training.registry.manager import ModelManager
@@ -49,13 +50,16 @@ class Fleet:
         """The probability with which label sets or intervals are calibrated to contain the outcome."""
         return SERVED_KINDS[self.kind].nominal_coverage(self.predictor.config)
 
-    def forecast(self, windows: Windows, rows: Int64) -> Sequence[Forecast]:
-        """Return the forecasts of n windows of any mix of symbols; ``rows`` (n,) are rows of this fleet."""
+    def forecast(self, windows: Windows, rows: Int64, last: Sequence[LastBar]) -> Sequence[Forecast]:
+        """Return the forecasts of n windows of any mix of symbols.
+
+        ``rows`` (n,) are rows of this fleet, ``last`` the n last bars of the windows.
+        """
         chunks = np.split(np.arange(len(rows)), range(_CHUNK, len(rows), _CHUNK))
         parts = [self.predictor.forecast_windows(windows.take(chunk), rows[chunk]) for chunk in chunks]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         basis: list[Basis] = ["own" if row < len(self.position) else "pooled" for row in rows.tolist()]
-        return SERVED_KINDS[self.kind].forecasts(self.predictor.config, columns, self.version, basis)
+        return SERVED_KINDS[self.kind].forecasts(self.predictor, columns, self.version, basis, last)
 
     def row(self, symbol: str) -> int:
         """Return a symbol's row; for a symbol that was not fitted, the row of the pooled model."""

@@ -6,7 +6,6 @@ are the served model's.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from serving.answers import KINDS
 from serving.fleets import Fleet
 from serving.kinds import SERVED_KINDS, Columns, Int64
 from serving.snapshot import Snapshot
+from serving.targets import LastBar
 
 
 def history_of(snapshot: Snapshot, symbol: str, bars: int) -> dict[str, Any] | None:
@@ -45,11 +45,11 @@ def history_of(snapshot: Snapshot, symbol: str, bars: int) -> dict[str, Any] | N
     return out
 
 
-def _until(bars: SymbolBars | None, last_bar: tuple[datetime, float] | None) -> SymbolBars | None:
+def _until(bars: SymbolBars | None, last_bar: LastBar | None) -> SymbolBars | None:
     """Return the bars up to the snapshot's last bar; the next snapshot has the newer ones."""
     if bars is None or last_bar is None:
         return None
-    return bars.first(int(np.searchsorted(bars.dates, np.datetime64(last_bar[0], "ns"), side="right")))
+    return bars.first(int(np.searchsorted(bars.dates, last_bar.date, side="right")))
 
 
 def _past_forecasts(fleet: Fleet, panel: Panel, bars: int) -> dict[str, Any]:

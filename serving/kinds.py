@@ -18,6 +18,7 @@ from configs.values import Kind
 from features.labels import CLASSES, annualised, direction_labels, volatility_target
 from features.panel import Panel
 from serving.answers import Basis, DirectionForecast, Forecast, Probabilities, VolatilityForecast
+from serving.targets import LastBar, band_of, target_date
 from training.predictors.base import BasePredictor
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -31,8 +32,10 @@ class ServedKind(Protocol):
         """Return the probability with which label sets or intervals are calibrated to contain the outcome."""
         ...
 
-    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
-        """Return the forecast of each row; ``columns`` and ``basis`` have n rows."""
+    def forecasts(
+        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
+    ) -> list[Forecast]:
+        """Return the forecast of each row; ``columns``, ``basis`` and the ``last`` bars have n rows."""
         ...
 
     def tested_columns(self, table: pa.Table) -> Columns:
@@ -47,26 +50,40 @@ class ServedKind(Protocol):
         ...
 
 
+def data_ends(predictor: BasePredictor) -> dict[str, str | None]:
+    """Return ``trained_to`` and ``calibrated_to``: the last labels that weights and calibration saw, as ISO dates."""
+    found = {name: getattr(predictor, name, None) for name in ("trained_to", "calibrated_to")}
+    return {name: None if date is None else str(date)[:10] for name, date in found.items()}
+
+
 class _Direction:
     def nominal_coverage(self, config: Config) -> float:
         return config.direction.conformal_level
 
-    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
+    def forecasts(
+        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
+    ) -> list[Forecast]:
         probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
         in_set = np.stack([columns[f"in_set_{name}"] for name in CLASSES], axis=1).tolist()
         likeliest = np.argmax(probabilities, axis=1).tolist()
+        settings = predictor.config.direction
         return [
             DirectionForecast(
                 label=cast(Any, CLASSES[best]),
                 confidence=row[best],
                 probabilities=Probabilities(*row),
                 label_set=tuple(name for name, inside in zip(CLASSES, members, strict=True) if inside),
-                level=config.direction.conformal_level,
-                horizon_bars=config.direction.horizon,
+                level=settings.conformal_level,
+                horizon_bars=settings.horizon,
                 version=version,
                 basis=row_basis,
+                band=band_of(bar, settings.horizon, settings.label),
+                target_date=target_date(bar, settings.horizon),
+                **data_ends(predictor),
             )
-            for row, best, members, row_basis in zip(probabilities.tolist(), likeliest, in_set, basis, strict=True)
+            for row, best, members, row_basis, bar in zip(
+                probabilities.tolist(), likeliest, in_set, basis, last, strict=True
+            )
         ]
 
     def tested_columns(self, table: pa.Table) -> Columns:
@@ -87,9 +104,11 @@ class _Volatility:
     def nominal_coverage(self, config: Config) -> float:
         return config.volatility.interval_level
 
-    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
+    def forecasts(
+        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
+    ) -> list[Forecast]:
         names = ("volatility", "volatility_low", "volatility_high", "fallback")
-        settings = config.volatility
+        settings = predictor.config.volatility
         return [
             VolatilityForecast(
                 annualised=value,
@@ -100,9 +119,11 @@ class _Volatility:
                 version=version,
                 basis=row_basis,
                 fallback=fallback,
+                target_date=target_date(bar, settings.horizon),
+                **data_ends(predictor),
             )
-            for value, low, high, fallback, row_basis in zip(
-                *(columns[name].tolist() for name in names), basis, strict=True
+            for value, low, high, fallback, row_basis, bar in zip(
+                *(columns[name].tolist() for name in names), basis, last, strict=True
             )
         ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 from typing import Self
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from configs.models import LabelConfig
 from configs.schema import Config
+from features.bars.schedule import schedule_of
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import build_panel
@@ -19,6 +19,7 @@ from features.feature_plan import series_columns, universe_columns
 from features.panel import Panel
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
+from serving.targets import LastBar, last_bars
 from training.data.arrays import Float32
 from training.data.windows import Windows
 from training.predictors.base import BasePredictor
@@ -128,11 +129,11 @@ class LatestWindows:
         """Return the notes of each symbol's newest bar."""
         return dict(zip(self.history.symbols, self.notes(self.features[:, -1]), strict=True))
 
-    def last_bars(self) -> dict[str, tuple[datetime, float]]:
-        """Return the date and close of each symbol's newest bar."""
-        last = self.history.offsets[1:] - 1
-        dates = self.history.dates[last].astype("datetime64[us]").tolist()
-        return dict(zip(self.history.symbols, zip(dates, self.history.close[last].tolist(), strict=True), strict=True))
+    def last_bars(self) -> dict[str, LastBar]:
+        """Return each symbol's newest bar."""
+        panel = self.history
+        schedules = [schedule_of(panel.dates[panel.rows(i)]) for i in range(len(panel.symbols))]
+        return dict(zip(panel.symbols, last_bars(panel, schedules), strict=True))
 
     def covers(self, length: int, symbols: Set[str]) -> bool:
         """Return whether windows of this length of these symbols can be taken from here."""

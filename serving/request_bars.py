@@ -12,11 +12,13 @@ import numpy as np
 
 from configs.errors import DataError, FleetcastError
 from configs.values import Kind
+from features.bars.schedule import BarSchedule, schedule_of
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
 from serving.latest_windows import LatestWindows, too_few_bars
-from serving.snapshot import Outcome, Snapshot, with_forecasts
+from serving.snapshot import Outcome, Snapshot, utc_now, with_forecasts
+from serving.targets import LastBar, last_bars
 from training.data.windows import Windows
 
 if TYPE_CHECKING:
@@ -27,12 +29,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RequestBars:
-    """The valid bars of one request; ``notes`` say which rows were left out."""
+    """The valid bars of one request and when they come; ``notes`` say which rows were left out."""
 
     symbol: str
     kinds: tuple[Kind, ...]
     bars: SymbolBars
     notes: tuple[str, ...]
+    schedule: BarSchedule
 
 
 def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_bars: int) -> RequestBars | Failure:
@@ -44,27 +47,37 @@ def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_ba
         bars, notes = _valid_bars(request.symbol, request.data)
     except FleetcastError as error:
         return Failure("bad_bars", str(error))
-    return RequestBars(request.symbol, request.prediction_types, bars.last(history_bars), notes)
+    schedule = schedule_of(bars.dates)
+    return RequestBars(request.symbol, request.prediction_types, bars.last(history_bars), notes, schedule)
+
+
+def with_age(snapshot: Snapshot, request: RequestBars, prediction: Prediction) -> Prediction:
+    """Return the prediction with a note if its bars are stale now; no bars of a request are refused for their age."""
+    last = LastBar(request.bars.dates[-1], float(request.bars.close[-1]), np.nan, request.schedule)
+    found = snapshot.freshness(last, utc_now())
+    return replace(prediction, notes=(*prediction.notes, str(found)), stale=True) if found.stale else prediction
 
 
 def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -> list[Prediction]:
     """Return the answers in the order of the requests, with one forward pass per kind."""
-    pending: dict[Kind, list[tuple[int, Windows]]] = {kind: [] for kind in snapshot.fleets}
+    pending: dict[Kind, list[tuple[int, Windows, LastBar]]] = {kind: [] for kind in snapshot.fleets}
     outcomes: list[dict[Kind, Outcome | None]] = [{} for _ in requests]
     notes = [list(request.notes) for request in requests]
     for i, request in enumerate(requests):
-        for kind, window in _last_windows(snapshot, request):
-            if isinstance(window, Failure):
-                outcomes[i][kind] = window
+        for kind, found_or_not in _last_windows(snapshot, request):
+            if isinstance(found_or_not, Failure):
+                outcomes[i][kind] = found_or_not
             else:
-                pending[kind].append((i, window))
+                window, last = found_or_not
+                pending[kind].append((i, window, last))
                 notes[i] += snapshot.windows[kind].notes(window.last)[0]
     for kind, parts in pending.items():
         if parts:
             fleet = snapshot.fleets[kind]
-            rows = np.array([fleet.row(requests[i].symbol) for i, _ in parts], np.int64)
-            forecasts = fleet.forecast(Windows.concat([window for _, window in parts]), rows)
-            for (i, _), forecast in zip(parts, forecasts, strict=True):
+            rows = np.array([fleet.row(requests[i].symbol) for i, _, _ in parts], np.int64)
+            windows = Windows.concat([window for _, window, _ in parts])
+            forecasts = fleet.forecast(windows, rows, [last for _, _, last in parts])
+            for (i, _, _), forecast in zip(parts, forecasts, strict=True):
                 outcomes[i][kind] = forecast
     answers = []
     for request, found, warnings in zip(requests, outcomes, notes, strict=True):
@@ -75,8 +88,8 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
     return answers
 
 
-def _last_windows(snapshot: Snapshot, request: RequestBars) -> Iterator[tuple[Kind, Windows | Failure]]:
-    """Yield the last window of the bars for each requested kind that can forecast the symbol."""
+def _last_windows(snapshot: Snapshot, request: RequestBars) -> Iterator[tuple[Kind, tuple[Windows, LastBar] | Failure]]:
+    """Yield the last window and bar of the bars for each requested kind that can forecast the symbol."""
     available, panels = snapshot.kinds_for_bars(request.symbol), dict[int, Panel | Failure]()
     for kind in request.kinds:
         if kind not in available:
@@ -92,7 +105,8 @@ def _last_windows(snapshot: Snapshot, request: RequestBars) -> Iterator[tuple[Ki
         if count <= first:
             yield kind, Failure("too_few_bars", too_few_bars(count, first))
         else:
-            yield kind, predictor.windows(panel, [np.array([count - 1], np.int64)])
+            window = predictor.windows(panel, [np.array([count - 1], np.int64)])
+            yield kind, (window, last_bars(panel, [request.schedule])[0])
 
 
 def _panel(latest: LatestWindows, request: RequestBars) -> Panel | Failure:

@@ -5,6 +5,7 @@ A request is answered from one snapshot, so no response mixes versions or bars o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pydantic_core import to_json
 
 from configs.values import Kind
+from features.bars.freshness import Freshness, freshness
 from serving.answers import KINDS, Failure, Forecast, Prediction
 from serving.fleets import Fleet
 from serving.latest_windows import LatestWindows
 from serving.newest_bars import NewestBars
+from serving.spelling import Spelling
+from serving.targets import LastBar
 
 Outcome = Forecast | Failure
 
@@ -37,11 +41,14 @@ class Snapshot:
     unseen
         Whether symbols that no model was fitted on get pooled forecasts.
     last_bars
-        Date and close of each symbol's last bar; ``notes`` are warnings about that bar's features.
+        Each symbol's last bar; ``notes`` are warnings about that bar's features.
     bars, bars_stamp
         Where bars are read from, and the stamp of those that were read.
     max_age
-        Bars older than this get an error in place of a forecast.
+        Bars older than this get an error in place of a forecast. Without it nothing is refused, and bars are stale when
+        their schedule says so.
+    spelling
+        Finds the symbol that an unknown one was meant to be, among those of all shards.
     loaded
         When the snapshot was built.
     """
@@ -51,20 +58,21 @@ class Snapshot:
     windows: Mapping[Kind, LatestWindows]
     forecasts: Mapping[Kind, Mapping[str, Outcome]]
     symbols: Sequence[str]
-    last_bars: Mapping[str, tuple[datetime, float]]
+    last_bars: Mapping[str, LastBar]
     notes: Mapping[str, tuple[str, ...]]
     bars: NewestBars
     bars_stamp: str
     max_age: timedelta | None
+    spelling: Spelling
     unseen: bool = True
     unfitted: frozenset[str] = frozenset()
     loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _rendered: dict[tuple[str, tuple[Kind, ...]], RenderedAnswer] = field(default_factory=dict)
+    _rendered: dict[tuple[str, tuple[Kind, ...]], tuple[int, RenderedAnswer]] = field(default_factory=dict)
 
     @property
     def newest_date(self) -> datetime | None:
         """The date of the newest bar of all symbols."""
-        return max((date for date, _ in self.last_bars.values()), default=None)
+        return max((bar.as_of for bar in self.last_bars.values()), default=None)
 
     def kinds_of(self, symbol: str) -> list[Kind]:
         """Return the kinds that forecast a symbol from the newest bars."""
@@ -82,27 +90,53 @@ class Snapshot:
         if symbol not in self.last_bars:
             reasons = self.bars.missing | self.bars.unreadable
             return Prediction(symbol, error=Failure("no_bars", reasons.get(symbol, "no bars are available")))
-        as_of, close = self.last_bars[symbol]
-        if self.max_age is not None and (age := datetime.now(UTC).replace(tzinfo=None) - as_of) > self.max_age:
-            message = f"the newest bar is {age.days} days old; at most {self.max_age.days} are allowed"
-            return Prediction(symbol, as_of, close, error=Failure("stale_bars", message))
-        empty = Prediction(symbol, as_of, close, notes=self.notes.get(symbol, ()))
+        last, now = self.last_bars[symbol], utc_now()
+        found = self.freshness(last, now)
+        if self.max_age is not None and found.stale:
+            message = f"{found}; serve.max_age_days allows {self.max_age / timedelta(days=1):g}"
+            return Prediction(symbol, last.as_of, last.close, error=Failure("stale_bars", message), stale=True)
+        notes = (*self.notes.get(symbol, ()), *((str(found),) if found.stale else ()))
+        empty = Prediction(symbol, last.as_of, last.close, notes=notes, stale=found.stale)
         return with_forecasts(empty, kinds, {kind: found.get(symbol) for kind, found in self.forecasts.items()})
 
+    def freshness(self, last: LastBar, now: datetime) -> Freshness:
+        """Judge a bar at a time ``now`` (UTC): by its symbol's schedule or, if one is set, by the maximum age."""
+        found = freshness(last.schedule, last.as_of, now)
+        return found if self.max_age is None else replace(found, stale=found.age > self.max_age)
+
+    def stale_symbols(self) -> dict[str, Freshness]:
+        """Return the fitted symbols whose newest bars are stale now."""
+        now, judged = utc_now(), dict[tuple[object, ...], Freshness]()  # most symbols share schedule and date
+        out: dict[str, Freshness] = {}
+        for symbol, last in self.last_bars.items():
+            if symbol in self.unfitted:
+                continue
+            key = last.schedule, last.date
+            if key not in judged:
+                judged[key] = self.freshness(last, now)
+            if judged[key].stale:
+                out[symbol] = judged[key]
+        return out
+
     def rendered(self, symbol: str, kinds: tuple[Kind, ...]) -> RenderedAnswer:
-        """Return :meth:`prediction` as JSON; rendered once unless ages count or the symbol is unknown."""
-        answer = self._rendered.get((symbol, kinds))
-        if answer is None:
+        """Return :meth:`prediction` as JSON; rendered once a minute, because ages count, unless it is unknown."""
+        minute = int(time.time() // 60)
+        made, answer = self._rendered.get((symbol, kinds), (None, None))
+        if answer is None or made != minute:
             answer = RenderedAnswer.of(self.prediction(symbol, kinds))
-            if self.max_age is None and symbol in self.last_bars:
-                self._rendered[symbol, kinds] = answer
+            if symbol in self.last_bars:
+                self._rendered[symbol, kinds] = minute, answer
         return answer
 
     def unknown_symbol(self, symbol: str) -> Failure:
         """Return the error of a symbol that no model can forecast."""
-        count = len(self.symbols)
+        count, meant = len(self.symbols), self.spelling.nearest(symbol)
         examples = ", ".join(self.symbols[:3]) + (", …" if count > 3 else "")
-        return Failure("unknown_symbol", f"no model of {symbol[:64]!r}; {count} symbols are served ({examples})")
+        parts = [f"no model of {symbol[:64]!r}", *([f"did you mean {meant}?"] if meant else [])]
+        message = f"{'; '.join(parts)}{'' if meant else ';'} {count} symbols are served ({examples})"
+        if self.unseen:
+            message += ". To forecast a symbol without a model, send its bars with the request (bars; in Python data)"
+        return Failure("unknown_symbol", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +153,22 @@ class RenderedAnswer:
         """Render an answer."""
         code = prediction.error.code if prediction.error is not None else None
         return cls(to_json(prediction), code, bool(prediction.forecasts), prediction.fallback)
+
+
+def stale_problems(stale: Mapping[str, Freshness], symbols: int) -> list[str]:
+    """Return what health says of the stale ones of a number of symbols: nothing, or one sentence with an example."""
+    if not stale:
+        return []
+    symbol, found = min(stale.items(), key=lambda item: (item[1].last, item[0]))
+    of_all = f"{len(stale)} of {symbols} symbols are stale" if len(stale) < symbols else "all symbols are stale"
+    if len({(one.last, one.missing) for one in stale.values()}) == 1:
+        return [f"{of_all}: {found}"]
+    return [f"{of_all}, such as {symbol}: {found}"]
+
+
+def utc_now() -> datetime:
+    """Return the time, UTC without a zone, as bars have it."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def with_forecasts(

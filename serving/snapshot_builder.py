@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from serving.fleets import Fleet, open_fleet
 from serving.latest_windows import FeatureRecipe, LatestWindows
 from serving.newest_bars import NewestBars
 from serving.snapshot import Outcome, Snapshot
+from serving.spelling import Spelling
+from serving.targets import LastBar
 from serving.window_cache import WindowCache
 from training.registry.manager import ModelManager
 
@@ -63,25 +65,29 @@ def build_snapshot(
     bars.release()
     if previous is not None and previous.bars_stamp == stamp and previous.bars.symbols == bars.symbols:
         bars = previous.bars
-    last_bars: dict[str, tuple[datetime, float]] = {}
+    distinct = {id(latest): latest for latest in windows.values()}
+    newest = {key: latest.last_bars() for key, latest in distinct.items()}
     notes: dict[str, tuple[str, ...]] = {}
-    for latest in {id(latest): latest for latest in windows.values()}.values():
-        last_bars |= latest.last_bars()
+    for latest in distinct.values():
         for symbol, found in latest.newest_notes().items():
             notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
     return Snapshot(
         versions=dict(versions),
         fleets=fleets,
         windows=windows,
-        forecasts={kind: _forecasts(fleet, windows[kind], unfitted) for kind, fleet in fleets.items()},
+        forecasts={
+            kind: _forecasts(fleet, windows[kind], unfitted, newest[id(windows[kind])])
+            for kind, fleet in fleets.items()
+        },
         symbols=sorted(unfitted.union(*(fleet.position for fleet in fleets.values()))),
-        last_bars=last_bars,
+        last_bars={symbol: bar for bars_of_kind in newest.values() for symbol, bar in bars_of_kind.items()},
         notes=notes,
         bars=bars,
         bars_stamp=stamp,
-        max_age=None if config.max_age_days is None else timedelta(days=config.max_age_days),
+        max_age=None if config.max_age_days == "calendar" else timedelta(days=config.max_age_days),
         unseen=unseen,
         unfitted=unfitted,
+        spelling=Spelling(frozenset(bars.symbols) | unfitted),
     )
 
 
@@ -143,11 +149,14 @@ def _read_windows(
     return fresh
 
 
-def _forecasts(fleet: Fleet, latest: LatestWindows, unfitted: frozenset[str]) -> dict[str, Outcome]:
+def _forecasts(
+    fleet: Fleet, latest: LatestWindows, unfitted: frozenset[str], last_bars: Mapping[str, LastBar]
+) -> dict[str, Outcome]:
     wanted = unfitted.union(fleet.position) if fleet.predictor.forecasts_unseen else frozenset(fleet.position)
     symbols, windows, too_short = latest.windows_of(fleet.predictor, wanted)
     found: dict[str, Outcome] = {symbol: Failure("too_few_bars", why) for symbol, why in too_short.items()}
     if windows is not None:
         rows = np.array([fleet.row(symbol) for symbol in symbols], np.int64)
-        found |= dict(zip(symbols, fleet.forecast(windows, rows), strict=True))
+        last = [last_bars[symbol] for symbol in symbols]
+        found |= dict(zip(symbols, fleet.forecast(windows, rows, last), strict=True))
     return found

@@ -36,7 +36,7 @@ def session_gaps(dates: Dates, calendar: str | None = None) -> Dates:
     if name is None or not len(dates):
         return np.array([], "datetime64[ns]")
     days = dates.astype("datetime64[D]")
-    return np.setdiff1d(_sessions(name, days[0], days[-1]), days).astype("datetime64[ns]")
+    return np.setdiff1d(sessions_between(name, days[0], days[-1]), days).astype("datetime64[ns]")
 
 
 def fitting_calendar(dates: Dates) -> str | None:
@@ -66,7 +66,8 @@ def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str,
     return _NAMES, is_open[:, int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
 
 
-def _sessions(name: str, first: np.datetime64, last: np.datetime64) -> Dates:
+def sessions_between(name: str, first: np.datetime64, last: np.datetime64) -> Dates:
+    """Return a calendar's sessions from the first to the last day, ``datetime64[D]``; none in years not known."""
     if name in (ALWAYS, WEEKDAYS):
         days = np.arange(first, last + 1)
         return days if name == ALWAYS else days[np.is_busday(days)]
@@ -86,7 +87,7 @@ def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]
     days = np.arange(start, end + 1)
     is_open = np.zeros((len(_NAMES), len(days)), np.float32)
     for row, name in zip(is_open, _NAMES, strict=True):
-        sessions = _sessions(name, start, end)
+        sessions = sessions_between(name, start, end)
         row[(sessions - start).astype(np.int64)] = 1.0
         if name not in (ALWAYS, WEEKDAYS):
             known = (days >= sessions[0]) & (days <= sessions[-1]) if len(sessions) else np.zeros(len(days), np.bool_)

@@ -158,7 +158,10 @@ def build_api(
 
     @api.get("/v1/health/ready", tags=["health"])
     async def ready() -> JSONResponse:
-        """Return 200 when forecasts are available (``degraded`` if ``/v1/stats`` lists problems), else 503."""
+        """Return 200 when forecasts are available, else 503.
+
+        The status is ``ok``, ``stale`` or ``degraded``; ``/v1/stats`` has the reasons.
+        """
         status = await service.status()
         return JSONResponse({"status": status}, 503 if status == "unavailable" else 200)
 

@@ -117,18 +117,21 @@ class ErrorResponse(BaseModel):
 
 
 class SymbolFacts(BaseModel):
-    """A symbol with its kinds of model and its newest bar."""
+    """A symbol with its kinds of model, its newest bar, and whether its bars are stale."""
 
     symbol: str
     kinds: list[Kind]
     as_of: str | None
     close: float | None
+    stale: bool
 
 
 class ModelFacts(BaseModel):
     """One kind's version: its date, its number of symbols, and its metrics on the untouched test period.
 
     ``verdict`` compares it with its baselines there. ``level`` is the coverage that label sets or intervals aim at.
+    Its weights saw labels up to ``trained_to``, its calibration up to ``calibrated_to``; None for versions that do not
+    have these dates.
     """
 
     kind: Kind
@@ -137,6 +140,8 @@ class ModelFacts(BaseModel):
     symbols: int
     level: float
     periods: dict[str, tuple[str, str]]
+    trained_to: str | None
+    calibrated_to: str | None
     verdict: Verdict
     metrics: dict[str, Any]
 

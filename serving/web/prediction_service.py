@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from configs.values import Kind
 from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
-from serving.snapshot import RenderedAnswer
+from serving.kinds import data_ends
+from serving.snapshot import RenderedAnswer, utc_now
 from serving.web.batcher import Batcher
 from serving.web.meter import Meter
 from serving.web.rows import bars_of_rows
@@ -68,7 +69,7 @@ class PredictionService(Protocol):
         ...
 
     async def status(self) -> str:
-        """Return ``ok``, ``degraded`` or ``unavailable``."""
+        """Return ``ok``, ``stale``, ``degraded`` or ``unavailable``."""
         ...
 
 
@@ -115,12 +116,19 @@ class EngineService:
 
     async def symbols(self) -> list[dict[str, Any]]:
         """Return every symbol that can be forecast."""
-        snapshot = self._engine.snapshot
+        snapshot, now = self._engine.snapshot, utc_now()
         facts = []
         for symbol in snapshot.symbols:
-            as_of, close = snapshot.last_bars.get(symbol, (None, None))
-            date = as_of.isoformat() if as_of else None
-            facts.append({"symbol": symbol, "kinds": snapshot.kinds_of(symbol), "as_of": date, "close": close})
+            last = snapshot.last_bars.get(symbol)
+            facts.append(
+                {
+                    "symbol": symbol,
+                    "kinds": snapshot.kinds_of(symbol),
+                    "as_of": None if last is None else last.as_of.isoformat(),
+                    "close": None if last is None else last.close,
+                    "stale": last is not None and snapshot.freshness(last, now).stale,
+                }
+            )
         return facts
 
     async def models(self) -> list[dict[str, Any]]:
@@ -133,6 +141,7 @@ class EngineService:
                 "symbols": len(fleet.position),
                 "level": fleet.nominal_coverage,
                 "periods": dict(fleet.periods),
+                **data_ends(fleet.predictor),
                 "verdict": asdict(verdict(kind, fleet.metrics)),
                 "metrics": dict(fleet.metrics),
             }

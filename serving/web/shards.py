@@ -102,7 +102,9 @@ class ShardedService:
     def _worst(self, statuses: Sequence[str]) -> str:
         if not statuses:
             return "unavailable"
-        return "ok" if len(statuses) == len(self._shards) and set(statuses) == {"ok"} else "degraded"
+        if len(statuses) < len(self._shards):
+            return "degraded"
+        return next((status for status in ("unavailable", "degraded", "stale") if status in statuses), "ok")
 
     async def _ask_all(self, method: str) -> list[Any]:
         """Return the results of the shards that answer."""

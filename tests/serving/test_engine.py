@@ -160,7 +160,7 @@ def test_a_symbol_that_entered_the_lake_after_training_is_served(store, bars_of)
         assert engine.refresh()
         assert engine.predict_single(PredictionRequest("BAD")).error.code == "no_bars"
         assert engine.predict_single(PredictionRequest("NEW")).error is None
-        assert engine.health_check()["status"] == "ok"
+        assert engine.health_check()["status"] == "stale"
     with PredictionEngine(store, follow=False, config=ServeConfig(unseen="refuse")) as engine:
         assert engine.snapshot.symbols == sorted(SYMBOLS)
         assert engine.predict_single(PredictionRequest("NEW")).error.code == "unknown_symbol"
@@ -201,7 +201,11 @@ def test_stale_bars_are_refused_if_a_maximum_age_is_set(trained_store):
         answer = engine.predict_single(PredictionRequest("AAA"))
         assert answer.error.code == "stale_bars" and answer.direction is None
         assert answer.as_of is not None
-        assert engine.health_check()["status"] == "degraded"
+        assert "serve.max_age_days allows 30" in answer.error.message
+        assert engine.health_check()["status"] == "stale"
+    with PredictionEngine(trained_store, follow=False, config=ServeConfig(max_age_days=36_500)) as engine:
+        answer = engine.predict_single(PredictionRequest("AAA")).prediction
+        assert answer.error is None and not answer.stale and engine.health_check()["status"] == "ok"
 
 
 def test_a_shard_loads_only_its_symbols_and_answers_the_same(trained_store, expected):
@@ -214,6 +218,7 @@ def test_a_shard_loads_only_its_symbols_and_answers_the_same(trained_store, expe
 
 def test_health_reports_models_and_bars(engine):
     health = engine.health_check()
-    assert health["status"] == "ok" and health["problems"] == []
+    assert health["status"] == "stale" and health["bars"]["stale_symbols"] == 5
+    assert health["problems"][0].startswith("all symbols are stale: bars end on 2016-11-02, ")
     assert {kind: facts["symbols"] for kind, facts in health["models"].items()} == {"direction": 5, "volatility": 5}
     assert health["bars"]["source"] == "lake" and health["bars"]["symbols"] == 5

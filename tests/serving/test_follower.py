@@ -86,7 +86,7 @@ def test_a_damaged_version_is_refused_and_the_old_one_stays_in_service(store, st
     assert predictions(engine) == before
     block.write_bytes(intact)
     assert engine.refresh()
-    assert engine.health_check()["status"] == "ok"
+    assert engine.health_check()["status"] == "stale"
     assert answers(engine)[0].direction.version == version
 
 
@@ -116,7 +116,7 @@ def test_a_store_that_is_unreachable_for_a_while_fails_no_answer(store, start_en
         assert predictions(engine) == before
     shutil.move(tmp_path / "away", place)
     engine.refresh()
-    assert engine.health_check()["status"] == "ok"
+    assert engine.health_check()["status"] == "stale"
     assert predictions(engine) == before
 
 
@@ -155,9 +155,9 @@ def test_each_kind_reads_its_own_market_series_and_follows_them(store, tiny_conf
     ModelTrainer(with_series, store).train_multi_asset_models(symbols, ["volatility"], promote="always")
     with PredictionEngine(store, follow=False) as engine:
         first = answers(engine, symbols)
-        assert all(answer.prediction.notes == () for answer in first)
+        assert all(len(answer.prediction.notes) == 1 and answer.prediction.stale for answer in first)
         later = replace(universe["AAA"], dates=universe["AAA"].dates + np.timedelta64(2000, "D"))
-        (note,) = engine.predict_single(PredictionRequest("AAA", later)).prediction.notes
+        (note, _) = engine.predict_single(PredictionRequest("AAA", later)).prediction.notes
         assert "market series that the model reads have no recent value" in note
         windows = engine.snapshot.windows
         assert windows["direction"].context is None and windows["volatility"].context is not None

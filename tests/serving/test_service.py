@@ -122,7 +122,7 @@ def test_it_answers_clients_with_a_valid_key_only(server):
         found = client.predict(SYMBOLS)
         assert [prediction.symbol for prediction in found] == SYMBOLS
         assert all(prediction.error is None for prediction in found)
-        assert client.stats()["health"]["status"] == "ok"
+        assert client.stats()["health"]["status"] == "stale"
         assert {facts["kind"] for facts in client.models()} == set(KINDS)
     with (
         FleetcastClient(server.url, key="wrong") as stranger,
@@ -202,7 +202,7 @@ def test_a_store_that_is_unreachable_for_a_while_fails_no_request(server):
         os.rename(server.store, away)
         wait_until(lambda: client.stats()["health"]["status"] == "degraded")
         os.rename(away, server.store)
-        wait_until(lambda: client.stats()["health"]["status"] == "ok")
+        wait_until(lambda: client.stats()["health"]["status"] == "stale")
     assert {status for status, _ in outcomes} == {200}
 
 

@@ -78,7 +78,7 @@ def test_newer_bars_are_featurised_again(start_engine, store, bars_of, built):
     Lake(store).append(bars_of("AAA", 490))
     newer = start_engine()
     assert len(built) > count
-    assert newer.snapshot.last_bars["AAA"][0] == bars_of("AAA", 490).dates[-1].astype("datetime64[us]").item()
+    assert newer.snapshot.last_bars["AAA"].as_of == bars_of("AAA", 490).dates[-1].astype("datetime64[us]").item()
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".json"])
