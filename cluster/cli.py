@@ -9,6 +9,7 @@ import typer
 
 from cluster.commands import data, jobs, manifests, models, serve
 from cluster.commands.doctor import doctor
+from cluster.commands.predict import predict
 from cluster.commands.train import train
 from cluster.commands.tune import tune
 from configs.errors import FleetcastError
@@ -46,6 +47,7 @@ def _options(
 
 
 app.command()(train)
+app.command()(predict)
 app.command()(tune)
 app.command()(serve.serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)

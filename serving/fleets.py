@@ -61,6 +61,15 @@ class Fleet:
         basis: list[Basis] = ["own" if row < len(self.position) else "pooled" for row in rows.tolist()]
         return SERVED_KINDS[self.kind].forecasts(self.predictor, columns, self.version, basis, last)
 
+    def notes(self, last: LastBar) -> tuple[str, ...]:
+        """Return a warning where the fit has seen outcomes after the bar that a forecast follows."""
+        seen_to = self.predictor.calibrated_to
+        if seen_to is None or last.as_of >= seen_to:
+            return ()
+        return (
+            f"the {self.kind} model has seen outcomes up to {seen_to:%Y-%m-%d}: this forecast is not out of sample",
+        )
+
     def row(self, symbol: str) -> int:
         """Return a symbol's row; for a symbol that was not fitted, the row of the pooled model."""
         return self.position.get(symbol, len(self.position))

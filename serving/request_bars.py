@@ -70,7 +70,7 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
             else:
                 window, last = found_or_not
                 pending[kind].append((i, window, last))
-                notes[i] += snapshot.windows[kind].notes(window.last)[0]
+                notes[i] += (*snapshot.windows[kind].notes(window.last)[0], *snapshot.fleets[kind].notes(last))
     for kind, parts in pending.items():
         if parts:
             fleet = snapshot.fleets[kind]

@@ -83,15 +83,18 @@ class Snapshot:
         """Return the kinds that can forecast a symbol from bars in a request."""
         return [kind for kind, fleet in self.fleets.items() if fleet.can_forecast(symbol, self.unseen)]
 
-    def prediction(self, symbol: str, kinds: Sequence[Kind] = KINDS) -> Prediction:
-        """Return a symbol's answer from the newest bars; an unknown or stale symbol has an error."""
+    def prediction(self, symbol: str, kinds: Sequence[Kind] = KINDS, now: datetime | None = None) -> Prediction:
+        """Return a symbol's answer from the newest bars; an unknown or stale symbol has an error.
+
+        Ages are judged at the time ``now``, UTC without a zone, by default the present.
+        """
         if not self.kinds_of(symbol):
             return Prediction(symbol, error=self.unknown_symbol(symbol))
         if symbol not in self.last_bars:
             reasons = self.bars.missing | self.bars.unreadable
             return Prediction(symbol, error=Failure("no_bars", reasons.get(symbol, "no bars are available")))
-        last, now = self.last_bars[symbol], utc_now()
-        found = self.freshness(last, now)
+        last = self.last_bars[symbol]
+        found = self.freshness(last, now or utc_now())
         if self.max_age is not None and found.stale:
             message = f"{found}; serve.max_age_days allows {self.max_age / timedelta(days=1):g}"
             return Prediction(symbol, last.as_of, last.close, error=Failure("stale_bars", message), stale=True)

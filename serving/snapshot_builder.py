@@ -14,7 +14,7 @@ from features.store.store import Store
 from serving.answers import Failure
 from serving.fleets import Fleet, open_fleet
 from serving.latest_windows import FeatureRecipe, LatestWindows
-from serving.newest_bars import NewestBars
+from serving.newest_bars import USUAL, BarsChoice, NewestBars
 from serving.snapshot import Outcome, Snapshot
 from serving.spelling import Spelling
 from serving.targets import LastBar
@@ -31,6 +31,7 @@ def build_snapshot(
     previous: Snapshot | None = None,
     keep: SymbolFilter | None = None,
     stamp: str | None = None,
+    choice: BarsChoice = USUAL,
 ) -> Snapshot:
     """Load models and newest bars, and compute every symbol's answer.
 
@@ -45,6 +46,8 @@ def build_snapshot(
     stamp
         The stamp of the bars to use, by default the present one. With the stamp of ``previous``, bars are read again
         only if models need other features.
+    choice
+        Where to read bars, and up to when.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def build_snapshot(
     fleets = {kind: fleet for kind, fleet in loaded.items() if fleet is not None}
     if not fleets:
         raise ModelError("the served versions have none of this server's symbols. Use fewer shards.")
-    bars = open_bars(manager.store, fleets, config, previous)
+    bars = open_bars(manager.store, fleets, config, previous, choice)
     stamp = bars.stamp() if stamp is None else stamp
     unseen = config.unseen == "pooled" and any(fleet.predictor.forecasts_unseen for fleet in fleets.values())
     unfitted = frozenset(bars.unfitted_symbols()) if unseen else frozenset[str]()
@@ -71,6 +74,9 @@ def build_snapshot(
     for latest in distinct.values():
         for symbol, found in latest.newest_notes().items():
             notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
+    for kind, fleet in fleets.items():
+        for symbol, last in newest[id(windows[kind])].items():
+            notes[symbol] = (*notes[symbol], *fleet.notes(last))
     return Snapshot(
         versions=dict(versions),
         fleets=fleets,
@@ -91,7 +97,13 @@ def build_snapshot(
     )
 
 
-def open_bars(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig, previous: Snapshot | None) -> NewestBars:
+def open_bars(
+    store: Store,
+    fleets: Mapping[Kind, Fleet],
+    config: ServeConfig,
+    previous: Snapshot | None,
+    choice: BarsChoice = USUAL,
+) -> NewestBars:
     """Return the bars of all symbols of these models' versions, which cross-asset features need.
 
     Without a lake they come from the source that the newest version was trained on. A server that has read the lake
@@ -101,7 +113,7 @@ def open_bars(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig, p
     newest = max(fleets.values(), key=lambda fleet: fleet.created)
     name = "lake" if previous is not None and previous.bars.name == "lake" else newest.predictor.config.data.bars
     configs = [fleet.predictor.config for fleet in fleets.values()]
-    return NewestBars(store, name, universe, config.history_bars, configs)
+    return NewestBars(store, name, universe, config.history_bars, configs, choice)
 
 
 def _load_fleet(
@@ -139,13 +151,14 @@ def _read_windows(
     recipe: FeatureRecipe, length: int, symbols: frozenset[str], bars: NewestBars, stamp: str
 ) -> LatestWindows:
     """Return the windows that another server has stored, or else featurise the bars and store the result."""
-    cache = WindowCache(recipe, length, symbols, bars, stamp)
-    if (found := cache.read()) is not None:
+    cache = None if bars.is_given else WindowCache(recipe, length, symbols, bars, stamp)
+    if cache is not None and (found := cache.read()) is not None:
         return found
     table, note = recipe.table(bars.of_universe())
     context = bars.context(recipe.config)
     fresh = LatestWindows.build(recipe, length, bars.of_symbols(symbols), symbols, table, context, note)
-    cache.write(fresh)
+    if cache is not None:
+        cache.write(fresh)
     return fresh
 
 

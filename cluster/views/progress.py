@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -13,12 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from cluster.views.console import make_console, stdout_reserved_for_json
+from cluster.views.forecast_table import render_forecasts, rows_of_run
 from cluster.views.leaderboard import render, to_json
 from features.store.store import Store
 from training.run import queue
 from training.run.run_plan import RunPlan
 from training.trainer import Callbacks, TrainingResult
 
+DEFAULT_STORE = ".fleetcast"
 _LINE_EVERY_S = 10.0
 
 
@@ -46,8 +49,16 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
         console.print(part, soft_wrap=isinstance(part, Text))
     for note in result.plan.warnings:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
+    horizons = {kind.kind: result.plan.config.section(kind.kind).horizon for kind in result.results}
+    if rows := rows_of_run(result.results, horizons):
+        console.print("\nnewest forecasts", style="bold")
+        for part in render_forecasts(rows):
+            console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
     stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in result.seconds.items())
-    console.print(f"models in {store.uri}; time: {stages}", highlight=False, soft_wrap=True)
+    console.print(f"\nmodels in {store.uri}; time: {stages}", highlight=False, soft_wrap=True)
+    if rows:
+        option = "" if store.uri == Store(DEFAULT_STORE).uri else f" --store {shlex.quote(store.uri)}"
+        console.print(f"next: fleetcast predict{option}, fleetcast serve{option}", highlight=False, soft_wrap=True)
 
 
 class _Watch:

@@ -1,0 +1,118 @@
+"""``fleetcast predict``: the newest forecasts of published models, as a table or a file, without a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from configs.values import Kind
+    from serving.answers import Prediction
+
+_FILE = "; - is the standard output."
+
+
+def predict(
+    symbols: Annotated[str | None, typer.Option(help="Names separated by commas; by default all.")] = None,
+    bars: Annotated[
+        str | None,
+        typer.Option(help="File, folder, glob, 'lake' or 'embedded'; by default the lake or what was trained on."),
+    ] = None,
+    at: Annotated[str | None, typer.Option("--at", help="Use bars up to this day, YYYY-MM-DD; by default all.")] = None,
+    kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
+    alias: Annotated[str, typer.Option(help="What to use: an alias, latest, or a version.")] = "champion",
+    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    csv: Annotated[str | None, typer.Option("--csv", help="Write a CSV file" + _FILE)] = None,
+    parquet: Annotated[str | None, typer.Option("--parquet", help="Write a Parquet file.")] = None,
+    as_json: Annotated[str | None, typer.Option("--json", help="Write a JSON file" + _FILE)] = None,
+) -> None:
+    """Forecast every symbol from its newest bars, with the champions; a symbol without a model gets a pooled forecast.
+
+    The forecasts are those that ``fleetcast serve`` would answer.
+    """
+    from datetime import datetime, time
+
+    from cluster.options import names
+    from configs.operation import ServeConfig
+    from serving.fleets import resolve_versions
+    from serving.newest_bars import BarsChoice
+    from serving.snapshot import utc_now
+    from serving.snapshot_builder import build_snapshot
+    from training.registry.manager import ModelManager
+
+    wanted = names("--symbols", symbols) if symbols is not None else []
+    chosen = _kinds(kinds)
+    choice = BarsChoice(None if bars is None else _bars(bars), None if at is None else _day(at))
+    manager = ModelManager(store)
+    versions = {kind: version for kind, version in resolve_versions(manager, alias).items() if kind in chosen}
+    snapshot = build_snapshot(manager, versions, ServeConfig(), choice=choice)
+    now = None if choice.end is None else min(datetime.combine(choice.end, time.max), utc_now())
+    found = [snapshot.prediction(symbol, chosen, now) for symbol in wanted or snapshot.symbols]
+    _show(found, csv, parquet, as_json)
+    if wanted and any(one.error is not None for one in found):
+        raise typer.Exit(1)
+
+
+def _kinds(text: str | None) -> tuple[Kind, ...]:
+    from cluster.options import names
+    from configs.errors import ConfigError
+    from serving.answers import KINDS
+
+    given = names("--kinds", text) if text is not None else KINDS
+    unknown = [name for name in given if name not in KINDS]
+    if unknown:
+        raise ConfigError(f"--kinds {unknown[0]!r} is not a kind of model. Give {' or '.join(KINDS)}.")
+    return tuple(kind for kind in KINDS if kind in given)
+
+
+def _bars(text: str) -> str:
+    from pathlib import Path
+
+    is_name = text in ("lake", "embedded") or "://" in text
+    return text if is_name else str(Path(text).expanduser().absolute())
+
+
+def _day(text: str) -> date:
+    from datetime import date
+
+    from configs.errors import ConfigError
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--at {text!r} is not a day. Give one such as 2018-12-31.") from None
+
+
+def _show(found: Sequence[Prediction], csv: str | None, parquet: str | None, as_json: str | None) -> None:
+    import json
+    import sys
+    from io import BytesIO
+
+    from pydantic_core import to_json
+    from rich.text import Text
+
+    from cluster.output_files import STDOUT, write_output
+    from cluster.views.console import make_console
+    from cluster.views.forecast_table import render_forecasts, row_of
+    from serving.frame import predictions_frame
+
+    if as_json:
+        write_output("--json", as_json, json.dumps(json.loads(to_json(found)), indent=1).encode() + b"\n")
+    if csv:
+        write_output("--csv", csv, predictions_frame(found).to_csv(index=False).encode())
+    if parquet:
+        buffer = BytesIO()
+        predictions_frame(found).to_parquet(buffer, index=False)
+        write_output("--parquet", parquet, buffer.getvalue())
+    if STDOUT in (as_json, csv):
+        return
+    console = make_console()
+    for part in render_forecasts([row_of(one) for one in found]):
+        console.print(part, soft_wrap=isinstance(part, Text), highlight=False)
+    for option, path in (("--json", as_json), ("--csv", csv), ("--parquet", parquet)):
+        if path:
+            print(f"{option[2:]} in {path}", file=sys.stderr)

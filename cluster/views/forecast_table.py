@@ -1,0 +1,135 @@
+"""The newest forecasts as a table: what ``fleetcast predict`` prints and ``fleetcast train`` ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from serving.answers import Prediction
+    from training.run.kind_result import KindResult
+
+SHOWN = 40
+_NOTES = 5
+
+
+@dataclass
+class ForecastRow:
+    """What is shown of one symbol; ``band`` is the larger end of the sideways band, a fraction."""
+
+    symbol: str
+    as_of: str
+    close: float | None = None
+    chances: Sequence[float] = ()  # down, sideways, up
+    band: float | None = None
+    volatility: Sequence[float] = ()  # forecast, low, high
+    targets: dict[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def row_of(one: Prediction) -> ForecastRow:
+    """Return the row of a prediction."""
+    row = ForecastRow(one.symbol, _day(one.as_of), one.close, notes=one.notes)
+    if (direction := one.direction) is not None:
+        chances = direction.probabilities
+        row.chances = (chances.down, chances.sideways, chances.up)
+        row.band = direction.band.high_return if direction.band else None
+        row.targets["direction"] = _target(direction.horizon_bars, direction.target_date)
+    if (volatility := one.volatility) is not None:
+        row.volatility = (volatility.annualised, volatility.low, volatility.high)
+        row.targets["volatility"] = _target(volatility.horizon_bars, volatility.target_date)
+    if one.error is not None:
+        row.notes = (*row.notes, one.error.message)
+    return row
+
+
+def rows_of_run(results: Sequence[KindResult], horizons: dict[str, int]) -> list[ForecastRow]:
+    """Return the rows of the newest forecasts that a run reports; ``horizons`` are bars by kind."""
+    rows: dict[str, ForecastRow] = {}
+    for result in results:
+        for symbol, found in result.newest.items():
+            row = rows.setdefault(symbol, ForecastRow(symbol, found["as_of"][:10], found["close"]))
+            row.targets[result.kind] = _target(horizons[result.kind], None)
+            if result.kind == "direction":
+                row.chances = [found[name] for name in ("down", "sideways", "up")]
+            else:
+                row.volatility = [found[f"volatility{end}"] for end in ("", "_low", "_high")]
+    return [rows[symbol] for symbol in sorted(rows)]
+
+
+def render_forecasts(rows: Sequence[ForecastRow], level: float = 0.9, shown: int = SHOWN) -> list[RenderableType]:
+    """Return what to print: for what the forecasts are, a table of at most ``shown`` symbols, and the notes once each.
+
+    ``level`` is the probability of the intervals.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    kinds = [kind for kind in ("direction", "volatility") if any(kind in row.targets for row in rows)]
+    out: list[RenderableType] = []
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("symbol", no_wrap=True)
+    for heading in ("as of", "close"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    if "direction" in kinds:
+        out.append(Text(f"direction: P(down), P(sideways), P(up) over {_common(rows, 'direction')}"))
+        for heading in ("down", "side", "up", "band"):
+            table.add_column(heading, justify="right", no_wrap=True)
+    if "volatility" in kinds:
+        out.append(Text(f"volatility: % a year over {_common(rows, 'volatility')}, with its {level:.0%} interval"))
+        table.add_column("vol. %", justify="right", no_wrap=True)
+        table.add_column("interval", justify="right", no_wrap=True)
+    for row in rows[:shown]:
+        table.add_row(*(Text(cell) for cell in _cells(row, kinds)))
+    out.append(table)
+    if len(rows) > shown:
+        out.append(Text(f"… and {len(rows) - shown:,} more symbols"))
+    return [*out, *(Text(line) for line in _notes(rows))]
+
+
+def _cells(row: ForecastRow, kinds: Sequence[str]) -> list[str]:
+    cells = [row.symbol, row.as_of, "–" if row.close is None else f"{row.close:,.2f}"]
+    if "direction" in kinds:
+        cells += [_percent(value) for value in row.chances] or ["–"] * 3
+        cells.append("–" if row.band is None else f"±{100 * row.band:.2f}")
+    if "volatility" in kinds:
+        value, low, high = (_percent(one) for one in row.volatility) if row.volatility else ("–",) * 3
+        cells += [value, f"{low}–{high}" if row.volatility else "–"]
+    return cells
+
+
+def _notes(rows: Sequence[ForecastRow]) -> list[str]:
+    """Return each note once, with the symbols that have it."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            found.setdefault(note, []).append(row.symbol)
+    lines = []
+    for note, symbols in list(found.items())[:_NOTES]:
+        who = ", ".join(symbols[:3]) + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "")
+        lines.append(f"note: {who}: {note}")
+    return lines + ([f"note: and {len(found) - _NOTES} more notes (--json has all)"] if len(found) > _NOTES else [])
+
+
+def _common(rows: Sequence[ForecastRow], kind: str) -> str:
+    """Return the bars that the forecasts of a kind are for, with their last date if it is the same for all."""
+    targets = {row.targets[kind] for row in rows if kind in row.targets}
+    return targets.pop() if len(targets) == 1 else f"{min(targets).partition(' (')[0]} of each symbol"
+
+
+def _target(horizon: int, date: Any) -> str:
+    bars = "the next bar" if horizon == 1 else f"the next {horizon} bars"
+    return bars if date is None else f"{bars} (to {_day(date)})"
+
+
+def _day(date: Any) -> str:
+    if date is None:
+        return "–"
+    return f"{date:%Y-%m-%d}" if not (date.hour or date.minute) else f"{date:%Y-%m-%d %H:%M}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
