@@ -71,7 +71,7 @@ def build_snapshot(
     for latest in distinct.values():
         for symbol, found in latest.newest_notes().items():
             notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
-    return Snapshot(
+    snapshot = Snapshot(
         versions=dict(versions),
         fleets=fleets,
         windows=windows,
@@ -89,6 +89,8 @@ def build_snapshot(
         unfitted=unfitted,
         spelling=Spelling(frozenset(bars.symbols) | unfitted),
     )
+    snapshot.stale_symbols()  # loads the exchanges' calendars before the first request
+    return snapshot
 
 
 def open_bars(store: Store, fleets: Mapping[Kind, Fleet], config: ServeConfig, previous: Snapshot | None) -> NewestBars:
