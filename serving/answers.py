@@ -25,10 +25,14 @@ Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a symbol, or one kind of its forecasts, has no answer: a ``code`` for programs, a ``message`` for people."""
+    """Why a symbol, or one kind of its forecasts, has no answer: a ``code`` for programs, a ``message`` for people.
+
+    ``suggestion`` is the symbol that an unknown one was probably meant to be.
+    """
 
     code: Code
     message: str
+    suggestion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,8 +138,10 @@ class Snapshot:
         parts = [f"no model of {symbol[:64]!r}", *([f"did you mean {meant}?"] if meant else [])]
         message = f"{'; '.join(parts)}{'' if meant else ';'} {count} symbols are served ({examples})"
         if self.unseen:
-            message += ". To forecast a symbol without a model, send its bars with the request (bars; in Python data)"
-        return Failure("unknown_symbol", message)
+            message += (
+                ". To forecast another symbol, send its bars: in the field bars of a request, or as data in Python."
+            )
+        return Failure("unknown_symbol", message, meant)
 
 
 @dataclass(frozen=True, slots=True)

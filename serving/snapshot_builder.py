@@ -77,7 +77,7 @@ def build_snapshot(
     for kind, fleet in fleets.items():
         for symbol, last in newest[id(windows[kind])].items():
             notes[symbol] = (*notes[symbol], *fleet.notes(last))
-    return Snapshot(
+    snapshot = Snapshot(
         versions=dict(versions),
         fleets=fleets,
         windows=windows,
@@ -95,6 +95,8 @@ def build_snapshot(
         unfitted=unfitted,
         spelling=Spelling(frozenset(bars.symbols) | unfitted),
     )
+    snapshot.stale_symbols()  # loads the exchanges' calendars before the first request
+    return snapshot
 
 
 def open_bars(

@@ -41,6 +41,6 @@ def test_thousands_of_unknown_symbols_among_thousands_take_no_time():
 def test_an_unknown_symbol_is_told_the_nearest_one_and_what_it_may_send(engine):
     message = engine.predict_single(PredictionRequest("aaa")).error.message
     assert message.startswith("no model of 'aaa'; did you mean AAA? 5 symbols are served (AAA, BBB, CCC, …).")
-    assert "send its bars with the request" in message
+    assert "To forecast another symbol, send its bars" in message
     other = engine.predict_single(PredictionRequest("nosuch")).error.message
     assert other.startswith("no model of 'nosuch'; 5 symbols are served")

@@ -32,11 +32,22 @@ function make(tag, text, className) {
   return node;
 }
 
+/* An error of the server or of a script; one that suggests another symbol gets a link to it. */
 function showError(error) {
   const place = document.getElementById("problem");
   place.textContent = error.message;
+  if (error.suggestion) {
+    const link = make("a", `${error.suggestion}?`), [before, ...after] = error.message.split(link.textContent);
+    link.href = symbolPath(error.suggestion);
+    place.replaceChildren(before, link, after.join(link.textContent));
+  }
   place.hidden = false;
 }
+
+/* Marks the page as complete, for tests. */
+const shown = () => { document.body.dataset.state = "shown"; };
+
+const symbolPath = (symbol) => `/symbols/${encodeURIComponent(symbol)}`;
 
 /* What is unusual about a forecast, in words; nothing for one of a model that was fitted on the symbol. */
 function remarks(forecast) {
@@ -46,8 +57,27 @@ function remarks(forecast) {
   return found;
 }
 
-const STALE_DAYS = 7;
-const ageDays = (asOf) => Math.floor((Date.now() - new Date(asOf)) / 86400000);
+const day = (date) => (date.endsWith("T00:00:00") ? date.slice(0, 10) : date.slice(0, 16).replace("T", " "));
+const price = (value) => value.toLocaleString("en", { maximumSignificantDigits: 6 });
+const signedPercent = (value) => `${value < 0 ? "−" : "+"}${(100 * Math.abs(value)).toFixed(2)} %`;
+
+/* The bars that a forecast is for: up to a date if the next trading days are known, else counted. */
+function target(forecast, asOf) {
+  const bars = forecast.horizon_bars;
+  if (!forecast.target_date) return `${bars} bar${bars === 1 ? "" : "s"} after ${day(asOf)}`;
+  return bars === 1 ? `next bar, ${day(forecast.target_date)}` : `next ${bars} bars, to ${day(forecast.target_date)}`;
+}
+
+const band = ({ low_return, high_return }) => `sideways is ${signedPercent(low_return)} to ${signedPercent(high_return)}`;
+
+/* Up to when a model's weights and calibration saw data, if its version has these dates. */
+function dataEnds({ trained_to, calibrated_to }) {
+  const parts = [];
+  if (trained_to) parts.push(`weights saw data up to ${trained_to}`);
+  if (calibrated_to) parts.push(`calibration up to ${calibrated_to}`);
+  return parts.join(", ");
+}
+
 const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)} %`;
 const signed = (value, digits = 4) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -63,32 +93,50 @@ function probabilityBar(probabilities) {
   return bar;
 }
 
-/* The headline metric of each kind, its baseline, and the name of the sets whose coverage is shown. */
+/* The headline metric of each kind, its main baseline, the names of all, and what its coverage is of. */
 const KINDS = {
-  direction: { metric: "log_loss", metricName: "log loss", baseline: "prior", baselineName: "the class prior", sets: "label sets" },
-  volatility: { metric: "qlike", metricName: "QLIKE", baseline: "log_har_pooled", baselineName: "pooled log-HAR", sets: "intervals" },
+  direction: {
+    metric: "log_loss", metricName: "log loss", baseline: "prior", sets: "label sets",
+    names: { prior: "the class prior", logistic: "logistic regression" },
+  },
+  volatility: {
+    metric: "qlike", metricName: "QLIKE", baseline: "log_har_pooled", sets: "intervals",
+    names: { log_har_pooled: "pooled log-HAR", log_har: "log-HAR per symbol", garch: "GARCH", ewma: "EWMA" },
+  },
 };
 
-/* A model's metrics on the test period, with its baseline's, the paired difference and its standard error. */
+/* The server's verdict on a model against its baselines, in words. */
+function verdictText({ kind, verdict }) {
+  const { names } = KINDS[kind], { status, better_than: better, worse_than: worse } = verdict;
+  if (status === "not tested") return "not tested against baselines";
+  const list = (keys) => keys.map((key) => names[key] ?? key).join(", ");
+  const equal = Object.keys(names).filter((key) => !better.includes(key) && !worse.includes(key));
+  const parts = [];
+  if (worse.length) parts.push(`WORSE than ${list(worse)}`);
+  if (equal.length) parts.push(`no detectable edge over ${list(equal)}`);
+  if (better.length) parts.push(`better than ${list(better)}`);
+  return parts.join("; ");
+}
+
+const verdictSpan = (model) => make("span", verdictText(model), model.verdict.status === "worse" ? "verdict problem" : "verdict");
+
+/* A model's metrics on the test period, folded under its verdict. */
 function skillCard(model) {
-  const { metric, metricName, baseline, baselineName, sets } = KINDS[model.kind];
+  const { metric, metricName, baseline, names, sets } = KINDS[model.kind], baselineName = names[baseline];
   const m = model.metrics, difference = m[`${metric}_vs_${baseline}`], error = m[`${metric}_vs_${baseline}_se`];
-  const card = make("section", undefined, "card");
-  card.append(make("h2", `${model.kind} · version ${model.version}`));
-  if (difference === undefined) { card.append(make("p", "no metrics of a test period")); return card; }
-  const significant = Math.abs(difference) > 1.96 * error;
-  const verdict = !significant ? `no detectable edge over ${baselineName}` : `${difference < 0 ? "better" : "WORSE"} than ${baselineName} on average`;
-  card.append(make("p", verdict, "verdict"));
-  const figures = `${metricName} ${m[metric].toFixed(4)}, ${baselineName} ${m[`${metric}_${baseline}`].toFixed(4)}: ${signed(difference)} ± ${error.toFixed(4)}`;
-  card.append(make("p", figures, "figure"));
+  const card = make("details", undefined, "card"), summary = make("summary", `${model.kind}: `);
+  summary.append(verdictSpan(model));
+  card.append(summary, make("p", `version ${model.version}`));
+  const add = (text) => card.append(make("p", text, "figure"));
+  if (dataEnds(model)) add(dataEnds(model));
+  if (difference === undefined) { add("no metrics of a test period"); return card; }
+  add(`${metricName} ${m[metric].toFixed(4)}, ${baselineName} ${m[`${metric}_${baseline}`].toFixed(4)}: ${signed(difference)} ± ${error.toFixed(4)}`);
   if (m.up_down_accuracy !== undefined) {
-    const own = percent(m.up_down_accuracy), other = percent(m.up_down_accuracy_prior);
-    card.append(make("p", `up/down accuracy ${own}, ${baselineName} ${other}: read the probabilities, not the labels`, "figure"));
+    add(`up/down accuracy ${percent(m.up_down_accuracy)}, ${baselineName} ${percent(m.up_down_accuracy_prior)}: read the probabilities, not the labels`);
   }
-  if (m.coverage !== undefined) {
-    card.append(make("p", `${sets} contained ${percent(m.coverage)} of outcomes; nominal ${percent(model.level, 0)}`, "figure"));
-  }
-  const test = model.periods.test;
-  card.append(make("p", `${model.symbols} symbols${test ? `; untouched test period ${test[0]} to ${test[1]}, ${m.rows.toLocaleString("en")} forecasts` : ""}`));
+  if (m.coverage !== undefined) add(`${sets} contained ${percent(m.coverage)} of outcomes; nominal ${percent(model.level, 0)}`);
+  const { test, train } = model.periods;
+  if (train && test) add(`tested by weights trained up to ${train[1]}`);
+  add(`${model.symbols} symbols${test ? `; untouched test period ${test[0]} to ${test[1]}, ${m.rows.toLocaleString("en")} forecasts` : ""}`);
   return card;
 }

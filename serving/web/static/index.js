@@ -14,7 +14,10 @@ const VALUES = {
 
 async function load() {
   const models = await request("/v1/models");
+  const open = [...document.querySelectorAll("#models details")].map((card) => card.open);
   document.getElementById("models").replaceChildren(...models.map(skillCard));
+  document.querySelectorAll("#models details").forEach((card, i) => { card.open = open[i] ?? false; });
+  document.getElementById("verdicts").replaceChildren(...models.map(verdictLine));
   const symbols = (await request("/v1/symbols")).map((facts) => facts.symbol);
   const found = [];
   for (let i = 0; i < symbols.length; i += SYMBOLS_PER_REQUEST) {
@@ -25,8 +28,22 @@ async function load() {
   show();
   const { status } = await request("/v1/health/ready");
   const place = document.getElementById("state");
-  place.textContent = status === "ok" ? "" : `${status}: see /v1/stats`;
+  place.textContent = status === "ok" ? "" : status;
   place.className = status === "ok" ? "" : "problem";
+  const problems = status === "ok" ? [] : await healthProblems();
+  document.getElementById("notes").replaceChildren(...problems.map((text) => make("li", text)));
+}
+
+/* Why the server, or one of its shards, is stale or degraded. */
+async function healthProblems() {
+  const stats = await request("/v1/stats");
+  return [...new Set((stats.shards ?? [stats]).flatMap((part) => part.health.problems))];
+}
+
+function verdictLine(model) {
+  const line = make("p", `${model.kind}: `);
+  line.append(verdictSpan(model));
+  return line;
 }
 
 function show() {
@@ -41,18 +58,25 @@ function show() {
 function row(item) {
   const { direction, volatility } = item;
   const symbol = make("td"), link = make("a", item.symbol);
-  link.href = `/symbols/${encodeURIComponent(item.symbol)}`;
+  link.href = symbolPath(item.symbol);
   const unusual = new Set([direction, volatility].filter(Boolean).flatMap(remarks));
   symbol.append(link, ...[...unusual].map((text) => make("div", text, "range")));
-  const date = make("td", (item.as_of ?? "").slice(0, 10));
-  if (item.as_of && ageDays(item.as_of) > STALE_DAYS) { date.className = "problem"; date.title = `${ageDays(item.as_of)} days old`; }
-  const close = make("td", item.close === null ? "" : item.close.toLocaleString("en", { maximumSignificantDigits: 6 }), "number");
-  const probabilities = make("td");
+  const date = make("td", item.as_of ? day(item.as_of) : "", "date");
+  if (item.stale) { date.classList.add("problem"); date.title = item.error ? item.error.message : item.notes.at(-1); }
+  const close = make("td", item.close === null ? "" : price(item.close), "number price");
+  const probabilities = make("td", undefined, "chances");
   if (direction) probabilities.append(probabilityBar(direction.probabilities));
-  else if (item.error) { probabilities.textContent = item.error.message; probabilities.className = "problem"; }
-  const labels = make("td", direction ? direction.label_set.join(" or ") : "");
-  const annualised = make("td", volatility ? percent(volatility.annualised) : "", "number");
-  if (volatility) annualised.append(make("span", `  ${percent(volatility.low, 0)} – ${percent(volatility.high, 0)}`, "range"));
+  else if (item.error) { probabilities.textContent = item.error.message; probabilities.classList.add("problem"); }
+  const labels = make("td", direction ? direction.label_set.join(" or ") : "", "labels");
+  if (direction) {
+    probabilities.append(make("div", target(direction, item.as_of), "range"));
+    if (direction.band) labels.append(make("div", band(direction.band), "range"));
+  }
+  const annualised = make("td", volatility ? percent(volatility.annualised) : "", "number annualised");
+  if (volatility) {
+    annualised.append(make("span", `  ${percent(volatility.low, 0)} – ${percent(volatility.high, 0)}`, "range"));
+    annualised.append(make("div", target(volatility, item.as_of), "range"));
+  }
   const line = make("tr");
   line.append(symbol, date, close, probabilities, labels, annualised);
   return line;
@@ -67,5 +91,5 @@ for (const head of document.querySelectorAll("th[data-key]")) {
   };
 }
 document.getElementById("filter").oninput = show;
-load().catch(showError);
+load().catch(showError).finally(shown);
 setInterval(() => load().catch(showError), REFRESH_MS);

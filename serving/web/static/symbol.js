@@ -1,14 +1,16 @@
 "use strict";
 const SYMBOL = decodeURIComponent(location.pathname.slice("/symbols/".length));
-const BARS_SHOWN = 250, BARS_PER_YEAR = 252;
+const BARS_SHOWN = 250, BARS_PER_YEAR = 252, NARROW = window.innerWidth < 600;
+const PRICES_SHOWN = NARROW ? 60 : BARS_SHOWN; // on a phone the cone of a few bars would be invisible after a year of prices
 const CONES = [[1.645, 0.15, "90 %"], [0.674, 0.3, "50 %"]]; // normal quantile, opacity, probability
 
 function layout(extra) {
-  const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false };
+  const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, automargin: true };
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: colour("soft"), size: 12 },
-    margin: { l: 56, r: 16, t: 12, b: 32 }, hovermode: "x unified", showlegend: true, legend: { orientation: "h", y: 1.12 },
-    ...extra, xaxis: { ...axis, ...extra.xaxis }, yaxis: { ...axis, ...extra.yaxis },
+    margin: { l: NARROW ? 40 : 56, r: 12, t: 12, b: 32 }, hovermode: "x unified", showlegend: true,
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
+    ...extra, xaxis: { ...axis, tickangle: 0, nticks: NARROW ? 4 : 8, ...extra.xaxis }, yaxis: { ...axis, ...extra.yaxis },
   };
 }
 
@@ -22,22 +24,18 @@ function translucent(name, opacity) {
   return `rgba(${r},${g},${b},${opacity})`;
 }
 
-/* The days of the next bars: every day if the history has weekends, else weekdays. */
-function nextDays(dates, count) {
-  const everyDay = dates.slice(-30).some((day) => [0, 6].includes(new Date(day).getUTCDay()));
-  const out = [], day = new Date(dates[dates.length - 1]);
-  while (out.length < count) {
-    day.setUTCDate(day.getUTCDate() + 1);
-    if (everyDay || ![0, 6].includes(day.getUTCDay())) out.push(day.toISOString().slice(0, 10));
-  }
-  return out;
+/* The dates of the horizon's bars, evenly spaced up to its last one: the known target, or as far as past bars are apart. */
+function horizonDates(history, forecast) {
+  const start = new Date(history.dates.at(-1)).getTime(), bars = forecast.horizon_bars;
+  const before = history.dates.slice(-31), past = (start - new Date(before[0])) / Math.max(before.length - 1, 1);
+  const end = forecast.target_date ? new Date(`${forecast.target_date}Z`).getTime() : start + bars * past;
+  return Array.from({ length: bars + 1 }, (_, h) => new Date(start + (h / bars) * (end - start)).toISOString().slice(0, 16));
 }
 
 function drawPrice(history, forecast) {
-  const traces = [{ x: history.dates, y: history.close, name: "close", mode: "lines", line: { color: colour("accent"), width: 1.5 } }];
+  const traces = [{ x: history.dates.slice(-PRICES_SHOWN), y: history.close.slice(-PRICES_SHOWN), name: "close", mode: "lines", line: { color: colour("accent"), width: 1.5 } }];
   if (forecast) {
-    const last = history.close[history.close.length - 1], start = history.dates[history.dates.length - 1];
-    const days = [start, ...nextDays(history.dates, forecast.horizon_bars)];
+    const last = history.close.at(-1), days = horizonDates(history, forecast);
     for (const [z, opacity, name] of CONES) {
       const edge = (sign) => days.map((_, h) => last * Math.exp(sign * z * forecast.annualised * Math.sqrt(h / BARS_PER_YEAR)));
       const line = { width: 0 }, hoverinfo = "skip";
@@ -82,21 +80,27 @@ function drawVolatility(past, level) {
   draw("volatility", traces, { yaxis: { tickformat: ".0%", rangemode: "tozero" } });
 }
 
-function forecastCards(item) {
+/* The forecasts, each with its bars, its band or interval, the model's verdict and what the model saw. */
+function forecastCards(item, models) {
   const cards = [], { direction, volatility } = item;
+  const card = (kind, forecast, ...lines) => {
+    const node = make("section", undefined, "card"), model = models.find((one) => one.kind === kind);
+    node.append(make("h2", `${kind}: ${target(forecast, item.as_of)}`), ...lines, ...remarkLines(forecast));
+    if (model) { node.append(make("p", "on the test period: ")); node.lastChild.append(verdictSpan(model)); }
+    if (dataEnds(forecast)) node.append(make("p", dataEnds(forecast)));
+    cards.push(node);
+  };
   if (direction) {
-    const bars = direction.horizon_bars === 1 ? "bar" : `${direction.horizon_bars} bars`, card = make("section", undefined, "card");
-    card.append(make("h2", `next ${bars}`), probabilityBar(direction.probabilities));
-    card.append(make("p", ["down", "sideways", "up"].map((name) => `${name} ${percent(direction.probabilities[name], 0)}`).join(", ")));
-    card.append(make("p", `${percent(direction.level, 0)} set: ${direction.label_set.join(" or ")}`));
-    card.append(make("p", `likeliest ${direction.label}, ${percent(direction.confidence)}`), ...remarkLines(direction));
-    cards.push(card);
+    const chances = ["down", "sideways", "up"].map((name) => `${name} ${percent(direction.probabilities[name], 0)}`).join(", ");
+    const lines = [probabilityBar(direction.probabilities), make("p", chances)];
+    if (direction.band) lines.push(make("p", `${band(direction.band)}, closes of ${price(direction.band.low_price)} to ${price(direction.band.high_price)}`));
+    lines.push(make("p", `${percent(direction.level, 0)} set: ${direction.label_set.join(" or ")}`));
+    lines.push(make("p", `likeliest ${direction.label}, ${percent(direction.confidence)}`));
+    card("direction", direction, ...lines);
   }
   if (volatility) {
-    const card = make("section", undefined, "card");
-    card.append(make("h2", `volatility of the next ${volatility.horizon_bars} bars`), make("p", `${percent(volatility.annualised)} per year`, "verdict"));
-    card.append(make("p", `${percent(volatility.level, 0)} interval: ${percent(volatility.low)} to ${percent(volatility.high)}`), ...remarkLines(volatility));
-    cards.push(card);
+    const interval = `${percent(volatility.level, 0)} interval: ${percent(volatility.low)} to ${percent(volatility.high)}`;
+    card("volatility", volatility, make("p", `${percent(volatility.annualised)} per year`, "verdict"), make("p", interval));
   }
   return cards;
 }
@@ -107,18 +111,21 @@ async function load() {
   document.title = `${SYMBOL} · Fleetcast`;
   document.getElementById("name").textContent = SYMBOL;
   const path = encodeURIComponent(SYMBOL);
-  const [item, history, models] = await Promise.all([
-    request(`/v1/predictions/${path}`), request(`/v1/history/${path}?bars=${BARS_SHOWN}`), request("/v1/models"),
-  ]);
-  if (item.as_of) document.getElementById("asof").textContent = `as of ${item.as_of.slice(0, 10)}, ${item.close.toLocaleString("en", { maximumSignificantDigits: 6 })}`;
+  const [item, models] = await Promise.all([request(`/v1/predictions/${path}`), request("/v1/models")]);
+  if (item.as_of) document.getElementById("asof").textContent = `${price(item.close)} on ${day(item.as_of)}`;
   if (item.error) showError(item.error);
-  else if (ageDays(item.as_of) > STALE_DAYS) showError({ message: `The newest bar is ${ageDays(item.as_of)} days old.` });
-  document.getElementById("notes").textContent = item.notes.join("; ");
-  document.getElementById("now").replaceChildren(...forecastCards(item));
+  const notes = document.getElementById("notes");
+  notes.replaceChildren(...item.notes.map((text) => make("li", text)));
+  notes.className = item.stale ? "problem" : "range";
+  document.getElementById("now").replaceChildren(...forecastCards(item, models));
+  document.getElementById("models").replaceChildren(...models.map(skillCard));
+  if (!item.error || item.error.code !== "unknown_symbol") drawHistory(await request(`/v1/history/${path}?bars=${BARS_SHOWN}`), item, models);
+}
+
+function drawHistory(history, item, models) {
   if (history.dates.length) drawPrice(history, item.volatility);
   if (history.direction && history.direction.dates.length) drawDirection(history.direction);
   if (history.volatility && history.volatility.dates.length) drawVolatility(history.volatility, models.find((model) => model.kind === "volatility").level);
-  document.getElementById("models").replaceChildren(...models.map(skillCard));
 }
 
-load().catch(showError);
+load().catch(showError).finally(shown);

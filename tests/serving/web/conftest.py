@@ -1,14 +1,103 @@
-"""A real HTTP server around the shared engine."""
+"""A real HTTP server around the shared engine, and a browser that looks at it."""
 
+import base64
+import json
+import shutil
+import subprocess
 import threading
 import time
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import uvicorn
+from websockets.sync.client import connect
 
 from configs.operation import ServeConfig
 from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_TIMEOUT_S = 60.0
+
+
+class Browser:
+    """One tab of headless Chromium, by its DevTools protocol; ``errors`` are the exceptions of its scripts."""
+
+    def __init__(self, profile: Path) -> None:
+        arguments = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+        self._process = subprocess.Popen(
+            [CHROMIUM, *arguments, "--remote-debugging-port=0", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        port_file = profile / "DevToolsActivePort"
+        _wait(lambda: port_file.exists() and port_file.read_text().count("\n"))
+        with urlopen(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json/list") as answer:
+            (tab,) = (tab for tab in json.load(answer) if tab["type"] == "page")
+        self._end = ExitStack()
+        self._socket = self._end.enter_context(connect(tab["webSocketDebuggerUrl"], max_size=None, compression=None))
+        self._number = 0
+        self.errors: list[str] = []
+        self._call("Page.enable")
+        self._call("Runtime.enable")
+
+    def open(self, url: str, ready: str, width: int = 1200, dark: bool = False) -> None:
+        """Open a page and wait until the expression ``ready`` is true in it."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+        self.errors.clear()
+        self._call("Page.navigate", url="about:blank")  # else the new expression may be true of the old page
+        self._call("Page.navigate", url=url)
+        _wait(lambda: self.value(f"location.href !== 'about:blank' && document.body && Boolean({ready})"))
+
+    def value(self, expression: str):
+        """Return the value of a JavaScript expression."""
+        found = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def screenshot(self, file: Path) -> None:
+        """Write the whole page as a PNG."""
+        data = self._call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+        file.write_bytes(base64.b64decode(data))
+
+    def close(self) -> None:
+        """End the browser."""
+        self._end.close()
+        self._process.terminate()
+        self._process.wait(20)
+
+    def _call(self, method: str, **parameters):
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv(timeout=_TIMEOUT_S))
+            if message.get("method") == "Runtime.exceptionThrown":
+                self.errors.append(str(message["params"]["exceptionDetails"]))
+            if message.get("id") == self._number:
+                assert "error" not in message, message
+                return message["result"]
+
+
+def _wait(condition) -> None:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline, "timeout"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """One tab that the tests of a process share."""
+    if CHROMIUM is None:
+        pytest.skip("needs chromium")
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")
