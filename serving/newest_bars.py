@@ -43,7 +43,12 @@ class NewestBars:
     """
 
     def __init__(
-        self, store: Store, name: str, symbols: Sequence[str], history_bars: int, configs: Sequence[Config]
+        self,
+        store: Store,
+        name: str | Sequence[str],
+        symbols: Sequence[str],
+        history_bars: int,
+        configs: Sequence[Config],
     ) -> None:
         if name != "lake" and not frozenset(symbols).isdisjoint(Lake(store).symbols()):
             name = "lake"
@@ -59,7 +64,7 @@ class NewestBars:
         """Return a text that changes with the bars, the market series or their source."""
         contexts = [config.data.context for config in self._configs if config.data.context.kinds]
         series = {self._context_stamp(context.path) for context in contexts}
-        return " ".join([self.name, self._source().stamp(), *sorted(series)])
+        return " ".join([str(self.name), self._source().stamp(), *sorted(series)])
 
     def unfitted_symbols(self) -> list[str]:
         """Return the lake's symbols outside the universe."""
