@@ -12,13 +12,15 @@ from types import FrameType
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import parse_qs, urlsplit
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from configs.layers import Layer
     from configs.schema import Config
     from configs.values import Kind
+    from features.store.store import Store
 
+DEFAULT_STORE = ".fleetcast"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -85,6 +87,20 @@ def _bars_named(text: str) -> str:
 
 def _is_place(text: str) -> bool:
     return "://" in text or Path(text).expanduser().exists()
+
+
+def check_store(store: Store, given: str) -> None:
+    """Check that a store that was named exists; the default one may be missing, which means that it is empty.
+
+    Raises
+    ------
+    StoreError
+        There is no such folder.
+    """
+    if store.is_local and given != DEFAULT_STORE and not Path(store.root).is_dir():
+        raise StoreError(
+            f"there is no store at {given!r}. Check --store, or make one: fleetcast data import, or train."
+        )
 
 
 def duration_s(option: str, text: str) -> float:
