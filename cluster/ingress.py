@@ -63,7 +63,7 @@ def prepare_ingress(fast: bool) -> None:
     *others, first = sorted(free_ports(len(_PORTS) + 1))  # the largest, so that none of the others follows it
     ours = {
         **FAST_INGRESS,
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0.3",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(wrapper),
         "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
         "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + _REPLICA_PORTS),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import sys
@@ -13,12 +12,15 @@ from types import FrameType
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import parse_qs, urlsplit
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from configs.layers import Layer
     from configs.schema import Config
     from configs.values import Kind
+    from features.store.store import Store
 
+DEFAULT_STORE = ".fleetcast"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -37,23 +39,69 @@ def names(option: str, text: str) -> list[str]:
 
 
 def resolved_config(
-    preset: str | None, file: str | None, bars: str | None, symbols: str | None, overrides: Sequence[str]
+    preset: str | None,
+    file: str | None,
+    bars: str | Sequence[str] | None,
+    symbols: str | None,
+    overrides: Sequence[str | Layer],
 ) -> Config:
-    """Return the configuration of a command that reads bars; without a preset, bars of the user's own are equities.
+    """Return the configuration of a command that reads bars; without a preset, the bars decide on it.
 
     Raises
     ------
     ConfigError
         As :func:`configs.load.load_config` does, or ``symbols`` names nothing.
     """
+    from configs.layers import of_option
     from configs.load import load_config
 
     given = list(overrides)
-    if bars is not None:
-        is_name = bars in ("lake", "embedded") or "://" in bars
-        given.append(f"data.bars={json.dumps(bars if is_name else str(Path(bars).expanduser().absolute()))}")
-    given += [f"data.symbols={json.dumps(names('--symbols', symbols))}"] if symbols is not None else []
-    return load_config(preset or ("demo" if bars in (None, "embedded") else "equities"), file, given)
+    if bars:
+        wanted = [bars_named(one) for one in ([bars] if isinstance(bars, str) else bars)]
+        given.append(of_option(f"--bars {wanted[0]}", "data.bars", wanted if len(wanted) > 1 else wanted[0]))
+    if symbols is not None:
+        given.append(of_option(f"--symbols {symbols}", "data.symbols", names("--symbols", symbols)))
+    return load_config(preset, file, given)
+
+
+def bars_given(bars: str | None, more: Sequence[str] | None) -> list[str]:
+    """Return the paths of ``--bars``: a shell that expands a glob leaves all but the first as arguments.
+
+    Raises
+    ------
+    ConfigError
+        There are arguments that are no values of ``--bars``.
+    """
+    if more and bars is None:
+        raise ConfigError(f"{more[0]!r} is not an option. Give bars with --bars, and see --help for the options.")
+    absent = [path for path in more or () if not _is_place(path)]
+    if absent:
+        raise ConfigError(f"{absent[0]!r} after --bars is neither an option nor an existing file. Check the path.")
+    return [] if bars is None else [bars, *(more or ())]
+
+
+def bars_named(text: str) -> str:
+    """Return a source's name or URI as it is, and a path as an absolute one."""
+    is_name = text in ("lake", "embedded") or "://" in text
+    return text if is_name else str(Path(text).expanduser().absolute())
+
+
+def _is_place(text: str) -> bool:
+    return "://" in text or Path(text).expanduser().exists()
+
+
+def check_store(store: Store, given: str) -> None:
+    """Check that a store that was named exists; the default one may be missing, which means that it is empty.
+
+    Raises
+    ------
+    StoreError
+        There is no such folder.
+    """
+    if store.is_local and given != DEFAULT_STORE and not Path(store.root).is_dir():
+        raise StoreError(
+            f"there is no store at {given!r}. Check --store, or make one: fleetcast data import, or train."
+        )
 
 
 def duration_s(option: str, text: str) -> float:

@@ -7,8 +7,9 @@ import ipaddress
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
     from serving.app import Arguments
 
 NAME = "fleetcast"
+_LOCAL_DRAIN_POLL_S = 0.2  # the only proxy ends together with the replicas
+_DELETED_WITHIN_S = 60.0
 REQUEST_MARGIN_S = 5.0
 """How much longer Serve's proxy waits than a replica, so that the replica reports a timeout."""
 
 
 @contextmanager
-def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
+def service(arguments: Arguments, host: str, port: int, *, is_local: bool = False) -> Iterator[str]:
     """Run the application on the connected Ray cluster, yield its URL, and drain and stop it at the end.
+
+    If the cluster ends with the application (``is_local``), draining is faster.
 
     Raises
     ------
@@ -35,7 +40,7 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
 
-    from serving.app import build
+    from serving.app import application
 
     for name in ("ray.serve", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -44,15 +49,36 @@ def service(arguments: Arguments, host: str, port: int) -> Iterator[str]:
     serve.start(http_options=options, logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"))
     try:
         try:
-            serve.run(build(arguments), name=NAME, route_prefix="/")
+            app = application(arguments, _LOCAL_DRAIN_POLL_S) if is_local else application(arguments)
+            serve.run(app, name=NAME, route_prefix="/")
         except RuntimeError as error:
             reason = _reason() or error
             raise ClusterError(f"no replica becomes ready: {reason}. Check the store and its models.") from error
         yield f"http://{_url_host(host)}:{port}"
     finally:
-        with redirect_stderr(io.StringIO()):  # Ray reports the end of its controller as an error
-            serve.delete(NAME)  # waits for requests in progress, which shutdown does not
+        with ray_silenced():
+            _delete_application()  # waits for requests in progress, which shutdown does not
             serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def ray_silenced() -> Iterator[None]:
+    """Discard what Ray prints: the raylet reports the end of Serve's controller, which ends itself, as a failed task.
+
+    The report arrives with a delay and on stdout, so the end of Ray must be inside too.
+    """
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
+
+
+def _delete_application() -> None:
+    """Delete the application, and wait until its replicas have ended; Serve's own wait looks once a second."""
+    from ray import serve
+
+    serve.delete(NAME, _blocking=False)
+    until = time.monotonic() + _DELETED_WITHIN_S
+    while NAME in serve.status().applications and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _check_free(arguments: Arguments) -> None:

@@ -17,7 +17,7 @@ def sweep_options(
     kind: str,
     preset: str | None,
     config: str | None,
-    bars: str | None,
+    bars: str | Sequence[str] | None,
     symbols: str | None,
     trials: int | None,
     time_budget: str | None,
@@ -32,11 +32,13 @@ def sweep_options(
     ConfigError
         An option or the search space is invalid.
     """
-    from tuning.space import space_of
+    from configs.layers import of_option
 
     wanted = kind_named(kind)
-    settings = [f"tune.trials={trials}"] if trials is not None else []
+    settings = [of_option(f"--trials {trials}", "tune.trials", trials)] if trials is not None else []
     resolved = resolved_config(preset, config, bars, symbols, [*(overrides or []), *settings])
+    from tuning.space import space_of
+
     space_of(resolved, wanted)
     if resume and study is None:
         raise ConfigError("--resume needs the name of a study. Give it with --study.")

@@ -14,51 +14,57 @@ from configs.values import Fraction, Frozen, Positive, Rate, unique
 
 
 class ContextConfig(Frozen):
-    """Market series (VIX, yields, oil …) in long form: ``date, series, value``.
-
-    ``kinds`` maps each series to use to how it becomes scale-free: a ``level`` (already a rate of
-    volatility, such as VIX: its logarithm and changes), a ``price`` (returns and distance to its mean
-    only) or a ``rate`` (differences in points). ``lag_days`` guards against release-date leakage: a
-    value dated *d* is used from the first bar dated *d + lag* on; series it does not name use 1 day.
-    """
+    """Market series (VIX, yields, oil …) in long form: ``date, series, value``."""
 
     path: str | None = None
+    """A CSV or Parquet file of market series; null takes the series that ship with Fleetcast."""
     kinds: dict[str, Literal["level", "price", "rate"]] = Field(default_factory=dict)
+    """Each series to use, and how it becomes scale-free: a ``level`` (already a rate of volatility, such as VIX: its
+    logarithm and changes), a ``price`` (returns and distance to its mean) or a ``rate`` (differences in points)."""
     lag_days: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """Days from the date of a series' value to the first bar that uses it, against release-date leakage; 1 for a
+    series that is not named."""
 
 
 class DataConfig(Frozen):
-    """Which bars a run reads. ``bars`` is a path, ``"embedded"`` or ``"lake"`` (the store's own)."""
+    """Which bars a run reads."""
 
-    bars: str = "embedded"
+    bars: str | Annotated[tuple[str, ...], Field(min_length=1)] = "embedded"
+    """``embedded`` (a small universe that ships with Fleetcast), ``lake`` (the store's own), or a path, folder, glob or
+    list of files."""
     symbols: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
+    """The symbols to use; empty means all of the source."""
     start: date | None = None
+    """First day to read; null means the first that there is."""
     end: date | None = None
+    """Last day to read; null means the last that there is."""
     min_bars: Positive = 250
+    """Symbols with fewer bars are skipped."""
     max_quarantined: Rate = 0.05
+    """Symbols with a larger share of rows that break a rule are skipped."""
     context: ContextConfig = ContextConfig()
 
 
 class FeatureConfig(Frozen):
-    """Which features are built, and how they are scaled.
-
-    ``technical_indicators`` names catalog entries or whole groups; empty means all that the data
-    allows. ``lookback_periods`` (bars) parametrise every rolling feature. ``max_features`` keeps the
-    best on *train* only; ``None`` keeps all. ``scaling_method`` is fitted on train only and clips at
-    ``clip`` scaled units. ``universe`` names the symbols that cross-asset features are relative to;
-    empty means all. ``universe_lag`` (sessions) guards against look-ahead between time zones: with 0 a
-    bar sees the universe up to its own date, whose later closes (New York's, for a bar of Tokyo) it
-    could not know unless all symbols trade at the same hours; with 1 it sees the days before its own.
-    ``None`` decides from the dates: 0 where all symbols trade on one calendar, else 1.
-    """
+    """Which features are built, and how they are scaled."""
 
     lookback_periods: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = (5, 20, 60)
+    """Bars that rolling features look back; every rolling feature is built for each."""
     technical_indicators: tuple[str, ...] = ()
+    """Features of the catalog, or whole groups; empty means all that the data allows."""
     scaling_method: Literal["standard", "robust", "none"] = "standard"
+    """How features are scaled; fitted on train rows only."""
     max_features: Positive | None = None
+    """Keep the best features on train rows only; null keeps all."""
     clip: Annotated[float, Field(gt=0)] = 5.0
+    """Scaled features are clipped at plus and minus this many units."""
     universe: tuple[str, ...] = ()
+    """The symbols that cross-asset features are relative to; empty means all."""
     universe_lag: Annotated[int, Field(ge=0, le=1)] | None = None
+    """Sessions that cross-asset features are delayed by, against look-ahead between time zones: with 0 a bar sees
+    the universe up to its own date, whose later closes (New York's, for a bar of Tokyo) it could not know unless all
+    symbols trade at the same hours; with 1 it sees the days before its own. null decides from the dates: 0 where all
+    symbols trade on one calendar, else 1."""
 
     @model_validator(mode="after")
     def _periods_increase(self) -> Self:
@@ -72,24 +78,32 @@ class FeatureConfig(Frozen):
 class SplitConfig(Frozen):
     """Train, validation and test by time, the same dates for every symbol.
 
-    One calendar for all symbols keeps a pooled model from seeing the market's future through another
-    symbol. Dates that are not given are placed by fraction of the universe's dates. ``embargo`` bars
-    are dropped on top of the horizon that every boundary purges.
+    One calendar for all symbols keeps a pooled model from seeing the market's future through another symbol. Dates
+    that are not given are placed by fraction of the universe's dates.
     """
 
     train_end: date | None = None
+    """Last day of the train period; null places it by fraction."""
     valid_end: date | None = None
+    """Last day of the validation period; null places it by fraction."""
     test_start: date | None = None
+    """First day of the test period; null means the first after validation."""
     test_end: date | None = None
+    """Last day of the test period; null means the last that there is."""
     valid_fraction: Fraction = 0.1
+    """Share of the dates that validation has where its dates are not given."""
     test_fraction: Fraction = 0.2
+    """Share of the dates that the test has where its dates are not given."""
     embargo: Annotated[int, Field(ge=0)] = 0
+    """Bars dropped at every boundary, on top of the horizon that is purged there."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        given = [d for d in (self.train_end, self.valid_end, self.test_start, self.test_end) if d is not None]
-        if given != sorted(given):
-            raise ValueError("train_end ≤ valid_end ≤ test_start ≤ test_end must hold")
+        names = ("train_end", "valid_end", "test_start", "test_end")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if list(given.values()) != sorted(given.values()):
+            dates = ", ".join(f"{name} {day}" for name, day in given.items())
+            raise ValueError(f"train_end ≤ valid_end ≤ test_start ≤ test_end must hold, but the dates are {dates}")
         if self.valid_fraction + self.test_fraction >= 1.0:
             raise ValueError("valid_fraction + test_fraction must leave something to train on (sum below 1)")
         return self

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 Value = bool | int | float | str | None
 Setting = Value | tuple[Value, ...]
@@ -55,7 +55,14 @@ class Choice(BaseModel):
         return encoded(value) in map(encoded, self.values)
 
 
+def _kind_of(value: Any) -> str:
+    return "choice" if isinstance(value, Choice) or (isinstance(value, Mapping) and "values" in value) else "range"
+
+
 Parameter = Range | Choice
+GivenParameter = Annotated[Annotated[Range, Tag("range")] | Annotated[Choice, Tag("choice")], Discriminator(_kind_of)]
+"""A parameter in a configuration: with ``values`` it is a choice, so that errors are about what was meant."""
+
 Space = Mapping[str, Parameter]
 """Parameters by the path of their setting, such as ``direction.network.window``."""
 

@@ -24,6 +24,11 @@ def unique(names: _Names) -> _Names:
 
 
 class Frozen(BaseModel):
-    """A value that cannot change after validation and rejects unknown keys."""
+    """A value that cannot change after validation and rejects unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    The text below a setting is its meaning, which `fleetcast config describe` shows.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

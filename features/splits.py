@@ -66,7 +66,9 @@ def resolve_split(dates: Dates, config: SplitConfig, horizon: int) -> Split:
         known = known[known <= _end_of(config.test_end)]
     total = len(known)
     if total == 0:
-        raise DataError("there is no date to split: there are no bars up to split.test_end. Check the dates.")
+        days = np.asarray(dates, "datetime64[D]")
+        span = f"the bars are of {days.min()} to {days.max()}" if len(days) else "there are no bars"
+        raise DataError(f"no bar is from before the end of the test: {span}. {_remedy(config)}")
     test_size = int(total * config.test_fraction)
     valid_size = int(total * config.valid_fraction)
     # Positions count dates up to and including the end of each part.
@@ -166,7 +168,10 @@ def _remedy(config: SplitConfig) -> str:
     names = ("train_end", "valid_end", "test_start", "test_end")
     given = [f"split.{name}={value}" for name in names if (value := getattr(config, name)) is not None]
     if given:
-        return f"The preset or configuration sets {', '.join(given)}: change them, or set null to use fractions."
+        return (
+            f"These dates are set: {', '.join(given)}, by --set, a configuration file or the preset (demo and smoke "
+            "have dates for the embedded bars). Change them, or set null to place the parts by fraction."
+        )
     return "Add bars, or change split.valid_fraction, test_fraction or embargo."
 
 

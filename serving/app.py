@@ -117,9 +117,15 @@ class Router(Ingress):
 
 
 def build(arguments: Arguments) -> serve.Application:
-    """Return the application; Serve validates ``arguments`` of its config file or command line against their type.
+    """Return the application; Serve validates ``arguments`` of its config file or command line against their type."""
+    return application(arguments)
 
-    It is one deployment or, for more symbols than ``shard_symbols``, a router and one deployment per shard.
+
+def application(arguments: Arguments, drain_poll_s: float = 2.0) -> serve.Application:
+    """Return one deployment or, for more symbols than ``shard_symbols``, a router and one deployment per shard.
+
+    A replica that ends waits ``drain_poll_s`` seconds before it first checks whether requests are in progress, in which
+    the proxies of other nodes stop sending more.
     """
     config = arguments.config
     limits: dict[str, Any] = {
@@ -128,6 +134,7 @@ def build(arguments: Arguments) -> serve.Application:
         "health_check_period_s": _HEALTH_EVERY_S,
         "health_check_timeout_s": 30.0,
         "graceful_shutdown_timeout_s": config.timeout_s,
+        "graceful_shutdown_wait_loop_s": drain_poll_s,
         **_scaling(config),
     }
     models: dict[str, Any] = {"ray_actor_options": {"num_cpus": config.cpus_per_replica}}

@@ -24,7 +24,7 @@ _MAX_BUFFERED = 1_500_000  # bars; 80 MB
 class BarsChoice:
     """Where to read bars, by default where the newest model's came from, and the last day to read."""
 
-    name: str | None = None
+    name: str | Sequence[str] | None = None
     end: date | None = None
 
 
@@ -60,7 +60,7 @@ class NewestBars:
     def __init__(
         self,
         store: Store,
-        name: str,
+        name: str | Sequence[str],
         symbols: Sequence[str],
         history_bars: int,
         configs: Sequence[Config],
@@ -85,7 +85,7 @@ class NewestBars:
         contexts = [config.data.context for config in self._configs if config.data.context.kinds]
         series = {self._context_stamp(context.path) for context in contexts}
         end = [f"to {self._end}"] if self._end else []
-        return " ".join([self.name, self._source().stamp(), *sorted(series), *end])
+        return " ".join([str(self.name), self._source().stamp(), *sorted(series), *end])
 
     def unfitted_symbols(self) -> list[str]:
         """Return the symbols outside the universe of the lake, or of a source that is given."""

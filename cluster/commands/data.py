@@ -1,4 +1,4 @@
-"""``fleetcast data``: import, fetch and inspect bars."""
+"""``fleetcast data``: import, fetch, inspect, rename and remove bars."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(name="data", help="Import, fetch and inspect bars.", no_args_is_help=True)
+app = typer.Typer(name="data", help="Import, fetch, inspect, rename and remove bars.", no_args_is_help=True)
 
 StoreOption = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="A folder, s3:// or gs:// URI.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-PathArgument = Annotated[str, typer.Argument(help="A CSV or Parquet file, a folder of them, or a quoted glob.")]
+PathsArgument = Annotated[list[str], typer.Argument(metavar="PATH...", help="CSV or Parquet files, folders or globs.")]
 Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
 
 
 @app.command("import")
 def import_(
-    path: PathArgument,
+    paths: PathsArgument,
     store: StoreOption = ".fleetcast",
     symbol: Annotated[str | None, typer.Option(help="The symbol of a file without a symbol column.")] = None,
     as_json: JsonOption = False,
@@ -28,7 +28,7 @@ def import_(
     from features.sources.files import FileSource
     from features.store.store import Store
 
-    show_import(import_bars(FileSource(path, symbol), Store(store)), as_json)
+    show_import(import_bars(FileSource(paths, symbol), Store(store)), as_json)
 
 
 @app.command()
@@ -54,7 +54,9 @@ def fetch(
 
 @app.command()
 def inspect(
-    path: Annotated[str | None, typer.Argument(help="Files to inspect without importing them.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files to inspect without importing them.")
+    ] = None,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
@@ -64,14 +66,52 @@ def inspect(
     from features.sources import open_source
     from features.store.store import Store
 
-    show_inspection(inspect_bars(open_source("lake" if path is None else path, Store(store))), as_json)
+    given = paths or ["lake"]
+    show_inspection(inspect_bars(open_source(given[0] if len(given) == 1 else given, Store(store))), as_json)
+
+
+@app.command()
+def remove(
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="The symbols whose bars to delete.")],
+    store: StoreOption = ".fleetcast",
+    as_json: JsonOption = False,
+) -> None:
+    """Delete symbols from the lake; models that were trained on them stay."""
+    import json
+
+    from features.store.lake import Lake
+    from features.store.store import Store
+
+    wanted = list(dict.fromkeys(symbols))
+    Lake(Store(store)).remove(wanted)
+    print(json.dumps({"removed": wanted}) if as_json else f"removed {', '.join(wanted)}")
+
+
+@app.command()
+def rename(
+    symbol: Annotated[str, typer.Argument(help="A symbol of the lake.")],
+    name: Annotated[str, typer.Argument(help="Its new name.")],
+    store: StoreOption = ".fleetcast",
+    as_json: JsonOption = False,
+) -> None:
+    """Give a symbol of the lake another name; models know it by the name that they were trained with."""
+    import json
+
+    from features.store.lake import Lake
+    from features.store.store import Store
+
+    Lake(Store(store)).rename(symbol, name)
+    print(json.dumps({"renamed": {symbol: name}}) if as_json else f"renamed {symbol} to {name}")
 
 
 @app.command("list")
 def list_(store: StoreOption = ".fleetcast", as_json: JsonOption = False) -> None:
     """List the symbols in the lake."""
+    from cluster.options import check_store
     from cluster.views.data_tables import show_list
     from features.store.lake import Lake
     from features.store.store import Store
 
-    show_list(Lake(Store(store)), as_json)
+    lake_store = Store(store)
+    check_store(lake_store, store)
+    show_list(Lake(lake_store), as_json)

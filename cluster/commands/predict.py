@@ -29,6 +29,7 @@ def predict(
     csv: Annotated[str | None, typer.Option("--csv", help="Write a CSV file" + _FILE)] = None,
     parquet: Annotated[str | None, typer.Option("--parquet", help="Write a Parquet file.")] = None,
     as_json: Annotated[str | None, typer.Option("--json", help="Write a JSON file" + _FILE)] = None,
+    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Forecast every symbol from its newest bars, with the champions; a symbol without a model gets a pooled forecast.
 
@@ -36,7 +37,7 @@ def predict(
     """
     from datetime import datetime, time
 
-    from cluster.options import names
+    from cluster.options import bars_given, bars_named, names
     from configs.operation import ServeConfig
     from serving.fleets import resolve_versions
     from serving.newest_bars import BarsChoice
@@ -46,7 +47,9 @@ def predict(
 
     wanted = names("--symbols", symbols) if symbols is not None else []
     chosen = _kinds(kinds)
-    choice = BarsChoice(None if bars is None else _bars(bars), None if at is None else _day(at))
+    choice = BarsChoice(
+        [bars_named(one) for one in bars_given(bars, more_bars)] or None, None if at is None else _day(at)
+    )
     manager = ModelManager(store)
     versions = {kind: version for kind, version in resolve_versions(manager, alias).items() if kind in chosen}
     snapshot = build_snapshot(manager, versions, ServeConfig(), choice=choice)
@@ -67,13 +70,6 @@ def _kinds(text: str | None) -> tuple[Kind, ...]:
     if unknown:
         raise ConfigError(f"--kinds {unknown[0]!r} is not a kind of model. Give {' or '.join(KINDS)}.")
     return tuple(kind for kind in KINDS if kind in given)
-
-
-def _bars(text: str) -> str:
-    from pathlib import Path
-
-    is_name = text in ("lake", "embedded") or "://" in text
-    return text if is_name else str(Path(text).expanduser().absolute())
 
 
 def _day(text: str) -> date:

@@ -24,12 +24,13 @@ def serve(
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
 ) -> None:
     """Serve the champions over HTTP, new ones as they are promoted. Ctrl-C drains and stops."""
+    from contextlib import ExitStack
     from pathlib import Path
 
     from cluster.ingress import prepare_ingress
     from cluster.options import interruptible
     from cluster.ports import check_port
-    from cluster.service import check_exposure, metrics_url, service, wait_for_end
+    from cluster.service import check_exposure, metrics_url, ray_silenced, service, wait_for_end
     from cluster.session import check_reachable, connect
     from configs.load import load_config
 
@@ -45,11 +46,11 @@ def serve(
     check_port(host, port) if address is None else check_reachable(address)
     prepare_ingress(resolved.fast_ingress)
     typer.echo("starting Ray and loading models (half a minute)")
-    with interruptible(" before serving began"), connect(address):
+    with interruptible(" before serving began"), ExitStack() as end, connect(address):
         from serving.app import Arguments
 
         arguments = Arguments(store=manager.store.uri, alias=alias, key_file=key_file, config=resolved)
-        with service(arguments, host, port) as url:
+        with service(arguments, host, port, is_local=address is None) as url:
             example = next(iter(manager.roster(*next(iter(versions.items()))).symbols()))
             key = " -H 'Authorization: Bearer KEY'" if key_file else ""
             typer.echo(
@@ -59,6 +60,7 @@ def serve(
             )
             wait_for_end()
             typer.echo("draining")
+            end.enter_context(ray_silenced())  # until Ray has ended
 
 
 @keys.command("add")

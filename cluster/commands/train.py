@@ -18,10 +18,10 @@ class Promote(StrEnum):
 
 def train(
     preset: Annotated[
-        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities with --bars.")
+        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities for other bars.")
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
-    bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
+    bars: Annotated[str | None, typer.Option(help="Files, a folder or a glob of bars; 'lake' or 'embedded'.")] = None,
     symbols: Annotated[
         str | None, typer.Option(help="Names separated by commas; by default all of the source.")
     ] = None,
@@ -35,28 +35,30 @@ def train(
     ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
-    import json
     from contextlib import nullcontext
 
-    from cluster.options import interruptible, names, resolved_config
-    from cluster.session import check_reachable, connect
-    from cluster.views.progress import show_result, watching
+    from cluster.options import bars_given, interruptible, names, resolved_config
+    from configs.layers import of_option
 
-    given = [f"run.kinds={json.dumps(names('--kinds', kinds))}"] if kinds is not None else []
-    found, verdicts = [], []
+    files = bars_given(bars, more_bars)
+    given = [of_option(f"--kinds {kinds}", "run.kinds", names("--kinds", kinds))] if kinds is not None else []
+    resolved = resolved_config(preset, config, files, symbols, [*(overrides or []), *given])
+    verdicts = []
     if study:
         from features.store.store import Store
         from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, summary_lines
 
         verdicts = read_verdicts(Store(store), study)
         found = overrides_of(verdicts)
-    resolved = resolved_config(preset, config, bars, symbols, [*found, *(overrides or []), *given])
-    if study:
+        resolved = resolved_config(preset, config, files, symbols, [*found, *(overrides or []), *given])
         check_tasks(verdicts, resolved)
         if not as_json:
             print(*summary_lines(verdicts), sep="\n")
+    from cluster.session import check_reachable, connect
+    from cluster.views.progress import show_result, watching
     from training.trainer import ModelTrainer
 
     trainer = ModelTrainer(resolved, store)

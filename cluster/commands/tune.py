@@ -10,10 +10,10 @@ import typer
 def tune(
     kind: Annotated[str, typer.Option(help="direction or volatility.")] = "direction",
     preset: Annotated[
-        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities with --bars.")
+        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities for other bars.")
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
-    bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
+    bars: Annotated[str | None, typer.Option(help="Files, a folder or a glob of bars; 'lake' or 'embedded'.")] = None,
     symbols: Annotated[str | None, typer.Option(help="Names separated by commas; by default a sample.")] = None,
     trials: Annotated[int | None, typer.Option(help="Total number of trials of the study.")] = None,
     time_budget: Annotated[str | None, typer.Option(help="Start no trial after this time: 90s, 30m or 2h.")] = None,
@@ -29,16 +29,18 @@ def tune(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Search for the settings of a kind of model, on folds before the test period."""
-    from cluster.options import interruptible
-    from cluster.session import check_reachable, connect
+    from cluster.options import bars_given, interruptible
     from cluster.sweep_options import sweep_options
-    from cluster.views.sweep_tables import show_tuned, watching
 
+    files = bars_given(bars, more_bars)
     wanted, resolved, seconds = sweep_options(
-        kind, preset, config, bars, symbols, trials, time_budget, study, resume or begin_or_resume, overrides
+        kind, preset, config, files, symbols, trials, time_budget, study, resume or begin_or_resume, overrides
     )
+    from cluster.session import check_reachable, connect
+    from cluster.views.sweep_tables import show_tuned, watching
     from tuning.optimizer import HyperparameterOptimizer
 
     optimizer = HyperparameterOptimizer(resolved, store, url=storage)

@@ -11,7 +11,7 @@ import typer
 
 from cluster.commands.train import train
 from cluster.commands.tune import tune
-from cluster.options import holds_secret, resolved_config
+from cluster.options import bars_given, holds_secret, resolved_config
 from cluster.sweep_options import sweep_options
 from configs.errors import ConfigError
 from configs.load import config_hash
@@ -68,12 +68,11 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
 
 def _resolved(verb: str, values: dict[str, Any]) -> Config:
     """Check the options of a command as the command itself does, and return its configuration."""
+    files = bars_given(values["bars"], values["more_bars"])
     if verb == "train":
-        return resolved_config(
-            values["preset"], values["config"], values["bars"], values["symbols"], values["overrides"]
-        )
-    names = ("kind", "preset", "config", "bars", "symbols", "trials", "time_budget", "study", "overrides")
-    return sweep_options(**{name: values[name] for name in names}, resume=False)[1]
+        return resolved_config(values["preset"], values["config"], files, values["symbols"], values["overrides"])
+    names = ("kind", "preset", "config", "symbols", "trials", "time_budget", "study", "overrides")
+    return sweep_options(**{name: values[name] for name in names}, bars=files, resume=False)[1]
 
 
 def _make_absolute(values: dict[str, Any], config: Config) -> list[str]:
@@ -82,16 +81,21 @@ def _make_absolute(values: dict[str, Any], config: Config) -> list[str]:
     for name in ("store", "bars"):
         place = values.get(name)
         if place is not None and _is_local(place):
-            values[name] = str(Path(place).expanduser().absolute())
+            values[name] = _absolute(place)
             notes.append(f"every node of the cluster must reach {values[name]} (--{name})")
-    if values.get("bars") is None and _is_local(config.data.bars) and not Path(config.data.bars).is_absolute():
-        raise ConfigError(
-            f"data.bars={config.data.bars!r} is relative to this machine. Give an absolute path or a URI."
-        )
+    values["more_bars"] = [_absolute(path) for path in values["more_bars"] or ()]
+    read = [config.data.bars] if isinstance(config.data.bars, str) else config.data.bars
+    relative = [path for path in read if _is_local(path) and not Path(path).is_absolute()]
+    if relative:
+        raise ConfigError(f"data.bars={relative[0]!r} is relative to this machine. Give an absolute path or a URI.")
     storage = values.get("storage") or ""
     if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):
         raise ConfigError(f"--storage {storage!r} is relative to this machine. Give sqlite:////an/absolute/path.")
     return notes
+
+
+def _absolute(place: str) -> str:
+    return str(Path(place).expanduser().absolute()) if _is_local(place) else place
 
 
 def _is_local(place: str) -> bool:
@@ -132,6 +136,7 @@ def spelled(command: Any, values: dict[str, Any], leave: Sequence[str] = ()) -> 
         if value is True:
             out.append(option.opts[0])
         elif value is not False:
+            flag = option.opts[:1] if option.param_type_name == "option" else []
             for item in value if isinstance(value, list | tuple) else [value]:
-                out += [option.opts[0], str(getattr(item, "value", item))]
+                out += [*flag, str(getattr(item, "value", item))]
     return out

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -86,7 +86,7 @@ class _Watch:
         kinds = plan.config.run.kinds
         blocks = len(plan.blocks(kinds[0]))
         symbols = sum(len(job.symbols) for job in plan.blocks(kinds[0]))
-        source = f"{symbols} symbol{'s' * (symbols != 1)} from {plan.config.data.bars}"
+        source = f"{symbols} symbol{'s' * (symbols != 1)} from {_bars(plan.config.data.bars)}"
         workers = plan.config.run.workers or "all processors"
         finished = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
         self._console.print(
@@ -134,6 +134,10 @@ def _workers(now: queue.Progress) -> str:
     if now.begun_again:
         parts.append(f"{now.begun_again} job{'s' * (now.begun_again != 1)} restarted after a worker died")
     return "; ".join(parts)
+
+
+def _bars(given: str | Sequence[str]) -> str:
+    return given if isinstance(given, str) else f"{len(given)} files"
 
 
 def _first_reasons(reasons: dict[str, str], count: int = 3) -> str:

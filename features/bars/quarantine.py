@@ -17,7 +17,7 @@ RULES: dict[str, str] = {
     "missing_price": "a price is blank or NaN",
     "non_finite_price": "a price is infinite",
     "non_positive_price": "a price is zero or negative",
-    "high_low_violation": "open or close is outside low … high by more than rounding",
+    "high_low_violation": "high is below low, or open or close is outside low … high, by more than rounding",
     "negative_volume": "the volume is negative or infinite",
     "duplicate_date": "a second, different bar of the same symbol and date; the first is kept",
     "repeated_row": "an identical copy of a bar; one is kept (harmless)",

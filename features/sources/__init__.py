@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 
 from configs.errors import DataError
@@ -21,8 +22,8 @@ def catalog() -> dict[str, SourceSpec]:
     return {spec.name: spec for spec in specs}
 
 
-def open_source(spec: str, store: Store) -> Source:
-    """Open a source by its name (``"embedded"``, ``"lake"``, ``"yahoo"``) or by a path.
+def open_source(spec: str | Sequence[str], store: Store) -> Source:
+    """Open a source by its name (``"embedded"``, ``"lake"``, ``"yahoo"``), or by a path or several of them.
 
     Raises
     ------
@@ -30,6 +31,8 @@ def open_source(spec: str, store: Store) -> Source:
         There is no source of that name and nothing at that path.
     """
     sources = catalog()
+    if not isinstance(spec, str):
+        return sources["files"].open(spec, store)
     if spec in sources:
         return sources[spec].open(spec, store)
     for source in sources.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
@@ -36,8 +36,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """How to open a source: by its name, or by any text that ``accepts`` is true of (``None``: by name only)."""
+    """How to open a source: by its name, or by any text that ``accepts`` is true of (``None``: by name only).
+
+    ``files`` opens a list of paths too.
+    """
 
     name: str
-    open: Callable[[str, Store], Source]
+    open: Callable[[Any, Store], Source]
     accepts: Callable[[str], bool] | None = None

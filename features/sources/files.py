@@ -31,19 +31,20 @@ class FileSource:
     Parameters
     ----------
     spec
-        Path or ``s3://`` or ``gs://`` URI of a file, a folder (not searched recursively) or a glob.
+        Path or ``s3://`` or ``gs://`` URI of a file, a folder (not searched recursively) or a glob; or several of them.
     symbol
         The symbol of a single file.
     """
 
     name = "files"
 
-    def __init__(self, spec: str, symbol: str | None = None) -> None:
-        self.spec, self.symbol = spec, symbol
-        self.files = find(spec)
+    def __init__(self, spec: str | Sequence[str], symbol: str | None = None) -> None:
+        self._specs, self.symbol = (spec,) if isinstance(spec, str) else tuple(dict.fromkeys(spec)), symbol
+        self.spec = self._specs[0] if len(self._specs) == 1 else f"{len(self._specs)} paths, {self._specs[0]} first"
+        self.files = self._found()
         if symbol is not None and len(self.files) > 1:
             raise DataError(
-                f"{spec!r} has {len(self.files)} files, so the one name {symbol!r} does not apply. Leave it out."
+                f"{self.spec!r} has {len(self.files)} files, so the one name {symbol!r} does not apply. Leave it out."
             )
         self.quarantine = Quarantine.empty()
         self.missing: dict[str, str] = {}
@@ -75,7 +76,11 @@ class FileSource:
 
     def stamp(self) -> str:
         """Return the current paths of the folder or glob with their sizes and times."""
-        return repr([(str(file), file.size, file.stamp) for file in find(self.spec)])
+        return repr([(str(file), file.size, file.stamp) for file in self._found()])
+
+    def _found(self) -> list[TableFile]:
+        """Return the files of all paths, each once."""
+        return list({str(file): file for spec in self._specs for file in find(spec)}.values())
 
     def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
         """Yield symbols of a single file as they are read, then those that several files have, joined."""
@@ -166,7 +171,7 @@ def _accepts(spec: str) -> bool:
     return is_remote(spec) or Path(spec).expanduser().exists() or bool(glob.has_magic(spec))
 
 
-def _open(spec: str, store: Store) -> FileSource:
+def _open(spec: str | Sequence[str], store: Store) -> FileSource:
     return FileSource(spec)
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import date
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.errors import DataError, StoreError
-from features.bars.merge import VALUES, Appended, between, fingerprint, merge
+from configs.errors import DataError
+from features.bars.merge import Appended, between, fingerprint, merge
 from features.bars.quarantine import Quarantine
 from features.bars.schema import Dates, SymbolBars
+from features.store import lake_files as files
 from features.store.parquet import from_frame, read_parquet, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
-
-_BARS, _QUARANTINE, _CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
-_READ_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,16 @@ class Lake:
 
     def symbols(self) -> list[str]:
         """Return the symbols in the lake, sorted."""
-        names = self.store.names(_BARS)
+        names = self.store.names(files.BARS)
         return sorted(decode_symbol(name.removesuffix(".parquet")) for name in names if name.endswith(".parquet"))
 
     def stamp(self) -> str:
         """Return a text that changes when any symbol's bars change, without reading them."""
-        return self.store.stamp(_BARS)
+        return self.store.stamp(files.BARS)
 
     def context_stamp(self) -> str:
         """Return a text that changes when the market series change, without reading them."""
-        return self.store.stamp(_CONTEXT)
+        return self.store.stamp(files.CONTEXT)
 
     def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
         """Merge bars into the lake by date; return what changed. Where both have a bar, the new one replaces the old.
@@ -72,7 +71,7 @@ class Lake:
         Raises
         ------
         StoreError
-            The store cannot be written (permission, full disk) or the symbol's file is damaged.
+            The store cannot be written (permission, full disk) or the symbol's file is files.damaged.
         """
         attempts: list[Appended] = []
 
@@ -81,9 +80,9 @@ class Lake:
             merged, appended = merge(stored, bars)
             attempts.append(appended)
             same = stored is not None and fingerprint(merged) == fingerprint(stored)
-            return None if same else _serialise(_to_table(merged))
+            return None if same else files.serialised(files.to_table(merged))
 
-        self.store.update(_file(bars.symbol), change)
+        self.store.update(files.bars_file(bars.symbol), change)
         if quarantine is not None:
             self.record(quarantine.of(bars.symbol), {bars.symbol: bars.dates})
         return attempts[-1]
@@ -100,6 +99,51 @@ class Lake:
             new = Quarantine(rows[symbol]) if symbol in rows else Quarantine.empty()
             self._record(symbol, new, covered.get(symbol, no_dates))
 
+    def remove(self, symbols: Sequence[str]) -> None:
+        """Delete the bars and quarantined rows of symbols. An import of another process ends before, or comes after.
+
+        Raises
+        ------
+        DataError
+            A symbol is not in the lake; none is removed.
+        """
+        for symbol in symbols:
+            if not self.store.exists(files.bars_file(symbol)):
+                raise self._absent(symbol)
+        for symbol in symbols:
+            with self.store.lock(files.bars_file(symbol)):
+                self.store.delete(files.bars_file(symbol))
+                self.store.delete(files.quarantine_file(symbol))
+
+    def rename(self, symbol: str, name: str) -> None:
+        """Give a symbol another name; a second process sees one of them, or both, but never neither.
+
+        Repeat it if it was interrupted. On an object store, bars that are imported under the old name at the same time
+        may be lost.
+
+        Raises
+        ------
+        DataError
+            The symbol is not in the lake, or has bars under the new name that differ.
+        """
+        first, second = sorted((symbol, name))
+        with (
+            self.store.lock(files.bars_file(first)),
+            self.store.lock(files.bars_file(second)) if first != second else nullcontext(),
+        ):
+            bars = replace(self.read(symbol), symbol=name)
+            if not self.store.create(files.bars_file(name), files.serialised(files.to_table(bars))):
+                there = self.read(name)
+                if symbol == name or fingerprint(there) != fingerprint(bars):
+                    raise DataError(
+                        f"symbol {name!r} is in the lake already. Give another name, or remove it first: fleetcast "
+                        "data remove."
+                    )
+            rows = self.quarantine(symbol).frame.assign(symbol=name)
+            self.record(Quarantine(rows), {})
+            self.store.delete(files.bars_file(symbol))
+            self.store.delete(files.quarantine_file(symbol))
+
     def read(self, symbol: str, start: date | None = None, end: date | None = None) -> SymbolBars:
         """Return a symbol's bars from ``start`` to ``end``, both days included.
 
@@ -108,14 +152,12 @@ class Lake:
         DataError
             The symbol is not in the lake.
         StoreError
-            The file is damaged.
+            The file is files.damaged.
         """
         try:
-            data = self.store.read(_file(symbol))
+            data = self.store.read(files.bars_file(symbol))
         except FileNotFoundError as error:
-            raise DataError(
-                f"symbol {symbol!r} is not in the lake at {self.store.uri!r}. Import it: fleetcast data import PATH."
-            ) from error
+            raise self._absent(symbol) from error
         return between(self._parsed(symbol, data), start, end)
 
     def info(self) -> list[SymbolInfo]:
@@ -124,13 +166,13 @@ class Lake:
 
     def quarantined(self) -> frozenset[str]:
         """Return the symbols that have quarantined rows."""
-        names = self.store.names(_QUARANTINE)
+        names = self.store.names(files.QUARANTINE)
         return frozenset(decode_symbol(name.removesuffix(".parquet")) for name in names)
 
     def quarantine(self, symbol: str | None = None) -> Quarantine:
         """Return the quarantined rows of one symbol, or of all."""
-        names = self.store.names(_QUARANTINE) if symbol is None else [f"{encode_symbol(symbol)}.parquet"]
-        return Quarantine.concat(self._read_quarantine(f"{_QUARANTINE}/{name}") for name in names)
+        names = self.store.names(files.QUARANTINE) if symbol is None else [f"{encode_symbol(symbol)}.parquet"]
+        return Quarantine.concat(self._read_quarantine(f"{files.QUARANTINE}/{name}") for name in names)
 
     def write_context(self, frame: pd.DataFrame) -> None:
         """Store market series in long form ``date, series, value``, replacing the stored ones."""
@@ -139,33 +181,38 @@ class Lake:
             raise DataError(f"context has no column {', '.join(sorted(missing))}; expected date, series and value.")
         series = frame[["date", "series", "value"]].sort_values(["series", "date"], kind="stable")
         series = series.astype({"date": "datetime64[ns]", "series": "str", "value": "float64"})
-        self.store.write(_CONTEXT, _serialise(from_frame(series)))
+        self.store.write(files.CONTEXT, files.serialised(from_frame(series)))
 
     def read_context(self) -> pd.DataFrame | None:
         """Return the stored market series, sorted by series and date, or ``None``."""
         try:
-            frame = to_frame(read_parquet(self.store.read(_CONTEXT)))
+            frame = to_frame(read_parquet(self.store.read(files.CONTEXT)))
         except FileNotFoundError:
             return None
-        except _READ_ERRORS as error:
-            raise _damaged(self.store.path(_CONTEXT), error) from error
+        except files.READ_ERRORS as error:
+            raise files.damaged(self.store.path(files.CONTEXT), error) from error
         return frame
+
+    def _absent(self, symbol: str) -> DataError:
+        near = get_close_matches(symbol.upper(), self.symbols(), 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Import it: fleetcast data import PATH."
+        return DataError(f"symbol {symbol!r} is not in the lake at {self.store.uri!r}. {hint}")
 
     def _parsed(self, symbol: str, data: bytes) -> SymbolBars:
         try:
-            return _from_table(symbol, read_parquet(data))
-        except _READ_ERRORS as error:
-            raise _damaged(self.store.path(_file(symbol)), error) from error
+            return files.from_table(symbol, read_parquet(data))
+        except files.READ_ERRORS as error:
+            raise files.damaged(self.store.path(files.bars_file(symbol)), error) from error
 
     def _info(self, symbol: str) -> SymbolInfo:
-        path = self.store.path(_file(symbol))
+        path = self.store.path(files.bars_file(symbol))
         try:
-            with self.store.open(_file(symbol)) as handle:
+            with self.store.open(files.bars_file(symbol)) as handle:
                 metadata, size = pq.read_metadata(handle), handle.size()
             groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
             first, last = min(group.min for group in groups), max(group.max for group in groups)
-        except (*_READ_ERRORS, ValueError, AttributeError) as error:
-            raise _damaged(path, error) from error
+        except (*files.READ_ERRORS, ValueError, AttributeError) as error:
+            raise files.damaged(path, error) from error
         return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size))
 
     def _read_quarantine(self, relative: str) -> Quarantine:
@@ -179,11 +226,11 @@ class Lake:
         try:
             frame = to_frame(read_parquet(data))
             return Quarantine(frame[list(Quarantine.empty().frame.columns)])
-        except (*_READ_ERRORS, KeyError) as error:
-            raise _damaged(self.store.path(relative), error) from error
+        except (*files.READ_ERRORS, KeyError) as error:
+            raise files.damaged(self.store.path(relative), error) from error
 
     def _record(self, symbol: str, new: Quarantine, dates: Dates) -> None:
-        relative = f"{_QUARANTINE}/{encode_symbol(symbol)}.parquet"
+        relative = files.quarantine_file(symbol)
         if not len(new) and not self.store.exists(relative):
             return
 
@@ -193,42 +240,7 @@ class Lake:
             uncovered = Quarantine(stored.frame[~covered | stored.frame["date"].isna()])
             merged = Quarantine.concat([uncovered, new]).frame.drop_duplicates()
             merged = merged.sort_values(["date", "rule"], kind="stable").reset_index(drop=True)
-            written = _serialise(from_frame(merged))
+            written = files.serialised(from_frame(merged))
             return None if written == data else written
 
         self.store.update(relative, change)
-
-
-def _file(symbol: str) -> str:
-    return f"{_BARS}/{encode_symbol(symbol)}.parquet"
-
-
-def _to_table(bars: SymbolBars) -> pa.Table:
-    columns = {"date": pa.array(bars.dates.astype("datetime64[ns]"), pa.timestamp("ns"))}
-    columns |= {name: pa.array(getattr(bars, name), pa.float64()) for name in VALUES}
-    flags = {"has_range": str(int(bars.has_range)), "has_volume": str(int(bars.has_volume)), "symbol": bars.symbol}
-    return pa.table(columns).replace_schema_metadata(flags)
-
-
-def _from_table(symbol: str, table: pa.Table) -> SymbolBars:
-    metadata = table.schema.metadata or {}
-    return SymbolBars(
-        symbol=symbol,
-        dates=table["date"].to_numpy().astype("datetime64[ns]"),
-        **{name: np.asarray(table[name].to_numpy(), dtype=np.float64) for name in VALUES},
-        has_range=metadata.get(b"has_range") == b"1",
-        has_volume=metadata.get(b"has_volume") == b"1",
-    )
-
-
-def _serialise(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
-
-
-def _damaged(path: str, error: Exception) -> StoreError:
-    reason = " ".join(str(error).split())[:120].rstrip(".")
-    return StoreError(
-        f"{path!r} is not a readable Parquet file of the lake ({reason}). Delete it and import its data again."
-    )

@@ -1,5 +1,6 @@
 """The command line: quick help, and one line for every mistake."""
 
+import json
 import subprocess
 import sys
 import time
@@ -34,7 +35,10 @@ def test_help_lists_every_verb(fleetcast):
     [
         (("--preset", "nope"), "preset 'nope' does not exist. Choose one of: demo"),
         (("--config", "/no/such.yaml"), "config file '/no/such.yaml' cannot be read"),
-        (("--set", "direction.fit.epoch=3"), "direction.fit.epoch is not a setting (known here: epochs"),
+        (
+            ("--set", "direction.fit.epoch=3"),
+            "--set direction.fit.epoch=3: direction.fit.epoch is not a setting. Did you",
+        ),
         (("--set", "run.seed=x"), "run.seed has value 'x'"),
         (("--set", "run"), "--set 'run' is not of the form section.key=value"),
         (("--kinds", "price"), "run.kinds"),
@@ -56,6 +60,30 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, arguments, expect
     lines = [line for line in done.err.splitlines() if line]
     assert lines[-1].startswith(LINE) and expected in lines[-1]
     assert "Traceback" not in done.err
+
+
+def test_settings_are_shown_with_type_default_and_meaning(fleetcast):
+    described = fleetcast("config", "describe", "direction.horizon")
+    assert described.code == 0
+    for text in ("whole number > 0", "default  1", "Bars ahead that are forecast."):
+        assert text in described.out
+    shown = fleetcast("config", "show", "--preset", "smoke", "--set", "run.seed=3")
+    assert "direction.fit.epochs = 2  (whole number > 0, default 10)" in shown.out and "run.seed = 3" in shown.out
+    assert max(map(len, shown.out.splitlines())) <= 80
+    document = json.loads(fleetcast("config", "show", "run", "--json").out)
+    assert {"path", "type", "default", "meaning", "value"} == set(document["settings"][0])
+
+
+def test_wrong_settings_are_refused_before_anything_large_is_imported():
+    code = (
+        "import sys\nfrom cluster.cli import app\nfrom configs.errors import ConfigError\n"
+        "for verb in ('train', 'tune', 'serve'):\n"
+        "    try:\n        app([verb, '--set', 'horizon=5'], standalone_mode=False)\n"
+        "    except ConfigError as error:\n        print(str(error)[:20])\n"
+        "print([name for name in ('numpy', 'pandas', 'ray', 'rich.table', 'tensorflow') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == 3 * ["--set horizon=5: hor"] + ["[]"], done.stdout
 
 
 def test_the_version_is_printed(fleetcast):

@@ -53,12 +53,30 @@ def test_import_list_and_inspect_as_json(folder):
 
 def test_tables_for_people_show_names_as_they_are(folder):
     environment = {"FLEETCAST_STORE": str(folder / "elsewhere"), "COLUMNS": "160"}
+    (folder / "elsewhere").mkdir()
     assert "The lake is empty" in run("list", env=environment)
     shown = run("import", folder / "bars", env=environment)
     assert "^GSPC [old]" in shown and "non_positive_price" in shown and "45 bars added" in shown
     assert (folder / "elsewhere" / "lake").is_dir()
     assert "XNYS" in run("inspect", env=environment)
     assert "2 symbols, 45 bars" in run("list", env=environment)
+
+
+def test_files_that_a_shell_expands_from_a_glob_are_one_import(folder):
+    paths = sorted((folder / "bars").iterdir())
+    imported = json.loads(run("import", *paths, paths[0], "--store", folder / "s", "--json"))
+    assert [item["symbol"] for item in imported["symbols"]] == ["AAPL", "^GSPC [old]"]
+    assert len(json.loads(run("inspect", *paths, "--json"))["symbols"]) == 2
+
+
+def test_symbols_are_renamed_and_removed(folder):
+    store = ("--store", folder / "s")
+    run("import", folder / "bars", *store)
+    assert run("rename", "^GSPC [old]", "SPX", *store) == "renamed ^GSPC [old] to SPX\n"
+    assert json.loads(run("remove", "AAPL", "AAPL", *store, "--json")) == {"removed": ["AAPL"]}
+    [left] = json.loads(run("list", *store, "--json"))["symbols"]
+    assert (left["symbol"], left["rows"]) == ("SPX", 22)
+    assert json.loads(run("inspect", *store, "--json"))["quarantined"] == {"non_positive_price": 1}
 
 
 def test_a_file_takes_the_given_name(folder):
@@ -82,6 +100,9 @@ def test_fetch_from_a_source_reports_what_is_missing(folder):
         (("fetch", "--symbols", "NOSUCH", "--start", "2012-01-03", "--source", "embedded"), DataError, "nothing was"),
         (("fetch", "--symbols", "A", "--start", "2012-01-03", "--source", "bloomberg"), DataError, "bloomberg"),
         (("list", "--store", "gopher://x"), StoreError, "cannot be opened"),
+        (("list", "--store", "nosuch"), StoreError, "there is no store at 'nosuch'"),
+        (("remove", "AAPL"), DataError, "is not in the lake"),
+        (("rename", "AAPL", "IBM"), DataError, "is not in the lake"),
     ],
 )
 def test_errors_of_a_user_are_fleetcast_errors(arguments, kind, words, tmp_path, monkeypatch):

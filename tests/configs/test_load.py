@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from configs import Config, ConfigError, config_hash, load_config, preset_names
+from configs import Config, ConfigError, SplitConfig, config_hash, load_config, preset_names
 from configs.load import flat_overrides
 
 
@@ -33,7 +33,7 @@ def test_every_preset_is_valid_and_begins_with_its_purpose(preset: str) -> None:
     assert path.read_text().startswith("# ")
     for place, value in leaves(yaml.safe_load(path.read_text())).items():
         found: object = config.model_dump()
-        for key in place.split("."):
+        for key in place.removeprefix("with_embedded_bars.").split("."):
             found = found[key]  # type: ignore[index]
         assert (list(found) if isinstance(found, tuple) else found) == value
 
@@ -59,6 +59,39 @@ def test_a_file_overrides_the_preset_and_set_overrides_both(tmp_path: Path) -> N
     smoke = load_config("smoke")
     assert config.direction.fit.pooled_rows == smoke.direction.fit.pooled_rows == 4000
     assert config.volatility == smoke.volatility
+
+
+@pytest.mark.parametrize("preset", ["demo", "smoke"])
+def test_dates_and_market_series_of_the_embedded_bars_are_not_those_of_other_bars(preset: str, tmp_path: Path) -> None:
+    embedded = load_config(preset)
+    assert embedded.split.train_end == dt.date(2009, 12, 31)
+    (tmp_path / "own.yaml").write_text("data: {bars: prices.csv}")
+    for config in (load_config(preset, overrides=["data.bars=lake"]), load_config(preset, tmp_path / "own.yaml")):
+        assert config.split == SplitConfig() and not config.data.context.kinds
+        assert (config.direction, config.data.min_bars) == (embedded.direction, embedded.data.min_bars)
+    given = load_config(preset, overrides=["data.bars=lake", "split.train_end=2020-12-31"])
+    assert given.split == SplitConfig(train_end=dt.date(2020, 12, 31))
+
+
+def test_without_a_preset_the_bars_decide_wherever_they_are_given(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("data: {bars: prices.csv}")
+    (tmp_path / "embedded.yaml").write_text("data: {bars: embedded}")
+    equities = load_config("equities").run
+    assert load_config().run == load_config("demo").run != equities
+    assert load_config(overrides=["data.bars=lake"]).run == load_config(file=tmp_path / "own.yaml").run == equities
+    assert load_config(file=tmp_path / "embedded.yaml") == load_config("demo")
+    assert load_config(file=tmp_path / "own.yaml", overrides=["data.bars=embedded"]) == load_config("demo")
+
+
+def test_each_problem_names_the_place_that_its_value_comes_from(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("run: {seed: -1, workers: 0}\n")
+    message = refusal("run.seed=x", "direction.horizon=0", file=file)
+    assert "mine.yaml': run.workers has value 0" in message
+    assert "--set run.seed=x: run.seed" in message and "--set direction.horizon=0: direction.horizon" in message
+    dates = refusal("split.test_end=2009-12-01", preset="smoke")
+    assert dates.startswith("preset 'smoke' and --set split.test_end=2009-12-01: split: train_end ≤ valid_end")
+    assert "valid_end 2010-12-31" in dates
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
@@ -108,15 +141,17 @@ def test_the_order_of_overrides_of_different_settings_does_not_matter(seed: int,
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("run.sead=1", "run.sead is not a setting (known here: kinds, seed, workers"),
-        ("nope.x=1", "nope is not a setting (known here: data, features, split"),
-        ("direction.network.layers.size=3", "direction.network.layers is not a setting (known here: window,"),
-        ("run.seed=-1", "run.seed has value -1: Input should be greater than or equal to 0"),
+        ("run.sead=1", "--set run.sead=1: run.sead is not a setting. Did you mean run.seed?"),
+        ("horizon=5", "horizon is not a setting. Did you mean direction.horizon or volatility.horizon?"),
+        ("direction.horizn=5", "Did you mean direction.horizon?"),
+        ("nope.x=1", "nope is not a setting. The configuration has data, features, split"),
+        ("direction.network.layers.size=3", "direction.network.layers is not a setting. direction.network has window,"),
+        ("run.seed=-1", "--set run.seed=-1: run.seed has value -1; expected a whole number ≥ 0."),
         ("run.seed=abc", "run.seed has value 'abc'"),
         ("direction.fit.epochs=0", "direction.fit.epochs has value 0"),
         ("direction.fit.learning_rate=.inf", "direction.fit.learning_rate has value inf"),
         ("direction.label.k=.nan", "direction.label.k has value nan"),
-        ("direction.strategy=best", "'per_symbol', 'pooled' or 'finetuned'"),
+        ("direction.strategy=best", "direction.strategy has value 'best'; expected per_symbol, pooled or finetuned."),
         ("data=3", "data has value 3"),
         ("data.start=2014-13-01", "'2014-13-01' is not valid YAML"),
         ("data.symbols=AAPL", "data.symbols has value 'AAPL'"),
@@ -132,7 +167,16 @@ def test_the_order_of_overrides_of_different_settings_does_not_matter(seed: int,
         ("run.seed", "--set 'run.seed' is not of the form section.key=value"),
         ("run..seed=1", "is not of the form"),
         ("=1", "is not of the form"),
-        ("data.bars=[" + "x, " * 5000 + "]", "data.bars has value"),
+        ("run.seed=[" + "x, " * 5000 + "]", "run.seed has value"),
+        ("data.symbols=IBM", "data.symbols has value 'IBM'; expected a list of text, such as [IBM]."),
+        ("data.bars=3", "data.bars has value 3; expected text or non-empty list of text."),
+        ("deploy.name=A", "deploy.name has value 'A'; expected text of the form ^[a-z]"),
+        (
+            "data.context.kinds={range: index}",
+            "data.context.kinds.range has value 'index'; expected level, price or rate",
+        ),
+        ("tune.space={direction.horizon: {low: 2, hihg: 3}}", "tune.space.direction.horizon.hihg has no meaning"),
+        ("tune.space={direction.horizon: {low: 2}}", "tune.space.direction.horizon.high is missing; expected a number"),
     ],
 )
 def test_a_wrong_override_is_one_line_that_names_the_setting_and_the_remedy(override: str, expected: str) -> None:
@@ -161,8 +205,8 @@ def test_an_unknown_preset_names_those_that_exist() -> None:
         (b"data: {start: 2014-02-30}", "is not valid YAML"),
         (b"\xff\xfe\x00", "cannot be read"),
         (b"run: {sead: 1}", "run.sead is not a setting"),
-        (b"data:\n", "data has value None"),
-        (b"1: 2", "Keys should be strings"),
+        (b"data:\n", "data has value null; expected a section with bars"),
+        (b"1: 2", "1 is not a setting; names of settings are text"),
     ],
 )
 def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, content: bytes, expected: str) -> None:

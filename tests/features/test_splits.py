@@ -136,13 +136,13 @@ def test_walk_forward_tiles_the_end_with_purged_folds(folds, horizon, embargo, v
     ],
 )
 def test_the_error_names_the_empty_part(config, dates, part):
-    remedy = r"nothing is left\. (The preset or configuration sets split|Add bars)"
+    remedy = r"nothing is left\. (These dates are set: split|Add bars)"
     with pytest.raises(DataError, match=rf"the {part} part has .* of the {len(dates)} dates .*{remedy}"):
         resolve_split(dates, SplitConfig(**config), 5)
 
 
 def test_no_or_too_few_dates_are_an_error():
-    with pytest.raises(DataError, match="no date to split"):
+    with pytest.raises(DataError, match="no bar is from before the end of the test"):
         resolve_split(CALENDAR[:0], SplitConfig(), 1)
     with pytest.raises(DataError, match="part has"):
         walk_forward(CALENDAR[:30], 5, SplitConfig(), 5)

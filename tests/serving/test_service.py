@@ -214,6 +214,8 @@ def test_it_drains_and_leaves_no_process_running(server):
         answered = len(outcomes)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(EXIT_TIMEOUT_S) == 0
+    assert server.process.stdout.read().endswith("draining\n")
+    assert "Task ServeController" not in server.process.stderr.read()
     # Each client had one request in progress. A later request may reach a socket that is being closed.
     assert [status for status, _ in outcomes[answered : answered + 2]] == [200, 200]
     _, alive = psutil.wait_procs(family, 15)

@@ -228,3 +228,58 @@ def test_a_store_that_cannot_be_written_is_one_clear_error(tmp_path):
     (tmp_path / "file.txt").write_text("")
     with pytest.raises(StoreError, match="--store"):
         Lake(Store(tmp_path / "file.txt" / "x")).append(series())
+
+
+def test_a_symbol_is_removed_with_its_quarantined_rows(lake):
+    bars = series("X")
+    bad = bars_from_frame(pd.DataFrame({"date": ["2020-01-01", "2020-01-02"], "close": [-1.0, 1.0]}), "X")[1]
+    lake.append(bars, bad)
+    lake.append(series("Y"))
+    with pytest.raises(DataError, match=r"'y' is not in the lake at .*Did you mean 'Y'\?"):
+        lake.remove(["X", "y"])
+    assert lake.symbols() == ["X", "Y"]
+    lake.remove(["X"])
+    assert lake.symbols() == ["Y"] and not lake.quarantined()
+    with pytest.raises(DataError, match="fleetcast data import"):
+        lake.read("X")
+
+
+def test_a_renamed_symbol_keeps_its_bars_and_quarantined_rows(lake):
+    bars = series("X")
+    lake.append(
+        bars, bars_from_frame(pd.DataFrame({"date": ["2019-01-01", "2020-01-02"], "close": [-1.0, 1.0]}), "X")[1]
+    )
+    lake.rename("X", "^NEW")
+    assert lake.symbols() == ["^NEW"] and set(lake.quarantine().frame["symbol"]) == {"^NEW"}
+    assert_equal_bars(lake.read("^NEW"), replace(bars, symbol="^NEW"))
+    lake.append(series("Y", seed=1))
+    for name in ("Y", "^NEW"):
+        with pytest.raises(DataError, match="is in the lake already"):
+            lake.rename("^NEW", name)
+    assert lake.symbols() == ["Y", "^NEW"]
+
+
+def test_a_rename_that_was_interrupted_is_finished_by_the_next(lake):
+    lake.append(series("X"))
+    lake.append(series("Y"))  # what an interrupted rename leaves: the same bars under both names
+    lake.rename("X", "Y")
+    assert lake.symbols() == ["Y"]
+
+
+def test_bars_imported_while_their_symbol_is_renamed_are_kept(lake):
+    """Rename X while another process appends to it: every bar is under one of the names."""
+    bars = series("X")
+    lake.append(cut(bars, slice(0, 100)))
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[2]); from tests.features.store.test_lake import *\n"
+        "for i in range(100, 300, 5): Lake(Store(sys.argv[1])).append(cut(series('X'), slice(i, i + 5)))"
+    )
+    root = str(Path(__file__).parents[3])
+    with subprocess.Popen([sys.executable, "-c", code, lake.store.root, root], cwd=root) as other:
+        names = iter(f"N{i}" for i in range(10**6))
+        while other.poll() is None:
+            if "X" in lake.symbols():
+                lake.rename("X", next(names))
+    assert other.returncode == 0
+    dates = np.concatenate([lake.read(symbol).dates for symbol in lake.symbols()])
+    np.testing.assert_array_equal(np.sort(dates), bars.dates)
