@@ -15,7 +15,7 @@ from configs.values import Kind
 from serving.answers import KINDS, Basis, Forecast
 from serving.kinds import SERVED_KINDS
 from training.data.windows import Windows
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.registry.manager import ModelManager
 
 _CHUNK = 512  # windows of one forward pass
@@ -35,7 +35,7 @@ class Fleet:
     version: str
     created: datetime
     metrics: Mapping[str, Any]
-    predictor: BasePredictor
+    predictor: BarsPredictor
     position: Mapping[str, int]
     all_symbols: frozenset[str]
     periods: Mapping[str, tuple[str, str]]

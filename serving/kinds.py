@@ -17,7 +17,7 @@ from configs.values import Kind
 from features.labels import CLASSES, annualised, direction_labels, volatility_target
 from features.panel import Panel
 from serving.answers import Basis, DirectionForecast, Forecast, Probabilities, VolatilityForecast
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Int64 = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ class ServedKind(Protocol):
         """Return the forecast of each row; ``columns`` and ``basis`` have n rows."""
         ...
 
-    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+    def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         """Return past forecasts and outcomes of a single-symbol panel's ``rows`` (n,) as JSON lists of length n.
 
         ``columns`` are the forecasts of these rows. The outcome is None where the horizon is not over.
@@ -64,7 +64,7 @@ class _Direction:
             for row, best, members, row_basis in zip(probabilities.tolist(), likeliest, in_set, basis, strict=True)
         ]
 
-    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+    def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         settings = predictor.config.direction
         labels = direction_labels(panel.close, panel.ewma_vol, settings.horizon, settings.label)[rows]
         prior = cast(Any, predictor).prior(panel.symbols[0]).tolist()
@@ -98,7 +98,7 @@ class _Volatility:
             )
         ]
 
-    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+    def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]).tolist()
         return {
             "low": columns["volatility_low"].tolist(),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from features.any_bars import AnyBars
 from features.labels import CLASSES
 from features.panel import Panel
 from features.scaling import FleetScaler
-from features.universe import UniverseTable
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.data.design import Design
 from training.data.examples import Examples, Int64, Part
@@ -24,7 +24,7 @@ from training.models.calibration.newton import softmax
 from training.models.fleet.fit import predict_windows
 from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.direction_own import fit_calibration, fit_networks
 from training.predictors.direction_pool import (
     DirectionPool,
@@ -32,17 +32,14 @@ from training.predictors.direction_pool import (
     fit_direction_pool,
     fit_logistic,
 )
-from training.predictors.input_bars import AnyBars, AnyContext
-
-if TYPE_CHECKING:
-    import pandas as pd
+from training.predictors.forecasts import Forecasts
 
 __all__ = ["CLASSES", "PriceDirectionPredictor"]
 
 _NEVER = np.iinfo(np.int64).max
 
 
-class PriceDirectionPredictor(BasePredictor):
+class PriceDirectionPredictor(BarsPredictor):
     """A fleet of LSTM networks with multi-head attention that corrects a logistic regression, calibrated on validation.
 
     An untrained network corrects nothing and early stopping may keep it; the regression's ridge, the share of the
@@ -63,6 +60,7 @@ class PriceDirectionPredictor(BasePredictor):
     """
 
     kind: ClassVar[str] = "direction"
+    from_features: ClassVar[bool] = True
 
     _design: Design
     _weights: Float32  # (S, P), or (1, P) for all
@@ -160,18 +158,23 @@ class PriceDirectionPredictor(BasePredictor):
         found: Float = self._prior.predict(np.array([row]))[0]
         return found
 
-    def predict_proba(
-        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
-    ) -> pd.DataFrame:
-        """Return calibrated probabilities ``down, sideways, up`` by ``(symbol, date)``."""
-        return self.predict(bars, context=context, universe=universe)[list(CLASSES)]
+    @property
+    def classes_(self) -> tuple[str, ...]:
+        """The classes, in the order of their codes 0, 1, 2."""
+        self._check_attribute("classes_")
+        return CLASSES
 
-    def predict_direction(
-        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
-    ) -> pd.DataFrame:
-        """Return probabilities, the likeliest ``label``, its ``confidence`` and the conformal ``label_set``."""
-        found = self.predict(bars, context=context, universe=universe)
-        out = found[list(CLASSES)].copy()
+    def predict_proba(self, bars: AnyBars, **options: Any) -> Forecasts:
+        """Return calibrated probabilities ``down, sideways, up`` by ``(symbol, date)``; arguments as of ``predict``."""
+        return cast(Forecasts, self.predict(bars, **options)[list(CLASSES)])
+
+    def predict_direction(self, bars: AnyBars, **options: Any) -> Forecasts:
+        """Return probabilities, the likeliest ``label``, its ``confidence`` and the conformal ``label_set``.
+
+        The arguments are those of :meth:`predict`. ``found["direction_labels"][-1]`` is the label of the last row.
+        """
+        found = self.predict(bars, **options)
+        out = cast(Forecasts, found[list(CLASSES)].copy())
         values = out.to_numpy()
         members = found[[f"in_set_{name}" for name in CLASSES]].to_numpy()
         out["label"] = np.array(CLASSES)[values.argmax(axis=1)]

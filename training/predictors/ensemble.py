@@ -17,7 +17,7 @@ from features.universe import UniverseFacts, UniverseTable
 from training.data.arrays import Float
 from training.data.examples import Int64
 from training.models.calibration.newton import softmax
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
 from training.predictors.input_bars import AnyBars, AnyContext
 from training.predictors.volatility import VolatilityPredictor
@@ -89,7 +89,7 @@ class EnsemblePredictor:
         return tuple(symbol for symbol in self.directions[0].symbols if all(symbol in known for known in others))
 
     def fit(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Self:
-        """Fit a direction fleet for every seed, the volatility fleet, and the weights; see :meth:`BasePredictor.fit`.
+        """Fit a direction fleet for every seed, the volatility fleet, and the weights; see :meth:`BarsPredictor.fit`.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class EnsemblePredictor:
         """Return class probabilities, the likeliest ``label``, its ``confidence``, and annualised ``volatility``.
 
         Indexed by ``(symbol, date)``: the symbols that all members know, at every bar that completes all windows.
-        The arguments are those of :meth:`BasePredictor.predict`.
+        The arguments are those of :meth:`BarsPredictor.predict`.
 
         Raises
         ------
@@ -139,7 +139,7 @@ class EnsemblePredictor:
 
     def _panels(
         self,
-        members: Sequence[BasePredictor],
+        members: Sequence[BarsPredictor],
         bars: AnyBars,
         context: AnyContext | None,
         universe: UniverseTable | None,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from configs.schema import Config
 from features.labels import annualised
 from features.panel import Panel
 from training.data.arrays import Arrays, Float, part_of, prefixed
@@ -24,7 +25,7 @@ from training.models.volatility.intervals import IntervalFleet, fit_own_interval
 from training.models.volatility.member import Rows
 from training.models.volatility.members import combined, fitted
 from training.models.volatility.regression import LinearFleet
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.fleet import panel_chunks
 from training.predictors.volatility_shared import (
     LinearFit,
@@ -43,7 +44,7 @@ _BOUND_ROWS = 20_000  # train rows that show how far members correct the anchor
 _NEVER = np.iinfo(np.int64).max
 
 
-class VolatilityPredictor(BasePredictor):
+class VolatilityPredictor(BarsPredictor):
     """A fleet of volatility ensembles: a log-HAR that linear member, LSTM, forest, boosting and GARCH correct.
 
     Forecasts are the mean variance a bar over the next ``horizon`` bars (``variance``) and its annualised square root
@@ -70,6 +71,16 @@ class VolatilityPredictor(BasePredictor):
     _interval: IntervalFleet  # as fitted on validation
     _adapted: IntervalFleet  # as of the last known outcome, for bars after it
     _adapted_to: Int64  # when that outcome was known, in ns
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        model_type: str | None = None,
+        garch_type: str | None = None,
+        **network: Any,
+    ) -> None:
+        super().__init__(config, model_type=model_type, garch_type=garch_type, **network)
 
     def fit_pooled(self, examples: Examples) -> Arrays:
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""

@@ -20,7 +20,7 @@ from training.registry.versions import Versions
 from training.validation.promotion import TestLosses
 
 if TYPE_CHECKING:
-    from training.predictors import BasePredictor
+    from training.predictors import BarsPredictor
 
 CHAMPION = "champion"
 
@@ -160,10 +160,10 @@ class ModelManager(Versions):
         symbols, blocks = self.roster(kind, manifest.version).block_numbers()
         return TestLosses(manifest.version, dict(zip(symbols, blocks.tolist(), strict=True)), read)
 
-    def load_model(self, name: str, version: str | None = None) -> BasePredictor:
+    def load_model(self, name: str, version: str | None = None) -> BarsPredictor:
         """Return the predictor of one symbol.
 
-        To forecast, give it the bars of its universe, or a table of them; see :meth:`BasePredictor.predict`.
+        To forecast, give it the bars of its universe, or a table of them; see :meth:`BarsPredictor.predict`.
 
         Parameters
         ----------
@@ -181,7 +181,7 @@ class ModelManager(Versions):
         symbol = self.match_symbol(kind, version, symbol)
         return predictor_from_block(self.load_block(kind, version, symbol), (symbol,))
 
-    def load_fleet(self, kind: str, version: str = LATEST, only: Container[str] | None = None) -> BasePredictor:
+    def load_fleet(self, kind: str, version: str = LATEST, only: Container[str] | None = None) -> BarsPredictor:
         """Return one predictor of all symbols of a version, or of those in ``only``.
 
         Raises

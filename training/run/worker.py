@@ -17,7 +17,7 @@ from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
 from training.data.examples import Examples
-from training.predictors import BasePredictor
+from training.predictors import BarsPredictor
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
@@ -83,7 +83,7 @@ def _do(
 
 
 def _fit_block(
-    predictor: BasePredictor, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], clock: _Clock
+    predictor: BarsPredictor, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], clock: _Clock
 ) -> Block:
     if examples.rows:
         predictor.fit_examples(examples, pooled)
