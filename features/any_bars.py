@@ -109,7 +109,7 @@ def load_bars(
     if isinstance(symbols, str):
         symbols = [symbols]
     found, quarantine = _of_source(os.fspath(source), symbols, start, end, store)
-    warn_of(quarantine, stacklevel=3)
+    warn_of(quarantine, stacklevel=2)
     parts = [
         pd.DataFrame({"symbol": one.symbol, "date": one.dates, **{name: getattr(one, name) for name in _ROW[1:]}})
         for one in found

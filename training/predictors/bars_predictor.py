@@ -12,17 +12,17 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from configs.errors import DataError, shortened
+from configs.errors import shortened
 from configs.schema import Config
 from features.any_bars import AnyBars
 from features.engineer import EngineeredFeatures
 from features.panel import Panel
 from features.splits import Split
 from features.universe import UniverseTable
-from training.data.examples import Int64, panel_rows
+from training.data.examples import Examples, Int64, panel_rows
 from training.predictors.base import BasePredictor
 from training.predictors.explained import Explained
-from training.predictors.feature_frames import looks_like_features
+from training.predictors.feature_frames import refuse_unlabelled
 from training.predictors.forecasts import Forecasts
 from training.predictors.input_bars import AnyContext
 from training.predictors.keywords import configured
@@ -108,21 +108,25 @@ class BarsPredictor(Explained, BasePredictor):
         DataError
             The input cannot be used, no symbol has enough bars, or none could be fitted.
         """
-        self.config = self._configured()
-        self.symbols, self.feature_names, self.universe, self._own_features = (), (), None, False
+        self.reset()
         if isinstance(bars, EngineeredFeatures):
             bars, target = bars.features, bars.target
         if target is None:
-            if looks_like_features(bars):
-                raise DataError(
-                    f"a frame with the columns {shortened(list(map(str, bars.columns)))} is given, which has no close: "
-                    "features need labels, fit(features, target), and bars a close."
-                )
+            refuse_unlabelled(bars)
             examples = self.examples(bars, symbol=symbol, context=context, split=split)
         else:
             examples = self.examples_of(bars, target, symbol, split)
+        return self.fit_made(examples)
+
+    def fit_made(self, examples: Examples) -> Self:
+        """Fit examples that :meth:`examples` of a predictor with the same settings made."""
         self._examples = examples
         return self.fit_every(examples)
+
+    def reset(self) -> None:
+        """Forget what was fitted."""
+        self.config, self.failures = self._configured(), {}
+        self.symbols, self.feature_names, self.universe, self._own_features = (), (), None, False
 
     def predict(
         self,

@@ -20,6 +20,10 @@ class Explained(ReadsBars):
 
     _examples: Examples | None = None  # of the last fit
 
+    def fitted_on(self, examples: Examples) -> bool:
+        """Return whether the last fit was on these very examples."""
+        return self._examples is examples
+
     def get_feature_importance(
         self,
         bars: AnyBars | None = None,

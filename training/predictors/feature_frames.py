@@ -41,6 +41,15 @@ def looks_like_features(frame: Any) -> bool:
     return origin_of(frame) is not None or {field_of(name) for name in frame.columns}.isdisjoint({"close", "adj_close"})
 
 
+def refuse_unlabelled(frame: Any) -> None:
+    """Raise ``DataError`` if this is a frame of features: to be fitted it needs labels."""
+    if looks_like_features(frame):
+        raise DataError(
+            f"a frame with the columns {shortened(list(map(str, frame.columns)))} is given, which has no close: "
+            "features need labels, fit(features, target), and bars a close."
+        )
+
+
 def panel_of_features(frame: Any, names: Sequence[str] | None = None, symbol: str | None = None) -> Panel:
     """Return the panel of a frame of features; its prices are NaN.
 

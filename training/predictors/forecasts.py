@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -97,8 +97,10 @@ class Forecasts(pd.DataFrame):
             figure.update_yaxes(title="volatility a year", tickformat=".0%")
         else:
             have = ", ".join(map(str, part.columns))
-            raise ModelError(f"forecasts with the columns {have} cannot be drawn; expected {', '.join(CLASSES)} or "
-                             "volatility. Draw a predictor's own forecasts.")  # fmt: skip
+            raise ModelError(
+                f"forecasts with the columns {have} cannot be drawn; expected {', '.join(CLASSES)} or volatility. Draw "
+                "a predictor's own forecasts."
+            )
         return figure
 
     def _of(self, symbol: str | None) -> tuple[pd.DataFrame, str]:
@@ -110,7 +112,7 @@ class Forecasts(pd.DataFrame):
         name = known[0] if symbol is None else symbol
         if name not in known:
             raise ModelError(f"there is no forecast of {name!r}; expected one of {', '.join(known.unique()[:5])}.")
-        return pd.DataFrame(self).loc[name], str(name)
+        return cast(pd.DataFrame, pd.DataFrame(self).xs(name, level=0)), str(name)
 
 
 class Importance(pd.DataFrame):
