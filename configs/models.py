@@ -99,6 +99,10 @@ class VolatilityConfig(Frozen):
 
     The GARCH baseline takes part even if it is not named: it has weight where members are trusted little. Each symbol's
     interval is shrunk to the pooled one, which counts as ``interval_shrinkage`` independent errors of ``horizon`` rows.
+
+    ``model`` other than ``ensemble`` is one member's forecast as it is: nothing protects it where rows are few.
+    ``garch`` is the GARCH member's recursion: with leverage (``GJR``), without (``GARCH``), or of the log variance
+    (``EGARCH``).
     """
 
     horizon: Positive = 5
@@ -114,5 +118,17 @@ class VolatilityConfig(Frozen):
     fit: FitConfig = FitConfig()
     forest: ForestConfig = ForestConfig()
     boosting: BoostingConfig = BoostingConfig()
+    model: Literal["ensemble", "garch", "har", "lstm", "forest"] = "ensemble"
+    garch: Literal["GARCH", "EGARCH", "GJR"] = "GJR"
     interval_shrinkage: Annotated[float, Field(ge=0)] = 500.0
     interval_level: Fraction = 0.9
+
+    @property
+    def alone(self) -> str | None:
+        """The member that is the whole model; None for an ensemble."""
+        return None if self.model == "ensemble" else {"har": "log_har"}.get(self.model, self.model)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The members that are fitted besides the baselines."""
+        return self.members if self.alone is None else (self.alone,)

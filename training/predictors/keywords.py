@@ -24,6 +24,9 @@ def configured(config: Config | None, kind: str, given: Mapping[str, Any], name:
         raise ConfigError(f"{name} was given {config!r:.80}; expected a Config. Make one: load_config().")
     config = config or Config()
     given = {keyword: value for keyword, value in given.items() if value is not None}
+    for keyword, spelled in (("model_type", str.lower), ("garch_type", str.upper)):
+        if isinstance(given.get(keyword), str):
+            given[keyword] = spelled(given[keyword])
     if not given:
         return config
     values = {f"{kind}.{path}": given[keyword] for keyword, path in _PATHS.items() if keyword in given}

@@ -29,10 +29,10 @@ def log_probabilities(frame: pd.DataFrame, name: str) -> Float:
         They are negative or do not sum to one; ``name`` is the predictor's class.
     """
     values = frame[list(CLASSES)].to_numpy(np.float64)
-    known = np.asarray(np.isfinite(values).all(axis=1))
-    if (values[known] < 0).any() or (np.abs(values[known].sum(axis=1) - 1.0) > _TOLERANCE).any():
+    known = np.isfinite(values.sum(axis=1))
+    if (values[known] < 0).any() or not np.allclose(values[known].sum(axis=1), 1.0, atol=_TOLERANCE):
         raise ModelError(f"{name}.predict returned {', '.join(CLASSES)} that are no probabilities: they sum to one.")
-    return np.log(np.maximum(np.where(known[:, None], values, np.nan), _SMALLEST))
+    return np.log(np.maximum(np.where(known.reshape(-1, 1), values, np.nan), _SMALLEST))
 
 
 def pooled(logs: Float, weights: Float) -> Float:
@@ -40,7 +40,7 @@ def pooled(logs: Float, weights: Float) -> Float:
 
     Where a member is missing, the others share its weight; NaN where all are.
     """
-    known = np.isfinite(logs).all(axis=2)
+    known = np.isfinite(logs.sum(axis=2))
     share = np.where(known, weights, 0.0)
     total = share.sum(axis=1, keepdims=True)
     share = np.divide(share, total, out=np.full_like(share, np.nan), where=total > 0)

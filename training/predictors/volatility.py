@@ -52,6 +52,15 @@ class VolatilityPredictor(BarsPredictor):
     (:mod:`training.models.volatility.combination`); with few the forecast is the log-HAR's, whose coefficients are
     shrunk to a shipped prior. A symbol that was not fitted gets what all fitted symbols share.
 
+    Parameters
+    ----------
+    model_type
+        ``ensemble``, or one member's forecast as it is: ``garch``, ``har``, ``lstm`` or ``forest``.
+    garch_type
+        ``GARCH``, ``GJR`` (with leverage; the default) or ``EGARCH``.
+    config, network
+        As for :class:`.BarsPredictor`.
+
     Examples
     --------
     >>> from configs import load_config
@@ -95,7 +104,7 @@ class VolatilityPredictor(BarsPredictor):
         found = [ensemble.member_forecasts(*c) for c in panel_chunks(panel, thinned, one, series, self.window)]
         anchor = np.concatenate([anchor for anchor, _ in found])
         forecasts = {name: np.concatenate([table[name] for _, table in found]) for name in found[0][1]}
-        combination = combine(combined(part.members), trust(examples, self.config), anchor, forecasts)
+        combination = combine(combined(part.used), trust(examples, self.config), anchor, forecasts, part.alone)
         chunks = panel_chunks(panel, examples.part("valid"), one, series, self.window)
         variance = np.concatenate([ensemble.combine(*chunk, combination).variance for chunk in chunks])
         errors = np.log(examples.targets[examples.places(examples.part("valid"))[0]] / variance)
@@ -124,7 +133,7 @@ class VolatilityPredictor(BarsPredictor):
         self.feature_names, self.universe = panel.feature_names, panel.universe
         rows = Rows.of(examples, shared.design, fit.newest)
         data, own = fit_data(examples, self.config, shared.design, rows, fit.first), dict[str, FleetState]()
-        for spec in fitted(part.members):
+        for spec in fitted(part.used):
             if spec.fit_own and (fleet := spec.fit_own(data, shared.members[spec.name])) is not None:
                 own[spec.name] = fleet
         # The errors of the intervals come from a linear fit that has not seen the validation rows; the one that is

@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 from configs.errors import ModelError
 from configs.values import Frozen
 
-BLOCK_SCHEMA = 4
+BLOCK_SCHEMA = 5
 INDEX, ARRAYS, TEST = ".json", ".safetensors", ".test.parquet"
 POOLED = "pooled"
 RESTORE = "Restore it from a copy, or train again"

@@ -15,7 +15,7 @@ from training.registry.block_index import INDEX, RESTORE, BlockIndex, FileRecord
 from training.registry.layout import block_prefix
 from training.registry.provenance import library_versions
 
-MANIFEST_SCHEMA = 5  # rises with BLOCK_SCHEMA: a manifest of older blocks is refused before they are read
+MANIFEST_SCHEMA = 6  # rises with BLOCK_SCHEMA: a manifest of older blocks is refused before they are read
 
 
 class Description(Frozen):
