@@ -126,7 +126,7 @@ class BarsPredictor(Explained, BasePredictor):
     def reset(self) -> None:
         """Forget what was fitted."""
         self.config, self.failures = self._configured(), {}
-        self.symbols, self.feature_names, self.universe, self._own_features = (), (), None, False
+        self.symbols, self.feature_names, self.universe, self.own_features = (), (), None, False
 
     def predict(
         self,

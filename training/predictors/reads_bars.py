@@ -30,7 +30,7 @@ class ReadsBars(Fitted):
     """A fleet that reads bars in any form and, where it needs no prices, features."""
 
     from_features: ClassVar[bool] = False  # whether fit takes features and labels: models that read no prices
-    _own_features: bool = False  # whether it was fitted on features that bars do not give
+    own_features: bool = False  # whether it was fitted on features that bars do not give
 
     def panel(
         self,
@@ -79,7 +79,7 @@ class ReadsBars(Fitted):
         origin = origin_of(frame)
         if origin is not None and self.config.features == Config().features:
             self.config = self.config.model_copy(update={"features": origin.config})
-        self._own_features = origin is None or not origin.unchanged or origin.config != self.config.features
+        self.own_features = origin is None or not origin.unchanged or origin.config != self.config.features
         horizon = self.config.section(self.kind).horizon
         split = split or resolve_split(panel.dates, self.config.split, horizon)
         return examples_of_features(frame, target, horizon, split, panel, self.first_row(panel))
@@ -105,7 +105,7 @@ class ReadsBars(Fitted):
     def _refuse_features(self, bars: AnyBars) -> None:
         """Raise where features are given to a model that wants bars, or other features, or bars where features are."""
         name = type(self).__name__
-        if self._own_features:
+        if self.own_features:
             raise ModelError(
                 f"this {name} was fitted on features that bars do not give ({shortened(self.feature_names)}). Give it "
                 "a frame with these columns, or fit it on bars."
