@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from configs.data import FeatureConfig, SplitConfig
     from configs.models import LabelConfig
+    from features.any_bars import load_bars
     from features.bars.schema import SymbolBars, bars_from_frame
     from features.catalog import describe_features
     from features.context import MarketContext
@@ -40,6 +41,7 @@ __all__ = [
     "build_universe",
     "describe_features",
     "feature_names",
+    "load_bars",
     "resolve_split",
     "select_features",
     "split_rows",
@@ -49,6 +51,7 @@ __all__ = [
 _MODULES = {
     "configs.data": ("FeatureConfig", "SplitConfig"),
     "configs.models": ("LabelConfig",),
+    "features.any_bars": ("load_bars",),
     "features.bars.schema": ("SymbolBars", "bars_from_frame"),
     "features.catalog": ("describe_features",),
     "features.context": ("MarketContext",),

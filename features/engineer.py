@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from configs.data import FeatureConfig
-from configs.errors import DataError
+from configs.errors import ConfigError, DataError
 from configs.models import LabelConfig
-from features.bars.schema import SymbolBars, bars_from_frame
+from features.any_bars import AnyBars, read_bars, warn_of
+from features.bars.schema import SymbolBars
 from features.context import MarketContext
+from features.engineered import mark_features, mark_target
 from features.feature_plan import FeaturePlan, plan_features
 from features.labels import bar_variance, direction_labels, ewma_volatility
 from features.panel import Panel
@@ -50,8 +51,9 @@ class FeatureEngineer:
 
     def engineer_features(
         self,
-        bars: pd.DataFrame | SymbolBars,
+        bars: AnyBars,
         *,
+        symbol: str | None = None,
         horizon: int = 1,
         label: LabelConfig | None = None,
         universe: UniverseTable | None = None,
@@ -62,7 +64,9 @@ class FeatureEngineer:
         Parameters
         ----------
         bars
-            A frame as returned by yfinance, any frame with the usual column names, or validated bars.
+            A frame as returned by yfinance, any frame with the usual column names, a path, or validated bars.
+        symbol
+            The name of bars that name none.
         horizon
             Bars from a row to the end of its forward return.
         label
@@ -82,15 +86,17 @@ class FeatureEngineer:
         """
         import pandas as pd
 
-        symbol_bars = bars if isinstance(bars, SymbolBars) else _only_symbol(bars)
+        if not 0 < horizon:
+            raise ConfigError(f"horizon has value {horizon!r}; expected a number of bars, at least 1.")
+        symbol_bars = _only_symbol(bars, symbol)
         panel = build_panel([symbol_bars], self.config, universe, context, label)
         index = pd.DatetimeIndex(panel.dates, name="date")
-        target = direction_labels(panel.close, panel.ewma_vol, horizon, label or LabelConfig())
-        return EngineeredFeatures(
-            pd.DataFrame(panel.features, index=index, columns=list(panel.feature_names)),
-            pd.Series(target, index=index, name="direction"),
-            list(panel.feature_names),
-        )
+        classes = direction_labels(panel.close, panel.ewma_vol, horizon, label or LabelConfig())
+        features = pd.DataFrame(panel.features, index=index, columns=list(panel.feature_names))
+        target = pd.Series(classes, index=index, name="direction")
+        mark_features(features, symbol_bars.symbol, self.config)
+        mark_target(target, horizon)
+        return EngineeredFeatures(features, target, list(panel.feature_names))
 
 
 def build_panel(
@@ -164,12 +170,13 @@ def fill_panel(plan: FeaturePlan, bars: Sequence[SymbolBars], label: LabelConfig
     return panel
 
 
-def _only_symbol(frame: pd.DataFrame) -> SymbolBars:
-    found, quarantine = bars_from_frame(frame, "SYMBOL")
+def _only_symbol(bars: AnyBars, symbol: str | None) -> SymbolBars:
+    found, quarantine = read_bars(bars, symbol)
     if len(found) != 1:
         names = ", ".join(b.symbol for b in found[:5])
-        raise DataError(f"the frame has {len(found)} symbols ({names}); expected one. Select one, or use build_panel.")
-    if quarantine.lost():
-        lost = sum(quarantine.lost().values())
-        warnings.warn(f"{lost} rows break a rule and are left out ({quarantine.summary()})", stacklevel=3)
+        raise DataError(
+            f"the frame has {len(found)} symbols ({names}); expected one. Select one, or fit a predictor on the "
+            "bars of all: fit(bars)."
+        )
+    warn_of(quarantine, stacklevel=3)
     return found[0]

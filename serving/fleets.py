@@ -18,7 +18,7 @@ from serving.answers import KINDS, Basis, Forecast
 from serving.kinds import SERVED_KINDS
 from serving.targets import LastBar
 from training.data.windows import Windows
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.registry.manager import ModelManager
 
 _CHUNK = 512  # windows of one forward pass
@@ -39,7 +39,7 @@ class Fleet:
     version: str
     created: datetime
     metrics: Mapping[str, Any]
-    predictor: BasePredictor
+    predictor: BarsPredictor
     position: Mapping[str, int]
     all_symbols: frozenset[str]
     periods: Mapping[str, tuple[str, str]]

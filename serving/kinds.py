@@ -19,7 +19,7 @@ from features.labels import CLASSES, annualised, direction_labels, volatility_ta
 from features.panel import Panel
 from serving.answers import Basis, DirectionForecast, Forecast, Probabilities, VolatilityForecast
 from serving.targets import LastBar, band_of, target_date
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Int64 = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ class ServedKind(Protocol):
         ...
 
     def forecasts(
-        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
+        self, predictor: BarsPredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
     ) -> list[Forecast]:
         """Return the forecast of each row; ``columns``, ``basis`` and the ``last`` bars have n rows."""
         ...
@@ -42,7 +42,7 @@ class ServedKind(Protocol):
         """Return the columns of :meth:`history` from a test table of n rows."""
         ...
 
-    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+    def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         """Return past forecasts and outcomes of a single-symbol panel's ``rows`` (n,) as JSON lists of length n.
 
         ``columns`` are the forecasts of these rows. The outcome is None where the horizon is not over.
@@ -50,7 +50,7 @@ class ServedKind(Protocol):
         ...
 
 
-def data_ends(predictor: BasePredictor) -> dict[str, str | None]:
+def data_ends(predictor: BarsPredictor) -> dict[str, str | None]:
     """Return ``trained_to`` and ``calibrated_to``: the last labels that weights and calibration saw, as ISO dates."""
     found = {name: getattr(predictor, name, None) for name in ("trained_to", "calibrated_to")}
     return {name: None if date is None else str(date)[:10] for name, date in found.items()}
@@ -61,7 +61,7 @@ class _Direction:
         return config.direction.conformal_level
 
     def forecasts(
-        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
+        self, predictor: BarsPredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
     ) -> list[Forecast]:
         probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
         in_set = np.stack([columns[f"in_set_{name}"] for name in CLASSES], axis=1).tolist()
@@ -89,7 +89,7 @@ class _Direction:
     def tested_columns(self, table: pa.Table) -> Columns:
         return {name: table[f"p_{name}"].to_numpy().astype(np.float64) for name in CLASSES}
 
-    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+    def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         settings = predictor.config.direction
         labels = direction_labels(panel.close, panel.ewma_vol, settings.horizon, settings.label)[rows]
         prior = cast(Any, predictor).prior(panel.symbols[0]).tolist()
@@ -105,7 +105,7 @@ class _Volatility:
         return config.volatility.interval_level
 
     def forecasts(
-        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
+        self, predictor: BarsPredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
     ) -> list[Forecast]:
         names = ("volatility", "volatility_low", "volatility_high", "fallback")
         settings = predictor.config.volatility
@@ -131,7 +131,7 @@ class _Volatility:
         names = {"volatility": "forecast", "volatility_low": "low", "volatility_high": "high"}
         return {name: annualised(table[other].to_numpy().astype(np.float64)) for name, other in names.items()}
 
-    def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
+    def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]).tolist()
         return {
             "low": columns["volatility_low"].tolist(),

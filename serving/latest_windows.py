@@ -22,7 +22,7 @@ from features.universe_build import build_universe
 from serving.targets import LastBar, last_bars
 from training.data.arrays import Float32
 from training.data.windows import Windows
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.input_bars import resembles
 
 _NO_SERIES = "market series that the model reads have no recent value on this day; their features count as missing"
@@ -38,7 +38,7 @@ class FeatureRecipe:
     universe: UniverseFacts
 
     @classmethod
-    def of(cls, predictor: BasePredictor) -> Self:
+    def of(cls, predictor: BarsPredictor) -> Self:
         """Return a fitted model's recipe, without the parts of its configuration that do not affect features."""
         config, plain = predictor.config, Config()
         relevant = plain.model_copy(
@@ -140,7 +140,7 @@ class LatestWindows:
         return self.features.shape[1] >= length and self.requested >= symbols
 
     def windows_of(
-        self, predictor: BasePredictor, wanted: Set[str]
+        self, predictor: BarsPredictor, wanted: Set[str]
     ) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
         """Return the wanted symbols that have a complete window, their windows, and why others have none.
 

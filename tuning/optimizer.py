@@ -10,8 +10,8 @@ from typing import Any
 from configs.load import load_config
 from configs.schema import Config
 from configs.values import Kind
+from features.any_bars import AnyBars
 from features.store.store import Store
-from training.predictors.input_bars import AnyBars
 from tuning.objective import Objective, TrialFailed
 from tuning.open_study import check_study, open_study
 from tuning.report import render

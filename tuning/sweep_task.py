@@ -14,6 +14,7 @@ from configs.errors import DataError
 from configs.load import config_hash
 from configs.schema import Config
 from configs.values import Kind
+from features.any_bars import AnyBars
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.context_source import load_context
@@ -22,7 +23,7 @@ from features.sources import open_source
 from features.splits import Split, walk_forward
 from features.store.store import Store
 from features.universe import UniverseTable
-from training.predictors.input_bars import AnyBars, AnyContext, context_of, listed, panel_of
+from training.predictors.input_bars import AnyContext, context_of, listed, panel_of
 from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED, mark_in_use
 from training.run.block_jobs import FITTING_CODE, FITTING_LIBRARIES, sampled

@@ -94,12 +94,24 @@ def _single(frame: pd.DataFrame, place: str) -> pd.DataFrame:
 
 
 def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
-    """Add the index levels that are dates or symbols to the table."""
-    for level in range(index.nlevels):
-        values = index.get_level_values(level)
-        field = field_of(values.name)
-        if field is None and not pd.api.types.is_integer_dtype(values.dtype) and "date" not in table:
-            field = "date"
+    """Add the index levels that are dates or symbols to the table.
+
+    Of levels without a known name, the one of dates (else the first that is not numbers) is the date, and one of texts
+    next to it the symbol.
+    """
+    levels = [index.get_level_values(level) for level in range(index.nlevels)]
+    fields = [field_of(values.name) for values in levels]
+    if "date" not in fields:
+        unnamed = [i for i, field in enumerate(fields) if field is None]
+        dates = [i for i in unnamed if levels[i].dtype.kind == "M"]
+        others = [i for i in unnamed if not pd.api.types.is_integer_dtype(levels[i].dtype)]
+        if dates or others:
+            fields[(dates or others)[0]] = "date"
+    if "symbol" not in fields and "date" in fields and len(levels) == 2:
+        other = 1 - fields.index("date")
+        if fields[other] is None and not pd.api.types.is_numeric_dtype(levels[other].dtype):
+            fields[other] = "symbol"
+    for values, field in zip(levels, fields, strict=True):
         if field in ("date", "symbol") and field not in table:
             table[field] = pd.Series(values).reset_index(drop=True)
 

@@ -37,7 +37,7 @@ from features.splits import Split, newest_rows
 from features.store.store import Store
 from training.metrics.clustered import day_jackknife
 from training.metrics.ratio import ratio
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.input_bars import panel_of
 from training.tasks import Task, task_of
 from training.validation.evaluate import evaluate
@@ -53,10 +53,10 @@ def split_of(year: int, age: int, horizon: int) -> Split:
     return Split(start - day, start, first - day, test, end - day, purge=horizon)
 
 
-def fitted(task: Task, config: Config, panel: Panel, year: int, ages: Sequence[int]) -> dict[str, BasePredictor]:
+def fitted(task: Task, config: Config, panel: Panel, year: int, ages: Sequence[int]) -> dict[str, BarsPredictor]:
     """Return the models of each age and the one that is fitted again."""
     horizon = config.section(task.kind).horizon
-    found: dict[str, BasePredictor] = {}
+    found: dict[str, BarsPredictor] = {}
     for age in sorted({0, 1, *ages}):
         examples = task.examples(panel, split_of(year, age, horizon), config)
         found[str(age)] = task.predictor(config).fit_every(examples)
@@ -66,7 +66,7 @@ def fitted(task: Task, config: Config, panel: Panel, year: int, ages: Sequence[i
     return {"refit": task.predictor(config).fit_every(newest, found["1"]), **found}
 
 
-def losses_of(task: Task, config: Config, panel: Panel, year: int, models: Mapping[str, BasePredictor]) -> Losses:
+def losses_of(task: Task, config: Config, panel: Panel, year: int, models: Mapping[str, BarsPredictor]) -> Losses:
     """Return each model's loss by (date, symbol) on the test year, of the symbols that all of them hold."""
     examples = task.examples(panel, split_of(year, 0, config.section(task.kind).horizon), config)
     common = set.intersection(*(set(model.symbols) for model in models.values()))

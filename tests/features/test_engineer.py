@@ -56,7 +56,7 @@ def test_two_symbols_are_an_error(yahoo):
 def test_rows_left_out_are_warned_about(yahoo):
     broken = yahoo.copy()
     broken.iloc[7, broken.columns.get_loc("Close")] = np.nan
-    with pytest.warns(UserWarning, match="1 rows break a rule .*missing_price 1"):
+    with pytest.warns(UserWarning, match="1 rows of SYMBOL break a rule .*missing_price 1"):
         features, _, _ = FeatureEngineer().engineer_features(broken)
     assert len(features) == len(yahoo) - 1
 

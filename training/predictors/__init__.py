@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.tasks import task_of
 
 if TYPE_CHECKING:
     from training.registry.blocks import Block
 
-__all__ = ["BasePredictor", "predictor_from_block"]
+__all__ = ["BarsPredictor", "predictor_from_block"]
 
 
-def predictor_from_block(block: Block, symbols: Sequence[str] | None = None) -> BasePredictor:
+def predictor_from_block(block: Block, symbols: Sequence[str] | None = None) -> BarsPredictor:
     """Return the fitted predictor that a block holds, of all its symbols or of some."""
     return task_of(block.kind).predictor.from_state(block.symbols, block.arrays, block.meta, symbols)

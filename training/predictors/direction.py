@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ import numpy.typing as npt
 from features.labels import CLASSES
 from features.panel import Panel
 from features.scaling import FleetScaler
-from features.universe import UniverseTable
 from training.data.arrays import Arrays, Float, Float32, part_of, prefixed, take_rows
 from training.data.design import Design
 from training.data.examples import Examples, Int64, Part
@@ -24,7 +23,7 @@ from training.models.calibration.newton import softmax
 from training.models.fleet.fit import predict_windows
 from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression
-from training.predictors.base import BasePredictor
+from training.predictors.direction_frames import DirectionFrames
 from training.predictors.direction_own import fit_calibration, fit_networks
 from training.predictors.direction_pool import (
     DirectionPool,
@@ -33,15 +32,11 @@ from training.predictors.direction_pool import (
     fit_logistic,
 )
 from training.predictors.fleet import LAST_OUTCOMES
-from training.predictors.input_bars import AnyBars, AnyContext
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["CLASSES", "PriceDirectionPredictor"]
 
 
-class PriceDirectionPredictor(BasePredictor):
+class PriceDirectionPredictor(DirectionFrames):
     """A fleet of LSTM networks with multi-head attention that corrects a logistic regression, calibrated on validation.
 
     An untrained network corrects nothing and early stopping may keep it; the regression's ridge, the share of the
@@ -62,6 +57,7 @@ class PriceDirectionPredictor(BasePredictor):
     """
 
     kind: ClassVar[str] = "direction"
+    from_features: ClassVar[bool] = True
 
     _design: Design
     _weights: Float32  # (S, P), or (1, P) for all
@@ -168,27 +164,6 @@ class PriceDirectionPredictor(BasePredictor):
         row = self.symbols.index(symbol) if symbol in self.symbols else len(self.symbols)
         found: Float = self._prior.predict(np.array([row]))[0]
         return found
-
-    def predict_proba(
-        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
-    ) -> pd.DataFrame:
-        """Return calibrated probabilities ``down, sideways, up`` by ``(symbol, date)``."""
-        return self.predict(bars, context=context, universe=universe)[list(CLASSES)]
-
-    def predict_direction(
-        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
-    ) -> pd.DataFrame:
-        """Return probabilities, the likeliest ``label``, its ``confidence`` and the conformal ``label_set``."""
-        found = self.predict(bars, context=context, universe=universe)
-        out = found[list(CLASSES)].copy()
-        values = out.to_numpy()
-        members = found[[f"in_set_{name}" for name in CLASSES]].to_numpy()
-        out["label"] = np.array(CLASSES)[values.argmax(axis=1)]
-        out["confidence"] = values.max(axis=1)
-        out["label_set"] = [
-            "|".join(name for name, member in zip(CLASSES, row, strict=True) if member) for row in members
-        ]
-        return out
 
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
         """Return log losses in nats."""

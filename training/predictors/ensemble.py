@@ -1,59 +1,66 @@
-"""The ensemble: direction and volatility of the same symbols in one frame, direction averaged over several fleets."""
+"""The ensemble: direction and volatility of the same symbols in one frame, and models of your own next to them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
-from scipy.optimize import minimize
+import pandas as pd
 
-from configs.errors import DataError, ModelError, shortened
+from configs.errors import ConfigError, DataError, ModelError, shortened
+from configs.load import config_hash
 from configs.schema import Config
+from features.any_bars import AnyBars
+from features.labels import CLASSES
 from features.panel import Panel
 from features.splits import Split
 from features.universe import UniverseFacts, UniverseTable
 from training.data.arrays import Float
-from training.data.examples import Int64
-from training.models.calibration.newton import softmax
+from training.data.examples import Examples
+from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.base import BasePredictor
-from training.predictors.direction import CLASSES, PriceDirectionPredictor
-from training.predictors.input_bars import AnyBars, AnyContext
+from training.predictors.custom import aligned
+from training.predictors.direction import PriceDirectionPredictor
+from training.predictors.forecasts import Forecasts
+from training.predictors.input_bars import AnyContext
+from training.predictors.pool import VOLATILITY, log_probabilities, mean_volatility, pool_weights, pooled
 from training.predictors.volatility import VolatilityPredictor
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-_VOLATILITY = ["volatility", "volatility_low", "volatility_high"]
-
-
-class EnsemblePredictor:
-    """Several direction fleets, averaged, and a volatility fleet.
+class EnsemblePredictor(BasePredictor):
+    """Several predictors as one: direction fleets averaged, volatility fleets averaged, other models next to them.
 
     Fleets that differ only in the seed err in part independently, so an average of them loses some of what chance put
-    into each. Probabilities are averaged in logarithms, ``p ∝ Π p_k^w_k``, with the weights of :func:`pool_weights`.
+    into each. Probabilities are averaged in logarithms, ``p ∝ Π p_k^w_k``, with the weights of
+    :func:`.pool_weights`; volatilities by their geometric mean.
 
     Parameters
     ----------
+    predictors
+        Predictors to combine, fitted or to be fitted by :meth:`fit`. A :class:`.BasePredictor` of your own is given the
+        bars as they are; of what it predicts, the columns ``down, sideways, up`` take part in the average of
+        directions and ``volatility`` in that of volatilities, and others are added as ``<class>_<column>``. By default
+        a direction fleet per seed and a volatility fleet.
     config
-        The run's configuration.
+        The configuration of the default predictors.
     seeds
-        Seeds of the direction fleets to fit; by default the configuration's and the two after it.
-    directions, volatility
-        Fitted predictors to combine, with equal weights, instead of calling :meth:`fit`.
+        Seeds of the default direction fleets; by default the configuration's and the two after it.
 
     Attributes
     ----------
-    weights
-        The direction fleets' weights (K,), which sum to one.
+    predictors_
+        The predictors (K,) that are fitted, in order.
+    weights_
+        Their weights (K,), of which those of predictors with class probabilities count. Fleets leave validation rows
+        out of their fit and are weighed by them; one of your own may have seen them, so its weight is 1 / K.
 
     Examples
     --------
     >>> from configs import load_config
-    >>> from features.sources.embedded import EmbeddedSource
-    >>> bars = list(EmbeddedSource().load(["AAPL", "IBM", "MSFT"]))
-    >>> ensemble = EnsemblePredictor(load_config("smoke"), seeds=(1, 2)).fit(bars)
+    >>> from features import load_bars
+    >>> bars = load_bars("embedded", ["AAPL", "IBM", "MSFT"])
+    >>> ensemble = EnsemblePredictor(config=load_config("smoke"), seeds=(1, 2)).fit(bars)
     >>> ensemble.predict(bars).columns.tolist()
     ['down', 'sideways', 'up', 'label', 'confidence', 'volatility', 'volatility_low', 'volatility_high']
 
@@ -65,136 +72,163 @@ class EnsemblePredictor:
 
     def __init__(
         self,
-        config: Config | None = None,
+        predictors: Sequence[BasePredictor] = (),
         *,
+        config: Config | None = None,
         seeds: Sequence[int] | None = None,
-        directions: Sequence[PriceDirectionPredictor] = (),
-        volatility: VolatilityPredictor | None = None,
     ) -> None:
-        self.config = config or (directions[0].config if directions else Config())
-        own = self.config.run.seed
-        self.seeds = (own, own + 1, own + 2) if seeds is None else tuple(seeds)
-        if not self.seeds:
+        if not isinstance(predictors, (list, tuple)) or not all(isinstance(p, BasePredictor) for p in predictors):
+            raise ConfigError(
+                f"EnsemblePredictor was given {predictors!r:.80}; expected a list of predictors (BasePredictor), such "
+                "as [PriceDirectionPredictor(), VolatilityPredictor()], or config=."
+            )
+        if seeds is not None and not len(seeds):
             raise ModelError("an ensemble needs at least one seed. Give seeds=(1, 2, 3), or leave them out.")
-        self.directions = tuple(directions)
-        self.volatility = volatility
-        self.weights: Float = np.full(len(self.directions), 1.0 / max(len(self.directions), 1))
+        self.predictors, self.config, self.seeds = predictors, config, seeds
+        self.predictors_: tuple[BasePredictor, ...] = tuple(predictors)
+        count = len(predictors)
+        self.weights_: Float = np.full(count, 1.0 / max(count, 1))
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Symbols that every member was fitted on, in the order of the first."""
-        if not self.directions or self.volatility is None:
+        """Symbols that every fleet was fitted on, in the order of the first."""
+        first, *others = self._fleets or (None,)
+        if first is None:
             return ()
-        others = [set(member.symbols) for member in (*self.directions[1:], self.volatility)]
-        return tuple(symbol for symbol in self.directions[0].symbols if all(symbol in known for known in others))
+        return tuple(symbol for symbol in first.symbols if all(symbol in other.symbols for other in others))
 
-    def fit(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Self:
-        """Fit a direction fleet for every seed, the volatility fleet, and the weights; see :meth:`BasePredictor.fit`.
+    def fit(
+        self,
+        bars: AnyBars,
+        *,
+        symbol: str | None = None,
+        context: AnyContext | None = None,
+        split: Split | None = None,
+    ) -> Self:
+        """Fit every predictor, and the weights; fleets as :meth:`.BarsPredictor.fit` does, others by ``fit(bars)``.
 
         Raises
         ------
         DataError
-            No symbol can be fitted by every member.
+            No symbol can be fitted by every fleet.
         """
-        seeded = [self.config.run.model_copy(update={"seed": seed}) for seed in self.seeds]
-        directions = [PriceDirectionPredictor(self.config.model_copy(update={"run": run})) for run in seeded]
-        examples = directions[0].examples(bars, context=context, split=split)
-        self.directions = tuple(member.fit_every(examples) for member in directions)
-        self.volatility = VolatilityPredictor(self.config).fit(bars, context=context, split=split)
-        if not self.symbols:
-            failures = [r for member in (*self.directions, self.volatility) for r in member.failures.values()]
+        self.predictors_ = tuple(self.predictors) or self._default()
+        made = dict[str, Examples]()
+        for one in self.predictors_:
+            if not isinstance(one, BarsPredictor):
+                one.fit(bars)
+                continue
+            one.reset()
+            key = config_hash(one.kind, one.config.of_models() | {"run": None})
+            if key not in made:
+                made[key] = one.examples(bars, symbol=symbol, context=context, split=split)
+            one.fit_made(made[key])
+        if self._fleets and not self.symbols:
+            failures = [reason for one in self._fleets for reason in one.failures.values()]
             raise DataError(f"no symbol was fitted by every member ({'; '.join(failures[:3])}). Give more bars.")
-        examples = examples.select(self.symbols)
-        labels, _ = examples.labels("valid")
-        logs = self._log_probabilities([examples.panel] * len(self.directions), examples.part("valid"))
-        self.weights = pool_weights(logs, labels, self.config.direction.calibration_shrinkage)
+        self.weights_ = self._weights(made.values())
         return self
 
     def predict(
-        self, bars: AnyBars, *, context: AnyContext | None = None, universe: UniverseTable | None = None
-    ) -> pd.DataFrame:
+        self,
+        bars: AnyBars,
+        *,
+        symbol: str | None = None,
+        context: AnyContext | None = None,
+        universe: UniverseTable | None = None,
+    ) -> Forecasts:
         """Return class probabilities, the likeliest ``label``, its ``confidence``, and annualised ``volatility``.
 
-        Indexed by ``(symbol, date)``: the symbols that all members know, at every bar that completes all windows.
-        The arguments are those of :meth:`BasePredictor.predict`.
+        Indexed by ``(symbol, date)``: the symbols that all fleets know, at every bar that completes all windows. Other
+        models have NaN where they have no row. The arguments are those of :meth:`.BarsPredictor.predict`.
 
         Raises
         ------
         ModelError
-            The ensemble is not fitted, or none of these symbols is.
+            The ensemble is not fitted, none of these symbols is, or a model returns no table.
         """
-        if self.volatility is None or not self.symbols:
+        if not self.predictors_ or (self._fleets and not self.symbols):
             raise ModelError("this EnsemblePredictor has no symbol that all its members know. Call fit(bars) first.")
-        *panels, last = self._panels((*self.directions, self.volatility), bars, context, universe)
-        members = (*self.directions, self.volatility)
-        starts = [m.first_row(p) for p, m in zip((*panels, last), members, strict=True)]
-        rows = [np.arange(min(max(starts), length), length, dtype=np.int64) for length in np.diff(last.offsets)]
-        out = self.volatility.predict_panel(last, rows)[_VOLATILITY]
-        pooled = softmax(np.einsum("k,nkc->nc", self.weights, self._log_probabilities(panels, rows)))
-        for position, name in enumerate(CLASSES):
-            out.insert(position, name, pooled[:, position])
-        out.insert(len(CLASSES), "label", np.array(CLASSES)[pooled.argmax(axis=1)])
-        out.insert(len(CLASSES) + 1, "confidence", pooled.max(axis=1))
-        return out
+        frames = dict[int, pd.DataFrame]()
+        if self._fleets:
+            panels = self._panels(bars, symbol, context, universe)
+            starts = [fleet.first_row(panel) for fleet, panel in zip(self._fleets, panels, strict=True)]
+            rows = [np.arange(min(max(starts), n), n, dtype=np.int64) for n in np.diff(panels[0].offsets)]
+            for fleet, panel in zip(self._fleets, panels, strict=True):
+                frames[id(fleet)] = fleet.predict_panel(panel, rows)
+        for one in self.predictors_:
+            if not isinstance(one, BarsPredictor):
+                found = aligned(one.predict(bars), bars, type(one).__name__, symbol)
+                index = next(iter(frames.values())).index if frames else found.index
+                frames[id(one)] = found.reindex(index)
+        return self._combined([frames[id(one)] for one in self.predictors_])
+
+    @property
+    def _fleets(self) -> list[BarsPredictor]:
+        return [one for one in self.predictors_ if isinstance(one, BarsPredictor)]
+
+    def _default(self) -> tuple[BasePredictor, ...]:
+        config = self.config or Config()
+        own = config.run.seed
+        seeded = [config.run.model_copy(update={"seed": s}) for s in self.seeds or (own, own + 1, own + 2)]
+        directions = [PriceDirectionPredictor(config.model_copy(update={"run": run})) for run in seeded]
+        return (*directions, VolatilityPredictor(config))
+
+    def _weights(self, made: Iterable[Examples]) -> Float:
+        """Return each predictor's weight, of direction fleets with the same examples by their validation rows."""
+        weights = np.full(len(self.predictors_), 1.0 / len(self.predictors_))
+        for examples in made:
+            alike = [
+                (i, one)
+                for i, one in enumerate(self.predictors_)
+                if isinstance(one, PriceDirectionPredictor) and one.fitted_on(examples)
+            ]
+            if len(alike) < 2:
+                continue
+            chosen = examples.select(self.symbols)
+            found = [pd.DataFrame(one.forecast(chosen.panel, chosen.part("valid"))) for _, one in alike]
+            logs = np.stack([log_probabilities(frame, "PriceDirectionPredictor") for frame in found], axis=1)
+            shrinkage = alike[0][1].config.direction.calibration_shrinkage
+            own = pool_weights(logs, chosen.labels("valid")[0], shrinkage)
+            weights[[i for i, _ in alike]] = own * len(alike) / len(self.predictors_)
+        return weights
 
     def _panels(
-        self,
-        members: Sequence[BasePredictor],
-        bars: AnyBars,
-        context: AnyContext | None,
-        universe: UniverseTable | None,
+        self, bars: AnyBars, symbol: str | None, context: AnyContext | None, universe: UniverseTable | None
     ) -> list[Panel]:
-        """Return each member's panel of the common symbols; members with the same features and universe share one."""
+        """Return each fleet's panel of the common symbols; fleets with the same features and universe share one."""
         built: dict[tuple[tuple[str, ...], UniverseFacts | None], Panel] = {}
         known = frozenset(self.symbols)
-        for member in members:
-            if (member.feature_names, member.universe) not in built:
-                panel = member.panel(bars, context=context, universe=universe)
-                common = tuple(symbol for symbol in panel.symbols if symbol in known)
+        for one in self._fleets:
+            if (one.feature_names, one.universe) not in built:
+                panel = one.panel(bars, symbol=symbol, context=context, universe=universe)
+                common = tuple(name for name in panel.symbols if name in known)
                 if not common:
                     raise ModelError(f"none of these symbols was fitted; the ensemble holds {shortened(self.symbols)}.")
-                built[member.feature_names, member.universe] = panel.select(common)
-        return [built[member.feature_names, member.universe] for member in members]
+                built[one.feature_names, one.universe] = panel.select(common)
+        return [built[one.feature_names, one.universe] for one in self._fleets]
 
-    def _log_probabilities(self, panels: Sequence[Panel], rows: Sequence[Int64]) -> Float:
-        """Return the logarithm of each direction fleet's probabilities, (n, K, 3)."""
-        found = []
-        for member, panel in zip(self.directions, panels, strict=True):
-            columns = member.forecast(panel, rows)
-            found.append(np.log(np.stack([columns[name] for name in CLASSES], axis=1)))
-        return np.stack(found, axis=1)
-
-
-def pool_weights(logs: Float, labels: npt.ArrayLike, shrinkage: float) -> Float:
-    r"""Return the weights of a logarithmic pool that minimise its log loss, shrunk to equal ones.
-
-    Minimises :math:`-\sum_i \ln p_{i,y_i}(w) - \frac{s}{K} \sum_k \ln w_k` over the simplex: as if ``shrinkage``
-    further rows had said that all members are equally good. Convex, so the optimum is unique.
-
-    Parameters
-    ----------
-    logs
-        Logarithms of the members' probabilities, (n, K, 3), on rows that they were not fitted on.
-    labels
-        Classes (n,).
-    shrinkage
-        s, in rows.
-    """
-    y = np.asarray(labels, dtype=np.int64)
-    count, members = logs.shape[:2]
-    chosen = logs[np.arange(count), :, y]
-
-    def objective(free: Float) -> tuple[float, Float]:
-        w = softmax(free[None])[0]
-        mixed = np.einsum("k,nkc->nc", w, logs)
-        top = mixed.max(axis=1, keepdims=True)
-        odds = np.exp(mixed - top)
-        total = odds.sum(axis=1, keepdims=True)
-        loss = (np.log(total) + top)[:, 0] - chosen @ w
-        slope = np.einsum("nkc,nc->k", logs, odds / total) - chosen.sum(axis=0)
-        value = loss.sum() - shrinkage / members * np.log(w).sum()
-        gradient = w * (slope - w @ slope) - shrinkage / members * (1.0 - members * w)
-        return float(value) / count, gradient / count
-
-    found = minimize(objective, np.zeros(members), jac=True, method="BFGS")
-    return np.asarray(softmax(found.x[None])[0])
+    def _combined(self, frames: Sequence[pd.DataFrame]) -> Forecasts:
+        out = Forecasts(index=frames[0].index)
+        names = [type(one).__name__ for one in self.predictors_]
+        directed = [i for i, frame in enumerate(frames) if set(CLASSES) <= set(frame.columns)]
+        if directed:
+            logs = np.stack([log_probabilities(frames[i], names[i]) for i in directed], axis=1)
+            values = pooled(logs, self.weights_[directed])
+            for position, name in enumerate(CLASSES):
+                out[name] = values[:, position]
+            labels = np.array(CLASSES, dtype=object)[values.argmax(axis=1)]
+            labels[np.isnan(values).any(axis=1)] = None
+            out["label"] = labels
+            out["confidence"] = values.max(axis=1)
+        moving = [frame for frame in frames if "volatility" in frame.columns]
+        if moving:
+            means = mean_volatility(moving)
+            out[list(means.columns)] = means
+        for one, name, frame in zip(self.predictors_, names, frames, strict=True):
+            if not isinstance(one, BarsPredictor):
+                taken = [column for group in (CLASSES, VOLATILITY) if group[0] in frame.columns for column in group]
+                own = frame.drop(columns=taken, errors="ignore")
+                for column in own.columns:
+                    out[f"{name.lower()}_{column}"] = own[column]
+        return out

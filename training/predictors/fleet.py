@@ -1,7 +1,7 @@
 """A fitted fleet of one kind of model: fitted on examples, forecasting windows, stored as plain arrays.
 
 One symbol is a fleet of one. Workers, the registry and the serving engine use a fleet through these methods;
-:class:`~training.predictors.base.BasePredictor` adds what a person needs.
+:class:`~training.predictors.bars_predictor.BarsPredictor` adds what a person needs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from configs.errors import ConfigError, DataError, ModelError, shortened
+from configs.errors import DataError, ModelError, shortened
 from configs.schema import Config
 from features.panel import Panel
 from features.universe import UniverseFacts
@@ -54,10 +54,6 @@ class PredictorFleet(ABC):
     kind: ClassVar[str]
 
     def __init__(self, config: Config | None = None) -> None:
-        if config is not None and not isinstance(config, Config):
-            raise ConfigError(
-                f"{type(self).__name__} was given {config!r:.80}; expected a Config. Make one: load_config()."
-            )
         self.config = config or Config()
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from configs.data import FeatureConfig
-from configs.errors import DataError, shortened
 from configs.schema import Config
-from features.bars.schema import SymbolBars, bars_from_frame
+from features.any_bars import AnyBars, read_bars, warn_of
+from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import build_panel
 from features.feature_plan import universe_columns
@@ -20,10 +20,6 @@ from features.universe_build import build_universe
 
 if TYPE_CHECKING:
     import pandas as pd
-
-AnyBars: TypeAlias = Union["pd.DataFrame", SymbolBars, Sequence[SymbolBars]]
-"""A frame in any common spelling (one symbol or many; one without a name is ``SYMBOL``), or validated bars."""
-
 
 AnyContext: TypeAlias = Union["pd.DataFrame", MarketContext]
 """Market series in long form (``date, series, value``), or as the features read them."""
@@ -36,32 +32,21 @@ def context_of(context: AnyContext | None, config: Config) -> MarketContext | No
     return MarketContext.from_frame(context, config.data.context)
 
 
-def listed(bars: AnyBars, symbol: str | None = None) -> list[SymbolBars]:
-    """Return the bars of each symbol; those of a frame that names none are of ``symbol``.
+def listed(bars: AnyBars, symbol: str | None = None, default_symbol: str | None = None) -> list[SymbolBars]:
+    """Return the bars of each symbol; those that name none are of ``symbol``, else of ``default_symbol``.
 
     Raises
     ------
     DataError
-        There are none, or a frame names no symbol and none is given.
+        There are none, or they cannot be read.
 
     Warns
     -----
     UserWarning
-        Rows of a frame break a rule of :mod:`features.bars.validation` and are left out.
+        Rows break a rule of :mod:`features.bars.validation` and are left out.
     """
-    if isinstance(bars, SymbolBars):
-        return [bars]
-    if isinstance(bars, Sequence):
-        if not bars:
-            raise DataError("no bars are given. Give a frame, or a list with at least one symbol's bars.")
-        return list(bars)
-    found, quarantine = bars_from_frame(bars, default_symbol=symbol or "SYMBOL")
-    if lost := quarantine.lost():
-        symbols = shortened(sorted(lost))
-        warnings.warn(
-            f"{sum(lost.values())} rows of {symbols} break a rule and are left out ({quarantine.summary()})",
-            stacklevel=4,
-        )
+    found, quarantine = read_bars(bars, symbol, default_symbol=default_symbol or "SYMBOL")
+    warn_of(quarantine, stacklevel=4)
     return found
 
 

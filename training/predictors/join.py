@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import ModelError
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 
 
-def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
+def join(predictors: Sequence[BarsPredictor]) -> BarsPredictor:
     """Return one fleet of all symbols of these, of one kind and configuration; there must be at least one.
 
     Raises
@@ -47,7 +47,7 @@ def join(predictors: Sequence[BasePredictor]) -> BasePredictor:
     return type(first).from_state(symbols, arrays, first.meta() | dates)
 
 
-def _own_arrays(predictor: BasePredictor) -> set[str]:
+def _own_arrays(predictor: BarsPredictor) -> set[str]:
     """Return the names of the arrays with a row for each symbol: those of two symbols are twice as long as of one.
 
     Of a fleet of one, a single row may as well be what all share; :func:`join` then goes by which parts differ.

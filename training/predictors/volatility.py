@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from configs.schema import Config
 from features.labels import annualised
 from features.panel import Panel
 from training.data.arrays import Arrays, Float, part_of, prefixed
@@ -24,7 +25,7 @@ from training.models.volatility.intervals import IntervalFleet, fit_own_interval
 from training.models.volatility.member import Rows
 from training.models.volatility.members import combined, fitted
 from training.models.volatility.regression import LinearFleet
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.chunks import panel_chunks
 from training.predictors.fleet import LAST_OUTCOMES
 from training.predictors.volatility_shared import (
@@ -44,13 +45,22 @@ _BOUND_ROWS = 20_000  # train rows that show how far members correct the anchor
 _NEVER = np.iinfo(np.int64).max
 
 
-class VolatilityPredictor(BasePredictor):
+class VolatilityPredictor(BarsPredictor):
     """A fleet of volatility ensembles: a log-HAR that linear member, LSTM, forest, boosting and GARCH correct.
 
     Forecasts are the mean variance a bar over the next ``horizon`` bars (``variance``) and its annualised square root
     (``volatility``, a fraction a year). How far the members are used depends on how many rows they were fitted on
     (:mod:`training.models.volatility.combination`); with few the forecast is the log-HAR's, whose coefficients are
     shrunk to a shipped prior. A symbol that was not fitted gets what all fitted symbols share.
+
+    Parameters
+    ----------
+    model_type
+        ``ensemble``, or one member's forecast as it is: ``garch``, ``har``, ``lstm`` or ``forest``.
+    garch_type
+        ``GARCH``, ``GJR`` (with leverage; the default) or ``EGARCH``.
+    config, network
+        As for :class:`.BarsPredictor`.
 
     Examples
     --------
@@ -72,6 +82,16 @@ class VolatilityPredictor(BasePredictor):
     _adapted: IntervalFleet  # as of the last known outcome, for bars after it
     _adapted_to: Int64  # when that outcome was known, in ns
 
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        model_type: str | None = None,
+        garch_type: str | None = None,
+        **network: Any,
+    ) -> None:
+        super().__init__(config, model_type=model_type, garch_type=garch_type, **network)
+
     def fit_pooled(self, examples: Examples, tested: Mapping[str, npt.NDArray[Any]] | None = None) -> Arrays:
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""
         part, panel, horizon = self.config.volatility, examples.panel, self.config.volatility.horizon
@@ -85,7 +105,7 @@ class VolatilityPredictor(BasePredictor):
         found = [ensemble.member_forecasts(*c) for c in panel_chunks(panel, thinned, one, series, self.window)]
         anchor = np.concatenate([anchor for anchor, _ in found])
         forecasts = {name: np.concatenate([table[name] for _, table in found]) for name in found[0][1]}
-        combination = combine(combined(part.members), trust(examples, self.config), anchor, forecasts)
+        combination = combine(combined(part.used), trust(examples, self.config), anchor, forecasts, part.alone)
         chunks = panel_chunks(panel, examples.part("valid"), one, series, self.window)
         variance = np.concatenate([ensemble.combine(*chunk, combination).variance for chunk in chunks])
         errors = np.log(examples.targets[examples.places(examples.part("valid"))[0]] / variance)
@@ -118,7 +138,7 @@ class VolatilityPredictor(BasePredictor):
         self._note_outcomes(examples, pooled)
         earlier = tested._ensemble.members if tested else None
         data, own = fit_data(examples, self.config, shared.design, rows, fit.first, earlier), dict[str, FleetState]()
-        for spec in fitted(part.members):
+        for spec in fitted(part.used):
             if spec.fit_own and (fleet := spec.fit_own(data, shared.members[spec.name])) is not None:
                 own[spec.name] = fleet
         # The errors of the intervals come from a linear fit that has not seen the validation rows; the one that is

@@ -176,7 +176,7 @@ def fit_shared_parts(
     linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon, ridge)
     data = fit_data(examples, config, design, rows, linear.first, members)
     market = _fit_market(examples, design, config)
-    specs = fitted(config.volatility.members)
+    specs = fitted(config.volatility.used)
     return design, linear, market, {spec.name: spec.fit_shared(data) for spec in specs if spec.fit_shared}
 
 
@@ -221,7 +221,7 @@ def _pooled_linear(rows: Rows, sums: RegressionSums, ridge: float) -> LinearFlee
 
 def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFleet:
     panel, names = examples.panel, examples.panel.feature_names
-    if LEVEL not in names or panel.universe is None:
+    if LEVEL not in names or panel.universe is None or config.volatility.alone is not None:
         return MarketFleet.none()
     places, _ = examples.places(examples.train_and_valid())
     columns, level = market_columns(names, config.features, calendar=False), names.index(LEVEL)

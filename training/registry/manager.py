@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.errors import ModelError
-from training.registry import layout, pruning, publishing
+from training.registry import layout, pruning, publishing, saved
 from training.registry.aliases import Aliases, update_aliases
 from training.registry.block_files import read_test
 from training.registry.blocks import Block, read_block
@@ -21,7 +21,7 @@ from training.registry.versions import Versions
 from training.validation.promotion import TestLosses
 
 if TYPE_CHECKING:
-    from training.predictors import BasePredictor
+    from training.predictors import BarsPredictor
 
 CHAMPION = "champion"
 
@@ -174,28 +174,66 @@ class ModelManager(Versions):
         symbols, blocks = self.roster(kind, manifest.version).block_numbers()
         return TestLosses(manifest.version, dict(zip(symbols, blocks.tolist(), strict=True)), read)
 
-    def load_model(self, name: str, version: str | None = None) -> BasePredictor:
+    def save_model(self, predictor: BarsPredictor, name: str, version: str = "v1", *, overwrite: bool = False) -> str:
+        """Store one symbol's model under a name and a version of your choice, and return the version.
+
+        It is loaded by :meth:`load_model`; what is served, the versions of training runs, does not change. Saving the
+        same model again changes nothing.
+
+        Parameters
+        ----------
+        predictor
+            A fitted predictor. Of several symbols, the one that ``name`` says is stored; bars without a symbol get it.
+        name
+            ``price_direction_<symbol>`` or ``volatility_<symbol>``.
+        version
+            Letters, digits, ``.``, ``_`` and ``-``.
+        overwrite
+            Whether to replace another model of that name and version.
+
+        Raises
+        ------
+        ModelError
+            The predictor is not fitted, or of another kind or symbol, or another model has the name and version.
+        """
+        return saved.save(self.store, predictor, name, version, overwrite)
+
+    def load_model(self, name: str, version: str | None = None) -> BarsPredictor:
         """Return the predictor of one symbol.
 
-        To forecast, give it the bars of its universe, or a table of them; see :meth:`BasePredictor.predict`.
+        To forecast, give it the bars of its universe, or a table of them; see :meth:`BarsPredictor.predict`.
 
         Parameters
         ----------
         name
             ``price_direction_<symbol>`` or ``volatility_<symbol>``; the symbol in any case if that is unambiguous.
         version
-            By default the champion, or the latest version if there is no champion.
+            A version that :meth:`save_model` stored, or one of a training run. By default the champion, or the latest
+            if there is no champion; ``latest`` is the newest of both.
         """
         from training.predictors import predictor_from_block  # imports pandas, which listing versions does not need
 
         kind, symbol = parse_model_name(name)
-        if version is None:
-            version = CHAMPION if self.aliases(kind).champion is not None else LATEST
-        version = self.resolve(kind, version)
-        symbol = self.match_symbol(kind, version, symbol)
-        return predictor_from_block(self.load_block(kind, version, symbol), (symbol,))
+        own = saved.saved_versions(self.store, name)
+        newest = next(reversed(own), None)
+        wanted = version or (CHAMPION if self.aliases(kind).champion is not None else LATEST)
+        if wanted not in own:
+            try:
+                found = self.resolve(kind, wanted)
+                symbol = self.match_symbol(kind, found, symbol)
+            except ModelError as error:
+                if newest is None:
+                    raise
+                if version not in (None, LATEST):
+                    raise ModelError(f"{error} Saved of {name} are: {', '.join(own)}.") from error
+                wanted = newest
+            else:
+                if wanted != LATEST or newest is None or own[newest] < layout.version_moment(found):
+                    return predictor_from_block(self.load_block(kind, found, symbol), (symbol,))
+                wanted = newest
+        return predictor_from_block(saved.load(self.store, name, wanted))
 
-    def load_fleet(self, kind: str, version: str = LATEST, only: Container[str] | None = None) -> BasePredictor:
+    def load_fleet(self, kind: str, version: str = LATEST, only: Container[str] | None = None) -> BarsPredictor:
         """Return one predictor of all symbols of a version, or of those in ``only``.
 
         Raises

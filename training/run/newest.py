@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from features.panel import Panel
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 
 
-def newest_forecasts(predictor: BasePredictor, panel: Panel) -> dict[str, dict[str, Any]]:
-    """Return by symbol, as JSON, the columns of :meth:`.BasePredictor.forecast` at its last bar.
+def newest_forecasts(predictor: BarsPredictor, panel: Panel) -> dict[str, dict[str, Any]]:
+    """Return by symbol, as JSON, the columns of :meth:`.BarsPredictor.forecast` at its last bar.
 
     Besides them: ``as_of`` and ``close`` of that bar, and ``ewma_vol``, the volatility a bar that the sideways band of
     direction labels is a multiple of. A symbol with too few bars for a forecast is left out.

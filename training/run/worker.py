@@ -19,7 +19,7 @@ from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
 from training.data.examples import Examples
-from training.predictors import BasePredictor
+from training.predictors import BarsPredictor
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
@@ -120,8 +120,8 @@ def _fit(
     pooled: Mapping[str, npt.NDArray[Any]],
     config: Config,
     kind: str,
-    tested: BasePredictor | None = None,
-) -> BasePredictor:
+    tested: BarsPredictor | None = None,
+) -> BarsPredictor:
     """Return a predictor fitted on every symbol of the examples, of which there may be none."""
     predictor = task_of(kind).predictor(config)
     return predictor.fit_examples(examples, pooled, tested) if examples.rows else predictor

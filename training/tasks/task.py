@@ -19,7 +19,7 @@ from training.data.examples import Examples
 from training.metrics.daily_sums import DailySums
 
 if TYPE_CHECKING:
-    from training.predictors.base import BasePredictor
+    from training.predictors.bars_predictor import BarsPredictor
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -55,7 +55,7 @@ class Evaluated:
     columns: dict[str, npt.NDArray[Any]]
     daily: DailySums
     per_symbol: dict[str, dict[str, float]]
-    adapted: BasePredictor
+    adapted: BarsPredictor
 
 
 class Task(ABC):
@@ -84,10 +84,10 @@ class Task(ABC):
     predictor_path: ClassVar[str]
 
     @property
-    def predictor(self) -> type[BasePredictor]:
+    def predictor(self) -> type[BarsPredictor]:
         """The class of its predictors; importing it loads TensorFlow."""
         module, _, name = self.predictor_path.rpartition(".")
-        found: type[BasePredictor] = getattr(import_module(module), name)
+        found: type[BarsPredictor] = getattr(import_module(module), name)
         return found
 
     @property

@@ -65,8 +65,8 @@ class VolatilityTask(Task):
 
     def check(self, config: Config) -> None:
         """Raise ConfigError where a member does not exist, or none would correct the linear forecast."""
-        members = [spec for spec in fitted(config.volatility.members) if spec.share > 0.0]
-        if not members:
+        members = [spec for spec in fitted(config.volatility.used) if spec.share > 0.0]
+        if not members and config.volatility.alone is None:
             correcting = ", ".join(spec.name for spec in catalog().values() if spec.share > 0.0)
             raise ConfigError(
                 f"volatility.members has baselines only ({', '.join(config.volatility.members)}), which always take "
@@ -104,7 +104,7 @@ class VolatilityTask(Task):
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return the spaces of the configured members."""
         self.check(config)
-        return {path: one for spec in fitted(config.volatility.members) for path, one in spec.space.items()}
+        return {path: one for spec in fitted(config.volatility.used) for path, one in spec.space.items()}
 
 
 TASK = VolatilityTask()

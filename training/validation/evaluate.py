@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from training.data.examples import Examples, Int64
-from training.predictors.base import BasePredictor
+from training.predictors.bars_predictor import BarsPredictor
 from training.tasks import task_of
 
 
@@ -26,10 +26,10 @@ class Evaluation:
     table: pa.Table | None
     daily: dict[str, npt.NDArray[Any]]
     per_symbol: dict[str, dict[str, float]]
-    adapted: BasePredictor
+    adapted: BarsPredictor
 
 
-def evaluate(predictor: BasePredictor, examples: Examples) -> Evaluation:
+def evaluate(predictor: BarsPredictor, examples: Examples) -> Evaluation:
     """Score a predictor on the test rows of its symbols, next to its baselines. The predictor does not change."""
     known = frozenset(examples.panel.symbols)
     examples = examples.select(tuple(symbol for symbol in predictor.symbols if symbol in known))

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import ModelError
+from configs.errors import ConfigError, ModelError
 from training.models.calibration.newton import softmax
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
-from training.predictors.ensemble import EnsemblePredictor, pool_weights
+from training.predictors.ensemble import EnsemblePredictor
+from training.predictors.pool import pool_weights
 from training.predictors.volatility import VolatilityPredictor
 
 
@@ -59,16 +60,16 @@ def test_members_that_agree_weigh_the_same():
 def fitted(planted_case):
     config, bars = planted_case
     bars = [replace(one, symbol=name) for one, name in zip(bars, ("AAA", "BBB", "CCC", "DDD"), strict=True)]
-    return EnsemblePredictor(config, seeds=(1, 2)).fit(bars), bars
+    return EnsemblePredictor(config=config, seeds=(1, 2)).fit(bars), bars
 
 
 @pytest.mark.slow
 def test_one_frame_holds_both_kinds(fitted):
     ensemble, bars = fitted
     assert ensemble.symbols == ("AAA", "BBB", "CCC", "DDD")
-    assert ensemble.weights.shape == (2,)
+    assert ensemble.weights_.shape == (3,)
     found = ensemble.predict(bars)
-    volatility = ensemble.volatility.predict(bars)
+    volatility = ensemble.predictors_[2].predict(bars)
     np.testing.assert_allclose(found["volatility"], volatility.loc[found.index, "volatility"], rtol=1e-5)
     np.testing.assert_allclose(found[list(CLASSES)].sum(axis=1), 1.0)
     np.testing.assert_allclose(found["confidence"], found[list(CLASSES)].max(axis=1))
@@ -81,23 +82,23 @@ def test_one_frame_holds_both_kinds(fitted):
 def test_the_pool_is_the_weighted_geometric_mean(fitted):
     ensemble, bars = fitted
     found = ensemble.predict(bars)
-    logs = [np.log(member.predict_proba(bars).loc[found.index].to_numpy()) for member in ensemble.directions]
+    logs = [np.log(member.predict_proba(bars).loc[found.index].to_numpy()) for member in ensemble.predictors_[:2]]
     assert not np.allclose(logs[0], logs[1]), "seeds differ"
-    mixed = np.exp(sum(w * log for w, log in zip(ensemble.weights, logs, strict=True)))
+    mixed = np.exp(sum(w * log for w, log in zip(1.5 * ensemble.weights_[:2], logs, strict=True)))
     np.testing.assert_allclose(found[list(CLASSES)], mixed / mixed.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
 @pytest.mark.slow
 def test_fitted_predictors_combine_with_equal_weights(fitted):
     ensemble, bars = fitted
-    one = EnsemblePredictor(directions=ensemble.directions[:1], volatility=ensemble.volatility)
+    one = EnsemblePredictor([ensemble.predictors_[0], ensemble.predictors_[2]])
     found = one.predict(bars)[list(CLASSES)]
-    np.testing.assert_allclose(found, ensemble.directions[0].predict_proba(bars).loc[found.index], rtol=1e-5)
+    np.testing.assert_allclose(found, ensemble.predictors_[0].predict_proba(bars).loc[found.index], rtol=1e-5)
     few = VolatilityPredictor.from_state(
-        ensemble.symbols, ensemble.volatility.to_arrays(), ensemble.volatility.meta(), ("CCC", "AAA")
+        ensemble.symbols, ensemble.predictors_[2].to_arrays(), ensemble.predictors_[2].meta(), ("CCC", "AAA")
     )
-    both = EnsemblePredictor(directions=ensemble.directions, volatility=few)
-    assert both.weights.tolist() == [0.5, 0.5]
+    both = EnsemblePredictor([*ensemble.predictors_[:2], few])
+    assert both.weights_[0] == both.weights_[1]
     assert both.symbols == ("AAA", "CCC")
     assert both.predict(bars).index.get_level_values("symbol").unique().tolist() == ["AAA", "CCC"]
 
@@ -106,10 +107,11 @@ def test_fitted_predictors_combine_with_equal_weights(fitted):
 def test_mistakes_are_told_in_a_line(fitted, make_universe):
     ensemble, bars = fitted
     with pytest.raises(ModelError, match=r"Call fit\(bars\) first"):
-        EnsemblePredictor(ensemble.config).predict(bars)
+        EnsemblePredictor(config=ensemble.config).predict(bars)
     with pytest.raises(ModelError, match="at least one seed"):
         EnsemblePredictor(seeds=())
     with pytest.raises(ModelError, match="none of these symbols was fitted"):
         ensemble.predict(make_universe(("ZZZ",)))
-    assert EnsemblePredictor(ensemble.config).seeds == (7, 8, 9)
-    assert isinstance(ensemble.directions[0], PriceDirectionPredictor)
+    with pytest.raises(ConfigError, match="expected a list of predictors"):
+        EnsemblePredictor(ensemble.config)
+    assert isinstance(ensemble.predictors_[0], PriceDirectionPredictor)

@@ -22,20 +22,21 @@ def fitted(planted_case):
 def test_the_feature_that_matters_comes_first(fitted):
     predictor, bars = fitted
     found = predictor.get_feature_importance(bars)
-    assert set(found) == set(predictor.feature_names)
-    best, (rise, error) = next(iter(found.items()))
-    assert best == "roc_1"
+    assert set(found.index) == set(predictor.feature_names)
+    rise, error = found.iloc[0]
+    assert found.index[0] == "roc_1"
     assert rise > 5 * error > 0
-    useless = [found[name][0] for name in found if name.startswith("volume")]
-    assert useless
-    assert max(useless) < rise / 20
-    assert list(found.values()) == sorted(found.values(), key=lambda value: -value[0])
+    useless = found["importance"][found.index.str.startswith("volume")]
+    assert len(useless)
+    assert useless.max() < rise / 20
+    assert found["importance"].is_monotonic_decreasing
 
 
 def test_importance_is_the_same_for_the_same_seed(fitted):
     predictor, bars = fitted
-    assert predictor.get_feature_importance(bars, seed=1) == predictor.get_feature_importance(bars, seed=1)
-    assert predictor.get_feature_importance(bars, seed=2) != predictor.get_feature_importance(bars, seed=1)
+    first = predictor.get_feature_importance(bars, seed=1)
+    assert predictor.get_feature_importance(seed=1).equals(first), "by default of the fit's own validation rows"
+    assert not predictor.get_feature_importance(bars, seed=2).equals(first)
 
 
 def test_measuring_importance_leaves_the_examples_as_they_were(fitted):
@@ -58,11 +59,11 @@ def test_importance_needs_validation_rows(fitted):
 def test_contributions_tell_what_moved_one_forecast(fitted):
     predictor, bars = fitted
     found = predictor.analyze_feature_contributions(bars, "P001")
-    assert set(found) == set(predictor.feature_names)
-    assert list(found.values()) == sorted(found.values(), key=lambda value: -abs(value))
+    assert set(found.index) == set(predictor.feature_names)
+    assert found.abs().is_monotonic_decreasing
     up = predictor.predict_direction(bars).loc["P001"].iloc[-1]
     leaning = np.log(up["up"] / up["down"])
-    main = next(iter(found))
+    main = found.index[0]
     assert main in ("roc_1", "roc_5")
     assert np.sign(found[main]) == np.sign(leaning), "the forecast leans where its main reason points"
 
@@ -72,7 +73,7 @@ def test_features_that_a_model_does_not_see_contribute_nothing(make_universe, ti
     bars = make_universe(("AAA", "BBB", "CCC"))
     predictor = getattr(training, name)(tiny_config("features.max_features=2")).fit(bars)
     found = predictor.analyze_feature_contributions(bars, "AAA")
-    assert sum(value != 0.0 for value in found.values()) <= 2
+    assert (found != 0.0).sum() <= 2
     assert len(found) > 20
 
 
@@ -82,10 +83,10 @@ def test_volatility_explains_itself_too(make_universe, tiny_config):
     bars = make_universe(("AAA", "BBB", "CCC"))
     predictor = VolatilityPredictor(tiny_config("features.technical_indicators=[range_estimators]")).fit(bars)
     importance = predictor.get_feature_importance(bars)
-    assert set(importance) == set(predictor.feature_names)
-    assert all(np.isfinite(value) and error >= 0 for value, error in importance.values())
+    assert set(importance.index) == set(predictor.feature_names)
+    assert np.isfinite(importance["importance"]).all() and (importance["standard_error"] >= 0).all()
     found = predictor.analyze_feature_contributions(bars, "BBB")
-    assert any(value != 0.0 for value in found.values())
+    assert (found != 0.0).any()
 
 
 def test_a_symbol_without_a_model_cannot_be_explained(fitted, make_universe):

@@ -19,12 +19,12 @@ FEW = r"bars of 1 of the universe's symbols are given, and the model was fitted 
 @pytest.fixture(scope="module")
 def fitted(tiny_config, make_universe):
     bars = make_universe(NAMES)
-    return EnsemblePredictor(tiny_config(), seeds=(1,)).fit(bars), bars
+    return EnsemblePredictor(config=tiny_config(), seeds=(1,)).fit(bars), bars
 
 
 @pytest.fixture(params=["direction", "volatility"])
 def predictor(request, fitted):
-    return fitted[0].volatility if request.param == "volatility" else fitted[0].directions[0]
+    return next(one for one in fitted[0].predictors_ if one.kind == request.param)
 
 
 def view(predictor, symbol="AAA"):

@@ -12,10 +12,11 @@ from functools import cache
 from typing import Any
 
 from training.models.fleet.quick_import import collecting_later
+from training.models.fleet.quiet_import import without_banners
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-with collecting_later():
+with collecting_later(), without_banners():
     import keras
     from keras import ops
 

@@ -48,12 +48,21 @@ class Combination(FleetState):
         return np.asarray(corrections @ self.weights[0])
 
 
-def combine(members: Sequence[MemberSpec], trust: float, anchor: Float, forecasts: Mapping[str, Float]) -> Combination:
-    """Return the combination of these members, in order.
+def combine(
+    members: Sequence[MemberSpec],
+    trust: float,
+    anchor: Float,
+    forecasts: Mapping[str, Float],
+    alone: str | None = None,
+) -> Combination:
+    """Return the combination of these members, in order, or the one that takes member ``alone`` as it is.
 
     Bounds are those of the forecasts (n,) of training rows. What has no forecast there may differ from the anchor by a
     factor of two.
     """
+    if alone is not None:
+        chosen, wide = np.array([[float(spec.name == alone) for spec in members]]), np.full((1, len(members)), np.inf)
+        return Combination(chosen, -wide, wide, np.ones(1))
     total = sum(spec.share for spec in members)
     weights = np.zeros(len(members))
     low, high = np.full(len(members), -_DEFAULT_BOUND), np.full(len(members), _DEFAULT_BOUND)

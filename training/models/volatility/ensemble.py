@@ -80,7 +80,7 @@ class VolatilityEnsemble:
         anchor, or by the EWMA where there is no anchor.
         """
         anchor, found = self.member_forecasts(windows, symbols)
-        table = np.stack([found[spec.name] for spec in combined(self.config.volatility.members)], axis=1)
+        table = np.stack([found[spec.name] for spec in combined(self.config.volatility.used)], axis=1)
         corrections, factor = combination.corrections(anchor, table), self._market_factor(windows)
         variance = anchor * np.exp(combination.log_correction(corrections) + factor)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -89,7 +89,7 @@ class VolatilityEnsemble:
             usable = np.isfinite(anchor) & (anchor > 0)
             variance = np.where(fallback, np.where(usable, anchor, found["ewma"]), variance)
         others = {spec.name: found[spec.name] for spec in baselines()} | {"anchor": anchor}
-        for spec, correction in zip(combined(self.config.volatility.members), corrections.T, strict=True):
+        for spec, correction in zip(combined(self.config.volatility.used), corrections.T, strict=True):
             if not spec.is_baseline:
                 others[spec.name] = anchor * np.exp(combination.trust[0] * correction + factor)
         return Combined(variance, fallback, {name: _positive(values) for name, values in others.items()})
@@ -97,7 +97,7 @@ class VolatilityEnsemble:
     @property
     def fitted(self) -> list[MemberSpec]:
         """The configured members and all baselines."""
-        return fitted(self.config.volatility.members)
+        return fitted(self.config.volatility.used)
 
     def _series(self) -> Sequence[tuple[MemberSpec, Series]]:
         """Return each series once, with the first member that reads it."""

@@ -1,23 +1,26 @@
-"""GARCH(1,1) with leverage per symbol: estimated by ``arch``, filtered and forecast as a fleet.
+"""GARCH(1,1) with or without leverage, or EGARCH(1,1), per symbol: estimated by ``arch``, forecast as a fleet.
 
-Glosten, Jagannathan and Runkle (1993, J. Finance 48); with γ = 0 it is Bollerslev (1986, J. Econometrics 31).
+Glosten, Jagannathan and Runkle (1993, J. Finance 48); with γ = 0 it is Bollerslev (1986, J. Econometrics 31). Nelson
+(1991, Econometrica 59) for EGARCH, whose formulas are in :mod:`training.models.volatility.egarch`.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from features.panel import Panel
+from training.models.volatility.egarch import BACKCAST, backcast, egarch_filter, egarch_mean
 from training.models.volatility.fleet_state import FleetState, Float, Ints, Mask, symbol_index
 from training.models.volatility.level import RatioSums
 from training.models.volatility.member import FitData, ForecastInputs, MemberSpec, Series
 
+GarchType = Literal["GARCH", "EGARCH", "GJR"]
+
 MIN_RETURNS = 250
-_BACKCAST = 75  # arch starts its recursion from the exponentially weighted mean of this many squared residuals
-_BACKCAST_DECAY = 0.94
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,13 @@ class GarchFleet(FleetState):
     """Parameters (S, 5): μ, ω, α, γ, β of ``σ²_{t+1} = ω + (α + γ 1[e_t < 0]) e_t² + β σ²_t`` with ``e = r − μ``.
 
     Returns are log returns per bar; ω is in their squares. ``level`` (S,) maps close-to-close variance to the scale
-    of the target. A symbol whose estimation failed has NaN parameters and no forecast.
+    of the target. Where ``is_log`` (S,) the parameters are those of an EGARCH. A symbol whose estimation failed has NaN
+    parameters and no forecast.
     """
 
     parameters: Float
     level: Float
+    is_log: Mask
 
     def inputs(self, close: Float, offsets: Ints) -> Float:
         """Return σ²_{t+1} (rows,), the next bar's variance known at t, for closes (rows,) of the fleet's symbols.
@@ -38,11 +43,12 @@ class GarchFleet(FleetState):
         free of look-ahead.
         """
         out = np.full(len(close), np.nan)
-        for i, parameters in enumerate(self.parameters):
+        for i, (parameters, is_log) in enumerate(zip(self.parameters, self.is_log, strict=True)):
             start, stop = int(offsets[i]), int(offsets[i + 1])
-            if stop - start > _BACKCAST + 1 and np.isfinite(parameters).all():
+            if stop - start > BACKCAST + 1 and np.isfinite(parameters).all():
                 returns = np.diff(np.log(close[start:stop]))
-                out[start + _BACKCAST : stop] = garch_filter(parameters, returns)[_BACKCAST - 1 :]
+                variance = egarch_filter(parameters, returns) if is_log else garch_filter(parameters, returns)
+                out[start + BACKCAST : stop] = variance[BACKCAST - 1 :]
         return out
 
     def forecast(self, inputs: Float, index: Ints, horizon: int) -> Float:
@@ -55,7 +61,10 @@ class GarchFleet(FleetState):
         powers = phi[:, None] ** np.arange(horizon)
         slope = powers.mean(axis=1)
         constant = np.concatenate([np.zeros((len(self), 1)), np.cumsum(powers, axis=1)[:, :-1]], axis=1).mean(axis=1)
-        return np.asarray(self.level[index] * (self.parameters[index, 1] * constant[index] + slope[index] * inputs))
+        mean = self.parameters[index, 1] * constant[index] + slope[index] * inputs
+        if (logs := self.is_log[index]).any():
+            mean[logs] = egarch_mean(self.parameters, inputs[logs], index[logs], horizon)
+        return np.asarray(self.level[index] * mean)
 
 
 def garch_filter(parameters: Float, returns: Float) -> Float:
@@ -69,23 +78,21 @@ def garch_filter(parameters: Float, returns: Float) -> Float:
     mu, omega, alpha, gamma, beta = parameters
     residual = returns - mu
     square = residual**2
-    weights = _BACKCAST_DECAY ** np.arange(min(_BACKCAST, len(square)))
-    backcast = float(weights @ square[: len(weights)] / weights.sum())
-    first = omega + (alpha + 0.5 * gamma + beta) * backcast
+    first = omega + (alpha + 0.5 * gamma + beta) * backcast(square)
     shock = omega + (alpha + gamma * (residual < 0)) * square
     out, _ = lfilter([1.0], [1.0, -beta], shock, zi=[beta * first])
     return np.asarray(out)
 
 
-def estimate_garch(returns: Float, leverage: bool = True, student: bool = True) -> Float:
+def estimate_garch(returns: Float, kind: GarchType = "GJR", student: bool = True) -> Float:
     """Return μ, ω, α, γ, β (5,) by maximum likelihood on log returns (n,).
 
     Parameters
     ----------
     returns : (n,)
         Log returns of train, oldest first.
-    leverage : bool
-        Whether γ is estimated (GJR) or 0.
+    kind : str
+        ``GJR``, ``GARCH`` (γ is 0) or ``EGARCH``.
     student : bool
         Whether the likelihood is Student's t, whose estimates a few jumps do not move, or normal.
 
@@ -94,7 +101,7 @@ def estimate_garch(returns: Float, leverage: bool = True, student: bool = True) 
     ValueError
         Too few returns, no variation, or an optimiser that did not converge; the message is the reason.
     """
-    from arch.univariate import GARCH, ConstantMean, Normal, StudentsT
+    from arch.univariate import EGARCH, GARCH, ConstantMean, Normal, StudentsT
 
     if len(returns) < MIN_RETURNS:
         raise ValueError(f"{len(returns)} returns, GARCH needs {MIN_RETURNS}")
@@ -104,7 +111,7 @@ def estimate_garch(returns: Float, leverage: bool = True, student: bool = True) 
     # In units of their own deviation, returns of every market have the size that arch's start values expect.
     model = ConstantMean(
         returns / scale,
-        volatility=GARCH(1, int(leverage), 1),
+        volatility=EGARCH(1, 1, 1) if kind == "EGARCH" else GARCH(1, int(kind == "GJR"), 1),
         distribution=StudentsT() if student else Normal(),
         rescale=False,
     )
@@ -117,8 +124,11 @@ def estimate_garch(returns: Float, leverage: bool = True, student: bool = True) 
     if result.convergence_flag != 0:
         raise ValueError(f"GARCH did not converge (optimiser's flag {result.convergence_flag})")
     values = result.params
-    gamma = float(values["gamma[1]"]) if leverage else 0.0
-    found = [values["mu"] * scale, values["omega"] * scale**2, values["alpha[1]"], gamma, values["beta[1]"]]
+    gamma, beta = float(values.get("gamma[1]", 0.0)), values["beta[1]"]
+    omega = values["omega"] * scale**2
+    if kind == "EGARCH":
+        omega = values["omega"] + 2.0 * np.log(scale) * (1.0 - beta)
+    found = [values["mu"] * scale, omega, values["alpha[1]"], gamma, beta]
     parameters = np.asarray(found, dtype=np.float64)
     if not np.isfinite(parameters).all():
         raise ValueError("GARCH estimates are not finite")
@@ -131,7 +141,7 @@ def fit_garch(
     offsets: Ints,
     rows: Mask,
     horizon: int,
-    leverage: bool = True,
+    kind: GarchType = "GJR",
     student: bool = True,
 ) -> tuple[GarchFleet, dict[int, str]]:
     """Fit every symbol's GARCH and its level on train.
@@ -146,7 +156,7 @@ def fit_garch(
         The train rows; returns up to the last of them are used, so none from validation or test.
     horizon : int
         Bars of the target.
-    leverage, student : bool
+    kind, student
         See :func:`estimate_garch`.
 
     Returns
@@ -163,10 +173,10 @@ def fit_garch(
         last = np.flatnonzero(rows[start:stop])[-1:]
         end = start + int(last[0]) + 1 if len(last) else start
         try:
-            parameters[i] = estimate_garch(np.diff(np.log(close[start:end])), leverage, student)
+            parameters[i] = estimate_garch(np.diff(np.log(close[start:end])), kind, student)
         except ValueError as error:
             failed[i] = str(error)
-    fleet = GarchFleet(parameters, np.ones(size))
+    fleet = GarchFleet(parameters, np.ones(size), np.full(size, kind == "EGARCH"))
     index = symbol_index(offsets)
     raw = fleet.forecast(fleet.inputs(close, offsets), index, horizon)
     return replace(fleet, level=RatioSums.of(target, raw, index, rows, size).level()), failed
@@ -174,13 +184,13 @@ def fit_garch(
 
 def _none(data: FitData) -> GarchFleet:
     """Return what a symbol that was not fitted has: no GARCH."""
-    return GarchFleet(np.full((1, 5), np.nan), np.ones(1))
+    return GarchFleet(np.full((1, 5), np.nan), np.ones(1), np.array([data.config.volatility.garch == "EGARCH"]))
 
 
 def _fit_own(data: FitData, shared: GarchFleet) -> GarchFleet:
     """Fit each symbol; one that cannot be estimated has no forecast, and the anchor takes its weight."""
-    panel, horizon = data.panel, data.config.volatility.horizon
-    return fit_garch(panel.close, data.examples.targets, panel.offsets, data.known, horizon)[0]
+    panel, part = data.panel, data.config.volatility
+    return fit_garch(panel.close, data.examples.targets, panel.offsets, data.known, part.horizon, part.garch)[0]
 
 
 def _states(panel: Panel, fleet: GarchFleet) -> Float:

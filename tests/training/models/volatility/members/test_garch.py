@@ -57,7 +57,7 @@ def test_the_mean_over_the_horizon_is_archs_analytic_forecast():
     fit = model.fit(disp="off")
     p = fit.params
     row = [p["mu"] / 100, p["omega"] / 1e4, p["alpha[1]"], p["gamma[1]"], p["beta[1]"]]
-    fleet = GarchFleet(np.array([row]), np.ones(1))
+    fleet = GarchFleet(np.array([row]), np.ones(1), np.zeros(1, bool))
     close = prices(returns)
     f = fleet.forecast(fleet.inputs(close, np.array([0, 801])), np.zeros(801, int), 7)
     # arch writes E[1(e < 0) e²] as σ²/2 as we do, so both are the same number.
@@ -65,7 +65,7 @@ def test_the_mean_over_the_horizon_is_archs_analytic_forecast():
 
 
 def test_an_integrated_garch_has_a_forecast():
-    fleet = GarchFleet(np.array([[0.0, 1e-6, 0.1, 0.0, 0.9]]), np.ones(1))
+    fleet = GarchFleet(np.array([[0.0, 1e-6, 0.1, 0.0, 0.9]]), np.ones(1), np.zeros(1, bool))
     f = fleet.forecast(np.array([1e-4]), np.zeros(1, int), 5)
     assert f[0] == pytest.approx(1e-4 + 1e-6 * np.mean(range(5)), rel=1e-12)
 

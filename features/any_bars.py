@@ -1,0 +1,182 @@
+"""Bars in whatever form a person has them: a frame, frames by symbol, rows, a path, or the name of a source."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from configs.errors import DataError, shortened
+from features.bars.quarantine import Quarantine
+from features.bars.schema import SymbolBars, bars_from_frame
+from features.sources import open_source
+from features.store.store import Store
+
+AnyBars: TypeAlias = pd.DataFrame | pd.Series | SymbolBars | Sequence[Any] | Mapping[str, Any] | os.PathLike[str] | str
+"""A frame in any common notation (one symbol or many), a series of closes, frames or rows by symbol, a path, bars."""
+
+_EXPECTED = (
+    "expected a data frame with dates and closes, a dict of frames by symbol, a path to a file or folder, or bars of "
+    "load_bars"
+)
+_ROW = ("date", "open", "high", "low", "close", "volume")
+
+
+def read_bars(
+    bars: AnyBars, symbol: str | None = None, *, default_symbol: str = "SYMBOL", place: str = "the frame"
+) -> tuple[list[SymbolBars], Quarantine]:
+    """Return the bars of each symbol, and the rows that break a rule of :mod:`features.bars.validation`.
+
+    Parameters
+    ----------
+    bars
+        Any of :data:`AnyBars`. Rows are ``[date, open, high, low, close, volume]``, ``[date, close]``, or dicts.
+    symbol
+        The symbol of bars that name none, or of those of one symbol.
+    default_symbol
+        The symbol of bars that name none.
+    place
+        Where they come from, for messages.
+
+    Raises
+    ------
+    DataError
+        There are none, or they cannot be read; the message says what was given and what is expected.
+    """
+    if symbol is not None and not isinstance(symbol, str):
+        raise DataError(f"symbol has value {symbol!r:.80}; expected a name such as 'AAPL'.")
+    if isinstance(bars, (str, os.PathLike)):
+        found, quarantine = _of_source(os.fspath(bars))
+    elif isinstance(bars, Mapping):
+        return _of_mapping(bars, symbol)
+    elif isinstance(bars, SymbolBars):
+        found, quarantine = [bars], Quarantine.empty()
+    elif isinstance(bars, (list, tuple)) and bars and all(isinstance(one, SymbolBars) for one in bars):
+        found, quarantine = list(bars), Quarantine.empty()
+    else:
+        return bars_from_frame(_frame_of(bars, place), symbol, place=place, default_symbol=default_symbol)
+    if repeated := sorted({one.symbol for one in found if sum(one.symbol == other.symbol for other in found) > 1}):
+        raise DataError(f"{place} has {shortened(repeated)} twice; expected each symbol once. Join or rename them.")
+    if symbol is None:
+        return found, quarantine
+    if len(found) > 1:
+        raise DataError(f"{len(found)} symbols are given, so the one name {symbol!r} does not apply. Leave it out.")
+    return [replace(found[0], symbol=symbol)], quarantine
+
+
+def load_bars(
+    source: str | os.PathLike[str] = "embedded",
+    symbols: Sequence[str] = (),
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    store: Store | str | None = None,
+) -> pd.DataFrame:
+    """Return bars of a source as one frame: ``symbol, date, open, high, low, close, volume``, adjusted, sorted.
+
+    Parameters
+    ----------
+    source
+        ``embedded`` (seven real series), ``yahoo``, ``lake`` (the store's), or a path to a file, folder or glob.
+    symbols
+        All of the source by default.
+    start, end
+        The first and the last day.
+    store
+        The store of ``lake``; by default ``FLEETCAST_STORE`` or ``.fleetcast``.
+
+    Raises
+    ------
+    DataError
+        There is no such source, or it has none of the symbols.
+
+    Warns
+    -----
+    UserWarning
+        The source lacks some symbols, or rows break a rule and are left out.
+
+    Examples
+    --------
+    >>> bars = load_bars("embedded", ["AAPL", "IBM"])
+    >>> bars.groupby("symbol").size().to_dict()
+    {'AAPL': 3270, 'IBM': 3270}
+    """
+    if isinstance(symbols, str):
+        symbols = [symbols]
+    found, quarantine = _of_source(os.fspath(source), symbols, start, end, store)
+    warn_of(quarantine, stacklevel=2)
+    parts = [
+        pd.DataFrame({"symbol": one.symbol, "date": one.dates, **{name: getattr(one, name) for name in _ROW[1:]}})
+        for one in found
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def warn_of(quarantine: Quarantine, *, stacklevel: int) -> None:
+    """Warn that rows are left out, if any are."""
+    if lost := quarantine.lost():
+        symbols = shortened(sorted(lost))
+        text = f"{sum(lost.values())} rows of {symbols} break a rule and are left out ({quarantine.summary()})"
+        warnings.warn(text, stacklevel=stacklevel + 1)
+
+
+def _of_source(
+    spec: str,
+    symbols: Sequence[str] = (),
+    start: date | None = None,
+    end: date | None = None,
+    store: Store | str | None = None,
+) -> tuple[list[SymbolBars], Quarantine]:
+    if not isinstance(store, Store):
+        store = Store(store or os.environ.get("FLEETCAST_STORE", ".fleetcast"))
+    source = open_source(spec, store)
+    found = list(source.load(symbols, start, end))
+    reasons = [f"{name}: {reason}" for name, reason in source.missing.items()]
+    if not found:
+        raise DataError(f"{spec!r} has no bars of these symbols ({'; '.join(reasons[:3])}). Check their names.")
+    if reasons:
+        warnings.warn(f"{spec!r} lacks {len(reasons)} of the symbols ({'; '.join(reasons[:3])})", stacklevel=4)
+    return found, source.quarantine
+
+
+def _of_mapping(frames: Mapping[str, Any], symbol: str | None) -> tuple[list[SymbolBars], Quarantine]:
+    if symbol is not None:
+        raise DataError(f"a dict names its symbols, so the name {symbol!r} does not apply. Leave it out.")
+    if not frames:
+        raise DataError(f"no bars are given: the dict is empty; {_EXPECTED}.")
+    if {"date", "close"} <= {str(name).lower() for name in frames}:  # the columns of one frame
+        return bars_from_frame(pd.DataFrame(dict(frames)), default_symbol="SYMBOL")
+    found, parts = list[SymbolBars](), list[Quarantine]()
+    for name, given in frames.items():
+        if not isinstance(name, str):
+            raise DataError(f"a dict of bars has the key {name!r:.80}; expected symbols, such as 'AAPL'.")
+        bars, quarantine = read_bars(given, name, place=f"the bars of {name!r}")
+        found += bars
+        parts.append(quarantine)
+    return found, Quarantine.concat(parts)
+
+
+def _frame_of(bars: Any, place: str) -> pd.DataFrame:
+    """Return a frame of a frame, of a series of closes, or of rows."""
+    if isinstance(bars, pd.DataFrame):
+        return bars
+    if isinstance(bars, pd.Series):
+        return bars.rename("close").to_frame()
+    if isinstance(bars, (list, tuple)):
+        if not bars:
+            raise DataError(f"no bars are given; {_EXPECTED}.")
+        if all(isinstance(row, Mapping) for row in bars):
+            return pd.DataFrame(list(bars))
+        widths = {len(row) if isinstance(row, (list, tuple)) else 0 for row in bars}
+        if len(widths) == 1 and (width := widths.pop()) in (2, 5, 6):
+            names = _ROW[:width] if width > 2 else ("date", "close")
+            return pd.DataFrame([list(row) for row in bars], columns=list(names))
+        if all(isinstance(one, pd.DataFrame) for one in bars):
+            raise DataError(f"{place} is a list of {len(bars)} frames without names. Give a dict: {{'AAPL': frame}}.")
+    kind = "None" if bars is None else f"a {type(bars).__name__}"
+    raise DataError(f"{place} is {kind}; {_EXPECTED}.")

@@ -1,0 +1,77 @@
+"""scikit-learn's ``get_params`` and ``set_params``, so that ``clone`` and grid searches work."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable
+from typing import Any, Self
+
+from configs.errors import ConfigError
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Parameters:
+    """The constructor's keywords as parameters.
+
+    As in scikit-learn, a constructor stores each argument under its own name. One that makes something else of its
+    arguments keeps them in ``_given`` as well.
+    """
+
+    _given: dict[str, Any]
+
+    @classmethod
+    def _parameter_names(cls) -> tuple[str, ...]:
+        """Return the keywords of the constructor; of one that passes others on, also those of its base class."""
+        names = dict[str, None]()
+        for base in cls.__mro__:
+            if "__init__" not in vars(base):
+                continue
+            found = inspect.signature(vars(base)["__init__"]).parameters.values()
+            names |= {one.name: None for one in list(found)[1:] if one.kind not in _VARIADIC}
+            if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in found):
+                break
+        return tuple(names)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's arguments by name, as they were given.
+
+        Raises
+        ------
+        ConfigError
+            The class does not store an argument under its own name.
+        """
+        given = self.__dict__.get("_given", self.__dict__)
+        missing = [name for name in self._parameter_names() if name not in given]
+        if missing:
+            raise ConfigError(
+                f"{type(self).__name__} does not keep its argument {missing[0]!r}; expected an attribute of that "
+                f"name. Write self.{missing[0]} = {missing[0]} in __init__."
+            )
+        return {name: given[name] for name in self._parameter_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change some of the constructor's arguments. What was fitted with others is forgotten.
+
+        Raises
+        ------
+        ConfigError
+            The constructor has no such argument, or the value is out of range.
+        """
+        given = self.get_params()
+        self.check_parameters(params)
+        if params:
+            fresh = type(self)(**{**given, **params})
+            self.__dict__.clear()
+            self.__dict__.update(fresh.__dict__)
+        return self
+
+    @classmethod
+    def check_parameters(cls, names: Iterable[str]) -> None:
+        """Raise ``ConfigError`` if the constructor has no argument of such a name."""
+        known = cls._parameter_names()
+        if unknown := [name for name in names if name not in known]:
+            close = difflib.get_close_matches(unknown[0], known, 1)
+            hint = f"Did you mean {close[0]}?" if close else f"Choose from: {', '.join(known) or 'none'}."
+            raise ConfigError(f"{cls.__name__} has no parameter {unknown[0]!r}. {hint}")
