@@ -157,7 +157,7 @@ def test_quick_commands_run(call, prices):
 @pytest.mark.slow
 def test_commands_on_models_run(trained, call):
     assert {tuple(command[:2]) for command in commands_of(OF_MODELS)} == {tuple(verb) for verb in OF_MODELS}
-    for command in commands_of(OF_MODELS) + [["predict"]]:
+    for command in [*commands_of(OF_MODELS), ["predict"]]:
         done = call(*command)
         assert done.code == 0 and done.out, (command, done.err)
 
