@@ -42,13 +42,14 @@ class DataConfig(Frozen):
 class FeatureConfig(Frozen):
     """Which features are built, and how they are scaled.
 
-    ``technical_indicators`` names catalog entries or whole groups; empty means all that the data
-    allows. ``lookback_periods`` (bars) parametrise every rolling feature. ``max_features`` keeps the
-    best on *train* only; ``None`` keeps all. ``scaling_method`` is fitted on train only and clips at
-    ``clip`` scaled units. ``universe`` names the symbols that cross-asset features are relative to;
-    empty means all. ``universe_lag`` (sessions) guards against look-ahead between time zones: with 0 a
-    bar sees the universe up to its own date, whose later closes (New York's, for a bar of Tokyo) it
-    could not know unless all symbols trade at the same hours; with 1 it sees the days before its own.
+    ``technical_indicators`` names families of the catalog, whole groups, or the beginnings of
+    columns (``sma``, ``ema``, ``rsi``); empty means all that the data allows. ``lookback_periods``
+    (bars) parametrise every rolling feature. ``max_features`` keeps the best on *train* only;
+    ``None`` keeps all. ``scaling_method`` is fitted on train only and clips at ``clip`` scaled
+    units. ``universe`` names the symbols that cross-asset features are relative to; empty means
+    all. ``universe_lag`` (sessions) guards against look-ahead between time zones: with 0 a bar sees
+    the universe up to its own date, whose later closes (New York's, for a bar of Tokyo) it could
+    not know unless all symbols trade at the same hours; with 1 it sees the days before its own.
     ``None`` decides from the dates: 0 where all symbols trade on one calendar, else 1.
     """
 

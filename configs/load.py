@@ -71,6 +71,22 @@ def load_config(preset: str = "demo", file: str | Path | None = None, overrides:
     return validated(merged, source)
 
 
+def config_or(config: Config | None, name: str, preset: str | None = None) -> Config:
+    """Return a configuration as given to ``name``, or that of a preset; without one, the defaults of all settings.
+
+    Raises
+    ------
+    ConfigError
+        Something else is given.
+    """
+    if config is None:
+        return Config() if preset is None else load_config(preset)
+    if isinstance(config, Config):
+        return config
+    how = f"load_config({config!r})" if config in preset_names() else "load_config()"
+    raise ConfigError(f"{name} was given {config!r:.80}; expected a Config. Make one: {how}.")
+
+
 def flat_overrides(values: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Return nested settings as equivalent ``--set`` overrides: ``["run.seed=3", …]``."""
     overrides: list[str] = []
