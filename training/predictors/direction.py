@@ -49,8 +49,8 @@ class PriceDirectionPredictor(BarsPredictor):
     Examples
     --------
     >>> from configs import load_config
-    >>> from features.sources.embedded import EmbeddedSource
-    >>> bars = list(EmbeddedSource().load(["AAPL", "IBM", "MSFT"]))
+    >>> from features import load_bars
+    >>> bars = load_bars("embedded", ["AAPL", "IBM", "MSFT"])
     >>> predictor = PriceDirectionPredictor(load_config("smoke")).fit(bars)
     >>> latest = predictor.predict_direction(bars).loc["AAPL"].iloc[-1]
     >>> latest.index.tolist()
@@ -60,6 +60,7 @@ class PriceDirectionPredictor(BarsPredictor):
     """
 
     kind: ClassVar[str] = "direction"
+    estimator_type: ClassVar[str | None] = "classifier"
     from_features: ClassVar[bool] = True
 
     _design: Design
@@ -179,9 +180,8 @@ class PriceDirectionPredictor(BarsPredictor):
         members = found[[f"in_set_{name}" for name in CLASSES]].to_numpy()
         out["label"] = np.array(CLASSES)[values.argmax(axis=1)]
         out["confidence"] = values.max(axis=1)
-        out["label_set"] = [
-            "|".join(name for name, member in zip(CLASSES, row, strict=True) if member) for row in members
-        ]
+        sets = (np.array(CLASSES)[row] for row in members.astype(bool))
+        out["label_set"] = ["|".join(names) for names in sets]
         return out
 
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
