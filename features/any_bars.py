@@ -15,7 +15,7 @@ from configs.errors import DataError, shortened
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources import open_source
-from features.store.store import Store
+from features.store.store import Store, open_store
 
 AnyBars: TypeAlias = pd.DataFrame | pd.Series | SymbolBars | Sequence[Any] | Mapping[str, Any] | os.PathLike[str] | str
 """A frame in any common notation (one symbol or many), a series of closes, frames or rows by symbol, a path, bars."""
@@ -73,8 +73,8 @@ def load_bars(
     source: str | os.PathLike[str] = "embedded",
     symbols: Sequence[str] = (),
     *,
-    start: date | None = None,
-    end: date | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
     store: Store | str | None = None,
 ) -> pd.DataFrame:
     """Return bars of a source as one frame: ``symbol, date, open, high, low, close, volume``, adjusted, sorted.
@@ -86,7 +86,7 @@ def load_bars(
     symbols
         All of the source by default.
     start, end
-        The first and the last day.
+        The first and the last day, such as ``"2020-12-31"``.
     store
         The store of ``lake``; by default ``FLEETCAST_STORE`` or ``.fleetcast``.
 
@@ -108,7 +108,9 @@ def load_bars(
     """
     if isinstance(symbols, str):
         symbols = [symbols]
-    found, quarantine = _of_source(os.fspath(source), symbols, start, end, store)
+    if not isinstance(source, (str, os.PathLike)):
+        raise DataError(f"the source is a {type(source).__name__}; expected its name or a path, such as 'embedded'.")
+    found, quarantine = _of_source(os.fspath(source), symbols, _day(start, "start"), _day(end, "end"), store)
     warn_of(quarantine, stacklevel=2)
     parts = [
         pd.DataFrame({"symbol": one.symbol, "date": one.dates, **{name: getattr(one, name) for name in _ROW[1:]}})
@@ -132,9 +134,7 @@ def _of_source(
     end: date | None = None,
     store: Store | str | None = None,
 ) -> tuple[list[SymbolBars], Quarantine]:
-    if not isinstance(store, Store):
-        store = Store(store or os.environ.get("FLEETCAST_STORE", ".fleetcast"))
-    source = open_source(spec, store)
+    source = open_source(spec, open_store(store))
     found = list(source.load(symbols, start, end))
     reasons = [f"{name}: {reason}" for name, reason in source.missing.items()]
     if not found:
@@ -142,6 +142,13 @@ def _of_source(
     if reasons:
         warnings.warn(f"{spec!r} lacks {len(reasons)} of the symbols ({'; '.join(reasons[:3])})", stacklevel=4)
     return found, source.quarantine
+
+
+def _day(given: date | str | None, name: str) -> date | None:
+    try:
+        return None if given is None else pd.Timestamp(given).date()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} has value {given!r:.80}; expected a day, such as '2020-12-31'.") from error
 
 
 def _of_mapping(frames: Mapping[str, Any], symbol: str | None) -> tuple[list[SymbolBars], Quarantine]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from configs.load import load_config
+from configs.load import config_or
 from configs.schema import Config
 from configs.values import Kind
 from features.any_bars import AnyBars
-from features.store.store import Store
+from features.store.store import Store, open_store
 from tuning.objective import Objective, TrialFailed
 from tuning.open_study import check_study, open_study
 from tuning.report import render
@@ -60,27 +61,32 @@ class HyperparameterOptimizer:
     config
         The default settings, and in ``tune`` those of the search; the ``demo`` preset by default.
     store
-        A path or URI under which studies are stored.
+        A path or URI under which studies are stored; by default ``FLEETCAST_STORE`` or ``.fleetcast``.
     url
         A database for studies instead of SQLite in the store.
 
     Examples
     --------
     >>> from tempfile import mkdtemp
-    >>> from features.sources import open_source
+    >>> from configs import load_config
+    >>> from features import load_bars
     >>> config = load_config("smoke", overrides=["tune.trials=2", "tune.symbols=2"])
     >>> optimizer = HyperparameterOptimizer(config, store=mkdtemp())
-    >>> bars = [one.first(1500) for one in open_source("embedded", optimizer.store).load(["AAPL", "IBM"])]
+    >>> bars = load_bars("embedded", ["AAPL", "IBM"], end="2005-12-31")
     >>> found = optimizer.optimize_direction_model(bars)
     >>> len(found.trials), found.verdict.chosen in ("winner", "default")
     (2, True)
     """
 
     def __init__(
-        self, config: Config | None = None, store: Store | str = ".fleetcast", *, url: str | None = None
+        self,
+        config: Config | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
+        *,
+        url: str | None = None,
     ) -> None:
-        self.config = config or load_config("demo")
-        self.store = store if isinstance(store, Store) else Store(store)
+        self.config = config_or(config, "HyperparameterOptimizer", "demo")
+        self.store = open_store(store)
         self.url = url
 
     def optimize_direction_model(self, train_data: AnyBars, **options: Any) -> Tuned:

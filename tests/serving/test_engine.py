@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.errors import ConfigError
 from configs.operation import ServeConfig
 from features import build_universe
 from features.store.lake import Lake
@@ -90,7 +91,7 @@ def test_only_the_requested_kinds_are_answered(engine):
         answer = engine.predict_single(PredictionRequest("AAA", prediction_types=[kind]))
         other = "volatility" if kind == "direction" else "direction"
         assert getattr(answer, kind) is not None and getattr(answer, other) is None and answer.error is None
-    with pytest.raises(ValueError, match="one or more of direction, volatility"):
+    with pytest.raises(ConfigError, match="one or more of direction, volatility"):
         PredictionRequest("AAA", prediction_types=["returns"])
     with pytest.raises(ValueError, match="one or more"):
         PredictionRequest("AAA", prediction_types=[])
@@ -115,7 +116,7 @@ def test_one_bad_request_fails_no_other(engine, bars_of, expected):
     assert codes == [None, "unknown_symbol", None, "too_few_bars", "bad_bars", "bad_bars", None, None]
     assert agrees(answers[0].prediction, expected["AAA"]) and agrees(answers[7].prediction, expected["CCC"])
     assert "30 bars; at least" in answers[3].error.message
-    assert "has 2 symbols; expected one" in answers[5].error.message
+    assert "the data of 'BBB' are of X, Y" in answers[5].error.message
     assert answers[6].prediction.notes[0].startswith("1 rows break a rule and were left out (")
 
 

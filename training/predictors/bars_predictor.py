@@ -26,11 +26,12 @@ from training.predictors.feature_frames import refuse_unlabelled
 from training.predictors.forecasts import Forecasts
 from training.predictors.input_bars import AnyContext
 from training.predictors.keywords import configured
+from training.predictors.scored import Scored
 
 OWN, POOLED = "own", "pooled"
 
 
-class BarsPredictor(Explained, BasePredictor):
+class BarsPredictor(Explained, Scored, BasePredictor):
     """A fleet of one kind of model, scikit-learn style: ``fit`` bars, then ``predict``.
 
     Parameters

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.errors import ConfigError
-from configs.load import validated
+from configs.load import config_or, validated
 from configs.schema import Config
 
 _HEADS = (4, 2, 1)
@@ -20,9 +20,7 @@ def configured(config: Config | None, kind: str, given: Mapping[str, Any], name:
     ConfigError
         ``config`` is no configuration, or a value is out of range; the message names the predictor ``name``.
     """
-    if config is not None and not isinstance(config, Config):
-        raise ConfigError(f"{name} was given {config!r:.80}; expected a Config. Make one: load_config().")
-    config = config or Config()
+    config = config_or(config, name)
     given = {keyword: value for keyword, value in given.items() if value is not None}
     for keyword, spelled in (("model_type", str.lower), ("garch_type", str.upper)):
         if isinstance(given.get(keyword), str):

@@ -35,7 +35,8 @@ class ModelManager(Versions):
     Parameters
     ----------
     store
-        A :class:`~features.store.store.Store`, or the path or URI of one. Every change holds a lock per kind, and
+        A :class:`~features.store.store.Store`, or the path or URI of one; by default ``FLEETCAST_STORE`` or
+        ``.fleetcast``. Every change holds a lock per kind, and
         aliases are replaced only if they are still those that were read.
 
     Examples

@@ -32,7 +32,7 @@ _SAVED = "saved"
 def save(store: Store, predictor: BarsPredictor, name: str, version: str, overwrite: bool) -> str:
     """Store one symbol's model and return its version; see :meth:`.ModelManager.save_model`."""
     kind, symbol = parse_model_name(name)
-    if not _VERSION.fullmatch(version) or version in _RESERVED:
+    if not isinstance(version, str) or not _VERSION.fullmatch(version) or version in _RESERVED:
         raise ModelError(
             f"version {version!r:.80} cannot be the name of a saved model; expected letters, digits, '.', '_' and '-', "
             f"such as v1.0, and none of {', '.join(_RESERVED)}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from configs.errors import ModelError
-from features.store.store import Store
+from features.store.store import Store, open_store
 from training.registry import layout
 from training.registry.aliases import Aliases, read_aliases
 from training.registry.manifest import Manifest, parse_manifest
@@ -20,8 +20,8 @@ class Versions:
     (``champion``, ``previous``) or ``latest``; any other is a ``ModelError`` that lists the choices.
     """
 
-    def __init__(self, store: Store | str | os.PathLike[str]) -> None:
-        self.store = store if isinstance(store, Store) else Store(store)
+    def __init__(self, store: Store | str | os.PathLike[str] | None = None) -> None:
+        self.store = open_store(store)
         self._manifests: dict[tuple[str, str], Manifest] = {}
         self._rosters: dict[tuple[str, str], Roster] = {}
 
