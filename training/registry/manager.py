@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from configs.errors import ModelError
+from configs.errors import ConfigError, ModelError
+from configs.load import validated
 from training.registry import layout, pruning, publishing
 from training.registry.aliases import Aliases, update_aliases
 from training.registry.block_files import read_test
@@ -17,6 +19,7 @@ from training.registry.manifest import block_of_version
 from training.registry.model_names import LATEST, parse_model_name
 from training.registry.roster import Reasons
 from training.registry.versions import Versions
+from training.tasks import task_of
 from training.validation.promotion import TestLosses
 
 if TYPE_CHECKING:
@@ -172,14 +175,13 @@ class ModelManager(Versions):
         version
             By default the champion, or the latest version if there is no champion.
         """
-        from training.predictors import predictor_from_block  # imports pandas, which listing versions does not need
-
         kind, symbol = parse_model_name(name)
         if version is None:
             version = CHAMPION if self.aliases(kind).champion is not None else LATEST
         version = self.resolve(kind, version)
         symbol = self.match_symbol(kind, version, symbol)
-        return predictor_from_block(self.load_block(kind, version, symbol), (symbol,))
+        with _settings_of(kind, version):
+            return _predictor(self.load_block(kind, version, symbol), (symbol,))
 
     def load_fleet(self, kind: str, version: str = LATEST, only: Container[str] | None = None) -> BasePredictor:
         """Return one predictor of all symbols of a version, or of those in ``only``.
@@ -187,17 +189,36 @@ class ModelManager(Versions):
         Raises
         ------
         ModelError
-            The version does not exist, a file of it is corrupt, its blocks were fitted with different settings, or it
-            has a model of none of the symbols.
+            The version does not exist, a file of it is corrupt, its blocks were fitted with different settings or with
+            some that this Fleetcast does not have, or it has a model of none of the symbols.
         """
-        from training.predictors import predictor_from_block
         from training.predictors.join import join
 
         roster = self.roster(kind, version := self.resolve(kind, version))
         chosen = [symbol for symbol in roster.symbols() if only is None or symbol in only]
         if not chosen:
             raise ModelError(f"{kind} {version} holds none of the symbols asked for. Train them first.")
-        fleet = join([predictor_from_block(self.load_block(kind, version, n)) for n in roster.blocks_of(chosen)])
         wanted = frozenset(chosen)
-        rows = [symbol for symbol in fleet.symbols if symbol in wanted]
-        return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), rows)
+        with _settings_of(kind, version):
+            fleet = join([_predictor(self.load_block(kind, version, n)) for n in roster.blocks_of(chosen)])
+            rows = [symbol for symbol in fleet.symbols if symbol in wanted]
+            return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), rows)
+
+
+@contextmanager
+def _settings_of(kind: str, version: str) -> Iterator[None]:
+    """Name the version whose settings this Fleetcast does not have."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ModelError(
+            f"the {kind} version {version} cannot be loaded by this Fleetcast: {str(error).rstrip('.')}. Use the "
+            "Fleetcast that trained it, train again, or choose another version: `fleetcast models rollback`."
+        ) from error
+
+
+def _predictor(block: Block, symbols: Sequence[str] | None = None) -> BasePredictor:
+    from training.predictors import predictor_from_block  # imports pandas, which listing versions does not need
+
+    task_of(block.kind).check(validated(block.meta["config"], "its settings"))
+    return predictor_from_block(block, symbols)
