@@ -87,7 +87,7 @@ def build_api(
         try:
             wanted = PredictionsRequest.model_validate_json(body)
         except ValidationError as error:
-            return invalid_response(error, "body")
+            return invalid_response(error, "body", fields=tuple(PredictionsRequest.model_fields))
         try:
             return _predictions_response(await service.answer(wanted.wanted, wanted.kinds, wanted.bars), start)
         except OverloadedError as error:
