@@ -75,6 +75,9 @@ def test_one_symbol_by_its_name(client, engine):
     body = answer.json()
     assert body["symbol"] == "AAA" and body["volatility"] is None
     assert body["direction"]["version"] == engine.snapshot.versions["direction"]
+    misspelt = client.get(f"{URL}/aaa").json()["error"]
+    assert misspelt["suggestion"] == "AAA" and "did you mean AAA?" in misspelt["message"]
+    assert client.get("/v1/history/aaa").json()["error"]["message"] == misspelt["message"]
     missing = client.get(f"{URL}/nosuch")
     assert missing.status_code == 404 and missing.json()["error"]["code"] == "unknown_symbol"
 
