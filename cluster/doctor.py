@@ -17,6 +17,7 @@ from training.registry.manager import ModelManager
 
 _MIN_FREE_GIB, _MAX_SKEW_S, _MAX_LATE_SESSIONS, _MAX_BEHIND_DAYS = 1.0, 5.0, 3, 7
 _NODE_TIMEOUT_S = 120.0
+_MAX_JUDGED = 50  # symbols of a source other than the lake that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def check_installation(uri: str, address: str | None) -> Iterator[Finding]:
         yield from _space(store)
         yield from _models(store)
         yield from _bars(store)
+        yield from _source_bars(store)
     try:
         with connect(address):
             yield from _nodes(uri)
@@ -92,7 +94,7 @@ def _bars(store: Store) -> Iterator[Finding]:
         yield Finding("bars", "problem", str(error), "Import the symbol again: `fleetcast data import`.")
         return
     if not infos:
-        yield Finding("bars", "ok", "the lake is empty; the bars that ship with packages are used")
+        yield Finding("bars", "ok", "the lake is empty")
         return
     newest = max(info.last for info in infos)
     dates = lake.read(next(info.symbol for info in infos if info.last == newest)).dates
@@ -115,6 +117,38 @@ def _bars(store: Store) -> Iterator[Finding]:
             f"{len(behind)} symbols end more than {_MAX_BEHIND_DAYS} days before the newest bar ({names})",
             "Fetch them again, or leave out what is no longer traded.",
         )
+
+
+def _source_bars(store: Store) -> Iterator[Finding]:
+    """Check how recent the bars are that champions are served from if the lake has none of their symbols."""
+    from features.bars.freshness import freshness
+    from features.bars.schedule import schedule_of
+    from features.sources import open_source
+
+    manager, in_lake = ModelManager(store), frozenset(Lake(store).symbols())
+    checked = {"lake", "yahoo"}  # the lake's are checked, and yahoo's are fetched when they are needed
+    for kind in manager.kinds():
+        try:
+            if (champion := manager.aliases(kind).champion) is None:
+                continue
+            symbols = manager.roster(kind, champion).symbols()
+            name = str(manager.manifest(kind, champion).config["data"]["bars"])
+            if name in checked or not in_lake.isdisjoint(symbols):
+                continue
+            checked.add(name)
+            now = datetime.now(UTC).replace(tzinfo=None)
+            judged = [
+                freshness(schedule_of(bars.dates), bars.dates[-1].astype("datetime64[us]").item(), now)
+                for bars in open_source(name, store).load(symbols[:_MAX_JUDGED])
+            ]
+        except FleetcastError as error:
+            yield Finding("bars", "problem", f"{kind}: {error}", "Restore the bars, or train on others.")
+            continue
+        if judged:
+            newest, late = max(judged, key=lambda one: one.last), sum(one.stale for one in judged)
+            found = f"{name}, which the {kind} champion is served from: {newest}"
+            remedy = "Import newer ones: `fleetcast data import` or `data fetch`; what the lake has is served."
+            yield Finding("bars", "warning" if late else "ok", found, remedy if late else "")
 
 
 def _nodes(uri: str) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ray.cluster_utils import Cluster
 
-from cluster.doctor import _node
+from cluster.doctor import _node, _source_bars
 from cluster.jobs.node_check import examine, probe
 from features.store.lake import Lake
 from features.store.store import Store
@@ -86,3 +86,13 @@ def test_a_node_that_differs_is_found(tmp_path, change, says):
     assert fine.state == "ok"
     found = list(_node("there", {"CPU": 1}, ours | {"clock": since} | change, ours, since))
     assert len(found) == 1 and says in found[0].found and found[0].remedy
+
+
+def test_the_age_of_bars_outside_the_lake_is_reported(tiny_config, tmp_path):
+    from training import ModelTrainer
+
+    store = Store(tmp_path / "store")
+    ModelTrainer(tiny_config(), store).train_multi_asset_models(["AAPL", "IBM"], ["volatility"])
+    (finding,) = _source_bars(store)
+    assert finding.state == "warning" and "fleetcast data import" in finding.remedy
+    assert finding.found.startswith("embedded, which the volatility champion is served from: bars end on 2013-03-01, ")

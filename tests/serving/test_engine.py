@@ -1,5 +1,6 @@
 """The engine answers as the predictors do, for any mix of symbols, and explains what it cannot answer."""
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, ModelError
 from configs.operation import ServeConfig
 from features import build_universe
 from features.store.lake import Lake
@@ -223,3 +224,15 @@ def test_health_reports_models_and_bars(engine):
     assert health["problems"][0].startswith("all symbols are stale: bars end on 2016-11-02, ")
     assert {kind: facts["symbols"] for kind, facts in health["models"].items()} == {"direction": 5, "volatility": 5}
     assert health["bars"]["source"] == "lake" and health["bars"]["symbols"] == 5
+
+
+def test_a_champion_with_a_member_that_this_version_lacks_is_named(trained_store, monkeypatch):
+    members = importlib.import_module("training.models.volatility.members")
+    others = {name: spec for name, spec in members.catalog().items() if name != "boosting"}
+    monkeypatch.setattr(members, "catalog", lambda: others)
+    with pytest.raises(ModelError) as caught:
+        PredictionEngine(trained_store, follow=False)
+    version = ModelManager(trained_store).aliases("volatility").champion
+    message = str(caught.value)
+    assert f"the volatility version {version} cannot be loaded by this Fleetcast: volatility.members has" in message
+    assert ".." not in message and message.endswith("`fleetcast models rollback`.")
