@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from configs.space import encoded
+from configs.words import counted
 from training.tasks import task_of
 from tuning.space import setting
 from tuning.study import SweepStudy
@@ -41,7 +42,7 @@ def render(study: SweepStudy, task: SweepTask, verdict: SweepVerdict, trials: Se
         (f"baseline ({baseline})", f"{verdict.baseline:.5f}", ""),
     ]
     parts = [
-        f"<h1>Study {escape(study.name)}: {task.kind} models of {len(task.panel.symbols)} symbols</h1>",
+        f"<h1>Study {escape(study.name)}: {task.kind} models of {counted(len(task.panel.symbols), 'symbol')}</h1>",
         f"<h2>Last fold, {last}, which scored no trial ({loss})</h2>",
         _table(("", loss, "difference ± standard error by day"), rows),
         *(

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from configs.space import Value
 from configs.values import Frozen, Kind
+from configs.words import counted
 from tuning.objective import TrialFailed
 from tuning.score import Difference, Float, Score, difference
 from tuning.space import Values
@@ -74,7 +75,9 @@ class SweepVerdict(Frozen):
         lines = [f"trial {number} cannot be scored there: {reason}" for number, reason in self.unusable.items()]
         if self.left_out:
             examples = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(self.left_out.items())[:3])
-            lines.append(f"without a model, with the default settings too: {len(self.left_out)} symbols ({examples})")
+            lines.append(
+                f"without a model, with the default settings too: {counted(len(self.left_out), 'symbol')} ({examples})"
+            )
         return lines
 
 

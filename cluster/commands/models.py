@@ -85,13 +85,14 @@ def prune(
     from datetime import timedelta
 
     from cluster.views.model_tables import size
+    from configs.words import counted
 
     manager = _manager(store)
     kinds = [kind] if kind else manager.kinds(published=False)
     freed = {k: manager.prune(k, keep, grace=timedelta(hours=grace_hours)) for k in kinds}
     lines = [
-        f"{name}: removed {len(f.versions)} versions, {len(f.half_versions)} incomplete versions, {len(f.runs)} runs; "
-        f"freed {size(f.size)}"
+        f"{name}: removed {counted(len(f.versions), 'version')}, "
+        f"{counted(len(f.half_versions), 'incomplete version')}, {counted(len(f.runs), 'run')}; freed {size(f.size)}"
         for name, f in freed.items()
     ]
     _print({name: asdict(f) for name, f in freed.items()}, "\n".join(lines) or "Nothing to remove.", as_json)

@@ -12,6 +12,7 @@ from rich.live import Live
 
 from cluster.views.console import make_console, stdout_reserved_for_json
 from cluster.views.wide_table import WideTable
+from configs.words import counted
 from training.tasks import task_of
 from tuning.optimizer import Callbacks, Tuned
 from tuning.study import SweepStudy
@@ -87,7 +88,7 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
             ]
             for one in whole
         ],
-        title=f"the best of {len(trials)} {kind} trials ({counts}), on the sweep's folds",
+        title=f"the best of {counted(len(trials), f'{kind} trial')} ({counts}), on the sweep's folds",
         caption=f"± standard error by day; {task.baseline} is scored on each trial's own rows, after its window",
         first_bold=True,
     )
@@ -118,9 +119,9 @@ class _Watch:
         before = f", {done} finished before" if done else ""
         self._kind = task.kind
         self._console.print(
-            f"study {study.name}: {study.left} trials of {task.kind} models{before}; each fits {symbols} "
-            f"symbol{'s' * (symbols != 1)} on {len(task.folds)} folds, scored up to {str(task.folds[-1].test_end)[:10]}"
-            f"; judged on {str(task.last.test_start)[:10]} to {task.until}",
+            f"study {study.name}: {counted(study.left, 'trial')} of {task.kind} models{before}; each fits "
+            f"{counted(symbols, 'symbol')} on {counted(len(task.folds), 'fold')}, scored "
+            f"up to {str(task.folds[-1].test_end)[:10]}; judged on {str(task.last.test_start)[:10]} to {task.until}",
             highlight=False,
             soft_wrap=True,
             markup=False,
@@ -147,6 +148,6 @@ def _line(trial: TrialView, done: int, total: int, best: float | None) -> str:
     if trial.loss is not None:
         result = f"{trial.loss:.5f}"
     else:
-        result = trial.reason or f"ended after {max(trial.curve, default=0)} epochs"
+        result = trial.reason or f"ended after {counted(max(trial.curve, default=0), 'epoch')}"
     best_so_far = "" if best is None else f"; best {best:.5f}"
     return f"{done}/{total}: trial {trial.number} {trial.state}, {result}{best_so_far}"

@@ -22,6 +22,8 @@ class KindResult:
         Symbols with the reason why they were left out before training, or could not be fitted.
     periods
         First and last day of ``train``, ``valid`` and ``test``; the first day of ``train`` is empty.
+    coverage_level
+        Share of outcomes that label sets or intervals should contain.
     version, decision
         The published version, and a sentence on whether and why it was promoted to champion.
     seconds
@@ -34,6 +36,7 @@ class KindResult:
     skipped: Sequence[tuple[str, str]] = ()
     failed: Sequence[tuple[str, str]] = ()
     periods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    coverage_level: float | None = None
     version: str | None = None
     decision: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)

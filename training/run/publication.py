@@ -58,6 +58,7 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     summary = {} if total is None else total.summary(horizon)
     periods = plan.periods(kind)
     result = KindResult(kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods)
+    result = replace(result, coverage_level=task_of(kind).coverage_level(plan.config))
     if not fitted:
         return replace(result, decision="no symbol was trained, so there is no version")
     version = models.publish(
