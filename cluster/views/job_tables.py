@@ -21,14 +21,18 @@ def show_jobs(jobs: Sequence[dict[str, Any]], as_json: bool) -> None:
     if not jobs:
         print("no jobs of Fleetcast on this cluster")
         return
+    console = make_console()
     rows = [(job["name"], job["status"].lower(), _started(job)[:16], _took(job), job["command"]) for job in jobs]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for i, name in enumerate(("job", "status", "started (UTC)", "took")):
-        table.add_column(name, no_wrap=True, min_width=max(len(row[i]) for row in rows))
-    table.add_column("command", no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    make_console().print(table)
+    names = ("job", "status", "started (UTC)", "took", "command")
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    used = sum(max(len(names[i]), *(len(row[i]) for row in rows)) + 2 for i in range(len(names) - 1))
+    for *cells, command in rows:
+        shown = Text(command)
+        shown.truncate(max(console.width - used, len(names[-1])), overflow="ellipsis")
+        table.add_row(*map(Text, cells), shown)
+    console.print(table)
 
 
 def show_job(job: dict[str, Any], as_json: bool) -> None:

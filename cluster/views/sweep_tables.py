@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +18,7 @@ from training.tasks import task_of
 from tuning.optimizer import Callbacks, Tuned
 from tuning.study import SweepStudy
 from tuning.sweep_task import SweepTask
-from tuning.trial_view import TrialView
+from tuning.trial_view import TrialView, varied
 
 _SHOWN = 8
 
@@ -36,8 +37,8 @@ def watching(quiet: bool) -> Iterator[Callbacks]:
         watch.close()
 
 
-def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
-    """Print the best trials, the verdict and the next command, or one JSON document."""
+def show_tuned(tuned: Tuned, options: Sequence[str], as_json: bool) -> None:
+    """Print the best trials, the verdict and the next command with these ``options``, or one JSON document."""
     verdict = tuned.verdict
     if as_json:
         states = _counts(tuned.trials)
@@ -46,30 +47,32 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
         return
     console, kind = make_console(), verdict.kind
     console.print(_table(tuned.trials, kind, verdict.default_trial))
+    winner = f"trial {verdict.trial} {verdict.loss:.5f}, " if not verdict.tied else ""
+    difference = f" (difference {verdict.gain})" if winner else ""
     lines = [
-        f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
-        f"{verdict.default_loss:.5f} (difference {verdict.gain}), {task_of(kind).baseline} {verdict.baseline:.5f}",
+        f"on the last fold, which no trial saw: {winner}default {verdict.default_loss:.5f}{difference}, "
+        f"{task_of(kind).baseline} {verdict.baseline:.5f}",
         verdict.default_comparison,
         verdict.baseline_comparison,
         *verdict.exclusions,
         *(f"failed trial {trial.number}: {trial.reason}" for trial in tuned.trials if trial.state == "fail"),
         f"report: {tuned.report}",
         f"all trials: uvx optuna-dashboard {tuned.url}",
-        _advice(tuned, store),
+        _advice(tuned, options),
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _advice(tuned: Tuned, store: str) -> str:
+def _advice(tuned: Tuned, options: Sequence[str]) -> str:
     if tuned.verdict.chosen == "default":
         return "no settings to train with: the configuration stays as it is"
-    return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
+    return f"train with it: {shlex.join(['fleetcast', 'train', '--study', tuned.verdict.study, *options])}"
 
 
 def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -> WideTable:
     whole = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
-    paths = sorted({path for one in whole for path in one.values})
+    paths = varied(trials) if len(whole) > 1 else sorted({path for one in whole for path in one.values})
     counts = ", ".join(f"{count} {state}" for state, count in _counts(trials).items())
     task = task_of(kind)
     return WideTable(
