@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from cluster.jobs.node_check import examine, free_gib, probe
+from cluster.jobs.node_check import examine, free_gib, is_missing, probe
 from cluster.session import connect
-from configs.errors import ClusterError, FleetcastError
+from configs.errors import ClusterError, ConfigError, FleetcastError
+from configs.load import validated
 from configs.words import counted
 from features.store.lake import Lake
 from features.store.store import Store
 from training.registry.manager import ModelManager
+from training.tasks import task_of
 
 _MIN_FREE_GIB, _MAX_SKEW_S, _MAX_LATE_SESSIONS, _MAX_BEHIND_DAYS = 1.0, 5.0, 3, 7
 _NODE_TIMEOUT_S = 120.0
@@ -35,6 +37,9 @@ def check_installation(uri: str, address: str | None) -> Iterator[Finding]:
     problem = probe(uri)
     if problem:
         yield Finding("store", "problem", problem, "Give a store that can be written, with --store.")
+    elif is_missing(uri):
+        remedy = "Check --store, or make it: `fleetcast data import` or `fleetcast train`."
+        yield Finding("store", "warning", f"there is none at {uri}", remedy)
     else:
         store = Store(uri)
         yield from _space(store)
@@ -73,11 +78,15 @@ def _models(store: Store) -> Iterator[Finding]:
                 continue
             manifest = manager.manifest(kind, champion)
             manager.roster(kind, champion)
+            task_of(kind).check(validated(manifest.config, f"the settings of {champion}"))
             for number in range(len(manifest.blocks)):
                 manager.load_block(kind, champion, number)
             yield Finding(
                 "models", "ok", f"{kind}: champion {champion} is undamaged, {counted(manifest.symbols, 'symbol')}"
             )
+        except ConfigError as error:
+            remedy = "It is of another version of Fleetcast. Use that one, or train again: `fleetcast train`."
+            yield Finding("models", "problem", f"{kind}: {error}", remedy)
         except FleetcastError as error:
             yield Finding("models", "problem", f"{kind}: {error}", "Restore the file, or `fleetcast models rollback`.")
 

@@ -46,21 +46,14 @@ class WideTable:
                 room = options.max_width - widths[0] + _GAP  # none after the last column
             groups[-1].append(i)
             room -= widths[i]
-        for number, group in enumerate(groups or [[]]):
-            last = number >= len(groups) - 1
-            yield self._table([0, *group], self.title if number == 0 else None, self.caption if last else None)
+        if self.title:
+            yield Text(self.title, style="italic")
+        yield from (self._table([0, *group]) for group in groups or [[]])
+        if self.caption:
+            yield Text(self.caption, style="italic")
 
-    def _table(self, columns: Sequence[int], title: str | None, caption: str | None) -> Table:
-        table = Table(
-            title=title,
-            title_justify="left",
-            caption=caption,
-            caption_justify="left",
-            box=None,
-            pad_edge=False,
-            padding=(0, _GAP, 0, 0),
-            header_style="bold",
-        )
+    def _table(self, columns: Sequence[int]) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for i in columns:
             heading = self.headings[i]
             table.add_column(

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.commands.models import app
+from cluster.doctor import _models
 from cluster.views.model_figures import age, headline, preset_of, size
 from configs import load_config, preset_names
 from configs.errors import FleetcastError, ModelError
@@ -237,3 +238,11 @@ def test_a_beginning_that_several_versions_of_one_kind_have_is_refused_for_all_k
     for verb in ("promote", "show"):
         assert f"'{beginning}' matches 2 versions of direction" in problem(manager, verb, beginning)
     assert manager.aliases("volatility").champion is None
+
+
+def test_the_doctor_finds_a_champion_whose_member_does_not_exist(manager: ModelManager) -> None:
+    manager.promote("volatility", release(manager, "volatility", "7", volatility={"members": ["linear", "lstm"]}), "x")
+    assert [finding.state for finding in _models(manager.store)] == ["ok"]
+    manager.promote("volatility", release(manager, "volatility", "8", volatility={"members": ["nosuch"]}), "x")
+    [finding] = _models(manager.store)
+    assert finding.state == "problem" and "'nosuch'" in finding.found and "fleetcast train" in finding.remedy
