@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,10 +25,20 @@ from tuning.sweep_task import SweepTask, task_of_bars, task_of_source, task_sett
 from tuning.sweep_verdict import SweepVerdict, conclude
 from tuning.trial_view import TrialView
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Progress callbacks of a sweep: when it starts, and after each trial."""
+    """Progress callbacks of a sweep: when it starts, and after each trial.
+
+    Without any, the logger ``tuning.optimizer`` reports each trial at level INFO: ``logging.basicConfig(level="INFO")``
+    shows it.
+
+    Examples
+    --------
+    >>> progress = Callbacks(trial_ended=lambda study: print(f"trial {study.latest.number}: {study.latest.loss}"))
+    """
 
     started: Callable[[SweepTask, SweepStudy], None] = lambda task, study: None
     trial_ended: Callable[[SweepStudy], None] = lambda study: None
@@ -114,7 +125,7 @@ class HyperparameterOptimizer:
         seconds
             Time after which no further trial starts.
         callbacks
-            Progress callbacks.
+            Progress callbacks; see :class:`Callbacks`.
 
         Raises
         ------
@@ -154,7 +165,8 @@ class HyperparameterOptimizer:
             seed=config.run.seed,
         ) as sweep:
             callbacks.started(task, sweep)
-            _search(sweep, objective, config, seconds, lambda: callbacks.trial_ended(sweep))
+            logger.info("study %s: %d trials of %s models", name, sweep.left, task.kind)
+            _search(sweep, objective, config, seconds, lambda: _report(sweep, callbacks))
             trials = sweep.trials
             verdict = conclude(
                 name,
@@ -171,6 +183,12 @@ class HyperparameterOptimizer:
             self.store.write(report, render(sweep, task, verdict, trials).encode())
         chosen = configured(config, verdict.values) if verdict.chosen == "winner" else config
         return Tuned(verdict, tuple(trials), sweep.url, self.store.path(report), chosen)
+
+
+def _report(sweep: SweepStudy, callbacks: Callbacks) -> None:
+    trial = sweep.latest
+    logger.info("trial %d of study %s: %s, loss %s", trial.number, sweep.name, trial.state, trial.loss)
+    callbacks.trial_ended(sweep)
 
 
 def _search(

@@ -66,8 +66,8 @@ def inspect(
     from features.sources import open_source
     from features.store.store import Store
 
-    given = paths or ["lake"]
-    show_inspection(inspect_bars(open_source(given[0] if len(given) == 1 else given, Store(store))), as_json)
+    spec = "lake" if not paths else paths[0] if len(paths) == 1 else paths
+    show_inspection(inspect_bars(open_source(spec, Store(store))), as_json)
 
 
 @app.command()

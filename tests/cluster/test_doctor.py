@@ -59,14 +59,22 @@ def test_faults_of_the_store_are_found_without_a_cluster(call, make_universe, tm
     assert done.code == 1 and "PROBLEM  cluster: nothing answers" in done.out, done.out
     assert "PROBLEM  models: direction" in done.out and "fleetcast models rollback" in done.out
     assert "sessions ago" in done.out and "fleetcast data fetch" in done.out
-    assert "1 symbols end more than 7 days before the newest bar (CCC)" in done.out
+    assert "1 symbol ends more than 7 days before the newest bar (CCC)" in done.out
 
 
 def test_a_store_that_cannot_be_written_is_found(tmp_path):
     (tmp_path / "file").write_text("")
     assert "folder" in probe(str(tmp_path / "file"))
-    assert probe(str(tmp_path / "new")) == ""
-    assert list((tmp_path / "new" / "probes").iterdir()) == []
+    assert probe(str(tmp_path)) == "" and list((tmp_path / "probes").iterdir()) == []
+    assert probe(str(tmp_path / "new" / "store")) == "" and not (tmp_path / "new").exists()
+    (tmp_path / "taken").write_text("")
+    assert probe(str(tmp_path / "taken" / "store")) != ""
+
+
+def test_a_store_that_does_not_exist_is_reported_and_not_made(call, tmp_path):
+    done = call("doctor", "--store", str(tmp_path / "none"), "--address", "127.0.0.1:9")
+    assert f"warning  store: there is none at {tmp_path / 'none'}" in done.out and "--store" in done.out
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
