@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from configs.space import Parameter
-from configs.values import Fraction, Frozen, Kind, Positive, unique
+from configs.values import Fraction, Frozen, Kind, Positive, age_limit, unique
 
 
 class RunConfig(Frozen):
@@ -73,7 +73,7 @@ class ServeConfig(Frozen):
     shard_symbols: Positive = 5_000
     poll_s: Annotated[float, Field(gt=0)] = 2.0
     history_bars: Annotated[int, Field(ge=250)] = 2500
-    max_age_days: Annotated[float, Field(gt=0)] | Literal["calendar"] = "calendar"
+    max_age_days: Annotated[float | Literal["calendar"], BeforeValidator(age_limit)] = "calendar"
     max_body_mib: Annotated[float, Field(gt=0)] = 8.0
     max_ongoing: Positive = 256
     max_queued: Positive = 512

@@ -199,3 +199,13 @@ class PredictionResponse:
     def error(self) -> Failure | None:
         """Why a requested forecast is missing."""
         return self.prediction.error
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings about the bars and features."""
+        return self.prediction.notes
+
+    @property
+    def stale(self) -> bool:
+        """Whether the bars are not up to date."""
+        return self.prediction.stale
