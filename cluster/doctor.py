@@ -163,7 +163,7 @@ def _source_bars(store: Store) -> Iterator[Finding]:
             continue
         if judged:
             newest, late = max(judged, key=lambda one: one.last), sum(one.stale for one in judged)
-            found = f"{name}, which the {kind} champion is served from: {newest}"
+            found = f"{name}, which the {kind} champion is served from: {newest.text}"
             remedy = "Import newer ones: `fleetcast data import` or `data fetch`; what the lake has is served."
             yield Finding("bars", "warning" if late else "ok", found, remedy if late else "")
 

@@ -222,6 +222,16 @@ class PredictionResponse:
         return self.prediction.error
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings about the bars and features."""
+        return self.prediction.notes
+
+    @property
+    def stale(self) -> bool:
+        """Whether the bars are not up to date."""
+        return self.prediction.stale
+
+    @property
     def row(self) -> dict[str, Any]:
         """It as a row of a table, with its ``processing_time`` in seconds and its ``source``."""
         return {**self.prediction.row, "processing_time": self.processing_time_s, "source": self.source}

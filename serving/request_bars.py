@@ -52,7 +52,7 @@ def with_age(snapshot: Snapshot, request: RequestBars, prediction: Prediction) -
     """Return the prediction with a note if its bars are stale now; no bars of a request are refused for their age."""
     last = LastBar(request.bars.dates[-1], float(request.bars.close[-1]), np.nan, request.schedule)
     found = snapshot.freshness(last, utc_now())
-    return replace(prediction, notes=(*prediction.notes, str(found)), stale=True) if found.stale else prediction
+    return replace(prediction, notes=(*prediction.notes, found.text), stale=True) if found.stale else prediction
 
 
 def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -> list[Prediction]:
@@ -61,11 +61,11 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
     outcomes: list[dict[Kind, Outcome | None]] = [{} for _ in requests]
     notes = [list(request.notes) for request in requests]
     for i, request in enumerate(requests):
-        for kind, found_or_not in _last_windows(snapshot, request):
-            if isinstance(found_or_not, Failure):
-                outcomes[i][kind] = found_or_not
+        for kind, outcome in _last_windows(snapshot, request):
+            if isinstance(outcome, Failure):
+                outcomes[i][kind] = outcome
             else:
-                window, last = found_or_not
+                window, last = outcome
                 pending[kind].append((i, window, last))
                 notes[i] += (*snapshot.windows[kind].notes(window.last)[0], *snapshot.fleets[kind].notes(last))
     for kind, parts in pending.items():
