@@ -34,7 +34,8 @@ def frame_of(predictions: Sequence[_Row]) -> pd.DataFrame:
     """Return the rows of predictions, indexed by ``symbol``."""
     import pandas as pd
 
-    return pd.DataFrame([one.row for one in predictions]).set_index("symbol")
+    rows = [one.row for one in predictions]
+    return pd.DataFrame(rows, columns=None if rows else ["symbol"]).set_index("symbol")
 
 
 def row_of(prediction: Prediction) -> dict[str, Any]:

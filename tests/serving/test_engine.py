@@ -94,7 +94,7 @@ def test_only_the_requested_kinds_are_answered(engine):
         assert getattr(answer, kind) is not None and getattr(answer, other) is None and answer.error is None
     with pytest.raises(ConfigError, match="one or more of direction, volatility"):
         PredictionRequest("AAA", prediction_types=["returns"])
-    with pytest.raises(ValueError, match="one or more"):
+    with pytest.raises(ConfigError, match="one or more"):
         PredictionRequest("AAA", prediction_types=[])
 
 
