@@ -29,7 +29,7 @@ def tune(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="")] = None,
+    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="FILE")] = None,
 ) -> None:
     """Search for the settings of a kind of model, on folds before the test period."""
     from cluster.options import bars_given, interruptible
