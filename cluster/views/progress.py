@@ -50,8 +50,7 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
         console.print(part, soft_wrap=isinstance(part, Text))
     for note in result.plan.warnings:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
-    horizons = {kind.kind: result.plan.config.section(kind.kind).horizon for kind in result.results}
-    if rows := rows_of_run(result.results, horizons):
+    if rows := rows_of_run(result.results, result.plan.config):
         console.print("\nnewest forecasts", style="bold")
         for part in render_forecasts(rows):
             console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
