@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, shown
 from configs.schema import Config
 
 _PRESETS = Path(__file__).parent / "presets"
@@ -83,8 +83,9 @@ def config_or(config: Config | None, name: str, preset: str | None = None) -> Co
         return Config() if preset is None else load_config(preset)
     if isinstance(config, Config):
         return config
-    how = f"load_config({config!r})" if config in preset_names() else "load_config()"
-    raise ConfigError(f"{name} was given {config!r:.80}; expected a Config. Make one: {how}.")
+    how = f"load_config({config!r})" if isinstance(config, str) and config in preset_names() else "load_config()"
+    given = repr(config)[:80] if isinstance(config, (str, int, float, bool)) else f"a {type(config).__name__}"
+    raise ConfigError(f"{name} was given {given}; expected a Config. Make one: {how}.")
 
 
 def flat_overrides(values: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -159,7 +160,7 @@ def validated(values: Mapping[str, Any], source: str) -> Config:
             if item["type"] == "extra_forbidden":
                 lines.append(f"{place} is not a setting ({_siblings(item['loc'])})")
             else:
-                given = "" if isinstance(item["input"], Mapping) else f" has value {item['input']!r:.80}"
+                given = "" if isinstance(item["input"], Mapping) else f" has value {shown(item['input'])}"
                 lines.append(f"{place}{given}: {item['msg'].removeprefix('Value error, ')}")
         raise ConfigError(f"{source}: {'; '.join(lines)}.") from error
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from configs.errors import ModelError
+from configs.errors import ModelError, require
 from training.registry import layout, pruning, publishing, saved
 from training.registry.aliases import Aliases, update_aliases
 from training.registry.block_files import read_test
@@ -200,6 +200,7 @@ class ModelManager(Versions):
         """
         from training.predictors import predictor_from_block  # imports pandas, which listing versions does not need
 
+        require(version, (str, type(None)), "version", f"a name, such as {LATEST!r}")
         kind, symbol = parse_model_name(name)
         own = saved.saved_versions(self.store, name)
         newest = next(reversed(own), None)
