@@ -65,8 +65,9 @@ def config_or(config: Config | None, name: str, preset: str | None = None) -> Co
         return Config() if preset is None else load_config(preset)
     if isinstance(config, Config):
         return config
-    how = f"load_config({config!r})" if config in preset_names() else "load_config()"
-    raise ConfigError(f"{name} was given {config!r:.80}; expected a Config. Make one: {how}.")
+    how = f"load_config({config!r})" if isinstance(config, str) and config in preset_names() else "load_config()"
+    given = repr(config)[:80] if isinstance(config, (str, int, float, bool)) else f"a {type(config).__name__}"
+    raise ConfigError(f"{name} was given {given}; expected a Config. Make one: {how}.")
 
 
 def flat_overrides(values: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
-from configs.errors import DataError, shortened
+from configs.errors import DataError, require, shortened, shown
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources import open_source
@@ -49,7 +50,7 @@ def read_bars(
         There are none, or they cannot be read; the message says what was given and what is expected.
     """
     if symbol is not None and not isinstance(symbol, str):
-        raise DataError(f"symbol has value {symbol!r:.80}; expected a name such as 'AAPL'.")
+        raise DataError(f"symbol has value {shown(symbol)}; expected a name such as 'AAPL'.")
     if isinstance(bars, (str, os.PathLike)):
         found, quarantine = _of_source(os.fspath(bars))
     elif isinstance(bars, Mapping):
@@ -106,8 +107,9 @@ def load_bars(
     >>> bars.groupby("symbol").size().to_dict()
     {'AAPL': 3270, 'IBM': 3270}
     """
-    if isinstance(symbols, str):
-        symbols = [symbols]
+    symbols = [symbols] if isinstance(symbols, str) else symbols
+    require(symbols, (list, tuple, set, frozenset, pd.Index, pd.Series, np.ndarray), "symbols", "a list of names")
+    symbols = [str(symbol) for symbol in symbols]
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(f"the source is a {type(source).__name__}; expected its name or a path, such as 'embedded'.")
     found, quarantine = _of_source(os.fspath(source), symbols, _day(start, "start"), _day(end, "end"), store)
@@ -148,7 +150,7 @@ def _day(given: date | str | None, name: str) -> date | None:
     try:
         return None if given is None else pd.Timestamp(given).date()
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name} has value {given!r:.80}; expected a day, such as '2020-12-31'.") from error
+        raise DataError(f"{name} has value {shown(given)}; expected a day, such as '2020-12-31'.") from error
 
 
 def _of_mapping(frames: Mapping[str, Any], symbol: str | None) -> tuple[list[SymbolBars], Quarantine]:
@@ -161,7 +163,7 @@ def _of_mapping(frames: Mapping[str, Any], symbol: str | None) -> tuple[list[Sym
     found, parts = list[SymbolBars](), list[Quarantine]()
     for name, given in frames.items():
         if not isinstance(name, str):
-            raise DataError(f"a dict of bars has the key {name!r:.80}; expected symbols, such as 'AAPL'.")
+            raise DataError(f"a dict of bars has the key {shown(name)}; expected symbols, such as 'AAPL'.")
         bars, quarantine = read_bars(given, name, place=f"the bars of {name!r}")
         found += bars
         parts.append(quarantine)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from configs.errors import ConfigError, DataError
+from configs.errors import ConfigError, DataError, shown
 from features.bars.columns import field_of
 from features.bars.parsing import parse_dates
 
@@ -42,9 +42,9 @@ class PurgedWalkForward:
     def __init__(self, n_splits: int = 5, *, horizon: int = 1, embargo: int = 0, test_fraction: float = 0.5) -> None:
         for name, value, least in (("n_splits", n_splits, 1), ("horizon", horizon, 1), ("embargo", embargo, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"{name} has value {value!r:.80}; expected a whole number of at least {least}.")
+                raise ConfigError(f"{name} has value {shown(value)}; expected a whole number of at least {least}.")
         if not isinstance(test_fraction, (int, float)) or not 0.0 < test_fraction < 1.0:
-            raise ConfigError(f"test_fraction has value {test_fraction!r:.80}; expected a share between 0 and 1.")
+            raise ConfigError(f"test_fraction has value {shown(test_fraction)}; expected a share between 0 and 1.")
         self.n_splits, self.horizon, self.embargo, self.test_fraction = n_splits, horizon, embargo, test_fraction
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, shown
 from configs.values import Kind
 from serving.frames import frame_of, row_of
 
@@ -130,11 +130,12 @@ class PredictionRequest:
     def __post_init__(self) -> None:
         wanted = self.prediction_types
         given = (wanted,) if isinstance(wanted, str) else tuple(wanted) if isinstance(wanted, Iterable) else ()
-        if not given or any(kind not in KINDS for kind in given):
-            shown = list(given) or wanted
-            raise ConfigError(f"prediction_types is {shown!r:.80}; expected one or more of {', '.join(KINDS)}.")
+        if not given or any(not isinstance(kind, str) or kind not in KINDS for kind in given):
+            raise ConfigError(
+                f"prediction_types is {shown(list(given) or wanted)}; expected one or more of {', '.join(KINDS)}."
+            )
         if not isinstance(self.symbol, str) or not self.symbol:
-            raise ConfigError(f"symbol is {self.symbol!r:.80}; expected a name such as 'AAPL'.")
+            raise ConfigError(f"symbol is {shown(self.symbol)}; expected a name such as 'AAPL'.")
         object.__setattr__(self, "prediction_types", tuple(kind for kind in KINDS if kind in given))
 
     @property

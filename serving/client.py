@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import TypeAdapter
 
-from configs.errors import FleetcastError
+from configs.errors import FleetcastError, require
 from configs.values import Kind
 from serving.answers import KINDS, Prediction
 from serving.frames import Predictions
@@ -66,6 +66,7 @@ class FleetcastClient:
         retries: int = 4,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        require(url, str, "url", "a URL such as 'http://127.0.0.1:8000'")
         self.url, self.retries = url.rstrip("/"), retries
         key = os.environ.get("FLEETCAST_API_KEY") if key is None else key
         if key is not None and not key.isascii():

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, require, shown
 from configs.operation import ServeConfig
 from configs.values import Kind
 from features.bars.merge import fingerprint
@@ -82,10 +82,11 @@ class PredictionEngine:
         keep: SymbolFilter | None = None,
         follow: bool = True,
     ) -> None:
+        require(alias, str, "alias", "an alias, latest, or a version's name")
         if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
-            raise ConfigError(f"max_workers is {max_workers!r:.80}; expected a number of threads, at least 1.")
+            raise ConfigError(f"max_workers is {shown(max_workers)}; expected a number of threads, at least 1.")
         if config is not None and not isinstance(config, ServeConfig):
-            raise ConfigError(f"config is {config!r:.80}; expected a ServeConfig, such as load_config().serve.")
+            raise ConfigError(f"config is {shown(config)}; expected a ServeConfig, such as load_config().serve.")
         self.config = config or ServeConfig()
         self.statistics = EngineStatistics()
         self._cache = AnswerCache(_CACHED_ANSWERS) if enable_caching else None
@@ -121,6 +122,9 @@ class PredictionEngine:
 
         Requests with bars share one forward pass per kind. ``versions`` is as for :meth:`snapshot_of`.
         """
+        require(requests, (list, tuple), "requests", "a list of PredictionRequest")
+        for request in requests:
+            require(request, PredictionRequest, "a request", "a PredictionRequest, such as PredictionRequest('AAPL')")
         start, snapshot = time.perf_counter(), self.snapshot_of(versions)
         found: dict[int, tuple[Prediction, Source]] = {}
         readable: dict[int, RequestBars] = {}

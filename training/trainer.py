@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from configs.errors import ConfigError, shortened
+from configs.errors import ConfigError, shortened, shown
 from configs.load import config_or, validated
 from configs.schema import Config
 from configs.values import Kind
@@ -196,7 +196,7 @@ def _listed(names: Sequence[str] | str, argument: str, example: str) -> tuple[st
         return (names,)
     found = tuple(names) if isinstance(names, Iterable) else ()
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in found):
-        raise ConfigError(f"{argument} has value {names!r:.80}; expected a list of names, such as [{example!r}].")
+        raise ConfigError(f"{argument} has value {shown(names)}; expected a list of names, such as [{example!r}].")
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from configs.errors import ModelError, shortened
+from configs.errors import ModelError, require, shortened
 from configs.schema import Config
 from features.any_bars import AnyBars
 from features.engineer import EngineeredFeatures
@@ -109,6 +109,7 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         DataError
             The input cannot be used, no symbol has enough bars, or none could be fitted.
         """
+        require(split, (Split, type(None)), "split", "a Split, as features.resolve_split makes")
         self.reset()
         if isinstance(bars, EngineeredFeatures):
             bars, target = bars.features, bars.target

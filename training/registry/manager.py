@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.errors import ModelError
+from configs.errors import ModelError, require
 from training.registry import layout, pruning, publishing, saved
 from training.registry.aliases import Aliases, update_aliases
 from training.registry.block_files import read_test
@@ -211,6 +211,7 @@ class ModelManager(Versions):
             A version that :meth:`save_model` stored, or one of a training run. By default the champion, or the latest
             if there is no champion; ``latest`` is the newest of both.
         """
+        require(version, (str, type(None)), "version", f"a name, such as {LATEST!r}")
         return load_named(self, name, version)
 
     def load_fleet(self, kind: str, version: str = LATEST, only: Container[str] | None = None) -> BarsPredictor:
