@@ -11,7 +11,7 @@ import numpy.typing as npt
 from training.validation.backtest.charges import borrow_charge, funding_charge, interest_charge, order_charges
 from training.validation.backtest.exits import Levels, exits_of, limited
 from training.validation.backtest.market import Float, Market
-from training.validation.backtest.terms import Terms
+from training.validation.backtest.terms import Figure, Terms, at, on
 
 KINDS = ("market", "limit", "stop", "take_profit", "delisting")
 MARKET, LIMIT, STOP, TAKE_PROFIT, DELISTING = range(5)
@@ -52,8 +52,8 @@ class Fills(NamedTuple):
 class Account:
     """Positions, and cash where decisions depend on it.
 
-    Cash is followed in the loop only if weights or a limit of leverage need it; the ledger computes it from the fills in
-    any case, with the same formulas.
+    Cash is followed in the loop only if weights or a limit of leverage need it; the ledger computes it from the fills
+    in any case, with the same formulas.
     """
 
     def __init__(self, setting: Setting, liquidate_from: int | None = None) -> None:
@@ -63,6 +63,7 @@ class Account:
         self._last = instants if liquidate_from is None else liquidate_from
         self._complete = setting.market.is_complete
         self._tracks = setting.unit == "weight" or setting.max_leverage is not None
+        self._all_volume = bool(self._market.has_volume.all())
         self._bars = None if self._market.has_bar.all() else self._market.has_bar
         self.cash = setting.cash
         self.held = np.zeros((instants, symbols))
@@ -103,7 +104,7 @@ class Account:
             price = self.setting.mark_value[t]
             wanted = wanted * equity / (price if self._complete else np.where(price > 0, price, 1.0))
         if self._terms.lot is not None:
-            wanted = _whole_lots(wanted, self._terms.lot[t])
+            wanted = _whole_lots(wanted, on(self._terms.lot, t))
         if self.setting.levels is not None:
             same = (self._locked != 0) & (np.sign(self.setting.decisions[t]) == self._locked)
             self._locked = np.where(same | ~self._anything[t], self._locked, 0.0)
@@ -156,7 +157,7 @@ class Account:
                     self._records.append((t, columns[mask], own, requested[mask], order[mask], price[mask]))
         if self._tracks:
             unit = self._terms.fill_unit_value
-            paid = order * price if unit is None else order * price * unit[t, columns]
+            paid = order * price if unit is None else order * price * at(unit, t, columns)
             self.cash -= float(paid.sum())
             if kind != DELISTING:
                 resting = np.ones(len(order), bool) if kind == TAKE_PROFIT else passive
@@ -164,19 +165,23 @@ class Account:
                 self.cash -= order_charges(self._terms, t, where, order, np.abs(paid), resting).total()
 
     def _capped(self, order: Float, t: int) -> Float:
+        assert self._terms.cap is not None
         most = self._terms.cap * self._market.volume[t]
-        most[~self._market.has_volume] = np.inf
-        filled = np.clip(order, -most, most)
+        if not self._all_volume:
+            most[~self._market.has_volume] = np.inf
+        if not (np.abs(order) > most).any():
+            return order
+        filled = np.minimum(np.maximum(order, -most), most)
         if self._terms.lot is not None:
             cut = filled != order
-            filled[cut] = _whole_lots(filled[cut], self._terms.lot[t, cut])
+            filled[cut] = _whole_lots(filled[cut], at(self._terms.lot, t, cut))
         return filled
 
     def _within_leverage(self, order: Float, price: Float, t: int) -> Float:
         """Return orders whose growing parts are scaled so that gross exposure is at most a multiple of equity."""
         assert self.setting.max_leverage is not None
         unit = self._terms.fill_unit_value
-        value = price if unit is None else price * unit[t]
+        value = price if unit is None else price * on(unit, t)
         value = np.where(value > 0, value, self.setting.mark_value[t - 1])
         q = self._position
         shrinking = np.where(q * order < 0, -np.sign(q) * np.minimum(np.abs(q), np.abs(order)), 0.0)
@@ -188,7 +193,7 @@ class Account:
             return order
         growing = growing * max(room / wanted, 0.0)
         if self._terms.lot is not None:
-            growing = _whole_lots(growing, self._terms.lot[t])
+            growing = _whole_lots(growing, on(self._terms.lot, t))
         return np.asarray(shrinking + growing)
 
     def _exit(self, t: int, levels: Levels, passive: npt.NDArray[np.bool_] | None) -> None:
@@ -217,7 +222,7 @@ class Account:
         if self._market.dividends is not None and t:
             paid = self.held[t - 1] * self._market.dividends[t]
             unit = self._terms.unit_value
-            self.cash += float((paid if unit is None else paid * unit[t]).sum())
+            self.cash += float((paid if unit is None else paid * on(unit, t)).sum())
         base = self.cash + float((value * (1.0 - self._terms.financed)).sum())
         bars = None if self._bars is None else self._bars[t]
         for charge in (borrow_charge(self._terms, t, value, bars), funding_charge(self._terms, t, value, bars)):
@@ -227,11 +232,11 @@ class Account:
         return self.cash + float(value.sum())
 
 
-def _whole_lots(quantity: Float, lot: Float) -> Float:
+def _whole_lots(quantity: Float, lot: Figure) -> Float:
     """Return quantities rounded towards zero to multiples of lots; 0 allows fractions."""
-    safe = np.where(lot > 0, lot, 1.0)
+    safe = np.where(np.asarray(lot) > 0, lot, 1.0)
     # A tenth is no whole number of binary digits: 0.3 / 0.1 is three lots.
-    return np.where(lot > 0, np.trunc(quantity / safe * (1.0 + 1e-12)) * safe, quantity)
+    return np.asarray(np.where(np.asarray(lot) > 0, np.trunc(quantity / safe * (1.0 + 1e-12)) * safe, quantity))
 
 
 def _joined(records: list[tuple[int, Ints, int, Float, Float, Float]]) -> Fills:

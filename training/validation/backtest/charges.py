@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from training.validation.backtest.market import Float
-from training.validation.backtest.terms import Terms
-
-Index = Any
-"""Rows or columns of a matrix: an integer, a slice or positions."""
+from training.validation.backtest.terms import Index, Terms, at, on
 
 
 class OrderCharges(NamedTuple):
@@ -43,21 +40,23 @@ def order_charges(
         Mask (n,) of orders filled at their own limit, which pay commission only; None for none.
     """
     size = np.abs(quantity)
-    spread: Float | float = 0.0 if terms.half_spread is None else value * terms.half_spread[rows, columns]
-    slippage: Float | float = 0.0 if terms.slippage is None else value * terms.slippage[rows, columns]
-    impact: Float | float = 0.0 if terms.impact is None else value * terms.impact[rows, columns] * np.sqrt(size)
-    if terms.impact is not None:
+    spread: Float | float = 0.0 if terms.half_spread is None else value * at(terms.half_spread, rows, columns)
+    slippage: Float | float = 0.0 if terms.slippage is None else value * at(terms.slippage, rows, columns)
+    impact: Float | float = 0.0
+    if terms.impact is not None and terms.liquidity is not None:
+        rate = np.sqrt(size) * terms.liquidity.at(rows, columns) * at(terms.impact, rows, columns)
         # A sale cannot bring less than nothing.
-        impact = np.minimum(impact, np.maximum(value - spread - slippage, 0.0))
+        impact = np.minimum(value * rate, np.maximum(value - spread - slippage, 0.0))
     if passive is not None:
         spread, slippage, impact = (np.where(passive, 0.0, one) for one in (spread, slippage, impact))
     commission: Float | float = 0.0
     if terms.commission is not None:
-        commission = (value + np.sign(quantity) * (spread + slippage + impact)) * terms.commission[rows, columns]
+        filled = value + np.sign(quantity) * (spread + slippage + impact)
+        commission = filled * at(terms.commission, rows, columns)
     if terms.per_share is not None:
-        commission = commission + size * terms.per_share[rows, columns]
+        commission = commission + size * at(terms.per_share, rows, columns)
     if terms.minimum is not None:
-        commission = np.maximum(commission, terms.minimum[rows, columns])
+        commission = np.maximum(commission, at(terms.minimum, rows, columns))
     return OrderCharges(spread, slippage, impact, commission)
 
 
@@ -65,7 +64,7 @@ def borrow_charge(terms: Terms, rows: Index, value: Float, has_bar: Any) -> Floa
     """Return the fee on short positions of signed values (…, S) at closes; None without one."""
     if terms.borrow is None:
         return None
-    fee = np.minimum(value, 0.0) * terms.borrow[rows]
+    fee = np.minimum(value, 0.0) * on(terms.borrow, rows)
     return np.asarray(-fee if has_bar is None else -fee * has_bar)
 
 
@@ -73,7 +72,7 @@ def funding_charge(terms: Terms, rows: Index, value: Float, has_bar: Any) -> Flo
     """Return the funding that positions of signed values (…, S) pay at closes, negative if received; None without."""
     if terms.funding is None:
         return None
-    paid = value * terms.funding[rows]
+    paid = value * on(terms.funding, rows)
     return np.asarray(paid if has_bar is None else paid * has_bar)
 
 

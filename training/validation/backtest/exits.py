@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from training.validation.backtest.fills import exit_fill, limit_fill
 from training.validation.backtest.market import Float, Market
-from training.validation.backtest.terms import Terms
+from training.validation.backtest.terms import Terms, on
 
 Mask = npt.NDArray[np.bool_]
 
@@ -34,7 +34,7 @@ def limited(
     rate = np.zeros(len(order))
     for one in (terms.half_spread, terms.slippage):
         if one is not None:
-            rate = rate + one[t]
+            rate = rate + on(one, t)
     side = np.sign(order)
     has_limit = ~np.isnan(limit)
     at_market = ~has_limit | (side * (price * (1.0 + side * rate) - np.where(has_limit, limit, 0.0)) <= 0.0)
@@ -47,8 +47,8 @@ def limited(
 def exits_of(levels: Levels, position: Float, passive: Mask | None, market: Market, t: int) -> tuple[Float, Mask]:
     """Return the price at which positions are closed in bar t, NaN where they are kept, and whether by the stop.
 
-    A position that a resting limit order opened or changed within the bar can be stopped in it, but takes no profit: the
-    bar's other extreme may have come before.
+    A position that a resting limit order opened or changed within the bar can be stopped in it, but takes no profit:
+    the bar's other extreme may have come before.
     """
     nothing = np.full(len(position), np.nan)
     stop = nothing if levels.stop is None else levels.stop[t - 1]

@@ -16,16 +16,18 @@ from training.validation.backtest.charges import (
     order_charges,
 )
 from training.validation.backtest.market import Float, Market
-from training.validation.backtest.terms import Terms
+from training.validation.backtest.terms import Terms, at
 
+_ORDERS = 16_384  # at a time, for the same reason
 _CHUNK = 64  # rows at a time: matrices of some hundred symbols stay in the cache
 
 
 class Ledger(NamedTuple):
     """An account through time. Amounts are money of the account.
 
-    ``cash equity traded gross net`` (T,) at each close, ``traded`` of the bar; costs of orders (n,); ``borrow`` and
-    ``funding`` (T, 2): by bar; ``held_costs`` (S, 2) by symbol; ``interest`` and ``dividends`` (T,), and by symbol (S,).
+    ``cash equity gross net`` (T,) at each close and ``traded`` (T,) of the bar; ``value``, ``paid`` (signed) and
+    ``charges`` of orders (n,); ``borrow funding interest dividends`` (T,); ``held_costs`` (S, 2) are borrow and funding,
+    ``dividends_by_symbol`` and ``final_value`` (S,).
     """
 
     cash: Float
@@ -68,12 +70,12 @@ def ledger(fills: Fills, held: Float, market: Market, mark_value: Float, terms: 
     unit = terms.fill_unit_value
     paid = fills.quantity * fills.reference
     if unit is not None:
-        paid = paid * unit[fills.row, fills.column]
+        paid = paid * at(unit, fills.row, fills.column)
     value = np.abs(paid)
     charges = _charges(fills, value, terms)
-    flow = paid + sum(charges)
+    flow = paid + np.sum(charges, axis=0)
     spent = np.bincount(fills.row, weights=flow, minlength=instants)
-    traded = np.bincount(fills.row, weights=value, minlength=instants)
+    traded = np.asarray(np.bincount(fills.row, weights=value, minlength=instants), np.float64)
 
     bars = None if market.has_bar.all() else market.has_bar
     net, gross, margined = (np.empty(instants) for _ in range(3))
@@ -114,14 +116,17 @@ def ledger(fills: Fills, held: Float, market: Market, mark_value: Float, terms: 
 
 
 def _charges(fills: Fills, value: Float, terms: Terms) -> OrderCharges:
-    passive: npt.NDArray[np.bool_] | None = (fills.kind == LIMIT) | (fills.kind == TAKE_PROFIT)
-    if passive is not None and not passive.any():
-        passive = None
-    charges = order_charges(terms, fills.row, fills.column, fills.quantity, value, passive)
-    settled = fills.kind == DELISTING
-    if settled.any():
-        return OrderCharges(*(np.where(settled, 0.0, one) for one in charges))
-    return charges
+    resting = (fills.kind == LIMIT) | (fills.kind == TAKE_PROFIT)
+    rests = bool(resting.any())
+    costs = np.zeros((4, len(value)))
+    for start in range(0, len(value), _ORDERS):
+        part = slice(start, start + _ORDERS)
+        passive = resting[part] if rests else None
+        charges = order_charges(terms, fills.row[part], fills.column[part], fills.quantity[part], value[part], passive)
+        for out, one in zip(costs, charges, strict=True):
+            out[part] = one
+    costs[:, fills.kind == DELISTING] = 0.0
+    return OrderCharges(*costs)
 
 
 def _dividends(held: Float, market: Market, terms: Terms) -> tuple[Float, Float]:
@@ -130,7 +135,7 @@ def _dividends(held: Float, market: Market, terms: Terms) -> tuple[Float, Float]
     paid = np.zeros_like(held)
     paid[1:] = held[:-1] * market.dividends[1:]
     if terms.unit_value is not None:
-        paid *= terms.unit_value
+        paid = paid * terms.unit_value
     return paid.sum(axis=1), paid.sum(axis=0)
 
 

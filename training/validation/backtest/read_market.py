@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,11 +17,12 @@ from features.bars.parsing import parse_dates, parse_numbers
 from features.bars.schema import SymbolBars
 from training.validation.backtest.market import Dates, Float, Market
 
+_CHUNK = 64  # rows at a time stay in the cache
 _TOLERANCE = 1e-4  # larger than the rounding of float32 and of vendors
 
 
 class _Series(NamedTuple):
-    """One symbol's columns: ``dates`` (N,), ``values`` (N, 5) of open, high, low, close, volume; ``dividends`` (N,)."""
+    """One symbol's columns: ``dates`` (N,), ``values`` (5, N) of open, high, low, close, volume; ``dividends`` (N,)."""
 
     dates: Dates
     values: Float
@@ -62,11 +64,7 @@ def read_market(bars: AnyBars | Market, symbol: str | None = None, *, adjusted: 
     market = _align({one.symbol: _of_bars(one) for one in found})
     lost = sum(quarantine.lost().values())
     notes = (f"{lost} rows of bars are left out: {quarantine.summary()}",) if lost else ()
-    return market if not notes else Market(**{**_fields_of(market), "notes": market.notes + notes})
-
-
-def _fields_of(market: Market) -> dict[str, object]:
-    return {name: getattr(market, name) for name in market.__dataclass_fields__}
+    return replace(market, notes=market.notes + notes) if notes else market
 
 
 def _by_symbol(frame: pd.DataFrame, symbol: str | None) -> dict[str, pd.DataFrame]:
@@ -75,7 +73,7 @@ def _by_symbol(frame: pd.DataFrame, symbol: str | None) -> dict[str, pd.DataFram
         matches = [sum(field_of(v) is not None and len(str(v)) > 1 for v in frame.columns.levels[k]) for k in (0, 1)]
         names = 1 - int(np.argmax(matches))
         tickers = frame.columns.get_level_values(names).unique()
-        parts = {str(t): frame.xs(t, axis=1, level=names).dropna(how="all") for t in tickers}
+        parts = {str(t): pd.DataFrame(frame.xs(t, axis=1, level=names)).dropna(how="all") for t in tickers}
         return {(symbol if len(parts) == 1 and symbol else name): part for name, part in parts.items()}
     column = next((name for name in frame.columns if field_of(name) == "symbol"), None)
     if column is not None:
@@ -100,7 +98,12 @@ def _of_frame(frame: pd.DataFrame, name: str, adjusted: bool | None) -> _Series:
     if places is not None and isinstance(index, pd.DatetimeIndex) and index.tz is None and len(frame):
         table = frame.to_numpy()
         if table.dtype.kind == "f":
-            return _Series(index.to_numpy().astype("datetime64[ns]", copy=False), table[:, places], None)
+            table = table[:, : len(PRICES) + 1] if places == (0, 1, 2, 3, 4) else table
+            return _Series(
+                index.to_numpy().astype("datetime64[ns]", copy=False),
+                table.T if places == (0, 1, 2, 3, 4) else table.T[list(places)],
+                None,
+            )
     return _of_any_frame(frame, name, adjusted)
 
 
@@ -122,11 +125,11 @@ def _of_any_frame(frame: pd.DataFrame, name: str, adjusted: bool | None) -> _Ser
     dividends = None
     if raw and paid is not None:
         dividends = np.nan_to_num(parse_numbers(frame[paid].reset_index(drop=True))[0])
-    return _Series(dates, np.column_stack([*prices, volume]), dividends)
+    return _Series(dates, np.stack([*prices, volume]), dividends)
 
 
 def _of_bars(bars: SymbolBars) -> _Series:
-    return _Series(bars.dates, np.column_stack([bars.open, bars.high, bars.low, bars.close, bars.volume]), None)
+    return _Series(bars.dates, np.stack([bars.open, bars.high, bars.low, bars.close, bars.volume]), None)
 
 
 def _align(series: Mapping[str, _Series]) -> Market:
@@ -135,11 +138,11 @@ def _align(series: Mapping[str, _Series]) -> Market:
     first = parts[0].dates
     same = all(one.dates is first or np.array_equal(one.dates, first) for one in parts)
     dates = first if same else np.unique(np.concatenate([one.dates for one in parts]))
-    table = np.full((5, len(symbols), len(dates)), np.nan)
+    table = np.empty((5, len(symbols), len(dates))) if same else np.full((5, len(symbols), len(dates)), np.nan)
     dividends = np.zeros((len(dates), len(symbols))) if any(one.dividends is not None for one in parts) else None
     for s, one in enumerate(parts):
         rows = slice(None) if same else np.searchsorted(dates, one.dates)
-        table[:, s, rows] = one.values.T
+        table[:, s, rows] = one.values
         if dividends is not None and one.dividends is not None:
             dividends[rows, s] = one.dividends
     open_, high, low, close, volume = (np.ascontiguousarray(one.T) for one in table)
@@ -149,7 +152,9 @@ def _align(series: Mapping[str, _Series]) -> Market:
     if not volume.min() >= 0 or volume.max() == np.inf:
         s = int(np.flatnonzero((volume < 0).any(axis=0) | np.isinf(volume).any(axis=0))[0])
         raise DataError(f"bars of {symbols[s]} have a volume below 0 or without end; expected at least 0. Correct it.")
-    return Market(dates, symbols, open_, high, low, close, volume, (volume > 0).any(axis=0), dividends, notes)
+    return Market(
+        dates, symbols, open_, high, low, close, volume, np.asarray((volume > 0).any(axis=0)), dividends, notes
+    )
 
 
 def _checked_dates(name: str, one: _Series) -> _Series:
@@ -164,7 +169,7 @@ def _checked_dates(name: str, one: _Series) -> _Series:
         repeated = dates[1:][dates[1:] == dates[:-1]]
         if len(repeated):
             raise DataError(f"bars of {name} have {str(repeated[0])[:16]} twice; expected each date once. Remove one.")
-        return _Series(dates, one.values[order], None if one.dividends is None else one.dividends[order])
+        return _Series(dates, one.values[:, order], None if one.dividends is None else one.dividends[order])
     return one
 
 
@@ -172,16 +177,18 @@ def _remove_invalid(
     symbols: Sequence[str], parts: Sequence[_Series], open_: Float, high: Float, low: Float, close: Float
 ) -> tuple[str, ...]:
     """Set prices of invalid rows to NaN, and return a note if there are any beyond gaps in the calendar."""
-    body_high, body_low = np.maximum(open_, close), np.minimum(open_, close)
-    body_high /= 1.0 + _TOLERANCE
-    body_low *= 1.0 + _TOLERANCE
+    valid = np.empty(close.shape, bool)
     with np.errstate(invalid="ignore"):
-        valid = (high >= body_high) & (low <= body_low) & (low > 0) & (body_low > 0) & (high < np.inf)
+        for start in range(0, len(close), _CHUNK):
+            o, h, low_, c = (price[start : start + _CHUNK] for price in (open_, high, low, close))
+            least = np.minimum(np.minimum(o, c), low_)
+            within = (h * (1.0 + _TOLERANCE) >= np.maximum(o, c)) & (low_ <= least * (1.0 + _TOLERANCE))
+            np.logical_and(within, (least > 0) & (h < np.inf), out=valid[start : start + _CHUNK])
     if valid.all():
         return ()
     for price in (open_, high, low, close):
         price[~valid] = np.nan
-    empty = [name for name, any_valid in zip(symbols, valid.any(axis=0), strict=True) if not any_valid]
+    empty = [symbols[s] for s in np.flatnonzero(np.logical_not(np.logical_or.reduce(valid, axis=0)))]
     if empty:
         raise DataError(
             f"{shortened(empty)} has no valid bar; expected prices above 0 with low ≤ open, close ≤ high. Leave it out."

@@ -68,14 +68,14 @@ class Simulation:
         """
         fills, book = self.fills, self.ledger
         n = len(fills.row)
-        costs = {name: np.broadcast_to(one, n) for name, one in zip(COST_KINDS[:4], book.charges, strict=True)}
+        costs = dict(zip(COST_KINDS[:4], book.charges, strict=True))
         moved = costs["spread"] + costs["slippage"] + costs["impact"]
         shift = np.divide(moved, book.value, out=np.zeros(n), where=book.value > 0)
         return pd.DataFrame(
             {
                 "date": self.dates[fills.row],
-                "symbol": pd.Categorical.from_codes(fills.column, categories=list(self.market.symbols)),
-                "kind": pd.Categorical.from_codes(fills.kind, categories=list(KINDS)),
+                "symbol": pd.Categorical.from_codes(fills.column, categories=pd.Index(self.market.symbols)),
+                "kind": pd.Categorical.from_codes(fills.kind, categories=pd.Index(KINDS)),
                 "requested": fills.requested,
                 "quantity": fills.quantity,
                 "reference": fills.reference,
@@ -89,7 +89,7 @@ class Simulation:
     def costs(self) -> pd.Series:
         """Total costs by kind, positive if paid: equity is starting cash + ``gross_profit`` − their sum."""
         book = self.ledger
-        paid = [float(np.sum(np.broadcast_to(one, len(book.value)))) for one in book.charges]
+        paid = [float(np.sum(one)) for one in book.charges]
         carried = [float(one.sum()) for one in (book.borrow, book.funding, book.interest)]
         return pd.Series([*paid, *carried], index=list(COST_KINDS), name="costs")
 
@@ -97,10 +97,7 @@ class Simulation:
     def costs_by_symbol(self) -> pd.DataFrame:
         """Costs (S, kinds) by symbol; interest is the account's and is not in here."""
         book, symbols = self.ledger, len(self.market.symbols)
-        n = len(book.value)
-        of_orders = [
-            np.bincount(self.fills.column, weights=np.broadcast_to(one, n), minlength=symbols) for one in book.charges
-        ]
+        of_orders = [np.bincount(self.fills.column, weights=one, minlength=symbols) for one in book.charges]
         table = np.column_stack([*of_orders, book.held_costs])
         return pd.DataFrame(table, index=list(self.market.symbols), columns=list(COST_KINDS[:6]))
 

@@ -1,9 +1,10 @@
-"""Costs resolved for a market: every figure as a matrix (T, S), or (T,) for cash, without copies where it is constant."""
+"""Costs resolved for a market: every figure as a number, by symbol, or by instant and symbol."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,42 +12,56 @@ import pandas as pd
 from configs.errors import ConfigError, DataError, shortened
 from features.bars.parsing import parse_dates
 from training.validation.backtest.costs import CORWIN_SCHULTZ, Costs, Rate
-from training.validation.backtest.impact import impact_scale
+from training.validation.backtest.impact import Liquidity
 from training.validation.backtest.market import Dates, Float, Market
 from training.validation.backtest.spread import estimated_half_spread
 
 BPS = 1e-4
 
 
+Figure: TypeAlias = float | Float
+"""A figure of all symbols, by symbol (S,), or by instant and symbol (T, S)."""
+Index: TypeAlias = Any
+"""Rows or columns of a matrix: an integer, a slice or positions."""
+
+
+def at(figure: Figure, rows: Index, columns: Index) -> Figure:
+    """Return a figure at these rows and columns of the market."""
+    if isinstance(figure, float):
+        return figure
+    return np.asarray(figure[columns] if figure.ndim == 1 else figure[rows, columns])
+
+
+def on(figure: Figure, rows: Index) -> Figure:
+    """Return a figure of all symbols at these rows."""
+    return figure if isinstance(figure, float) or figure.ndim == 1 else np.asarray(figure[rows])
+
+
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """Figures as shares of one, (T, S) unless noted; None where a cost does not exist.
+    """Figures as shares of one; None where a cost does not exist.
 
-    ``impact`` is Y·σ/√V, to be multiplied by the root of an order's size. ``unit_value`` is the money in the account's
-    currency that one unit is worth a point of price at the close, ``fill_unit_value`` the same at the fill, both None for
-    1. ``earned`` and ``charged`` (T,) are interest on cash; ``financed`` (S,) is whether cash pays for positions.
+    ``impact`` is the coefficient Y, ``liquidity`` what it is multiplied by. ``unit_value`` is the money of the account
+    that one unit is worth a point of price at the close, ``fill_unit_value`` the same at the fill, both None for 1.
+    ``earned`` and ``charged`` (T,) are interest on cash; ``financed`` (S,) is whether cash pays for positions.
     """
 
-    half_spread: Float | None
-    slippage: Float | None
-    impact: Float | None
-    commission: Float | None
-    per_share: Float | None
-    minimum: Float | None
-    borrow: Float | None
-    funding: Float | None
-    lot: Float | None
-    unit_value: Float | None
-    fill_unit_value: Float | None
+    half_spread: Figure | None
+    slippage: Figure | None
+    impact: Figure | None
+    liquidity: Liquidity | None
+    commission: Figure | None
+    per_share: Figure | None
+    minimum: Figure | None
+    borrow: Figure | None
+    funding: Figure | None
+    lot: Figure | None
+    unit_value: Figure | None
+    fill_unit_value: Figure | None
     earned: Float | None
     charged: Float | None
     financed: Float
     cap: float | None
-
-    def without_costs(self) -> Terms:
-        """Return the same terms of trading without any cost."""
-        none = ("half_spread", "slippage", "impact", "commission", "per_share", "minimum", "borrow", "funding")
-        return replace(self, **dict.fromkeys((*none, "earned", "charged")))
 
 
 def resolve(costs: Costs, market: Market, exchange: Float | None, fills_at_close: bool) -> Terms:
@@ -64,28 +79,28 @@ def resolve(costs: Costs, market: Market, exchange: Float | None, fills_at_close
     ConfigError
         A figure by symbol lacks a symbol, or one by date begins after the market.
     """
-    scale = {name: _matrix(getattr(costs, name), market, name) for name in _BY_SYMBOL}
-    half_spread = (
+    scale = {name: _figure(getattr(costs, name), market, name) for name in _BY_SYMBOL}
+    half_spread: Figure | None = (
         estimated_half_spread(market)
         if isinstance(costs.half_spread_bps, str) and costs.half_spread_bps == CORWIN_SCHULTZ
-        else _scaled(_matrix(costs.half_spread_bps, market, "half_spread_bps"), BPS)
+        else _scaled(_figure(costs.half_spread_bps, market, "half_spread_bps"))
     )
-    impact = scale["impact"]
-    unit = _matrix(costs.multiplier, market, "multiplier", neutral=1.0)
-    unit_value = unit if exchange is None else exchange if unit is None else unit * exchange
-    filled = unit_value
+    unit = _figure(costs.multiplier, market, "multiplier", neutral=1.0)
+    unit_value: Figure | None = unit if exchange is None else exchange if unit is None else unit * exchange
+    filled: Figure | None = unit_value
     if exchange is not None and not fills_at_close:
         before = np.concatenate([exchange[:1], exchange[:-1]])
         filled = before if unit is None else unit * before
     return Terms(
         half_spread=half_spread,
-        slippage=_scaled(scale["slippage_bps"], BPS),
-        impact=None if impact is None else impact * impact_scale(market),
-        commission=_scaled(scale["commission_bps"], BPS),
+        slippage=_scaled(scale["slippage_bps"]),
+        impact=scale["impact"],
+        liquidity=None if scale["impact"] is None else Liquidity.of(market),
+        commission=_scaled(scale["commission_bps"]),
         per_share=scale["commission_per_share"],
         minimum=scale["commission_min"],
-        borrow=_scaled(scale["borrow_bps_per_bar"], BPS),
-        funding=_scaled(scale["funding_bps_per_bar"], BPS),
+        borrow=_scaled(scale["borrow_bps_per_bar"]),
+        funding=_scaled(scale["funding_bps_per_bar"]),
         lot=scale["lot"],
         unit_value=unit_value,
         fill_unit_value=filled,
@@ -155,8 +170,8 @@ def exchange_rates(
     return out
 
 
-def _matrix(value: Rate | str, market: Market, name: str, neutral: float = 0.0) -> Float | None:
-    """Return a figure as (T, S), None if it is neutral everywhere."""
+def _figure(value: Rate | str, market: Market, name: str, neutral: float = 0.0) -> Figure | None:
+    """Return a figure, None if it is neutral everywhere."""
     if isinstance(value, pd.Series):
         column = _as_of(value.to_numpy(dtype=np.float64), value.index, market.dates, name)
         return np.broadcast_to(column[:, None], market.shape)
@@ -171,16 +186,17 @@ def _matrix(value: Rate | str, market: Market, name: str, neutral: float = 0.0) 
     if isinstance(value, Mapping):
         _require(market, list(value), name)
         row = np.array([float(value[symbol]) for symbol in market.symbols])
-    else:
-        row = np.full(market.shape[1], float(value))
-    return None if (row == neutral).all() else np.broadcast_to(row, market.shape)
+        return None if (row == neutral).all() else row
+    return None if float(value) == neutral else float(value)
 
 
 def _series(value: Rate, market: Market, name: str) -> Float | None:
     if isinstance(value, (Mapping, pd.DataFrame)):
         raise ConfigError(f"Costs: {name} is given by symbol; cash has none. Give a number or a series by date.")
-    matrix = _matrix(value, market, name)
-    return None if matrix is None else np.asarray(matrix[:, 0]) * BPS
+    figure = _figure(value, market, name)
+    if figure is None:
+        return None
+    return np.full(market.shape[0], figure * BPS) if isinstance(figure, float) else np.asarray(figure[:, 0]) * BPS
 
 
 def _as_of(values: Float, index: pd.Index, dates: Dates, name: str, first: int = 0) -> Float:
@@ -209,9 +225,5 @@ def _financed(value: bool | Mapping[str, bool], market: Market) -> Float:
     return np.full(market.shape[1], float(bool(value)))
 
 
-def _scaled(matrix: Float | None, factor: float) -> Float | None:
-    if matrix is None:
-        return None
-    if matrix.strides[0] == 0:
-        return np.broadcast_to(matrix[0] * factor, matrix.shape)
-    return matrix * factor
+def _scaled(figure: Figure | None) -> Figure | None:
+    return None if figure is None else figure * BPS
