@@ -71,7 +71,8 @@ class Account:
         self._wanted = np.zeros(symbols)
         self._locked = np.zeros(symbols)
         self._anything = ~np.isnan(setting.decisions)
-        self._some, self._all = self._anything.any(axis=1), self._anything.all(axis=1)
+        decided = self._anything.sum(axis=1)
+        self._some, self._all = decided > 0, decided == symbols
         self._records: list[tuple[int, Ints, int, Float, Float, Float]] = []
         gone = np.flatnonzero(~np.isnan(setting.delisting))
         self._delisted_at = {
@@ -171,7 +172,7 @@ class Account:
             most[~self._market.has_volume] = np.inf
         if not (np.abs(order) > most).any():
             return order
-        filled = np.minimum(np.maximum(order, -most), most)
+        filled: Float = np.minimum(np.maximum(order, -most), most)
         if self._terms.lot is not None:
             cut = filled != order
             filled[cut] = _whole_lots(filled[cut], at(self._terms.lot, t, cut))

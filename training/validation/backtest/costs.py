@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, Union
+from typing import Any, Literal, TypeAlias, Union
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from configs.errors import ConfigError
 
 Rate: TypeAlias = Union[float, Mapping[str, float], "pd.Series", "pd.DataFrame"]
-"""One number for all symbols, one by symbol (a mapping), one by date (a series), or one by date and symbol (a frame)."""
+"""A number for all symbols, one by symbol (mapping), by date (series), or by date and symbol (frame)."""
 
 CORWIN_SCHULTZ = "corwin_schultz"
 _SIGNED = {"funding_bps_per_bar", "cash_interest_bps_per_bar"}
@@ -31,8 +31,8 @@ class Costs:
     """Costs of orders and of positions; without arguments, none. A basis point (bps) is 1/10,000.
 
     A figure is a number, a mapping by symbol, or, where it may vary in time, a series by date or a frame by date and
-    symbol; of these, each bar uses the newest figure of its date or before. "Per bar" counts the bars of the symbol; for
-    cash, the instants of the calendar. Amounts of money are in the account's currency.
+    symbol; of these, each bar uses the newest figure of its date or before. "Per bar" counts the bars of the symbol;
+    for cash, the instants of the calendar. Amounts of money are in the account's currency.
 
     Raises
     ------
@@ -72,7 +72,7 @@ class Costs:
     multiplier: Rate = 1.0
     """Money that a contract is worth a point of price; 1 for shares and currencies."""
     financed: bool | Mapping[str, bool] = True
-    """Whether positions are paid for with cash, which then earns no interest; false for futures, which need margin only."""
+    """Whether cash pays for positions and so earns no interest; false for futures, which need margin only."""
 
     def __post_init__(self) -> None:
         for name, value in self._numbers():
@@ -113,7 +113,7 @@ def _extremes(name: str, value: pd.Series | pd.DataFrame) -> tuple[float, ...]:
     return (float(known.min()), float(known.max())) if known.size else (math.nan,)
 
 
-def _problem(label: str, value: object) -> str:
+def _problem(label: str, value: Any) -> str:
     """Return what is expected instead of a value, empty if it is right."""
     name = label.partition(" of ")[0]
     if (

@@ -87,8 +87,8 @@ def decisions_on(frame: pd.DataFrame, market: Market, what: str = "targets") -> 
         if outside.any():
             wrong = dates[outside]
             raise DataError(
-                f"{what} has {len(wrong)} dates without a bar of any symbol (first: {_day(wrong[0])}); expected dates of "
-                f"the bars, which are of {_day(market.dates[0])} to {_day(market.dates[-1])}. Remove these rows."
+                f"{what} has {len(wrong)} dates without a bar of any symbol (first: {_day(wrong[0])}); expected "
+                f"dates of the bars, which are of {_day(market.dates[0])} to {_day(market.dates[-1])}. Remove them."
             )
         aligned = np.full(market.shape, np.nan)
         aligned[rows] = matrix

@@ -31,8 +31,8 @@ def square_root_impact(
 class Liquidity:
     """σ/√V before each bar, by which Y·√size is multiplied: computed only where there are orders.
 
-    σ is the root mean square return and V the mean volume over the ``BARS`` instants before; a symbol's first bar, which
-    has none before it, has its own range and volume. Running sums from the first instant on, (T + 1, S).
+    σ is the root mean square return and V the mean volume over the ``BARS`` instants before; a symbol's first bar,
+    which has none before it, has its own range and volume. Running sums from the first instant on, (T + 1, S).
     """
 
     market: Market
@@ -73,7 +73,7 @@ class Liquidity:
         scale = np.sqrt(np.maximum(squares, 0.0) * count / np.where(own, 1.0, returns * volume))
         if own.any():
             scale[own] = self._of_own_bar(*(np.broadcast_to(one, own.shape)[own] for one in (rows, self._all(columns))))
-        return scale
+        return np.asarray(scale)
 
     def _all(self, columns: Any) -> Any:
         return np.arange(self.market.shape[1])[columns]
@@ -81,7 +81,7 @@ class Liquidity:
     def _of_own_bar(self, rows: Any, columns: Any) -> Float:
         high, low, volume = (getattr(self.market, name)[rows, columns] for name in ("high", "low", "volume"))
         variance = np.log(high / low) ** 2 / (4.0 * np.log(2.0))
-        return np.sqrt(np.divide(variance, volume, out=np.zeros(len(volume)), where=volume > 0))
+        return np.asarray(np.sqrt(np.divide(variance, volume, out=np.zeros(len(volume)), where=volume > 0)))
 
 
 def capped(order: npt.ArrayLike, volume: npt.ArrayLike, cap: float | None) -> Float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from training.validation.backtest.account import DELISTING, LIMIT, TAKE_PROFIT, Fills
 from training.validation.backtest.charges import (
@@ -26,8 +25,8 @@ class Ledger(NamedTuple):
     """An account through time. Amounts are money of the account.
 
     ``cash equity gross net`` (T,) at each close and ``traded`` (T,) of the bar; ``value``, ``paid`` (signed) and
-    ``charges`` of orders (n,); ``borrow funding interest dividends`` (T,); ``held_costs`` (S, 2) are borrow and funding,
-    ``dividends_by_symbol`` and ``final_value`` (S,).
+    ``charges`` of orders (n,); ``borrow funding interest dividends`` (T,); ``held_costs`` (S, 2) are borrow and
+    funding, ``dividends_by_symbol`` and ``final_value`` (S,).
     """
 
     cash: Float
@@ -73,7 +72,7 @@ def ledger(fills: Fills, held: Float, market: Market, mark_value: Float, terms: 
         paid = paid * at(unit, fills.row, fills.column)
     value = np.abs(paid)
     charges = _charges(fills, value, terms)
-    flow = paid + np.sum(charges, axis=0)
+    flow = paid + np.sum(np.stack([np.asarray(one) for one in charges]), axis=0)
     spent = np.bincount(fills.row, weights=flow, minlength=instants)
     traded = np.asarray(np.bincount(fills.row, weights=value, minlength=instants), np.float64)
 

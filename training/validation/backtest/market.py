@@ -17,9 +17,9 @@ Dates = npt.NDArray[np.datetime64]
 class Market:
     """Aligned bars. Prices are NaN, and volume is 0, where a symbol has no bar at an instant.
 
-    ``dates`` (T,) ascending and unique; ``open high low close volume`` (T, S); ``has_volume`` (S,) is false for a series
-    without any volume, of which every bar can be traded; ``dividends`` (T, S) is cash a share on the ex-date, or None
-    where prices contain it; ``notes`` says which rows were left out.
+    ``dates`` (T,) ascending and unique; ``open high low close volume`` (T, S); ``has_volume`` (S,) is false for a
+    series without any volume, of which every bar can be traded; ``dividends`` (T, S) is cash a share on the ex-date, or
+    None where prices contain it; ``notes`` says which rows were left out.
     """
 
     dates: Dates

@@ -15,8 +15,8 @@ def preset(name: str, bars_per_year: float) -> Costs:
     at least $1 an order, impact, at most 10 % of a bar's volume, 0.4 % a year to borrow, 5 % on negative cash.
     ``crypto``: spot, 10 bps commission, half-spread 1 bp, slippage 2 bps, impact, at most 5 % of volume, 10 % a year to
     borrow coins or money. ``fx``: half-spread 0.5 bp, slippage 0.25 bp, commission 0.2 bp, on margin; interest
-    differentials are not included. ``futures``: 1 tick of about 1 bp, $2.25 a contract, whole contracts, on margin; give
-    ``multiplier`` by symbol. ``none``: no costs.
+    differentials are not included. ``futures``: half-spread 1 bp, slippage 0.5 bp, $2.25 a contract, whole contracts,
+    on margin; give ``multiplier`` by symbol. ``none``: no costs.
 
     Raises
     ------

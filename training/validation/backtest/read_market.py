@@ -188,7 +188,7 @@ def _remove_invalid(
         return ()
     for price in (open_, high, low, close):
         price[~valid] = np.nan
-    empty = [symbols[s] for s in np.flatnonzero(np.logical_not(np.logical_or.reduce(valid, axis=0)))]
+    empty = [symbols[int(s)] for s in np.flatnonzero(valid.sum(axis=0) == 0)]
     if empty:
         raise DataError(
             f"{shortened(empty)} has no valid bar; expected prices above 0 with low ≤ open, close ≤ high. Leave it out."

@@ -61,10 +61,10 @@ class Simulation:
     def orders(self) -> pd.DataFrame:
         """One row a filled order, in order of time.
 
-        ``date`` of the fill, ``symbol``, ``kind`` (market, limit, stop, take_profit, delisting), ``requested`` and filled
-        ``quantity`` (negative for sales), ``reference`` price before costs and ``price`` after spread, slippage and impact
-        (in the symbol's currency), ``value`` at the reference price and the costs ``spread slippage impact commission``
-        (in the account's).
+        ``date`` of the fill, ``symbol``, ``kind`` (market, limit, stop, take_profit, delisting), ``requested`` and
+        filled ``quantity`` (negative for sales), ``reference`` price before costs and ``price`` after spread, slippage
+        and impact (in the symbol's currency), ``value`` at the reference price and the costs ``spread slippage impact
+        commission`` (in the account's).
         """
         fills, book = self.fills, self.ledger
         n = len(fills.row)

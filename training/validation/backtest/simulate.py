@@ -14,13 +14,14 @@ from features.any_bars import AnyBars
 from training.validation.backtest.account import Account, Setting
 from training.validation.backtest.costs import Costs
 from training.validation.backtest.decisions import decisions_on, known_symbols, levels_on, target_frame
+from training.validation.backtest.exchange import exchange_rates
 from training.validation.backtest.exits import Levels
 from training.validation.backtest.fills import FillModel, reference_price
 from training.validation.backtest.ledger import ledger
 from training.validation.backtest.market import Float, Market
 from training.validation.backtest.read_market import read_market
 from training.validation.backtest.result import Simulation
-from training.validation.backtest.terms import exchange_rates, resolve
+from training.validation.backtest.terms import resolve
 
 
 def simulate(

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from configs.errors import ConfigError, DataError, shortened
-from features.bars.parsing import parse_dates
+from configs.errors import ConfigError, shortened
+from training.validation.backtest.as_of import as_of
 from training.validation.backtest.costs import CORWIN_SCHULTZ, Costs, Rate
 from training.validation.backtest.impact import Liquidity
-from training.validation.backtest.market import Dates, Float, Market
+from training.validation.backtest.market import Float, Market
 from training.validation.backtest.spread import estimated_half_spread
 
 BPS = 1e-4
@@ -70,7 +70,7 @@ def resolve(costs: Costs, market: Market, exchange: Float | None, fills_at_close
     Parameters
     ----------
     exchange
-        Price (T, S) of one unit of each symbol's currency in the account's, at each close; None if there is one currency.
+        Price (T, S) of one unit of each symbol's currency in the account's at each close; None for one currency.
     fills_at_close
         Whether orders are filled at closes; others are converted at the rate of the close before, which is known then.
 
@@ -123,63 +123,16 @@ _BY_SYMBOL = (
 )
 
 
-def exchange_rates(
-    currency: Mapping[str, str] | None, rates: pd.DataFrame | None, market: Market, account: str | None
-) -> Float | None:
-    """Return the price (T, S) of each symbol's currency in the account's; None if all have the account's.
-
-    Parameters
-    ----------
-    currency
-        Currency by symbol; symbols that are not named have the account's.
-    rates
-        Price of one unit of each currency in the account's, dates × currencies; each bar uses the newest of its date or
-        before.
-    account
-        The account's currency, which has no rate.
-
-    Raises
-    ------
-    ConfigError
-        A currency has no rate, or its rates begin after the symbol's bars.
-    DataError
-        A rate is not above 0.
-    """
-    if not currency:
-        return None
-    named = {
-        symbol: currency[symbol] for symbol in market.symbols if symbol in currency and currency[symbol] != account
-    }
-    if not named:
-        return None
-    known = [] if rates is None else [str(name) for name in rates.columns]
-    missing = sorted(set(named.values()) - set(known))
-    if missing or rates is None:
-        raise ConfigError(f"there are no exchange rates of {shortened(missing)}; give them as columns of fx_rates=.")
-    out = np.ones(market.shape)
-    columns = dict(zip(known, rates.to_numpy(dtype=np.float64).T, strict=True))
-    for s, symbol in enumerate(market.symbols):
-        if symbol in named:
-            what = f"fx_rates of {named[symbol]}"
-            values = _as_of(columns[named[symbol]], rates.index, market.dates, what, int(market.first_bar[s]))
-            if not (values > 0).all():
-                raise DataError(
-                    f"{what} has a value of 0 or less; expected prices of one unit in the account's currency."
-                )
-            out[:, s] = values
-    return out
-
-
 def _figure(value: Rate | str, market: Market, name: str, neutral: float = 0.0) -> Figure | None:
     """Return a figure, None if it is neutral everywhere."""
     if isinstance(value, pd.Series):
-        column = _as_of(value.to_numpy(dtype=np.float64), value.index, market.dates, name)
+        column = as_of(value.to_numpy(dtype=np.float64), value.index, market.dates, name)
         return np.broadcast_to(column[:, None], market.shape)
     if isinstance(value, pd.DataFrame):
         _require(market, [str(column) for column in value.columns], name)
         frame = value.rename(columns=str)
         columns = [
-            _as_of(frame[s].to_numpy(dtype=np.float64), frame.index, market.dates, name, int(market.first_bar[i]))
+            as_of(frame[s].to_numpy(dtype=np.float64), frame.index, market.dates, name, int(market.first_bar[i]))
             for i, s in enumerate(market.symbols)
         ]
         return np.ascontiguousarray(np.stack(columns, axis=1))
@@ -197,17 +150,6 @@ def _series(value: Rate, market: Market, name: str) -> Float | None:
     if figure is None:
         return None
     return np.full(market.shape[0], figure * BPS) if isinstance(figure, float) else np.asarray(figure[:, 0]) * BPS
-
-
-def _as_of(values: Float, index: pd.Index, dates: Dates, name: str, first: int = 0) -> Float:
-    """Return the newest value of each date or before; from row ``first`` on there must be one."""
-    known = ~np.isnan(values)
-    given = parse_dates(pd.Series(index), name)[known]
-    order = np.argsort(given, kind="stable")
-    place = np.searchsorted(given[order], dates, side="right") - 1
-    if not known.any() or (place[first:] < 0).any():
-        raise ConfigError(f"{name} begins after the bars ({str(dates[first])[:10]}); expected a value from then on.")
-    return np.asarray(values[known][order][np.maximum(place, 0)])
 
 
 def _require(market: Market, names: list[str], what: str) -> None:
