@@ -72,6 +72,8 @@ def known_symbols(frame: pd.DataFrame, market: Market, what: str = "targets") ->
 def decisions_on(frame: pd.DataFrame, market: Market, what: str = "targets") -> Float:
     """Return what is decided at each instant (T, S): NaN where nothing new is, and the old decision stands.
 
+    A decision on a day between the bars of daily data belongs to the close before: it is filled in the same bar.
+
     Raises
     ------
     DataError
@@ -82,16 +84,7 @@ def decisions_on(frame: pd.DataFrame, market: Market, what: str = "targets") -> 
     if len(dates) == len(market.dates) and (dates == market.dates).all():
         aligned = matrix
     else:
-        rows = np.searchsorted(market.dates, dates)
-        outside = (rows == len(market.dates)) | (market.dates[np.minimum(rows, len(market.dates) - 1)] != dates)
-        if outside.any():
-            wrong = dates[outside]
-            raise DataError(
-                f"{what} has {len(wrong)} dates without a bar of any symbol (first: {_day(wrong[0])}); expected "
-                f"dates of the bars, which are of {_day(market.dates[0])} to {_day(market.dates[-1])}. Remove them."
-            )
-        aligned = np.full(market.shape, np.nan)
-        aligned[rows] = matrix
+        aligned = _placed(dates, matrix, market, what)
     late = np.flatnonzero(market.first_bar > 0)
     for s in late:
         head = aligned[: market.first_bar[s], s]
@@ -102,6 +95,30 @@ def decisions_on(frame: pd.DataFrame, market: Market, what: str = "targets") -> 
                 f"{_day(market.dates[market.first_bar[s]])}; expected 0 or NaN until then."
             )
     return aligned
+
+
+def _placed(dates: Dates, matrix: Float, market: Market, what: str) -> Float:
+    rows = np.searchsorted(market.dates, dates, side="right") - 1
+    outside = (rows < 0) | (dates > market.dates[-1])
+    exact = market.dates[np.maximum(rows, 0)] == dates
+    # A day's decision belongs after that day's bars: it may have no place between bars of the same day.
+    if not (_are_days(market.dates) and _are_days(dates)):
+        outside |= ~exact
+    if outside.any():
+        wrong = dates[outside]
+        raise DataError(
+            f"{what} has {len(wrong)} dates without a bar (first: {_day(wrong[0])}); expected dates of the bars, which "
+            f"are from {_day(market.dates[0])} to {_day(market.dates[-1])}. Remove them."
+        )
+    aligned = np.full(market.shape, np.nan)
+    aligned[rows[exact]] = matrix[exact]
+    for i in np.flatnonzero(~exact):
+        aligned[rows[i]] = np.where(np.isnan(matrix[i]), aligned[rows[i]], matrix[i])
+    return aligned
+
+
+def _are_days(dates: Dates) -> bool:
+    return bool((dates == dates.astype("datetime64[D]")).all())
 
 
 def levels_on(levels: pd.DataFrame | pd.Series | None, market: Market, symbol: str | None, what: str) -> Float | None:

@@ -170,7 +170,16 @@ def test_presets_are_costs(name):
 
 
 def test_an_unknown_preset_is_named():
-    with pytest.raises(ConfigError, match="'stocks'.*us_equities"):
+    with pytest.raises(ConfigError, match=r"'stocks'.*us_equities"):
         preset("stocks", 252)
     with pytest.raises(ConfigError, match="bars_per_year"):
         preset("none", 0)
+
+
+def test_a_day_between_the_bars_decides_for_the_next_one_but_a_day_decides_nothing_between_intraday_bars():
+    halted = frame([10, 11, 12, 13, 14, 15]).drop(DAYS[2])
+    targets = pd.DataFrame({"X": [1.0, 2, 5, 5, 5, 5]}, index=DAYS)
+    assert simulate({"X": halted}, targets).positions["X"].tolist() == [0, 1, 5, 5, 5]
+    hours = pd.date_range("2024-01-01 14:30", periods=6, freq="h")
+    with pytest.raises(DataError, match="2024-01-02"):
+        simulate({"X": frame(days=hours.append(hours.shift(1, "D")))}, pd.DataFrame({"X": [1.0]}, index=DAYS[1:2]))
