@@ -44,8 +44,8 @@ def capacity_curve(
     Returns
     -------
     pandas.DataFrame
-        One row a capital: ``sharpe``, ``cagr``, ``costs`` as a share of gross profit, and ``filled``, the value of fills
-        over that of requests.
+        One row a capital: ``sharpe``, ``cagr``, ``costs`` as a share of gross profit, and ``filled``, the value of
+        fills over that of requests.
 
     Raises
     ------
