@@ -113,14 +113,12 @@ def _extremes(name: str, value: pd.Series | pd.DataFrame) -> tuple[float, ...]:
     return (float(known.min()), float(known.max())) if known.size else (math.nan,)
 
 
-def _problem(label: str, value: Any) -> str:
+def _problem(label: str, given: Any) -> str:
     """Return what is expected instead of a value, empty if it is right."""
     name = label.partition(" of ")[0]
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float, np.integer, np.floating))
-        or not math.isfinite(value)
-    ):
+    is_number = isinstance(given, (int, float, np.integer, np.floating)) and not isinstance(given, bool)
+    value = float(given) if is_number else math.nan
+    if not math.isfinite(value):
         return "a finite number"
     if name in _SIGNED:
         return "" if abs(value) < 10_000 else "less than 10,000 basis points (all of it)"
