@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,18 @@ import numpy.typing as npt
 from training.validation.backtest.charges import borrow_charge, funding_charge, interest_charge, order_charges
 from training.validation.backtest.exits import Levels, exits_of, limited
 from training.validation.backtest.market import Float, Market
+from training.validation.backtest.records import (
+    DELISTING,
+    LIMIT,
+    MARKET,
+    STOP,
+    TAKE_PROFIT,
+    Fills,
+    Ints,
+    Record,
+    joined,
+)
 from training.validation.backtest.terms import Figure, Terms, at, on
-
-KINDS = ("market", "limit", "stop", "take_profit", "delisting")
-MARKET, LIMIT, STOP, TAKE_PROFIT, DELISTING = range(5)
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +45,6 @@ class Setting:
     max_leverage: float | None
 
 
-class Fills(NamedTuple):
-    """Filled orders in order of time, (n,) each; ``reference`` is the price before costs in the symbol's currency."""
-
-    row: Ints
-    column: Ints
-    kind: Ints
-    requested: Float
-    quantity: Float
-    reference: Float
-
-
 class Account:
     """Positions, and cash where decisions depend on it.
 
@@ -63,6 +59,7 @@ class Account:
         self._last = instants if liquidate_from is None else liquidate_from
         self._complete = setting.market.is_complete
         self._tracks = setting.unit == "weight" or setting.max_leverage is not None
+        self._all_financed = bool(self._terms.financed.all())
         self._all_volume = bool(self._market.has_volume.all())
         self._bars = None if self._market.has_bar.all() else self._market.has_bar
         self.cash = setting.cash
@@ -73,7 +70,7 @@ class Account:
         self._anything = ~np.isnan(setting.decisions)
         decided = self._anything.sum(axis=1)
         self._some, self._all = decided > 0, decided == symbols
-        self._records: list[tuple[int, Ints, int, Float, Float, Float]] = []
+        self._records: list[Record] = []
         gone = np.flatnonzero(~np.isnan(setting.delisting))
         self._delisted_at = {
             int(t): gone[np.minimum(self._market.last_bar[gone] + 1, instants - 1) == t]
@@ -92,7 +89,7 @@ class Account:
             equity = self._close(t) if self._tracks else 0.0
             if t < instants - 1:
                 self._decide(t, equity)
-        return _joined(self._records)
+        return joined(self._records)
 
     def _decide(self, t: int, equity: float) -> None:
         if t >= self._last:
@@ -224,7 +221,7 @@ class Account:
             paid = self.held[t - 1] * self._market.dividends[t]
             unit = self._terms.unit_value
             self.cash += float((paid if unit is None else paid * on(unit, t)).sum())
-        base = self.cash + float((value * (1.0 - self._terms.financed)).sum())
+        base = self.cash if self._all_financed else self.cash + float(value @ (1.0 - self._terms.financed))
         bars = None if self._bars is None else self._bars[t]
         for charge in (borrow_charge(self._terms, t, value, bars), funding_charge(self._terms, t, value, bars)):
             if charge is not None:
@@ -238,13 +235,3 @@ def _whole_lots(quantity: Float, lot: Figure) -> Float:
     safe = np.where(np.asarray(lot) > 0, lot, 1.0)
     # A tenth is no whole number of binary digits: 0.3 / 0.1 is three lots.
     return np.asarray(np.where(np.asarray(lot) > 0, np.trunc(quantity / safe * (1.0 + 1e-12)) * safe, quantity))
-
-
-def _joined(records: list[tuple[int, Ints, int, Float, Float, Float]]) -> Fills:
-    if not records:
-        whole, none = np.zeros(0, np.int64), np.zeros(0)
-        return Fills(whole, whole, whole, none, none, none)
-    counts = [len(one[1]) for one in records]
-    rows, kinds = (np.repeat(np.array([one[k] for one in records], np.int64), counts) for k in (0, 2))
-    columns, requested, quantity, reference = (np.concatenate([one[k] for one in records]) for k in (1, 3, 4, 5))
-    return Fills(rows, columns, kinds, requested, quantity, reference)

@@ -20,7 +20,7 @@ class OrderCharges(NamedTuple):
 
     def total(self) -> float:
         """Return the sum."""
-        return float(sum(np.sum(one) for one in self))
+        return float(np.sum(self.spread + self.slippage + self.impact + self.commission))
 
 
 def order_charges(
@@ -44,7 +44,7 @@ def order_charges(
     slippage: Float | float = 0.0 if terms.slippage is None else value * at(terms.slippage, rows, columns)
     impact: Float | float = 0.0
     if terms.impact is not None and terms.liquidity is not None:
-        rate = np.sqrt(size) * terms.liquidity.at(rows, columns) * at(terms.impact, rows, columns)
+        rate = np.sqrt(size) * terms.liquidity[rows, columns] * at(terms.impact, rows, columns)
         # A sale cannot bring less than nothing.
         impact = np.minimum(value * rate, np.maximum(value - spread - slippage, 0.0))
     if passive is not None:

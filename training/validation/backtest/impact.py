@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from training.validation.backtest.market import Float, Market
 
 BARS = 20
+_CHUNK = 64  # rows at a time stay in the cache
 
 
 def square_root_impact(
@@ -27,61 +27,52 @@ def square_root_impact(
     return np.asarray(np.asarray(coefficient) * np.asarray(volatility) * np.sqrt(participation), dtype=np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class Liquidity:
-    """σ/√V before each bar, by which Y·√size is multiplied: computed only where there are orders.
+def impact_scale(market: Market, bars: int = BARS) -> Float:
+    """Return σ/√V (T, S) before each bar, by which Y·√size is multiplied; 0 for series without volume.
 
-    σ is the root mean square return and V the mean volume over the ``BARS`` instants before; a symbol's first bar,
-    which has none before it, has its own range and volume. Running sums from the first instant on, (T + 1, S).
+    σ is the root mean square return and V the mean volume over the ``bars`` instants before; a symbol's first bar,
+    which has none before it, has its own range and volume. A market's matrix is computed once.
     """
+    known = _KNOWN.get(market)
+    if known is None or known[0] != bars:
+        known = _KNOWN[market] = (bars, _impact_scale(market, bars))
+    return known[1]
 
-    market: Market
-    squares: Float
-    volume: Float
-    count: Float
 
-    @classmethod
-    def of(cls, market: Market) -> Liquidity:
-        """Return the liquidity of a market."""
-        instants, symbols = market.shape
-        mark = market.mark
-        change = np.zeros((instants + 1, symbols))
-        np.divide(mark[1:], mark[:-1], out=change[2:], where=mark[:-1] > 0)
-        change[2:] -= mark[:-1] > 0
-        np.multiply(change, change, out=change)
-        volume = np.zeros((instants + 1, symbols))
-        volume[1:] = market.volume
-        if market.has_bar.all():
-            count = np.arange(instants + 1.0)[:, None]
-        else:
-            volume[1:][~market.has_bar] = 0.0
-            count = np.zeros((instants + 1, symbols))
-            np.cumsum(market.has_bar, axis=0, out=count[1:])
-        np.cumsum(change, axis=0, out=change)
-        np.cumsum(volume, axis=0, out=volume)
-        return cls(market, change, volume, np.broadcast_to(count, change.shape))
+_KNOWN: WeakKeyDictionary[Market, tuple[int, Float]] = WeakKeyDictionary()
 
-    def at(self, rows: Any, columns: Any) -> Float:
-        """Return σ/√V of orders filled at these rows and columns; 0 for series without volume."""
-        first = np.maximum(rows - BARS, 0)
-        squares = self.squares[rows, columns] - self.squares[first, columns]
-        volume = self.volume[rows, columns] - self.volume[first, columns]
-        count = self.count[rows, columns] - self.count[first, columns]
-        # The first bar of a window of all bars has no return.
-        returns = count - (self.count[first, columns] == 0)
-        own = (returns <= 0) | (volume <= 0)
-        scale = np.sqrt(np.maximum(squares, 0.0) * count / np.where(own, 1.0, returns * volume))
+
+def _impact_scale(market: Market, bars: int) -> Float:
+    instants, symbols = market.shape
+    squares, volume, count = (np.zeros((instants + 1, symbols)) for _ in range(3))
+    mark = market.mark
+    np.divide(mark[1:], mark[:-1], out=squares[2:], where=mark[:-1] > 0)
+    squares[2:] -= mark[:-1] > 0
+    np.multiply(squares, squares, out=squares)
+    volume[1:] = market.volume
+    complete = bool(market.has_bar.all())
+    if not complete:
+        volume[1:][~market.has_bar] = 0.0
+        np.cumsum(market.has_bar, axis=0, out=count[1:])
+    np.cumsum(squares, axis=0, out=squares)
+    np.cumsum(volume, axis=0, out=volume)
+    out = np.empty((instants, symbols))
+    for start in range(0, instants, _CHUNK):
+        rows = np.arange(start, min(start + _CHUNK, instants))
+        first = np.maximum(rows - bars, 0)
+        now = slice(start, start + len(rows))
+        n = (rows - first)[:, None] if complete else count[now] - count[first]
+        # The first bar of all has no return.
+        returns = n - ((first == 0)[:, None] if complete else count[first] == 0)
+        traded = volume[now] - volume[first]
+        own = (returns <= 0) | (traded <= 0)
+        total = np.maximum(squares[now] - squares[first], 0.0) * n
+        out[now] = np.sqrt(total / np.where(own, 1.0, returns * traded))
         if own.any():
-            scale[own] = self._of_own_bar(*(np.broadcast_to(one, own.shape)[own] for one in (rows, self._all(columns))))
-        return np.asarray(scale)
-
-    def _all(self, columns: Any) -> Any:
-        return np.arange(self.market.shape[1])[columns]
-
-    def _of_own_bar(self, rows: Any, columns: Any) -> Float:
-        high, low, volume = (getattr(self.market, name)[rows, columns] for name in ("high", "low", "volume"))
-        variance = np.log(high / low) ** 2 / (4.0 * np.log(2.0))
-        return np.asarray(np.sqrt(np.divide(variance, volume, out=np.zeros(len(volume)), where=volume > 0)))
+            high, low, single = (getattr(market, name)[now][own] for name in ("high", "low", "volume"))
+            variance = np.log(high / low) ** 2 / (4.0 * np.log(2.0))
+            out[now][own] = np.sqrt(np.divide(variance, single, out=np.zeros(len(single)), where=single > 0))
+    return out
 
 
 def capped(order: npt.ArrayLike, volume: npt.ArrayLike, cap: float | None) -> Float:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.validation.backtest.account import DELISTING, LIMIT, TAKE_PROFIT, Fills
 from training.validation.backtest.charges import (
     OrderCharges,
     borrow_charge,
@@ -15,6 +14,7 @@ from training.validation.backtest.charges import (
     order_charges,
 )
 from training.validation.backtest.market import Float, Market
+from training.validation.backtest.records import DELISTING, LIMIT, TAKE_PROFIT, Fills
 from training.validation.backtest.terms import Terms, at
 
 _ORDERS = 16_384  # at a time, for the same reason
@@ -72,7 +72,9 @@ def ledger(fills: Fills, held: Float, market: Market, mark_value: Float, terms: 
         paid = paid * at(unit, fills.row, fills.column)
     value = np.abs(paid)
     charges = _charges(fills, value, terms)
-    flow = paid + np.sum(np.stack([np.asarray(one) for one in charges]), axis=0)
+    flow = paid.copy()
+    for one in charges:
+        flow += one
     spent = np.bincount(fills.row, weights=flow, minlength=instants)
     traded = np.asarray(np.bincount(fills.row, weights=value, minlength=instants), np.float64)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from training.metrics.money import money_metrics
-from training.validation.backtest.account import KINDS, Fills
 from training.validation.backtest.ledger import Ledger
 from training.validation.backtest.market import Float, Market
+from training.validation.backtest.records import KINDS, Fills
 
 COST_KINDS = ("spread", "slippage", "impact", "commission", "borrow", "funding", "interest")
 

@@ -12,7 +12,7 @@ import pandas as pd
 from configs.errors import ConfigError, shortened
 from training.validation.backtest.as_of import as_of
 from training.validation.backtest.costs import CORWIN_SCHULTZ, Costs, Rate
-from training.validation.backtest.impact import Liquidity
+from training.validation.backtest.impact import impact_scale
 from training.validation.backtest.market import Float, Market
 from training.validation.backtest.spread import estimated_half_spread
 
@@ -41,15 +41,15 @@ def on(figure: Figure, rows: Index) -> Figure:
 class Terms:
     """Figures as shares of one; None where a cost does not exist.
 
-    ``impact`` is the coefficient Y, ``liquidity`` what it is multiplied by. ``unit_value`` is the money of the account
-    that one unit is worth a point of price at the close, ``fill_unit_value`` the same at the fill, both None for 1.
-    ``earned`` and ``charged`` (T,) are interest on cash; ``financed`` (S,) is whether cash pays for positions.
+    ``impact`` is the coefficient Y, ``liquidity`` (T, S) the σ/√V that it is multiplied by. ``unit_value`` is the money
+    of the account that one unit is worth a point of price at the close, ``fill_unit_value`` the same at the fill, both
+    None for 1. ``earned`` and ``charged`` (T,) are interest on cash; ``financed`` (S,) is whether cash pays for positions.
     """
 
     half_spread: Figure | None
     slippage: Figure | None
     impact: Figure | None
-    liquidity: Liquidity | None
+    liquidity: Float | None
     commission: Figure | None
     per_share: Figure | None
     minimum: Figure | None
@@ -95,7 +95,7 @@ def resolve(costs: Costs, market: Market, exchange: Float | None, fills_at_close
         half_spread=half_spread,
         slippage=_scaled(scale["slippage_bps"]),
         impact=scale["impact"],
-        liquidity=None if scale["impact"] is None else Liquidity.of(market),
+        liquidity=None if scale["impact"] is None else impact_scale(market),
         commission=_scaled(scale["commission_bps"]),
         per_share=scale["commission_per_share"],
         minimum=scale["commission_min"],
