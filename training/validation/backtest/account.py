@@ -166,7 +166,7 @@ class Account:
         assert self._terms.cap is not None
         most = self._terms.cap * self._market.volume[t]
         if not self._all_volume:
-            most[~self._market.has_volume] = np.inf
+            most[~self._market.has_volume[t]] = np.inf
         if not (np.abs(order) > most).any():
             return order
         filled: Float = np.minimum(np.maximum(order, -most), most)

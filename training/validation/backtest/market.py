@@ -17,9 +17,8 @@ Dates = npt.NDArray[np.datetime64]
 class Market:
     """Aligned bars. Prices are NaN, and volume is 0, where a symbol has no bar at an instant.
 
-    ``dates`` (T,) ascending and unique; ``open high low close volume`` (T, S); ``has_volume`` (S,) is false for a
-    series without any volume, of which every bar can be traded; ``dividends`` (T, S) is cash a share on the ex-date, or
-    None where prices contain it; ``notes`` says which rows were left out.
+    ``dates`` (T,) ascending and unique; ``open high low close volume`` (T, S); ``dividends`` (T, S) is cash a share on
+    the ex-date, or None where prices contain it; ``notes`` says which rows were left out.
     """
 
     dates: Dates
@@ -29,7 +28,6 @@ class Market:
     low: Float
     close: Float
     volume: Float
-    has_volume: Mask
     dividends: Float | None = None
     notes: tuple[str, ...] = ()
 
@@ -49,10 +47,14 @@ class Market:
         return bool(self.tradable.all())
 
     @cached_property
+    def has_volume(self) -> Mask:
+        """Where a symbol has had volume in this bar or before (T, S); other series, as of currencies, have none."""
+        traded = self.volume > 0
+        return np.asarray(traded if traded.all() else np.logical_or.accumulate(traded, axis=0))
+
+    @cached_property
     def tradable(self) -> Mask:
         """Where an order can be filled (T, S): there is a bar, and its volume is not 0 in a series that has volume."""
-        if not self.has_volume.any():
-            return self.has_bar
         return np.asarray(self.has_bar & ((self.volume > 0) | ~self.has_volume))
 
     @cached_property
@@ -87,6 +89,5 @@ class Market:
             dates=self.dates[rows],
             symbols=symbols,
             **cut,
-            has_volume=self.has_volume[columns],
             dividends=dividends,
         )

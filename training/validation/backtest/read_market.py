@@ -152,9 +152,7 @@ def _align(series: Mapping[str, _Series]) -> Market:
     if not volume.min() >= 0 or volume.max() == np.inf:
         s = int(np.flatnonzero((volume < 0).any(axis=0) | np.isinf(volume).any(axis=0))[0])
         raise DataError(f"bars of {symbols[s]} have a volume below 0 or without end; expected at least 0. Correct it.")
-    return Market(
-        dates, symbols, open_, high, low, close, volume, np.asarray((volume > 0).any(axis=0)), dividends, notes
-    )
+    return Market(dates, symbols, open_, high, low, close, volume, dividends, notes)
 
 
 def _checked_dates(name: str, one: _Series) -> _Series:

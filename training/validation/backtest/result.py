@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from configs.errors import DataError
 from training.metrics.money import money_metrics
 from training.validation.backtest.ledger import Ledger
 from training.validation.backtest.market import Float, Market
@@ -141,6 +142,8 @@ class Simulation:
         DataError
             The calendar has a single instant.
         """
+        if len(self.dates) < 2:
+            raise DataError("a single instant has no return; expected bars of at least two dates.")
         book = self.ledger
         values = {name: float(value) for name, value in money_metrics(self.returns.to_numpy(), bars_per_year).items()}
         equity = np.where(book.equity > 0, book.equity, np.nan)

@@ -98,16 +98,19 @@ def simulate(
     costs = Costs() if costs is None else costs
     _check(costs, cash, unit, fill, max_leverage, any(one is not None for one in (limits, stops, take_profits)))
     frame = target_frame(targets, symbol)
-    if symbol is None and isinstance(bars, pd.DataFrame) and frame.shape[1] == 1:
+    unnamed = symbol is None and isinstance(targets, pd.Series) and targets.name is None
+    if symbol is None and not unnamed and isinstance(bars, pd.DataFrame) and frame.shape[1] == 1:
         symbol = frame.columns[0]
     whole = read_market(bars, symbol, adjusted=adjusted)
+    if unnamed and len(whole.symbols) == 1:
+        frame.columns = pd.Index(whole.symbols)
     known_symbols(frame, whole)
     market = whole.select(tuple(frame.columns))
     fx = exchange_rates(currency, fx_rates, market, account_currency)
     terms = resolve(costs, market, fx, fills_at_close=fill == "close")
     reference = reference_price(market, fill)
     levels = tuple(
-        levels_on(one, market, symbol, what)
+        levels_on(one, market, symbol or (market.symbols[0] if len(market.symbols) == 1 else None), what)
         for one, what in ((limits, "limits"), (stops, "stops"), (take_profits, "take_profits"))
     )
     setting = Setting(

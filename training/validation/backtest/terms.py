@@ -43,7 +43,8 @@ class Terms:
 
     ``impact`` is the coefficient Y, ``liquidity`` (T, S) the σ/√V that it is multiplied by. ``unit_value`` is the money
     of the account that one unit is worth a point of price at the close, ``fill_unit_value`` the same at the fill, both
-    None for 1. ``earned`` and ``charged`` (T,) are interest on cash; ``financed`` (S,) is whether cash pays for positions.
+    None for 1. ``earned`` and ``charged`` (T,) are interest on cash; ``financed`` (S,) is whether cash pays for
+    positions.
     """
 
     half_spread: Figure | None

@@ -141,6 +141,8 @@ def test_shapes_of_bars_are_equivalent():
     wide = pd.concat({"X": bars}, axis=1).swaplevel(axis=1)
     long = bars.rename_axis("Date").reset_index().assign(Symbol="X")
     shuffled = bars.iloc[::-1]
+    for unnamed in ({"X": bars}, long, wide, bars):
+        pd.testing.assert_series_equal(simulate(unnamed, TARGETS["X"].rename(None), cash=2_000).equity, expected)
     for form in (bars, {"X": zoned}, wide, {"X": wide}, long, {"X": shuffled}, {"X": bars["Close"]}):
         pd.testing.assert_series_equal(simulate(form, TARGETS, cash=2_000).equity, expected)
     zoned_targets = TARGETS.tz_localize("America/New_York")
@@ -183,3 +185,10 @@ def test_a_day_between_the_bars_decides_for_the_next_one_but_a_day_decides_nothi
     hours = pd.date_range("2024-01-01 14:30", periods=6, freq="h")
     with pytest.raises(DataError, match="2024-01-02"):
         simulate({"X": frame(days=hours.append(hours.shift(1, "D")))}, pd.DataFrame({"X": [1.0]}, index=DAYS[1:2]))
+
+
+def test_a_single_bar_has_no_metrics():
+    result = simulate({"X": frame(days=DAYS[:1])}, TARGETS[:1])
+    assert result.equity.tolist() == [10_000] and not len(result.orders)
+    with pytest.raises(DataError, match="two dates"):
+        result.metrics(252)

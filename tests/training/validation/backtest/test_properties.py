@@ -31,7 +31,7 @@ def market(seed, gaps=True):
                 "High": np.maximum(open_, close) * 1.01,
                 "Low": np.minimum(open_, close) * 0.99,
                 "Close": close,
-                "Volume": g.integers(0 if gaps else 1, 4, BARS) * 50.0,
+                "Volume": g.integers(0 if gaps else 1, 4, BARS) * 50.0 * (np.arange(BARS) >= g.integers(0, 9) * gaps),
             },
             index=DAYS,
         )
