@@ -113,15 +113,16 @@ def _of_any_frame(frame: pd.DataFrame, name: str, adjusted: bool | None) -> _Ser
         frame = next(iter(_by_symbol(frame, name).values()))
     table = long_table(frame, name, place)
     dates = parse_dates(table["date"], place)
-    numbers = {
-        field: parse_numbers(table[field])[0] for field in table.columns if field in (*PRICES, "adj_close", "volume")
-    }
+    wanted = (*PRICES, "adj_close", "adj_factor", "volume")
+    numbers = {field: parse_numbers(table[field])[0] for field in wanted if field in table}
     close = numbers["close"]
     paid = next((column for column in frame.columns if spelling(column) == "dividends"), None)
     raw = ("adj_close" in numbers and paid is not None) if adjusted is None else not adjusted
     factor = numbers["adj_close"] / close if "adj_close" in numbers and not raw else np.ones(len(close))
     prices = [numbers.get(field, close) * factor for field in PRICES]
-    volume = numbers.get("volume", np.zeros(len(close))) / factor
+    # As in `features.bars.validation`: with an adjustment factor, prices contain it already and volume does not.
+    basis = numbers["adj_factor"] if "adj_factor" in numbers and "adj_close" not in numbers else factor
+    volume = numbers.get("volume", np.zeros(len(close))) / basis
     dividends = None
     if raw and paid is not None:
         dividends = np.nan_to_num(parse_numbers(frame[paid].reset_index(drop=True))[0])

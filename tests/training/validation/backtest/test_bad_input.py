@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from configs.errors import ConfigError, DataError
+from features.bars.schema import bars_from_frame
 from training.validation import Costs, simulate
 from training.validation.backtest.presets import PRESETS, preset
+from training.validation.backtest.read_market import read_market
 
 DAYS = pd.date_range("2024-01-01", periods=6)
 
@@ -192,3 +194,45 @@ def test_a_single_bar_has_no_metrics():
     assert result.equity.tolist() == [10_000] and not len(result.orders)
     with pytest.raises(DataError, match="two dates"):
         result.metrics(252)
+
+
+@pytest.mark.parametrize("column", ["Adj Close", "adj_factor"])
+def test_bars_are_adjusted_as_everywhere_else(column):
+    bars = frame([100, 101, 102, 103, 104, 105]).assign(**{column: [50.0, 50.5, 51, 51.5, 52, 52.5]})
+    if column == "adj_factor":
+        bars[column] /= bars["Close"]
+    market, (expected,) = read_market({"X": bars}), bars_from_frame(bars, "X")[0]
+    for name in ("open", "high", "low", "close", "volume"):
+        np.testing.assert_allclose(getattr(market, name)[:, 0], getattr(expected, name))
+    bars_of_it = read_market([expected])
+    np.testing.assert_array_equal(bars_of_it.close, market.close)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        pd.DataFrame({"X": [10] * 6}, index=[f"{day:%Y-%m-%d}" for day in DAYS]),
+        pd.DataFrame({"X": [10, None, None, None, None, None]}, index=DAYS, dtype=object),
+        pd.DataFrame({"X": [10] * 6}, index=DAYS.tz_localize("UTC")),
+        pd.DataFrame({"X": [10] * 6}, index=DAYS.to_period("D")),
+        pd.DataFrame({"date": DAYS, "X": [10] * 6}),
+        pd.DataFrame({"X": [10] * 6}, index=DAYS).astype("Int64").iloc[::-1],
+        pd.DataFrame({"X": [10] * 6}, index=DAYS.date),
+    ],
+)
+def test_shapes_of_targets_are_equivalent(targets):
+    expected = simulate({"X": frame()}, TARGETS, Costs(commission_bps=10), cash=2_000).equity
+    found = simulate({"X": frame()}, targets, Costs(commission_bps=10), cash=2_000).equity
+    pd.testing.assert_series_equal(found, expected)
+
+
+def test_costs_by_date_and_symbol():
+    bars = {"X": frame(), "Y": frame()}
+    targets = pd.DataFrame({"X": [1.0, 0, 0, 1, 1, 1], "Y": [1.0, 0, 0, 1, 1, 1]}, index=DAYS)
+    rising = pd.DataFrame({"X": [10.0, 20.0], "Y": [0.0, 40.0]}, index=[DAYS[0], DAYS[2]])
+    result = simulate(bars, targets, Costs(half_spread_bps=rising, commission_bps={"X": 1.0, "Y": 2.0}), cash=2_000)
+    table = result.orders.pivot(index="date", columns="symbol", values="spread")
+    np.testing.assert_allclose(table["X"], [0.10, 0.20, 0.20])
+    np.testing.assert_allclose(table["Y"], [0.0, 0.40, 0.40])
+    series = simulate(bars, targets, Costs(slippage_bps=pd.Series([10.0, 20.0], index=[DAYS[0], DAYS[2]])), cash=2_000)
+    assert series.costs["slippage"] == pytest.approx(2 * 0.5)
