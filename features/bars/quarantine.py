@@ -8,11 +8,12 @@ from functools import cache
 
 import pandas as pd
 
-from features.bars.columns import PRICES
+from features.bars.arrays import PRICES
 
 RULES: dict[str, str] = {
     "unparsable_date": "the date is missing or cannot be read",
     "future_date": "the date is after tomorrow",
+    "unfinished_bar": "a time of day in a series of daily bars: the session was not over",
     "unparsable_number": "a price or the volume is not a number",
     "missing_price": "a price is blank or NaN",
     "non_finite_price": "a price is infinite",

@@ -16,8 +16,9 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars.merge import between
-from features.bars.parsing import parse_dates, parse_numbers
 from features.bars.quarantine import Quarantine
+from features.bars.reading.numbers import parse_numbers
+from features.bars.reading.session_dates import parse_dates
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources.base import SourceSpec
 from features.store.store import Store

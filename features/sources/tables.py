@@ -12,7 +12,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from configs.errors import DataError, StoreError
-from features.bars.columns import field_of
+from features.bars.reading.names import field_of
 from features.sources.table_file import TableFile
 from features.store.parquet import read_parquet, to_frame
 
