@@ -10,6 +10,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars.arrays import PRICES, Codes, Dates, Float, Mask
+from features.bars.placeholders import repair_opens, stale, without_placeholders
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.reading.parsed import ParsedTable
 
@@ -49,6 +50,7 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
     """
     codes, names, dates = parsed.codes, parsed.names, parsed.dates
     given, unparsable = parsed.given, parsed.unparsable
+    missing_open = repair_opens(given, codes, len(names))
     close_only = _close_only(given, unparsable, codes, len(names))
     broken = _row_rules(dates, given, unparsable, close_only, parsed.unfinished)
     prices, volume, missing_volume, has_volume = _adjusted(given, codes, close_only, len(names))
@@ -58,6 +60,7 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
 
     rows = _sorted(np.flatnonzero(broken < 0), codes, dates)
     rows = _unique(rows, codes, dates, np.column_stack([prices[p][rows] for p in PRICES] + [volume[rows]]), broken)
+    rows = without_placeholders(rows, codes, dates, broken)
     rows = _without_jumps(rows, codes, prices["close"], broken)
     if not len(rows):
         rule = _ORDER[int(np.bincount(broken[broken >= 0]).argmax())]
@@ -77,6 +80,8 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
         has_volume=has_volume[present] & np.logical_or.reduceat(volume[rows] > 0, starts),
     )
     broken[rows[missing_volume[rows]]] = _ORDER.index("missing_volume")
+    broken[rows[missing_open[rows]]] = _ORDER.index("missing_open")
+    broken[rows[stale(checked.prices, checked.volume, checked.offsets, checked.has_volume)]] = _ORDER.index("stale_price")
     return checked, _quarantine(parsed.table, dates, given, unparsable, broken)
 
 
