@@ -80,8 +80,8 @@ def read_frame(
     """
     columns = choose_columns(frame, symbol, place, default_symbol=default_symbol, reading=reading)
     parsed = parse_table(columns, place, reading, delimiter)
-    refuse_merged(columns, parsed, frame, place)
     checked, quarantine = check(parsed, place)
+    refuse_merged(columns, parsed, quarantine, frame, place)
     bars = []
     for i, name in enumerate(checked.names):
         rows = slice(int(checked.offsets[i]), int(checked.offsets[i + 1]))

@@ -59,7 +59,7 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
         prices["low"] = np.minimum(prices["low"], np.minimum(prices["open"], prices["close"]))
 
     rows = _sorted(np.flatnonzero(broken < 0), codes, dates)
-    rows = _unique(rows, codes, dates, np.column_stack([prices[p][rows] for p in PRICES] + [volume[rows]]), broken)
+    rows = _unique(rows, codes, dates, [*(prices[name] for name in PRICES), volume], broken)
     rows = without_placeholders(rows, codes, dates, broken)
     rows = _without_jumps(rows, codes, prices["close"], broken)
     if not len(rows):
@@ -151,14 +151,16 @@ def _sorted(rows: Codes, codes: Codes, dates: Dates) -> Codes:
     return rows[np.lexsort((dates[rows], codes[rows]))]
 
 
-def _unique(rows: Codes, codes: Codes, dates: Dates, values: Float, broken: npt.NDArray[np.int8]) -> Codes:
+def _unique(rows: Codes, codes: Codes, dates: Dates, values: list[Float], broken: npt.NDArray[np.int8]) -> Codes:
     """Drop all rows of a symbol and date but the first."""
     repeated = np.zeros(len(rows), bool)
     repeated[1:] = (codes[rows][1:] == codes[rows][:-1]) & (dates[rows][1:] == dates[rows][:-1])
     if not repeated.any():
         return rows
     first = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(rows))))
-    same = (values == values[first]).all(axis=1)
+    same = np.ones(len(rows), bool)
+    for column in values:
+        same &= column[rows] == column[rows[first]]
     broken[rows[repeated & same]] = _ORDER.index("repeated_row")
     broken[rows[repeated & ~same]] = _ORDER.index("duplicate_date")
     return rows[~repeated]

@@ -99,6 +99,9 @@ class FileSource:
         for file, name in names.items():
             if file not in shared and (not wanted or name in wanted):
                 yield from self._read(file, name, wanted, parts)
+        if len(shared) == 1:
+            yield from self._read(shared[0], names[shared[0]], wanted, parts)
+            return
         unique = self._in_one_file({file: names[file] for file in shared})
         joined: dict[str, SymbolBars] = {}
         for file in shared:

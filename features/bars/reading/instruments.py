@@ -10,35 +10,35 @@ import pandas as pd
 from configs.errors import DataError
 from features.bars.arrays import Mask
 from features.bars.columns import Columns
+from features.bars.quarantine import Quarantine
 from features.bars.reading.parsed import ParsedTable
 
 _MIN_ROWS, _MIN_SHARE = 10, 0.1
 _NO_NAME = re.compile(r"(?i).*(?:price|volume|count|time|date|turnover|amount|spread).*")
 
 
-def refuse_merged(columns: Columns, parsed: ParsedTable, frame: pd.DataFrame, place: str) -> None:
-    """Raise if many rows have a date that their symbol has already, with another close.
+def refuse_merged(
+    columns: Columns, parsed: ParsedTable, quarantine: Quarantine, frame: pd.DataFrame, place: str
+) -> None:
+    """Raise if many rows have a date that their symbol has already, with another bar.
 
     Raises
     ------
     DataError
         They have; the message names the column that tells such rows apart.
     """
-    known = ~np.isnat(parsed.dates)
+    rows = quarantine.frame["rule"] == "duplicate_date"
+    count = int(rows.sum())
+    if count < max(_MIN_ROWS, _MIN_SHARE * len(parsed.dates)):
+        return
     keys = pd.DataFrame({"symbol": parsed.codes, "date": parsed.dates})
-    repeated = np.asarray(keys.duplicated()) & known
-    if repeated.sum() < _MIN_ROWS or repeated.mean() < _MIN_SHARE:
-        return
-    differ = repeated & ~np.asarray(keys.assign(close=parsed.given["close"]).duplicated())
-    if differ.sum() < _MIN_ROWS or differ.mean() < _MIN_SHARE:
-        return
-    name = _candidate(columns, keys, frame, known)
-    first = str(parsed.dates[int(np.argmax(differ))])[:10]
-    problem = f"{place} has {int(differ.sum())} rows whose date another row of the same symbol has too (first: {first})"
+    name = _candidate(columns, keys, frame, ~np.isnat(parsed.dates))
+    first = str(quarantine.frame["date"][rows].min())[:10]
+    problem = f"{place} has {count} rows whose date another row of the same symbol has too (first: {first})"
     if name is not None:
         raise DataError(f"{problem}; column {name!r} may name the instrument. Say so: --symbol-column {name!r}")
     raise DataError(
-        f"{problem}: several instruments, or bars of several periods, in one series. Name the column of the instrument: "
+        f"{problem}: several instruments or periods in one series. Name the column of the instrument: "
         "--symbol-column NAME, or split the file."
     )
 

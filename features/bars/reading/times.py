@@ -50,11 +50,15 @@ class Stamps:
 
     def take(self, rows: npt.NDArray[np.intp]) -> Stamps:
         """Return the stamps of these rows; −1 is a missing one."""
-        missing = rows < 0
         instant = np.append(self.instant, _NAT)[rows]
-        other = (np.append(values, values[:0].dtype.type(0))[rows] for values in (self.zoned, self.offset, self.plain))
-        zoned, offset, plain = other
-        return Stamps(np.where(missing, _NAT, instant), zoned, offset, plain, self.words)
+        if not self.zoned.any() and self.plain.all():
+            count = len(rows)
+            return Stamps(
+                instant, np.zeros(count, bool), np.zeros(count, "timedelta64[ns]"), ~np.isnat(instant), self.words
+            )
+        no, none = np.zeros(1, bool), np.zeros(1, "timedelta64[ns]")
+        zoned, offset = np.append(self.zoned, no)[rows], np.append(self.offset, none)[rows]
+        return Stamps(instant, zoned, offset, np.append(self.plain, no)[rows], self.words)
 
 
 def naive(instant: Dates, words: list[str] | None = None) -> Stamps:
