@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,18 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cluster.lake_bars import ImportedBars, InspectedBars
+from cluster.lake_bars import ImportedBars, InspectedBars, PreviewedBars
 from features.bars.quarantine import RULES, Quarantine
 from features.store.lake import Lake
 
-_SHOWN = 30
+_SHOWN, _READ_LINES = 30, 12
 
 
 def show_import(imported: ImportedBars, as_json: bool) -> None:
     """Print what an import changed."""
     if as_json:
-        rows = [asdict(item) for item in imported.appended]
-        _print_json({"symbols": rows, "missing": imported.missing, "quarantined": imported.quarantine.counts()})
+        rows, counts = [asdict(item) for item in imported.appended], imported.quarantine.counts()
+        findings = {"missing": imported.missing, "quarantined": counts, "read_as": list(imported.read_as)}
+        _print_json({"symbols": rows, **findings})
         return
     console = Console()
     table = _table("symbol", "added", "revised", "stored", "rebased")
@@ -35,6 +36,7 @@ def show_import(imported: ImportedBars, as_json: bool) -> None:
     console.print(
         f"{len(imported.appended)} symbols, {added:,} bars added, {stored:,} stored in {escape(imported.store)}"
     )
+    show_reading(console, imported.read_as)
     _findings(console, imported.quarantine, imported.missing)
 
 
@@ -42,7 +44,8 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     """Print rows, span, gaps and quarantined rows."""
     if as_json:
         counts = inspected.quarantine.counts()
-        _print_json({"symbols": inspected.symbols, "missing": inspected.missing, "quarantined": counts})
+        findings = {"missing": inspected.missing, "quarantined": counts, "read_as": list(inspected.read_as)}
+        _print_json({"symbols": inspected.symbols, **findings})
         return
     console = Console()
     table = _table("symbol", "rows", "first", "last", "calendar", "gaps", "first gap", "quarantined")
@@ -62,7 +65,34 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     _more(console, len(inspected.symbols))
     rows, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
     console.print(f"{len(inspected.symbols)} symbols, {rows:,} bars, {gaps:,} sessions without a bar")
+    show_reading(console, inspected.read_as)
     _findings(console, inspected.quarantine, inspected.missing)
+
+
+def show_preview(previewed: PreviewedBars, as_json: bool) -> None:
+    """Print the first bars as understood."""
+    if as_json:
+        findings = {"missing": previewed.missing, "quarantined": previewed.quarantine.counts()}
+        _print_json({"rows": previewed.rows, **findings, "read_as": list(previewed.read_as)})
+        return
+    console = Console()
+    table = _table("symbol", "date", "open", "high", "low", "close", "volume")
+    for row in previewed.rows[:_SHOWN]:
+        numbers = [f"{row[name]:,.10g}" for name in ("open", "high", "low", "close", "volume")]
+        table.add_row(escape(row["symbol"]), row["date"], *numbers)
+    console.print(table)
+    _more(console, len(previewed.rows))
+    console.print("the first bars of each symbol, as understood; nothing was imported")
+    show_reading(console, previewed.read_as)
+    _findings(console, previewed.quarantine, previewed.missing)
+
+
+def show_reading(console: Console, lines: Sequence[str]) -> None:
+    """Print how tables were read."""
+    for line in lines[:_READ_LINES]:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    if len(lines) > _READ_LINES:
+        console.print(f"  … and {len(lines) - _READ_LINES} more lines; --json lists all", highlight=False)
 
 
 def show_list(lake: Lake, as_json: bool) -> None:

@@ -81,7 +81,9 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
     )
     broken[rows[missing_volume[rows]]] = _ORDER.index("missing_volume")
     broken[rows[missing_open[rows]]] = _ORDER.index("missing_open")
-    broken[rows[stale(checked.prices, checked.volume, checked.offsets, checked.has_volume)]] = _ORDER.index("stale_price")
+    broken[rows[stale(checked.prices, checked.volume, checked.offsets, checked.has_volume)]] = _ORDER.index(
+        "stale_price"
+    )
     return checked, _quarantine(parsed.table, dates, given, unparsable, broken)
 
 

@@ -46,7 +46,7 @@ class FileSource:
         self, spec: str | Sequence[str], symbol: str | None = None, reading: ReadingConfig | None = None
     ) -> None:
         self.reading = reading or ReadingConfig()
-        self.lines = Counter[str]()
+        self.read_as: dict[str, tuple[str, ...]] = {}
         self._probes: dict[TableFile, Probe | DataError] = {}
         self._specs, self.symbol = (spec,) if isinstance(spec, str) else tuple(dict.fromkeys(spec)), symbol
         self.spec = self._specs[0] if len(self._specs) == 1 else f"{len(self._specs)} paths, {self._specs[0]} first"
@@ -63,7 +63,7 @@ class FileSource:
     ) -> Iterator[SymbolBars]:
         """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
         wanted, found, parts = set(symbols), set(), list[Quarantine]()
-        self.missing, self.lines = {}, Counter()
+        self.missing, self.read_as = {}, {}
         for bars in self._bars(wanted, parts):
             if wanted and bars.symbol not in wanted:
                 continue
@@ -170,7 +170,8 @@ class FileSource:
                 parts.append(read.quarantine)
                 if table.ragged:
                     parts.append(_ragged(table, read.bars))
-                self.lines.update((*table.lines, *read.lines))
+                lines = (*table.lines, *read.lines)
+                self.read_as |= {bars.symbol: lines for bars in read.bars}
         except DataError as error:
             if len(self.files) == 1:
                 raise
@@ -218,8 +219,8 @@ def _accepts(spec: str) -> bool:
     return is_remote(spec) or Path(spec).expanduser().exists() or bool(glob.has_magic(spec))
 
 
-def _open(spec: str | Sequence[str], store: Store) -> FileSource:
-    return FileSource(spec)
+def _open(spec: str | Sequence[str], store: Store, reading: ReadingConfig) -> FileSource:
+    return FileSource(spec, reading=reading)
 
 
 SPEC = SourceSpec(name="files", open=_open, accepts=_accepts)

@@ -54,7 +54,7 @@ class Lake:
         """Return a text that changes when the market series change, without reading them."""
         return self.store.stamp(files.CONTEXT)
 
-    def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
+    def append(self, bars: SymbolBars, quarantine: Quarantine | None = None, read_as: Sequence[str] = ()) -> Appended:
         """Merge bars into the lake by date; return what changed. Where both have a bar, the new one replaces the old.
 
         Appending the same bars again changes no byte. A constant price ratio over the common dates means that adjusted
@@ -67,6 +67,8 @@ class Lake:
         quarantine
             The rows that this import left out; rows of other symbols are ignored. They replace the rows quarantined
             earlier on the dates of this import.
+        read_as
+            How the imported table was read, in lines; stored with the bars.
 
         Raises
         ------
@@ -80,7 +82,7 @@ class Lake:
             merged, appended = merge(stored, bars)
             attempts.append(appended)
             same = stored is not None and fingerprint(merged) == fingerprint(stored)
-            return None if same else files.serialised(files.to_table(merged))
+            return None if same else files.serialised(files.to_table(merged, read_as))
 
         self.store.update(files.bars_file(bars.symbol), change)
         if quarantine is not None:
@@ -159,6 +161,11 @@ class Lake:
         except FileNotFoundError as error:
             raise self._absent(symbol) from error
         return between(self._parsed(symbol, data), start, end)
+
+    def read_as(self, symbol: str) -> tuple[str, ...]:
+        """Return how the newest import that changed a symbol's bars was read, in lines."""
+        with self.store.open(files.bars_file(symbol)) as handle:
+            return files.read_as(pq.read_schema(handle).metadata or {})
 
     def info(self) -> list[SymbolInfo]:
         """Return rows, dates and size of each symbol from the files' footers, without reading the bars."""

@@ -54,7 +54,12 @@ def measure(path: str, lake: bool) -> dict[str, float]:
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     per_cpu = round(rows / (time.process_time() - cpu))
-    return {"rows": rows, "rows_per_second": round(rows / seconds), "per_cpu_second": per_cpu, "peak_mib": round(peak, 1)}
+    return {
+        "rows": rows,
+        "rows_per_second": round(rows / seconds),
+        "per_cpu_second": per_cpu,
+        "peak_mib": round(peak, 1),
+    }
 
 
 def main() -> None:

@@ -29,7 +29,9 @@ def json_table(data: bytes, place: str) -> pd.DataFrame:
         except json.JSONDecodeError:
             document = [json.loads(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
-        raise DataError(f"{place} cannot be read (no valid JSON: {error}); expected rows or records of bars.") from error
+        raise DataError(
+            f"{place} cannot be read (no valid JSON: {error}); expected rows or records of bars."
+        ) from error
     found = max(_tables(document, {}), key=lambda item: (item[0], len(item[1])), default=None)
     if found is None:
         raise DataError(f"{place} has no table of bars; expected JSON rows, records or columns. Check the file.")
@@ -41,7 +43,11 @@ def _tables(node: Any, labels: dict[str, str], depth: int = 0) -> Iterator[_Tabl
     if depth > 6:
         return
     if isinstance(node, list):
-        if node and all(isinstance(row, list) and len(row) > 1 for row in node) and not isinstance(node[0][0], (list, dict)):
+        if (
+            node
+            and all(isinstance(row, list) and len(row) > 1 for row in node)
+            and not isinstance(node[0][0], (list, dict))
+        ):
             frame = pd.DataFrame(node, dtype=object)
             yield len(frame.columns) > 2, frame
         elif node and all(isinstance(row, dict) for row in node):

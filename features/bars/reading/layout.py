@@ -86,7 +86,11 @@ def _score(row: list[str], extra: set[str]) -> int:
 def _heads_numbers(rows: list[list[str]], i: int) -> bool:
     """Whether a row names a date column, and dates and numbers follow: a matrix of closes."""
     following = [row for row in rows[i + 1 :] if any(cell.strip() for cell in row)][:5]
-    return len(rows[i]) > 1 and all(len(row) > 1 and any(is_date(c) for c in row[:2]) for row in following) and bool(following)
+    return (
+        len(rows[i]) > 1
+        and all(len(row) > 1 and any(is_date(c) for c in row[:2]) for row in following)
+        and bool(following)
+    )
 
 
 def _with_header(rows: list[list[str]], i: int, delimiter: str, place: str) -> Layout:
@@ -118,7 +122,12 @@ def _with_header(rows: list[list[str]], i: int, delimiter: str, place: str) -> L
 def _are_labels(row: list[str], *, blanks: bool = False) -> bool:
     """Whether the cells after the first are texts."""
     cells = row[1:]
-    return bool(cells) and any(cells) and (blanks or all(cells)) and not any(is_number(c) or is_date(c) for c in cells if c)
+    return (
+        bool(cells)
+        and any(cells)
+        and (blanks or all(cells))
+        and not any(is_number(c) or is_date(c) for c in cells if c)
+    )
 
 
 def _filled(row: list[str]) -> list[str]:

@@ -70,7 +70,10 @@ def names_by_position(frame: pd.DataFrame, place: str) -> list[str]:
         raise _unclear(frame, place)
     high = int(np.argmax((values >= values.max(axis=1, keepdims=True)).mean(axis=0)))
     low = int(np.argmax((values <= values.min(axis=1, keepdims=True)).mean(axis=0)))
-    fits = (values[:, high] >= values.max(axis=1)).mean() >= _SHARE, (values[:, low] <= values.min(axis=1)).mean() >= _SHARE
+    fits = (
+        (values[:, high] >= values.max(axis=1)).mean() >= _SHARE,
+        (values[:, low] <= values.min(axis=1)).mean() >= _SHARE,
+    )
     if high == low or not all(fits):
         raise _unclear(frame, place)
     opened, closed = (k for k in range(4) if k not in (high, low))
