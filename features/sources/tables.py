@@ -249,7 +249,7 @@ def _needs_text(table: pa.Table, numbers: frozenset[str], delimiter: str) -> boo
     for name in numbers & set(table.column_names):
         kind = table[name].type
         if pa.types.is_string(kind):
-            if pc.any(pc.match_substring(table[name], ",")).as_py():
+            if pc.any(pc.match_substring_regex(table[name], r",|\..*\.")).as_py():
                 return True
         elif pa.types.is_floating(kind):
             if delimiter != ",":

@@ -14,7 +14,7 @@ _DATE = re.compile(
     r"|(18|19|20)\d{6}([ T]?\d{4,9})?|1\d{9}(\.0)?|\d{13}(\.0)?|\d{16}|\d{19}|[^\W\d]{3,} \d{1,2},? \d{4}.*"
 )
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?|0[0-9]{3}|0[0-9]{5}|(1[0-9]|2[0-3])[0-5]\d00")
-_NUMBER = re.compile(r"[+-]?(\d[\d.,']*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d[\d.,' \u00a0\u202f]*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SHARE = 0.9
 
 
@@ -84,7 +84,7 @@ def names_by_position(frame: pd.DataFrame, place: str) -> list[str]:
         with np.errstate(all="ignore"):
             ratio = np.log(_values(sample.iloc[:, i]) / close)
         ratio = ratio[np.isfinite(ratio)]
-        if len(ratio) and np.abs(np.median(ratio)) < 3.0 and np.median(np.abs(np.diff(ratio))) < 0.02:
+        if len(ratio) > 1 and np.abs(np.median(ratio)) < 3.0 and np.median(np.abs(np.diff(ratio))) < 0.02:
             below = _values(sample.iloc[:, i]) < _values(sample.iloc[:, prices[low]])
             names[i] = "adj close" if below.mean() > 0.1 or (np.abs(ratio) < 1e-9).mean() > 0.5 else f"{i + 1}"
             continue
@@ -94,8 +94,10 @@ def names_by_position(frame: pd.DataFrame, place: str) -> list[str]:
 
 
 def _values(text: pd.Series) -> np.ndarray:  # type: ignore[type-arg]
-    plain = text.str.strip().str.replace("'", "", regex=False)
-    comma = plain.str.contains(",", regex=False).any() and not plain.str.contains(".", regex=False).any()
+    plain = text.str.replace(r"['\s]", "", regex=True)
+    commas = plain[plain.str.contains(",", regex=False)]
+    comma = bool(len(commas)) and not commas.str.fullmatch(r"[+-]?\d{1,3}(,\d{2,3})+(\.\d*)?").all()
+    plain = plain.str.replace(".", "", regex=False) if comma else plain
     plain = plain.str.replace(",", "." if comma else "", regex=False)
     return pd.to_numeric(plain, errors="coerce").to_numpy(np.float64)
 

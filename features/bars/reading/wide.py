@@ -127,7 +127,11 @@ def matrix_of_closes(frame: pd.DataFrame, picked: Mapping[str, Hashable], *, for
     if forced:
         return [name for name in others if not is_text(frame[name]) or _numeric(frame[name])]
     known = {name for name in ("close", "adj_close") if name in picked}
-    known -= {name for name in known if _TICKER.fullmatch(str(picked[name])) and len(str(picked[name])) == 1}
+    known -= {
+        name
+        for name in known
+        if _TICKER.fullmatch(str(picked[name])) and len(str(picked[name])) == 1 and str(picked[name]).isalpha()
+    }
     if known or not others or any(not isinstance(name, str) or not _TICKER.fullmatch(name.strip()) for name in others):
         return []
     if {"symbol", "time"} & set(picked) or len({"open", "high", "low"} & set(picked)) > 1:
