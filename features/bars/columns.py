@@ -11,8 +11,10 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.reading import ReadingConfig
-from features.bars.arrays import PRICES, Codes
+from features.bars.arrays import PRICES
+from features.bars.reading.choices import candidates, choose_date, choose_volume, given, is_label, shown, unnamed_date
 from features.bars.reading.names import SERIES, compact, field_of, fields_of
+from features.bars.reading.symbols import symbols
 from features.bars.reading.wide import matrix_of_closes, stacked, two_level_columns
 
 _ADJUSTED = ("adj_open", "adj_high", "adj_low", "adj_close")
@@ -94,22 +96,21 @@ def choose_columns(
     else:
         found = _single(frame, place, reading)
     table = found.table
-    codes, names = _symbols(table, symbol, default_symbol, place)
+    codes, names = symbols(table, symbol, default_symbol, place)
     table["symbol"] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     return found
 
 
 def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
-    names = list(frame.columns)
-    given = _given(names, reading, place)
-    candidates = _candidates(names, given, place)
-    if "date" not in candidates and "time" in candidates:
-        candidates["date"] = candidates.pop("time")
-    picked = {name: choices[0] for name, choices in candidates.items()}
+    names: list[Hashable] = list(frame.columns)
+    choices = candidates(names, given(names, reading, place), place)
+    if "date" not in choices and "time" in choices:
+        choices["date"] = choices.pop("time")
+    picked = {name: columns[0] for name, columns in choices.items()}
     table = pd.DataFrame({}, index=range(len(frame)))
     if "date" not in picked:
         _take_index(table, frame.index)
-        if "date" not in table and (unnamed := _unnamed_date(frame, set(picked.values()))) is not None:
+        if "date" not in table and (unnamed := unnamed_date(frame, set(picked.values()))) is not None:
             picked["date"] = unnamed
     elif "symbol" not in picked and field_of(frame.index.name) == "symbol":
         table["symbol"] = np.asarray(frame.index)
@@ -123,10 +124,10 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
         blank = [part["close"].isna() | (part["close"].astype(str).str.strip() == "") for part in parts]
         long = pd.concat([part[~rows] for part, rows in zip(parts, blank, strict=True)], ignore_index=True)
         return Columns(long, {f"the closes of {len(closes)} symbols": "one column each"}, rest)
-    _choose_date(frame, candidates, picked)
-    if "symbol" in picked and _is_label(frame[picked["symbol"]], picked["symbol"]):
+    choose_date(frame, choices, picked)
+    if "symbol" in picked and is_label(frame[picked["symbol"]], picked["symbol"]):
         del picked["symbol"]
-    _choose_volume(frame, candidates, picked)
+    choose_volume(frame, choices, picked)
     if all(name in picked for name in _ADJUSTED) and "adj_volume" in picked:
         picked |= {name.removeprefix("adj_"): picked[name] for name in (*_ADJUSTED, "adj_volume")}
         picked = {n: c for n, c in picked.items() if not n.startswith("adj_")}
@@ -143,40 +144,6 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
     whole = {"tsevent", "rtype"} <= spelled and str(frame[used["close"]].iloc[0]).strip().isdigit()
     ignored = tuple(name for name in names if name not in used.values() and str(name).strip())
     return Columns(table, used, ignored, _NANO if whole else 1.0)
-
-
-def _given(names: list[Hashable], reading: ReadingConfig, place: str) -> dict[str, Hashable]:
-    """Return the columns that the user names, by field; case and spaces do not matter."""
-    wanted = {f: n for f, n in reading.columns.items() if n != "*"}
-    if reading.symbol_column is not None:
-        wanted["symbol"] = reading.symbol_column
-    by_name = {str(name).strip().casefold(): name for name in reversed(names)}
-    found: dict[str, Hashable] = {}
-    for name, column in wanted.items():
-        if column.strip().casefold() not in by_name:
-            raise DataError(f"{place} has no column {column!r} for {name}; it has {_shown(names)}.")
-        found[name] = by_name[column.strip().casefold()]
-    return found
-
-
-def _candidates(names: list[Hashable], given: dict[str, Hashable], place: str) -> dict[str, list[Hashable]]:
-    """Return the columns of each field, the preferred name first."""
-    ranks: dict[str, list[tuple[int, int]]] = {}
-    texts = [str(name) if not isinstance(name, int) else "" for name in names]
-    for position, found in enumerate(fields_of(texts)):
-        if found is not None and names[position] not in given.values():
-            ranks.setdefault(found[0], []).append((found[1], position))
-    out = {}
-    for name, places in ranks.items():
-        places.sort()
-        if len(places) > 1 and places[0][0] == places[1][0] and name not in given and places[0][0] < 1000:
-            first, second = (names[position] for _, position in places[:2])
-            raise DataError(
-                f"{place} has column {name!r} twice ({first!r} and {second!r}); expected it once. "
-                f"Remove or rename one, or choose: --columns {name}={first}"
-            )
-        out[name] = [names[position] for _, position in places]
-    return out | {name: [column] for name, column in given.items()}
 
 
 def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
@@ -205,50 +172,6 @@ def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
             table[name] = pd.Series(values).reset_index(drop=True)
 
 
-def _unnamed_date(frame: pd.DataFrame, used: set[Hashable]) -> Hashable | None:
-    """Return the first column if it has no known name and its texts are dates."""
-    from features.bars.reading.times import parse_stamps
-
-    first = frame.columns[0]
-    values = frame.iloc[:, 0]
-    nameless = not str(first).strip() or str(first).startswith("Unnamed: 0") or str(first) == "index"
-    if first in used or (pd.api.types.is_numeric_dtype(values.dtype) and not nameless):
-        return None
-    sample = values.dropna().iloc[:200]
-    try:
-        stamps = parse_stamps(sample, "the column")
-    except DataError:
-        return None
-    texts = sample.astype(str).str.fullmatch(r"\d{1,6}").any()
-    return first if len(sample) and not texts and (~np.isnat(stamps.instant)).mean() >= 0.9 else None
-
-
-def _choose_date(frame: pd.DataFrame, candidates: dict[str, list[Hashable]], picked: dict[str, Hashable]) -> None:
-    """Prefer a column of times to one of dates that repeat."""
-    choices = candidates.get("date", [])
-    if len(choices) < 2 or "time" in picked:
-        return
-    group = [picked["symbol"]] if "symbol" in picked else []
-    shares = [float(frame.duplicated([*group, choice]).mean()) for choice in choices]
-    if shares[0] > 0.1 and min(shares) < 0.5 * shares[0]:
-        picked["date"] = choices[int(np.argmin(shares))]
-
-
-def _choose_volume(frame: pd.DataFrame, candidates: dict[str, list[Hashable]], picked: dict[str, Hashable]) -> None:
-    """Take the first volume that is not all zero."""
-    for choice in candidates.get("volume", [])[:4]:
-        values = frame[choice]
-        numeric = pd.api.types.is_numeric_dtype(values.dtype)
-        if bool((values > 0).any()) if numeric else bool(values.astype(str).str.contains("[1-9]").any()):
-            picked["volume"] = choice
-            return
-
-
-def _is_label(values: pd.Series, name: Hashable) -> bool:
-    """Whether a column called ``name`` has one number in all rows, which identifies nothing to a reader."""
-    return compact(str(name)) == "name" and values.nunique() == 1 and str(values.iloc[0]).strip().isdigit()
-
-
 def _with_series(symbols: pd.Series, series: pd.Series) -> pd.Series:
     """Return NSE's symbols; bonds and other lines of a share's symbol have their series as a suffix."""
     boards = pd.Series(np.asarray(series.astype(str).str.strip()), index=symbols.index)
@@ -264,61 +187,14 @@ def _require(found: set[str], frame: pd.DataFrame, place: str) -> None:
     if not missing:
         return
     columns = list(frame.columns)
-    present = _shown([*(n for n in frame.index.names if n is not None), *columns])
+    present = shown([*(n for n in frame.index.names if n is not None), *columns])
     if sum(bool(re.fullmatch(r"\d[\d.,:/\- ]*", str(name))) for name in columns) > len(columns) // 2:
         raise DataError(
-            f"{place} has no header line: its first line is {present}. Add one (date,open,high,low,close,volume), or read "
-            "it without a header."
+            f"{place} has no header line: its first line is {present}. "
+            "Add one (date,open,high,low,close,volume), or read it without a header."
         )
     example = ",".join(f"{name}=NAME" for name in missing)
     raise DataError(
         f"{place} has no column for {' and '.join(missing)}; it has {present}. "
         f"Expected date and close, or date, open, high, low and close; name them: --columns {example}"
     )
-
-
-def _symbols(table: pd.DataFrame, symbol: str | None, default: str | None, place: str) -> tuple[Codes, list[str]]:
-    """Return each row's position in the sorted names, and the names."""
-    if "symbol" not in table:
-        symbol = default if symbol is None else symbol
-        if symbol is None:
-            raise DataError(
-                f"{place} names no symbol; expected a symbol column or a name. Give one with symbol= or --symbol."
-            )
-        return np.zeros(len(table), np.int32), [_checked_name(symbol, place)]
-    column = table["symbol"]
-    codes, names = (
-        (column.cat.codes.to_numpy(), column.cat.categories) if column.dtype == "category" else pd.factorize(column)
-    )
-    if (codes < 0).any():
-        row = int(np.argmax(codes < 0))
-        raise DataError(
-            f"{place} has no symbol in {int((codes < 0).sum())} rows (first: row {row}); expected a name in every row."
-        )
-    used = np.unique(codes)
-    if symbol is not None and len(used) > 1:
-        raise DataError(
-            f"{place} has {len(used)} symbols, so the one name {symbol!r} does not apply. Leave the name out."
-        )
-    if symbol is not None:
-        return np.zeros(len(table), np.int32), [_checked_name(symbol, place)]
-    cleaned = [_checked_name(str(names[code]), place) for code in used]
-    unique = sorted(set(cleaned))
-    position = {name: i for i, name in enumerate(unique)}
-    recoded = np.zeros(len(names), np.int32)
-    recoded[used] = [position[name] for name in cleaned]
-    return recoded[codes], unique
-
-
-def _checked_name(name: str, place: str) -> str:
-    name = name.strip()
-    if not name or len(name) > 64 or not name.isprintable():
-        raise DataError(
-            f"{place} has symbol {name[:80]!r} ({len(name)} characters); expected 1 to 64 printable ones. Rename it."
-        )
-    return name
-
-
-def _shown(names: list[Hashable]) -> str:
-    text = ", ".join(repr(name) for name in names[:12])
-    return f"{text} and {len(names) - 12} more" if len(names) > 12 else text

@@ -1,4 +1,4 @@
-"""Values that stand for "unknown" in vendors' data: zero dates, zero opens, and prices repeated while trading is halted."""
+"""Values that stand for "unknown": zero dates, zero opens, and prices repeated while trading is halted."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ def stale(prices: dict[str, Float], volume: Float, offsets: npt.NDArray[np.int64
     edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0, append=0))
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         flat[first:last] = last - first >= _STALE_BARS
-    return flat
+    return np.asarray(flat)

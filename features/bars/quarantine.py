@@ -26,7 +26,7 @@ RULES: dict[str, str] = {
     "extreme_jump": "the close jumps more than 20-fold and returns on the next bar",
     "placeholder_date": "a date such as 1899-12-30 or 1970-01-01, more than a year before the symbol's other bars",
     "missing_volume": "the volume is blank: the bar is kept with volume 0 (harmless)",
-    "missing_open": "the open is 0, as in other bars of the symbol: the bar is kept, with its close as the open (harmless)",
+    "missing_open": "the open is 0, as in other bars of the symbol: the bar is kept with open = close (harmless)",
     "stale_price": "one of five or more bars without volume that repeat a price: the bar is kept (harmless)",
 }
 KEPT = frozenset({"missing_volume", "missing_open", "stale_price"})

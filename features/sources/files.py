@@ -19,7 +19,8 @@ from features.bars.reading.names import field_of
 from features.bars.schema import SymbolBars, read_frame
 from features.sources.base import SourceSpec
 from features.sources.table_file import TableFile, find, is_remote
-from features.sources.tables import Probe, RawTable, probe, read_tables, symbols_in
+from features.sources.tables import RawTable, probe, read_tables, symbols_in
+from features.sources.text_table import Probe
 from features.store.store import Store
 
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from configs.errors import DataError, StoreError
 from configs.reading import ReadingConfig
-from features.bars.reading.container import Format, format_of, unpacked
+from features.bars.reading.container import format_of, unpacked
 from features.bars.reading.encoding import decoded, encoding_of
 from features.bars.reading.grids import grid_table, spreadsheet_tables
 from features.bars.reading.json_tables import json_table
-from features.bars.reading.layout import Layout, layout_of
+from features.bars.reading.layout import layout_of
 from features.bars.reading.names import SERIES, compact, field_of, fields_of
 from features.sources.table_file import TableFile
+from features.sources.text_table import Probe, needs_text, parse_text
 from features.store.parquet import read_parquet, to_frame
 
 _HEAD = 1 << 16
@@ -35,23 +35,6 @@ _READ_ERRORS = (
 )
 _TEXT_FIELDS = frozenset({"date", "time", "symbol"})
 _MAX_RAGGED, _MIN_RAGGED = 0.1, 5
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a file's first bytes say: its format, and the layout of a text or the column names of Parquet."""
-
-    format: Format
-    layout: Layout | None = None
-    encoding: str = "utf-8"
-    names: tuple[str, ...] = ()
-
-    @property
-    def symbol_column(self) -> str | None:
-        """The column that names the instrument, if it is known in advance."""
-        found = fields_of(list(self.names))
-        ranks = [(rank[1], i) for i, rank in enumerate(found) if rank is not None and rank[0] == "symbol"]
-        return self.names[min(ranks)[1]] if ranks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +93,7 @@ def symbols_in(file: TableFile, probed: Probe) -> set[str] | None:
             if probed.format == "parquet":
                 table = read_parquet(content, [column])
             else:
-                table = _parsed_text(content, probed, [column], frozenset(), [])
+                table = parse_text(content, probed, [column], frozenset(), [])
     except _READ_ERRORS as error:
         raise _unreadable(file, error) from error
     return set(pc.unique(pc.utf8_trim_whitespace(table[column].cast(pa.string()))).to_pylist()) - {None}
@@ -189,14 +172,14 @@ def _text(file: TableFile, probed: Probe, symbols: Sequence[str], reading: Readi
     ragged: list[str] = []
     try:
         with file.open() as content:
-            table = _parsed_text(content, probed, wanted, numbers, ragged)
-        again = _needs_text(table, numbers, layout.delimiter)
+            table = parse_text(content, probed, wanted, numbers, ragged)
+        again = needs_text(table, numbers, layout.delimiter)
     except pa.ArrowInvalid:  # the type changes below the rows from which it was inferred
         again = True
     if again:
         ragged.clear()
         with file.open() as content:
-            table = _parsed_text(content, probed, wanted, frozenset(), ragged)
+            table = parse_text(content, probed, wanted, frozenset(), ragged)
     count = table.num_rows + len(ragged)
     if len(ragged) >= _MIN_RAGGED and len(ragged) > _MAX_RAGGED * count:
         raise DataError(
@@ -208,58 +191,6 @@ def _text(file: TableFile, probed: Probe, symbols: Sequence[str], reading: Readi
         frame = frame.set_axis(pd.MultiIndex.from_tuples(layout.levels), axis=1)
     lines = [*layout.lines, *([f"encoding: {probed.encoding}"] if not probed.encoding.startswith("utf-8") else [])]
     return RawTable(frame, file.stem, layout.delimiter, lines, ragged)
-
-
-def _parsed_text(
-    content: pa.NativeFile, probed: Probe, wanted: list[str] | None, numbers: frozenset[str], ragged: list[str]
-) -> pa.Table:
-    """Return the columns of a text; those in ``numbers`` have the type that fits, the others are text.
-
-    Dates, and tickers such as NA, TRUE and 000001, must not be read as another type. Lines with another number of cells
-    are added to ``ragged``.
-    """
-    layout = probed.layout
-    assert layout is not None
-
-    def left_out(row: pacsv.InvalidRow) -> str:
-        ragged.append(row.text)
-        return "skip"
-
-    utf8 = probed.encoding.startswith("utf-8")
-    return pacsv.read_csv(
-        content,
-        # Serial as :mod:`features.store.parquet` says.
-        read_options=pacsv.ReadOptions(
-            use_threads=False,
-            skip_rows=layout.skip,
-            column_names=layout.names,
-            encoding="utf8" if utf8 else probed.encoding,
-        ),
-        parse_options=pacsv.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=left_out),
-        convert_options=pacsv.ConvertOptions(
-            include_columns=wanted,
-            column_types={name: pa.string() for name in layout.names if name not in numbers},
-            strings_can_be_null=False,
-        ),
-    )
-
-
-def _needs_text(table: pa.Table, numbers: frozenset[str], delimiter: str) -> bool:
-    """Whether numbers must be read as text, because a comma or a point in them has two meanings."""
-    for name in numbers & set(table.column_names):
-        kind = table[name].type
-        if pa.types.is_string(kind):
-            if pc.any(pc.match_substring_regex(table[name], r",|\..*\.")).as_py():
-                return True
-        elif pa.types.is_floating(kind):
-            if delimiter != ",":
-                thousand = pc.multiply(table[name], 1000.0)
-                off = pc.greater(pc.abs(pc.subtract(thousand, pc.round(thousand))), 1e-6)
-                if not pc.any(off).as_py():
-                    return True
-        elif not (pa.types.is_integer(kind) or pa.types.is_null(kind)):
-            return True
-    return False
 
 
 def _unreadable(file: TableFile, error: Exception) -> DataError:

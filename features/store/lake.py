@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from configs.errors import DataError
+from features.bars.arrays import Dates
 from features.bars.merge import Appended, between, fingerprint, merge
 from features.bars.quarantine import Quarantine
-from features.bars.schema import Dates, SymbolBars
+from features.bars.schema import SymbolBars
 from features.store import lake_files as files
 from features.store.parquet import from_frame, read_parquet, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
@@ -73,7 +74,7 @@ class Lake:
         Raises
         ------
         StoreError
-            The store cannot be written (permission, full disk) or the symbol's file is files.damaged.
+            The store cannot be written (permission, full disk) or the symbol's file is damaged.
         """
         attempts: list[Appended] = []
 
@@ -154,18 +155,13 @@ class Lake:
         DataError
             The symbol is not in the lake.
         StoreError
-            The file is files.damaged.
+            The file is damaged.
         """
         try:
             data = self.store.read(files.bars_file(symbol))
         except FileNotFoundError as error:
             raise self._absent(symbol) from error
         return between(self._parsed(symbol, data), start, end)
-
-    def read_as(self, symbol: str) -> tuple[str, ...]:
-        """Return how the newest import that changed a symbol's bars was read, in lines."""
-        with self.store.open(files.bars_file(symbol)) as handle:
-            return files.read_as(pq.read_schema(handle).metadata or {})
 
     def info(self) -> list[SymbolInfo]:
         """Return rows, dates and size of each symbol from the files' footers, without reading the bars."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from configs.errors import StoreError
 from features.bars.merge import VALUES
 from features.bars.schema import SymbolBars
-from features.store.store import encode_symbol
+from features.store.store import Store, encode_symbol
 
 BARS, QUARANTINE, CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
 READ_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
@@ -38,8 +38,10 @@ def to_table(bars: SymbolBars, read_as: Sequence[str] = ()) -> pa.Table:
     return pa.table(columns).replace_schema_metadata(flags)
 
 
-def read_as(metadata: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    """Return how the bars were read, in lines."""
+def read_as(store: Store, symbol: str) -> tuple[str, ...]:
+    """Return how a symbol's bars were read, in lines."""
+    with store.open(bars_file(symbol)) as handle:
+        metadata = pq.read_schema(handle).metadata or {}
     return tuple(json.loads(metadata.get(b"read_as", b"[]")))
 
 

@@ -34,7 +34,7 @@ PATTERNS = (
     "%Y-%m-%d %Y/%m/%d %Y.%m.%d %Y%m%d %d.%m.%Y %d/%m/%Y %m/%d/%Y %d-%b-%y %d_%B_%Y %b_%d,_%Y %y%m%d %d.%m.%y "
     "%Y-%m-%d_00:00:00 %Y-%m-%dT00:00:00 %d.%m.%Y_00:00:00.000"
 ).split()
-ZONES = "UTC Asia/Tokyo Europe/London Europe/Berlin America/New_York Asia/Kolkata Australia/Sydney America/Sao_Paulo".split()
+ZONES = ["UTC", "Asia/Tokyo", "Europe/London", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney"]
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink]
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 

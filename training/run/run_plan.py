@@ -41,8 +41,8 @@ class RunPlan(Frozen):
     """The content of a run, by reference.
 
     ``market`` names the file with the universe table and market context; ``folders`` are all folders of the store that
-    the run reads or writes, including those of finished blocks. ``jobs``, ``skipped``, ``warnings`` and ``read_as`` stay with the
-    driver, so the file that workers read does not grow with the number of symbols.
+    the run reads or writes, including those of finished blocks. ``jobs``, ``skipped``, ``warnings`` and
+    ``read_as`` stay with the driver, so the file that workers read does not grow with the number of symbols.
     """
 
     name: str

@@ -74,10 +74,12 @@ def parse_time_numbers(numbers: npt.NDArray[Any], place: str) -> tuple[Dates, Ma
 
 def _since_1970(numbers: npt.NDArray[Any], nanoseconds: int) -> Dates:
     if numbers.dtype.kind in "iu":
-        return numbers.astype(np.int64) * nanoseconds + np.datetime64(0, "ns")
+        whole = numbers.astype(np.int64) * nanoseconds
+        return np.asarray(whole + np.datetime64(0, "ns"))
     seconds = np.floor(numbers / (10**9 // nanoseconds))  # a float64 of nanoseconds has no exact seconds' fraction
     rest = np.round((numbers - seconds * (10**9 // nanoseconds)) * nanoseconds)
-    return seconds.astype(np.int64) * 10**9 + rest.astype(np.int64) + np.datetime64(0, "ns")
+    whole = seconds.astype(np.int64) * 10**9 + rest.astype(np.int64)
+    return np.asarray(whole + np.datetime64(0, "ns"))
 
 
 def _unpacked(numbers: npt.NDArray[np.int64], scale: int) -> Dates:
@@ -123,9 +125,9 @@ def _six_digits(numbers: npt.NDArray[np.int64], place: str) -> tuple[Dates, str]
         if len(known) >= 0.99 * len(numbers) and plausible and len(distinct):
             span = float((distinct[-1] - distinct[0]).astype(np.int64)) + 1.0
             spans[name] = span * (1.0 + 5.0 * float(np.mean(~np.is_busday(distinct))))
-    best, *others = sorted(spans, key=lambda name: spans[name])[:2] or [None]
-    if best is None:
+    if not spans:
         return np.full(len(numbers), _NAT), "six digits"
+    best, *others = sorted(spans, key=lambda name: spans[name])[:2]
     if others and spans[others[0]] < 3.0 * spans[best]:
         raise DataError(
             f"{place} has dates such as {int(numbers[0]):06d}, which may be {best} or {others[0]}. Say which it is: "

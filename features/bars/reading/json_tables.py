@@ -15,7 +15,7 @@ _Table = tuple[int, pd.DataFrame]
 
 
 def json_table(data: bytes, place: str) -> pd.DataFrame:
-    """Return the table of a JSON document; rows without names have the columns 0, 1, 2 …
+    """Return the table of a JSON document; rows without names have the columns 0, 1, 2 and so on.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def _tables(node: Any, labels: dict[str, str], depth: int = 0) -> Iterator[_Tabl
             for item in node[:50]:
                 yield from _tables(item, labels, depth + 1)
     elif isinstance(node, dict):
-        labels = labels | {
-            "symbol": str(v) for k, v in node.items() if isinstance(v, str) and field_of(k) == "symbol" and len(v) < 30
-        }
+        for key, value in node.items():
+            if isinstance(value, str) and field_of(key) == "symbol" and len(value) < 30:
+                labels = labels | {"symbol": value}
         if {"columns", "data"} <= set(node) and isinstance(node["columns"], list):
             frame = pd.DataFrame(node["data"], columns=node["columns"], index=node.get("index"))
             yield from _named(frame, labels)

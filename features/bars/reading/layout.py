@@ -153,7 +153,8 @@ def _widened(names: list[str], rows: list[list[str]], place: str) -> list[str]:
     if width > len(names) and all(not any(row[len(names) :]) for row in rows[:50] if len(row) == width):
         return [*names, *[""] * (width - len(names))]
     raise DataError(
-        f"{place} cannot be read (its header has {len(names)} cells, its rows have {width}); expected as many. Correct it."
+        f"{place} cannot be read (its header has {len(names)} cells, its rows have {width}); expected as many. "
+        "Correct it."
     )
 
 

@@ -9,8 +9,10 @@ from functools import lru_cache
 # Field → names in order of preference. Case, accents, spaces and punctuation do not matter.
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "date": tuple(
-        "date,datetime,timestamp,dt,session,day,open time,unix,data,datum,fecha,дата,tarih,日付,日期,交易日期,날짜,일자,"
-        "trade date,trading date,traddt,tradedt,date1,trading day,price date,pricedate,as of date,business date,biz date,"
+        "date,datetime,timestamp,dt,session,day,open time,unix,data,datum,fecha,дата,tarih,日付,日期,交易日期,"
+        "날짜,일자,"
+        "trade date,trading date,traddt,tradedt,date1,trading day,price date,pricedate,as of date,business date,"
+        "biz date,"
         "caldt,datadate,observation date,dtyyyymmdd,date time,date utc,date gmt,time utc,utc time,gmt time,local time,"
         "window start,snapped at,ts event,time open,timeopen,candle begin time,begin,start,start time,start date,ts,ds,"
         "unix timestamp,unix time,epoch,時間,时间,日時,timestamp utc,time period start,time close,timeclose,close time,"
@@ -36,11 +38,13 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     ),
     "low": tuple(
         "low,low price,px low,price low,lwpric,lowest,min,lowest price,najnizszy,tief,tiefst,tiefstkurs,tagestief,"
-        "tiefster,bas,plus bas,mínimo,minimo,bajo,basso,mínima,min price,düşük,en düşük,минимум,мин,мин цена,laag,lägst,"
+        "tiefster,bas,plus bas,mínimo,minimo,bajo,basso,mínima,min price,düşük,en düşük,минимум,мин,мин цена,laag,"
+        "lägst,"
         "lägsta,lägstakurs,安値,最低,最低价,最低價,저가".split(",")
     ),
     "close": tuple(
-        "close,close price,px last,close last,closing price,price close,clspric,last,last price,settle,settlement price,"
+        "close,close price,px last,close last,closing price,price close,clspric,last,last price,settle,"
+        "settlement price,"
         "sttlmpric,price,zamkniecie,schluss,schlusskurs,schlußkurs,schlusspreis,letzter,kurs,clôture,cloture,dernier,"
         "fermeture,cierre,precio cierre,último,ultimo,último precio,chiusura,fechamento,último preço,kapanış,şimdi,"
         "закрытие,цена закрытия,цена,slotkoers,slot,laatste,stängning,stängningskurs,senast,終値,現在値,收盘,收盘价,"
@@ -60,7 +64,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "volume,vol,volume shares,base volume,volume from,volumefrom,volume base,ttltradgvol,tottrdqty,share volume,"
         "shares traded,traded volume,trade volume,total volume,px volume,trading volume,quantity,no of shares,"
         "total traded quantity,ttl trd qnty,stücke,stuecke,stück,gehandelte stück,wolumen,volumen,volúmen,"
-        "volume scambiato,hacim,объем,объём,omsättning,aantal,出来高,売買高,成交量,成交量 股,거래량,tick volume,tickvol,"
+        "volume scambiato,hacim,объем,объём,omsättning,aantal,出来高,売買高,成交量,"
+        "成交量 股,거래량,tick volume,tickvol,"
         "tick vol,volume ticks,volume quote,quote volume,volume usd,total volume 24h".split(",")
     ),
 }
@@ -74,7 +79,7 @@ _QUALIFIED = re.compile(r"^\s*(?P<base>.+?)[\s_.\-]*[\[(\s_.\-]\s*(?P<unit>[A-Za
 
 @lru_cache(maxsize=4096)
 def compact(name: str) -> str:
-    """Return a name without case, accents, leading number, spaces and punctuation: ``"5. Adj Close"`` → ``adjclose``."""
+    """Return a name without case, accents, leading number and punctuation: ``"5. Adj Close"`` → ``adjclose``."""
     text = re.sub(r"^\s*\d+[a-z]?\.\s*", "", name.strip().replace("ß", "ss").casefold())
     text = unicodedata.normalize("NFKD", text.replace("ı", "i").replace("ł", "l"))
     return re.sub(r"[\W_]+", "", "".join(c for c in text if not unicodedata.combining(c)))

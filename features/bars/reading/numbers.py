@@ -79,7 +79,9 @@ def decide_decimal(
     if not any(is_text(values) for values in columns.values()):
         return DecimalMark(".")
     texts = {name: _sample(values) for name, values in columns.items()}
-    point, comma, unclear = [], [], []
+    point: list[tuple[str, str]] = []
+    comma: list[tuple[str, str]] = []
+    unclear: list[tuple[str, str]] = []
     for name, values in texts.items():
         for value in values:
             kind = _evidence(value)
@@ -103,8 +105,8 @@ def decide_decimal(
         return DecimalMark(".")
     grouped = re.sub(r"[.,]", "", value)
     raise DataError(
-        f"{place} has numbers such as {value!r} (column {name!r}), which may be {value.replace(',', '.')} or {grouped}. "
-        f"Say what the decimal mark is: --decimal {'.' if commas else ','} if it is {grouped}, "
+        f"{place} has numbers such as {value!r} (column {name!r}), which may be {value.replace(',', '.')} or "
+        f"{grouped}. Say what the decimal mark is: --decimal {'.' if commas else ','} if it is {grouped}, "
         f"--decimal {',' if commas else '.'} if it is {value.replace(',', '.')}."
     )
 
@@ -170,7 +172,7 @@ def _parse(text: str, decimal: Decimal) -> tuple[float, bool]:
     match = _NUMBER.fullmatch(cleaned)
     if match is None or (match["suffix"] and match["suffix"] not in _SUFFIX):
         return np.nan, True
-    whole, mark, fraction = match["body"].partition(decimal)
+    whole, _, fraction = match["body"].partition(decimal)
     group = "," if decimal == "." else "."
     if decimal in fraction or group in fraction or (group in whole and not _grouped(whole.split(group))):
         return np.nan, True

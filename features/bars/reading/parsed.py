@@ -92,8 +92,8 @@ def _check_dates(stamps: Stamps, values: pd.Series, column: str, place: str) -> 
     if failed.sum() >= _MIN_FAILED and failed.mean() > _MAX_FAILED:
         first = str(values.iloc[int(np.argmax(failed))])[:60]
         raise DataError(
-            f"{place}: {int(failed.sum())} of {len(failed)} dates cannot be read (column {column!r}, first: {first!r}). "
-            "Say how dates are written, such as --date-format %d/%m/%Y, or correct them."
+            f"{place}: {int(failed.sum())} of {len(failed)} dates cannot be read (column {column!r}, first: "
+            f"{first!r}). Say how dates are written, such as --date-format %d/%m/%Y, or correct them."
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
+from features.bars.arrays import Float
 
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([ T].*)?|\d{1,2}[-/. ](\d{1,2}|[^\W\d]{3,})[-/. ](\d{4}|\d{2})([ T].*)?"
@@ -40,12 +41,9 @@ def names_by_position(frame: pd.DataFrame, place: str) -> list[str]:
         The columns do not fit; the message shows how to name them.
     """
     sample = frame.iloc[:: max(1, len(frame) // 300)].astype(str)
+    forms = {"date": _DATE, "clock": _CLOCK, "number": _NUMBER}
     shares = {
-        i: {
-            name: float(sample.iloc[:, i].map(lambda text: test.fullmatch(text.strip()) is not None).mean())
-            for name, test in (("date", _DATE), ("clock", _CLOCK), ("number", _NUMBER))
-        }
-        for i in range(sample.shape[1])
+        i: {name: _share(sample.iloc[:, i], form) for name, form in forms.items()} for i in range(sample.shape[1])
     }
     names = [str(i + 1) for i in range(sample.shape[1])]
     date = next((i for i in shares if shares[i]["date"] >= _SHARE), None)
@@ -93,7 +91,11 @@ def names_by_position(frame: pd.DataFrame, place: str) -> list[str]:
     return names
 
 
-def _values(text: pd.Series) -> np.ndarray:  # type: ignore[type-arg]
+def _share(texts: pd.Series, form: re.Pattern[str]) -> float:
+    return float(np.mean([form.fullmatch(text.strip()) is not None for text in texts]))
+
+
+def _values(text: pd.Series) -> Float:
     plain = text.str.replace(r"['\s]", "", regex=True)
     commas = plain[plain.str.contains(",", regex=False)]
     comma = bool(len(commas)) and not commas.str.fullmatch(r"[+-]?\d{1,3}(,\d{2,3})+(\.\d*)?").all()
@@ -105,6 +107,7 @@ def _values(text: pd.Series) -> np.ndarray:  # type: ignore[type-arg]
 def _unclear(frame: pd.DataFrame, place: str) -> DataError:
     first = ", ".join(repr(str(value)) for value in frame.iloc[0, :12])
     return DataError(
-        f"{place} has no header line (first: {first}), and its columns are not date, open, high, low, close and volume. "
+        f"{place} has no header line (first: {first}), and its columns are not date, open, high, low, close "
+        "and volume. "
         "Add a header, or name columns by position: --columns date=1,open=2,high=3,low=4,close=5"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ _CLEAN = 0.02  # shares of bars on weekends that differ by less are equal
 
 @dataclass(frozen=True, slots=True)
 class SessionDates:
-    """Midnight of each bar's session, or UTC for intraday bars; bars of a session that is not over; lines that say so."""
+    """Midnight of each bar's session, or UTC for intraday bars; which bars' session is not over; what was decided."""
 
     dates: Dates
     unfinished: Mask
@@ -72,7 +73,7 @@ def session_dates(
     order = np.argsort(codes, kind="stable")
     bounds = np.flatnonzero(np.diff(codes[order], prepend=-1, append=-1))
     cache: dict[bytes, tuple[Dates, Mask, str]] = {}
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         rows = order[first:last]
         rows = rows[known[rows]]
         if not len(rows):
@@ -123,7 +124,7 @@ def _of_symbol(stamps: Stamps, place: str, in_zone: bool, period: str | None) ->
                 "Import daily and intraday bars separately, or give --period."
             )
         # Midnight of London in summer is 23:00 UTC of the day before.
-        early = odd & stamps.zoned & (wall + _STEADY >= days + _DAY)
+        early = odd & stamps.zoned & (wall - days >= _DAY - _STEADY)
         days = np.where(early, days + _DAY, days)
         return days.astype("datetime64[ns]"), _unfinished(wall, days, odd & ~early), "times: session dates"
     in_order = np.unique(stamps.instant)

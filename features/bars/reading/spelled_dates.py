@@ -56,7 +56,7 @@ def month_of(name: str) -> int | None:
     return next((month for prefix, month in _PREFIXES if text.startswith(prefix)), None)
 
 
-def in_range(values: pd.Series | np.ndarray) -> Dates:  # type: ignore[type-arg]
+def in_range(values: pd.Series | np.ndarray) -> Dates:
     """Return ``datetime64[ns]``, NaT for what nanoseconds cannot represent."""
     array = values.to_numpy() if isinstance(values, pd.Series) else values
     if array.dtype == np.dtype("datetime64[ns]"):
@@ -104,15 +104,15 @@ def parse_spelled(text: pd.Series, place: str) -> Dates:
 
 
 def _assembled(year: pd.Series, month: pd.Series, day: pd.Series) -> Dates:
-    number = year.astype(int)
-    number = number.where(year.str.len() == 4, np.where(number < 69, 2000, 1900) + number)
-    months = (number.to_numpy() - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month.to_numpy(int) - 1)
+    number = year.astype(int).to_numpy()
+    number = np.where(year.str.len() == 4, number, np.where(number < 69, 2000, 1900) + number)
+    months = (number - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month.to_numpy(int) - 1)
     days = months.astype("datetime64[D]") + (day.to_numpy(int) - 1)
     valid = (month.to_numpy(int) >= 1) & (month.to_numpy(int) <= 12) & (days.astype("datetime64[M]") == months)
     return in_range(np.where(valid & (day.to_numpy(int) >= 1), days, np.datetime64("NaT")))
 
 
-def _clock(rest: pd.Series) -> np.ndarray:  # type: ignore[type-arg]
+def _clock(rest: pd.Series) -> np.ndarray:
     """Return the times of day after the dates, NaT for a text that is none."""
     out = np.zeros(len(rest), "timedelta64[ns]")
     texts = rest.fillna("").str.strip()
@@ -122,12 +122,12 @@ def _clock(rest: pd.Series) -> np.ndarray:  # type: ignore[type-arg]
     return out
 
 
-def parse_clock(text: pd.Series) -> np.ndarray:  # type: ignore[type-arg]
+def parse_clock(text: pd.Series) -> np.ndarray:
     """Return ``timedelta64[ns]`` of times such as ``9:30``, ``09:30:00.000`` and ``4:00 PM``; NaT for other texts."""
     parts = text.str.extract(_CLOCK)
     hour = pd.to_numeric(parts["h"])
     afternoon = parts["p"].fillna("").str.lower().str[:1]
-    hour = hour.where(afternoon == "", hour % 12 + np.where(afternoon == "p", 12, 0))
+    hour = hour.where(afternoon == "", hour % 12 + (afternoon == "p") * 12)
     seconds = hour * 3600 + pd.to_numeric(parts["mi"]) * 60 + pd.to_numeric(parts["s"]).fillna(0)
     seconds = seconds.where((hour < 24) & (pd.to_numeric(parts["mi"]) < 60))
     fraction = pd.to_numeric(parts["f"].fillna("").str.ljust(9, "0"))

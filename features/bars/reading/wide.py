@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
+from features.bars.reading.choices import shown
 from features.bars.reading.names import compact, fields_of, ranked_field
 from features.bars.reading.numbers import is_text
 
@@ -76,7 +77,7 @@ def stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     ]
     if columns.nlevels != 2 or max(matches) == 0:
         raise DataError(
-            f"{place} has column levels {_shown(list(columns))}; expected (field, ticker) or (ticker, field)."
+            f"{place} has column levels {shown(list(columns))}; expected (field, ticker) or (ticker, field)."
         )
     fields = int(np.argmax(matches))
     dates: pd.Series | pd.Index = frame.index
@@ -97,7 +98,7 @@ def stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
             )
         group[found[0]] = position
     if not groups:
-        raise DataError(f"{place} has no column for close in {_shown(list(columns))}; expected such as (Close, AAPL).")
+        raise DataError(f"{place} has no column for close in {shown(list(columns))}; expected such as (Close, AAPL).")
     parts = []
     for group in groups.values():
         part = pd.DataFrame({name: frame.iloc[:, position] for name, position in group.items()})
@@ -111,8 +112,8 @@ def stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     missing = {"close"} - set(table) or ({"open", "high", "low"} - set(table) if "open" in table else set())
     if missing or "date" not in table:
         raise DataError(
-            f"{place} has no column for {' and '.join(sorted(missing) or ['date'])} in {_shown(list(columns))}; expected "
-            "(open, ticker), (high, ticker), (low, ticker) and (close, ticker)."
+            f"{place} has no column for {' and '.join(sorted(missing) or ['date'])} in {shown(list(columns))}; "
+            "expected (open, ticker), (high, ticker), (low, ticker) and (close, ticker)."
         )
     return table
 
@@ -123,7 +124,7 @@ def matrix_of_closes(frame: pd.DataFrame, picked: Mapping[str, Hashable], *, for
     It is one if no column is named a close, every column is numeric and named like a ticker, and the columns are not
     the open, high, low and close of one instrument.
     """
-    others = [name for name in frame.columns if name != picked.get("date") and str(name).strip()]
+    others: list[Hashable] = [name for name in frame.columns if name != picked.get("date") and str(name).strip()]
     if forced:
         return [name for name in others if not is_text(frame[name]) or _numeric(frame[name])]
     known = {name for name in ("close", "adj_close") if name in picked}
@@ -153,8 +154,3 @@ def _one_instrument(frame: pd.DataFrame) -> bool:
     highest, lowest = values.max(axis=1, keepdims=True), values.min(axis=1, keepdims=True)
     always = ((values == highest).mean(axis=0).max(), (values == lowest).mean(axis=0).max())
     return bool((highest <= _NEAR * lowest).all()) and min(always) >= 0.99
-
-
-def _shown(names: list[Hashable]) -> str:
-    text = ", ".join(repr(name) for name in names[:12])
-    return f"{text} and {len(names) - 12} more" if len(names) > 12 else text

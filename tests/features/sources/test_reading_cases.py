@@ -77,6 +77,7 @@ ROUND = bars(base=12.0, decimals=2)
 THREE = bars(base=13.0, decimals=3)
 SMALL = (THREE / 100).assign(Volume=THREE["Volume"])
 CODES = {"code": "600519", "name": "贵州茅台"}
+FRENCH = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()
 KLINE = "open_time,open,high,low,close,volume,close_time,quote_volume,count,a,b,ignore".split(",")
 
 
@@ -132,13 +133,21 @@ SINGLE = {
     # columns
     "mt5_daily": (
         "X.csv",
-        csv(FX, FX.index.strftime("%Y.%m.%d"), ["<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<TICKVOL>"], "\t", "<DATE>",
-            **{"<VOL>": 0, "<SPREAD>": 2}).replace("\n", "\r\n"),
+        csv(
+            FX,
+            FX.index.strftime("%Y.%m.%d"),
+            ["<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<TICKVOL>"],
+            "\t",
+            "<DATE>",
+            **{"<VOL>": 0, "<SPREAD>": 2},
+        ).replace("\n", "\r\n"),
         FX,
     ),
     "volume_btc_usd": (
         "X.csv",
-        csv(COIN, stamps(COIN, "UTC"), [*NAMES[:4], "Volume_(BTC)"], index_name="Timestamp", **{"Volume_(Currency)": 1}),
+        csv(
+            COIN, stamps(COIN, "UTC"), [*NAMES[:4], "Volume_(BTC)"], index_name="Timestamp", **{"Volume_(Currency)": 1}
+        ),
         COIN,
     ),
     "jquants": (
@@ -148,8 +157,14 @@ SINGLE = {
     ),
     "databento": (
         "X.csv",
-        csv((B * [1e9, 1e9, 1e9, 1e9, 1]).round().astype("int64"), stamps(B, "UTC", unit=10**9), index_name="ts_event",
-            rtype=35, instrument_id=38, symbol="X"),
+        csv(
+            (B * [1e9, 1e9, 1e9, 1e9, 1]).round().astype("int64"),
+            stamps(B, "UTC", unit=10**9),
+            index_name="ts_event",
+            rtype=35,
+            instrument_id=38,
+            symbol="X",
+        ),
         B,
     ),
     # instruments
@@ -160,35 +175,65 @@ SINGLE = {
     "bloomberg_head": (
         "X.csv",
         "Security;SX5E Index;;;;\nCurrency;EUR;;;;\n;;;;;\n"
-        + csv(comma(ROUND, 2), ROUND.index.strftime("%d.%m.%Y"), ["PX_OPEN", "PX_HIGH", "PX_LOW", "PX_LAST", "PX_VOLUME"], ";"),
+        + csv(
+            comma(ROUND, 2),
+            ROUND.index.strftime("%d.%m.%Y"),
+            ["PX_OPEN", "PX_HIGH", "PX_LOW", "PX_LAST", "PX_VOLUME"],
+            ";",
+        ),
         ROUND,
     ),
     "binance_noheader_ms": ("X.csv", joined(kline(COIN, 1000)), COIN),
     "kraken_ohlcvt": ("X.csv", joined([[*row[:1], *row[1:6], 7] for row in kline(COIN, 1)]), COIN),
     "firstrate_noheader": ("X.txt", csv(B).split("\n", 1)[1], B),
-    "coinbase_noheader": ("X.csv", csv(COIN[["Low", "High", "Open", "Close", "Volume"]], stamps(COIN, "UTC")).split("\n", 1)[1], COIN),
-    "metatrader4": ("X.csv", "".join(f"{d:%Y.%m.%d},00:00,{','.join(map(str, r))}\n" for d, r in zip(FX.index, FX.to_numpy(), strict=True)), FX),
+    "coinbase_noheader": (
+        "X.csv",
+        csv(COIN[["Low", "High", "Open", "Close", "Volume"]], stamps(COIN, "UTC")).split("\n", 1)[1],
+        COIN,
+    ),
+    "metatrader4": (
+        "X.csv",
+        joined([[f"{d:%Y.%m.%d}", "00:00", *r] for d, r in zip(FX.index, FX.to_numpy(), strict=True)]),
+        FX,
+    ),
     "short_row_truncated": ("X.csv", csv(B) + "2022-12-31,209.1,2", B),
     "units_row": ("X.csv", csv(B).replace("\n", "\n,USD,USD,USD,USD,shares\n", 1), B),
     # names
     "euro_ariva": (
         "X.csv",
-        csv(comma(ROUND, 2)[::-1], None, ["Erster", "Hoch", "Tief", "Schlusskurs", "Stuecke"], ";", "Datum", Volumen="1"),
+        csv(
+            comma(ROUND, 2)[::-1], None, ["Erster", "Hoch", "Tief", "Schlusskurs", "Stuecke"], ";", "Datum", Volumen="1"
+        ),
         ROUND,
     ),
     "dukascopy": ("X.csv", csv(FX, FX.index.strftime("%d.%m.%Y 00:00:00.000"), index_name="Gmt time"), FX),
     "nse_udiff": (
         "X.csv",
-        csv(B, None, ["OpnPric", "HghPric", "LwPric", "ClsPric", "TtlTradgVol"], index_name="TradDt", TckrSymb="X", SctySrs="EQ"),
+        csv(
+            B,
+            None,
+            ["OpnPric", "HghPric", "LwPric", "ClsPric", "TtlTradgVol"],
+            index_name="TradDt",
+            TckrSymb="X",
+            SctySrs="EQ",
+        ),
         B,
     ),
-    "polygon_flat": ("X.csv", csv(B, stamps(B, "America/New_York", unit=10**9), index_name="window_start", ticker="X"), B),
+    "polygon_flat": (
+        "X.csv",
+        csv(B, stamps(B, "America/New_York", unit=10**9), index_name="window_start", ticker="X"),
+        B,
+    ),
     "unnamed_date_index": ("X.csv", csv(B, index_name=""), B),
     # containers
     "binance_zip": ("X.zip", zipped("X.csv", joined(kline(COIN, 1000), KLINE)), COIN),
     "csv_zip": ("X.csv.zip", zipped("X.csv", csv(B)), B),
     "utf16": ("X.csv", csv(B).replace("\n", "\r\n").encode("utf-16"), B),
-    "shift_jis": ("X.csv", csv(B, None, ["始値", "高値", "安値", "終値", "出来高"], index_name="日付").encode("cp932"), B),
+    "shift_jis": (
+        "X.csv",
+        csv(B, None, ["始値", "高値", "安値", "終値", "出来高"], index_name="日付").encode("cp932"),
+        B,
+    ),
     "gbk": ("X.csv", csv(B, None, ["开盘", "最高", "最低", "收盘", "成交量"], index_name="日期").encode("gbk"), B),
     "ccxt_json": ("X.json", json.dumps([row[:6] for row in kline(COIN, 1000)]), COIN),
     "records_json": ("X.json", B.reset_index().to_json(orient="records", date_format="iso"), B),
@@ -197,19 +242,28 @@ SINGLE = {
     "ddmonyy": ("X.csv", csv(B, B.index.strftime("%d-%b-%y"), index_name="DATE"), B),
     "finam_yymmdd": (
         "F.csv",
-        csv(B, None, ["<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<VOL>"], ";", "drop", **{"<TICKER>": "X", "<PER>": "D",
-            "<DATE>": B.index.strftime("%y%m%d"), "<TIME>": "000000"}),
+        csv(
+            B,
+            None,
+            ["<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<VOL>"],
+            ";",
+            "drop",
+            **{"<TICKER>": "X", "<PER>": "D", "<DATE>": B.index.strftime("%y%m%d"), "<TIME>": "000000"},
+        ),
         B,
     ),
     "fr_months": (
         "X.csv",
-        csv(B, [f"{d.day} {'janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.'.split()[d.month - 1]} {d.year}"
-                for d in B.index], sep=";"),
+        csv(B, [f"{d.day} {FRENCH[d.month - 1]} {d.year}" for d in B.index], sep=";"),
         B,
     ),
     # placeholders
-    "dates_1899_2099": ("X.csv", csv(B).replace("\n", "\n1899-12-30,1,1,1,1,0\n", 1) + "2099-12-31,1,1,1,1,1\n9999-12-31,1,1,1,1,1\n", B),
-}  # fmt: skip
+    "dates_1899_2099": (
+        "X.csv",
+        csv(B).replace("\n", "\n1899-12-30,1,1,1,1,0\n", 1) + "2099-12-31,1,1,1,1,1\n9999-12-31,1,1,1,1,1\n",
+        B,
+    ),
+}
 
 
 @pytest.mark.parametrize("case", SINGLE)
@@ -275,7 +329,7 @@ def test_a_matrix_of_closes_is_a_series_of_each_column(tmp_path, names):
 
 def test_a_column_that_tells_instruments_apart_is_named_and_can_be_chosen(tmp_path):
     long({"1": B, "6": TWO["C"]}, "Kind").to_csv(tmp_path / "train.csv", index=False)
-    with pytest.raises(DataError, match="column 'Kind' may name the instrument. Say so: --symbol-column 'Kind'"):
+    with pytest.raises(DataError, match=r"column 'Kind' may name the instrument. Say so: --symbol-column 'Kind'"):
         loaded(tmp_path / "train.csv")
     found, _ = loaded(tmp_path / "train.csv", symbol_column="kind")
     assert [one.symbol for one in found] == ["1", "6"]
@@ -360,7 +414,8 @@ def workbook(sheets: dict[str, list]) -> bytes:
         f'ContentType="{kind}.spreadsheetml.sheet.main+xml"/></Types>',
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
         f'Type="{office}/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}/relationships"><sheets>{names}</sheets></workbook>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}/relationships">'
+        f"<sheets>{names}</sheets></workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{links}</Relationships>',
     } | {f"xl/worksheets/sheet{i}.xml": sheet(rows) for i, rows in enumerate(sheets.values(), 1)}
     buffer = io.BytesIO()
