@@ -8,10 +8,11 @@ from datetime import date
 from typing import Any
 
 from configs.errors import DataError
-from features.bars.merge import Appended
+from features.bars.merge import VALUES, Appended
 from features.bars.quarantine import Quarantine
 from features.bars.sessions import fitting_calendar, session_gaps
 from features.sources import Source
+from features.sources.base import read_lines
 from features.store.lake import Lake
 from features.store.store import Store
 
@@ -24,6 +25,7 @@ class ImportedBars:
     appended: list[Appended]
     missing: dict[str, str]
     quarantine: Quarantine
+    read_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class InspectedBars:
     symbols: list[dict[str, Any]]
     missing: dict[str, str]
     quarantine: Quarantine
+    read_as: tuple[str, ...] = ()
 
 
 def import_bars(
@@ -47,12 +50,33 @@ def import_bars(
     """
     lake, appended, covered = Lake(store), [], {}
     for bars in source.load(symbols, start, end):
-        appended.append(lake.append(bars))
+        appended.append(lake.append(bars, read_as=source.read_as.get(bars.symbol, ())))
         covered[bars.symbol] = bars.dates
     lake.record(source.quarantine, covered)
     if not appended:
         raise DataError(f"nothing was imported: {_reasons(source.missing)}. Correct the names, the period or the data.")
-    return ImportedBars(store.uri, appended, dict(source.missing), source.quarantine)
+    return ImportedBars(store.uri, appended, dict(source.missing), source.quarantine, tuple(read_lines(source.read_as)))
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewedBars:
+    """The first bars of each symbol as they would be imported, and what was decided and left out."""
+
+    rows: list[dict[str, Any]]
+    missing: dict[str, str]
+    quarantine: Quarantine
+    read_as: tuple[str, ...]
+
+
+def preview_bars(source: Source, bars_per_symbol: int = 3) -> PreviewedBars:
+    """Read all bars of a source and return the first ones of each symbol, without importing any."""
+    rows: list[dict[str, Any]] = []
+    for bars in source.load():
+        for i in range(min(bars_per_symbol, len(bars))):
+            values = {name: float(getattr(bars, name)[i]) for name in VALUES}
+            stamp = str(bars.dates[i].astype("datetime64[s]")).replace("T00:00:00", "")
+            rows.append({"symbol": bars.symbol, "date": stamp, **values})
+    return PreviewedBars(rows, dict(source.missing), source.quarantine, tuple(read_lines(source.read_as)))
 
 
 def inspect_bars(source: Source) -> InspectedBars:
@@ -65,7 +89,10 @@ def inspect_bars(source: Source) -> InspectedBars:
         rows.append({"symbol": bars.symbol, "rows": len(bars), **span, "calendar": calendar, "gaps": gaps})
     lost = source.quarantine.lost()
     return InspectedBars(
-        [{**row, "quarantined": lost.get(row["symbol"], 0)} for row in rows], dict(source.missing), source.quarantine
+        [{**row, "quarantined": lost.get(row["symbol"], 0)} for row in rows],
+        dict(source.missing),
+        source.quarantine,
+        tuple(read_lines(source.read_as)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from configs.reading import ReadingConfig
 from configs.values import Fraction, Frozen, Positive, Rate, unique
 
 
@@ -42,6 +43,7 @@ class DataConfig(Frozen):
     """Symbols with fewer bars are skipped."""
     max_quarantined: Rate = 0.05
     """Symbols with a larger share of rows that break a rule are skipped."""
+    reading: ReadingConfig = ReadingConfig()
     context: ContextConfig = ContextConfig()
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import ConfigError, DataError, shown
-from features.bars.columns import field_of
-from features.bars.parsing import parse_dates
+from features.bars.reading.names import field_of
+from features.bars.reading.session_dates import parse_dates
 
 Rows = npt.NDArray[np.int64]
 

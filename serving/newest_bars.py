@@ -159,7 +159,8 @@ class NewestBars:
             self.missing = dict(source.missing)
 
     def _source(self) -> Source:
-        return open_source(self.name, self.store)
+        reading = self._configs[0].data.reading if self._configs and not self.is_given else None
+        return open_source(self.name, self.store, reading)
 
     def _context_stamp(self, path: str | None) -> str:
         if path is None:

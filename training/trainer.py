@@ -138,7 +138,7 @@ class ModelTrainer:
         start = time.perf_counter()
         config = self._configured(symbols, model_types)
         mark_in_use(self.store, STAGED)
-        source = open_source(config.data.bars, self.store)
+        source = open_source(config.data.bars, self.store, config.data.reading)
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
         mark_in_use(self.store, plan.folders)
         write_plan(self.store, plan)

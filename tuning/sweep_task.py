@@ -72,7 +72,7 @@ def task_of_source(config: Config, kind: Kind, store: Store) -> SweepTask:
     run = config.run.model_copy(update={"kinds": (kind,)})
     config = config.model_copy(update={"run": run})
     mark_in_use(store, STAGED)
-    source = open_source(config.data.bars, store)
+    source = open_source(config.data.bars, store, config.data.reading)
     plan = make_plan(source, config, store, load_context(source, config, store))
     chosen = frozenset(sampled({symbol for job in plan.blocks(kind) for symbol in job.symbols}, config.tune.symbols, 0))
     table, context = read_market(store, plan.market)

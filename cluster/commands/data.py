@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from cluster.reading_options import Columns, DateFormat, Decimal, Period, SymbolColumn, Timezone, reading_of
+
 app = typer.Typer(name="data", help="Import, fetch, inspect, rename and remove bars.", no_args_is_help=True)
 
 StoreOption = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="A folder, s3:// or gs:// URI.")]
@@ -20,15 +22,26 @@ def import_(
     paths: PathsArgument,
     store: StoreOption = ".fleetcast",
     symbol: Annotated[str | None, typer.Option(help="The symbol of a file without a symbol column.")] = None,
+    columns: Columns = None,
+    symbol_column: SymbolColumn = None,
+    date_format: DateFormat = None,
+    decimal: Decimal = None,
+    timezone: Timezone = None,
+    period: Period = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first bars as understood; import none.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Import bars from files into the lake; running it again changes nothing."""
-    from cluster.lake_bars import import_bars
-    from cluster.views.data_tables import show_import
+    from cluster.lake_bars import import_bars, preview_bars
+    from cluster.views.data_tables import show_import, show_preview
     from features.sources.files import FileSource
     from features.store.store import Store
 
-    show_import(import_bars(FileSource(paths, symbol), Store(store)), as_json)
+    source = FileSource(paths, symbol, reading_of(columns, symbol_column, date_format, decimal, timezone, period))
+    if dry_run:
+        show_preview(preview_bars(source), as_json)
+    else:
+        show_import(import_bars(source, Store(store)), as_json)
 
 
 @app.command()
@@ -57,6 +70,12 @@ def inspect(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH]...", help="Files to inspect without importing them.")
     ] = None,
+    columns: Columns = None,
+    symbol_column: SymbolColumn = None,
+    date_format: DateFormat = None,
+    decimal: Decimal = None,
+    timezone: Timezone = None,
+    period: Period = None,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
@@ -66,8 +85,10 @@ def inspect(
     from features.sources import open_source
     from features.store.store import Store
 
-    spec = "lake" if not paths else paths[0] if len(paths) == 1 else paths
-    show_inspection(inspect_bars(open_source(spec, Store(store))), as_json)
+    given = paths or ["lake"]
+    reading = reading_of(columns, symbol_column, date_format, decimal, timezone, period)
+    source = open_source(given[0] if len(given) == 1 else given, Store(store), reading)
+    show_inspection(inspect_bars(source), as_json)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,19 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cluster.lake_bars import ImportedBars, InspectedBars
+from cluster.lake_bars import ImportedBars, InspectedBars, PreviewedBars
 from configs.words import counted
 from features.bars.quarantine import RULES, Quarantine
 from features.store.lake import Lake
 
-_SHOWN = 30
+_SHOWN, _READ_LINES = 30, 12
 
 
 def show_import(imported: ImportedBars, as_json: bool) -> None:
     """Print what an import changed."""
     if as_json:
-        rows = [asdict(item) for item in imported.appended]
-        _print_json({"symbols": rows, "missing": imported.missing, "quarantined": imported.quarantine.counts()})
+        rows, counts = [asdict(item) for item in imported.appended], imported.quarantine.counts()
+        findings = {"missing": imported.missing, "quarantined": counts, "read_as": list(imported.read_as)}
+        _print_json({"symbols": rows, **findings})
         return
     console = Console()
     table = _table("symbol", "added", "revised", "stored", "rebased")
@@ -37,6 +38,7 @@ def show_import(imported: ImportedBars, as_json: bool) -> None:
         f"{counted(len(imported.appended), 'symbol')}, {counted(added, 'bar')} added, {stored:,} stored in "
         f"{escape(imported.store)}"
     )
+    show_reading(console, imported.read_as)
     _findings(console, imported.quarantine, imported.missing)
 
 
@@ -44,7 +46,8 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     """Print rows, span, gaps and quarantined rows."""
     if as_json:
         counts = inspected.quarantine.counts()
-        _print_json({"symbols": inspected.symbols, "missing": inspected.missing, "quarantined": counts})
+        findings = {"missing": inspected.missing, "quarantined": counts, "read_as": list(inspected.read_as)}
+        _print_json({"symbols": inspected.symbols, **findings})
         return
     console = Console()
     table = _table("symbol", "rows", "first", "last", "calendar", "gaps", "first gap", "quarantined")
@@ -66,7 +69,34 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     console.print(
         f"{counted(len(inspected.symbols), 'symbol')}, {counted(rows, 'bar')}, {counted(gaps, 'session')} without a bar"
     )
+    show_reading(console, inspected.read_as)
     _findings(console, inspected.quarantine, inspected.missing)
+
+
+def show_preview(previewed: PreviewedBars, as_json: bool) -> None:
+    """Print the first bars as understood."""
+    if as_json:
+        findings = {"missing": previewed.missing, "quarantined": previewed.quarantine.counts()}
+        _print_json({"rows": previewed.rows, **findings, "read_as": list(previewed.read_as)})
+        return
+    console = Console()
+    table = _table("symbol", "date", "open", "high", "low", "close", "volume")
+    for row in previewed.rows[:_SHOWN]:
+        numbers = [f"{row[name]:,.10g}" for name in ("open", "high", "low", "close", "volume")]
+        table.add_row(escape(row["symbol"]), row["date"], *numbers)
+    console.print(table)
+    _more(console, len(previewed.rows))
+    console.print("the first bars of each symbol, as understood; nothing was imported")
+    show_reading(console, previewed.read_as)
+    _findings(console, previewed.quarantine, previewed.missing)
+
+
+def show_reading(console: Console, lines: Sequence[str]) -> None:
+    """Print how tables were read."""
+    for line in lines[:_READ_LINES]:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    if len(lines) > _READ_LINES:
+        console.print(f"  … and {len(lines) - _READ_LINES} more lines; --json lists all", highlight=False)
 
 
 def show_list(lake: Lake, as_json: bool) -> None:

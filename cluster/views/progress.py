@@ -24,6 +24,7 @@ from training.trainer import Callbacks, TrainingResult
 
 DEFAULT_STORE = ".fleetcast"
 _LINE_EVERY_S = 10.0
+_READ_LINES = 8
 
 
 @contextmanager
@@ -96,6 +97,8 @@ class _Watch:
             highlight=False,
             soft_wrap=True,
         )
+        for line in plan.read_as[:_READ_LINES]:
+            self._console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
         if plan.skipped:
             self._console.print(
                 f"skipping {len(plan.skipped)}: {_first_reasons(plan.skipped)}", highlight=False, soft_wrap=True

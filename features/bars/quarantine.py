@@ -8,11 +8,13 @@ from functools import cache
 
 import pandas as pd
 
-from features.bars.columns import PRICES
+from features.bars.arrays import PRICES
 
 RULES: dict[str, str] = {
     "unparsable_date": "the date is missing or cannot be read",
     "future_date": "the date is after tomorrow",
+    "ragged_row": "a line with more or fewer cells than the header",
+    "unfinished_bar": "a time of day in a series of daily bars: the session was not over",
     "unparsable_number": "a price or the volume is not a number",
     "missing_price": "a price is blank or NaN",
     "non_finite_price": "a price is infinite",
@@ -22,9 +24,13 @@ RULES: dict[str, str] = {
     "duplicate_date": "a second, different bar of the same symbol and date; the first is kept",
     "repeated_row": "an identical copy of a bar; one is kept (harmless)",
     "extreme_jump": "the close jumps more than 20-fold and returns on the next bar",
+    "placeholder_date": "a date such as 1899-12-30 or 1970-01-01, more than a year before the symbol's other bars",
     "missing_volume": "the volume is blank: the bar is kept with volume 0 (harmless)",
+    "missing_open": "the open is 0, as in other bars of the symbol: the bar is kept with open = close (harmless)",
+    "stale_price": "one of five or more bars without volume that repeat a price: the bar is kept (harmless)",
 }
-HARMLESS = frozenset({"repeated_row", "missing_volume"})
+KEPT = frozenset({"missing_volume", "missing_open", "stale_price"})
+HARMLESS = KEPT | {"repeated_row"}
 COLUMNS = ("symbol", "date", "rule", "open", "high", "low", "close", "volume", "given")
 
 

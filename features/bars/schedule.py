@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from features.bars.parsing import Dates
+from features.bars.arrays import Dates
 from features.bars.sessions import ALWAYS, EXCHANGES, WEEKDAYS, sessions_between
 
 _RECENT_BARS = 520  # two years of sessions

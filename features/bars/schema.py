@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from features.bars.columns import long_table
+from configs.reading import ReadingConfig
+from features.bars.arrays import Dates, Float
+from features.bars.columns import choose_columns
 from features.bars.quarantine import Quarantine
+from features.bars.reading.instruments import refuse_merged
+from features.bars.reading.parsed import parse_table
 from features.bars.validation import check
-
-Float = npt.NDArray[np.float64]
-Dates = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,38 +51,37 @@ class SymbolBars:
         return replace(self, dates=self.dates[rows].copy(), volume=self.volume[rows].copy(), **prices)
 
 
-def bars_from_frame(
-    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame", default_symbol: str | None = None
-) -> tuple[list[SymbolBars], Quarantine]:
-    """Return the valid bars of each symbol, sorted by symbol, and the rows that break a rule.
+@dataclass(frozen=True, slots=True)
+class ReadBars:
+    """The valid bars of each symbol, sorted by symbol; the rows that break a rule; how the table was read, in lines."""
+
+    bars: list[SymbolBars]
+    quarantine: Quarantine
+    lines: tuple[str, ...]
+
+
+def read_frame(
+    frame: pd.DataFrame,
+    symbol: str | None = None,
+    *,
+    place: str = "the frame",
+    default_symbol: str | None = None,
+    reading: ReadingConfig | None = None,
+    delimiter: str | None = None,
+) -> ReadBars:
+    """Return the bars of a frame; see :func:`bars_from_frame`.
 
     Parameters
     ----------
-    frame
-        Bars in any common notation: long with a symbol column, one symbol, or yfinance's two-level columns; see
-        :func:`features.bars.columns.long_table` for names, :func:`features.bars.parsing.parse_dates` for dates and
-        :func:`features.bars.validation.check` for adjustment. Rows need not be sorted.
-    symbol, place, default_symbol
-        As for :func:`features.bars.columns.long_table`.
-
-    Returns
-    -------
-    list of SymbolBars, Quarantine
-        A symbol without a valid row is only in the quarantine.
-
-    Raises
-    ------
-    DataError
-        No rows, a missing column, no readable date, an invalid symbol, or no valid row.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"Date": ["2024-01-03", "2024-01-02"], "Close": ["1,010.5", "1000"]})
-    >>> bars, quarantine = bars_from_frame(frame, symbol="X")
-    >>> bars[0].close.tolist(), len(quarantine)
-    ([1000.0, 1010.5], 0)
+    reading
+        What the content cannot decide.
+    delimiter
+        Of the text file that the frame was read from: evidence for the decimal mark.
     """
-    checked, quarantine = check(long_table(frame, symbol, place, default_symbol=default_symbol), place)
+    columns = choose_columns(frame, symbol, place, default_symbol=default_symbol, reading=reading)
+    parsed = parse_table(columns, place, reading, delimiter)
+    checked, quarantine = check(parsed, place)
+    refuse_merged(columns, parsed, quarantine, frame, place)
     bars = []
     for i, name in enumerate(checked.names):
         rows = slice(int(checked.offsets[i]), int(checked.offsets[i + 1]))
@@ -98,4 +96,38 @@ def bars_from_frame(
                 has_volume=bool(checked.has_volume[i]),
             )
         )
-    return bars, quarantine
+    return ReadBars(bars, quarantine, parsed.lines)
+
+
+def bars_from_frame(
+    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame", default_symbol: str | None = None
+) -> tuple[list[SymbolBars], Quarantine]:
+    """Return the valid bars of each symbol, sorted by symbol, and the rows that break a rule.
+
+    Parameters
+    ----------
+    frame
+        Bars in any common notation: long with a symbol column, one symbol, yfinance's two-level columns, or a matrix of
+        closes; see :mod:`features.bars.reading` for what is read. Rows need not be sorted.
+    symbol, place, default_symbol
+        As for :func:`features.bars.columns.choose_columns`.
+
+    Returns
+    -------
+    list of SymbolBars, Quarantine
+        A symbol without a valid row is only in the quarantine.
+
+    Raises
+    ------
+    DataError
+        No rows, a missing column, no readable date, an invalid symbol, or no valid row; or two readings fit.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"Date": ["2024-01-03", "2024-01-02"], "Close": ["1,010.5", "1000"]})
+    >>> bars, quarantine = bars_from_frame(frame, symbol="X")
+    >>> bars[0].close.tolist(), len(quarantine)
+    ([1000.0, 1010.5], 0)
+    """
+    found = read_frame(frame, symbol, place=place, default_symbol=default_symbol)
+    return found.bars, found.quarantine

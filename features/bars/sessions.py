@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.bars.parsing import Dates
+from features.bars.arrays import Dates
 
 ALWAYS, WEEKDAYS = "24/7", "24/5"
 # Europe and Africa, the Americas, Asia and Oceania: one of each group with the same holidays and hours.

@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from features.bars.parsing import Dates
+from features.bars.arrays import Dates
 from features.bars.sessions import calendar_grid
 
 INTRADAY = "intraday"

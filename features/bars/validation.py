@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import DataError
-from features.bars.columns import PRICES
-from features.bars.parsing import Dates, Float, Mask, parse_dates, parse_numbers, parse_times
+from features.bars.arrays import PRICES, Codes, Dates, Float, Mask
+from features.bars.placeholders import repair_opens, stale, without_placeholders
 from features.bars.quarantine import RULES, Quarantine
-
-Codes = npt.NDArray[np.integer[Any]]
+from features.bars.reading.parsed import ParsedTable
 
 # Larger than the rounding of float32 (6e-8 of the value) and of vendors (to cents).
 _TOLERANCE = 1e-4
@@ -38,8 +36,8 @@ class CheckedBars:
     has_volume: Mask
 
 
-def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Quarantine]:
-    """Apply every rule to a :func:`~features.bars.columns.long_table`, adjust the prices, and sort the rows.
+def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Quarantine]:
+    """Apply every rule to parsed rows, adjust the prices, and sort the rows.
 
     With ``adj_close`` every price is multiplied by ``adj_close / close`` and volume divided by it: ``close × volume``
     remains the money traded, and a split causes no jump in volume. With ``adj_factor`` (adjusted over raw price, for
@@ -48,32 +46,26 @@ def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Q
     Raises
     ------
     DataError
-        No date can be read, or every row breaks a rule.
+        Every row breaks a rule.
     """
-    codes = table["symbol"].cat.codes.to_numpy(np.int64)
-    names = [str(name) for name in table["symbol"].cat.categories]
-    dates = parse_dates(table["date"], place)
-    if "time" in table and not np.isnat(dates).all():
-        dates = dates + parse_times(table["time"])
-    if np.isnat(dates).all():
-        raise DataError(
-            f"{place}: no date can be read (first: {str(table['date'].iloc[0])[:60]!r}); expected such as 2020-12-31."
-        )
-    given, unparsable = _numbers(table)
+    codes, names, dates = parsed.codes, parsed.names, parsed.dates
+    given, unparsable = parsed.given, parsed.unparsable
+    missing_open = repair_opens(given, codes, len(names))
     close_only = _close_only(given, unparsable, codes, len(names))
-    broken = _row_rules(dates, given, unparsable, close_only)
+    broken = _row_rules(dates, given, unparsable, close_only, parsed.unfinished)
     prices, volume, missing_volume, has_volume = _adjusted(given, codes, close_only, len(names))
     with np.errstate(invalid="ignore"):
         prices["high"] = np.maximum(prices["high"], np.maximum(prices["open"], prices["close"]))
         prices["low"] = np.minimum(prices["low"], np.minimum(prices["open"], prices["close"]))
 
     rows = _sorted(np.flatnonzero(broken < 0), codes, dates)
-    rows = _unique(rows, codes, dates, np.column_stack([prices[p][rows] for p in PRICES] + [volume[rows]]), broken)
+    rows = _unique(rows, codes, dates, [*(prices[name] for name in PRICES), volume], broken)
+    rows = without_placeholders(rows, codes, dates, broken)
     rows = _without_jumps(rows, codes, prices["close"], broken)
     if not len(rows):
         rule = _ORDER[int(np.bincount(broken[broken >= 0]).argmax())]
         raise DataError(
-            f"{place}: all {len(table)} rows break a rule, most of them {rule!r} ({RULES[rule]}). Correct the data."
+            f"{place}: all {len(dates)} rows break a rule, most of them {rule!r} ({RULES[rule]}). Correct the data."
         )
 
     present, starts = np.unique(codes[rows], return_index=True)
@@ -88,15 +80,11 @@ def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Q
         has_volume=has_volume[present] & np.logical_or.reduceat(volume[rows] > 0, starts),
     )
     broken[rows[missing_volume[rows]]] = _ORDER.index("missing_volume")
-    return checked, _quarantine(table, dates, given, unparsable, broken)
-
-
-def _numbers(table: pd.DataFrame) -> tuple[dict[str, Float], dict[str, Mask]]:
-    given, unparsable = {}, {}
-    for name in (*PRICES, "adj_close", "adj_factor", "volume"):
-        if name in table:
-            given[name], unparsable[name] = parse_numbers(table[name])
-    return given, unparsable
+    broken[rows[missing_open[rows]]] = _ORDER.index("missing_open")
+    broken[rows[stale(checked.prices, checked.volume, checked.offsets, checked.has_volume)]] = _ORDER.index(
+        "stale_price"
+    )
+    return checked, _quarantine(parsed.table, dates, given, unparsable, broken)
 
 
 def _close_only(given: dict[str, Float], unparsable: dict[str, Mask], codes: Codes, symbols: int) -> Mask:
@@ -110,13 +98,14 @@ def _close_only(given: dict[str, Float], unparsable: dict[str, Mask], codes: Cod
 
 
 def _row_rules(
-    dates: Dates, given: dict[str, Float], unparsable: dict[str, Mask], close_only: Mask
+    dates: Dates, given: dict[str, Float], unparsable: dict[str, Mask], close_only: Mask, unfinished: Mask
 ) -> npt.NDArray[np.int8]:
     """Return the position in ``RULES`` of the first rule that each row breaks, −1 for none."""
     broken = np.full(len(dates), -1, np.int8)
     flags: dict[str, Mask] = {rule: np.zeros(len(dates), bool) for rule in RULES}
     flags["unparsable_date"] |= np.isnat(dates)
     flags["future_date"] |= dates > np.datetime64("today", "D") + np.timedelta64(1, "D")
+    flags["unfinished_bar"] |= unfinished
     for wrong in unparsable.values():
         flags["unparsable_number"] |= wrong
     for name in (*PRICES, "adj_close", "adj_factor"):
@@ -164,14 +153,16 @@ def _sorted(rows: Codes, codes: Codes, dates: Dates) -> Codes:
     return rows[np.lexsort((dates[rows], codes[rows]))]
 
 
-def _unique(rows: Codes, codes: Codes, dates: Dates, values: Float, broken: npt.NDArray[np.int8]) -> Codes:
+def _unique(rows: Codes, codes: Codes, dates: Dates, values: list[Float], broken: npt.NDArray[np.int8]) -> Codes:
     """Drop all rows of a symbol and date but the first."""
     repeated = np.zeros(len(rows), bool)
     repeated[1:] = (codes[rows][1:] == codes[rows][:-1]) & (dates[rows][1:] == dates[rows][:-1])
     if not repeated.any():
         return rows
     first = np.maximum.accumulate(np.where(repeated, 0, np.arange(len(rows))))
-    same = (values == values[first]).all(axis=1)
+    same = np.ones(len(rows), bool)
+    for column in values:
+        same &= column[rows] == column[rows[first]]
     broken[rows[repeated & same]] = _ORDER.index("repeated_row")
     broken[rows[repeated & ~same]] = _ORDER.index("duplicate_date")
     return rows[~repeated]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from configs.errors import DataError
+from configs.reading import ReadingConfig
 from features.sources.base import Source, SourceSpec
 from features.store.store import Store
 
@@ -22,7 +23,7 @@ def catalog() -> dict[str, SourceSpec]:
     return {spec.name: spec for spec in specs}
 
 
-def open_source(spec: str | Sequence[str], store: Store) -> Source:
+def open_source(spec: str | Sequence[str], store: Store, reading: ReadingConfig | None = None) -> Source:
     """Open a source by its name (``"embedded"``, ``"lake"``, ``"yahoo"``), or by a path or several of them.
 
     Raises
@@ -30,14 +31,14 @@ def open_source(spec: str | Sequence[str], store: Store) -> Source:
     DataError
         There is no source of that name and nothing at that path.
     """
-    sources = catalog()
+    sources, reading = catalog(), reading or ReadingConfig()
     if not isinstance(spec, str):
-        return sources["files"].open(spec, store)
+        return sources["files"].open(spec, store, reading)
     if spec in sources:
-        return sources[spec].open(spec, store)
+        return sources[spec].open(spec, store, reading)
     for source in sources.values():
         if source.accepts is not None and source.accepts(spec):
-            return source.open(spec, store)
+            return source.open(spec, store, reading)
     raise DataError(
         f"bars {spec!r} is neither an existing path nor one of: {', '.join(sorted(sources))}. Check the path."
     )

@@ -7,17 +7,20 @@ returns from them must not be quoted without saying so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
 from configs.errors import DataError
+from configs.reading import ReadingConfig
 from features.bars.merge import between
-from features.bars.parsing import parse_dates, parse_numbers
 from features.bars.quarantine import Quarantine
+from features.bars.reading.numbers import parse_numbers
+from features.bars.reading.session_dates import parse_dates
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources.base import SourceSpec
 from features.store.store import Store
@@ -32,6 +35,7 @@ class EmbeddedSource:
     """Seven real daily series, adjusted by their own ``Adj Close``."""
 
     name = "embedded"
+    read_as: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.quarantine = Quarantine.empty()
@@ -95,7 +99,7 @@ def _packaged(package: str, file: str) -> Path:
     return path
 
 
-def _open(spec: str, store: Store) -> EmbeddedSource:
+def _open(spec: str, store: Store, reading: ReadingConfig) -> EmbeddedSource:
     return EmbeddedSource()
 
 

@@ -12,17 +12,20 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
+from configs.reading import ReadingConfig
 from features.bars.merge import VALUES, between
 from features.bars.quarantine import COLUMNS, Quarantine
-from features.bars.schema import SymbolBars, bars_from_frame
+from features.bars.reading.names import field_of
+from features.bars.schema import SymbolBars, read_frame
 from features.sources.base import SourceSpec
 from features.sources.table_file import TableFile, find, is_remote
-from features.sources.tables import names_symbols, read_table, symbols_in
+from features.sources.tables import RawTable, probe, read_tables, symbols_in
+from features.sources.text_table import Probe
 from features.store.store import Store
 
 
 class FileSource:
-    """Bars from ``.csv``, ``.csv.gz``, ``.txt`` and ``.parquet`` files on a disk or in a bucket.
+    """Bars from text, Parquet, Arrow, JSON and spreadsheets, also compressed or zipped, on a disk or in a bucket.
 
     A file without a symbol column contains the symbol that it is named after. Files are read one at a time, so a folder
     of files with a few hundred symbols each needs the memory of the largest; only symbols that occur in several files
@@ -34,11 +37,18 @@ class FileSource:
         Path or ``s3://`` or ``gs://`` URI of a file, a folder (not searched recursively) or a glob; or several of them.
     symbol
         The symbol of a single file.
+    reading
+        What the files' content cannot decide.
     """
 
     name = "files"
 
-    def __init__(self, spec: str | Sequence[str], symbol: str | None = None) -> None:
+    def __init__(
+        self, spec: str | Sequence[str], symbol: str | None = None, reading: ReadingConfig | None = None
+    ) -> None:
+        self.reading = reading or ReadingConfig()
+        self.read_as: dict[str, tuple[str, ...]] = {}
+        self._probes: dict[TableFile, Probe | DataError] = {}
         self._specs, self.symbol = (spec,) if isinstance(spec, str) else tuple(dict.fromkeys(spec)), symbol
         self.spec = self._specs[0] if len(self._specs) == 1 else f"{len(self._specs)} paths, {self._specs[0]} first"
         self.files = self._found()
@@ -54,7 +64,7 @@ class FileSource:
     ) -> Iterator[SymbolBars]:
         """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
         wanted, found, parts = set(symbols), set(), list[Quarantine]()
-        self.missing = {}
+        self.missing, self.read_as = {}, {}
         for bars in self._bars(wanted, parts):
             if wanted and bars.symbol not in wanted:
                 continue
@@ -90,6 +100,9 @@ class FileSource:
         for file, name in names.items():
             if file not in shared and (not wanted or name in wanted):
                 yield from self._read(file, name, wanted, parts)
+        if len(shared) == 1:
+            yield from self._read(shared[0], names[shared[0]], wanted, parts)
+            return
         unique = self._in_one_file({file: names[file] for file in shared})
         joined: dict[str, SymbolBars] = {}
         for file in shared:
@@ -107,7 +120,7 @@ class FileSource:
         counts = Counter[str]()
         for file, name in names.items():
             try:
-                symbols = {name} if name is not None else symbols_in(file)
+                symbols = {name} if name is not None else symbols_in(file, self._probe(file))
             except DataError:
                 continue  # reading it reports the error
             if symbols is None:
@@ -116,29 +129,65 @@ class FileSource:
         return frozenset(symbol for symbol, count in counts.items() if count == 1)
 
     def _name(self, file: TableFile) -> str | None:
-        """Return the symbol of a file without symbols, ``None`` for a file that names them."""
+        """Return the symbol of a file without symbols, ``None`` for one that may name them."""
         if self.symbol is not None:
             return self.symbol
         try:
-            return None if names_symbols(file) else file.stem
+            probed = self._probe(file)
         except DataError:
             return file.stem
+        names = {field_of(name) for name in probed.names}
+        plain = {"date", "close"} <= names and probed.symbol_column is None and self.reading.symbol_column is None
+        return file.stem if plain else None
+
+    def _probe(self, file: TableFile) -> Probe:
+        if file not in self._probes:
+            try:
+                self._probes[file] = probe(file, self.reading)
+            except DataError as error:
+                self._probes[file] = error
+        found = self._probes[file]
+        if isinstance(found, DataError):
+            raise found
+        return found
 
     def _read(
         self, file: TableFile, symbol: str | None, wanted: set[str], parts: list[Quarantine]
     ) -> Iterator[SymbolBars]:
+        place, found = repr(str(file)), list[SymbolBars]()
         try:
-            frame = read_table(file, sorted(wanted))
-            if wanted and frame.empty:
-                return
-            found, quarantine = bars_from_frame(frame, symbol, place=repr(str(file)))
+            for table in read_tables(file, self._probe(file), sorted(wanted), self.reading):
+                if wanted and table.frame.empty:
+                    continue
+                read = read_frame(
+                    table.frame,
+                    self.symbol,
+                    place=place,
+                    default_symbol=table.symbol,
+                    reading=self.reading,
+                    delimiter=table.delimiter,
+                )
+                found += read.bars
+                parts.append(read.quarantine)
+                if table.ragged:
+                    parts.append(_ragged(table, read.bars))
+                lines = (*table.lines, *read.lines)
+                self.read_as |= {bars.symbol: lines for bars in read.bars}
         except DataError as error:
             if len(self.files) == 1:
                 raise
             self.missing[symbol or str(file)] = str(error)
             return
-        parts.append(quarantine)
         yield from found
+
+
+def _ragged(table: RawTable, bars: Sequence[SymbolBars]) -> Quarantine:
+    """Return the lines with another number of cells than the header."""
+    frame = Quarantine.empty().frame.reindex(range(len(table.ragged)))
+    symbol = bars[0].symbol if len(bars) == 1 else table.symbol
+    given = [text[:60] for text in table.ragged]
+    frame = frame.assign(symbol=symbol, rule="ragged_row", given=given)
+    return Quarantine(frame.astype({"symbol": "str", "rule": "str", "given": "str", "date": "datetime64[ns]"}))
 
 
 def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> SymbolBars:
@@ -171,8 +220,8 @@ def _accepts(spec: str) -> bool:
     return is_remote(spec) or Path(spec).expanduser().exists() or bool(glob.has_magic(spec))
 
 
-def _open(spec: str | Sequence[str], store: Store) -> FileSource:
-    return FileSource(spec)
+def _open(spec: str | Sequence[str], store: Store, reading: ReadingConfig) -> FileSource:
+    return FileSource(spec, reading=reading)
 
 
 SPEC = SourceSpec(name="files", open=_open, accepts=_accepts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 from configs.errors import DataError
+from configs.reading import ReadingConfig
 from configs.words import counted
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
@@ -19,6 +21,7 @@ class LakeSource:
     """Bars that were imported or fetched into the lake."""
 
     name = "lake"
+    read_as: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
@@ -50,7 +53,7 @@ class LakeSource:
         return self.lake.stamp()
 
 
-def _open(spec: str, store: Store) -> LakeSource:
+def _open(spec: str, store: Store, reading: ReadingConfig) -> LakeSource:
     return LakeSource(Lake(store))
 
 

@@ -7,48 +7,75 @@ import glob
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from configs.errors import DataError
+from features.bars.reading.container import decompressed, member, members
 from features.store.entries import Entry
 from features.store.object_client import redacted
 from features.store.store import Store
 
-SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".parquet")
+FORMATS = (".csv", ".txt", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".json", ".jsonl", ".xlsx", ".xls", ".ods")
+_COMPRESSIONS = ("", ".gz", ".bz2", ".xz", ".zst")
+SUFFIXES = (*(kind + compression for kind in FORMATS for compression in _COMPRESSIONS), ".zip")
+_HEAD = 64
 
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """A file of bars: its folder, name, size in bytes, and a ``stamp`` that changes with its content."""
+    """A file of bars: its folder, name, size in bytes, and a ``stamp`` that changes with its content.
+
+    ``inside`` is the name of a file in a zip archive.
+    """
 
     folder: Store
     name: str
     size: int
     stamp: str
+    inside: str = ""
 
     def __str__(self) -> str:
-        return self.folder.path(self.name)
+        return self.folder.path(self.name) + (f"!{self.inside}" if self.inside else "")
 
     @property
     def stem(self) -> str:
         """The name without suffix, which is the symbol of a file without a symbol column."""
-        suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if self.name.lower().endswith(s)), None)
-        return self.name[: -len(suffix)] if suffix else Path(self.name).stem
-
-    @property
-    def is_parquet(self) -> bool:
-        """Whether it is Parquet; otherwise it is text."""
-        return self.name.lower().endswith(".parquet")
+        name = self.inside.rpartition("/")[2] or self.name
+        suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(s)), None)
+        stem = name[: -len(suffix)] if suffix else Path(name).stem
+        return stem.removesuffix(".csv") if suffix == ".zip" else stem
 
     @contextmanager
     def open(self) -> Iterator[pa.NativeFile]:
         """Yield the decompressed content."""
+        if self.inside:
+            yield pa.BufferReader(member(_archive(self.folder, self.name, self.stamp), self.inside))
+            return
         with self.folder.open(self.name) as file:
-            yield pa.CompressedInputStream(file, "gzip") if self.name.lower().endswith(".gz") else file
+            head = file.read(_HEAD)
+            file.seek(0)
+            yield decompressed(file, head)
+
+
+@lru_cache(maxsize=2)
+def _archive(folder: Store, name: str, stamp: str) -> bytes:
+    with folder.open(name) as file:
+        return bytes(file.read())
+
+
+def _unzipped(file: TableFile) -> list[TableFile]:
+    """Return the tables in a zip archive, or the file itself if it is none."""
+    if not file.name.lower().endswith(".zip") or not file.size:
+        return [file]
+    names = members(_archive(file.folder, file.name, file.stamp), repr(str(file)))
+    if names is None:
+        return [file]
+    tables = [name for name in names if _is_table(name.rpartition("/")[2])] if len(names) > 1 else names
+    return [replace(file, inside=name) for name in tables]
 
 
 def is_remote(spec: str) -> bool:
@@ -57,7 +84,9 @@ def is_remote(spec: str) -> bool:
 
 
 def find(spec: str) -> list[TableFile]:
-    """Return the files of a path to a file, a folder (not searched recursively) or a glob, sorted by name.
+    """Return the files of a path to a file, a folder or a glob, sorted by name; those in zip archives one by one.
+
+    Folders in a folder are searched only if it has no files of bars itself.
 
     Raises
     ------
@@ -72,9 +101,9 @@ def find(spec: str) -> list[TableFile]:
     if not found:
         problem = "has no bars" if _exists(spec) else "does not exist"
         raise DataError(
-            f"{spec!r} {problem}; expected a file, a folder or a glob of {', '.join(SUFFIXES)}. Check the path."
+            f"{spec!r} {problem}; expected a file, a folder or a glob of {', '.join(FORMATS)} or .zip. Check the path."
         )
-    return sorted(found, key=str)
+    return sorted((table for file in found for table in _unzipped(file)), key=str)
 
 
 def _exists(spec: str) -> bool:
@@ -84,7 +113,8 @@ def _exists(spec: str) -> bool:
 def _on_disk(spec: str) -> list[TableFile]:
     path = Path(spec).expanduser()
     if path.is_dir():
-        paths = [file for file in path.iterdir() if _is_table(file.name)]
+        paths = [file for file in path.iterdir() if _is_table(file.name) and file.is_file()]
+        paths = paths or [file for file in path.rglob("*") if _is_table(file.name) and file.is_file()]
     elif path.exists():
         paths = [path]
     else:

@@ -6,13 +6,15 @@ Yahoo's data is for personal use; see its terms. The bar of the current day is n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 import pandas as pd
 
 from configs.errors import DataError
+from configs.reading import ReadingConfig
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources.base import SourceSpec
@@ -45,6 +47,7 @@ class YahooSource:
     """
 
     name = "yahoo"
+    read_as: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -169,7 +172,7 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
 
 
-def _open(spec: str, store: Store) -> YahooSource:
+def _open(spec: str, store: Store, reading: ReadingConfig) -> YahooSource:
     return YahooSource()
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from configs.errors import DataError
+from features.bars.arrays import Dates
 from features.bars.merge import Appended, between, fingerprint, merge
 from features.bars.quarantine import Quarantine
-from features.bars.schema import Dates, SymbolBars
+from features.bars.schema import SymbolBars
 from features.store import lake_files as files
 from features.store.parquet import from_frame, read_parquet, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
@@ -54,7 +55,7 @@ class Lake:
         """Return a text that changes when the market series change, without reading them."""
         return self.store.stamp(files.CONTEXT)
 
-    def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
+    def append(self, bars: SymbolBars, quarantine: Quarantine | None = None, read_as: Sequence[str] = ()) -> Appended:
         """Merge bars into the lake by date; return what changed. Where both have a bar, the new one replaces the old.
 
         Appending the same bars again changes no byte. A constant price ratio over the common dates means that adjusted
@@ -67,11 +68,13 @@ class Lake:
         quarantine
             The rows that this import left out; rows of other symbols are ignored. They replace the rows quarantined
             earlier on the dates of this import.
+        read_as
+            How the imported table was read, in lines; stored with the bars.
 
         Raises
         ------
         StoreError
-            The store cannot be written (permission, full disk) or the symbol's file is files.damaged.
+            The store cannot be written (permission, full disk) or the symbol's file is damaged.
         """
         attempts: list[Appended] = []
 
@@ -80,7 +83,7 @@ class Lake:
             merged, appended = merge(stored, bars)
             attempts.append(appended)
             same = stored is not None and fingerprint(merged) == fingerprint(stored)
-            return None if same else files.serialised(files.to_table(merged))
+            return None if same else files.serialised(files.to_table(merged, read_as))
 
         self.store.update(files.bars_file(bars.symbol), change)
         if quarantine is not None:
@@ -152,7 +155,7 @@ class Lake:
         DataError
             The symbol is not in the lake.
         StoreError
-            The file is files.damaged.
+            The file is damaged.
         """
         try:
             data = self.store.read(files.bars_file(symbol))

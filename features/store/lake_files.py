@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +12,7 @@ import pyarrow.parquet as pq
 from configs.errors import StoreError
 from features.bars.merge import VALUES
 from features.bars.schema import SymbolBars
-from features.store.store import encode_symbol
+from features.store.store import Store, encode_symbol
 
 BARS, QUARANTINE, CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
 READ_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
@@ -25,12 +28,21 @@ def quarantine_file(symbol: str) -> str:
     return f"{QUARANTINE}/{encode_symbol(symbol)}.parquet"
 
 
-def to_table(bars: SymbolBars) -> pa.Table:
-    """Return bars as a table, with the symbol and what the bars have in its metadata."""
+def to_table(bars: SymbolBars, read_as: Sequence[str] = ()) -> pa.Table:
+    """Return bars as a table; its metadata has the symbol, what the bars have, and how they were read."""
     columns = {"date": pa.array(bars.dates.astype("datetime64[ns]"), pa.timestamp("ns"))}
     columns |= {name: pa.array(getattr(bars, name), pa.float64()) for name in VALUES}
     flags = {"has_range": str(int(bars.has_range)), "has_volume": str(int(bars.has_volume)), "symbol": bars.symbol}
+    if read_as:
+        flags["read_as"] = json.dumps(list(read_as))
     return pa.table(columns).replace_schema_metadata(flags)
+
+
+def read_as(store: Store, symbol: str) -> tuple[str, ...]:
+    """Return how a symbol's bars were read, in lines."""
+    with store.open(bars_file(symbol)) as handle:
+        metadata = pq.read_schema(handle).metadata or {}
+    return tuple(json.loads(metadata.get(b"read_as", b"[]")))
 
 
 def from_table(symbol: str, table: pa.Table) -> SymbolBars:

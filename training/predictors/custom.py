@@ -10,7 +10,7 @@ import pandas as pd
 from configs.errors import DataError, ModelError, shortened
 from features.any_bars import AnyBars, read_bars
 from features.bars.columns import long_table
-from features.bars.parsing import parse_dates
+from features.bars.reading.session_dates import parse_dates
 
 _EXPECTED = "expected a data frame or a series with a row per bar, indexed by (symbol, date), by date, or as the bars"
 

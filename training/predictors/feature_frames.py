@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import DataError, shortened
-from features.bars.columns import field_of
-from features.bars.parsing import parse_dates
+from features.bars.reading.names import field_of
+from features.bars.reading.session_dates import parse_dates
 from features.engineered import horizon_of, origin_of
 from features.labels import CLASSES, UNKNOWN
 from features.panel import Panel

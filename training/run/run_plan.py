@@ -20,7 +20,7 @@ from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import feature_names
-from features.sources.base import Source
+from features.sources.base import Source, read_lines
 from features.splits import Split, resolve_split
 from features.store.store import Store
 from features.universe import UniverseTable
@@ -42,8 +42,8 @@ class RunPlan(Frozen):
     """The content of a run, by reference.
 
     ``market`` names the file with the universe table and market context; ``folders`` are all folders of the store that
-    the run reads or writes, including those of finished blocks. ``jobs``, ``skipped`` and ``warnings`` stay with the
-    driver, so the file that workers read does not grow with the number of symbols.
+    the run reads or writes, including those of finished blocks. ``jobs``, ``skipped``, ``warnings`` and
+    ``read_as`` stay with the driver, so the file that workers read does not grow with the number of symbols.
     """
 
     name: str
@@ -56,6 +56,7 @@ class RunPlan(Frozen):
     jobs: tuple[Job, ...] = ()
     skipped: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    read_as: tuple[str, ...] = ()
     bars: int
 
     def split(self, kind: str) -> Split:
@@ -172,13 +173,14 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         jobs=tuple(jobs),
         skipped=dict(sorted(survey.skipped.items())),
         warnings=tuple(warnings),
+        read_as=tuple(read_lines(source.read_as)),
         bars=sum(survey.lengths[symbol] for symbol in trained),
     )
 
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan to the store, for workers."""
-    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings"})
+    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings", "read_as"})
     store.write(_PLAN.format(name=plan.name), text.encode())
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
-from features.bars.columns import field_of, long_table, spelling
+from features.bars.columns import long_table
+from features.bars.reading.names import compact, field_of
 from features.bars.schema import bars_from_frame
 
 VALUES = {
@@ -112,14 +113,14 @@ def test_the_preferred_name_of_a_field_wins():
 @pytest.mark.parametrize(
     ("name", "plain", "field"),
     [
-        ("5. adjusted close", "adjusted_close", "adj_close"),
-        ("Adj Close", "adj_close", "adj_close"),
-        ("Adj. Close", "adj_close", "adj_close"),
+        ("5. adjusted close", "adjustedclose", "adj_close"),
+        ("Adj Close", "adjclose", "adj_close"),
+        ("Adj. Close", "adjclose", "adj_close"),
         ("<VOL>", "vol", "volume"),
-        ("7. dividend amount", "dividend_amount", None),
-        (("Open", "A"), "open_a", None),
+        ("7. dividend amount", "dividendamount", None),
+        (("Open", "A"), "opena", None),
         (None, "none", None),
     ],
 )
-def test_spelling(name, plain, field):
-    assert spelling(name) == plain and field_of(name) == field
+def test_names(name, plain, field):
+    assert compact(str(name)) == plain and field_of(name) == field

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import ConfigError
-from features.bars.parsing import Dates, parse_dates
+from features.bars.arrays import Dates
+from features.bars.reading.session_dates import parse_dates
 from training.validation.backtest.market import Float
 
 

@@ -12,8 +12,11 @@ import pandas as pd
 
 from configs.errors import DataError, shortened
 from features.any_bars import AnyBars, read_bars
-from features.bars.columns import PRICES, field_of, long_table, spelling
-from features.bars.parsing import parse_dates, parse_numbers
+from features.bars.arrays import PRICES
+from features.bars.columns import long_table
+from features.bars.reading.names import compact, field_of
+from features.bars.reading.numbers import parse_numbers
+from features.bars.reading.session_dates import parse_dates
 from features.bars.schema import SymbolBars
 from training.validation.backtest.market import Dates, Float, Market
 
@@ -87,7 +90,7 @@ def _places(columns: tuple[object, ...]) -> tuple[int, ...] | None:
     fields = [field_of(name) for name in columns]
     wanted = [*PRICES, "volume"]
     extra = {"adj_close", "adj_factor", "date", "time", "symbol"} & {field for field in fields if field}
-    if extra or any(fields.count(name) != 1 for name in wanted) or any(spelling(c) == "dividends" for c in columns):
+    if extra or any(fields.count(name) != 1 for name in wanted) or any(compact(str(c)) == "dividends" for c in columns):
         return None
     return tuple(fields.index(name) for name in wanted)
 
@@ -116,7 +119,7 @@ def _of_any_frame(frame: pd.DataFrame, name: str, adjusted: bool | None) -> _Ser
     wanted = (*PRICES, "adj_close", "adj_factor", "volume")
     numbers = {field: parse_numbers(table[field])[0] for field in wanted if field in table}
     close = numbers["close"]
-    paid = next((column for column in frame.columns if spelling(column) == "dividends"), None)
+    paid = next((column for column in frame.columns if compact(str(column)) == "dividends"), None)
     raw = ("adj_close" in numbers and paid is not None) if adjusted is None else not adjusted
     factor = numbers["adj_close"] / close if "adj_close" in numbers and not raw else np.ones(len(close))
     prices = [numbers.get(field, close) * factor for field in PRICES]
