@@ -80,9 +80,10 @@ def _models(store: Store) -> Iterator[Finding]:
 
 
 def _bars(store: Store) -> Iterator[Finding]:
-    """Check how recent the lake's bars are, in sessions of the calendar that they fit, or else in weekdays."""
+    """Check how recent the lake's bars are: in sessions of their calendar, or of weekly and longer bars in those."""
     import numpy as np
 
+    from features.bars.period import bar_period
     from features.bars.sessions import fitting_calendar, session_gaps
 
     lake = Lake(store)
@@ -97,22 +98,29 @@ def _bars(store: Store) -> Iterator[Finding]:
     newest = max(info.last for info in infos)
     dates = lake.read(next(info.symbol for info in infos if info.last == newest)).dates
     today = np.datetime64(datetime.now(UTC).date(), "ns")
-    calendar = fitting_calendar(dates)
-    gaps = session_gaps(np.array([dates[-1], today]), calendar) if calendar else None
-    last = np.datetime64(newest.date(), "D")
-    late = len(gaps) if gaps is not None else int(np.busday_count(last, today.astype("datetime64[D]")))
-    found = f"{len(infos)} symbols, the newest bar of {newest.date()}, {late} sessions ago ({calendar or 'weekdays'})"
+    period, last = bar_period(dates), np.datetime64(newest.date(), "D")
+    period_days = period.seconds / 86_400.0
+    if period_days > 1.0:
+        late = int((today - dates[-1]) / np.timedelta64(1, "D") / period_days)
+        age = f"{late} {period.name} bars ago"
+    else:
+        calendar = fitting_calendar(dates)
+        gaps = session_gaps(np.array([dates[-1], today]), calendar) if calendar else None
+        late = len(gaps) if gaps is not None else int(np.busday_count(last, today.astype("datetime64[D]")))
+        age = f"{late} sessions ago ({calendar or 'weekdays'})"
+    found = f"{len(infos)} symbols, the newest bar of {newest.date()}, {age}"
     if late > _MAX_LATE_SESSIONS:
         yield Finding("bars", "warning", found, "Bring them up to date: `fleetcast data fetch` or `data import`.")
     else:
         yield Finding("bars", "ok", found)
-    behind = [info.symbol for info in infos if (newest - info.last).days > _MAX_BEHIND_DAYS]
+    most = max(_MAX_BEHIND_DAYS, int(period_days))
+    behind = [info.symbol for info in infos if (newest - info.last).days > most]
     if behind:
         names = ", ".join(behind[:3]) + (", …" if len(behind) > 3 else "")
         yield Finding(
             "bars",
             "warning",
-            f"{len(behind)} symbols end more than {_MAX_BEHIND_DAYS} days before the newest bar ({names})",
+            f"{len(behind)} symbols end more than {most} days before the newest bar ({names})",
             "Fetch them again, or leave out what is no longer traded.",
         )
 

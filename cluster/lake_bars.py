@@ -8,9 +8,10 @@ from datetime import date
 from typing import Any
 
 from configs.errors import DataError
+from features.bars.gaps import missing_bars
 from features.bars.merge import Appended
+from features.bars.period import bar_period
 from features.bars.quarantine import Quarantine
-from features.bars.sessions import fitting_calendar, session_gaps
 from features.sources import Source
 from features.store.lake import Lake
 from features.store.store import Store
@@ -56,13 +57,16 @@ def import_bars(
 
 
 def inspect_bars(source: Source) -> InspectedBars:
-    """Read all bars of a source, one symbol at a time, and compare their dates with the calendar that they fit."""
+    """Read all bars of a source, symbol by symbol, and list the bars that they lack by their period and calendar."""
     rows: list[dict[str, Any]] = []
     for bars in source.load():
-        calendar = fitting_calendar(bars.dates)
-        gaps = [str(day)[:10] for day in session_gaps(bars.dates, calendar)] if calendar is not None else []
+        period = bar_period(bars.dates)
+        calendar, missing = missing_bars(bars.dates, period)
+        kind = {"period": period.name, "bars_per_year": round(period.bars_per_year, 1), "calendar": calendar}
         span = {"first": str(bars.dates[0])[:10], "last": str(bars.dates[-1])[:10]}
-        rows.append({"symbol": bars.symbol, "rows": len(bars), **span, "calendar": calendar, "gaps": gaps})
+        rows.append(
+            {"symbol": bars.symbol, "rows": len(bars), **span, **kind, "gaps": [str(day)[:10] for day in missing]}
+        )
     lost = source.quarantine.lost()
     return InspectedBars(
         [{**row, "quarantined": lost.get(row["symbol"], 0)} for row in rows], dict(source.missing), source.quarantine

@@ -11,6 +11,7 @@ import numpy as np
 from configs.data import FeatureConfig
 from configs.errors import DataError
 from configs.models import LabelConfig
+from features.bars.period import bar_period
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.context import MarketContext
 from features.feature_plan import FeaturePlan, plan_features
@@ -151,6 +152,7 @@ def fill_panel(plan: FeaturePlan, bars: Sequence[SymbolBars], label: LabelConfig
         close=np.empty(count),
         variance=np.empty(count),
         ewma_vol=np.empty(count),
+        periods=tuple(bar_period(b.dates) for b in bars),
         warmup=plan.warmup,
         universe=plan.universe.facts if plan.universe is not None else None,
     )

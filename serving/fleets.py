@@ -55,7 +55,7 @@ class Fleet:
         parts = [self.predictor.forecast_windows(windows.take(chunk), rows[chunk]) for chunk in chunks]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         basis: list[Basis] = ["own" if row < len(self.position) else "pooled" for row in rows.tolist()]
-        return SERVED_KINDS[self.kind].forecasts(self.predictor.config, columns, self.version, basis)
+        return SERVED_KINDS[self.kind].forecasts(self.predictor, columns, self.version, basis)
 
     def row(self, symbol: str) -> int:
         """Return a symbol's row; for a symbol that was not fitted, the row of the pooled model."""

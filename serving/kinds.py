@@ -31,12 +31,14 @@ class ServedKind(Protocol):
         """Return the probability with which label sets or intervals are calibrated to contain the outcome."""
         ...
 
-    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
+    def forecasts(
+        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis]
+    ) -> list[Forecast]:
         """Return the forecast of each row; ``columns`` and ``basis`` have n rows."""
         ...
 
-    def tested_columns(self, table: pa.Table) -> Columns:
-        """Return the columns of :meth:`history` from a test table of n rows."""
+    def tested_columns(self, predictor: BasePredictor, panel: Panel, table: pa.Table) -> Columns:
+        """Return the columns of :meth:`history` from a test table of n rows of a single-symbol panel."""
         ...
 
     def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
@@ -51,7 +53,10 @@ class _Direction:
     def nominal_coverage(self, config: Config) -> float:
         return config.direction.conformal_level
 
-    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
+    def forecasts(
+        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis]
+    ) -> list[Forecast]:
+        settings = predictor.config.direction
         probabilities = np.stack([columns[name] for name in CLASSES], axis=1)
         in_set = np.stack([columns[f"in_set_{name}"] for name in CLASSES], axis=1).tolist()
         likeliest = np.argmax(probabilities, axis=1).tolist()
@@ -61,15 +66,16 @@ class _Direction:
                 confidence=row[best],
                 probabilities=Probabilities(*row),
                 label_set=tuple(name for name, inside in zip(CLASSES, members, strict=True) if inside),
-                level=config.direction.conformal_level,
-                horizon_bars=config.direction.horizon,
+                level=settings.conformal_level,
+                horizon_bars=settings.horizon,
+                horizon=predictor.period.in_words(settings.horizon),
                 version=version,
                 basis=row_basis,
             )
             for row, best, members, row_basis in zip(probabilities.tolist(), likeliest, in_set, basis, strict=True)
         ]
 
-    def tested_columns(self, table: pa.Table) -> Columns:
+    def tested_columns(self, predictor: BasePredictor, panel: Panel, table: pa.Table) -> Columns:
         return {name: table[f"p_{name}"].to_numpy().astype(np.float64) for name in CLASSES}
 
     def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
@@ -87,9 +93,12 @@ class _Volatility:
     def nominal_coverage(self, config: Config) -> float:
         return config.volatility.interval_level
 
-    def forecasts(self, config: Config, columns: Columns, version: str, basis: Sequence[Basis]) -> list[Forecast]:
-        names = ("volatility", "volatility_low", "volatility_high", "fallback")
-        settings = config.volatility
+    def forecasts(
+        self, predictor: BasePredictor, columns: Columns, version: str, basis: Sequence[Basis]
+    ) -> list[Forecast]:
+        names = ("volatility", "volatility_low", "volatility_high", "bars_per_year", "fallback")
+        settings = predictor.config.volatility
+        horizon = predictor.period.in_words(settings.horizon)
         return [
             VolatilityForecast(
                 annualised=value,
@@ -97,27 +106,38 @@ class _Volatility:
                 high=high,
                 level=settings.interval_level,
                 horizon_bars=settings.horizon,
+                horizon=horizon,
+                bars_per_year=year,
                 version=version,
                 basis=row_basis,
                 fallback=fallback,
             )
-            for value, low, high, fallback, row_basis in zip(
+            for value, low, high, year, fallback, row_basis in zip(
                 *(columns[name].tolist() for name in names), basis, strict=True
             )
         ]
 
-    def tested_columns(self, table: pa.Table) -> Columns:
-        names = {"volatility": "forecast", "volatility_low": "low", "volatility_high": "high"}
-        return {name: annualised(table[other].to_numpy().astype(np.float64)) for name, other in names.items()}
+    def tested_columns(self, predictor: BasePredictor, panel: Panel, table: pa.Table) -> Columns:
+        names, year = (
+            {"volatility": "forecast", "volatility_low": "low", "volatility_high": "high"},
+            _year(predictor, panel),
+        )
+        return {name: annualised(table[other].to_numpy().astype(np.float64), year) for name, other in names.items()}
 
     def history(self, predictor: BasePredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
-        realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]).tolist()
+        target = volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]
+        realised = annualised(target, _year(predictor, panel)).tolist()
         return {
             "low": columns["volatility_low"].tolist(),
             "high": columns["volatility_high"].tolist(),
             "annualised": columns["volatility"].tolist(),
             "realised": [value if np.isfinite(value) else None for value in realised],
         }
+
+
+def _year(predictor: BasePredictor, panel: Panel) -> float:
+    """Return the bars a year of a single-symbol panel, by which the model annualises it."""
+    return float(cast(Any, predictor).bars_per_year(panel)[0])
 
 
 SERVED_KINDS: Mapping[Kind, ServedKind] = {"direction": _Direction(), "volatility": _Volatility()}

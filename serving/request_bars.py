@@ -15,7 +15,7 @@ from configs.values import Kind
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
-from serving.latest_windows import LatestWindows, too_few_bars
+from serving.latest_windows import LatestWindows, why_no_forecast
 from serving.snapshot import Outcome, Snapshot, with_forecasts
 from training.data.windows import Windows
 
@@ -88,11 +88,8 @@ def _last_windows(snapshot: Snapshot, request: RequestBars) -> Iterator[tuple[Ki
         if isinstance(panel, Failure):
             yield kind, panel
             continue
-        count, first = len(request.bars), predictor.first_row(panel)
-        if count <= first:
-            yield kind, Failure("too_few_bars", too_few_bars(count, first))
-        else:
-            yield kind, predictor.windows(panel, [np.array([count - 1], np.int64)])
+        last = np.array([len(request.bars) - 1], np.int64)
+        yield kind, why_no_forecast(predictor, panel, 0) or predictor.windows(panel, [last])
 
 
 def _panel(latest: LatestWindows, request: RequestBars) -> Panel | Failure:

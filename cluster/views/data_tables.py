@@ -45,7 +45,7 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
         _print_json({"symbols": inspected.symbols, "missing": inspected.missing, "quarantined": counts})
         return
     console = Console()
-    table = _table("symbol", "rows", "first", "last", "calendar", "gaps", "first gap", "quarantined")
+    table = _table("symbol", "rows", "first", "last", "period", "calendar", "gaps", "first gap", "quarantined")
     for row in inspected.symbols[:_SHOWN]:
         gaps = row["gaps"]
         table.add_row(
@@ -53,7 +53,8 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
             f"{row['rows']:,}",
             row["first"],
             row["last"],
-            row["calendar"] or "intraday",
+            row["period"],
+            row["calendar"] or "",
             f"{len(gaps):,}",
             gaps[0] if gaps else "",
             f"{row['quarantined']:,}",
@@ -61,7 +62,9 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     console.print(table)
     _more(console, len(inspected.symbols))
     rows, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
-    console.print(f"{len(inspected.symbols)} symbols, {rows:,} bars, {gaps:,} sessions without a bar")
+    console.print(
+        f"{len(inspected.symbols)} symbols, {rows:,} bars, {gaps:,} bars missing between their first and last dates"
+    )
     _findings(console, inspected.quarantine, inspected.missing)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from configs.errors import DataError, shortened
 
 Dates = npt.NDArray[np.datetime64]
 Float = npt.NDArray[np.float64]
@@ -17,8 +21,10 @@ _DAY_S = 86_400.0
 _YEAR_DAYS = 365.25
 _YEAR_WEEKS = _YEAR_DAYS / 7.0
 _MIN_BARS = 8
+_MAJORITY = 2.0 / 3.0
 _RECENT_BARS, _RECENT_DAYS = 100_000, 2_520  # ten years of sessions: how the market trades now
 _INTRADAY = 1.2  # bars a day on which there are any; a daily series can have two on the day of a change of the clock
+_QUIET = 0.1  # of the bars of the busiest hour: an hour with fewer is outside the session
 _NEIGHBOURS = 0.1  # share of steps of one day in a daily series with holes
 _BREAK_DAYS = 14  # a longer gap is a halt or a hole in the data; the longest holidays are shorter
 _OPEN_SHARE = 0.5  # a weekday with bars on half as many weeks as the busiest is one on which the market is open
@@ -33,7 +39,7 @@ _LONGER = (  # days between bars from, to; name; bars a year
     (84.0, 98.0, "quarterly", 4.0),
     (350.0, 380.0, "yearly", 1.0),
 )
-_UNITS = {"daily": "session", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year"}
+_UNITS = {"daily": "trading day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year"}
 _CLOCK = ((_DAY_S, "day"), (3_600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 
 
@@ -56,14 +62,54 @@ class BarPeriod:
         return self.seconds < _DAY_S
 
     def in_words(self, bars: int) -> str:
-        """Return the time that so many bars take: ``5 sessions``, ``5 hours``, ``75 minutes``, ``1 week``."""
+        """Return the time that so many bars take: ``5 trading days``, ``5 hours``, ``75 minutes``, ``1 week``."""
         count, unit = float(bars), _UNITS.get(self.name, "bar")
-        if self.name == "daily" and self.bars_per_year > 300.0:
-            unit = "day"
-        elif self.is_intraday:
+        if self.is_intraday:
             seconds = bars * self.seconds
             count, unit = next((seconds / size, name) for size, name in _CLOCK if seconds % size == 0 or size == 1.0)
         return f"{count:g} {unit}{'s' * (count != 1.0)}"
+
+
+def common_period(periods: Mapping[str, BarPeriod]) -> BarPeriod:
+    """Return the period that all symbols have, with their median bars a year.
+
+    Raises
+    ------
+    DataError
+        They have different ones. Series too short to tell have any.
+    """
+    symbols: dict[str, list[str]] = {}
+    for symbol, period in periods.items():
+        if period.name != UNKNOWN:
+            symbols.setdefault(period.name, []).append(symbol)
+    if len(symbols) > 1:
+        found = " and ".join(f"{name} bars ({shortened(some)})" for name, some in symbols.items())
+        raise DataError(f"{found} cannot be used together: a model is of one period. Give the symbols of one period.")
+    known = [period for period in periods.values() if period.name != UNKNOWN]
+    if not known:
+        return BarPeriod()
+    return BarPeriod(known[0].name, known[0].seconds, float(np.median([period.bars_per_year for period in known])))
+
+
+def other_periods(periods: Mapping[str, BarPeriod]) -> dict[str, str]:
+    """Return why symbols cannot be used with the others: those whose bars are not of the period that most have.
+
+    Raises
+    ------
+    DataError
+        No period is that of at least two thirds of the symbols, so that it is a guess which ones are meant.
+    """
+    names = {symbol: period.name for symbol, period in periods.items() if period.name != UNKNOWN}
+    if not names:
+        return {}
+    (common, count), *_ = Counter(names.values()).most_common()
+    if count < _MAJORITY * len(names):
+        common_period(periods)
+    return {
+        symbol: f"{name} bars, and most symbols have {common} ones; a model is of one period. Train them in another run"
+        for symbol, name in names.items()
+        if name != common
+    }
 
 
 def bar_period(dates: Dates) -> BarPeriod:
@@ -84,9 +130,9 @@ def bar_period(dates: Dates) -> BarPeriod:
     dates = dates[-_RECENT_BARS:]
     if len(dates) < _MIN_BARS:
         return BarPeriod()
-    days, counts = _by_day(dates)
+    days, _ = _by_day(dates)
     if len(dates) > _INTRADAY * len(days):
-        return _intraday(dates, days, counts)
+        return _intraday(dates)
     steps = np.diff(dates).astype(np.int64) / (_DAY_S * 1e9)
     typical = float(np.median(steps))
     for low, high, name, bars_per_year in _LONGER:
@@ -99,13 +145,25 @@ def bar_period(dates: Dates) -> BarPeriod:
     return BarPeriod(f"{length}-day", length * _DAY_S, float(_YEAR_DAYS / regular.mean()))
 
 
-def _intraday(dates: Dates, days: Dates, counts: Int64) -> BarPeriod:
+def _intraday(dates: Dates) -> BarPeriod:
+    days, counts = _by_day(dates - _start_of_day(dates))
     steps = np.diff(dates).astype("timedelta64[s]").astype(np.int64)
     lengths, times = np.unique(steps[steps < _DAY_S], return_counts=True)
     seconds = float(max(lengths[int(np.argmax(times))], 1))
     weekday, recent = _weekdays(days[-_RECENT_DAYS:]), counts[-_RECENT_DAYS:]
     usual = [np.median(recent[weekday == day]) if (weekday == day).any() else 0.0 for day in range(7)]
     return BarPeriod(_clock_name(seconds), seconds, float(_days_per_year(days) @ np.array(usual)))
+
+
+def _start_of_day(dates: Dates) -> np.timedelta64:
+    """Return the middle of the hours of the day without bars, so that a session in another zone is of one day."""
+    hours = (dates.astype("datetime64[h]").astype(np.int64)) % 24
+    counts = np.bincount(hours, minlength=24)
+    quiet = np.tile(counts < _QUIET * counts.max(), 2)
+    ends = np.flatnonzero(~quiet)
+    gaps = np.diff(ends)
+    longest = int(np.argmax(gaps))
+    return np.timedelta64(int(ends[longest] + gaps[longest] // 2 + 1) if gaps[longest] > 1 else 0, "h")
 
 
 def _clock_name(seconds: float) -> str:

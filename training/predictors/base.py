@@ -188,7 +188,10 @@ class BasePredictor(PredictorFleet):
                 f"{shortened(self.symbols)}. Fit it on them first."
             )
         table, series = self._table(given if universe is None else universe), context_of(context, self.config)
-        return panel_of(fitted, table, self.config, series, self.feature_names)
+        panel = panel_of(fitted, table, self.config, series, self.feature_names)
+        if problem := self.other_period(panel.period):
+            raise DataError(f"{shortened(panel.symbols)}: {problem}")
+        return panel
 
     def examples(
         self,

@@ -15,6 +15,7 @@ from configs.errors import DataError, StoreError
 from configs.load import config_hash
 from configs.schema import Config
 from configs.values import Frozen
+from features.bars.period import BarPeriod, bar_period, other_periods
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -75,9 +76,10 @@ class RunPlan(Frozen):
 
 @dataclass
 class _Survey:
-    """Result of one pass over the source: the number of bars of each symbol, and why others are skipped."""
+    """Result of one pass over the source: number and period of the bars of each symbol, and why others are skipped."""
 
     lengths: dict[str, int] = field(default_factory=dict)
+    periods: dict[str, BarPeriod] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
 
@@ -118,6 +120,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     staged = list(stage_bars(store, _usable_bars(source, config, survey), config.run.block_symbols))
     survey.skipped |= source.missing
     warnings = _check_quarantine(source, config, survey)
+    survey.skipped |= other_periods({s: period for s, period in survey.periods.items() if s not in survey.skipped})
     trained = {symbol for symbol in survey.lengths if symbol not in survey.skipped}
     for symbol, reason in sorted(survey.skipped.items()):
         logger.info("%s is skipped: %s", symbol, reason)
@@ -210,6 +213,7 @@ def _usable_bars(source: Source, config: Config, survey: _Survey) -> Iterator[Sy
             survey.skipped[bars.symbol] = "the price is constant"
         else:
             survey.lengths[bars.symbol] = len(bars)
+            survey.periods[bars.symbol] = bar_period(bars.dates)
             yield bars
 
 

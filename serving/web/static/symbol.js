@@ -1,6 +1,6 @@
 "use strict";
 const SYMBOL = decodeURIComponent(location.pathname.slice("/symbols/".length));
-const BARS_SHOWN = 250, BARS_PER_YEAR = 252;
+const BARS_SHOWN = 250, DAY_MS = 86400000;
 const CONES = [[1.645, 0.15, "90 %"], [0.674, 0.3, "50 %"]]; // normal quantile, opacity, probability
 
 function layout(extra) {
@@ -22,8 +22,14 @@ function translucent(name, opacity) {
   return `rgba(${r},${g},${b},${opacity})`;
 }
 
-/* The days of the next bars: every day if the history has weekends, else weekdays. */
-function nextDays(dates, count) {
+/* The dates of the next bars: as far apart as the last ones, or of daily bars the next days, without weekends if the history has none. */
+function nextDates(dates, count) {
+  const times = dates.map((date) => Date.parse(date.includes("T") ? `${date}Z` : date));
+  const steps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b), usual = steps[Math.floor(steps.length / 2)];
+  if (usual !== DAY_MS) {
+    const last = times[times.length - 1], length = dates[0].includes("T") ? 19 : 10;
+    return Array.from({ length: count }, (_, i) => new Date(last + (i + 1) * usual).toISOString().slice(0, length));
+  }
   const everyDay = dates.slice(-30).some((day) => [0, 6].includes(new Date(day).getUTCDay()));
   const out = [], day = new Date(dates[dates.length - 1]);
   while (out.length < count) {
@@ -37,9 +43,9 @@ function drawPrice(history, forecast) {
   const traces = [{ x: history.dates, y: history.close, name: "close", mode: "lines", line: { color: colour("accent"), width: 1.5 } }];
   if (forecast) {
     const last = history.close[history.close.length - 1], start = history.dates[history.dates.length - 1];
-    const days = [start, ...nextDays(history.dates, forecast.horizon_bars)];
+    const days = [start, ...nextDates(history.dates, forecast.horizon_bars)];
     for (const [z, opacity, name] of CONES) {
-      const edge = (sign) => days.map((_, h) => last * Math.exp(sign * z * forecast.annualised * Math.sqrt(h / BARS_PER_YEAR)));
+      const edge = (sign) => days.map((_, h) => last * Math.exp(sign * z * forecast.annualised * Math.sqrt(h / forecast.bars_per_year)));
       const line = { width: 0 }, hoverinfo = "skip";
       traces.push({ x: days, y: edge(1), mode: "lines", line, hoverinfo, showlegend: false });
       traces.push({ x: days, y: edge(-1), mode: "lines", line, fill: "tonexty", fillcolor: translucent("up", opacity), name });
@@ -82,11 +88,17 @@ function drawVolatility(past, level) {
   draw("volatility", traces, { yaxis: { tickformat: ".0%", rangemode: "tozero" } });
 }
 
+/* Such as "5 bars (5 hours)". */
+function horizon({ horizon_bars: bars, horizon: words }) {
+  const count = bars === 1 ? "bar" : `${bars} bars`;
+  return words.endsWith("bars") || words.endsWith("bar") ? count : `${count} (${words})`;
+}
+
 function forecastCards(item) {
   const cards = [], { direction, volatility } = item;
   if (direction) {
-    const bars = direction.horizon_bars === 1 ? "bar" : `${direction.horizon_bars} bars`, card = make("section", undefined, "card");
-    card.append(make("h2", `next ${bars}`), probabilityBar(direction.probabilities));
+    const card = make("section", undefined, "card");
+    card.append(make("h2", `next ${horizon(direction)}`), probabilityBar(direction.probabilities));
     card.append(make("p", ["down", "sideways", "up"].map((name) => `${name} ${percent(direction.probabilities[name], 0)}`).join(", ")));
     card.append(make("p", `${percent(direction.level, 0)} set: ${direction.label_set.join(" or ")}`));
     card.append(make("p", `likeliest ${direction.label}, ${percent(direction.confidence)}`), ...remarkLines(direction));
@@ -94,7 +106,7 @@ function forecastCards(item) {
   }
   if (volatility) {
     const card = make("section", undefined, "card");
-    card.append(make("h2", `volatility of the next ${volatility.horizon_bars} bars`), make("p", `${percent(volatility.annualised)} per year`, "verdict"));
+    card.append(make("h2", `volatility of the next ${horizon(volatility)}`), make("p", `${percent(volatility.annualised)} per year`, "verdict"));
     card.append(make("p", `${percent(volatility.level, 0)} interval: ${percent(volatility.low)} to ${percent(volatility.high)}`), ...remarkLines(volatility));
     cards.push(card);
   }
