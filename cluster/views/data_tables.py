@@ -45,7 +45,7 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
         _print_json({"symbols": inspected.symbols, "missing": inspected.missing, "quarantined": counts})
         return
     console = Console()
-    table = _table("symbol", "rows", "first", "last", "period", "calendar", "gaps", "first gap", "quarantined")
+    table = _table("symbol", "rows", "first", "last", "period", "gaps", "first gap", "quarantined")
     for row in inspected.symbols[:_SHOWN]:
         gaps = row["gaps"]
         table.add_row(
@@ -53,8 +53,7 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
             f"{row['rows']:,}",
             row["first"],
             row["last"],
-            row["period"],
-            row["calendar"] or "",
+            f"{row['period']} {row['calendar'] or ''}".strip(),
             f"{len(gaps):,}",
             gaps[0] if gaps else "",
             f"{row['quarantined']:,}",

@@ -139,7 +139,7 @@ def bar_period(dates: Dates) -> BarPeriod:
         if low <= typical <= high:
             return BarPeriod(name, round(_YEAR_DAYS / bars_per_year) * _DAY_S, bars_per_year)
     if typical < 1.5 or (typical < 5.5 and np.count_nonzero(steps < 1.5) > _NEIGHBOURS * len(steps)):
-        return BarPeriod("daily", _DAY_S, float(_days_per_year(days).sum()))
+        return BarPeriod("daily", _DAY_S, round(float(_days_per_year(days).sum()), 6))
     length = max(round(typical), 1)
     regular = steps[steps <= 5.0 * typical]
     return BarPeriod(f"{length}-day", length * _DAY_S, float(_YEAR_DAYS / regular.mean()))
@@ -152,7 +152,7 @@ def _intraday(dates: Dates) -> BarPeriod:
     seconds = float(max(lengths[int(np.argmax(times))], 1))
     weekday, recent = _weekdays(days[-_RECENT_DAYS:]), counts[-_RECENT_DAYS:]
     usual = [np.median(recent[weekday == day]) if (weekday == day).any() else 0.0 for day in range(7)]
-    return BarPeriod(_clock_name(seconds), seconds, float(_days_per_year(days) @ np.array(usual)))
+    return BarPeriod(_clock_name(seconds), seconds, round(float(_days_per_year(days) @ np.array(usual)), 6))
 
 
 def _start_of_day(dates: Dates) -> np.timedelta64:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from configs.errors import DataError, ModelError, shortened
+from features.bars.period import BarPeriod
 from features.bars.schema import SymbolBars
 from features.panel import Panel
 from features.splits import Split, newest_rows, resolve_split, split_rows
@@ -66,7 +67,7 @@ class BasePredictor(PredictorFleet):
         DataError
             No symbol has enough bars, or none could be fitted.
         """
-        self.symbols, self.feature_names, self.universe = (), (), None
+        self.symbols, self.feature_names, self.universe, self.period = (), (), None, BarPeriod()
         return self.fit_every(self.examples(bars, context=context, split=split))
 
     def refit(self, bars: AnyBars, *, context: AnyContext | None = None, split: Split | None = None) -> Self:
@@ -205,6 +206,8 @@ class BasePredictor(PredictorFleet):
         given = listed(bars, self.symbols[0] if len(self.symbols) == 1 else None)
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = panel_of(given, table, self.config, series, self.feature_names or None)
+        if problem := self.other_period(panel.period):
+            raise DataError(f"{shortened(panel.symbols)}: {problem}")
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
         return self.task.examples(panel, split, self.config, rows_of)
 

@@ -209,3 +209,13 @@ def test_a_block_is_named_after_its_symbols(planned, make_universe):
     for plan in plans:
         for job in plan.jobs:
             assert symbols.setdefault(job.output, job.symbols) == job.symbols
+
+
+def test_symbols_of_another_period_are_skipped_and_no_common_period_is_refused(planned, make_universe):
+    bars = make_universe(NAMES)
+    weekly = np.arange(np.datetime64("2005-01-07"), np.datetime64("2018-01-07"), 7)[:500].astype("datetime64[ns]")
+    plan = planned(bars=[*bars[:4], replace(bars[4], dates=weekly)])
+    assert plan.skipped["EEE"].startswith("weekly bars, and most symbols have daily ones")
+    assert plan.bars == 4 * 500
+    with pytest.raises(DataError, match=r"daily bars \(AAA\) and weekly bars \(BBB\) cannot be used together"):
+        planned(bars=[bars[0], replace(bars[1], dates=weekly)])
