@@ -28,7 +28,14 @@ class ContextConfig(Frozen):
 
 
 class DataConfig(Frozen):
-    """Which bars a run reads. ``bars`` is a path, ``"embedded"`` or ``"lake"`` (the store's own)."""
+    """Which bars a run reads. ``bars`` is a path, ``"embedded"`` or ``"lake"`` (the store's own).
+
+    ``on_steps`` is what is done about prices that are off by a factor (pence for pounds, a lost decimal point, a split
+    that is not applied). ``quarantine`` leaves out bars whose prices return, and rebases the prices before a step that
+    a split explains, by the jump of volume that goes with it; ``rebase`` rebases before every step with a likely cause;
+    ``keep`` changes nothing; ``refuse`` skips the symbol. A symbol with more than ``max_unexplained_steps`` that are
+    neither left out nor rebased is skipped too, except with ``keep``.
+    """
 
     bars: str = "embedded"
     symbols: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
@@ -36,6 +43,8 @@ class DataConfig(Frozen):
     end: date | None = None
     min_bars: Positive = 250
     max_quarantined: Rate = 0.05
+    on_steps: Literal["quarantine", "rebase", "keep", "refuse"] = "quarantine"
+    max_unexplained_steps: Annotated[int, Field(ge=0)] = 0
     context: ContextConfig = ContextConfig()
 
 

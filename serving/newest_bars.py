@@ -1,4 +1,4 @@
-"""The newest bars that forecasts are made from: the lake's, or else those of the source that models were trained on."""
+"""The newest bars that forecasts are made from, of the lake or of the source that models were trained on, mended."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.context_source import load_context
 from features.sources import Source, open_source
+from features.sources.mended import MendedSource
 from features.sources.table_file import find
 from features.store.lake import Lake
 from features.store.store import Store
@@ -116,7 +117,7 @@ class NewestBars:
         return load_context(self._source(), config, self.store)
 
     def _source(self) -> Source:
-        return open_source(self.name, self.store)
+        return MendedSource(open_source(self.name, self.store), self._configs[0].data.on_steps)
 
     def _context_stamp(self, path: str | None) -> str:
         if path is None:

@@ -22,6 +22,7 @@ RULES: dict[str, str] = {
     "duplicate_date": "a second, different bar of the same symbol and date; the first is kept",
     "repeated_row": "an identical copy of a bar; one is kept (harmless)",
     "extreme_jump": "the close jumps more than 20-fold and returns on the next bar",
+    "spike": "open, high, low or close is off by a factor and returns within five bars (data.on_steps)",
     "missing_volume": "the volume is blank: the bar is kept with volume 0 (harmless)",
 }
 HARMLESS = frozenset({"repeated_row", "missing_volume"})

@@ -134,7 +134,8 @@ def _step(bars: SymbolBars, close: Float, moves: Float, t: int, splits: Mapping[
         if abs(move) < (_MIN_MOVE if bars.has_range else _HUGE):
             return None
     elif abs(move) < _HUGE:
-        change = np.mean(np.abs(after)) / max(np.mean(np.abs(moves[max(t - 1 - _AROUND, 0) : t - 1])), 1e-12)
+        before = moves[max(t - 1 - _AROUND, 0) : t - 1]
+        change = float(np.abs(after).mean()) / max(float(np.abs(before).mean()), 1e-12)
         if not _VOLATILITY[0] <= change <= _VOLATILITY[1]:
             return None
     gap = float(np.log(bars.open[t]) - close[t - 1]) if bars.has_range else float(move)
@@ -142,9 +143,12 @@ def _step(bars: SymbolBars, close: Float, moves: Float, t: int, splits: Mapping[
     matches = abs(gap - nearest) <= off * scale + 0.005
     if not (matches or abs(move) >= _HUGE):
         return None
-    if not (_moved_whole(bars, close, t, 0, scale) and (abs(move) >= _ENORMOUS or _usual_volume(bars, t, 1))):
+    enormous = abs(move) >= _ENORMOUS
+    if not (
+        _moved_whole(bars, close, t, 0, scale, 2.0 if enormous else 1.0) and (enormous or _usual_volume(bars, t, 1))
+    ):
         return None
-    volume = _change_of_volume(bars, t)
+    volume = change_of_volume(bars, t)
     expected = matches and 0.65 < abs(nearest) < np.log(90.0)
     explained = expected and abs(volume + nearest) <= min(_VOLUME_TOLERANCE, 0.6 * abs(nearest))
     ratio = float(np.exp(nearest if matches else gap))
@@ -189,7 +193,7 @@ def _spread(sizes: Float) -> float:
     return float(min(large, _TAIL * common) if common > 0.0 else large)
 
 
-def _moved_whole(bars: SymbolBars, close: Float, t: int, length: int, scale: float) -> bool:
+def _moved_whole(bars: SymbolBars, close: Float, t: int, length: int, scale: float, relaxed: float = 1.0) -> bool:
     """Whether the bar moved as a whole: by its opening, and within a usual range. True of close-only series."""
     if not bars.has_range:
         return True
@@ -199,7 +203,7 @@ def _moved_whole(bars: SymbolBars, close: Float, t: int, length: int, scale: flo
     widest = float(np.log(bars.high[rows] / bars.low[rows]).max())
     opened = abs(float(np.log(bars.open[t])) - close[t - 1])
     moved = abs(close[t] - close[t - 1])
-    return widest <= _USUAL_RANGE * usual and abs(opened - moved) <= 4.0 * max(scale, usual)
+    return widest <= relaxed * _USUAL_RANGE * usual and abs(opened - moved) <= 4.0 * max(scale, usual)
 
 
 def _usual_volume(bars: SymbolBars, t: int, length: int) -> bool:
@@ -212,7 +216,7 @@ def _usual_volume(bars: SymbolBars, t: int, length: int) -> bool:
     return not usual or here <= _USUAL_VOLUME * max(usual)
 
 
-def _change_of_volume(bars: SymbolBars, t: int) -> float:
+def change_of_volume(bars: SymbolBars, t: int) -> float:
     """Return the logarithm of the usual volume after by that before; NaN where it is not known."""
     before, after = bars.volume[max(t - 30, 0) : t], bars.volume[t : t + 30]
     if not bars.has_volume or min(len(before), len(after)) < _FEWEST_AROUND:
