@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from configs.errors import DataError
 from features.bars.gaps import missing_bars
 from features.bars.merge import Appended
 from features.bars.period import bar_period
 from features.bars.quarantine import Quarantine
+from features.bars.steps import find_steps
 from features.sources import Source
 from features.store.lake import Lake
 from features.store.store import Store
@@ -29,7 +30,7 @@ class ImportedBars:
 
 @dataclass(frozen=True, slots=True)
 class InspectedBars:
-    """Rows, span, gaps and quarantined rows of each symbol, the symbols without bars, and the rows left out."""
+    """Rows, span, gaps, steps and quarantined rows of each symbol, the symbols without bars, and the rows left out."""
 
     symbols: list[dict[str, Any]]
     missing: dict[str, str]
@@ -37,23 +38,37 @@ class InspectedBars:
 
 
 def import_bars(
-    source: Source, store: Store, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
+    source: Source,
+    store: Store,
+    symbols: Sequence[str] = (),
+    start: date | None = None,
+    end: date | None = None,
+    on_steps: Literal["rebase", "keep", "refuse"] = "rebase",
 ) -> ImportedBars:
-    """Append the bars of a source to the store's lake, one symbol at a time.
+    """Append the bars of a source to the store's lake, one symbol at a time; ``on_steps`` as for :meth:`.Lake.append`.
+
+    A symbol whose bars do not fit those of the lake is among the missing ones.
 
     Raises
     ------
     DataError
         The source has no bars of any symbol.
     """
-    lake, appended, covered = Lake(store), [], {}
+    lake, appended, covered, refused = Lake(store), [], {}, dict[str, str]()
     for bars in source.load(symbols, start, end):
-        appended.append(lake.append(bars))
+        try:
+            appended.append(lake.append(bars, on_steps=on_steps))
+        except DataError as error:
+            refused[bars.symbol] = str(error).removeprefix(f"{bars.symbol}: ")
+            continue
         covered[bars.symbol] = bars.dates
     lake.record(source.quarantine, covered)
     if not appended:
-        raise DataError(f"nothing was imported: {_reasons(source.missing)}. Correct the names, the period or the data.")
-    return ImportedBars(store.uri, appended, dict(source.missing), source.quarantine)
+        if refused and not source.missing:
+            raise DataError(f"nothing was imported: {_reasons(refused)}")
+        missing = _reasons(source.missing | refused)
+        raise DataError(f"nothing was imported: {missing}. Correct the names, the period or the data.")
+    return ImportedBars(store.uri, appended, source.missing | refused, source.quarantine)
 
 
 def inspect_bars(source: Source) -> InspectedBars:
@@ -65,7 +80,14 @@ def inspect_bars(source: Source) -> InspectedBars:
         kind = {"period": period.name, "bars_per_year": round(period.bars_per_year, 1), "calendar": calendar}
         span = {"first": str(bars.dates[0])[:10], "last": str(bars.dates[-1])[:10]}
         rows.append(
-            {"symbol": bars.symbol, "rows": len(bars), **span, **kind, "gaps": [str(day)[:10] for day in missing]}
+            {
+                "symbol": bars.symbol,
+                "rows": len(bars),
+                **span,
+                **kind,
+                "gaps": [str(day)[:10] for day in missing],
+                "steps": find_steps(bars),
+            }
         )
     lost = source.quarantine.lost()
     return InspectedBars(

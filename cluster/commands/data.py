@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -15,11 +16,22 @@ PathArgument = Annotated[str, typer.Argument(help="A CSV or Parquet file, a fold
 Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
 
 
+class Seam(Enum):
+    """What an import does where its closes differ from the stored ones of the same bars by one factor."""
+
+    REBASE = "rebase"
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
 @app.command("import")
 def import_(
     path: PathArgument,
     store: StoreOption = ".fleetcast",
     symbol: Annotated[str | None, typer.Option(help="The symbol of a file without a symbol column.")] = None,
+    on_steps: Annotated[
+        Seam, typer.Option(help="Where closes differ from the stored ones by a factor: rebase these, keep or refuse.")
+    ] = Seam.REBASE,
     as_json: JsonOption = False,
 ) -> None:
     """Import bars from files into the lake; running it again changes nothing."""
@@ -28,7 +40,8 @@ def import_(
     from features.sources.files import FileSource
     from features.store.store import Store
 
-    show_import(import_bars(FileSource(path, symbol), Store(store)), as_json)
+    imported = import_bars(FileSource(path, symbol), Store(store), on_steps=on_steps.value)
+    show_import(imported, as_json)
 
 
 @app.command()
@@ -58,13 +71,29 @@ def inspect(
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
-    """Show rows, span, gaps against the exchange calendar, and quarantined rows by rule."""
+    """Show rows, span, period, gaps against the exchange calendar, steps, and quarantined rows by rule."""
     from cluster.lake_bars import inspect_bars
     from cluster.views.data_tables import show_inspection
     from features.sources import open_source
     from features.store.store import Store
 
     show_inspection(inspect_bars(open_source("lake" if path is None else path, Store(store))), as_json)
+
+
+@app.command()
+def remove(
+    symbols: Annotated[str, typer.Argument(help="Names separated by commas, such as AAPL,MSFT.")],
+    store: StoreOption = ".fleetcast",
+) -> None:
+    """Delete symbols' bars and quarantined rows from the lake."""
+    from cluster.options import names
+    from features.store.lake import Lake
+    from features.store.store import Store
+
+    lake = Lake(Store(store))
+    for symbol in names("SYMBOLS", symbols):
+        lake.remove(symbol)
+        print(f"{symbol} was removed from {lake.store.uri}")
 
 
 @app.command("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cluster.lake_bars import ImportedBars, InspectedBars
 from features.bars.quarantine import RULES, Quarantine
+from features.bars.steps import Step
 from features.store.lake import Lake
 
 _SHOWN = 30
@@ -21,7 +22,7 @@ _SHOWN = 30
 def show_import(imported: ImportedBars, as_json: bool) -> None:
     """Print what an import changed."""
     if as_json:
-        rows = [asdict(item) for item in imported.appended]
+        rows = [{**asdict(item), "steps": _plain(item.steps), "seam": _plain(item.seam)} for item in imported.appended]
         _print_json({"symbols": rows, "missing": imported.missing, "quarantined": imported.quarantine.counts()})
         return
     console = Console()
@@ -35,6 +36,8 @@ def show_import(imported: ImportedBars, as_json: bool) -> None:
     console.print(
         f"{len(imported.appended)} symbols, {added:,} bars added, {stored:,} stored in {escape(imported.store)}"
     )
+    seams = {item.symbol: item.seam for item in imported.appended}
+    _steps(console, {item.symbol: item.steps for item in imported.appended}, seams)
     _findings(console, imported.quarantine, imported.missing)
 
 
@@ -42,7 +45,8 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     """Print rows, span, gaps and quarantined rows."""
     if as_json:
         counts = inspected.quarantine.counts()
-        _print_json({"symbols": inspected.symbols, "missing": inspected.missing, "quarantined": counts})
+        rows = [{**row, "steps": _plain(row["steps"])} for row in inspected.symbols]
+        _print_json({"symbols": rows, "missing": inspected.missing, "quarantined": counts})
         return
     console = Console()
     table = _table("symbol", "rows", "first", "last", "period", "gaps", "first gap", "quarantined")
@@ -60,10 +64,11 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
         )
     console.print(table)
     _more(console, len(inspected.symbols))
-    rows, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
+    total, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
     console.print(
-        f"{len(inspected.symbols)} symbols, {rows:,} bars, {gaps:,} bars missing between their first and last dates"
+        f"{len(inspected.symbols)} symbols, {total:,} bars, {gaps:,} bars missing between their first and last dates"
     )
+    _steps(console, {row["symbol"]: row["steps"] for row in inspected.symbols})
     _findings(console, inspected.quarantine, inspected.missing)
 
 
@@ -78,10 +83,10 @@ def show_list(lake: Lake, as_json: bool) -> None:
     if not found:
         console.print("The lake is empty. Fill it: fleetcast data import PATH")
         return
-    table = _table("symbol", "rows", "first", "last", "KiB")
+    table = _table("symbol", "rows", "first", "last", "period", "KiB")
     for item in found:
         span = str(item.first)[:10], str(item.last)[:10]
-        table.add_row(escape(item.symbol), f"{item.rows:,}", *span, f"{item.size / 1024:,.0f}")
+        table.add_row(escape(item.symbol), f"{item.rows:,}", *span, item.period, f"{item.size / 1024:,.0f}")
     console.print(table)
     console.print(
         f"{len(found)} symbols, {sum(i.rows for i in found):,} bars, {sum(i.size for i in found) / 2**20:,.1f} MiB"
@@ -99,6 +104,23 @@ def _table(*names: str) -> Table:
 def _more(console: Console, count: int) -> None:
     if count > _SHOWN:
         console.print(f"… and {count - _SHOWN:,} more; --json lists all")
+
+
+def _steps(
+    console: Console, steps: Mapping[str, Sequence[Step]], seams: Mapping[str, Sequence[Step]] | None = None
+) -> None:
+    """Print the steps and spikes of each symbol, and which of them are where an import meets the stored bars."""
+    found = [(symbol, step) for symbol, some in steps.items() for step in some]
+    if found:
+        console.print("\nprices that are off by a factor (kept; training acts on them as data.on_steps says)")
+    for symbol, step in found[:_SHOWN]:
+        seam = "; here the import meets the stored bars" if step in (seams or {}).get(symbol, ()) else ""
+        console.print(f"[yellow]{step.kind}[/yellow] {escape(symbol)} {escape(str(step))}{seam}", soft_wrap=True)
+    _more(console, len(found))
+
+
+def _plain(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    return [{**asdict(step), "date": str(step.date)[:19].removesuffix("T00:00:00")} for step in steps]
 
 
 def _findings(console: Console, quarantine: Quarantine, missing: Mapping[str, str]) -> None:

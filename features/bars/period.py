@@ -61,6 +61,11 @@ class BarPeriod:
         """Whether a day has several bars."""
         return self.seconds < _DAY_S
 
+    def differs(self, other: BarPeriod) -> bool:
+        """Whether two series cannot be parts of one; a daily one with holes can look like one of every other day."""
+        names = {period.name for period in (self, other) if period.name != UNKNOWN}
+        return len(names) > 1 and not all(name == "daily" or name.endswith("-day") for name in names)
+
     def in_words(self, bars: int) -> str:
         """Return the time that so many bars take: ``5 trading days``, ``5 hours``, ``75 minutes``, ``1 week``."""
         count, unit = float(bars), _UNITS.get(self.name, "bar")

@@ -23,6 +23,7 @@ _MIN_MOVE = 0.34  # of the log close: a split of 3 for 2 is 0.405
 _LARGE = np.log(3.0)
 _HUGE = np.log(5.0)
 _ENORMOUS = np.log(9.0)
+_SAME_BAR = 2e-3  # two closes of one bar differ by no more than rounding and a dividend, apart from the factor
 _OUTSIDE = np.log(2.5)  # of a high or low beyond the closes around it
 _SCALES = 8.0  # a jump is that many standard deviations of the returns around it
 _CLOSE_ONLY_SCALES = 15.0  # the close alone does not tell a crash from a change of scale
@@ -223,6 +224,12 @@ def change_of_volume(bars: SymbolBars, t: int) -> float:
         return np.nan
     old, new = float(np.median(before)), float(np.median(after))
     return float(np.log(new / old)) if old > 0 and new > 0 else np.nan
+
+
+def factor_of(ratio: float) -> str:
+    """Return the split or factor, such as ``10:1``, that a ratio of two closes of one bar is; empty for others."""
+    name, nearest = _split_ratio(float(np.log(ratio)))
+    return name if abs(np.log(ratio) - nearest) <= _SAME_BAR else ""
 
 
 def _split_ratio(move: float) -> tuple[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import DataError, StoreError
-from features.bars.merge import VALUES, Appended, between, fingerprint, merge
+from features.bars.merge import Appended, between, fingerprint, merge
+from features.bars.period import UNKNOWN
 from features.bars.quarantine import Quarantine
 from features.bars.schema import Dates, SymbolBars
+from features.store.bar_table import from_table, serialise, to_table
 from features.store.parquet import from_frame, read_parquet, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
 
@@ -24,13 +27,14 @@ _READ_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
 
 @dataclass(frozen=True, slots=True)
 class SymbolInfo:
-    """Rows, first and last date, and file size in bytes of a symbol in the lake."""
+    """Rows, first and last date, file size in bytes and period of the bars of a symbol in the lake."""
 
     symbol: str
     rows: int
     first: pd.Timestamp
     last: pd.Timestamp
     size: int
+    period: str = UNKNOWN
 
 
 class Lake:
@@ -55,7 +59,12 @@ class Lake:
         """Return a text that changes when the market series change, without reading them."""
         return self.store.stamp(_CONTEXT)
 
-    def append(self, bars: SymbolBars, quarantine: Quarantine | None = None) -> Appended:
+    def append(
+        self,
+        bars: SymbolBars,
+        quarantine: Quarantine | None = None,
+        on_steps: Literal["rebase", "keep", "refuse"] = "rebase",
+    ) -> Appended:
         """Merge bars into the lake by date; return what changed. Where both have a bar, the new one replaces the old.
 
         Appending the same bars again changes no byte. A constant price ratio over the common dates means that adjusted
@@ -68,9 +77,13 @@ class Lake:
         quarantine
             The rows that this import left out; rows of other symbols are ignored. They replace the rows quarantined
             earlier on the dates of this import.
+        on_steps
+            As for :func:`features.bars.merge.merge`.
 
         Raises
         ------
+        DataError
+            The stored bars are of another period, or as ``on_steps`` says.
         StoreError
             The store cannot be written (permission, full disk) or the symbol's file is damaged.
         """
@@ -78,15 +91,22 @@ class Lake:
 
         def change(data: bytes | None) -> bytes | None:
             stored = None if data is None else self._parsed(bars.symbol, data)
-            merged, appended = merge(stored, bars)
+            merged, appended = merge(stored, bars, on_steps)
             attempts.append(appended)
             same = stored is not None and fingerprint(merged) == fingerprint(stored)
-            return None if same else _serialise(_to_table(merged))
+            return None if same else serialise(to_table(merged))
 
         self.store.update(_file(bars.symbol), change)
         if quarantine is not None:
             self.record(quarantine.of(bars.symbol), {bars.symbol: bars.dates})
         return attempts[-1]
+
+    def remove(self, symbol: str) -> None:
+        """Delete a symbol's bars and quarantined rows; :class:`DataError` if the lake does not have it."""
+        if not self.store.exists(_file(symbol)):
+            raise _not_stored(symbol, self.store.uri)
+        self.store.delete(_file(symbol))
+        self.store.delete(f"{_QUARANTINE}/{encode_symbol(symbol)}.parquet")
 
     def record(self, quarantine: Quarantine, covered: Mapping[str, Dates]) -> None:
         """Store the quarantined rows of an import.
@@ -113,9 +133,7 @@ class Lake:
         try:
             data = self.store.read(_file(symbol))
         except FileNotFoundError as error:
-            raise DataError(
-                f"symbol {symbol!r} is not in the lake at {self.store.uri!r}. Import it: fleetcast data import PATH."
-            ) from error
+            raise _not_stored(symbol, self.store.uri) from error
         return between(self._parsed(symbol, data), start, end)
 
     def info(self) -> list[SymbolInfo]:
@@ -139,7 +157,7 @@ class Lake:
             raise DataError(f"context has no column {', '.join(sorted(missing))}; expected date, series and value.")
         series = frame[["date", "series", "value"]].sort_values(["series", "date"], kind="stable")
         series = series.astype({"date": "datetime64[ns]", "series": "str", "value": "float64"})
-        self.store.write(_CONTEXT, _serialise(from_frame(series)))
+        self.store.write(_CONTEXT, serialise(from_frame(series)))
 
     def read_context(self) -> pd.DataFrame | None:
         """Return the stored market series, sorted by series and date, or ``None``."""
@@ -153,7 +171,7 @@ class Lake:
 
     def _parsed(self, symbol: str, data: bytes) -> SymbolBars:
         try:
-            return _from_table(symbol, read_parquet(data))
+            return from_table(symbol, read_parquet(data))
         except _READ_ERRORS as error:
             raise _damaged(self.store.path(_file(symbol)), error) from error
 
@@ -166,7 +184,8 @@ class Lake:
             first, last = min(group.min for group in groups), max(group.max for group in groups)
         except (*_READ_ERRORS, ValueError, AttributeError) as error:
             raise _damaged(path, error) from error
-        return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size))
+        period = (metadata.metadata or {}).get(b"period", UNKNOWN.encode()).decode()
+        return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size), period)
 
     def _read_quarantine(self, relative: str) -> Quarantine:
         try:
@@ -193,38 +212,18 @@ class Lake:
             uncovered = Quarantine(stored.frame[~covered | stored.frame["date"].isna()])
             merged = Quarantine.concat([uncovered, new]).frame.drop_duplicates()
             merged = merged.sort_values(["date", "rule"], kind="stable").reset_index(drop=True)
-            written = _serialise(from_frame(merged))
+            written = serialise(from_frame(merged))
             return None if written == data else written
 
         self.store.update(relative, change)
 
 
+def _not_stored(symbol: str, uri: str) -> DataError:
+    return DataError(f"symbol {symbol!r} is not in the lake at {uri!r}. Import it: fleetcast data import PATH.")
+
+
 def _file(symbol: str) -> str:
     return f"{_BARS}/{encode_symbol(symbol)}.parquet"
-
-
-def _to_table(bars: SymbolBars) -> pa.Table:
-    columns = {"date": pa.array(bars.dates.astype("datetime64[ns]"), pa.timestamp("ns"))}
-    columns |= {name: pa.array(getattr(bars, name), pa.float64()) for name in VALUES}
-    flags = {"has_range": str(int(bars.has_range)), "has_volume": str(int(bars.has_volume)), "symbol": bars.symbol}
-    return pa.table(columns).replace_schema_metadata(flags)
-
-
-def _from_table(symbol: str, table: pa.Table) -> SymbolBars:
-    metadata = table.schema.metadata or {}
-    return SymbolBars(
-        symbol=symbol,
-        dates=table["date"].to_numpy().astype("datetime64[ns]"),
-        **{name: np.asarray(table[name].to_numpy(), dtype=np.float64) for name in VALUES},
-        has_range=metadata.get(b"has_range") == b"1",
-        has_volume=metadata.get(b"has_volume") == b"1",
-    )
-
-
-def _serialise(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
 
 
 def _damaged(path: str, error: Exception) -> StoreError:
