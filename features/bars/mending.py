@@ -11,7 +11,8 @@ import pandas as pd
 
 from features.bars.quarantine import COLUMNS, Quarantine
 from features.bars.schema import SymbolBars
-from features.bars.steps import Step, change_of_volume, find_steps
+from features.bars.step_evidence import change_of_volume
+from features.bars.steps import Step, find_steps
 
 OnSteps = Literal["quarantine", "rebase", "keep", "refuse"]
 _PRICES = ("open", "high", "low", "close")

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from configs.errors import DataError
 from features.bars.period import UNKNOWN, BarPeriod, bar_period
 from features.bars.schema import SymbolBars
-from features.bars.steps import Step, factor_of, find_steps
+from features.bars.step_causes import factor_of
+from features.bars.steps import Step, find_steps
 
 VALUES = ("open", "high", "low", "close", "volume")
 # A rebase (a new split or dividend) is a constant price ratio over at least so many common bars, within this tolerance.

@@ -63,6 +63,7 @@ class Survey:
                 most = f"at most {data.max_quarantined:.0%} may (data.max_quarantined)"
                 self.skipped[symbol] = f"{count} of {rows} rows break a rule; {most}"
             else:
-                rules = Quarantine(parts[symbol]).summary()
-                warnings.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
+                others = Quarantine(parts[symbol][parts[symbol]["rule"] != "spike"])
+                if lost := others.lost().get(symbol):
+                    warnings.append(f"{symbol}: {lost} of {rows} rows were quarantined ({others.summary()})")
         return warnings
