@@ -34,17 +34,21 @@ def _spread(sizes: Float) -> float:
     return float(min(large, _TAIL * common) if common > 0.0 else large)
 
 
-def moved_whole(bars: SymbolBars, close: Float, t: int, length: int, scale: float, relaxed: float = 1.0) -> bool:
-    """Whether the bar moved as a whole: by its opening, and within a usual range. True of close-only series."""
+def moved_whole(bars: SymbolBars, close: Float, t: int, length: int, scale: float, enormous: bool) -> bool:
+    """Whether the bar moved as a whole: by its opening, and within a usual range. True of close-only series.
+
+    ``enormous`` moves, which are hardly news, may come on a day of news.
+    """
     if not bars.has_range:
         return True
     rows = slice(t, t + max(length, 1))
     near = np.r_[max(t - AROUND // 2, 0) : t, rows.stop : min(rows.stop + AROUND // 2, len(bars))]
     usual = max(float(np.median(np.log(bars.high[near] / bars.low[near]))), _MIN_SCALE)
-    widest = float(np.log(bars.high[rows] / bars.low[rows]).max())
+    ranges = np.log(bars.high[rows] / bars.low[rows])
+    span = float(np.median(ranges) / 2.0 if enormous else ranges.max())
     opened = abs(float(np.log(bars.open[t])) - close[t - 1])
     moved = abs(close[t] - close[t - 1])
-    return widest <= relaxed * _USUAL_RANGE * usual and abs(opened - moved) <= 4.0 * max(scale, usual)
+    return span <= _USUAL_RANGE * usual and abs(opened - moved) <= 4.0 * max(scale, usual)
 
 
 def usual_volume(bars: SymbolBars, t: int, length: int) -> bool:

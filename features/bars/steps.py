@@ -124,12 +124,13 @@ def _wrong_fields(bars: SymbolBars, close: Float, t: int, length: int, scale: fl
         exact = abs(close[t + length] - close[t - 1]) <= 1.5 * scale and size >= _CLOSE_ONLY_SCALES * scale
         return "all" if size >= _HUGE or (length == 1 and (exact or size >= _LARGE)) else ""
     enormous = size >= _ENORMOUS
-    whole = moved_whole(bars, close, t, length, scale, 2.0 if enormous else 1.0)
-    if whole and (enormous or usual_volume(bars, t, length)):
+    whole = moved_whole(bars, close, t, length, scale, enormous)
+    back = np.log(bars.open[t + length]) - close[t + length]
+    if whole and (enormous or (usual_volume(bars, t, length) and abs(back) <= 4.0 * scale)):
         return "all"
     # A price that is right within the bar and again at the next opening was never tripled in between.
-    before, after = np.log(bars.open[t]) - close[t - 1], np.log(bars.open[t + length]) - close[t + length]
-    opened_right = max(abs(before), abs(after)) <= max(4.0 * scale, _RETURNED * size)
+    before = np.log(bars.open[t]) - close[t - 1]
+    opened_right = max(abs(before), abs(back)) <= max(4.0 * scale, _RETURNED * size)
     return "close" if length == 1 and size >= _LARGE and opened_right else ""
 
 
@@ -151,7 +152,7 @@ def _step(bars: SymbolBars, close: Float, moves: Float, t: int, splits: Mapping[
     if not matches and abs(move) < _HUGE:
         return None
     enormous = abs(move) >= _ENORMOUS
-    if not moved_whole(bars, close, t, 0, scale, 2.0 if enormous else 1.0):
+    if not moved_whole(bars, close, t, 0, scale, enormous):
         return None
     if not enormous and not usual_volume(bars, t, 1):
         return None
