@@ -12,6 +12,7 @@ from features.bars.gaps import missing_bars
 from features.bars.merge import Appended
 from features.bars.period import bar_period
 from features.bars.quarantine import Quarantine
+from features.bars.stale import stale_runs
 from features.bars.steps import find_steps
 from features.sources import Source
 from features.store.lake import Lake
@@ -79,16 +80,9 @@ def inspect_bars(source: Source) -> InspectedBars:
         calendar, missing = missing_bars(bars.dates, period)
         kind = {"period": period.name, "bars_per_year": round(period.bars_per_year, 1), "calendar": calendar}
         span = {"first": str(bars.dates[0])[:10], "last": str(bars.dates[-1])[:10]}
-        rows.append(
-            {
-                "symbol": bars.symbol,
-                "rows": len(bars),
-                **span,
-                **kind,
-                "gaps": [str(day)[:10] for day in missing],
-                "steps": find_steps(bars),
-            }
-        )
+        found = {"steps": find_steps(bars), "stale": stale_runs(bars)}
+        gaps = [str(day)[:10] for day in missing]
+        rows.append({"symbol": bars.symbol, "rows": len(bars), **span, **kind, "gaps": gaps, **found})
     lost = source.quarantine.lost()
     return InspectedBars(
         [{**row, "quarantined": lost.get(row["symbol"], 0)} for row in rows], dict(source.missing), source.quarantine

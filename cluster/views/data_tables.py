@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cluster.lake_bars import ImportedBars, InspectedBars
 from features.bars.quarantine import RULES, Quarantine
+from features.bars.stale import StaleRun
 from features.bars.steps import Step
 from features.store.lake import Lake
 
@@ -45,7 +46,10 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     """Print rows, span, gaps and quarantined rows."""
     if as_json:
         counts = inspected.quarantine.counts()
-        rows = [{**row, "steps": _plain(row["steps"])} for row in inspected.symbols]
+        rows = [
+            {**row, "steps": _plain(row["steps"]), "stale": [_plain_run(run) for run in row["stale"]]}
+            for row in inspected.symbols
+        ]
         _print_json({"symbols": rows, "missing": inspected.missing, "quarantined": counts})
         return
     console = Console()
@@ -69,6 +73,12 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
         f"{len(inspected.symbols)} symbols, {total:,} bars, {gaps:,} bars missing between their first and last dates"
     )
     _steps(console, {row["symbol"]: row["steps"] for row in inspected.symbols})
+    stale = [(row["symbol"], run) for row in inspected.symbols for run in row["stale"]]
+    if stale:
+        console.print("\nbars that repeat one price without volume, as of a suspended symbol (kept)")
+    for symbol, run in stale[:_SHOWN]:
+        console.print(f"[yellow]stale[/yellow] {escape(symbol)} {run}", soft_wrap=True)
+    _more(console, len(stale))
     _findings(console, inspected.quarantine, inspected.missing)
 
 
@@ -117,6 +127,10 @@ def _steps(
         seam = "; here the import meets the stored bars" if step in (seams or {}).get(symbol, ()) else ""
         console.print(f"[yellow]{step.kind}[/yellow] {escape(symbol)} {escape(str(step))}{seam}", soft_wrap=True)
     _more(console, len(found))
+
+
+def _plain_run(run: StaleRun) -> dict[str, Any]:
+    return {"first": str(run.first)[:10], "last": str(run.last)[:10], "bars": run.bars}
 
 
 def _plain(steps: Sequence[Step]) -> list[dict[str, Any]]:

@@ -158,7 +158,7 @@ def _step(bars: SymbolBars, close: Float, moves: Float, t: int, splits: Mapping[
         return None
     volume = change_of_volume(bars, t)
     expected = matches and 0.65 < abs(nearest) < np.log(90.0)
-    explained = expected and abs(volume + nearest) <= min(_VOLUME_TOLERANCE, 0.6 * abs(nearest))
+    explained = bool(expected and abs(volume + nearest) <= min(_VOLUME_TOLERANCE, 0.6 * abs(nearest)))
     ratio = float(np.exp(nearest if matches else gap))
     return Step(
         "step", bars.dates[t], t, 0, "all", ratio, cause_of_step(ratio, name if matches else "", explained), explained
