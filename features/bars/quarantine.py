@@ -13,6 +13,7 @@ from features.bars.columns import PRICES
 RULES: dict[str, str] = {
     "unparsable_date": "the date is missing or cannot be read",
     "future_date": "the date is after tomorrow",
+    "placeholder_date": "a zero date such as 1899-12-30, more than a year before the symbol's next bar",
     "unparsable_number": "a price or the volume is not a number",
     "missing_price": "a price is blank or NaN",
     "non_finite_price": "a price is infinite",
@@ -24,8 +25,9 @@ RULES: dict[str, str] = {
     "extreme_jump": "the close jumps more than 20-fold and returns on the next bar",
     "spike": "open, high, low or close is off by a factor and returns within five bars (data.on_steps)",
     "missing_volume": "the volume is blank: the bar is kept with volume 0 (harmless)",
+    "zero_open": "only the open is 0: the bar is kept with the close before as its open (harmless)",
 }
-HARMLESS = frozenset({"repeated_row", "missing_volume"})
+HARMLESS = frozenset({"repeated_row", "missing_volume", "zero_open"})
 COLUMNS = ("symbol", "date", "rule", "open", "high", "low", "close", "volume", "given")
 
 

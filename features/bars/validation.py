@@ -12,6 +12,7 @@ import pandas as pd
 from configs.errors import DataError
 from features.bars.columns import PRICES
 from features.bars.parsing import Dates, Float, Mask, parse_dates, parse_numbers, parse_times
+from features.bars.placeholders import fill_zero_opens, placeholder_dates
 from features.bars.quarantine import RULES, Quarantine
 
 Codes = npt.NDArray[np.integer[Any]]
@@ -61,6 +62,7 @@ def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Q
         )
     given, unparsable = _numbers(table)
     close_only = _close_only(given, unparsable, codes, len(names))
+    zero_open = fill_zero_opens(given, close_only, codes, dates)
     broken = _row_rules(dates, given, unparsable, close_only)
     prices, volume, missing_volume, has_volume = _adjusted(given, codes, close_only, len(names))
     with np.errstate(invalid="ignore"):
@@ -68,6 +70,9 @@ def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Q
         prices["low"] = np.minimum(prices["low"], np.minimum(prices["open"], prices["close"]))
 
     rows = _sorted(np.flatnonzero(broken < 0), codes, dates)
+    placeholders = placeholder_dates(rows, codes, dates)
+    broken[rows[placeholders]] = _ORDER.index("placeholder_date")
+    rows = rows[~placeholders]
     rows = _unique(rows, codes, dates, np.column_stack([prices[p][rows] for p in PRICES] + [volume[rows]]), broken)
     rows = _without_jumps(rows, codes, prices["close"], broken)
     if not len(rows):
@@ -87,7 +92,8 @@ def check(table: pd.DataFrame, place: str = "the frame") -> tuple[CheckedBars, Q
         has_range=np.logical_or.reduceat(prices["high"][rows] > prices["low"][rows], starts),
         has_volume=has_volume[present] & np.logical_or.reduceat(volume[rows] > 0, starts),
     )
-    broken[rows[missing_volume[rows]]] = _ORDER.index("missing_volume")
+    for rule, kept in (("missing_volume", missing_volume), ("zero_open", zero_open)):
+        broken[rows[kept[rows]]] = _ORDER.index(rule)
     return checked, _quarantine(table, dates, given, unparsable, broken)
 
 

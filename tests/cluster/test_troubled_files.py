@@ -213,3 +213,27 @@ def test_suspended_days_that_repeat_a_price_are_stale(run, write):
     suspended = table.assign(Volume=table["Volume"].replace(0.0, np.nan))
     (blank,) = run("inspect", write(suspended, "SUSP.csv"))["symbols"]
     assert [stale["bars"] for stale in blank["stale"]] == [31]
+
+
+def test_a_zero_date_is_a_placeholder(run, write):
+    table = frame()
+    first = table.iloc[:1].assign(Date=pd.Timestamp("1899-12-30"), Open=1.0, High=1.0, Low=1.0, Close=1.0)
+    seen = run("inspect", write(pd.concat([first, table]), "X.csv"))
+    assert seen["quarantined"] == {"placeholder_date": 1}
+    assert seen["symbols"][0]["first"] == "2019-01-02" and seen["symbols"][0]["rows"] == 500
+    old = frame(dates=pd.bdate_range("1969-12-01", periods=500))
+    assert run("inspect", write(old, "X.csv"))["quarantined"] == {}, "the first day of 1970 was one of trading"
+
+
+def test_bars_whose_open_is_zero_are_kept(run, write, stored):
+    table = frame()
+    table.loc[:250, "Open"] = 0.0
+    imported = run("import", write(table.sample(frac=1.0, random_state=0), "^GSPC.csv"))
+    assert imported["quarantined"] == {"zero_open": 251} and imported["symbols"][0]["added"] == 500
+    bars = stored("^GSPC")
+    np.testing.assert_allclose(bars.close, table["Close"])
+    inside = np.clip(table["Close"].shift(1), table["Low"], table["High"])
+    np.testing.assert_allclose(bars.open[1:251], inside[1:251])
+    np.testing.assert_allclose(bars.open[251:], table["Open"][251:])
+    (seen,) = run("inspect")["symbols"]
+    assert seen["steps"] == [] and seen["quarantined"] == 0

@@ -61,6 +61,7 @@ BREAKS = {
     "high_low_violation": {"high": 1.0},
     "negative_volume": {"volume": -5},
     "future_date": {"date": "2099-01-01"},
+    "placeholder_date": {"date": "1899-12-30"},
     "extreme_jump": {"open": 1e6, "high": 1e6, "low": 1e6, "close": 1e6},
 }
 
@@ -78,7 +79,7 @@ def test_a_row_that_breaks_a_rule_is_quarantined_under_its_name(rule):
 
 
 def test_every_rule_that_loses_a_bar_has_a_test():
-    assert set(RULES) - HARMLESS == {*BREAKS, "duplicate_date"}
+    assert set(RULES) - HARMLESS == {*BREAKS, "duplicate_date", "spike"}
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf, -np.inf])
@@ -87,7 +88,8 @@ def test_a_row_with_an_invalid_price_is_quarantined(column, value):
     frame = ohlcv().assign(adj_close=lambda f: f.close / 2)
     frame.loc[2, column] = value
     bars, quarantine = only(frame)
-    assert len(bars) == 5 and len(quarantine) == 1
+    kept = column == "open" and value == 0.0  # a placeholder
+    assert len(bars) == 5 + kept and len(quarantine) == 1 and bool(quarantine.lost()) != kept
     assert_valid(bars)
 
 
