@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ _DAY_S = 86_400.0
 _YEAR_DAYS = 365.25
 _YEAR_WEEKS = _YEAR_DAYS / 7.0
 _MIN_BARS = 8
+_CACHED_BARS = 5_000
 _MAJORITY = 2.0 / 3.0
 _RECENT_BARS, _RECENT_DAYS = 100_000, 2_520  # ten years of sessions: how the market trades now
 _INTRADAY = 1.2  # bars a day on which there are any; a daily series can have two on the day of a change of the clock
@@ -132,7 +134,18 @@ def bar_period(dates: Dates) -> BarPeriod:
     fewer sessions than any exchange has is taken to have holes. Where the estimate is near it, a year is 252 sessions
     of an exchange, 260 of currencies, or 365 around the clock, so that symbols of one market have the same year.
     """
-    dates = dates[-_RECENT_BARS:]
+    if len(dates) <= _CACHED_BARS:
+        return _cached(np.ascontiguousarray(dates.astype("datetime64[ns]", copy=False)).tobytes())
+    return _period(dates[-_RECENT_BARS:])
+
+
+@lru_cache(maxsize=128)
+def _cached(dates: bytes) -> BarPeriod:
+    """Return the period of dates as bytes: the symbols of a universe mostly have the same."""
+    return _period(np.frombuffer(dates, "datetime64[ns]"))
+
+
+def _period(dates: Dates) -> BarPeriod:
     if len(dates) < _MIN_BARS:
         return BarPeriod()
     days, _ = _by_day(dates)
