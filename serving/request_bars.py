@@ -12,6 +12,7 @@ import numpy as np
 
 from configs.errors import DataError, FleetcastError
 from configs.values import Kind
+from features.bars.mending import mend
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RequestBars:
-    """The valid bars of one request; ``notes`` say which rows were left out."""
+    """The valid and mended bars of one request; ``notes`` say which rows were left out and what was mended."""
 
     symbol: str
     kinds: tuple[Kind, ...]
@@ -36,7 +37,7 @@ class RequestBars:
 
 
 def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_bars: int) -> RequestBars | Failure:
-    """Return a request's last ``history_bars`` bars, validated, or what is wrong with them."""
+    """Return a request's last ``history_bars`` bars, validated and mended, or what is wrong with them."""
     if not snapshot.kinds_for_bars(request.symbol):
         return snapshot.unknown_symbol(request.symbol)
     assert request.data is not None
@@ -44,7 +45,10 @@ def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_ba
         bars, notes = _valid_bars(request.symbol, request.data)
     except FleetcastError as error:
         return Failure("bad_bars", str(error))
-    return RequestBars(request.symbol, request.prediction_types, bars.last(history_bars), notes)
+    mended = mend(bars, next(iter(snapshot.fleets.values())).predictor.config.data.on_steps)
+    if mended.steps:
+        notes += (mended.summary(),)
+    return RequestBars(request.symbol, request.prediction_types, mended.bars.last(history_bars), notes)
 
 
 def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -> list[Prediction]:

@@ -34,7 +34,7 @@ class Mended:
 
     def summary(self) -> str:
         """Return what was done as text, or an empty one."""
-        parts = [(f"{sum(step.bars for step in self.left_out)} bars were left out as spikes", self.left_out)]
+        parts = [(f"{_count(self.left_out)} left out as spikes", self.left_out)]
         parts += [("prices before steps were multiplied by their ratio", self.rebased), ("prices step", self.kept)]
         return "; ".join(f"{what}: {listed(steps)}" for what, steps in parts if steps)
 
@@ -84,3 +84,8 @@ def listed(steps: tuple[Step, ...], most: int = 3) -> str:
 
 def _known(step: Step, on_steps: OnSteps) -> bool:
     return on_steps == "rebase" and step.cause != "unknown"
+
+
+def _count(steps: tuple[Step, ...]) -> str:
+    bars = sum(step.bars for step in steps)
+    return f"{bars} bar was" if bars == 1 else f"{bars} bars were"

@@ -47,6 +47,8 @@ function remarks(forecast) {
 }
 
 const STALE_DAYS = 7;
+/* A week without a bar is stale, and of weekly bars and longer two of them. */
+const isStale = (item) => ageDays(item.as_of) > Math.max(STALE_DAYS, item.volatility ? (2 * 365) / item.volatility.bars_per_year : 0);
 const ageDays = (asOf) => Math.floor((Date.now() - new Date(asOf)) / 86400000);
 const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)} %`;
 const signed = (value, digits = 4) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;

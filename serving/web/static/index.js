@@ -45,7 +45,7 @@ function row(item) {
   const unusual = new Set([direction, volatility].filter(Boolean).flatMap(remarks));
   symbol.append(link, ...[...unusual].map((text) => make("div", text, "range")));
   const date = make("td", (item.as_of ?? "").slice(0, 10));
-  if (item.as_of && ageDays(item.as_of) > STALE_DAYS) { date.className = "problem"; date.title = `${ageDays(item.as_of)} days old`; }
+  if (item.as_of && isStale(item)) { date.className = "problem"; date.title = `${ageDays(item.as_of)} days old`; }
   const close = make("td", item.close === null ? "" : item.close.toLocaleString("en", { maximumSignificantDigits: 6 }), "number");
   const probabilities = make("td");
   if (direction) probabilities.append(probabilityBar(direction.probabilities));

@@ -124,7 +124,7 @@ async function load() {
   ]);
   if (item.as_of) document.getElementById("asof").textContent = `as of ${item.as_of.slice(0, 10)}, ${item.close.toLocaleString("en", { maximumSignificantDigits: 6 })}`;
   if (item.error) showError(item.error);
-  else if (ageDays(item.as_of) > STALE_DAYS) showError({ message: `The newest bar is ${ageDays(item.as_of)} days old.` });
+  else if (isStale(item)) showError({ message: `The newest bar is ${ageDays(item.as_of)} days old.` });
   document.getElementById("notes").textContent = item.notes.join("; ");
   document.getElementById("now").replaceChildren(...forecastCards(item));
   if (history.dates.length) drawPrice(history, item.volatility);
