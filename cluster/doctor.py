@@ -18,7 +18,7 @@ from features.store.store import Store
 from training.registry.manager import ModelManager
 from training.tasks import task_of
 
-_MIN_FREE_GIB, _MAX_SKEW_S, _MAX_LATE_SESSIONS, _MAX_BEHIND_DAYS = 1.0, 5.0, 3, 7
+_MIN_FREE_GIB, _MAX_SKEW_S, _MAX_BEHIND_DAYS = 1.0, 5.0, 7
 _NODE_TIMEOUT_S = 120.0
 _MAX_JUDGED = 50  # symbols of a source other than the lake that are read
 
@@ -94,10 +94,10 @@ def _models(store: Store) -> Iterator[Finding]:
 
 
 def _bars(store: Store) -> Iterator[Finding]:
-    """Check how recent the lake's bars are, in sessions of the calendar that they fit, or else in weekdays."""
-    import numpy as np
-
-    from features.bars.sessions import fitting_calendar, session_gaps
+    """Check how recent the lake's bars are, by the schedule of the symbol with the newest."""
+    from features.bars.freshness import freshness
+    from features.bars.period import bar_period
+    from features.bars.schedule import schedule_of
 
     lake = Lake(store)
     try:
@@ -110,28 +110,23 @@ def _bars(store: Store) -> Iterator[Finding]:
         return
     newest = max(info.last for info in infos)
     dates = lake.read(next(info.symbol for info in infos if info.last == newest)).dates
-    today = np.datetime64(datetime.now(UTC).date(), "ns")
-    calendar = fitting_calendar(dates)
-    gaps = session_gaps(np.array([dates[-1], today]), calendar) if calendar else None
-    last = np.datetime64(newest.date(), "D")
-    late = len(gaps) if gaps is not None else int(np.busday_count(last, today.astype("datetime64[D]")))
-    found = (
-        f"{counted(len(infos), 'symbol')}, the newest bar of {newest.date()}, {counted(late, 'session')} ago "
-        f"({calendar or 'weekdays'})"
-    )
-    if late > _MAX_LATE_SESSIONS:
+    period_days = int(bar_period(dates).seconds // 86_400)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    judged = freshness(schedule_of(dates), newest.to_pydatetime(), now)
+    found = f"{counted(len(infos), 'symbol')}; {judged.text}"
+    if judged.stale:
         yield Finding("bars", "warning", found, "Bring them up to date: `fleetcast data fetch` or `data import`.")
     else:
         yield Finding("bars", "ok", found)
-    behind = [info.symbol for info in infos if (newest - info.last).days > _MAX_BEHIND_DAYS]
+    most = max(_MAX_BEHIND_DAYS, period_days)
+    behind = [info.symbol for info in infos if (newest - info.last).days > most]
     if behind:
         verb = "ends" if len(behind) == 1 else "end"
         names = ", ".join(behind[:3]) + (", …" if len(behind) > 3 else "")
         yield Finding(
             "bars",
             "warning",
-            f"{counted(len(behind), 'symbol')} {verb} more than {_MAX_BEHIND_DAYS} days before the newest bar "
-            f"({names})",
+            f"{counted(len(behind), 'symbol')} {verb} more than {most} days before the newest bar ({names})",
             "Fetch them again, or leave out what is no longer traded.",
         )
 

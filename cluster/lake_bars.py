@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from configs.errors import DataError
+from features.bars.gaps import missing_bars
 from features.bars.merge import VALUES, Appended
+from features.bars.period import bar_period
 from features.bars.quarantine import Quarantine
-from features.bars.sessions import fitting_calendar, session_gaps
+from features.bars.stale import stale_runs
+from features.bars.steps import find_steps
 from features.sources import Source
 from features.sources.base import read_lines
 from features.store.lake import Lake
@@ -30,7 +33,7 @@ class ImportedBars:
 
 @dataclass(frozen=True, slots=True)
 class InspectedBars:
-    """Rows, span, gaps and quarantined rows of each symbol, the symbols without bars, and the rows left out."""
+    """Rows, span, gaps, steps and quarantined rows of each symbol, the symbols without bars, and the rows left out."""
 
     symbols: list[dict[str, Any]]
     missing: dict[str, str]
@@ -39,23 +42,38 @@ class InspectedBars:
 
 
 def import_bars(
-    source: Source, store: Store, symbols: Sequence[str] = (), start: date | None = None, end: date | None = None
+    source: Source,
+    store: Store,
+    symbols: Sequence[str] = (),
+    start: date | None = None,
+    end: date | None = None,
+    on_steps: Literal["rebase", "keep", "refuse"] = "rebase",
 ) -> ImportedBars:
-    """Append the bars of a source to the store's lake, one symbol at a time.
+    """Append the bars of a source to the store's lake, one symbol at a time; ``on_steps`` as for :meth:`.Lake.append`.
+
+    A symbol whose bars do not fit those of the lake is among the missing ones.
 
     Raises
     ------
     DataError
         The source has no bars of any symbol.
     """
-    lake, appended, covered = Lake(store), [], {}
+    lake, appended, covered, refused = Lake(store), [], {}, dict[str, str]()
     for bars in source.load(symbols, start, end):
-        appended.append(lake.append(bars, read_as=source.read_as.get(bars.symbol, ())))
+        try:
+            appended.append(lake.append(bars, read_as=source.read_as.get(bars.symbol, ()), on_steps=on_steps))
+        except DataError as error:
+            refused[bars.symbol] = str(error).removeprefix(f"{bars.symbol}: ")
+            continue
         covered[bars.symbol] = bars.dates
     lake.record(source.quarantine, covered)
     if not appended:
-        raise DataError(f"nothing was imported: {_reasons(source.missing)}. Correct the names, the period or the data.")
-    return ImportedBars(store.uri, appended, dict(source.missing), source.quarantine, tuple(read_lines(source.read_as)))
+        if refused and not source.missing:
+            raise DataError(f"nothing was imported: {_reasons(refused)}")
+        missing = _reasons(source.missing | refused)
+        raise DataError(f"nothing was imported: {missing}. Correct the names, the period or the data.")
+    read_as = tuple(read_lines(source.read_as))
+    return ImportedBars(store.uri, appended, source.missing | refused, source.quarantine, read_as)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +98,16 @@ def preview_bars(source: Source, bars_per_symbol: int = 3) -> PreviewedBars:
 
 
 def inspect_bars(source: Source) -> InspectedBars:
-    """Read all bars of a source, one symbol at a time, and compare their dates with the calendar that they fit."""
+    """Read all bars of a source, symbol by symbol, and list the bars that they lack by their period and calendar."""
     rows: list[dict[str, Any]] = []
     for bars in source.load():
-        calendar = fitting_calendar(bars.dates)
-        gaps = [str(day)[:10] for day in session_gaps(bars.dates, calendar)] if calendar is not None else []
+        period = bar_period(bars.dates)
+        calendar, missing = missing_bars(bars.dates, period)
+        kind = {"period": period.name, "bars_per_year": round(period.bars_per_year, 1), "calendar": calendar}
         span = {"first": str(bars.dates[0])[:10], "last": str(bars.dates[-1])[:10]}
-        rows.append({"symbol": bars.symbol, "rows": len(bars), **span, "calendar": calendar, "gaps": gaps})
+        found = {"steps": find_steps(bars), "stale": stale_runs(bars)}
+        gaps = [str(day)[:10] for day in missing]
+        rows.append({"symbol": bars.symbol, "rows": len(bars), **span, **kind, "gaps": gaps, **found})
     lost = source.quarantine.lost()
     return InspectedBars(
         [{**row, "quarantined": lost.get(row["symbol"], 0)} for row in rows],

@@ -43,6 +43,13 @@ class DataConfig(Frozen):
     """Symbols with fewer bars are skipped."""
     max_quarantined: Rate = 0.05
     """Symbols with a larger share of rows that break a rule are skipped."""
+    on_steps: Literal["quarantine", "rebase", "keep", "refuse"] = "quarantine"
+    """What is done about prices that are off by a factor (pence for pounds, a lost decimal point, a split that is not
+    applied). ``quarantine`` leaves out bars whose prices return, and rebases the prices before a step that a split
+    explains, by the jump of volume that goes with it; ``rebase`` rebases before every step with a likely cause;
+    ``keep`` changes nothing; ``refuse`` skips the symbol."""
+    max_unexplained_steps: Annotated[int, Field(ge=0)] = 0
+    """Symbols with more steps that are neither left out nor rebased are skipped, except with ``data.on_steps=keep``."""
     reading: ReadingConfig = ReadingConfig()
     context: ContextConfig = ContextConfig()
 

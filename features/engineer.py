@@ -11,6 +11,7 @@ from configs.data import FeatureConfig
 from configs.errors import ConfigError, DataError, require
 from configs.models import LabelConfig
 from features.any_bars import AnyBars, read_bars, warn_of
+from features.bars.period import bar_period
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineered import mark_features, mark_target
@@ -162,6 +163,7 @@ def fill_panel(plan: FeaturePlan, bars: Sequence[SymbolBars], label: LabelConfig
         close=np.empty(count),
         variance=np.empty(count),
         ewma_vol=np.empty(count),
+        periods=tuple(bar_period(b.dates) for b in bars),
         warmup=plan.warmup,
         universe=plan.universe.facts if plan.universe is not None else None,
     )

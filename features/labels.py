@@ -111,6 +111,9 @@ def volatility_target(variance: Float, horizon: int) -> Float:
     return out
 
 
-def annualised(variance: Float, periods_per_year: float = 252.0) -> Float:
-    """Return the annualised volatility √(periods_per_year · v) of a per-bar variance."""
-    return np.sqrt(periods_per_year * variance)
+def annualised(variance: Float, bars_per_year: float | Float) -> Float:
+    """Return the annualised volatility √(bars_per_year · v) of a per-bar variance.
+
+    ``bars_per_year`` is the series' (:func:`features.bars.period.bar_period`), or one value per row.
+    """
+    return np.asarray(np.sqrt(bars_per_year * variance))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
+from features.bars.period import BarPeriod, common_period
 from features.universe import UniverseFacts
 
 Float32 = npt.NDArray[np.float32]
@@ -24,7 +25,8 @@ class Panel:
     Symbol *i* has the rows ``offsets[i]:offsets[i + 1]``. Shapes: ``offsets`` (S + 1,) int64; ``dates`` (rows,)
     datetime64[ns]; ``features`` (rows, F) float32, NaN where a feature is not defined; ``close`` (rows,) float64;
     ``variance`` (rows,) float64, the bar's variance estimate v_t of :func:`features.labels.bar_variance`; ``ewma_vol``
-    (rows,) float64, the per-bar volatility known at each bar (EWMA of v_t). ``warmup`` is the number of leading bars of
+    (rows,) float64, the per-bar volatility known at each bar (EWMA of v_t). ``periods`` (S) are those of the symbols'
+    bars. ``warmup`` is the number of leading bars of
     each symbol that must not be used. ``universe`` describes the universe of the cross-asset features, if any.
     """
 
@@ -36,8 +38,19 @@ class Panel:
     close: Float
     variance: Float
     ewma_vol: Float
+    periods: tuple[BarPeriod, ...]
     warmup: int
     universe: UniverseFacts | None = None
+
+    @property
+    def bars_per_year(self) -> Float:
+        """Bars a year of each symbol, (S,)."""
+        return np.array([period.bars_per_year for period in self.periods])
+
+    @property
+    def period(self) -> BarPeriod:
+        """The period of all symbols' bars; :class:`DataError` if they have different ones."""
+        return common_period(dict(zip(self.symbols, self.periods, strict=True)))
 
     def rows(self, index: int) -> slice:
         """Return the rows of the symbol at this position."""
@@ -73,6 +86,7 @@ class Panel:
             close=take(self.close),
             variance=take(self.variance),
             ewma_vol=take(self.ewma_vol),
+            periods=tuple(self.periods[position[symbol]] for symbol in symbols),
         )
 
     @classmethod
@@ -88,4 +102,5 @@ class Panel:
             close=np.concatenate([part.close for part in parts]),
             variance=np.concatenate([part.variance for part in parts]),
             ewma_vol=np.concatenate([part.ewma_vol for part in parts]),
+            periods=tuple(period for part in parts for period in part.periods),
         )

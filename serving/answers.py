@@ -64,7 +64,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class DirectionForecast:
-    """The class of the return over the next ``horizon_bars``.
+    """The class of the return over the next ``horizon_bars``, in words ``horizon``: ``5 trading days``, ``5 hours``.
 
     ``label`` is the likeliest class and ``confidence`` its probability; ``label_set`` contains the true class with
     probability ``level`` (conformal). ``version`` is the model's. ``basis`` is ``own`` if the model was fitted on the
@@ -80,6 +80,7 @@ class DirectionForecast:
     label_set: tuple[str, ...]
     level: float
     horizon_bars: int
+    horizon: str
     version: str
     basis: Basis = "own"
     band: Band | None = None
@@ -92,9 +93,10 @@ class DirectionForecast:
 class VolatilityForecast:
     """The annualised volatility over the next ``horizon_bars``, as a fraction per year.
 
-    The realised value lies between ``low`` and ``high`` with probability ``level`` (conformal). ``version``, ``basis``,
-    ``target_date``, ``trained_to`` and ``calibrated_to`` are as in :class:`DirectionForecast`. ``fallback`` marks a
-    forecast of the log-HAR (or, after a long halt, the EWMA), given because the ensemble had no usable value.
+    A year has ``bars_per_year`` bars of the symbol. The realised value lies between ``low`` and ``high`` with
+    probability ``level`` (conformal). ``horizon``, ``version``, ``basis``, ``target_date``, ``trained_to`` and
+    ``calibrated_to`` are as in :class:`DirectionForecast`. ``fallback`` marks a forecast of the log-HAR (or, after a
+    long halt, the EWMA), given because the ensemble had no usable value.
     """
 
     annualised: float
@@ -102,6 +104,8 @@ class VolatilityForecast:
     high: float
     level: float
     horizon_bars: int
+    horizon: str
+    bars_per_year: float
     version: str
     basis: Basis = "own"
     fallback: bool = False

@@ -79,7 +79,7 @@ def _tested(fleet: Fleet, panel: Panel, rows: Int64) -> tuple[Int64, Columns]:
         return rows[:0], {}
     dates = table["date"].to_numpy().astype("datetime64[ns]")
     _, at, place = np.intersect1d(panel.dates[rows].astype("datetime64[ns]"), dates, return_indices=True)
-    columns = SERVED_KINDS[fleet.kind].tested_columns(table)
+    columns = SERVED_KINDS[fleet.kind].tested_columns(fleet.predictor, panel, table)
     return rows[at], {name: values[place] for name, values in columns.items()}
 
 

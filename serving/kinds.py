@@ -38,8 +38,8 @@ class ServedKind(Protocol):
         """Return the forecast of each row; ``columns``, ``basis`` and the ``last`` bars have n rows."""
         ...
 
-    def tested_columns(self, table: pa.Table) -> Columns:
-        """Return the columns of :meth:`history` from a test table of n rows."""
+    def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
+        """Return the columns of :meth:`history` from a test table of n rows of a single-symbol panel."""
         ...
 
     def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
@@ -75,6 +75,7 @@ class _Direction:
                 label_set=tuple(name for name, inside in zip(CLASSES, members, strict=True) if inside),
                 level=settings.conformal_level,
                 horizon_bars=settings.horizon,
+                horizon=predictor.period.in_words(settings.horizon),
                 version=version,
                 basis=row_basis,
                 band=band_of(bar, settings.horizon, settings.label),
@@ -86,7 +87,7 @@ class _Direction:
             )
         ]
 
-    def tested_columns(self, table: pa.Table) -> Columns:
+    def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
         return {name: table[f"p_{name}"].to_numpy().astype(np.float64) for name in CLASSES}
 
     def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
@@ -107,8 +108,9 @@ class _Volatility:
     def forecasts(
         self, predictor: BarsPredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
     ) -> list[Forecast]:
-        names = ("volatility", "volatility_low", "volatility_high", "fallback")
+        names = ("volatility", "volatility_low", "volatility_high", "bars_per_year", "fallback")
         settings = predictor.config.volatility
+        horizon = predictor.period.in_words(settings.horizon)
         return [
             VolatilityForecast(
                 annualised=value,
@@ -116,29 +118,38 @@ class _Volatility:
                 high=high,
                 level=settings.interval_level,
                 horizon_bars=settings.horizon,
+                horizon=horizon,
+                bars_per_year=year,
                 version=version,
                 basis=row_basis,
                 fallback=fallback,
                 target_date=target_date(bar, settings.horizon),
                 **data_ends(predictor),
             )
-            for value, low, high, fallback, row_basis, bar in zip(
+            for value, low, high, year, fallback, row_basis, bar in zip(
                 *(columns[name].tolist() for name in names), basis, last, strict=True
             )
         ]
 
-    def tested_columns(self, table: pa.Table) -> Columns:
+    def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
         names = {"volatility": "forecast", "volatility_low": "low", "volatility_high": "high"}
-        return {name: annualised(table[other].to_numpy().astype(np.float64)) for name, other in names.items()}
+        year = _year(predictor, panel)
+        return {name: annualised(table[other].to_numpy().astype(np.float64), year) for name, other in names.items()}
 
     def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
-        realised = annualised(volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]).tolist()
+        target = volatility_target(panel.variance, predictor.config.volatility.horizon)[rows]
+        realised = annualised(target, _year(predictor, panel)).tolist()
         return {
             "low": columns["volatility_low"].tolist(),
             "high": columns["volatility_high"].tolist(),
             "annualised": columns["volatility"].tolist(),
             "realised": [value if np.isfinite(value) else None for value in realised],
         }
+
+
+def _year(predictor: BarsPredictor, panel: Panel) -> float:
+    """Return the bars a year of a single-symbol panel, by which the model annualises it."""
+    return float(cast(Any, predictor).bars_per_year(panel)[0])
 
 
 SERVED_KINDS: Mapping[Kind, ServedKind] = {"direction": _Direction(), "volatility": _Volatility()}

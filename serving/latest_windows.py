@@ -19,6 +19,7 @@ from features.feature_plan import series_columns, universe_columns
 from features.panel import Panel
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
+from serving.answers import Failure
 from serving.targets import LastBar, last_bars
 from training.data.arrays import Float32
 from training.data.windows import Windows
@@ -141,29 +142,33 @@ class LatestWindows:
 
     def windows_of(
         self, predictor: BarsPredictor, wanted: Set[str]
-    ) -> tuple[tuple[str, ...], Windows | None, dict[str, str]]:
-        """Return the wanted symbols that have a complete window, their windows, and why others have none.
+    ) -> tuple[tuple[str, ...], Windows | None, dict[str, Failure]]:
+        """Return the wanted symbols that can be forecast, their windows, and why others cannot.
 
         Windows are in the order of the returned symbols, or None if there is none.
         """
         panel = self.history
         lengths = np.diff(panel.offsets)
-        first = {i: predictor.first_row(panel) for i, name in enumerate(panel.symbols) if name in wanted}
-        too_short = {
-            panel.symbols[i]: too_few_bars(int(lengths[i]), row) for i, row in first.items() if lengths[i] <= row
-        }
-        chosen = [i for i, row in first.items() if lengths[i] > row]
+        problems = {i: why_no_forecast(predictor, panel, i) for i, name in enumerate(panel.symbols) if name in wanted}
+        refused = {panel.symbols[i]: failure for i, failure in problems.items() if failure is not None}
+        chosen = [i for i, failure in problems.items() if failure is None]
         symbols = tuple(panel.symbols[i] for i in chosen)
         if not symbols:
-            return symbols, None, too_short
+            return symbols, None, refused
         found = predictor.windows(panel.select(symbols), [lengths[i : i + 1] - 1 for i in chosen])
         latest = self.features[chosen, -predictor.window :]
-        return symbols, Windows.separate(found.dates, latest, found.series), too_short
+        return symbols, Windows.separate(found.dates, latest, found.series, found.bars_per_year), refused
 
 
-def too_few_bars(bars: int, first: int) -> str:
-    """Return the message for a symbol without a complete window; ``first`` is the first row that can have one."""
-    return f"{bars} bars; at least {first + 1} are needed for a forecast"
+def why_no_forecast(predictor: BarsPredictor, panel: Panel, symbol: int) -> Failure | None:
+    """Return why the last bar of a panel's symbol cannot be forecast, or None if it can be."""
+    if problem := predictor.other_period(panel.periods[symbol]):
+        return Failure("bad_bars", problem)
+    rows, first = panel.rows(symbol), predictor.first_row(panel)
+    bars = rows.stop - rows.start
+    if bars <= first:
+        return Failure("too_few_bars", f"{bars} bars; at least {first + 1} are needed for a forecast")
+    return None
 
 
 def _last_rows(panel: Panel, length: int) -> Float32:

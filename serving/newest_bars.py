@@ -1,4 +1,4 @@
-"""The newest bars that forecasts are made from: the lake's, or those of the source of the models, or of a given one."""
+"""The newest bars that forecasts are made from, mended: the lake's, those of the models' source, or of a given one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from threading import Lock
 
+from configs.data import DataConfig
 from configs.errors import DataError, FleetcastError
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.context_source import load_context
 from features.sources import Source, open_source
+from features.sources.mended import MendedSource
 from features.sources.table_file import find
 from features.store.lake import Lake
 from features.store.store import Store
@@ -159,8 +161,9 @@ class NewestBars:
             self.missing = dict(source.missing)
 
     def _source(self) -> Source:
-        reading = self._configs[0].data.reading if self._configs and not self.is_given else None
-        return open_source(self.name, self.store, reading)
+        data = self._configs[0].data if self._configs else DataConfig()
+        source = open_source(self.name, self.store, None if self.is_given else data.reading)
+        return MendedSource(source, data.on_steps)
 
     def _context_stamp(self, path: str | None) -> str:
         if path is None:

@@ -12,11 +12,12 @@ import numpy as np
 from configs.errors import DataError, FleetcastError, shortened
 from configs.values import Kind
 from features.any_bars import AnyBars, read_bars
+from features.bars.mending import mend
 from features.bars.schedule import BarSchedule, schedule_of
 from features.bars.schema import SymbolBars
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
-from serving.latest_windows import LatestWindows, too_few_bars
+from serving.latest_windows import LatestWindows, why_no_forecast
 from serving.snapshot import Outcome, Snapshot, utc_now, with_forecasts
 from serving.targets import LastBar, last_bars
 from training.data.windows import Windows
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RequestBars:
-    """The valid bars of one request and when they come; ``notes`` say which rows were left out."""
+    """The valid and mended bars of one request and when they come; ``notes`` say what was left out or mended."""
 
     symbol: str
     kinds: tuple[Kind, ...]
@@ -36,7 +37,7 @@ class RequestBars:
 
 
 def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_bars: int) -> RequestBars | Failure:
-    """Return a request's last ``history_bars`` bars, validated, or what is wrong with them."""
+    """Return a request's last ``history_bars`` bars, validated and mended, or what is wrong with them."""
     if not snapshot.kinds_for_bars(request.symbol):
         return snapshot.unknown_symbol(request.symbol)
     assert request.data is not None
@@ -45,7 +46,10 @@ def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_ba
     except FleetcastError as error:
         return Failure("bad_bars", str(error))
     schedule = schedule_of(bars.dates)
-    return RequestBars(request.symbol, request.kinds, bars.last(history_bars), notes, schedule)
+    mended = mend(bars, next(iter(snapshot.fleets.values())).predictor.config.data.on_steps)
+    if mended.steps:
+        notes += (mended.summary(),)
+    return RequestBars(request.symbol, request.kinds, mended.bars.last(history_bars), notes, schedule)
 
 
 def with_age(snapshot: Snapshot, request: RequestBars, prediction: Prediction) -> Prediction:
@@ -98,11 +102,10 @@ def _last_windows(snapshot: Snapshot, request: RequestBars) -> Iterator[tuple[Ki
         if isinstance(panel, Failure):
             yield kind, panel
             continue
-        count, first = len(request.bars), predictor.first_row(panel)
-        if count <= first:
-            yield kind, Failure("too_few_bars", too_few_bars(count, first))
+        if problem := why_no_forecast(predictor, panel, 0):
+            yield kind, problem
         else:
-            window = predictor.windows(panel, [np.array([count - 1], np.int64)])
+            window = predictor.windows(panel, [np.array([len(request.bars) - 1], np.int64)])
             yield kind, (window, last_bars(panel, [request.schedule])[0])
 
 

@@ -11,7 +11,6 @@ from configs.errors import ModelError
 from configs.operation import ServeConfig
 from configs.values import Kind
 from features.store.store import Store
-from serving.answers import Failure
 from serving.fleets import Fleet, open_fleet
 from serving.latest_windows import FeatureRecipe, LatestWindows
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
@@ -168,8 +167,8 @@ def _forecasts(
     fleet: Fleet, latest: LatestWindows, unfitted: frozenset[str], last_bars: Mapping[str, LastBar]
 ) -> dict[str, Outcome]:
     wanted = unfitted.union(fleet.position) if fleet.predictor.forecasts_unseen else frozenset(fleet.position)
-    symbols, windows, too_short = latest.windows_of(fleet.predictor, wanted)
-    found: dict[str, Outcome] = {symbol: Failure("too_few_bars", why) for symbol, why in too_short.items()}
+    symbols, windows, refused = latest.windows_of(fleet.predictor, wanted)
+    found: dict[str, Outcome] = dict(refused)
     if windows is not None:
         rows = np.array([fleet.row(symbol) for symbol in symbols], np.int64)
         last = [last_bars[symbol] for symbol in symbols]

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping, Set
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from safetensors.numpy import load, save
 
 from configs.errors import StoreError
 from configs.load import config_hash
+from features.bars.period import BarPeriod
 from features.context import MarketContext
 from features.panel import Panel
 from features.universe import UniverseFacts, UniverseTable
@@ -98,6 +100,7 @@ def _to_arrays(windows: LatestWindows) -> tuple[dict[str, Any], dict[str, npt.ND
     history, universe, context = windows.history, windows.history.universe, windows.context
     facts = {
         "symbols": list(history.symbols),
+        "periods": [astuple(period) for period in history.periods],
         "warmup": history.warmup,
         "universe": None if universe is None else [universe.members, universe.lag],
         "note": windows.note,
@@ -124,6 +127,7 @@ def _from_arrays(
         feature_names=(),
         offsets=arrays["offsets"],
         features=np.empty((len(series["dates"]), 0), np.float32),
+        periods=tuple(BarPeriod(*values) for values in facts["periods"]),
         warmup=facts["warmup"],
         universe=None if universe is None else UniverseFacts(*universe),
         **series,

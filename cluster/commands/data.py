@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -17,6 +18,14 @@ PathsArgument = Annotated[list[str], typer.Argument(metavar="PATH...", help="CSV
 Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
 
 
+class Seam(Enum):
+    """What an import does where its closes differ from the stored ones of the same bars by one factor."""
+
+    REBASE = "rebase"
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
 @app.command("import")
 def import_(
     paths: PathsArgument,
@@ -29,6 +38,9 @@ def import_(
     timezone: Timezone = None,
     period: Period = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first bars as understood; import none.")] = False,
+    on_steps: Annotated[
+        Seam, typer.Option(help="Where closes differ from the stored ones by a factor: rebase these, keep or refuse.")
+    ] = Seam.REBASE,
     as_json: JsonOption = False,
 ) -> None:
     """Import bars from files into the lake; running it again changes nothing."""
@@ -41,7 +53,7 @@ def import_(
     if dry_run:
         show_preview(preview_bars(source), as_json)
     else:
-        show_import(import_bars(source, Store(store)), as_json)
+        show_import(import_bars(source, Store(store), on_steps=on_steps.value), as_json)
 
 
 @app.command()
@@ -79,7 +91,7 @@ def inspect(
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
-    """Show rows, span, gaps against the exchange calendar, and quarantined rows by rule."""
+    """Show rows, span, period, gaps against the exchange calendar, steps, and quarantined rows by rule."""
     from cluster.lake_bars import inspect_bars
     from cluster.views.data_tables import show_inspection
     from features.sources import open_source

@@ -14,6 +14,8 @@ from rich.table import Table
 from cluster.lake_bars import ImportedBars, InspectedBars, PreviewedBars
 from configs.words import counted
 from features.bars.quarantine import RULES, Quarantine
+from features.bars.stale import StaleRun
+from features.bars.steps import Step
 from features.store.lake import Lake
 
 _SHOWN, _READ_LINES = 30, 12
@@ -22,9 +24,9 @@ _SHOWN, _READ_LINES = 30, 12
 def show_import(imported: ImportedBars, as_json: bool) -> None:
     """Print what an import changed."""
     if as_json:
-        rows, counts = [asdict(item) for item in imported.appended], imported.quarantine.counts()
-        findings = {"missing": imported.missing, "quarantined": counts, "read_as": list(imported.read_as)}
-        _print_json({"symbols": rows, **findings})
+        rows = [{**asdict(item), "steps": _plain(item.steps), "seam": _plain(item.seam)} for item in imported.appended]
+        findings = {"missing": imported.missing, "quarantined": imported.quarantine.counts()}
+        _print_json({"symbols": rows, **findings, "read_as": list(imported.read_as)})
         return
     console = Console()
     table = _table("symbol", "added", "revised", "stored", "rebased")
@@ -39,6 +41,8 @@ def show_import(imported: ImportedBars, as_json: bool) -> None:
         f"{escape(imported.store)}"
     )
     show_reading(console, imported.read_as)
+    seams = {item.symbol: item.seam for item in imported.appended}
+    _steps(console, {item.symbol: item.steps for item in imported.appended}, seams)
     _findings(console, imported.quarantine, imported.missing)
 
 
@@ -46,11 +50,15 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     """Print rows, span, gaps and quarantined rows."""
     if as_json:
         counts = inspected.quarantine.counts()
+        rows = [
+            {**row, "steps": _plain(row["steps"]), "stale": [_plain_run(run) for run in row["stale"]]}
+            for row in inspected.symbols
+        ]
         findings = {"missing": inspected.missing, "quarantined": counts, "read_as": list(inspected.read_as)}
-        _print_json({"symbols": inspected.symbols, **findings})
+        _print_json({"symbols": rows, **findings})
         return
     console = Console()
-    table = _table("symbol", "rows", "first", "last", "calendar", "gaps", "first gap", "quarantined")
+    table = _table("symbol", "rows", "first", "last", "period", "gaps", "first gap", "quarantined")
     for row in inspected.symbols[:_SHOWN]:
         gaps = row["gaps"]
         table.add_row(
@@ -58,18 +66,26 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
             f"{row['rows']:,}",
             row["first"],
             row["last"],
-            row["calendar"] or "intraday",
+            f"{row['period']} {row['calendar'] or ''}".strip(),
             f"{len(gaps):,}",
             gaps[0] if gaps else "",
             f"{row['quarantined']:,}",
         )
     console.print(table)
     _more(console, len(inspected.symbols))
-    rows, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
+    total, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
     console.print(
-        f"{counted(len(inspected.symbols), 'symbol')}, {counted(rows, 'bar')}, {counted(gaps, 'session')} without a bar"
+        f"{counted(len(inspected.symbols), 'symbol')}, {counted(total, 'bar')}, {counted(gaps, 'bar')} missing between "
+        "their first and last dates"
     )
     show_reading(console, inspected.read_as)
+    _steps(console, {row["symbol"]: row["steps"] for row in inspected.symbols})
+    stale = [(row["symbol"], run) for row in inspected.symbols for run in row["stale"]]
+    if stale:
+        console.print("\nbars that repeat one price without volume, as of a suspended symbol (kept)")
+    for symbol, run in stale[:_SHOWN]:
+        console.print(f"[yellow]stale[/yellow] {escape(symbol)} {run}", soft_wrap=True)
+    _more(console, len(stale))
     _findings(console, inspected.quarantine, inspected.missing)
 
 
@@ -110,10 +126,10 @@ def show_list(lake: Lake, as_json: bool) -> None:
     if not found:
         console.print("The lake is empty. Fill it: fleetcast data import PATH")
         return
-    table = _table("symbol", "rows", "first", "last", "KiB")
+    table = _table("symbol", "rows", "first", "last", "period", "KiB")
     for item in found:
         span = str(item.first)[:10], str(item.last)[:10]
-        table.add_row(escape(item.symbol), f"{item.rows:,}", *span, f"{item.size / 1024:,.0f}")
+        table.add_row(escape(item.symbol), f"{item.rows:,}", *span, item.period, f"{item.size / 1024:,.0f}")
     console.print(table)
     console.print(
         f"{counted(len(found), 'symbol')}, {counted(sum(i.rows for i in found), 'bar')}, "
@@ -132,6 +148,27 @@ def _table(*names: str) -> Table:
 def _more(console: Console, count: int) -> None:
     if count > _SHOWN:
         console.print(f"… and {count - _SHOWN:,} more; --json lists all")
+
+
+def _steps(
+    console: Console, steps: Mapping[str, Sequence[Step]], seams: Mapping[str, Sequence[Step]] | None = None
+) -> None:
+    """Print the steps and spikes of each symbol, and which of them are where an import meets the stored bars."""
+    found = [(symbol, step) for symbol, some in steps.items() for step in some]
+    if found:
+        console.print("\nprices that are off by a factor (kept; training acts on them as data.on_steps says)")
+    for symbol, step in found[:_SHOWN]:
+        seam = "; here the import meets the stored bars" if step in (seams or {}).get(symbol, ()) else ""
+        console.print(f"[yellow]{step.kind}[/yellow] {escape(symbol)} {escape(str(step))}{seam}", soft_wrap=True)
+    _more(console, len(found))
+
+
+def _plain_run(run: StaleRun) -> dict[str, Any]:
+    return {"first": str(run.first)[:10], "last": str(run.last)[:10], "bars": run.bars}
+
+
+def _plain(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    return [{**asdict(step), "date": str(step.date)[:19].removesuffix("T00:00:00")} for step in steps]
 
 
 def _findings(console: Console, quarantine: Quarantine, missing: Mapping[str, str]) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from configs.errors import DataError
+from features.bars.period import UNKNOWN, BarPeriod, bar_period
 from features.bars.schema import SymbolBars
+from features.bars.step_causes import factor_of
+from features.bars.steps import Step, find_steps
 
 VALUES = ("open", "high", "low", "close", "volume")
 # A rebase (a new split or dividend) is a constant price ratio over at least so many common bars, within this tolerance.
@@ -20,7 +25,9 @@ _REBASE_BARS, _REBASE_TOLERANCE = 5, 1e-4
 class Appended:
     """What an append changed: bars added, bars with revised values, and bars stored now (``held``).
 
-    ``rebased`` is the ratio by which older prices were multiplied to match the newer import (1.0 for none).
+    ``rebased`` is the ratio by which older prices were multiplied to match the newer import (1.0 for none). ``steps``
+    are the steps and spikes among the imported bars and where they meet the stored ones, and ``seam`` those of the two
+    series that neither has alone.
     """
 
     symbol: str
@@ -28,6 +35,8 @@ class Appended:
     revised: int
     held: int
     rebased: float = 1.0
+    steps: tuple[Step, ...] = ()
+    seam: tuple[Step, ...] = ()
 
 
 def fingerprint(bars: SymbolBars) -> str:
@@ -50,16 +59,32 @@ def between(bars: SymbolBars, start: date | None, end: date | None) -> SymbolBar
     return bars.take(slice(low, max(low, high)))
 
 
-def merge(stored: SymbolBars | None, new: SymbolBars) -> tuple[SymbolBars, Appended]:
+def merge(
+    stored: SymbolBars | None, new: SymbolBars, on_steps: Literal["rebase", "keep", "refuse"] = "rebase"
+) -> tuple[SymbolBars, Appended]:
     """Return both series as one, sorted by date, and what changed. On a date that both have, ``new`` wins.
 
-    If the closes of at least five common bars differ by one constant ratio, adjusted prices have a new basis (a split
-    or dividend since): the stored prices are multiplied by it and their volume is divided by it.
+    If the closes of at least five common bars differ by one constant ratio, or those of fewer by a split's, adjusted
+    prices have a new basis (a split or dividend since): the stored prices are multiplied by it and their volume is
+    divided by it. With ``on_steps`` ``keep`` they are not; with ``refuse`` this is an error, as is a step where the two
+    series meet.
+
+    Raises
+    ------
+    DataError
+        The series have bars of different periods, or of one day at different times; or see ``on_steps``.
     """
     if stored is None:
-        return new, Appended(new.symbol, len(new), 0, len(new))
+        return new, Appended(new.symbol, len(new), 0, len(new), steps=find_steps(new))
+    _check_period(stored, new)
     _, old_rows, new_rows = np.intersect1d(stored.dates, new.dates, assume_unique=True, return_indices=True)
-    ratio = _rebase_ratio(stored, new, old_rows, new_rows)
+    ratio = 1.0 if on_steps == "keep" else _rebase_ratio(stored, new, old_rows, new_rows)
+    if ratio != 1.0 and on_steps == "refuse":
+        raise DataError(
+            f"{new.symbol}: the given closes are {ratio:.6g} times the stored ones of the same {len(old_rows)} bars. "
+            "Import the whole history again, or give --on-steps rebase."
+        )
+    before = stored
     if ratio != 1.0:
         stored = replace(
             stored,
@@ -81,16 +106,71 @@ def merge(stored: SymbolBars | None, new: SymbolBars) -> tuple[SymbolBars, Appen
         has_range=bool((columns["high"] > columns["low"]).any()),
         has_volume=bool((columns["volume"] > 0).any()),
     )
+    _check_one_bar_a_day(merged)
     revised = len(old_rows) if ratio != 1.0 else int(differs.sum())
-    return merged, Appended(new.symbol, len(new) - len(old_rows), revised, len(merged), ratio)
+    steps, seam = _steps_at(merged, before, new)
+    if seam and on_steps == "refuse":
+        raise DataError(
+            f"{new.symbol}: the price steps where the given bars meet the stored ones ({seam[0]}). Import the whole "
+            "history again, so that all of it has one scale."
+        )
+    return merged, Appended(new.symbol, len(new) - len(old_rows), revised, len(merged), ratio, steps, seam)
 
 
 def _rebase_ratio(
     stored: SymbolBars, new: SymbolBars, old_rows: npt.NDArray[np.int64], new_rows: npt.NDArray[np.int64]
 ) -> float:
-    if len(old_rows) < _REBASE_BARS or len(old_rows) == len(stored):
+    if not len(old_rows) or len(old_rows) == len(stored):
         return 1.0
     ratios = new.close[new_rows] / stored.close[old_rows]
     ratio = float(np.median(ratios))
+    if len(old_rows) < _REBASE_BARS and (_reaches_back(stored, new) or not factor_of(ratio)):
+        return 1.0
     constant = np.abs(ratios / ratio - 1.0).max() < _REBASE_TOLERANCE
     return ratio if constant and abs(ratio - 1.0) > _REBASE_TOLERANCE else 1.0
+
+
+def _reaches_back(stored: SymbolBars, new: SymbolBars) -> bool:
+    """Whether the new bars end before the stored ones: a revision of a few old bars is no new basis of all."""
+    return bool(new.dates[-1] < stored.dates[-1])
+
+
+def _check_period(stored: SymbolBars, new: SymbolBars) -> None:
+    old, given = bar_period(stored.dates), bar_period(new.dates)
+    if given.name == UNKNOWN and not old.is_intraday and _bars_a_day(new) > 1:
+        given = BarPeriod("intraday", 0.0)
+    if old.differs(given):
+        span = f"{str(stored.dates[0])[:10]} to {str(stored.dates[-1])[:10]}"
+        raise DataError(
+            f"{new.symbol}: the lake has {old.name} bars ({len(stored):,}, {span}), the given ones are {given.name}. "
+            f"Give them another name (--symbol {new.symbol}_{given.name}), or drop the stored ones first: "
+            f"fleetcast data remove {new.symbol}"
+        )
+
+
+def _check_one_bar_a_day(merged: SymbolBars) -> None:
+    """Refuse daily bars at two times of one day, such as midnight and the same session's in another zone."""
+    days = merged.dates.astype("datetime64[D]")
+    repeated = np.flatnonzero(days[1:] == days[:-1])
+    if len(repeated) and len(repeated) < len(days) / 2 and not bar_period(merged.dates).is_intraday:
+        times = " and ".join(str(merged.dates[row])[:16] for row in (repeated[0], repeated[0] + 1))
+        raise DataError(
+            f"{merged.symbol}: the stored and the given bars have one day twice ({times}). Import session dates "
+            f"without a time, or drop the stored bars first: fleetcast data remove {merged.symbol}"
+        )
+
+
+def _bars_a_day(bars: SymbolBars) -> float:
+    return len(bars) / max(len(np.unique(bars.dates.astype("datetime64[D]"))), 1)
+
+
+def _steps_at(merged: SymbolBars, stored: SymbolBars, new: SymbolBars) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Return the steps among the new bars and at their ends, and those of them that are where the two series meet."""
+    steps = find_steps(merged)
+    if not steps:
+        return (), ()
+    end = int(np.searchsorted(merged.dates, new.dates[-1], side="right"))
+    last = merged.dates[min(end, len(merged) - 1)]
+    near = tuple(step for step in steps if new.dates[0] <= step.date <= last)
+    known = {step.date for series in (stored, new) for step in find_steps(series)}
+    return near, tuple(step for step in near if step.date not in known)

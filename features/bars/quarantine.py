@@ -24,9 +24,10 @@ RULES: dict[str, str] = {
     "duplicate_date": "a second, different bar of the same symbol and date; the first is kept",
     "repeated_row": "an identical copy of a bar; one is kept (harmless)",
     "extreme_jump": "the close jumps more than 20-fold and returns on the next bar",
+    "spike": "open, high, low or close is off by a factor and returns within five bars (data.on_steps)",
     "placeholder_date": "a date such as 1899-12-30 or 1970-01-01, more than a year before the symbol's other bars",
     "missing_volume": "the volume is blank: the bar is kept with volume 0 (harmless)",
-    "missing_open": "the open is 0, as in other bars of the symbol: the bar is kept with open = close (harmless)",
+    "missing_open": "only the open is 0: the bar is kept with the close before as its open (harmless)",
     "stale_price": "one of five or more bars without volume that repeat a price: the bar is kept (harmless)",
 }
 KEPT = frozenset({"missing_volume", "missing_open", "stale_price"})

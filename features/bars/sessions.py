@@ -18,6 +18,7 @@ EXCHANGES = (
     *("XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK", "XIDX", "XPHS", "XBOM", "XASX", "XNZE"),
 )
 _NAMES = (WEEKDAYS, *EXCHANGES, ALWAYS)
+_TWO_WEEKS = 14
 _WEEKEND_SHARE = 0.05  # a series with a larger share of its bars on weekends trades around the clock
 
 
@@ -42,8 +43,8 @@ def session_gaps(dates: Dates, calendar: str | None = None) -> Dates:
 def fitting_calendar(dates: Dates) -> str | None:
     """Return the calendar with the fewest missing sessions and bars on closed days; None for intraday bars.
 
-    A series with bars on weekends is ``24/7``. Of calendars that fit equally the first is returned: weekdays, then New
-    York, then the other exchanges.
+    A series with bars on weekends is ``24/7``, and one that is open from Sunday to Thursday or to Friday fits none. Of
+    calendars that fit equally the first is returned: weekdays, then New York, then the other exchanges.
     """
     days = dates.astype("datetime64[D]")
     if len(days) < 2 or (days != dates).any():
@@ -52,7 +53,9 @@ def fitting_calendar(dates: Dates) -> str | None:
     on_sessions = is_open[:, (days - days[0]).astype(np.int64)].sum(axis=1)
     missing, closed = is_open.sum(axis=1) - on_sessions, len(days) - on_sessions
     if closed[names.index(WEEKDAYS)] > _WEEKEND_SHARE * len(days):
-        return ALWAYS
+        weekdays = np.bincount(days.astype(np.int64) % 7, minlength=7)
+        other_week = len(days) >= _TWO_WEEKS and weekdays.min() < 0.5 * weekdays.max()
+        return None if other_week else ALWAYS
     misfit = np.where(np.array(names) == ALWAYS, np.inf, missing + closed)
     return names[int(np.argmin(misfit))]
 

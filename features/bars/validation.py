@@ -10,9 +10,10 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars.arrays import PRICES, Codes, Dates, Float, Mask
-from features.bars.placeholders import repair_opens, stale, without_placeholders
+from features.bars.placeholders import repair_opens, without_placeholders
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.reading.parsed import ParsedTable
+from features.bars.stale import stale_rows
 
 # Larger than the rounding of float32 (6e-8 of the value) and of vendors (to cents).
 _TOLERANCE = 1e-4
@@ -50,8 +51,8 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
     """
     codes, names, dates = parsed.codes, parsed.names, parsed.dates
     given, unparsable = parsed.given, parsed.unparsable
-    missing_open = repair_opens(given, codes, len(names))
     close_only = _close_only(given, unparsable, codes, len(names))
+    missing_open = repair_opens(given, close_only, codes, dates)
     broken = _row_rules(dates, given, unparsable, close_only, parsed.unfinished)
     prices, volume, missing_volume, has_volume = _adjusted(given, codes, close_only, len(names))
     with np.errstate(invalid="ignore"):
@@ -79,11 +80,10 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
         has_range=np.logical_or.reduceat(prices["high"][rows] > prices["low"][rows], starts),
         has_volume=has_volume[present] & np.logical_or.reduceat(volume[rows] > 0, starts),
     )
-    broken[rows[missing_volume[rows]]] = _ORDER.index("missing_volume")
-    broken[rows[missing_open[rows]]] = _ORDER.index("missing_open")
-    broken[rows[stale(checked.prices, checked.volume, checked.offsets, checked.has_volume)]] = _ORDER.index(
-        "stale_price"
-    )
+    is_stale = stale_rows(checked.prices, checked.volume, offsets) & np.repeat(checked.has_volume, np.diff(offsets))
+    kept = {"missing_volume": missing_volume[rows], "missing_open": missing_open[rows], "stale_price": is_stale}
+    for rule, here in kept.items():
+        broken[rows[here]] = _ORDER.index(rule)
     return checked, _quarantine(parsed.table, dates, given, unparsable, broken)
 
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from features.bars.period import bar_period
 from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs
 from features.rolling import lag
 
-_QUARTER = 62.75  # sessions: 251 a year
+_QUARTER = 62.75 / 252.0  # of a year of bars
 _QUARTERS = 8
 _HALF = 30  # bars on either side of a past bar that define its usual variance; all are before t
 _NEAR = (1, 5)  # bars after t, shifted into past quarters
 _WIDE = (-5, 12)
 _CAP = 100.0
+_DATED = 60  # the first bars, whose dates tell the period: all rows that are used are later
 
 _COLUMNS = tuple(f"event_{what}_{when}" for what in ("move", "gap") for when in ("quarters", "years", "around"))
 
@@ -31,15 +33,21 @@ def _compute(inputs: Inputs) -> list[Float]:
     overnight[1:] = np.log(bars.open[1:] / bars.close[:-1])
     moves = np.sqrt(np.minimum(inputs.variance / usual, _CAP))
     gaps = np.log1p(np.minimum(overnight**2 / usual, _CAP))
-    ago = [round(_QUARTER * quarter) for quarter in range(1, _QUARTERS + 1)]
+    year = bar_period(bars.dates[:_DATED]).bars_per_year
+    ago = [round(_QUARTER * year * quarter) for quarter in range(1, _QUARTERS + 1)]
     columns: list[Float] = []
     for size in (moves, gaps):
         near, wide = (_window_mean(size, last - first + 1) for first, last in (_NEAR, _WIDE))
-        past = [lag(near, bars_ago - _NEAR[1]) for bars_ago in ago]
-        around = _mean_of_known([lag(wide, bars_ago - _WIDE[1]) for bars_ago in ago])
+        past = [_past(near, bars_ago - _NEAR[1]) for bars_ago in ago]
+        around = _mean_of_known([_past(wide, bars_ago - _WIDE[1]) for bars_ago in ago])
         quarters, years = _mean_of_known(past), _mean_of_known(past[3::4])
         columns += [quarters, np.where(np.isnan(years), quarters, years), around]
     return columns
+
+
+def _past(x: Float, bars_ago: int) -> Float:
+    """Return the values of so many bars ago, NaN where they would depend on later bars: of weekly bars and longer."""
+    return lag(x, bars_ago) if bars_ago >= _HALF else np.full(len(x), np.nan)
 
 
 def _centred_mean(x: Float, half: int) -> Float:

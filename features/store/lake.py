@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from configs.errors import DataError
 from features.bars.arrays import Dates
@@ -20,17 +20,6 @@ from features.bars.schema import SymbolBars
 from features.store import lake_files as files
 from features.store.parquet import from_frame, read_parquet, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolInfo:
-    """Rows, first and last date, and file size in bytes of a symbol in the lake."""
-
-    symbol: str
-    rows: int
-    first: pd.Timestamp
-    last: pd.Timestamp
-    size: int
 
 
 class Lake:
@@ -55,7 +44,13 @@ class Lake:
         """Return a text that changes when the market series change, without reading them."""
         return self.store.stamp(files.CONTEXT)
 
-    def append(self, bars: SymbolBars, quarantine: Quarantine | None = None, read_as: Sequence[str] = ()) -> Appended:
+    def append(
+        self,
+        bars: SymbolBars,
+        quarantine: Quarantine | None = None,
+        read_as: Sequence[str] = (),
+        on_steps: Literal["rebase", "keep", "refuse"] = "rebase",
+    ) -> Appended:
         """Merge bars into the lake by date; return what changed. Where both have a bar, the new one replaces the old.
 
         Appending the same bars again changes no byte. A constant price ratio over the common dates means that adjusted
@@ -70,9 +65,13 @@ class Lake:
             earlier on the dates of this import.
         read_as
             How the imported table was read, in lines; stored with the bars.
+        on_steps
+            As for :func:`features.bars.merge.merge`.
 
         Raises
         ------
+        DataError
+            The stored bars are of another period, or as ``on_steps`` says.
         StoreError
             The store cannot be written (permission, full disk) or the symbol's file is damaged.
         """
@@ -80,7 +79,7 @@ class Lake:
 
         def change(data: bytes | None) -> bytes | None:
             stored = None if data is None else self._parsed(bars.symbol, data)
-            merged, appended = merge(stored, bars)
+            merged, appended = merge(stored, bars, on_steps)
             attempts.append(appended)
             same = stored is not None and fingerprint(merged) == fingerprint(stored)
             return None if same else files.serialised(files.to_table(merged, read_as))
@@ -163,9 +162,9 @@ class Lake:
             raise self._absent(symbol) from error
         return between(self._parsed(symbol, data), start, end)
 
-    def info(self) -> list[SymbolInfo]:
-        """Return rows, dates and size of each symbol from the files' footers, without reading the bars."""
-        return [self._info(symbol) for symbol in self.symbols()]
+    def info(self) -> list[files.SymbolInfo]:
+        """Return rows, dates, size and period of each symbol from the files' footers, without reading the bars."""
+        return [files.read_info(self.store, symbol) for symbol in self.symbols()]
 
     def quarantined(self) -> frozenset[str]:
         """Return the symbols that have quarantined rows."""
@@ -206,17 +205,6 @@ class Lake:
             return files.from_table(symbol, read_parquet(data))
         except files.READ_ERRORS as error:
             raise files.damaged(self.store.path(files.bars_file(symbol)), error) from error
-
-    def _info(self, symbol: str) -> SymbolInfo:
-        path = self.store.path(files.bars_file(symbol))
-        try:
-            with self.store.open(files.bars_file(symbol)) as handle:
-                metadata, size = pq.read_metadata(handle), handle.size()
-            groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
-            first, last = min(group.min for group in groups), max(group.max for group in groups)
-        except (*files.READ_ERRORS, ValueError, AttributeError) as error:
-            raise files.damaged(path, error) from error
-        return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size))
 
     def _read_quarantine(self, relative: str) -> Quarantine:
         try:

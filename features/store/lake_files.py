@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import StoreError
 from features.bars.merge import VALUES
+from features.bars.period import UNKNOWN, bar_period
 from features.bars.schema import SymbolBars
 from features.store.store import Store, encode_symbol
 
 BARS, QUARANTINE, CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
 READ_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolInfo:
+    """Rows, first and last date, file size in bytes and period of the bars of a symbol in the lake."""
+
+    symbol: str
+    rows: int
+    first: pd.Timestamp
+    last: pd.Timestamp
+    size: int
+    period: str = UNKNOWN
 
 
 def bars_file(symbol: str) -> str:
@@ -29,13 +44,28 @@ def quarantine_file(symbol: str) -> str:
 
 
 def to_table(bars: SymbolBars, read_as: Sequence[str] = ()) -> pa.Table:
-    """Return bars as a table; its metadata has the symbol, what the bars have, and how they were read."""
+    """Return bars as a table; its metadata has the symbol, flags, the period, and how the bars were read."""
     columns = {"date": pa.array(bars.dates.astype("datetime64[ns]"), pa.timestamp("ns"))}
     columns |= {name: pa.array(getattr(bars, name), pa.float64()) for name in VALUES}
     flags = {"has_range": str(int(bars.has_range)), "has_volume": str(int(bars.has_volume)), "symbol": bars.symbol}
+    period = bar_period(bars.dates)
+    flags |= {"period": period.name, "bars_per_year": f"{period.bars_per_year:g}"}
     if read_as:
         flags["read_as"] = json.dumps(list(read_as))
     return pa.table(columns).replace_schema_metadata(flags)
+
+
+def read_info(store: Store, symbol: str) -> SymbolInfo:
+    """Return what the footer of a symbol's file says; :class:`StoreError` if the file is damaged."""
+    try:
+        with store.open(bars_file(symbol)) as handle:
+            metadata, size = pq.read_metadata(handle), handle.size()
+        groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
+        first, last = min(group.min for group in groups), max(group.max for group in groups)
+    except (*READ_ERRORS, ValueError, AttributeError) as error:
+        raise damaged(store.path(bars_file(symbol)), error) from error
+    period = (metadata.metadata or {}).get(b"period", UNKNOWN.encode()).decode()
+    return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size), period)
 
 
 def read_as(store: Store, symbol: str) -> tuple[str, ...]:

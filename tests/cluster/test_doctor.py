@@ -58,7 +58,7 @@ def test_faults_of_the_store_are_found_without_a_cluster(call, make_universe, tm
     done = call("doctor", "--store", store.root, "--address", "127.0.0.1:9")
     assert done.code == 1 and "PROBLEM  cluster: nothing answers" in done.out, done.out
     assert "PROBLEM  models: direction" in done.out and "fleetcast models rollback" in done.out
-    assert "sessions ago" in done.out and "fleetcast data fetch" in done.out
+    assert "are missing)" in done.out and "fleetcast data fetch" in done.out
     assert "1 symbol ends more than 7 days before the newest bar (CCC)" in done.out
 
 

@@ -171,7 +171,7 @@ def test_forecasts_have_the_properties_of_their_names(case):
         for name in ("variance", "volatility"):
             low, middle, high = found[f"{name}_low"], found[name], found[f"{name}_high"]
             assert ((low > 0) & (low < middle) & (middle < high)).all()
-        np.testing.assert_allclose(found["volatility"], np.sqrt(252 * found["variance"]))
+        np.testing.assert_allclose(found["volatility"], np.sqrt(found["bars_per_year"] * found["variance"]))
 
 
 def test_a_symbol_that_was_not_fitted_is_forecast_by_what_all_symbols_share(case):

@@ -132,4 +132,4 @@ def test_labels_do_not_depend_on_bars_beyond_the_horizon(make_bars):
 
 
 def test_annualised_volatility_of_one_per_cent_a_day():
-    assert annualised(np.array([0.0001]))[0] == pytest.approx(np.sqrt(252) * 0.01)
+    assert annualised(np.array([0.0001]), 252.0)[0] == pytest.approx(np.sqrt(252) * 0.01)

@@ -87,6 +87,34 @@ def test_newer_bars_give_other_forecasts(engine, expected, universe):
     assert answer.volatility.annualised != pytest.approx(expected["AAA"][1]["volatility"], rel=1e-6)
 
 
+def test_the_horizon_is_in_words_and_bars_of_another_period_are_refused(engine, bars_of):
+    daily = bars_of("AAA", LAKE_BARS)
+    answer = engine.predict_single(PredictionRequest("AAA", daily))
+    assert answer.volatility.horizon == f"{answer.volatility.horizon_bars} trading days"
+    assert answer.volatility.bars_per_year == 260.0 and "trading day" in answer.direction.horizon
+    dates = np.datetime64("2010-01-01") + 7 * np.arange(LAKE_BARS)
+    for symbol in ("AAA", "NEW"):
+        weekly = replace(daily, dates=dates.astype("datetime64[ns]"))
+        refused = engine.predict_single(PredictionRequest(symbol, weekly))
+        assert refused.volatility is None and refused.direction is None and refused.error.code == "bad_bars"
+        assert "the bars are weekly and the model was fitted on daily ones" in refused.error.message
+
+
+def test_prices_that_are_off_by_a_factor_are_mended_and_noted(engine, expected, bars_of):
+    bars = bars_of("AAA", LAKE_BARS)
+    prices = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}
+    for values in prices.values():
+        values[200] *= 100.0
+    spiked = replace(bars, **prices)
+    answer = engine.predict_single(PredictionRequest("AAA", spiked))
+    assert "1 bar was left out as spikes: ×" in answer.prediction.notes[0]
+    assert answer.volatility.annualised == pytest.approx(expected["AAA"][1]["volatility"], rel=0.05)
+    for values in prices.values():
+        values[:200], values[200] = 0.01 * values[:200], values[200] / 100.0
+    note, _ = engine.predict_single(PredictionRequest("AAA", replace(bars, **prices))).prediction.notes
+    assert note.startswith("prices step: ×100 from ") and "pence against pounds" in note
+
+
 def test_only_the_requested_kinds_are_answered(engine):
     for kind in KINDS:
         answer = engine.predict_single(PredictionRequest("AAA", prediction_types=[kind]))

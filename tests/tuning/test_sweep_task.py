@@ -28,7 +28,7 @@ def test_folds_are_in_order_and_before_the_test_period(task_of, lake, kind):
 
 def test_prices_of_the_test_period_change_nothing(make_universe, sweep_config, tmp_path):
     tasks = []
-    for ending in (1.0, 1.5):
+    for ending in (1.0, 1.3):
         store = Store(tmp_path / str(ending))
         for series in make_universe(("AAA", "BBB", "CCC"), bars=700, seed=5):
             moved = [getattr(series, name).copy() for name in ("open", "high", "low", "close")]

@@ -24,33 +24,45 @@ class Windows:
 
     Shapes: ``dates`` (n,) datetime64[ns] of each window's last bar; ``bars`` (N, F) float32 features, not scaled, NaN
     where one is missing; ``ends`` (n,) the row of ``bars`` at which each window of ``length`` bars ends; ``series``
-    (n, K), what depends on bars long before the window (K is 0 for direction).
+    (n, K), what depends on bars long before the window (K is 0 for direction); ``bars_per_year`` (n,) of the symbol.
     """
 
     dates: npt.NDArray[np.datetime64]
     bars: Float32
     ends: Int64
     series: Float
+    bars_per_year: Float
     length: int
 
     @classmethod
-    def of(cls, dates: npt.NDArray[np.datetime64], features: Float32, ends: Int64, series: Float, length: int) -> Self:
+    def of(
+        cls,
+        dates: npt.NDArray[np.datetime64],
+        features: Float32,
+        ends: Int64,
+        series: Float,
+        bars_per_year: Float,
+        length: int,
+    ) -> Self:
         """Return the windows that end at rows ``ends`` (n,) of ``features`` (rows, F), with only the bars in them."""
         if not len(ends):
-            return cls(dates, features[:0], ends, series, length)
+            return cls(dates, features[:0], ends, series, bars_per_year, length)
         start = int(ends.min()) - length + 1
         needed = np.zeros(int(ends.max()) + 1 - start, bool)
         for back in range(length):
             needed[ends - back - start] = True
         position = np.cumsum(needed) - 1
-        return cls(dates, features[start : start + len(needed)][needed], position[ends - start], series, length)
+        bars = features[start : start + len(needed)][needed]
+        return cls(dates, bars, position[ends - start], series, bars_per_year, length)
 
     @classmethod
-    def separate(cls, dates: npt.NDArray[np.datetime64], features: Float32, series: Float) -> Self:
+    def separate(
+        cls, dates: npt.NDArray[np.datetime64], features: Float32, series: Float, bars_per_year: Float
+    ) -> Self:
         """Return windows (n, T, F) that share no bars."""
         count, length, width = features.shape
         ends = np.arange(length - 1, count * length, length) if count else np.zeros(0, np.int64)
-        return cls(dates, features.reshape(count * length, width), ends, series, length)
+        return cls(dates, features.reshape(count * length, width), ends, series, bars_per_year, length)
 
     def __len__(self) -> int:
         """Return n."""
@@ -73,7 +85,14 @@ class Windows:
     def take(self, rows: npt.ArrayLike) -> Self:
         """Return these windows, in this order."""
         chosen = np.asarray(rows, np.int64)
-        return self.of(self.dates[chosen], self.bars, self.ends[chosen], self.series[chosen], self.length)
+        return self.of(
+            self.dates[chosen],
+            self.bars,
+            self.ends[chosen],
+            self.series[chosen],
+            self.bars_per_year[chosen],
+            self.length,
+        )
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
@@ -84,6 +103,7 @@ class Windows:
             np.concatenate([part.bars for part in parts]),
             np.concatenate([part.ends + start for part, start in zip(parts, starts, strict=True)]),
             np.concatenate([part.series for part in parts]),
+            np.concatenate([part.bars_per_year for part in parts]),
             parts[0].length,
         )
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from features.labels import annualised
 from training.metrics.calibration import CALIBRATION_GRID, calibration_cells, calibration_error_of, equal_mass_bins
 from training.metrics.classification import (
     CLASSES,
@@ -22,7 +23,7 @@ from training.metrics.classification import (
 from training.metrics.clustered import day_jackknife
 from training.metrics.daily_sums import MODEL, DailySums, DayTotals, day_index
 from training.metrics.ratio import Array, ratio
-from training.metrics.volatility import annualised_vol, check_variance, qlike_rows
+from training.metrics.volatility import check_variance, qlike_rows
 
 _CHANNELS = 1 + CLASSES
 
@@ -140,6 +141,8 @@ class VolatilityDaily(DailySums):
         baselines: Mapping[str, npt.ArrayLike] | None = None,
         interval: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         own: Mapping[str, npt.ArrayLike] | None = None,
+        *,
+        bars_per_year: npt.ArrayLike,
     ) -> Self:
         """Reduce rows to daily sums; rows whose target is exactly zero are left out and counted as ``excluded``.
 
@@ -154,6 +157,8 @@ class VolatilityDaily(DailySums):
         own
             Name of a baseline to where its forecasts are its own (n,) bool; elsewhere it repeats the model's, so that
             all are judged on the same rows, and the share of such rows is reported.
+        bars_per_year
+            Those of each row's symbol (n,), or one number for all.
 
         Raises
         ------
@@ -166,8 +171,9 @@ class VolatilityDaily(DailySums):
         total = DayTotals(row, len(days), moved)
         forecasts = {MODEL: forecast, **(baselines or {})}
         tables = [_moving(table, moved) for table in forecasts.values()]
+        year = _moving(np.broadcast_to(np.asarray(bars_per_year, np.float64), y.shape), moved)
         y, whole = y[moved], np.ones(len(y), bool)
-        vol = annualised_vol(check_variance(y, tables[0])[0])
+        vol = annualised(check_variance(y, tables[0])[0], year)
         low, high = (np.zeros(len(y)), np.zeros(len(y))) if interval is None else (_moving(e, moved) for e in interval)
         if not np.isfinite(low + high).all() or (low > high).any() or (low < 0).any():
             raise ValueError("interval ends must be finite variances with 0 ≤ low ≤ high")
@@ -176,12 +182,12 @@ class VolatilityDaily(DailySums):
             "excluded": DayTotals(row, len(days))(~moved),
             "qlike": total.stack(qlike_rows(y, table) for table in tables),
             "borrowed": total.stack(~_moving((own or {}).get(name, whole), moved).astype(bool) for name in forecasts),
-            "vol_error": total.stack((vol - annualised_vol(table)) ** 2 for table in tables),
+            "vol_error": total.stack((vol - annualised(table, year)) ** 2 for table in tables),
             "vol": total(vol),
             "vol_square": total(vol**2),
             "interval_rows": total(np.full(len(y), float(interval is not None))),
             "covered": total((low <= y) & (y <= high)),
-            "width": total(annualised_vol(high) - annualised_vol(low)),
+            "width": total(annualised(high, year) - annualised(low, year)),
         }
         return cls(dates=days, names=tuple(forecasts), sums=sums)
 

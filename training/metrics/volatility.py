@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from features.labels import annualised
 from training.metrics.ratio import Array, ratio
-
-BARS_PER_YEAR = 252
 
 
 def check_variance(target: npt.ArrayLike, forecast: npt.ArrayLike) -> tuple[Array, Array]:
@@ -45,18 +44,13 @@ def qlike(target: npt.ArrayLike, forecast: npt.ArrayLike) -> float:
     return float(qlike_rows(target, forecast).mean())
 
 
-def annualised_vol(variance: Array) -> Array:
-    """Return √(252 v) of per-bar variances."""
-    return np.sqrt(BARS_PER_YEAR * variance)
+def vol_mse(target: npt.ArrayLike, forecast: npt.ArrayLike, bars_per_year: float | Array) -> float:
+    """Return the mean squared error of annualised volatility, both given as per-bar variance."""
+    y, f = (annualised(v, bars_per_year) for v in check_variance(target, forecast))
+    return float(((y - f) ** 2).mean())
 
 
-def vol_mse(target: npt.ArrayLike, forecast: npt.ArrayLike) -> float:
-    """Return the mean squared error of annualised volatility √(252 v), both given as per-bar variance."""
-    y, f = check_variance(target, forecast)
-    return float(((annualised_vol(y) - annualised_vol(f)) ** 2).mean())
-
-
-def vol_r2(target: npt.ArrayLike, forecast: npt.ArrayLike) -> float:
-    """Return 1 - SSE/SST of annualised volatility √(252 v) around its mean over all rows; NaN if it never varies."""
-    y, f = (annualised_vol(v) for v in check_variance(target, forecast))
+def vol_r2(target: npt.ArrayLike, forecast: npt.ArrayLike, bars_per_year: float | Array) -> float:
+    """Return 1 - SSE/SST of annualised volatility around its mean over all rows; NaN if it never varies."""
+    y, f = (annualised(v, bars_per_year) for v in check_variance(target, forecast))
     return float(1.0 - ratio(((y - f) ** 2).sum(), ((y - y.mean()) ** 2).sum()))

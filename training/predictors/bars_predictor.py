@@ -15,6 +15,7 @@ import pandas as pd
 from configs.errors import ModelError, require, shortened
 from configs.schema import Config
 from features.any_bars import AnyBars
+from features.bars.period import BarPeriod
 from features.engineer import EngineeredFeatures
 from features.panel import Panel
 from features.splits import Split, newest_rows
@@ -154,6 +155,7 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         """Forget what was fitted."""
         self.config, self.failures = self._configured(), {}
         self.symbols, self.feature_names, self.universe, self.own_features = (), (), None, False
+        self.period = BarPeriod()
 
     def predict(
         self,

@@ -28,4 +28,6 @@ def panel_chunks(
     places, position = panel_rows(panel, rows)
     for start in range(0, max(len(places), 1), _CHUNK):
         at = places[start : start + _CHUNK]
-        yield Windows.of(panel.dates[at], panel.features, at, series[at], window), own[position[start : start + _CHUNK]]
+        symbol = position[start : start + _CHUNK]
+        year = panel.bars_per_year[symbol]
+        yield Windows.of(panel.dates[at], panel.features, at, series[at], year, window), own[symbol]

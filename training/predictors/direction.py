@@ -86,6 +86,7 @@ class PriceDirectionPredictor(DirectionFrames):
         pool = DirectionPool.from_arrays(pooled) if pooled else None
         self._note_outcomes(examples, pooled)
         self.feature_names, self.universe = examples.panel.feature_names, examples.panel.universe
+        self.period = examples.panel.period
         self._prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows))
         epochs = tested._epochs if tested else None
         columns = pool.columns if pool else tested._design.columns if tested else None

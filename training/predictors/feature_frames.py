@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import DataError, shortened
+from features.bars.period import bar_period
 from features.bars.reading.names import field_of
 from features.bars.reading.session_dates import parse_dates
 from features.engineered import horizon_of, origin_of
@@ -99,6 +100,7 @@ def panel_of_features(frame: Any, names: Sequence[str] | None = None, symbol: st
         close=missing,
         variance=missing,
         ewma_vol=missing,
+        periods=tuple(bar_period(dates[start:stop]) for start, stop in pairwise(offsets)),
         warmup=_warmup(values, offsets),
     )
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from configs.errors import DataError, ModelError, shortened
 from configs.schema import Config
+from features.bars.period import UNKNOWN, BarPeriod
 from features.panel import Panel
 from features.universe import UniverseFacts
 from training.data.arrays import Arrays, Float
@@ -44,6 +45,8 @@ class PredictorFleet(ABC):
         The panel's columns that the fleet was fitted on.
     universe
         How many symbols the universe had that it was fitted with, and the lag; None where features need no universe.
+    period
+        The period of the bars that it was fitted on, such as daily; forecasts are made from bars of the same one.
     failures
         Symbols that could not be fitted, each with its reason; the others are unaffected.
     trained_to, calibrated_to
@@ -58,6 +61,7 @@ class PredictorFleet(ABC):
         self.symbols: tuple[str, ...] = ()
         self.feature_names: tuple[str, ...] = ()
         self.universe: UniverseFacts | None = None
+        self.period = BarPeriod()
         self.failures: dict[str, str] = {}
         self.trained_to: datetime | None = None
         self.calibrated_to: datetime | None = None
@@ -140,8 +144,9 @@ class PredictorFleet(ABC):
 
     def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
         """Return what a forecast of these rows reads."""
-        places, _ = panel_rows(panel, rows)
-        return Windows.of(panel.dates[places], panel.features, places, self._series(panel)[places], self.window)
+        places, symbol = panel_rows(panel, rows)
+        series, year = self._series(panel)[places], panel.bars_per_year[symbol]
+        return Windows.of(panel.dates[places], panel.features, places, series, year, self.window)
 
     def chunks(self, panel: Panel, rows: Sequence[Int64]) -> Iterator[tuple[Windows, Int64]]:
         """Yield the windows of these rows and their symbols' rows in this fleet, some thousand at a time."""
@@ -173,6 +178,7 @@ class PredictorFleet(ABC):
             "config": self.config.of_models(),
             "feature_names": list(self.feature_names),
             "universe": asdict(self.universe) if self.universe else None,
+            "period": asdict(self.period),
             "trained_to": self.trained_to.isoformat() if self.trained_to else None,
             "calibrated_to": self.calibrated_to.isoformat() if self.calibrated_to else None,
         }
@@ -204,6 +210,7 @@ class PredictorFleet(ABC):
         predictor.feature_names = tuple(meta["feature_names"])
         universe = meta.get("universe")
         predictor.universe = UniverseFacts(**universe) if universe else None
+        predictor.period = BarPeriod(**meta["period"])
         for name in ("trained_to", "calibrated_to"):
             setattr(predictor, name, datetime.fromisoformat(meta[name]) if meta[name] else None)
         predictor._load(arrays, np.array([position[symbol] for symbol in chosen], np.int64))
@@ -218,13 +225,22 @@ class PredictorFleet(ABC):
     def settings(self) -> tuple[Any, ...]:
         """What the forecasts of one fleet have in common, whatever run fitted it."""
         config = self.config
-        features = config.features, self.feature_names, self.universe
+        features = config.features, self.feature_names, self.universe, self.period.name
         return features, config.section(self.kind), config.direction.label, config.run.seed
 
     @property
     def task(self) -> Task:
         """What this kind of model forecasts."""
         return task_of(self.kind)
+
+    def other_period(self, period: BarPeriod) -> str:
+        """Return why bars of this period cannot be forecast, or an empty text if they can be."""
+        if UNKNOWN in (period.name, self.period.name) or period.name == self.period.name:
+            return ""
+        return (
+            f"the bars are {period.name} and the model was fitted on {self.period.name} ones. "
+            f"Give {self.period.name} bars, or train a model of {period.name} bars."
+        )
 
     def first_row(self, panel: Panel) -> int:
         """Return the first row of a symbol in such a panel that can have a forecast."""

@@ -52,7 +52,7 @@ class ReadsBars(Fitted):
         if not fitted:
             raise self._no_model([one.symbol for one in given])
         table, series = self._table(given if universe is None else universe), context_of(context, self.config)
-        return panel_of(fitted, table, self.config, series, self.feature_names)
+        return self._of_one_period(panel_of(fitted, table, self.config, series, self.feature_names))
 
     def examples(
         self,
@@ -68,7 +68,7 @@ class ReadsBars(Fitted):
             self._refuse_features(bars)
         given = listed(bars, symbol, self._only())
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
-        panel = panel_of(given, table, self.config, series, self.feature_names or None)
+        panel = self._of_one_period(panel_of(given, table, self.config, series, self.feature_names or None))
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
         return self.task.examples(panel, split, self.config, rows_of)
 
@@ -95,6 +95,12 @@ class ReadsBars(Fitted):
         if not fitted:
             raise self._no_model(panel.symbols)
         return panel.select(fitted)
+
+    def _of_one_period(self, panel: Panel) -> Panel:
+        """Return a panel whose bars are of the period that the fleet was fitted on."""
+        if problem := self.other_period(panel.period):
+            raise DataError(f"{shortened(panel.symbols)}: {problem}")
+        return panel
 
     def _only(self) -> str | None:
         return self.symbols[0] if len(self.symbols) == 1 else None

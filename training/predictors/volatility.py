@@ -82,6 +82,7 @@ class VolatilityPredictor(BarsPredictor):
     _interval: IntervalFleet  # as fitted on validation
     _adapted: IntervalFleet  # as of the last known outcome, for bars after it
     _adapted_to: Int64  # when that outcome was known, in ns
+    _bars_per_year: Float  # NaN in the last row: those of the bars that are forecast
 
     def __init__(
         self,
@@ -134,7 +135,8 @@ class VolatilityPredictor(BarsPredictor):
         part, panel = self.config.volatility, examples.panel
         shared, fit = SharedVolatility.from_arrays(pooled), LinearFit.from_arrays(pooled)
         self.symbols, self.failures = panel.symbols, {}
-        self.feature_names, self.universe = panel.feature_names, panel.universe
+        self.feature_names, self.universe, self.period = panel.feature_names, panel.universe, panel.period
+        self._bars_per_year = np.append(panel.bars_per_year, np.nan)
         rows = Rows.of(examples, shared.design, fit.newest)
         self._note_outcomes(examples, pooled)
         earlier = tested._ensemble.members if tested else None
@@ -166,9 +168,9 @@ class VolatilityPredictor(BarsPredictor):
     ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
         """Return the forecast, and the variances of baselines, ``anchor`` and members, NaN where there is none.
 
-        Columns are ``variance`` and its interval ``_low, _high``, the three as annualised ``volatility``, and
-        ``fallback``, which marks rows whose ensemble had no usable forecast: the log-HAR's, or without one the EWMA's,
-        stands in its place.
+        Columns are ``variance`` and its interval ``_low, _high``, the three as annualised ``volatility``, the
+        ``bars_per_year`` of that, and ``fallback``, which marks rows whose ensemble had no usable forecast: the
+        log-HAR's, or without one the EWMA's, stands in its place.
         """
         found = self._ensemble.combine(windows, symbols, self._shared.combination)
         ends = self._interval.ends[symbols]
@@ -176,9 +178,16 @@ class VolatilityPredictor(BarsPredictor):
         ends[late] = self._adapted.ends[symbols[late]]
         low, high = (found.variance * np.exp(end) for end in ends.T)
         three = {"": found.variance, "_low": low, "_high": high}
+        fitted = self._bars_per_year[symbols]
+        year = np.where(np.isnan(fitted), windows.bars_per_year, fitted)
         columns: dict[str, npt.NDArray[Any]] = {f"variance{end}": values for end, values in three.items()}
-        columns |= {f"volatility{end}": annualised(values) for end, values in three.items()}
-        return columns | {"fallback": found.fallback}, found.others
+        columns |= {f"volatility{end}": annualised(values, year) for end, values in three.items()}
+        return columns | {"bars_per_year": year, "fallback": found.fallback}, found.others
+
+    def bars_per_year(self, panel: Panel) -> Float:
+        """Return the bars a year (S,) by which each symbol of a panel is annualised, as fitted or of its own bars."""
+        fitted = self._bars_per_year[self._rows_of(panel)]
+        return np.where(np.isnan(fitted), panel.bars_per_year, fitted)
 
     def adapted(self, errors: Float, symbol: Int64, known: npt.NDArray[np.datetime64]) -> tuple[Float, Self]:
         """Return interval ends (n, 2) of ln(y / f) made walk-forward, and a predictor with the state after the last.
@@ -210,6 +219,7 @@ class VolatilityPredictor(BarsPredictor):
             **prefixed("interval", self._interval.take(own).to_arrays()),
             **prefixed("adapted", self._adapted.take(own).to_arrays()),
             "adapted_to": self._adapted_to[own],
+            "bars_per_year": self._bars_per_year[own],
         }
 
     def _load(self, arrays: Mapping[str, npt.NDArray[Any]], rows: Int64) -> None:
@@ -220,6 +230,7 @@ class VolatilityPredictor(BarsPredictor):
             own = IntervalFleet.from_arrays(part_of(arrays, name)).take(rows)
             setattr(self, f"_{name}", IntervalFleet.concat([own, shared.interval]))
         self._adapted_to = np.append(arrays["adapted_to"][rows], _NEVER)
+        self._bars_per_year = np.append(arrays["bars_per_year"][rows], np.nan)
 
     def _stack(self, own: Mapping[str, Any], linear: LinearFleet, shared: SharedVolatility) -> None:
         """Take what all symbols share, and the symbols' own fleets, each followed by the row of those not fitted."""

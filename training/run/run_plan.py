@@ -15,12 +15,11 @@ from configs.errors import DataError, StoreError
 from configs.load import config_hash
 from configs.schema import Config
 from configs.values import Frozen
-from configs.words import counted
-from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import feature_names
 from features.sources.base import Source, read_lines
+from features.sources.mended import MendedSource
 from features.splits import Split, resolve_split
 from features.store.store import Store
 from features.universe import UniverseTable
@@ -30,6 +29,7 @@ from training.run.block_jobs import jobs_of
 from training.run.job import POOLED, Job
 from training.run.market_file import read_market, write_market
 from training.run.staging import StagedBlock, read_staged, stage_bars
+from training.run.survey import Survey
 from training.tasks import task_of
 
 logger = logging.getLogger(__name__)
@@ -76,14 +76,6 @@ class RunPlan(Frozen):
 
 
 @dataclass
-class _Survey:
-    """Result of one pass over the source: the number of bars of each symbol, and why others are skipped."""
-
-    lengths: dict[str, int] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
 class _Calendar:
     """All dates of the symbols that make up the universe, and whether any symbol has a range or volume."""
 
@@ -105,8 +97,8 @@ class _Calendar:
 def make_plan(source: Source, config: Config, store: Store, context: MarketContext | None) -> RunPlan:
     """Read the bars once, stage them, choose the symbols to train, and return the plan of the run.
 
-    Shared inputs (dates, universe table, sample of the pooled fit) are computed from symbols without a quarantined row,
-    so that broken data of one symbol cannot change the models of others, unless more than half of all have such a row.
+    Shared inputs (dates, universe table, sample of the pooled fit) are computed from symbols without a quarantined row
+    or a step, so that broken data of one symbol cannot change the models of others, unless more than half have some.
     Only the lag of universe features depends on every trained symbol, because each of them reads the universe table.
 
     Raises
@@ -116,10 +108,10 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     """
     for kind in config.run.kinds:
         task_of(kind).check(config)
-    survey = _Survey()
-    staged = list(stage_bars(store, _usable_bars(source, config, survey), config.run.block_symbols))
-    survey.skipped |= source.missing
-    warnings = _check_quarantine(source, config, survey)
+    source = MendedSource(source, config.data.on_steps)
+    survey = Survey()
+    staged = list(stage_bars(store, survey.usable_bars(source, config.data), config.run.block_symbols))
+    warnings = survey.finish(source, config.data)
     trained = {symbol for symbol in survey.lengths if symbol not in survey.skipped}
     for symbol, reason in sorted(survey.skipped.items()):
         logger.info("%s is skipped: %s", symbol, reason)
@@ -128,7 +120,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         raise DataError(
             f"no symbol can be trained ({reasons or 'the source holds none'}). Give other bars or --symbols."
         )
-    clean = trained - set(source.quarantine.lost())
+    clean = trained - set(source.quarantine.lost()) - set(source.mended)
     if 2 * len(clean) < len(trained):
         clean = trained
     calendar = _Calendar()
@@ -201,38 +193,6 @@ def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, Marke
         raise StoreError(
             f"the plan of run {name} is no longer in {store.uri!r} ({error}). Run the same command again."
         ) from error
-
-
-def _usable_bars(source: Source, config: Config, survey: _Survey) -> Iterator[SymbolBars]:
-    """Yield the bars of symbols to stage, and record their lengths and the reasons of the others."""
-    data = config.data
-    for bars in source.load(sorted(data.symbols), data.start, data.end):
-        if len(bars) < data.min_bars:
-            survey.skipped[bars.symbol] = (
-                f"{counted(len(bars), 'bar')}; at least {data.min_bars} are needed (data.min_bars)"
-            )
-        elif np.ptp(bars.close) <= 1e-9 * bars.close[0]:
-            survey.skipped[bars.symbol] = "the price is constant"
-        else:
-            survey.lengths[bars.symbol] = len(bars)
-            yield bars
-
-
-def _check_quarantine(source: Source, config: Config, survey: _Survey) -> list[str]:
-    """Skip symbols with too many quarantined rows, and return warnings for the others with any."""
-    warnings = []
-    parts = dict(iter(source.quarantine.frame.groupby("symbol", sort=False, observed=True)))
-    for symbol, count in sorted(source.quarantine.lost().items()):
-        if symbol in survey.skipped or symbol not in survey.lengths:
-            continue
-        rows = survey.lengths[symbol] + count
-        if count > config.data.max_quarantined * rows:
-            most = f"at most {config.data.max_quarantined:.0%} may (data.max_quarantined)"
-            survey.skipped[symbol] = f"{count} of {counted(rows, 'row')} break a rule; {most}"
-        else:
-            rules = Quarantine(parts[symbol]).summary()
-            warnings.append(f"{symbol}: {count} of {counted(rows, 'row')} were quarantined ({rules})")
-    return warnings
 
 
 def _lag_warning(universe: UniverseTable) -> str:

@@ -87,7 +87,9 @@ class VolatilityTask(Task):
         low, high = (forecast * np.exp(end) for end in ends.T)
         known = {name: np.isfinite(table) for name, table in others.items()}
         others = {name: np.where(known[name], table, forecast) for name, table in others.items()}
-        daily = VolatilityDaily.from_predictions(panel.dates[rows], target, forecast, others, (low, high), known)
+        daily = VolatilityDaily.from_predictions(
+            panel.dates[rows], target, forecast, others, (low, high), known, bars_per_year=columns["bars_per_year"]
+        )
         values: dict[str, npt.NDArray[Any]] = {
             "loss": qlike_rows(target, forecast),
             "target": target,

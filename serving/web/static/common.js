@@ -61,10 +61,10 @@ const day = (date) => (date.endsWith("T00:00:00") ? date.slice(0, 10) : date.sli
 const price = (value) => value.toLocaleString("en", { maximumSignificantDigits: 6 });
 const signedPercent = (value) => `${value < 0 ? "−" : "+"}${(100 * Math.abs(value)).toFixed(2)} %`;
 
-/* The bars that a forecast is for: up to a date if the next trading days are known, else counted. */
+/* The bars that a forecast is for: up to a date if the next trading days are known, else counted, such as "5 bars (5 hours)". */
 function target(forecast, asOf) {
-  const bars = forecast.horizon_bars;
-  if (!forecast.target_date) return `${bars} bar${bars === 1 ? "" : "s"} after ${day(asOf)}`;
+  const { horizon_bars: bars, horizon: words } = forecast, count = `${bars} bar${bars === 1 ? "" : "s"}`;
+  if (!forecast.target_date) return `${/bars?$/.test(words) ? count : `${count} (${words})`} after ${day(asOf)}`;
   return bars === 1 ? `next bar, ${day(forecast.target_date)}` : `next ${bars} bars, to ${day(forecast.target_date)}`;
 }
 

@@ -1,6 +1,6 @@
 "use strict";
 const SYMBOL = decodeURIComponent(location.pathname.slice("/symbols/".length));
-const BARS_SHOWN = 250, BARS_PER_YEAR = 252, NARROW = window.innerWidth < 600;
+const BARS_SHOWN = 250, NARROW = window.innerWidth < 600;
 const PRICES_SHOWN = NARROW ? 60 : BARS_SHOWN; // on a phone the cone of a few bars would be invisible after a year of prices
 const CONES = [[1.645, 0.15, "90 %"], [0.674, 0.3, "50 %"]]; // normal quantile, opacity, probability
 
@@ -37,7 +37,7 @@ function drawPrice(history, forecast) {
   if (forecast) {
     const last = history.close.at(-1), days = horizonDates(history, forecast);
     for (const [z, opacity, name] of CONES) {
-      const edge = (sign) => days.map((_, h) => last * Math.exp(sign * z * forecast.annualised * Math.sqrt(h / BARS_PER_YEAR)));
+      const edge = (sign) => days.map((_, h) => last * Math.exp(sign * z * forecast.annualised * Math.sqrt(h / forecast.bars_per_year)));
       const line = { width: 0 }, hoverinfo = "skip";
       traces.push({ x: days, y: edge(1), mode: "lines", line, hoverinfo, showlegend: false });
       traces.push({ x: days, y: edge(-1), mode: "lines", line, fill: "tonexty", fillcolor: translucent("up", opacity), name });

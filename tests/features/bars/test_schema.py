@@ -61,6 +61,7 @@ BREAKS = {
     "high_low_violation": {"high": 1.0},
     "negative_volume": {"volume": -5},
     "future_date": {"date": "2099-01-01"},
+    "placeholder_date": {"date": "1899-12-30"},
     "extreme_jump": {"open": 1e6, "high": 1e6, "low": 1e6, "close": 1e6},
 }
 
@@ -77,8 +78,8 @@ def test_a_row_that_breaks_a_rule_is_quarantined_under_its_name(rule):
     np.testing.assert_array_equal(bars.close, expected.close)
 
 
-# Tested in tests/features/sources/test_reading_cases.py, or below.
-ELSEWHERE = {"duplicate_date", "unfinished_bar", "ragged_row", "placeholder_date"}
+# Tested in tests/features/sources/test_reading_cases.py, tests/features/bars/test_steps.py, or below.
+ELSEWHERE = {"duplicate_date", "unfinished_bar", "ragged_row", "spike"}
 
 
 def test_every_rule_that_loses_a_bar_has_a_test():
@@ -91,7 +92,8 @@ def test_a_row_with_an_invalid_price_is_quarantined(column, value):
     frame = ohlcv().assign(adj_close=lambda f: f.close / 2)
     frame.loc[2, column] = value
     bars, quarantine = only(frame)
-    assert len(bars) == 5 and len(quarantine) == 1
+    kept = column == "open" and value == 0.0  # a placeholder
+    assert len(bars) == 5 + kept and len(quarantine) == 1 and bool(quarantine.lost()) != kept
     assert_valid(bars)
 
 

@@ -170,7 +170,10 @@ def test_a_history_has_only_outcomes_that_the_model_had_not_seen(url, engine, un
         # All but the last were made by the fit that the test judged: the published one knows their outcomes.
         table = fleet.tested_rows("AAA").to_pandas().set_index("date")[tested]
         ours = table.loc[past["dates"][:-1]].to_numpy()
-        np.testing.assert_allclose(past[column][:-1], annualised(ours) if kind == "volatility" else ours, rtol=1e-5)
+        year = engine.snapshot.prediction("AAA").volatility.bars_per_year
+        np.testing.assert_allclose(
+            past[column][:-1], annualised(ours, year) if kind == "volatility" else ours, rtol=1e-5
+        )
     ours = engine.snapshot.prediction("AAA")
     assert found["volatility"]["annualised"][-1] == pytest.approx(ours.volatility.annualised, rel=1e-5)
     assert found["direction"]["up"][-1] == pytest.approx(ours.direction.probabilities.up, rel=1e-5)

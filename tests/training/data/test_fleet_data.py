@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.bars.period import BarPeriod
 from features.panel import Panel
 from features.scaling import FleetScaler
 from training.data.design import Design
@@ -27,6 +28,7 @@ def panel_with(lengths: list[int]) -> Panel:
         nothing,
         nothing,
         nothing,
+        (BarPeriod(),) * len(lengths),
         0,
     )
 

@@ -37,7 +37,7 @@ def panels(draw):
 
 def windows_of(features, ends):
     dates = ends.astype("datetime64[ns]")
-    return Windows.of(dates, features, ends, ends[:, None].astype(float), LENGTH)
+    return Windows.of(dates, features, ends, ends[:, None].astype(float), 2.0 * ends, LENGTH)
 
 
 @settings(max_examples=80, deadline=None)
@@ -52,6 +52,7 @@ def test_windows_hold_the_features_that_end_at_their_rows(panel, random):
     taken = found.take(chosen)
     np.testing.assert_array_equal(contents(taken), gathered(features, ends[np.array(chosen, int)]))
     np.testing.assert_array_equal(taken.series[:, 0], ends[np.array(chosen, int)])
+    np.testing.assert_array_equal(taken.bars_per_year, 2.0 * ends[np.array(chosen, int)])
     joined = Windows.concat([taken, found])
     np.testing.assert_array_equal(contents(joined), np.concatenate([contents(taken), contents(found)]))
     assert len(joined) == len(joined.dates) == len(chosen) + len(ends)
@@ -61,10 +62,10 @@ def test_windows_hold_the_features_that_end_at_their_rows(panel, random):
 
 def test_separate_windows_are_as_given():
     features = np.random.default_rng(0).normal(size=(5, LENGTH, FEATURES)).astype(np.float32)
-    found = Windows.separate(np.zeros(5, "datetime64[ns]"), features, np.zeros((5, 0)))
+    found = Windows.separate(np.zeros(5, "datetime64[ns]"), features, np.zeros((5, 0)), np.ones(5))
     np.testing.assert_array_equal(contents(found), features)
     np.testing.assert_array_equal(found.last, features[:, -1])
-    assert len(Windows.separate(np.zeros(0, "datetime64[ns]"), features[:0], np.zeros((0, 0)))) == 0
+    assert len(Windows.separate(np.zeros(0, "datetime64[ns]"), features[:0], np.zeros((0, 0)), np.ones(0))) == 0
 
 
 @settings(max_examples=25, deadline=None)
@@ -99,7 +100,8 @@ def test_a_symbol_with_many_windows_does_not_pad_the_others(monkeypatch):
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(51, network.parameters)).astype(np.float32)
     features = rng.normal(size=(len(symbols), LENGTH, FEATURES)).astype(np.float32)
-    windows = Windows.separate(np.zeros(len(symbols), "datetime64[ns]"), features, np.zeros((len(symbols), 0)))
+    n = len(symbols)
+    windows = Windows.separate(np.zeros(n, "datetime64[ns]"), features, np.zeros((n, 0)), np.ones(n))
     found = predict_windows(network, weights, windows.bars, windows.ends, symbols)
     assert sum(sizes) < 4 * (windows.bars.size + len(symbols))
     for row in (0, 49, 50, 180, 249, 250, 299):

@@ -57,7 +57,7 @@ def volatility_rows(seed: int = 1, symbols: int = 10, days: int = 200) -> dict[s
 def volatility_daily(r: dict[str, np.ndarray], keep: np.ndarray | slice = slice(None)) -> VolatilityDaily:
     f = r["model"][keep]
     return VolatilityDaily.from_predictions(
-        r["dates"][keep], r["target"][keep], f, {"ewma": r["ewma"][keep]}, (f / 2, f * 2)
+        r["dates"][keep], r["target"][keep], f, {"ewma": r["ewma"][keep]}, (f / 2, f * 2), bars_per_year=365.0
     )
 
 
@@ -90,8 +90,8 @@ def test_volatility_summary_equals_the_direct_computation() -> None:
     y, f, e = r["target"], r["model"], r["ewma"]
     assert s["qlike"] == pytest.approx(volatility.qlike(y, f), abs=1e-12)
     assert s["qlike_vs_ewma"] == pytest.approx(volatility.qlike(y, f) - volatility.qlike(y, e), abs=1e-12)
-    assert s["vol_mse_ewma"] == pytest.approx(volatility.vol_mse(y, e), abs=1e-12)
-    assert s["r2"] == pytest.approx(volatility.vol_r2(y, f), abs=1e-10)
+    assert s["vol_mse_ewma"] == pytest.approx(volatility.vol_mse(y, e, 365.0), abs=1e-12)
+    assert s["r2"] == pytest.approx(volatility.vol_r2(y, f, 365.0), abs=1e-10)
     assert s["coverage"] == pytest.approx(((f / 2 <= y) & (y <= f * 2)).mean(), abs=1e-12)
 
 
@@ -201,7 +201,7 @@ def test_rows_that_a_baseline_borrows_are_told() -> None:
     own = np.arange(len(r["target"])) % 4 > 0
     ewma = np.where(own, r["ewma"], r["model"])
     s = VolatilityDaily.from_predictions(
-        r["dates"], r["target"], r["model"], {"ewma": ewma, "same": r["model"]}, own={"ewma": own}
+        r["dates"], r["target"], r["model"], {"ewma": ewma, "same": r["model"]}, own={"ewma": own}, bars_per_year=252.0
     ).summary()
     assert s["borrowed_ewma"] == pytest.approx(0.25, abs=0.01)
     assert "borrowed_same" not in s
@@ -217,10 +217,11 @@ def test_wrong_input_is_refused() -> None:
     with pytest.raises(ValueError, match="positive"):
         volatility_daily(dict(r, ewma=np.full(len(r["target"]), np.nan)))
     with pytest.raises(ValueError, match="low ≤ high"):
-        VolatilityDaily.from_predictions(r["dates"], r["target"], r["model"], interval=(r["model"], r["model"] / 2))
+        ends = r["model"], r["model"] / 2
+        VolatilityDaily.from_predictions(r["dates"], r["target"], r["model"], interval=ends, bars_per_year=252.0)
     with pytest.raises(ValueError, match="label sets"):
         DirectionDaily.from_predictions(r["dates"][:1], [0], [[1, 0, 0]], label_sets=[[True]])
-    alone = VolatilityDaily.from_predictions(r["dates"], r["target"], r["model"])
+    alone = VolatilityDaily.from_predictions(r["dates"], r["target"], r["model"], bars_per_year=252.0)
     with pytest.raises(ValueError, match="one set of forecasters"):
         VolatilityDaily.merge(alone, volatility_daily(r))
 

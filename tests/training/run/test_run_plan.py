@@ -209,3 +209,50 @@ def test_a_block_is_named_after_its_symbols(planned, make_universe):
     for plan in plans:
         for job in plan.jobs:
             assert symbols.setdefault(job.output, job.symbols) == job.symbols
+
+
+def test_symbols_of_another_period_are_skipped_and_no_common_period_is_refused(planned, make_universe):
+    bars = make_universe(NAMES)
+    weekly = np.arange(np.datetime64("2005-01-07"), np.datetime64("2018-01-07"), 7)[:500].astype("datetime64[ns]")
+    plan = planned(bars=[*bars[:4], replace(bars[4], dates=weekly)])
+    assert plan.skipped["EEE"].startswith("weekly bars, and most symbols have daily ones")
+    assert plan.bars == 4 * 500
+    with pytest.raises(DataError, match=r"daily bars \(AAA\) and weekly bars \(BBB\) cannot be used together"):
+        planned(bars=[bars[0], replace(bars[1], dates=weekly)])
+
+
+def test_spikes_are_left_out_and_steps_rebased_or_their_symbols_skipped_as_the_setting_says(planned, make_universe):
+    def off(bars, rows, ratio, volume=False):
+        prices = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}
+        for values in prices.values():
+            values[rows] *= ratio
+        traded = bars.volume.copy()
+        traded[rows] /= ratio if volume else 1.0
+        return replace(bars, **prices, volume=traded)
+
+    whole = make_universe((*NAMES, "FFF", "GGG"))
+    bars = list(whole)
+    bars[0] = off(bars[0], slice(300, 303), 10.0)
+    bars[1] = off(bars[1], slice(300, None), 0.01)
+    bars[2] = off(bars[2], slice(300, None), 0.1, volume=True)
+    day = str(whole[0].dates[300])[:10]
+    plan = planned(bars=bars)
+    assert list(plan.skipped) == ["BBB"]
+    assert f"×0.01 from {day} on (pence against pounds)" in plan.skipped["BBB"]
+    assert "at most 0 may stay unexplained (data.max_unexplained_steps)" in plan.skipped["BBB"]
+    assert plan.bars == 6 * 500 - 3
+    notes = [note for note in plan.warnings if note.startswith(("AAA", "CCC"))]
+    assert len(notes) == 2 and notes[0].startswith(
+        "AAA: 3 bars were left out as spikes: ×9.955 on 2016-02-25 for 3 bars"
+    )
+    assert "CCC: prices before steps were multiplied by their ratio: ×0.1" in notes[1]
+    pooled = next(job for job in plan.jobs if job.name == POOLED)
+    assert not {"AAA", "BBB", "CCC"} & set(pooled.symbols), "what symbols share is of clean ones"
+    assert list(planned("data.on_steps=refuse", bars=bars).skipped) == ["AAA", "BBB", "CCC"]
+    kept = planned("data.on_steps=keep", bars=bars)
+    assert (
+        not kept.skipped and kept.bars == 7 * 500 and any("BBB: prices step: ×0.01" in note for note in kept.warnings)
+    )
+    assert not planned("data.on_steps=rebase", bars=bars).skipped
+    assert not planned("data.max_unexplained_steps=1", bars=bars).skipped
+    assert planned(bars=whole).warnings == planned("data.on_steps=keep", bars=whole).warnings == ()
