@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from cluster.jobs.node_check import examine, free_gib, probe
+from cluster.jobs.node_check import examine, free_gib, is_missing, probe
 from cluster.session import connect
-from configs.errors import ClusterError, FleetcastError
+from configs.errors import ClusterError, ConfigError, FleetcastError
+from configs.load import validated
+from configs.words import counted
 from features.store.lake import Lake
 from features.store.store import Store
 from training.registry.manager import ModelManager
+from training.tasks import task_of
 
 _MIN_FREE_GIB, _MAX_SKEW_S, _MAX_LATE_SESSIONS, _MAX_BEHIND_DAYS = 1.0, 5.0, 3, 7
 _NODE_TIMEOUT_S = 120.0
+_MAX_JUDGED = 50  # symbols of a source other than the lake that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,15 @@ def check_installation(uri: str, address: str | None) -> Iterator[Finding]:
     problem = probe(uri)
     if problem:
         yield Finding("store", "problem", problem, "Give a store that can be written, with --store.")
+    elif is_missing(uri):
+        remedy = "Check --store, or make it: `fleetcast data import` or `fleetcast train`."
+        yield Finding("store", "warning", f"there is none at {uri}", remedy)
     else:
         store = Store(uri)
         yield from _space(store)
         yield from _models(store)
         yield from _bars(store)
+        yield from _source_bars(store)
     try:
         with connect(address):
             yield from _nodes(uri)
@@ -72,9 +80,15 @@ def _models(store: Store) -> Iterator[Finding]:
                 continue
             manifest = manager.manifest(kind, champion)
             manager.roster(kind, champion)
+            task_of(kind).check(validated(manifest.config, f"the settings of {champion}"))
             for number in range(len(manifest.blocks)):
                 manager.load_block(kind, champion, number)
-            yield Finding("models", "ok", f"{kind}: champion {champion} is undamaged, {manifest.symbols} symbols")
+            yield Finding(
+                "models", "ok", f"{kind}: champion {champion} is undamaged, {counted(manifest.symbols, 'symbol')}"
+            )
+        except ConfigError as error:
+            remedy = "It is of another version of Fleetcast. Use that one, or train again: `fleetcast train`."
+            yield Finding("models", "problem", f"{kind}: {error}", remedy)
         except FleetcastError as error:
             yield Finding("models", "problem", f"{kind}: {error}", "Restore the file, or `fleetcast models rollback`.")
 
@@ -92,7 +106,7 @@ def _bars(store: Store) -> Iterator[Finding]:
         yield Finding("bars", "problem", str(error), "Import the symbol again: `fleetcast data import`.")
         return
     if not infos:
-        yield Finding("bars", "ok", "the lake is empty; the bars that ship with packages are used")
+        yield Finding("bars", "ok", "the lake is empty")
         return
     newest = max(info.last for info in infos)
     dates = lake.read(next(info.symbol for info in infos if info.last == newest)).dates
@@ -101,20 +115,57 @@ def _bars(store: Store) -> Iterator[Finding]:
     gaps = session_gaps(np.array([dates[-1], today]), calendar) if calendar else None
     last = np.datetime64(newest.date(), "D")
     late = len(gaps) if gaps is not None else int(np.busday_count(last, today.astype("datetime64[D]")))
-    found = f"{len(infos)} symbols, the newest bar of {newest.date()}, {late} sessions ago ({calendar or 'weekdays'})"
+    found = (
+        f"{counted(len(infos), 'symbol')}, the newest bar of {newest.date()}, {counted(late, 'session')} ago "
+        f"({calendar or 'weekdays'})"
+    )
     if late > _MAX_LATE_SESSIONS:
         yield Finding("bars", "warning", found, "Bring them up to date: `fleetcast data fetch` or `data import`.")
     else:
         yield Finding("bars", "ok", found)
     behind = [info.symbol for info in infos if (newest - info.last).days > _MAX_BEHIND_DAYS]
     if behind:
+        verb = "ends" if len(behind) == 1 else "end"
         names = ", ".join(behind[:3]) + (", …" if len(behind) > 3 else "")
         yield Finding(
             "bars",
             "warning",
-            f"{len(behind)} symbols end more than {_MAX_BEHIND_DAYS} days before the newest bar ({names})",
+            f"{counted(len(behind), 'symbol')} {verb} more than {_MAX_BEHIND_DAYS} days before the newest bar "
+            f"({names})",
             "Fetch them again, or leave out what is no longer traded.",
         )
+
+
+def _source_bars(store: Store) -> Iterator[Finding]:
+    """Check how recent the bars are that champions are served from if the lake has none of their symbols."""
+    from features.bars.freshness import freshness
+    from features.bars.schedule import schedule_of
+    from features.sources import open_source
+
+    manager, in_lake = ModelManager(store), frozenset(Lake(store).symbols())
+    checked = {"lake", "yahoo"}  # the lake's are checked, and yahoo's are fetched when they are needed
+    for kind in manager.kinds():
+        try:
+            if (champion := manager.aliases(kind).champion) is None:
+                continue
+            symbols = manager.roster(kind, champion).symbols()
+            name = str(manager.manifest(kind, champion).config["data"]["bars"])
+            if name in checked or not in_lake.isdisjoint(symbols):
+                continue
+            checked.add(name)
+            now = datetime.now(UTC).replace(tzinfo=None)
+            judged = [
+                freshness(schedule_of(bars.dates), bars.dates[-1].astype("datetime64[us]").item(), now)
+                for bars in open_source(name, store).load(symbols[:_MAX_JUDGED])
+            ]
+        except FleetcastError as error:
+            yield Finding("bars", "problem", f"{kind}: {error}", "Restore the bars, or train on others.")
+            continue
+        if judged:
+            newest, late = max(judged, key=lambda one: one.last), sum(one.stale for one in judged)
+            found = f"{name}, which the {kind} champion is served from: {newest.text}"
+            remedy = "Import newer ones: `fleetcast data import` or `data fetch`; what the lake has is served."
+            yield Finding("bars", "warning" if late else "ok", found, remedy if late else "")
 
 
 def _nodes(uri: str) -> Iterator[Finding]:
@@ -128,7 +179,7 @@ def _nodes(uri: str) -> Iterator[Finding]:
     yield Finding(
         "cluster",
         "ok",
-        f"Ray {ray.__version__}, {len(alive)} node{'s' * (len(alive) != 1)}" + (f", {dead} dead ones" if dead else ""),
+        f"Ray {ray.__version__}, {counted(len(alive), 'node')}" + (f", {dead} dead" if dead else ""),
     )
     remote: Any = ray.remote(num_cpus=0, max_retries=0)(examine)
     tasks = []
@@ -192,5 +243,5 @@ def _node(
             "Install tensorflow[and-cuda] and the driver there, or start the node without GPUs.",
         )
     if not problems:
-        gpus = f", {len(facts['gpus'])} GPUs" if facts["gpus"] else ""
-        yield Finding("node", "ok", f"{name}: {resources.get('CPU', 0):g} CPUs{gpus}, same code and versions")
+        gpus = f", {counted(len(facts['gpus']), 'GPU')}" if facts["gpus"] else ""
+        yield Finding("node", "ok", f"{name}: {counted(resources.get('CPU', 0), 'CPU')}{gpus}, same code and versions")

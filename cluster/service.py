@@ -52,8 +52,7 @@ def service(arguments: Arguments, host: str, port: int, *, is_local: bool = Fals
             app = application(arguments, _LOCAL_DRAIN_POLL_S) if is_local else application(arguments)
             serve.run(app, name=NAME, route_prefix="/")
         except RuntimeError as error:
-            reason = _reason() or error
-            raise ClusterError(f"no replica becomes ready: {reason}. Check the store and its models.") from error
+            raise ClusterError(f"no replica becomes ready: {_reason() or error}") from error
         yield f"http://{_url_host(host)}:{port}"
     finally:
         with ray_silenced():
@@ -151,6 +150,7 @@ def wait_for_end() -> None:
 
 
 def _reason() -> str:
+    """Return the last replica's error: ours have a remedy, others get one."""
     from ray import serve
 
     found = [
@@ -161,7 +161,11 @@ def _reason() -> str:
     ]
     lines = [line.strip() for line in (found[0].splitlines() if found else []) if line.strip()]
     ours = [line for line in lines if line.startswith("configs.errors.")]
-    return (ours or lines or [""])[-1].partition(": ")[2] or (lines or [""])[-1]
+    if ours:
+        return ours[-1].partition(": ")[2]
+    last = (lines or [""])[-1]
+    reason = (last.partition(": ")[2] or last).rstrip(".")
+    return reason and f"{reason}. Check the store and its models."
 
 
 def _url_host(host: str) -> str:

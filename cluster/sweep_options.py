@@ -43,3 +43,17 @@ def sweep_options(
     if resume and study is None:
         raise ConfigError("--resume needs the name of a study. Give it with --study.")
     return wanted, resolved, None if time_budget is None else duration_s("--time-budget", time_budget)
+
+
+def repeated(
+    preset: str | None,
+    config: str | None,
+    bars: Sequence[str],
+    symbols: str | None,
+    overrides: Sequence[str],
+) -> list[str]:
+    """Return the options of a sweep that decide on the data and settings, for a command that trains on the same."""
+    options = [part for name, value in (("--preset", preset), ("--config", config)) if value for part in (name, value)]
+    options += ["--bars", *bars] if bars else []
+    options += ["--symbols", symbols] if symbols is not None else []
+    return options + [part for text in overrides if not text.startswith("tune.") for part in ("--set", text)]

@@ -53,7 +53,8 @@ class FeatureConfig(Frozen):
     lookback_periods: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = (5, 20, 60)
     """Bars that rolling features look back; every rolling feature is built for each."""
     technical_indicators: tuple[str, ...] = ()
-    """Features of the catalog, or whole groups; empty means all that the data allows."""
+    """Families of the catalog, whole groups, or the beginnings of columns (``sma``, ``ema``, ``rsi``); empty means all
+    that the data allows."""
     scaling_method: Literal["standard", "robust", "none"] = "standard"
     """How features are scaled; fitted on train rows only."""
     max_features: Positive | None = None

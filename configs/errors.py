@@ -33,6 +33,17 @@ class ClusterError(FleetcastError):
     """Ray cannot be reached, or the cluster lacks the resources that the run asks for."""
 
 
+def require(value: object, types: type | tuple[type, ...], what: str, expected: str) -> None:
+    """Raise ``ConfigError`` if a value is not of these types; True and False are no numbers."""
+    if not isinstance(value, types) or (isinstance(value, bool) and types is int):
+        raise ConfigError(f"{what} is of type {type(value).__name__}; expected {expected}.")
+
+
+def shown(value: object) -> str:
+    """Return a value as it is written in Python, on one line and at most 80 characters long, for messages."""
+    return " ".join(repr(value).split())[:80]
+
+
 def last_line(error: BaseException) -> str:
     """Return the last line of an error's text: libraries that include a traceback put the message there."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

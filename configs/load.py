@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from configs.errors import ConfigError
 from configs.layers import Layer, merged, of_file, of_override, preset_names, with_preset
 from configs.problems import explained
 from configs.schema import Config
@@ -50,6 +51,23 @@ def load_config(
     layers = with_preset(preset, given)
     logger.debug("configuration from %s", ", ".join(layer.source for layer in layers))
     return validated(merged(layers), "the configuration", layers)
+
+
+def config_or(config: Config | None, name: str, preset: str | None = None) -> Config:
+    """Return a configuration as given to ``name``, or that of a preset; without one, the defaults of all settings.
+
+    Raises
+    ------
+    ConfigError
+        Something else is given.
+    """
+    if config is None:
+        return Config() if preset is None else load_config(preset)
+    if isinstance(config, Config):
+        return config
+    how = f"load_config({config!r})" if isinstance(config, str) and config in preset_names() else "load_config()"
+    given = repr(config)[:80] if isinstance(config, (str, int, float, bool)) else f"a {type(config).__name__}"
+    raise ConfigError(f"{name} was given {given}; expected a Config. Make one: {how}.")
 
 
 def flat_overrides(values: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from configs.space import GivenParameter
-from configs.values import Fraction, Frozen, Kind, Positive, unique
+from configs.values import Fraction, Frozen, Kind, Positive, age_limit, unique
 
 
 class RunConfig(Frozen):
@@ -84,7 +84,7 @@ class ServeConfig(Frozen):
     """Seconds between a replica's checks for a new champion or newer bars."""
     history_bars: Annotated[int, Field(ge=250)] = 2500
     """Bars of each symbol that are read: recursive features and GARCH variances depend little on older ones."""
-    max_age_days: Annotated[float, Field(gt=0)] | Literal["calendar"] = "calendar"
+    max_age_days: Annotated[float | Literal["calendar"], BeforeValidator(age_limit)] = "calendar"
     """Forecasts from stale bars have a note. With ``calendar`` bars are stale when more than three are missing of the
     sessions, days or hours on which the symbol trades. A number is a limit instead: older bars give an error in place
     of a forecast."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, shown
 from configs.layers import Layer, source_of, sources_in
 from configs.settings import all_settings, expected_at, location_of, remedy
 
@@ -45,7 +45,7 @@ def _text(item: Mapping[str, Any], location: Sequence[int | str]) -> str:
     if item["type"] == "invalid_key":
         return f"{place} is not a setting; names of settings are text."
     value = item["input"]
-    given = "" if isinstance(value, Mapping) else f" has value {'null' if value is None else repr(value):.80}"
+    given = "" if isinstance(value, Mapping) else f" has value {'null' if value is None else shown(value)}"
     if item["type"] in _OWN_WORDS:
         return f"{place}{given}: {item['msg'].partition(', ')[2]}."
     if item["type"] == "missing":

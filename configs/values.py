@@ -23,6 +23,14 @@ def unique(names: _Names) -> _Names:
     return names
 
 
+def age_limit(value: object) -> object:
+    """Return ``calendar`` or a number of days as given; ``ValueError`` says that one of them is expected."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0.0 < value < float("inf")
+    if value != "calendar" and not is_number:
+        raise ValueError("expected calendar, or a number of days greater than 0")
+    return value
+
+
 class Frozen(BaseModel):
     """A value that cannot change after validation and rejects unknown keys.
 

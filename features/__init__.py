@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from features.bars.schema import SymbolBars, bars_from_frame
     from features.catalog import describe_features
     from features.context import MarketContext
+    from features.cross_validation import PurgedWalkForward
     from features.engineer import EngineeredFeatures, FeatureEngineer, build_panel, feature_names
     from features.panel import Panel
     from features.scaling import FleetScaler
@@ -31,6 +32,7 @@ __all__ = [
     "LabelConfig",
     "MarketContext",
     "Panel",
+    "PurgedWalkForward",
     "Split",
     "SplitConfig",
     "SplitRows",
@@ -55,6 +57,7 @@ _MODULES = {
     "features.bars.schema": ("SymbolBars", "bars_from_frame"),
     "features.catalog": ("describe_features",),
     "features.context": ("MarketContext",),
+    "features.cross_validation": ("PurgedWalkForward",),
     "features.engineer": ("EngineeredFeatures", "FeatureEngineer", "build_panel", "feature_names"),
     "features.panel": ("Panel",),
     "features.scaling": ("FleetScaler",),

@@ -9,13 +9,14 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
-from configs.errors import DataError, shortened
+from configs.errors import DataError, require, shortened, shown
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources import open_source
-from features.store.store import Store
+from features.store.store import Store, open_store
 
 AnyBars: TypeAlias = pd.DataFrame | pd.Series | SymbolBars | Sequence[Any] | Mapping[str, Any] | os.PathLike[str] | str
 """A frame in any common notation (one symbol or many), a series of closes, frames or rows by symbol, a path, bars."""
@@ -49,7 +50,7 @@ def read_bars(
         There are none, or they cannot be read; the message says what was given and what is expected.
     """
     if symbol is not None and not isinstance(symbol, str):
-        raise DataError(f"symbol has value {symbol!r:.80}; expected a name such as 'AAPL'.")
+        raise DataError(f"symbol has value {shown(symbol)}; expected a name such as 'AAPL'.")
     if isinstance(bars, (str, os.PathLike)):
         found, quarantine = _of_source(os.fspath(bars))
     elif isinstance(bars, Mapping):
@@ -73,8 +74,8 @@ def load_bars(
     source: str | os.PathLike[str] = "embedded",
     symbols: Sequence[str] = (),
     *,
-    start: date | None = None,
-    end: date | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
     store: Store | str | None = None,
 ) -> pd.DataFrame:
     """Return bars of a source as one frame: ``symbol, date, open, high, low, close, volume``, adjusted, sorted.
@@ -86,7 +87,7 @@ def load_bars(
     symbols
         All of the source by default.
     start, end
-        The first and the last day.
+        The first and the last day, such as ``"2020-12-31"``.
     store
         The store of ``lake``; by default ``FLEETCAST_STORE`` or ``.fleetcast``.
 
@@ -106,9 +107,12 @@ def load_bars(
     >>> bars.groupby("symbol").size().to_dict()
     {'AAPL': 3270, 'IBM': 3270}
     """
-    if isinstance(symbols, str):
-        symbols = [symbols]
-    found, quarantine = _of_source(os.fspath(source), symbols, start, end, store)
+    symbols = [symbols] if isinstance(symbols, str) else symbols
+    require(symbols, (list, tuple, set, frozenset, pd.Index, pd.Series, np.ndarray), "symbols", "a list of names")
+    symbols = [str(symbol) for symbol in symbols]
+    if not isinstance(source, (str, os.PathLike)):
+        raise DataError(f"the source is a {type(source).__name__}; expected its name or a path, such as 'embedded'.")
+    found, quarantine = _of_source(os.fspath(source), symbols, _day(start, "start"), _day(end, "end"), store)
     warn_of(quarantine, stacklevel=2)
     parts = [
         pd.DataFrame({"symbol": one.symbol, "date": one.dates, **{name: getattr(one, name) for name in _ROW[1:]}})
@@ -132,9 +136,7 @@ def _of_source(
     end: date | None = None,
     store: Store | str | None = None,
 ) -> tuple[list[SymbolBars], Quarantine]:
-    if not isinstance(store, Store):
-        store = Store(store or os.environ.get("FLEETCAST_STORE", ".fleetcast"))
-    source = open_source(spec, store)
+    source = open_source(spec, open_store(store))
     found = list(source.load(symbols, start, end))
     reasons = [f"{name}: {reason}" for name, reason in source.missing.items()]
     if not found:
@@ -142,6 +144,13 @@ def _of_source(
     if reasons:
         warnings.warn(f"{spec!r} lacks {len(reasons)} of the symbols ({'; '.join(reasons[:3])})", stacklevel=4)
     return found, source.quarantine
+
+
+def _day(given: date | str | None, name: str) -> date | None:
+    try:
+        return None if given is None else pd.Timestamp(given).date()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} has value {shown(given)}; expected a day, such as '2020-12-31'.") from error
 
 
 def _of_mapping(frames: Mapping[str, Any], symbol: str | None) -> tuple[list[SymbolBars], Quarantine]:
@@ -154,7 +163,7 @@ def _of_mapping(frames: Mapping[str, Any], symbol: str | None) -> tuple[list[Sym
     found, parts = list[SymbolBars](), list[Quarantine]()
     for name, given in frames.items():
         if not isinstance(name, str):
-            raise DataError(f"a dict of bars has the key {name!r:.80}; expected symbols, such as 'AAPL'.")
+            raise DataError(f"a dict of bars has the key {shown(name)}; expected symbols, such as 'AAPL'.")
         bars, quarantine = read_bars(given, name, place=f"the bars of {name!r}")
         found += bars
         parts.append(quarantine)

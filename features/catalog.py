@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
+from typing import NamedTuple
 
 from configs.data import FeatureConfig
 from configs.errors import ConfigError
@@ -13,32 +15,54 @@ from features import indicators
 from features.indicators._spec import FeatureSpec
 from features.inputs import Layout
 
+_ALSO = {"bbands": "bollinger", "bollinger_bands": "bollinger", "stoch": "stochastic", "willr": "williams"}
 
-@lru_cache(maxsize=1)
+
+class Chosen(NamedTuple):
+    """A family, the columns to use of it, and whether they are named rather than a group that they are in."""
+
+    spec: FeatureSpec
+    columns: tuple[str, ...]
+    is_named: bool
+
+
+@cache
 def all_specs() -> tuple[FeatureSpec, ...]:
     """Return the ``SPEC`` of every module in ``features/indicators`` that does not start with an underscore."""
     names = sorted(m.name for m in pkgutil.iter_modules(indicators.__path__) if not m.name.startswith("_"))
     return tuple(importlib.import_module(f"{indicators.__name__}.{name}").SPEC for name in names)
 
 
-def choose_specs(wanted: Sequence[str]) -> tuple[FeatureSpec, ...]:
-    """Return the families with these names or of these groups; all if ``wanted`` is empty.
+def choose_features(wanted: Sequence[str], layout: Layout) -> tuple[Chosen, ...]:
+    """Return the features with these names, in the order of the catalog; all if ``wanted`` is empty.
+
+    A name is a group (``momentum``), a family (``moving_average``), or what columns of a family begin with (``sma``,
+    ``ema``), in any case.
 
     Raises
     ------
     ConfigError
-        A name is neither a family nor a group.
+        A name is none of these.
     """
-    specs = all_specs()
-    groups = sorted({spec.group for spec in specs})
-    known = {spec.name for spec in specs} | set(groups)
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
+    names = [_ALSO.get(name, name) for name in map(_spelled, wanted)]
+    chosen, used = list[Chosen](), set[str]()
+    for spec in all_specs():
+        columns = spec.columns(layout)
+        of_name = {name: _columns_of(name, spec, columns) for name in names}
+        found = {column for part in of_name.values() for column in part}
+        if found or not names or spec.name in names or spec.group in names:
+            kept = tuple(column for column in columns if not names or column in found)
+            chosen.append(Chosen(spec, kept, any(name != spec.group and part for name, part in of_name.items())))
+        used |= {name for name, part in of_name.items() if part} | ({spec.name, spec.group} & set(names))
+    if unknown := [given for given, name in zip(wanted, names, strict=True) if name not in used]:
+        groups, families = sorted({s.group for s in all_specs()}), [s.name for s in all_specs()]
+        close = difflib.get_close_matches(_spelled(unknown[0]), [*groups, *families], 1)
+        hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ConfigError(
-            f"features.technical_indicators has {', '.join(map(repr, unknown))}. Choose from the groups "
-            f"{', '.join(groups)}, or the families {', '.join(spec.name for spec in specs)}."
+            f"features.technical_indicators has {', '.join(map(repr, unknown))}. {hint}Choose from the groups "
+            f"{', '.join(groups)}, the families {', '.join(families)}, or the beginnings of their columns, such as sma."
         )
-    return tuple(s for s in specs if not wanted or s.name in wanted or s.group in wanted)
+    return tuple(chosen)
 
 
 def describe_features(config: FeatureConfig | None = None) -> list[tuple[str, str, str]]:
@@ -48,5 +72,23 @@ def describe_features(config: FeatureConfig | None = None) -> list[tuple[str, st
     """
     config = config or FeatureConfig()
     layout = Layout(config.lookback_periods, ("context_<series>_…",))
-    specs = choose_specs(config.technical_indicators)
-    return [(column, s.group, s.description) for s in specs for column in s.columns(layout)]
+    chosen = choose_features(config.technical_indicators, layout)
+    return [(column, one.spec.group, one.spec.description) for one in chosen for column in one.columns]
+
+
+def _columns_of(name: str, spec: FeatureSpec, columns: Sequence[str]) -> tuple[str, ...]:
+    if name in (spec.name, spec.group):
+        return tuple(columns)
+    if name in _names():
+        return ()
+    return tuple(column for column in columns if column == name or column.startswith(f"{name}_"))
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Return the names of all groups and families."""
+    return frozenset(name for spec in all_specs() for name in (spec.name, spec.group))
+
+
+def _spelled(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")

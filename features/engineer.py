@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from configs.data import FeatureConfig
-from configs.errors import ConfigError, DataError
+from configs.errors import ConfigError, DataError, require
 from configs.models import LabelConfig
 from features.any_bars import AnyBars, read_bars, warn_of
 from features.bars.schema import SymbolBars
@@ -47,6 +47,7 @@ class FeatureEngineer:
     """
 
     def __init__(self, config: FeatureConfig | None = None) -> None:
+        require(config, (FeatureConfig, type(None)), "config", "a FeatureConfig, such as load_config().features")
         self.config = config or FeatureConfig()
 
     def engineer_features(
@@ -86,7 +87,11 @@ class FeatureEngineer:
         """
         import pandas as pd
 
-        if not 0 < horizon:
+        require(horizon, int, "horizon", "a number of bars, at least 1")
+        require(label, (LabelConfig, type(None)), "label", "a LabelConfig")
+        require(universe, (UniverseTable, type(None)), "universe", "a table of build_universe")
+        require(context, (MarketContext, type(None)), "context", "a MarketContext: MarketContext.from_frame makes one")
+        if horizon < 1:
             raise ConfigError(f"horizon has value {horizon!r}; expected a number of bars, at least 1.")
         symbol_bars = _only_symbol(bars, symbol)
         panel = build_panel([symbol_bars], self.config, universe, context, label)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from configs.data import FeatureConfig
 from configs.errors import DataError
 from features.bars.schema import SymbolBars
-from features.catalog import choose_specs
+from features.catalog import all_specs, choose_features
 from features.context import MarketContext
 from features.indicators._spec import FeatureSpec
 from features.inputs import Inputs, Layout
@@ -60,13 +60,13 @@ class FeaturePlan:
 def universe_columns(config: FeatureConfig) -> frozenset[str]:
     """Return the names of all features that are relative to the universe."""
     layout = Layout(config.lookback_periods)
-    return frozenset(name for spec in choose_specs(()) if "universe" in spec.needs for name in spec.columns(layout))
+    return frozenset(name for spec in all_specs() if "universe" in spec.needs for name in spec.columns(layout))
 
 
 def series_columns(names: Sequence[str], config: FeatureConfig) -> npt.NDArray[np.int64]:
     """Return the positions in ``names`` of features of market series: what no family makes of bars or universe."""
     layout = Layout(config.lookback_periods)
-    produced = {name for spec in choose_specs(()) for name in spec.columns(layout)}
+    produced = {name for spec in all_specs() for name in spec.columns(layout)}
     return np.flatnonzero([name not in produced for name in names])
 
 
@@ -77,7 +77,7 @@ def market_columns(names: Sequence[str], config: FeatureConfig, *, calendar: boo
     the universe are those of market series.
     """
     layout = Layout(config.lookback_periods)
-    specs = choose_specs(())
+    specs = all_specs()
     produced = {name for spec in specs for name in spec.columns(layout)}
     layout = Layout(config.lookback_periods, tuple(name for name in names if name not in produced))
     wanted = {n for spec in specs if calendar or spec.group != "calendar" for n in spec.market_wide(layout)}
@@ -130,17 +130,17 @@ def plan_features(
         )
     layout = Layout(config.lookback_periods, context.columns if context is not None else ())
     wanted = () if fixed else config.technical_indicators
-    specs = []
-    for spec in choose_specs(wanted):
+    specs, produced = [], list[str]()
+    for spec, chosen, is_named in choose_features(wanted, layout):
         missing = sorted(need for need in spec.needs if not available[need])
-        if missing and spec.name in wanted:
+        if missing and is_named:
             raise DataError(
                 f"feature {spec.name!r} needs {' and '.join(missing)}, which the data do not have. Add it, or drop the "
                 "feature."
             )
         if not missing:
             specs.append(spec)
-    produced = [name for spec in specs for name in spec.columns(layout)]
+            produced += chosen
     names = tuple(produced if columns is None else columns)
     unknown = [name for name in names if name not in set(produced)]
     if unknown:

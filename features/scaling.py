@@ -79,7 +79,8 @@ class FleetScaler:
         return self._scaled(features, center, scale)
 
     def _scaled(self, features: Float32, center: Float32, scale: Float32) -> Float32:
-        out: Float32 = (features - center) / scale
+        with np.errstate(over="ignore"):  # what is beyond float32 is beyond the clip
+            out: Float32 = (features - center) / scale
         np.clip(out, -self.clip, self.clip, out=out)
         out[np.isnan(out)] = 0.0
         return out

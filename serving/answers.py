@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from configs.errors import ConfigError, shown
 from configs.values import Kind
+from serving.frames import frame_of, row_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from features.bars.schema import SymbolBars
+    from features.any_bars import AnyBars
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -112,7 +115,7 @@ Forecast = DirectionForecast | VolatilityForecast
 
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """One symbol to forecast, from ``data`` (a frame of its bars in any common spelling) or from the newest bars.
+    """One symbol to forecast, from ``data`` (its bars in any form) or from the newest bars.
 
     Examples
     --------
@@ -121,14 +124,24 @@ class PredictionRequest:
     """
 
     symbol: str
-    data: pd.DataFrame | SymbolBars | None = None
-    prediction_types: tuple[Kind, ...] = KINDS
+    data: AnyBars | None = None
+    prediction_types: Sequence[Kind] | Kind = KINDS
 
     def __post_init__(self) -> None:
-        given = tuple(self.prediction_types)
-        if not given or set(given) - set(KINDS):
-            raise ValueError(f"prediction_types {list(given)} should be one or more of {', '.join(KINDS)}.")
+        wanted = self.prediction_types
+        given = (wanted,) if isinstance(wanted, str) else tuple(wanted) if isinstance(wanted, Iterable) else ()
+        if not given or any(not isinstance(kind, str) or kind not in KINDS for kind in given):
+            raise ConfigError(
+                f"prediction_types is {shown(list(given) or wanted)}; expected one or more of {', '.join(KINDS)}."
+            )
+        if not isinstance(self.symbol, str) or not self.symbol:
+            raise ConfigError(f"symbol is {shown(self.symbol)}; expected a name such as 'AAPL'.")
         object.__setattr__(self, "prediction_types", tuple(kind for kind in KINDS if kind in given))
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of forecast, in a fixed order."""
+        return cast(tuple[Kind, ...], self.prediction_types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +172,15 @@ class Prediction:
     def fallback(self) -> bool:
         """Whether one of the forecasts is a baseline's."""
         return any(getattr(forecast, "fallback", False) for forecast in self.forecasts)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """It as a row of a table; see :func:`.row_of`."""
+        return row_of(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of one row."""
+        return frame_of([self])
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +221,22 @@ class PredictionResponse:
     def error(self) -> Failure | None:
         """Why a requested forecast is missing."""
         return self.prediction.error
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Warnings about the bars and features."""
+        return self.prediction.notes
+
+    @property
+    def stale(self) -> bool:
+        """Whether the bars are not up to date."""
+        return self.prediction.stale
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """It as a row of a table, with its ``processing_time`` in seconds and its ``source``."""
+        return {**self.prediction.row, "processing_time": self.processing_time_s, "source": self.source}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of one row."""
+        return frame_of([self])

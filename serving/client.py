@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import httpx2
 from pydantic import TypeAdapter
 
-from configs.errors import FleetcastError
+from configs.errors import FleetcastError, require
 from configs.values import Kind
 from serving.answers import KINDS, Prediction
+from serving.frames import Predictions
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from features.bars.schema import SymbolBars
+    from features.any_bars import AnyBars
 
 _PREDICTIONS = TypeAdapter(list[Prediction])
 _RETRIED = frozenset({429, 502, 503, 504})
@@ -67,6 +66,7 @@ class FleetcastClient:
         retries: int = 4,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        require(url, str, "url", "a URL such as 'http://127.0.0.1:8000'")
         self.url, self.retries = url.rstrip("/"), retries
         key = os.environ.get("FLEETCAST_API_KEY") if key is None else key
         if key is not None and not key.isascii():
@@ -79,10 +79,10 @@ class FleetcastClient:
 
     def predict(
         self,
-        symbols: Sequence[str] | None = None,
-        types: Sequence[Kind] = KINDS,
-        bars: Mapping[str, pd.DataFrame | SymbolBars] | None = None,
-    ) -> list[Prediction]:
+        symbols: Sequence[str] | str | None = None,
+        types: Sequence[Kind] | Kind = KINDS,
+        bars: AnyBars | None = None,
+    ) -> Predictions[Prediction]:
         """Return one prediction per symbol, in the order requested; one with an ``error`` lacks a forecast.
 
         Parameters
@@ -92,19 +92,37 @@ class FleetcastClient:
         types
             ``direction``, ``volatility`` or both.
         bars
-            By symbol, bars to forecast from in place of the server's.
+            Bars to forecast from in place of the server's: frames or rows by symbol, or any other form; those that name
+            no symbol are of the one in ``symbols``.
 
         Raises
         ------
         ServerError
             The server refuses the request, or cannot be reached in any attempt.
+        DataError
+            The bars cannot be read.
         """
-        body: dict[str, Any] = {"types": list(types)}
-        if symbols is not None:
-            body["symbols"] = list(symbols)
+        named = [symbols] if isinstance(symbols, str) else symbols
+        body: dict[str, Any] = {"types": [types] if isinstance(types, str) else list(types)}
+        if named is not None:
+            body["symbols"] = list(named)
         if bars is not None:
-            body["bars"] = {symbol: _rows(symbol, given) for symbol, given in bars.items()}
-        return _PREDICTIONS.validate_python(self._request("POST", "/v1/predictions", body)["predictions"])
+            body["bars"] = _rows(bars, named[0] if named is not None and len(named) == 1 else None)
+        found = self._request("POST", "/v1/predictions", body)["predictions"]
+        return Predictions(_PREDICTIONS.validate_python(found))
+
+    def history(self, symbol: str, bars: int = 250) -> dict[str, Any]:
+        """Return a symbol's last ``bars`` closes, and the forecasts made for them out of sample with their outcomes.
+
+        ``dates`` and ``close`` are lists; ``direction`` and ``volatility``, None without a model, have their own lists.
+
+        Raises
+        ------
+        ServerError
+            There is no model of the symbol (status 404), or the server cannot be reached.
+        """
+        found: dict[str, Any] = self._request("GET", f"/v1/history/{quote(symbol, safe='')}?bars={bars}")
+        return found
 
     def symbols(self) -> list[dict[str, Any]]:
         """Return the symbols that are served, with their kinds of model and newest bars."""
@@ -169,17 +187,15 @@ def _seconds(header: str | None, default: float) -> float:
         return default
 
 
-def _rows(symbol: str, given: pd.DataFrame | SymbolBars) -> list[list[Any]]:
-    """Return bars as rows of a request body: date, open, high, low, close, volume."""
-    from features.bars.schema import SymbolBars, bars_from_frame
+def _rows(given: AnyBars, symbol: str | None) -> dict[str, list[list[Any]]]:
+    """Return by symbol bars as rows of a request body: date, open, high, low, close, volume."""
+    from features.any_bars import read_bars, warn_of
 
-    if isinstance(given, SymbolBars):
-        bars = given
-    else:
-        (bars, *_), quarantine = bars_from_frame(given, symbol)
-        if lost := sum(quarantine.lost().values()):
-            message = f"{lost} rows of {symbol} break a rule and are left out ({quarantine.summary()})"
-            warnings.warn(message, stacklevel=4)
-    dates = bars.dates.astype("datetime64[s]").astype(str).tolist()
-    values = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
-    return [list(row) for row in zip(dates, *values, strict=True)]
+    found, quarantine = read_bars(given, default_symbol=symbol or "SYMBOL", place="the bars")
+    warn_of(quarantine, stacklevel=3)
+    out = {}
+    for bars in found:
+        dates = bars.dates.astype("datetime64[s]").astype(str).tolist()
+        values = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
+        out[bars.symbol] = [list(row) for row in zip(dates, *values, strict=True)]
+    return out

@@ -10,14 +10,16 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from configs.errors import ConfigError, require, shown
 from configs.operation import ServeConfig
 from configs.values import Kind
 from features.bars.merge import fingerprint
-from features.store.store import Store
+from features.store.store import Store, open_store
 from serving.answer_cache import AnswerCache
 from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse, Source
 from serving.engine_statistics import EngineStatistics
 from serving.follower import Follower
+from serving.frames import Predictions
 from serving.history import history_of
 from serving.request_bars import RequestBars, forecast_request_bars, read_request_bars, with_age
 from serving.snapshot import RenderedAnswer, Snapshot, stale_problems
@@ -80,13 +82,16 @@ class PredictionEngine:
         keep: SymbolFilter | None = None,
         follow: bool = True,
     ) -> None:
-        if store is None:
-            store = os.environ.get("FLEETCAST_STORE", ".fleetcast")
+        require(alias, str, "alias", "an alias, latest, or a version's name")
+        if isinstance(max_workers, bool) or not isinstance(max_workers, int) or max_workers < 1:
+            raise ConfigError(f"max_workers is {shown(max_workers)}; expected a number of threads, at least 1.")
+        if config is not None and not isinstance(config, ServeConfig):
+            raise ConfigError(f"config is {shown(config)}; expected a ServeConfig, such as load_config().serve.")
         self.config = config or ServeConfig()
         self.statistics = EngineStatistics()
         self._cache = AnswerCache(_CACHED_ANSWERS) if enable_caching else None
         self._pool = ThreadPoolExecutor(max_workers, thread_name_prefix="reading")
-        self._follower = Follower(store, alias, self.config, keep)
+        self._follower = Follower(open_store(store), alias, self.config, keep)
         if follow:
             self._follower.start()
 
@@ -112,18 +117,21 @@ class PredictionEngine:
 
     def predict_batch(
         self, requests: Sequence[PredictionRequest], versions: Mapping[Kind, str] | None = None
-    ) -> list[PredictionResponse]:
+    ) -> Predictions[PredictionResponse]:
         """Return the answers in the order of the requests, all from one snapshot; one bad request fails no other.
 
         Requests with bars share one forward pass per kind. ``versions`` is as for :meth:`snapshot_of`.
         """
+        require(requests, (list, tuple), "requests", "a list of PredictionRequest")
+        for request in requests:
+            require(request, PredictionRequest, "a request", "a PredictionRequest, such as PredictionRequest('AAPL')")
         start, snapshot = time.perf_counter(), self.snapshot_of(versions)
         found: dict[int, tuple[Prediction, Source]] = {}
         readable: dict[int, RequestBars] = {}
         with_bars = [i for i, request in enumerate(requests) if request.data is not None]
         for i, request in enumerate(requests):
             if request.data is None:
-                found[i] = snapshot.prediction(request.symbol, request.prediction_types), "snapshot"
+                found[i] = snapshot.prediction(request.symbol, request.kinds), "snapshot"
         mapped = self._pool.map if len(with_bars) > 1 else map
         read = mapped(lambda i: read_request_bars(snapshot, requests[i], self.config.history_bars), with_bars)
         for i, outcome in zip(with_bars, read, strict=True):
@@ -134,7 +142,7 @@ class PredictionEngine:
         for i, (prediction, source) in self._forecast(snapshot, readable).items():
             found[i] = with_age(snapshot, readable[i], prediction), source
         seconds = time.perf_counter() - start
-        responses = []
+        responses = Predictions[PredictionResponse]()
         for i in range(len(requests)):
             prediction, source = found[i]
             errors = [prediction.error.code] if prediction.error else ()
@@ -166,7 +174,7 @@ class PredictionEngine:
 
         ``status`` is ``ok``; ``degraded`` if the store has something that could not be loaded, if bars are missing, or
         if features count as missing; or else ``stale`` if bars are, as ``serve.max_age_days`` says. ``problems`` has
-        the reasons.
+        the reasons; ``models_loaded`` counts the models of symbols.
         """
         snapshot, now = self.snapshot, datetime.now(UTC)
         newest, stale = snapshot.newest_date, snapshot.stale_symbols()
@@ -180,6 +188,7 @@ class PredictionEngine:
         return {
             "status": status,
             "problems": problems + stale_problems(stale, len(snapshot.last_bars) - len(snapshot.unfitted)),
+            "models_loaded": sum(len(fleet.position) for fleet in snapshot.fleets.values()),
             "models": {
                 kind: {
                     "version": fleet.version,

@@ -50,7 +50,7 @@ class EngineStatistics:
         return {
             "predictions": total,
             "success_rate": (total - failed) / total if total else None,
-            "average_processing_time_s": float(seconds.mean()) if len(seconds) else None,
+            "avg_processing_time": float(seconds.mean()) if len(seconds) else None,
             "processing_time_s": dict(zip(("p50", "p95", "p99"), times, strict=True)),
             "cache_hit_rate": sources.get("cache", 0) / looked_up if looked_up else None,
             "mean_batch_size": float(batches.mean()) if len(batches) else None,

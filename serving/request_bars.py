@@ -6,23 +6,20 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configs.errors import DataError, FleetcastError
+from configs.errors import DataError, FleetcastError, shortened
 from configs.values import Kind
+from features.any_bars import AnyBars, read_bars
 from features.bars.schedule import BarSchedule, schedule_of
-from features.bars.schema import SymbolBars, bars_from_frame
+from features.bars.schema import SymbolBars
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
 from serving.latest_windows import LatestWindows, too_few_bars
 from serving.snapshot import Outcome, Snapshot, utc_now, with_forecasts
 from serving.targets import LastBar, last_bars
 from training.data.windows import Windows
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _log = logging.getLogger(__name__)
 
@@ -48,14 +45,14 @@ def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_ba
     except FleetcastError as error:
         return Failure("bad_bars", str(error))
     schedule = schedule_of(bars.dates)
-    return RequestBars(request.symbol, request.prediction_types, bars.last(history_bars), notes, schedule)
+    return RequestBars(request.symbol, request.kinds, bars.last(history_bars), notes, schedule)
 
 
 def with_age(snapshot: Snapshot, request: RequestBars, prediction: Prediction) -> Prediction:
     """Return the prediction with a note if its bars are stale now; no bars of a request are refused for their age."""
     last = LastBar(request.bars.dates[-1], float(request.bars.close[-1]), np.nan, request.schedule)
     found = snapshot.freshness(last, utc_now())
-    return replace(prediction, notes=(*prediction.notes, str(found)), stale=True) if found.stale else prediction
+    return replace(prediction, notes=(*prediction.notes, found.text), stale=True) if found.stale else prediction
 
 
 def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -> list[Prediction]:
@@ -64,11 +61,11 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
     outcomes: list[dict[Kind, Outcome | None]] = [{} for _ in requests]
     notes = [list(request.notes) for request in requests]
     for i, request in enumerate(requests):
-        for kind, found_or_not in _last_windows(snapshot, request):
-            if isinstance(found_or_not, Failure):
-                outcomes[i][kind] = found_or_not
+        for kind, outcome in _last_windows(snapshot, request):
+            if isinstance(outcome, Failure):
+                outcomes[i][kind] = outcome
             else:
-                window, last = found_or_not
+                window, last = outcome
                 pending[kind].append((i, window, last))
                 notes[i] += (*snapshot.windows[kind].notes(window.last)[0], *snapshot.fleets[kind].notes(last))
     for kind, parts in pending.items():
@@ -119,19 +116,23 @@ def _panel(latest: LatestWindows, request: RequestBars) -> Panel | Failure:
         return Failure("internal", "its features cannot be computed; the server's log has the reason")
 
 
-def _valid_bars(symbol: str, data: pd.DataFrame | SymbolBars) -> tuple[SymbolBars, tuple[str, ...]]:
+def _valid_bars(symbol: str, data: AnyBars) -> tuple[SymbolBars, tuple[str, ...]]:
     """Return one symbol's bars, and a note on the rows that were left out.
 
     Raises
     ------
     DataError
-        The frame cannot be read, or has several symbols.
+        The bars cannot be read, or none are of this symbol.
     """
     if isinstance(data, SymbolBars):
         return replace(data, symbol=symbol), ()
-    found, quarantine = bars_from_frame(data, default_symbol=symbol, place=f"the data of {symbol!r}")
-    if len(found) != 1:
-        raise DataError(f"the data of {symbol!r} has {len(found)} symbols; expected one. Send one request per symbol.")
-    lost = sum(quarantine.lost().values())
-    notes = (f"{lost} rows break a rule and were left out ({quarantine.summary()})",) if lost else ()
-    return replace(found[0], symbol=symbol), notes
+    found, quarantine = read_bars(data, default_symbol=symbol, place=f"the data of {symbol!r}")
+    own = [one for one in found if one.symbol.casefold() == symbol.casefold()]
+    if len(own) != 1:
+        names = shortened([one.symbol for one in found])
+        raise DataError(
+            f"the data of {symbol!r} are of {names}. Give the bars of {symbol!r}, or name no symbol in them."
+        )
+    lost = quarantine.lost().get(own[0].symbol, 0)
+    notes = (f"{lost} rows break a rule and were left out ({quarantine.of(own[0].symbol).summary()})",) if lost else ()
+    return replace(own[0], symbol=symbol), notes

@@ -96,9 +96,9 @@ class Snapshot:
         last = self.last_bars[symbol]
         found = self.freshness(last, now or utc_now())
         if self.max_age is not None and found.stale:
-            message = f"{found}; serve.max_age_days allows {self.max_age / timedelta(days=1):g}"
+            message = f"{found.text}; serve.max_age_days allows {self.max_age / timedelta(days=1):g}"
             return Prediction(symbol, last.as_of, last.close, error=Failure("stale_bars", message), stale=True)
-        notes = (*self.notes.get(symbol, ()), *((str(found),) if found.stale else ()))
+        notes = (*self.notes.get(symbol, ()), *((found.text,) if found.stale else ()))
         empty = Prediction(symbol, last.as_of, last.close, notes=notes, stale=found.stale)
         return with_forecasts(empty, kinds, {kind: found.get(symbol) for kind, found in self.forecasts.items()})
 
@@ -167,13 +167,13 @@ def stale_problems(stale: Mapping[str, Freshness], symbols: int) -> list[str]:
     symbol, found = min(stale.items(), key=lambda item: (item[1].last, item[0]))
     of_all = f"{len(stale)} of {symbols} symbols are stale" if len(stale) < symbols else "all symbols are stale"
     if len({(one.last, one.missing) for one in stale.values()}) == 1:
-        return [f"{of_all}: {found}"]
-    return [f"{of_all}, such as {symbol}: {found}"]
+        return [f"{of_all}: {found.text}"]
+    return [f"{of_all}, such as {symbol}: {found.text}"]
 
 
 def utc_now() -> datetime:
-    """Return the time, UTC without a zone, as bars have it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+    """Return the time to the minute, UTC without a zone, as bars have it."""
+    return datetime.now(UTC).replace(second=0, microsecond=0, tzinfo=None)
 
 
 def with_forecasts(

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from configs.schema import Config
@@ -25,6 +26,10 @@ from features.bars.schema import SymbolBars
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Ray reads it when it is imported, before any connection: without it, workers are started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
+# A busy machine must not fail an example for its time.
+settings.register_profile("fleetcast", deadline=None)
+settings.load_profile("fleetcast")
 
 # A shell makes background processes ignore Ctrl-C, and the commands that tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from configs.load import load_config, validated
+from configs.errors import ConfigError, shortened, shown
+from configs.load import config_or, validated
 from configs.schema import Config
 from configs.values import Kind
 from features.context_source import load_context
 from features.sources import open_source
 from features.store.concurrent import in_order
-from features.store.store import Store
+from features.store.store import Store, open_store
 from training.registry.block_files import is_finished
 from training.registry.block_index import INDEX
 from training.registry.manager import ModelManager
@@ -25,13 +28,19 @@ from training.run.run_plan import RunPlan, make_plan, write_plan
 from training.validation.promotion import Policy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainingResult:
     """The result of a run: scores, version and promotion of each kind; the plan; and seconds by stage."""
 
     results: tuple[KindResult, ...]
     plan: RunPlan
     seconds: dict[str, float]
+
+    def __repr__(self) -> str:
+        """Return a line per kind."""
+        return "\n".join(
+            f"{one.kind} {one.version}: {len(one.per_symbol)} symbols, {one.decision}" for one in self.results
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,13 @@ class ModelTrainer:
     config
         What to train; the ``demo`` preset by default.
     store
-        A path or URI of the folder with blocks, versions and the lake.
+        A path or URI of the folder with blocks, versions and the lake; by default ``FLEETCAST_STORE`` or
+        ``.fleetcast``.
 
     Examples
     --------
     >>> from tempfile import mkdtemp
+    >>> from configs import load_config
     >>> trainer = ModelTrainer(load_config("smoke"), store=mkdtemp())
     >>> result = trainer.train_multi_asset_models(["AAPL", "IBM"], ["direction"])
     >>> sorted(result.results[0].per_symbol)
@@ -77,20 +88,23 @@ class ModelTrainer:
     ('AAPL',)
     """
 
-    def __init__(self, config: Config | None = None, store: Store | str = ".fleetcast") -> None:
-        self.config = config or load_config("demo")
-        self.store = store if isinstance(store, Store) else Store(store)
+    def __init__(self, config: Config | None = None, store: Store | str | os.PathLike[str] | None = None) -> None:
+        self.config = config_or(config, "ModelTrainer", "demo")
+        self.store = open_store(store)
         self.models = ModelManager(self.store)
 
     def train_multi_asset_models(
         self,
-        symbols: Sequence[str] = (),
-        model_types: Sequence[Kind] = ("direction", "volatility"),
+        symbols: Sequence[str] | str = (),
+        model_types: Sequence[Kind] | Kind = ("direction", "volatility"),
         *,
         promote: Policy = "auto",
         callbacks: Callbacks | None = None,
     ) -> TrainingResult:
         """Train these symbols (all of the source by default) and publish one version of each kind.
+
+        ``config.data.bars`` says where bars come from: ``yahoo`` fetches them, ``embedded`` has seven series. Symbols
+        without a model are in ``plan.skipped`` of the result, with the reasons.
 
         Finished blocks are stored: after a crash, the same call does the other jobs and ends with byte-equal models.
 
@@ -102,12 +116,23 @@ class ModelTrainer:
             The cluster cannot run the workers.
         StoreError
             The store cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            Some of the symbols are skipped.
         """
         callbacks = callbacks or Callbacks()
-        return self.run(self.prepare(symbols, model_types, callbacks=callbacks), promote=promote, callbacks=callbacks)
+        prepared = self.prepare(symbols, model_types, callbacks=callbacks)
+        _warn_of_skipped(prepared.plan)
+        return self.run(prepared, promote=promote, callbacks=callbacks)
 
     def prepare(
-        self, symbols: Sequence[str] = (), model_types: Sequence[Kind] = (), *, callbacks: Callbacks | None = None
+        self,
+        symbols: Sequence[str] | str = (),
+        model_types: Sequence[Kind] | Kind = (),
+        *,
+        callbacks: Callbacks | None = None,
     ) -> Prepared:
         """Read and stage the bars, plan the run, and find finished jobs; needs no cluster."""
         start = time.perf_counter()
@@ -142,9 +167,11 @@ class ModelTrainer:
         finished = in_order(self.store, partial(is_finished, self.store), indexed)
         return frozenset(output for output, ok in zip(indexed, finished, strict=True) if ok)
 
-    def _configured(self, symbols: Sequence[str], kinds: Sequence[Kind]) -> Config:
-        data = self.config.data.model_copy(update={"symbols": tuple(symbols) or self.config.data.symbols})
-        run = self.config.run.model_copy(update={"kinds": tuple(dict.fromkeys(kinds)) or self.config.run.kinds})
+    def _configured(self, symbols: Sequence[str] | str, kinds: Sequence[Kind] | Kind) -> Config:
+        named = _listed(symbols, "symbols", "AAPL") or self.config.data.symbols
+        wanted = tuple(dict.fromkeys(_listed(kinds, "model_types", "direction"))) or self.config.run.kinds
+        data = self.config.data.model_copy(update={"symbols": named})
+        run = self.config.run.model_copy(update={"kinds": wanted})
         return validated(self.config.model_copy(update={"data": data, "run": run}).model_dump(), "this run")
 
     def _work(self, prepared: Prepared, queue: JobQueue, callbacks: Callbacks) -> JobQueue:
@@ -161,3 +188,27 @@ class ModelTrainer:
         from training.run.local import run_here
 
         return run_here(self.store.uri, plan.name, queue, callbacks.progress)
+
+
+def _listed(names: Sequence[str] | str, argument: str, example: str) -> tuple[str, ...]:
+    """Return one name or several as a tuple."""
+    if isinstance(names, str):
+        return (names,)
+    found = tuple(names) if isinstance(names, Iterable) else ()
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in found):
+        raise ConfigError(f"{argument} has value {shown(names)}; expected a list of names, such as [{example!r}].")
+    return found
+
+
+def _warn_of_skipped(plan: RunPlan) -> None:
+    """Warn of symbols that were named and have no model, with each reason once."""
+    named, reasons = plan.config.data.symbols, dict[str, list[str]]()
+    for symbol, reason in plan.skipped.items():
+        if symbol in named:
+            reasons.setdefault(reason, []).append(symbol)
+    if reasons:
+        found = "; ".join(f"{shortened(symbols)}: {reason}" for reason, symbols in reasons.items())
+        how = ", as in load_config(overrides=['data.bars=yahoo'])" if plan.config.data.bars == "embedded" else ""
+        warnings.warn(
+            f"{sum(map(len, reasons.values()))} of {len(named)} symbols are skipped ({found}{how})", stacklevel=3
+        )

@@ -9,15 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tuning.optimizer import HyperparameterOptimizer
+    from tuning.optimizer import Callbacks, HyperparameterOptimizer
 
-__all__ = ["HyperparameterOptimizer"]
+__all__ = ["Callbacks", "HyperparameterOptimizer"]
 
 
 def __getattr__(name: str) -> Any:
-    if name != "HyperparameterOptimizer":
+    if name not in __all__:
         raise AttributeError(f"module 'tuning' has no attribute {name!r}")
-    return import_module("tuning.optimizer").HyperparameterOptimizer
+    return getattr(import_module("tuning.optimizer"), name)
 
 
 def __dir__() -> list[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from configs.load import load_config
+from configs.load import config_or
 from configs.schema import Config
 from configs.values import Kind
 from features.any_bars import AnyBars
-from features.store.store import Store
+from features.store.store import Store, open_store
 from tuning.objective import Objective, TrialFailed
 from tuning.open_study import check_study, open_study
 from tuning.report import render
@@ -23,10 +25,20 @@ from tuning.sweep_task import SweepTask, task_of_bars, task_of_source, task_sett
 from tuning.sweep_verdict import SweepVerdict, conclude
 from tuning.trial_view import TrialView
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Progress callbacks of a sweep: when it starts, and after each trial."""
+    """Progress callbacks of a sweep: when it starts, and after each trial.
+
+    Without any, the logger ``tuning.optimizer`` reports each trial at level INFO: ``logging.basicConfig(level="INFO")``
+    shows it.
+
+    Examples
+    --------
+    >>> progress = Callbacks(trial_ended=lambda study: print(f"trial {study.latest.number}: {study.latest.loss}"))
+    """
 
     started: Callable[[SweepTask, SweepStudy], None] = lambda task, study: None
     trial_ended: Callable[[SweepStudy], None] = lambda study: None
@@ -60,27 +72,32 @@ class HyperparameterOptimizer:
     config
         The default settings, and in ``tune`` those of the search; the ``demo`` preset by default.
     store
-        A path or URI under which studies are stored.
+        A path or URI under which studies are stored; by default ``FLEETCAST_STORE`` or ``.fleetcast``.
     url
         A database for studies instead of SQLite in the store.
 
     Examples
     --------
     >>> from tempfile import mkdtemp
-    >>> from features.sources import open_source
+    >>> from configs import load_config
+    >>> from features import load_bars
     >>> config = load_config("smoke", overrides=["tune.trials=2", "tune.symbols=2"])
     >>> optimizer = HyperparameterOptimizer(config, store=mkdtemp())
-    >>> bars = [one.first(1500) for one in open_source("embedded", optimizer.store).load(["AAPL", "IBM"])]
+    >>> bars = load_bars("embedded", ["AAPL", "IBM"], end="2005-12-31")
     >>> found = optimizer.optimize_direction_model(bars)
     >>> len(found.trials), found.verdict.chosen in ("winner", "default")
     (2, True)
     """
 
     def __init__(
-        self, config: Config | None = None, store: Store | str = ".fleetcast", *, url: str | None = None
+        self,
+        config: Config | None = None,
+        store: Store | str | os.PathLike[str] | None = None,
+        *,
+        url: str | None = None,
     ) -> None:
-        self.config = config or load_config("demo")
-        self.store = store if isinstance(store, Store) else Store(store)
+        self.config = config_or(config, "HyperparameterOptimizer", "demo")
+        self.store = open_store(store)
         self.url = url
 
     def optimize_direction_model(self, train_data: AnyBars, **options: Any) -> Tuned:
@@ -108,7 +125,7 @@ class HyperparameterOptimizer:
         seconds
             Time after which no further trial starts.
         callbacks
-            Progress callbacks.
+            Progress callbacks; see :class:`Callbacks`.
 
         Raises
         ------
@@ -148,7 +165,8 @@ class HyperparameterOptimizer:
             seed=config.run.seed,
         ) as sweep:
             callbacks.started(task, sweep)
-            _search(sweep, objective, config, seconds, lambda: callbacks.trial_ended(sweep))
+            logger.info("study %s: %d trials of %s models", name, sweep.left, task.kind)
+            _search(sweep, objective, config, seconds, lambda: _report(sweep, callbacks))
             trials = sweep.trials
             verdict = conclude(
                 name,
@@ -165,6 +183,12 @@ class HyperparameterOptimizer:
             self.store.write(report, render(sweep, task, verdict, trials).encode())
         chosen = configured(config, verdict.values) if verdict.chosen == "winner" else config
         return Tuned(verdict, tuple(trials), sweep.url, self.store.path(report), chosen)
+
+
+def _report(sweep: SweepStudy, callbacks: Callbacks) -> None:
+    trial = sweep.latest
+    logger.info("trial %d of study %s: %s, loss %s", trial.number, sweep.name, trial.state, trial.loss)
+    callbacks.trial_ended(sweep)
 
 
 def _search(

@@ -9,12 +9,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from configs.space import encoded
+from configs.words import counted
 from training.tasks import task_of
 from tuning.space import setting
 from tuning.study import SweepStudy
 from tuning.sweep_task import SweepTask
 from tuning.sweep_verdict import SweepVerdict
-from tuning.trial_view import TrialView
+from tuning.trial_view import TrialView, varied
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -35,22 +36,23 @@ def render(study: SweepStudy, task: SweepTask, verdict: SweepVerdict, trials: Se
 
     loss, baseline = task_of(task.kind).loss_title, task_of(task.kind).baseline
     last = f"{str(task.last.test_start)[:10]} to {str(task.last.test_end)[:10]}"
+    winner = [("winner, trial " + str(verdict.trial), f"{verdict.loss:.5f}", str(verdict.gain))]
     rows = [
-        ("winner, trial " + str(verdict.trial), f"{verdict.loss:.5f}", str(verdict.gain)),
+        *(winner if not verdict.tied else ()),
         ("default", f"{verdict.default_loss:.5f}", ""),
         (f"baseline ({baseline})", f"{verdict.baseline:.5f}", ""),
     ]
     parts = [
-        f"<h1>Study {escape(study.name)}: {task.kind} models of {len(task.panel.symbols)} symbols</h1>",
+        f"<h1>Study {escape(study.name)}: {task.kind} models of {counted(len(task.panel.symbols), 'symbol')}</h1>",
         f"<h2>Last fold, {last}, which scored no trial ({loss})</h2>",
         _table(("", loss, "difference ± standard error by day"), rows),
         *(
             f"<p>{escape(line[:1].upper() + line[1:])}.</p>"
             for line in (verdict.default_comparison, verdict.baseline_comparison, *verdict.exclusions)
         ),
-        "<h2>Settings</h2>",
-        _table(("setting", "winner", "default"), _settings(task, verdict)),
     ]
+    if not verdict.tied:
+        parts += ["<h2>Settings</h2>", _table(("setting", "winner", "default"), _settings(task, verdict))]
     for title, figure in _figures(study, trials, verdict, loss):
         parts += [
             f"<h2>{title}</h2>",
@@ -79,7 +81,7 @@ def _figures(
     default = next((trial.loss for trial in trials if trial.number == verdict.default_trial), None)
     makers: list[tuple[str, Callable[[], Figure]]] = [
         (f"History: {loss} on the sweep's folds", lambda: _history(study, first, default)),
-        ("Importance of settings", lambda: draw.plot_param_importances(study.optuna, **first)),
+        ("Importance of settings", lambda: _importance(study, first, trials)),
         ("Settings and losses", lambda: _parallel(study, first, verdict.values)),
         (
             "Validation loss on the first fold: the best trials, and those that were ended early",
@@ -98,6 +100,16 @@ def _figures(
                 continue
         figure.update_layout(title=None, template="plotly_white", margin={"t": 20})
         yield title, figure
+
+
+def _importance(study: SweepStudy, first: Mapping[str, Any], trials: Sequence[TrialView]) -> Figure:
+    """Return the importance of the settings that have several values; a constant one would have some by chance."""
+    from optuna import visualization as draw
+
+    names = varied(trials)
+    if not names:
+        raise ValueError("nothing varied")
+    return draw.plot_param_importances(study.optuna, params=names, **first)
 
 
 def _history(study: SweepStudy, first: Mapping[str, Any], default: float | None) -> Figure:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from configs.values import Frozen
+from configs.words import signed
 from training.metrics.clustered import day_jackknife
 
 Float = npt.NDArray[np.float64]
@@ -22,7 +23,7 @@ class Difference(Frozen):
     se: float | None
 
     def __str__(self) -> str:
-        return f"{self.mean:+.5f}" + ("" if self.se is None else f" ± {self.se:.5f}")
+        return signed(self.mean, 5) + ("" if self.se is None else f" ± {self.se:.5f}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,6 +20,11 @@ from features.store.store import Store
 
 FOLDER, DATABASE = "studies", "studies.db"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+_DRIVERS = {
+    "postgresql": "psycopg2-binary",
+    "mysql": "mysqlclient (or PyMySQL, with mysql+pymysql://…)",
+    "mariadb": "mysqlclient (or PyMySQL, with mariadb+pymysql://…)",
+}
 _BEAT_S, _DEAD_AFTER_S = 5.0, 30.0
 
 
@@ -101,9 +106,11 @@ def open_database(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, s
         public_url = make_url(url).render_as_string(hide_password=True)
         storage = RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
+        scheme = url.partition(":")[0]
+        install = _DRIVERS.get(scheme.partition("+")[0], f"the driver of {scheme!r} for SQLAlchemy")
         raise StoreError(
-            f"{url.partition(':')[0]} needs a driver that is not installed here. For postgresql, install "
-            "psycopg2-binary, on every machine and in the image."
+            f"{scheme} needs a driver that is not installed here. For it, install {install}, on every machine and in "
+            "the image."
         ) from error
     except Exception as error:  # every driver has its own errors
         raise StoreError(

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from configs.space import Value
 from configs.values import Frozen, Kind
+from configs.words import counted
 from tuning.objective import TrialFailed
 from tuning.score import Difference, Float, Score, difference
 from tuning.space import Values
@@ -28,6 +29,8 @@ class SweepVerdict(Frozen):
     ``values`` are its settings. All losses are of the last fold: ``loss``, ``default_loss`` and ``baseline``, ``gain``,
     the winner's less the default's, and ``edge``, the winner's less the baseline's. ``chosen`` names the settings to
     train with: the winner's only if its loss is lower than the default's there too.
+    ``tied`` is the number of trials if all score the same: then there is no winner, ``trial`` is any of them, and
+    all figures are the default's.
     ``left_out`` are symbols without a model in the sweep or on the last fold, ``unusable`` finalists without a score
     on the last fold, each with the reason.
     """
@@ -45,12 +48,18 @@ class SweepVerdict(Frozen):
     gain: Difference
     edge: Difference
     chosen: str
+    tied: int = 0
     left_out: dict[str, str] = Field(default_factory=dict)
     unusable: dict[int, str] = Field(default_factory=dict)
 
     @property
     def default_comparison(self) -> str:
         """The winner compared with the default on the last fold, in words."""
+        if self.tied:
+            return (
+                f"all {self.tied} trials score the same, so what was varied makes no difference here: there is no "
+                "winner, and the default stays"
+            )
         if self.trial == self.default_trial:
             return "no trial was better than the default, which stays"
         if self.chosen == "default":
@@ -66,7 +75,8 @@ class SweepVerdict(Frozen):
             than = "WORSE than" if sure else "no better than"
         else:
             than = "better than" if sure else "not detectably better than"
-        return f"the winner is {than} the baseline there (difference {self.edge})"
+        subject = "the default" if self.tied else "the winner"
+        return f"{subject} is {than} the baseline there (difference {self.edge})"
 
     @property
     def exclusions(self) -> list[str]:
@@ -74,7 +84,9 @@ class SweepVerdict(Frozen):
         lines = [f"trial {number} cannot be scored there: {reason}" for number, reason in self.unusable.items()]
         if self.left_out:
             examples = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(self.left_out.items())[:3])
-            lines.append(f"without a model, with the default settings too: {len(self.left_out)} symbols ({examples})")
+            lines.append(
+                f"without a model, with the default settings too: {counted(len(self.left_out), 'symbol')} ({examples})"
+            )
         return lines
 
 
@@ -87,6 +99,7 @@ class _CommonRows:
     dates: npt.NDArray[np.datetime64]
 
 
+_SAME = 1e-9  # of a loss
 _DEFAULT = -1  # its key among the finalists' trial numbers
 
 
@@ -118,6 +131,7 @@ def conclude(
             f"none of {len(trials)} trials is complete ({reasons or 'all were ended early'}). Give more of them or "
             "more time with --resume, or tune.early_stopping=false."
         )
+    tied = len(complete) if _score_the_same(complete) else 0
     distinct = {tuple(sorted(trial.values.items())): trial for trial in reversed(complete)}.values()
     best = sorted(distinct, key=_loss)[:finalists]
     default_score, *scores = judge([default, *(trial.values for trial in best if trial.values != default)])
@@ -134,7 +148,8 @@ def conclude(
         )
     common = _common_rows({_DEFAULT: default_score} | {trial.number: score for trial, score in usable})
     winner = usable[0][0]
-    loss, default_loss = common.losses[winner.number], common.losses[_DEFAULT]
+    default_loss = common.losses[_DEFAULT]
+    loss = default_loss if tied else common.losses[winner.number]
     gain = difference(common.dates, loss, default_loss, horizon)
     return SweepVerdict(
         study=study,
@@ -147,7 +162,8 @@ def conclude(
         baseline=float(common.baseline.mean()),
         gain=gain,
         edge=difference(common.dates, loss, common.baseline, horizon),
-        chosen="winner" if gain.mean < 0 else "default",
+        chosen="winner" if gain.mean < 0 and not tied else "default",
+        tied=tied,
         left_out={
             symbol: reason
             for found in (*complete, default_score, *scores)
@@ -156,6 +172,12 @@ def conclude(
         },
         unusable=unusable,
     )
+
+
+def _score_the_same(trials: Sequence[TrialView]) -> bool:
+    """Whether trials of different settings, sorted by loss, have one loss up to rounding."""
+    low, high = _loss(trials[0]), _loss(trials[-1])
+    return any(trial.values != trials[0].values for trial in trials) and high - low <= _SAME * abs(low)
 
 
 def _common_rows(scores: Mapping[int, Score]) -> _CommonRows:

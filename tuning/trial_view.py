@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -52,3 +52,10 @@ class TrialView:
             Difference(**attributes["edge"]) if "edge" in attributes else None,
             attributes.get("failed", {}),
         )
+
+
+def varied(trials: Sequence[TrialView]) -> list[str]:
+    """Return the paths of the settings that have several values among the complete trials, sorted."""
+    complete = [trial.values for trial in trials if trial.loss is not None]
+    paths = sorted({path for values in complete for path in values})
+    return [path for path in paths if len({values.get(path) for values in complete}) > 1]

@@ -69,11 +69,11 @@ def list_jobs(address: Address = "http://127.0.0.1:8265", as_json: AsJson = Fals
 
 @jobs.command()
 def status(name: Name, address: Address = "http://127.0.0.1:8265", as_json: AsJson = False) -> None:
-    """Show a job's status."""
+    """Show a job's status, command and message."""
     from cluster.jobs.job_server import job_client, job_details, job_facts
-    from cluster.views.job_tables import show_jobs
+    from cluster.views.job_tables import show_job
 
-    show_jobs([job_facts(job_details(job_client(address), name))], as_json)
+    show_job(job_facts(job_details(job_client(address), name)), as_json)
 
 
 @jobs.command()

@@ -21,8 +21,8 @@ Version = Annotated[str, typer.Argument(help="A version, a unique beginning of o
 
 @app.command("list")
 def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
-    """List versions with their aliases, symbols, headline metric, age and size."""
-    from cluster.views.model_tables import overview, overview_table
+    """List versions with their aliases, symbols, horizon, bars, preset, age, size, verdict and headline metric."""
+    from cluster.views.model_list import overview, overview_table
 
     manager = _manager(store)
     rows = overview(manager, _kinds(manager, kind))
@@ -31,13 +31,25 @@ def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json 
 
 
 @app.command()
-def show(version: Version, store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
-    """Show a version: metrics next to the baselines, best and worst symbols, configuration."""
-    from cluster.views.model_tables import details, details_view
+def show(
+    version: Annotated[str, typer.Argument(help="A version, a beginning of one, an alias or latest.")] = "champion",
+    store: Store = ".fleetcast",
+    kind: Annotated[str | None, typer.Option("--kind", help="direction or volatility; by default each.")] = None,
+    config: Annotated[bool, typer.Option("--config", help="Show all settings too.")] = False,
+    all_symbols: Annotated[bool, typer.Option("--all-symbols", help="Show the scores of every symbol too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a version, by default the champion of each kind: periods, verdict, metrics next to the baselines."""
+    from rich.console import Group
+
+    from cluster.views.model_details import details, details_view
 
     manager = _manager(store)
-    facts = details(manager, *manager.find(version, kind))
-    _print(facts, details_view(facts), as_json)
+    facts = {
+        found: details(manager, found, name, all_symbols=all_symbols) for found, name in manager.find_all(version, kind)
+    }
+    views = [part for one in facts.values() for part in (details_view(one, config=config), "")]
+    _print(next(iter(facts.values())) if len(facts) == 1 else facts, Group(*views[:-1]), as_json)
 
 
 @app.command()
@@ -84,14 +96,15 @@ def prune(
     from dataclasses import asdict
     from datetime import timedelta
 
-    from cluster.views.model_tables import size
+    from cluster.views.model_figures import size
+    from configs.words import counted
 
     manager = _manager(store)
     kinds = [kind] if kind else manager.kinds(published=False)
     freed = {k: manager.prune(k, keep, grace=timedelta(hours=grace_hours)) for k in kinds}
     lines = [
-        f"{name}: removed {len(f.versions)} versions, {len(f.half_versions)} incomplete versions, {len(f.runs)} runs; "
-        f"freed {size(f.size)}"
+        f"{name}: removed {counted(len(f.versions), 'version')}, "
+        f"{counted(len(f.half_versions), 'incomplete version')}, {counted(len(f.runs), 'run')}; freed {size(f.size)}"
         for name, f in freed.items()
     ]
     _print({name: asdict(f) for name, f in freed.items()}, "\n".join(lines) or "Nothing to remove.", as_json)

@@ -94,15 +94,15 @@ def _show(found: Sequence[Prediction], csv: str | None, parquet: str | None, as_
     from cluster.output_files import STDOUT, write_output
     from cluster.views.console import make_console
     from cluster.views.forecast_table import render_forecasts, row_of
-    from serving.frame import predictions_frame
+    from serving.frames import frame_of
 
     if as_json:
         write_output("--json", as_json, json.dumps(json.loads(to_json(found)), indent=1).encode() + b"\n")
     if csv:
-        write_output("--csv", csv, predictions_frame(found).to_csv(index=False).encode())
+        write_output("--csv", csv, frame_of(found).to_csv().encode())
     if parquet:
         buffer = BytesIO()
-        predictions_frame(found).to_parquet(buffer, index=False)
+        frame_of(found).to_parquet(buffer)
         write_output("--parquet", parquet, buffer.getvalue())
     if STDOUT in (as_json, csv):
         return

@@ -8,7 +8,7 @@ import typer
 
 keys = typer.Typer(help="Create API keys; a file stores their hashes only.", no_args_is_help=True)
 
-KeyFile = Annotated[str, typer.Option("--api-key-file", help="File with one line per key.")]
+KeyFile = Annotated[str, typer.Option("--api-key-file", help="File with one line per key, made if needed.")]
 
 
 def serve(
@@ -68,6 +68,11 @@ def add(
     name: Annotated[str, typer.Argument(help="Name of the client.")], api_key_file: KeyFile = "fleetcast-keys"
 ) -> None:
     """Create a key, store its hash, and print it once."""
+    import shlex
+    from pathlib import Path
+
     from serving.web.keys import add_key
 
     typer.echo(add_key(api_key_file, name))
+    path = Path(api_key_file).expanduser().absolute()
+    typer.echo(f"its hash is in {path}: fleetcast serve --api-key-file {shlex.quote(str(path))}", err=True)

@@ -35,7 +35,7 @@ def train(
     ] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="FILE")] = None,
 ) -> None:
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
     from contextlib import nullcontext

@@ -29,11 +29,11 @@ def tune(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="FILE")] = None,
 ) -> None:
     """Search for the settings of a kind of model, on folds before the test period."""
     from cluster.options import bars_given, interruptible
-    from cluster.sweep_options import sweep_options
+    from cluster.sweep_options import repeated, sweep_options
 
     files = bars_given(bars, more_bars)
     wanted, resolved, seconds = sweep_options(
@@ -52,4 +52,4 @@ def tune(
         tuned = optimizer.optimize(
             wanted, study=study, resume=resume or begin_or_resume, seconds=seconds, callbacks=callbacks
         )
-    show_tuned(tuned, store, as_json)
+    show_tuned(tuned, [*repeated(preset, config, files, symbols, overrides or []), "--store", store], as_json)

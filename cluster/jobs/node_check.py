@@ -35,12 +35,18 @@ def examine(store: str, devices: bool = True) -> dict[str, Any]:
 
 
 def probe(uri: str) -> str:
-    """Write a file to a store, read it and delete it; return the problem, or an empty text."""
+    """Write a file to a store, read it and delete it; return the problem, or an empty text.
+
+    A local store that does not exist is not made: then only the rights to make it are checked.
+    """
     from features.store.store import Store
 
     name, data = f"probes/{uuid.uuid4().hex}", b"fleetcast doctor"
     try:
         store = Store(uri)
+        if is_missing(uri):
+            parent = _existing_parent(store.root)
+            return "" if os.access(parent, os.W_OK | os.X_OK) else f"cannot make {uri!r}: {parent!r} is not writable"
         store.write(name, data)
         same = store.read(name) == data
         store.delete(name)
@@ -49,11 +55,23 @@ def probe(uri: str) -> str:
     return "" if same else f"a file in {uri!r} has other bytes when it is read than were written"
 
 
+def is_missing(uri: str) -> bool:
+    """Whether a store is a local folder that does not exist."""
+    from features.store.store import Store
+
+    store = Store(uri)
+    return store.is_local and not os.path.isdir(store.root)
+
+
 def free_gib(path: str) -> float:
     """Return the free space, in GiB, of the disk that a local path is on; the path need not exist."""
+    return shutil.disk_usage(_existing_parent(path)).free / 2**30
+
+
+def _existing_parent(path: str) -> str:
     while not os.path.exists(path):
         path = os.path.dirname(path)
-    return shutil.disk_usage(path).free / 2**30
+    return path
 
 
 def _gpus() -> list[str]:

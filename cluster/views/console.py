@@ -8,11 +8,11 @@ from contextlib import contextmanager, redirect_stdout
 
 from rich.console import Console
 
-_PLAIN_WIDTH = 140
+_PLAIN_WIDTH = 80
 
 
 def make_console() -> Console:
-    """Return a console of the terminal's width, or 140 columns where output goes to a file or a pipe."""
+    """Return a console of the terminal's width, or 80 columns where output goes to a file or a pipe."""
     console = Console()
     return console if console.is_terminal else Console(width=_PLAIN_WIDTH)
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.lake_bars import ImportedBars, InspectedBars, PreviewedBars
+from configs.words import counted
 from features.bars.quarantine import RULES, Quarantine
 from features.store.lake import Lake
 
@@ -34,7 +35,8 @@ def show_import(imported: ImportedBars, as_json: bool) -> None:
     _more(console, len(imported.appended))
     added, stored = sum(item.added for item in imported.appended), sum(item.held for item in imported.appended)
     console.print(
-        f"{len(imported.appended)} symbols, {added:,} bars added, {stored:,} stored in {escape(imported.store)}"
+        f"{counted(len(imported.appended), 'symbol')}, {counted(added, 'bar')} added, {stored:,} stored in "
+        f"{escape(imported.store)}"
     )
     show_reading(console, imported.read_as)
     _findings(console, imported.quarantine, imported.missing)
@@ -64,7 +66,9 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
     console.print(table)
     _more(console, len(inspected.symbols))
     rows, gaps = sum(r["rows"] for r in inspected.symbols), sum(len(r["gaps"]) for r in inspected.symbols)
-    console.print(f"{len(inspected.symbols)} symbols, {rows:,} bars, {gaps:,} sessions without a bar")
+    console.print(
+        f"{counted(len(inspected.symbols), 'symbol')}, {counted(rows, 'bar')}, {counted(gaps, 'session')} without a bar"
+    )
     show_reading(console, inspected.read_as)
     _findings(console, inspected.quarantine, inspected.missing)
 
@@ -112,7 +116,8 @@ def show_list(lake: Lake, as_json: bool) -> None:
         table.add_row(escape(item.symbol), f"{item.rows:,}", *span, f"{item.size / 1024:,.0f}")
     console.print(table)
     console.print(
-        f"{len(found)} symbols, {sum(i.rows for i in found):,} bars, {sum(i.size for i in found) / 2**20:,.1f} MiB"
+        f"{counted(len(found), 'symbol')}, {counted(sum(i.rows for i in found), 'bar')}, "
+        f"{sum(i.size for i in found) / 2**20:,.1f} MiB"
     )
 
 

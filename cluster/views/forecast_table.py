@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from configs.schema import Config
     from serving.answers import Prediction
     from training.run.kind_result import KindResult
 
@@ -46,15 +47,22 @@ def row_of(one: Prediction) -> ForecastRow:
     return row
 
 
-def rows_of_run(results: Sequence[KindResult], horizons: dict[str, int]) -> list[ForecastRow]:
-    """Return the rows of the newest forecasts that a run reports; ``horizons`` are bars by kind."""
+def rows_of_run(results: Sequence[KindResult], config: Config) -> list[ForecastRow]:
+    """Return the rows of the newest forecasts that a run with this configuration reports."""
+    import numpy as np
+
+    from features.labels import sideways_band
+
     rows: dict[str, ForecastRow] = {}
     for result in results:
         for symbol, found in result.newest.items():
             row = rows.setdefault(symbol, ForecastRow(symbol, found["as_of"][:10], found["close"]))
-            row.targets[result.kind] = _target(horizons[result.kind], None)
+            horizon = config.section(result.kind).horizon
+            row.targets[result.kind] = _target(horizon, None)
             if result.kind == "direction":
                 row.chances = [found[name] for name in ("down", "sideways", "up")]
+                band = sideways_band(np.array([found["ewma_vol"]], np.float64), horizon, config.direction.label)
+                row.band = float(np.expm1(band[0])) if np.isfinite(band[0]) else None
             else:
                 row.volatility = [found[f"volatility{end}"] for end in ("", "_low", "_high")]
     return [rows[symbol] for symbol in sorted(rows)]
@@ -79,7 +87,7 @@ def render_forecasts(rows: Sequence[ForecastRow], level: float = 0.9, shown: int
         for heading in ("down", "side", "up", "band"):
             table.add_column(heading, justify="right", no_wrap=True)
     if "volatility" in kinds:
-        out.append(Text(f"volatility: % a year over {_common(rows, 'volatility')}, with its {level:.0%} interval"))
+        out.append(Text(f"volatility: % a year over {_common(rows, 'volatility')}, {100 * level:g} % interval"))
         table.add_column("vol. %", justify="right", no_wrap=True)
         table.add_column("interval", justify="right", no_wrap=True)
     for row in rows[:shown]:

@@ -6,24 +6,29 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from training.metrics.comparison import Comparison, MetricSummary
+from cluster.views.scores_table import figure, scores_table
+from configs.words import counted, signed
+from training.metrics.comparison import MetricSummary
 from training.run.kind_result import KindResult
 from training.tasks import Task, task_of
-from training.validation.verdict import MATERIAL
+from training.validation.verdict import MATERIAL, coverage_verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 # |difference| / standard error from which a difference is called one: 5 % two-sided.
 SIGNIFICANT = 1.96
+_SAME = 1e-6  # of the baseline's loss
 
 
 def verdicts(result: KindResult) -> list[str]:
     """Return one plain sentence per baseline: better, worse or no detectable edge, with the paired difference.
 
-    Further sentences name members that are better than the model, and judge a direction model's most likely class.
+    Further sentences name members that are better than the model, and judge a direction model's most likely class. A
+    model that is equal to a baseline says only that, and what it loses to.
     """
     task, summary = task_of(result.kind), MetricSummary(result.summary)
+    same = [words for name, words in task.layout.references if _is_same(summary, task.loss, name)]
     out = [
         _verdict(summary, task, name, words)
         for name, words in task.layout.references
@@ -33,7 +38,13 @@ def verdicts(result: KindResult) -> list[str]:
         difference = summary.difference(task.loss, name)
         if difference.is_known and difference.value > SIGNIFICANT * difference.se:
             out.append(_verdict(summary, task, name, words))
-    return out + _labels(summary)
+    return out + ([] if same else _labels(summary))
+
+
+def _is_same(summary: MetricSummary, metric: str, name: str) -> bool:
+    """Whether a model's loss is that of a baseline on every day, so that it adds nothing to it."""
+    found, base = summary.difference(metric, name), summary.baseline(metric, name).value
+    return found.is_known and base > 0 and max(abs(found.value), found.se) <= _SAME * base
 
 
 def _labels(summary: MetricSummary) -> list[str]:
@@ -43,11 +54,11 @@ def _labels(summary: MetricSummary) -> list[str]:
     found = summary.difference("up_down_accuracy", "prior")
     if not found.is_known:
         return []
-    figure = f"difference {100 * found.value:+.1f} ± {100 * found.se:.1f} points".replace("-", "−")
+    shown = f"difference {signed(100 * found.value, 1)} ± {100 * found.se:.1f} points"
     if abs(found.value) <= SIGNIFICANT * found.se:
-        return [f"no detectable edge over the class prior in up/down accuracy: {figure}"]
+        return [f"no detectable edge over the class prior in up/down accuracy: {shown}"]
     worse, side = ("WORSE: ", "below") if found.value < 0 else ("", "above")
-    return [f"{worse}up/down accuracy is {side} the class prior's ({figure})"]
+    return [f"{worse}up/down accuracy is {side} the class prior's ({shown})"]
 
 
 def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableType]:
@@ -56,13 +67,16 @@ def render(results: Sequence[KindResult], extremes: int = 3) -> list[RenderableT
     from rich.text import Text
 
     out: list[RenderableType] = []
+    periods: Mapping[str, tuple[str, str]] = {}
     for result in results:
         count, days = (result.summary.get(key, 0.0) for key in ("rows", "days"))
-        out.append(Text(f"{result.kind}: untouched test period, {count:,.0f} rows on {days:,.0f} days", style="bold"))
-        if result.periods:
+        tested = f"{counted(count, 'row')} on {counted(days, 'day')}"
+        out.append(Text(f"{result.kind}: untouched test period, {tested}", style="bold"))
+        if result.periods and result.periods != periods:
             out.append(Text("  " + _spans(result.periods)))
         if count:
-            out.append(_scores_table(result))
+            out.append(scores_table(result, explained=result is results[0]))
+        periods = result.periods
         out += [Text(f"  {sentence}") for sentence in verdicts(result)]
         out += [
             Text(f"  {line}") for line in (_alone(result), *_borrowed(result), *_extremes(result, extremes)) if line
@@ -111,18 +125,20 @@ def to_json(results: Sequence[KindResult], seconds: Mapping[str, float] | None =
 
 def _verdict(summary: MetricSummary, task: Task, name: str, words: str) -> str:
     difference, error = found = summary.difference(task.loss, name)
-    figure = f"difference {difference:+.4f} ± {error:.4f}".replace("-", "−")
+    shown = f"difference {signed(difference)} ± {error:.4f}"
+    if _is_same(summary, task.loss, name):
+        return f"the model equals {words}: the features add nothing to it, and every forecast is the same"
     if not found.is_known:
         return f"{task.loss_title} against {words}: too few test days to tell"
     base = summary.baseline(task.loss, name).value
     if abs(difference) <= max(SIGNIFICANT * error, MATERIAL * base if math.isfinite(base) else 0.0):
-        return f"no detectable edge over {words}: {task.loss_title} {figure}"
+        return f"no detectable edge over {words}: {task.loss_title} {shown}"
     percent = f"{abs(difference) / base * 100:.1f} % " if math.isfinite(base) and base > 0 else ""
     side = "below" if difference < 0 else "above"
     digits = 0 if abs(difference) > 10 * error else 1
     distance = f", {abs(difference) / error:.{digits}f} standard errors" if error else ""
     worse = "" if difference < 0 else "WORSE: "
-    return f"{worse}{task.loss_title} {percent}{side} {words}{distance} ({figure})"
+    return f"{worse}{task.loss_title} {percent}{side} {words}{distance} ({shown})"
 
 
 def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
@@ -133,34 +149,24 @@ def _spans(periods: Mapping[str, tuple[str, str]]) -> str:
 def _published(result: KindResult) -> str:
     """Return up to when the published models have seen data, which is later than what the test has judged."""
     trained, calibrated = (result.published[name][:10] for name in ("trained_to", "calibrated_to"))
-    again = calibrated > max(result.periods["valid"][1], "")
-    return f"published: {'fitted again ' * again}on outcomes up to {trained}, calibrated on outcomes up to {calibrated}"
-
-
-def _scores_table(result: KindResult) -> RenderableType:
-    from cluster.views.wide_table import WideTable
-
-    task, summary = task_of(result.kind), MetricSummary(result.summary)
-    others = summary.baselines(task.loss)
-    # An accuracy means nothing without a baseline to compare it with.
-    columns = [c for c in task.layout.columns if summary.has(c[0]) and (others or not c[0].endswith("accuracy"))]
-    rows = [["model", *(_figure(summary.model(key), factor) for key, _, factor in columns)]]
-    rows += [[name, *(_figure(summary.baseline(key, name), factor) for key, _, factor in columns)] for name in others]
-    headings = ["", *(heading for _, heading, _ in columns)]
-    return WideTable(headings, rows, caption="± standard error, clustered by day", first_bold=True)
-
-
-def _figure(found: Comparison, factor: float) -> str:
-    value, error, digits = found.value * factor, found.se * factor, 1 if factor == 100.0 else 4
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.{digits}f} ± {error:.{digits}f}" if math.isfinite(error) else f"{value:.{digits}f} ± ?"
+    again = "fitted again " if calibrated > max(result.periods["valid"][1], "") else ""
+    return f"published: {again}on outcomes up to {trained}, calibrated up to {calibrated}"
 
 
 def _alone(result: KindResult) -> str:
     summary = MetricSummary(result.summary)
     alone = [one for one in task_of(result.kind).layout.alone if summary.has(one[0])]
-    return "; ".join(f"{heading} {_figure(summary.model(key), factor)}" for key, heading, factor in alone)
+    shown = [f"{heading} {figure(summary.model(key), factor)}" for key, heading, factor in alone]
+    return "; ".join([*shown, *coverage_sentence(result.kind, result.summary, result.coverage_level)])
+
+
+def coverage_sentence(kind: str, metrics: Mapping[str, Any], level: float | None) -> list[str]:
+    """Return how many outcomes sets or intervals contain, and how many they should: one sentence, or none."""
+    found, what = MetricSummary(metrics).model("coverage"), task_of(kind).layout.coverage[0]
+    if level is None or not math.isfinite(found.value):
+        return []
+    words = coverage_verdict(found.value, found.se, level)
+    return [f"coverage of {what} {figure(found, 100.0)} % of {100 * level:g} %: {words}"]
 
 
 def _borrowed(result: KindResult) -> list[str]:
@@ -186,7 +192,7 @@ def _extremes(result: KindResult, count: int) -> list[str]:
     count = min(count, len(ranked) // 2)
 
     def show(symbols: Sequence[str]) -> str:
-        shown = (f"{symbol} {scored[symbol].value:+.4f} ± {scored[symbol].se:.4f}" for symbol in symbols)
+        shown = (f"{symbol} {signed(scored[symbol].value)} ± {scored[symbol].se:.4f}" for symbol in symbols)
         return ", ".join(text.replace(" -", " −") for text in shown)
 
     beyond = sum(abs(one.value) > SIGNIFICANT * one.se for one in scored.values())

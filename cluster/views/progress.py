@@ -16,6 +16,7 @@ from rich.text import Text
 from cluster.views.console import make_console, stdout_reserved_for_json
 from cluster.views.forecast_table import render_forecasts, rows_of_run
 from cluster.views.leaderboard import render, to_json
+from configs.words import counted
 from features.store.store import Store
 from training.run import queue
 from training.run.run_plan import RunPlan
@@ -50,8 +51,7 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
         console.print(part, soft_wrap=isinstance(part, Text))
     for note in result.plan.warnings:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
-    horizons = {kind.kind: result.plan.config.section(kind.kind).horizon for kind in result.results}
-    if rows := rows_of_run(result.results, horizons):
+    if rows := rows_of_run(result.results, result.plan.config):
         console.print("\nnewest forecasts", style="bold")
         for part in render_forecasts(rows):
             console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
@@ -67,6 +67,7 @@ class _Watch:
         self._console = console
         self._started = self._last_line = time.monotonic()
         self._first: int | None = None
+        self._printed = ""
         self._restarted = self._nodes = 0
         self._bar = Progress(
             SpinnerColumn(),
@@ -87,12 +88,12 @@ class _Watch:
         kinds = plan.config.run.kinds
         blocks = len(plan.blocks(kinds[0]))
         symbols = sum(len(job.symbols) for job in plan.blocks(kinds[0]))
-        source = f"{symbols} symbol{'s' * (symbols != 1)} from {_bars(plan.config.data.bars)}"
+        source = f"{counted(symbols, 'symbol')} from {_bars(plan.config.data.bars)}"
         workers = plan.config.run.workers or "all processors"
         finished = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
         self._console.print(
-            f"training {' and '.join(kinds)} of {source} ({plan.bars:,} bars, {len(plan.feature_names)} "
-            f"features) in {blocks} block{'s' * (blocks != 1)} on {workers}{finished}",
+            f"training {' and '.join(kinds)} of {source} ({counted(plan.bars, 'bar')}, "
+            f"{counted(len(plan.feature_names), 'feature')}) in {counted(blocks, 'block')} on {workers}{finished}",
             highlight=False,
             soft_wrap=True,
         )
@@ -115,8 +116,11 @@ class _Watch:
             self._last_line, self._restarted = time.monotonic(), now.begun_again
             self._nodes = max(self._nodes, len(now.nodes))
             parts = (f"{now.symbols_done}/{now.symbols} symbol models", status, pace)
-            self._console.print("; ".join(part for part in parts if part), highlight=False)
-            sys.stdout.flush()
+            line = "; ".join(part for part in parts if part)
+            if line != self._printed:
+                self._printed = line
+                self._console.print(line, highlight=False)
+                sys.stdout.flush()
 
     def _pace(self, now: queue.Progress) -> str:
         if self._first is None:
@@ -135,12 +139,12 @@ def _workers(now: queue.Progress) -> str:
     """Return the number of workers, if they are on several nodes, and of jobs restarted after a worker died."""
     parts = [f"{sum(now.nodes.values())} workers on {len(now.nodes)} nodes"] if len(now.nodes) > 1 else []
     if now.begun_again:
-        parts.append(f"{now.begun_again} job{'s' * (now.begun_again != 1)} restarted after a worker died")
+        parts.append(f"{counted(now.begun_again, 'job')} restarted after a worker died")
     return "; ".join(parts)
 
 
 def _bars(given: str | Sequence[str]) -> str:
-    return given if isinstance(given, str) else f"{len(given)} files"
+    return given if isinstance(given, str) else counted(len(given), "file")
 
 
 def _first_reasons(reasons: dict[str, str], count: int = 3) -> str:

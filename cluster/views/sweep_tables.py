@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,11 +13,12 @@ from rich.live import Live
 
 from cluster.views.console import make_console, stdout_reserved_for_json
 from cluster.views.wide_table import WideTable
+from configs.words import counted
 from training.tasks import task_of
 from tuning.optimizer import Callbacks, Tuned
 from tuning.study import SweepStudy
 from tuning.sweep_task import SweepTask
-from tuning.trial_view import TrialView
+from tuning.trial_view import TrialView, varied
 
 _SHOWN = 8
 
@@ -35,8 +37,8 @@ def watching(quiet: bool) -> Iterator[Callbacks]:
         watch.close()
 
 
-def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
-    """Print the best trials, the verdict and the next command, or one JSON document."""
+def show_tuned(tuned: Tuned, options: Sequence[str], as_json: bool) -> None:
+    """Print the best trials, the verdict and the next command with these ``options``, or one JSON document."""
     verdict = tuned.verdict
     if as_json:
         states = _counts(tuned.trials)
@@ -45,30 +47,32 @@ def show_tuned(tuned: Tuned, store: str, as_json: bool) -> None:
         return
     console, kind = make_console(), verdict.kind
     console.print(_table(tuned.trials, kind, verdict.default_trial))
+    winner = f"trial {verdict.trial} {verdict.loss:.5f}, " if not verdict.tied else ""
+    difference = f" (difference {verdict.gain})" if winner else ""
     lines = [
-        f"on the last fold, which no trial saw: trial {verdict.trial} {verdict.loss:.5f}, default "
-        f"{verdict.default_loss:.5f} (difference {verdict.gain}), {task_of(kind).baseline} {verdict.baseline:.5f}",
+        f"on the last fold, which no trial saw: {winner}default {verdict.default_loss:.5f}{difference}, "
+        f"{task_of(kind).baseline} {verdict.baseline:.5f}",
         verdict.default_comparison,
         verdict.baseline_comparison,
         *verdict.exclusions,
         *(f"failed trial {trial.number}: {trial.reason}" for trial in tuned.trials if trial.state == "fail"),
         f"report: {tuned.report}",
         f"all trials: uvx optuna-dashboard {tuned.url}",
-        _advice(tuned, store),
+        _advice(tuned, options),
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _advice(tuned: Tuned, store: str) -> str:
+def _advice(tuned: Tuned, options: Sequence[str]) -> str:
     if tuned.verdict.chosen == "default":
         return "no settings to train with: the configuration stays as it is"
-    return f"train with it, on the same bars: fleetcast train --study {tuned.verdict.study} --store {store}"
+    return f"train with it: {shlex.join(['fleetcast', 'train', '--study', tuned.verdict.study, *options])}"
 
 
 def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -> WideTable:
     whole = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
-    paths = sorted({path for one in whole for path in one.values})
+    paths = varied(trials) if len(whole) > 1 else sorted({path for one in whole for path in one.values})
     counts = ", ".join(f"{count} {state}" for state, count in _counts(trials).items())
     task = task_of(kind)
     return WideTable(
@@ -87,7 +91,7 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
             ]
             for one in whole
         ],
-        title=f"the best of {len(trials)} {kind} trials ({counts}), on the sweep's folds",
+        title=f"the best of {counted(len(trials), f'{kind} trial')} ({counts}), on the sweep's folds",
         caption=f"± standard error by day; {task.baseline} is scored on each trial's own rows, after its window",
         first_bold=True,
     )
@@ -118,9 +122,9 @@ class _Watch:
         before = f", {done} finished before" if done else ""
         self._kind = task.kind
         self._console.print(
-            f"study {study.name}: {study.left} trials of {task.kind} models{before}; each fits {symbols} "
-            f"symbol{'s' * (symbols != 1)} on {len(task.folds)} folds, scored up to {str(task.folds[-1].test_end)[:10]}"
-            f"; judged on {str(task.last.test_start)[:10]} to {task.until}",
+            f"study {study.name}: {counted(study.left, 'trial')} of {task.kind} models{before}; each fits "
+            f"{counted(symbols, 'symbol')} on {counted(len(task.folds), 'fold')}, scored "
+            f"up to {str(task.folds[-1].test_end)[:10]}; judged on {str(task.last.test_start)[:10]} to {task.until}",
             highlight=False,
             soft_wrap=True,
             markup=False,
@@ -147,6 +151,6 @@ def _line(trial: TrialView, done: int, total: int, best: float | None) -> str:
     if trial.loss is not None:
         result = f"{trial.loss:.5f}"
     else:
-        result = trial.reason or f"ended after {max(trial.curve, default=0)} epochs"
+        result = trial.reason or f"ended after {counted(max(trial.curve, default=0), 'epoch')}"
     best_so_far = "" if best is None else f"; best {best:.5f}"
     return f"{done}/{total}: trial {trial.number} {trial.state}, {result}{best_so_far}"

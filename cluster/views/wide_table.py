@@ -11,7 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-_FRAME = 3  # characters of a column in addition to its text
+_GAP = 2  # between columns
 
 
 class WideTable:
@@ -36,23 +36,24 @@ class WideTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the fewest tables that fit the width."""
         widths = [
-            max(Text(cell).cell_len for cell in column) + _FRAME
-            for column in zip(self.headings, *self.rows, strict=True)
+            max(Text(cell).cell_len for cell in column) + _GAP for column in zip(self.headings, *self.rows, strict=True)
         ]
         groups: list[list[int]] = []
         room = 0
         for i in range(1, len(widths)):
             if not groups or widths[i] > room:
                 groups.append([])
-                room = options.max_width - widths[0] - 1
+                room = options.max_width - widths[0] + _GAP  # none after the last column
             groups[-1].append(i)
             room -= widths[i]
-        for number, group in enumerate(groups or [[]]):
-            last = number >= len(groups) - 1
-            yield self._table([0, *group], self.title if number == 0 else None, self.caption if last else None)
+        if self.title:
+            yield Text(self.title, style="italic")
+        yield from (self._table([0, *group]) for group in groups or [[]])
+        if self.caption:
+            yield Text(self.caption, style="italic")
 
-    def _table(self, columns: Sequence[int], title: str | None, caption: str | None) -> Table:
-        table = Table(title=title, caption=caption, caption_justify="left")
+    def _table(self, columns: Sequence[int]) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for i in columns:
             heading = self.headings[i]
             table.add_column(

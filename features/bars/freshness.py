@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,29 +17,27 @@ _DAYS_OF_AGES = ((2 * 365.25, 365.25, "year"), (60.0, 30.4375, "month"), (1.0, 1
 class Freshness:
     """The age of a symbol's newest bar.
 
-    ``last`` is its date, ``age`` its age, ``missing`` the number of complete bars that are due since, ``unit`` what
-    they are (``sessions of XNYS``). ``stale`` is whether more are missing than the schedule allows.
+    ``last`` is its date, ``age`` its age, ``missing`` the number of complete bars that are due since. ``text`` says it
+    in words: ``bars end on 2018-12-31, 7 years ago (1,988 sessions of XNYS are missing)``. ``stale`` is whether more
+    are missing than the schedule allows.
     """
 
     last: datetime
     age: timedelta
     missing: int
-    unit: str
+    text: str
     stale: bool
 
-    def __str__(self) -> str:
-        """Return the age as a person reads it: ``bars end on 2018-12-31, 7 years ago``, and what is missing."""
-        is_day = self.last == self.last.replace(hour=0, minute=0, second=0, microsecond=0)
-        end = f"on {self.last:%Y-%m-%d}" if is_day else f"at {self.last:%Y-%m-%d %H:%M} UTC"
-        verb = "is" if self.missing == 1 else "are"
-        missing = f" ({self.missing:,} {self.unit} {verb} missing)" if self.missing else ""
-        return f"bars end {end}, {age_text(self.age)} ago{missing}"
 
-
+@lru_cache(maxsize=1024)
 def freshness(schedule: BarSchedule, last: datetime, now: datetime) -> Freshness:
     """Judge a symbol whose newest bar is ``last`` at a time ``now``, both UTC without a zone."""
-    missing = schedule.missing(np.datetime64(last, "ns"), np.datetime64(now, "ns"))
-    return Freshness(last, now - last, missing, schedule.unit(missing), missing > schedule.allowed)
+    count = schedule.missing(np.datetime64(last, "ns"), np.datetime64(now, "ns"))
+    is_day = last == last.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = f"on {last:%Y-%m-%d}" if is_day else f"at {last:%Y-%m-%d %H:%M} UTC"
+    missing = f" ({count:,} {schedule.unit(count)} {'is' if count == 1 else 'are'} missing)" if count else ""
+    text = f"bars end {end}, {age_text(now - last)} ago{missing}"
+    return Freshness(last, now - last, count, text, count > schedule.allowed)
 
 
 def age_text(age: timedelta) -> str:

@@ -23,6 +23,7 @@ _GOOD_FIT, _FIT = (
 )  # shares of days on which bars and calendar differ: other calendars need no look; no calendar
 _OPEN_SHARE = 0.25  # a weekday with this share of the bars of the commonest one is a trading day
 _MIN_DAYS = 20  # fewer days fit any calendar
+_FIRST_DAY = np.datetime64("1990-01-01")  # older bars are not worth the time that exchanges' old calendars take
 _UNKNOWN_DAYS = 14  # longer holidays do not exist: the calendar does not know this year
 _DAY, _WEEK_MINUTES = np.timedelta64(1, "D"), 7 * 1440
 _MONDAY = np.datetime64("1970-01-05", "m")
@@ -74,14 +75,7 @@ class Sessions:
 
     def missing(self, last: np.datetime64, now: np.datetime64) -> int:
         """Return the sessions after the day of ``last`` and before today; weekdays where holidays are not known."""
-        first, end = _day(last) + _DAY, _day(now) - _DAY
-        if end < first:
-            return 0
-        sessions = sessions_between(self.calendar, first, end)
-        known = sessions[-1] if len(sessions) else first - _DAY
-        if (end - known) / _DAY > _UNKNOWN_DAYS:
-            return len(sessions) + int(np.busday_count(known + _DAY, end + _DAY))
-        return len(sessions)
+        return _count_sessions(self.calendar, _day(last) + _DAY, _day(now) - _DAY)
 
     def following(self, last: np.datetime64, count: int) -> Dates | None:
         """Return the next sessions; None beyond the years whose holidays are known."""
@@ -190,6 +184,17 @@ def schedule_of(dates: Dates) -> BarSchedule:
     return _daily(np.unique(recent.astype("datetime64[D]")).tobytes())
 
 
+@lru_cache(maxsize=1024)
+def _count_sessions(calendar: str, first: np.datetime64, end: np.datetime64) -> int:
+    if end < first:
+        return 0
+    sessions = sessions_between(calendar, first, end)
+    known = sessions[-1] if len(sessions) else first - _DAY
+    if (end - known) / _DAY > _UNKNOWN_DAYS:
+        return len(sessions) + int(np.busday_count(known + _DAY, end + _DAY))
+    return len(sessions)
+
+
 @lru_cache(maxsize=8192)
 def _daily(content: bytes) -> BarSchedule:
     days = np.frombuffer(content, "datetime64[D]")
@@ -201,7 +206,8 @@ def _daily(content: bytes) -> BarSchedule:
     if np.count_nonzero(weekday >= 5) > _WEEKEND_SHARE * len(days):
         names = (ALWAYS,)
     best, fewest = WEEKDAYS, len(days) + 1
-    for name in names if len(days) >= _MIN_DAYS else ():  # each calendar of an exchange takes a tenth of a second, once
+    can_fit = len(days) >= _MIN_DAYS and days[0] >= _FIRST_DAY
+    for name in names if can_fit else ():  # each calendar of an exchange takes a tenth of a second, once
         misfit = len(np.setxor1d(days, sessions_between(name, days[0], days[-1]), assume_unique=True))
         if misfit < fewest:
             best, fewest = name, misfit

@@ -46,7 +46,8 @@ class EmbeddedSource:
     ) -> Iterator[SymbolBars]:
         """Yield bars symbol by symbol; see :class:`~features.sources.base.Source`."""
         wanted = list(dict.fromkeys(symbols or SYMBOLS))
-        self.missing = {s: f"not embedded; choose from {', '.join(SYMBOLS)}" for s in wanted if s not in SYMBOLS}
+        reason = f"not embedded; choose from {', '.join(SYMBOLS)}, or fetch it: data.bars=yahoo"
+        self.missing = {symbol: reason for symbol in wanted if symbol not in SYMBOLS}
         found: list[SymbolBars] = []
         parts: list[Quarantine] = []
         if any(symbol in _STOCKS for symbol in wanted):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from configs.errors import DataError
 from configs.reading import ReadingConfig
+from configs.words import counted
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
 from features.sources.base import SourceSpec
@@ -36,7 +37,7 @@ class LakeSource:
             raise DataError(f"the lake at {self.lake.store.uri!r} is empty. Fill it: fleetcast data import PATH.")
         known, with_quarantine, parts = set(stored), self.lake.quarantined(), list[Quarantine]()
         wanted = list(dict.fromkeys(symbols or stored))
-        self.missing = {s: f"not in the lake of {len(stored)} symbols" for s in wanted if s not in known}
+        self.missing = {s: f"not in the lake of {counted(len(stored), 'symbol')}" for s in wanted if s not in known}
         found = [symbol for symbol in wanted if symbol in known]
         for bars in in_order(self.lake.store, lambda symbol: self.lake.read(symbol, start, end), found):
             if bars.symbol in with_quarantine:

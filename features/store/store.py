@@ -186,6 +186,23 @@ class Store:
         return joined
 
 
+def open_store(store: Store | str | os.PathLike[str] | None = None) -> Store:
+    """Return a store, or that of a path or URI; by default of ``FLEETCAST_STORE`` or ``.fleetcast``.
+
+    Raises
+    ------
+    StoreError
+        This is neither, or no store can be there.
+    """
+    if store is None:
+        store = os.environ.get("FLEETCAST_STORE", ".fleetcast")
+    if isinstance(store, Store):
+        return store
+    if not isinstance(store, (str, os.PathLike)):
+        raise StoreError(f"store is a {type(store).__name__}; expected a Store, or a path or URI such as '.fleetcast'.")
+    return Store(store)
+
+
 def to_bytes(value: Any) -> bytes:
     """Return a value as sorted JSON; ``ValueError`` for NaN and infinity."""
     return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode()

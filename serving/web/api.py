@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from configs.errors import FleetcastError
 from configs.operation import ServeConfig
@@ -87,7 +87,7 @@ def build_api(
         try:
             wanted = PredictionsRequest.model_validate_json(body)
         except ValidationError as error:
-            return invalid_response(error, "body")
+            return invalid_response(error, "body", fields=tuple(PredictionsRequest.model_fields))
         try:
             return _predictions_response(await service.answer(wanted.wanted, wanted.kinds, wanted.bars), start)
         except OverloadedError as error:
@@ -138,7 +138,8 @@ def build_api(
         except (FleetcastError, OverloadedError) as error:
             return error_response(503, "unavailable", str(error), retry_after_s=5)
         if found is None:
-            return error_response(404, "unknown_symbol", "no model of this symbol; /v1/symbols lists those served")
+            (item,) = (await service.answer([symbol], KINDS)).items  # its error suggests the nearest symbol
+            return error_response(404, "unknown_symbol", from_json(item)["error"]["message"])
         return Response(to_json(found), media_type=_JSON)
 
     @api.get("/v1/models", response_model=list[ModelFacts], tags=["models"])

@@ -1,4 +1,4 @@
-"""Errors as responses: one shape, ``{"error": {"code", "message", "details"}}``, without any value of the request."""
+"""Errors as responses: one shape, ``{"error": {"code", "message", "details"}}``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from serving.web.plain_errors import plain_message
+
 _log = logging.getLogger(__name__)
 
-_MAX_DETAILS = 20
+_MAX_DETAILS, _MAX_MESSAGE = 20, 200
 _CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -34,14 +36,19 @@ def error_response(
     return JSONResponse(body, status, headers=extra)
 
 
-def invalid_response(error: ValidationError | RequestValidationError, *place: str) -> JSONResponse:
-    """Return 422 with the path and reason of each error; values are left out, because they may not be valid JSON."""
-    if isinstance(error, ValidationError):
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-    else:
-        found = list(error.errors())
+def invalid_response(
+    error: ValidationError | RequestValidationError, *place: str, fields: tuple[str, ...] = ()
+) -> JSONResponse:
+    """Return 422 with the path and reason of each error; ``fields`` are those that the body may have."""
+    found = error.errors(include_url=False) if isinstance(error, ValidationError) else list(error.errors())
+    inner = {item["loc"][:n] for item in found for n in range(len(item["loc"]))}
+    # A list that is too short because an item of it is invalid has one error, that of the item.
+    found = [item for item in found if item["loc"] not in inner] or found
     details = [
-        {"path": ".".join(str(part)[:80] for part in (*place, *item["loc"])), "message": str(item["msg"])[:200]}
+        {
+            "path": ".".join(str(part)[:80] for part in (*place, *item["loc"])),
+            "message": plain_message(item, fields)[:_MAX_MESSAGE],
+        }
         for item in found[:_MAX_DETAILS]
     ]
     message = f"{details[0]['path']}: {details[0]['message']}" if details else "the request does not fit"

@@ -41,7 +41,7 @@ def engine_part(folder: str, seconds: float) -> dict[str, Any]:
             for kind, fleet in snapshot.fleets.items():
                 symbols, windows, _ = latest[kind]
                 rows = np.array([fleet.position[symbols[i]] for i in mix], np.int64)
-                fleet.forecast(windows.take(mix), rows)
+                fleet.forecast(windows.take(mix), rows, [snapshot.last_bars[symbols[i]] for i in mix])
 
         batch, single = (_median_s(lambda n=n: forecast(n), seconds) for n in (512, 1))
         flops, gathered = _arithmetic(snapshot, 512)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ray.cluster_utils import Cluster
 
-from cluster.doctor import _node
+from cluster.doctor import _node, _source_bars
 from cluster.jobs.node_check import examine, probe
 from features.store.lake import Lake
 from features.store.store import Store
@@ -59,14 +59,22 @@ def test_faults_of_the_store_are_found_without_a_cluster(call, make_universe, tm
     assert done.code == 1 and "PROBLEM  cluster: nothing answers" in done.out, done.out
     assert "PROBLEM  models: direction" in done.out and "fleetcast models rollback" in done.out
     assert "sessions ago" in done.out and "fleetcast data fetch" in done.out
-    assert "1 symbols end more than 7 days before the newest bar (CCC)" in done.out
+    assert "1 symbol ends more than 7 days before the newest bar (CCC)" in done.out
 
 
 def test_a_store_that_cannot_be_written_is_found(tmp_path):
     (tmp_path / "file").write_text("")
     assert "folder" in probe(str(tmp_path / "file"))
-    assert probe(str(tmp_path / "new")) == ""
-    assert list((tmp_path / "new" / "probes").iterdir()) == []
+    assert probe(str(tmp_path)) == "" and list((tmp_path / "probes").iterdir()) == []
+    assert probe(str(tmp_path / "new" / "store")) == "" and not (tmp_path / "new").exists()
+    (tmp_path / "taken").write_text("")
+    assert probe(str(tmp_path / "taken" / "store")) != ""
+
+
+def test_a_store_that_does_not_exist_is_reported_and_not_made(call, tmp_path):
+    done = call("doctor", "--store", str(tmp_path / "none"), "--address", "127.0.0.1:9")
+    assert f"warning  store: there is none at {tmp_path / 'none'}" in done.out and "--store" in done.out
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
@@ -86,3 +94,13 @@ def test_a_node_that_differs_is_found(tmp_path, change, says):
     assert fine.state == "ok"
     found = list(_node("there", {"CPU": 1}, ours | {"clock": since} | change, ours, since))
     assert len(found) == 1 and says in found[0].found and found[0].remedy
+
+
+def test_the_age_of_bars_outside_the_lake_is_reported(tiny_config, tmp_path):
+    from training import ModelTrainer
+
+    store = Store(tmp_path / "store")
+    ModelTrainer(tiny_config(), store).train_multi_asset_models(["AAPL", "IBM"], ["volatility"])
+    (finding,) = _source_bars(store)
+    assert finding.state == "warning" and "fleetcast data import" in finding.remedy
+    assert finding.found.startswith("embedded, which the volatility champion is served from: bars end on 2013-03-01, ")

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.commands.models import app
-from cluster.views.model_tables import age, headline, size
+from cluster.doctor import _models
+from cluster.views.model_figures import age, headline, preset_of, size
+from configs import load_config, preset_names
 from configs.errors import FleetcastError, ModelError
 from training.registry.blocks import Block, write_block
 from training.registry.layout import manifest_path
@@ -95,11 +97,12 @@ def test_list_shows_versions_aliases_symbols_metrics_age_and_size(manager: Model
     manager.promote("direction", second, "y")
     text = output(manager, "list")
     lines = {
-        version: next(line for line in text.splitlines() if version in line) for version in (first, second, volatility)
+        version: " ".join(line for line in text.splitlines() if version in line)
+        for version in (first, second, volatility)
     }
     assert "previous" in lines[first] and "champion" in lines[second] and "champion" not in lines[volatility]
-    assert "log_loss 1.0801, prior 1.0807 (-0.0006 ± 0.0004)" in lines[first] and "KiB" in lines[first]
-    assert "qlike 0.3021" in lines[volatility]
+    assert "log loss 1.0801, prior 1.0807 (−0.0006 ± 0.0004)" in lines[first] and "KiB" in lines[first]
+    assert "no detectable edge" in lines[first] and "QLIKE 0.3021" in lines[volatility]
     rows = json.loads(output(manager, "list", "--json", "--kind", "direction"))
     assert [(row["version"], row["aliases"], row["symbols"]) for row in rows] == [
         (second, ["champion"], 3),
@@ -121,10 +124,12 @@ def test_show_compares_metrics_with_baselines_and_names_best_and_worst(manager: 
     version = release(manager, "direction", "a")
     manager.promote("direction", version, "first")
     text = output(manager, "show", version[:-3])
-    row = next(line for line in text.splitlines() if "log_loss" in line)
-    assert "1.0801 ± 0.0012" in row and "1.0807 (-0.0006 ± 0.0004)" in row and "1.0912 (-0.0111)" in row
-    assert "ece_classwise" in text and "log_loss_vs" not in text
-    assert "[red]X" in text and "run.seed" in text and "(champion)" in text
+    assert "1.0801 ± 0.0012" in text and "1.0807 ± 0.0011" in text and "1.0912 ± ?" in text
+    assert "[red]X" in text and "(champion)" in text and "run.seed" not in text
+    assert len(text.splitlines()) <= 24
+    assert "run.seed" in output(manager, "show", version, "--config")
+    everyone = output(manager, "show", version, "--all-symbols")
+    assert len([line for line in everyone.splitlines() if line.startswith(("AAPL", "[red]X", "^GSPC"))]) == 3
     facts = json.loads(output(manager, "show", "champion", "--json"))
     assert [score["symbol"] for score in facts["best"]] == ["AAPL", "^GSPC"]
     assert [score["symbol"] for score in facts["worst"]] == ["[red]X"]
@@ -155,7 +160,8 @@ def test_rollback_without_a_kind_moves_only_kinds_that_have_a_previous(manager: 
 
 def test_a_reference_that_is_unclear_or_unknown_is_one_line(manager: ModelManager) -> None:
     direction, volatility = release(manager, "direction", "a"), release(manager, "volatility", "a")
-    assert "Add --kind" in problem(manager, "show", "latest")
+    assert "Add --kind" in problem(manager, "promote", "latest")
+    assert direction in output(manager, "show", "latest") and volatility in output(manager, "show", "latest")
     assert f"direction {direction}" in output(manager, "show", "latest", "--kind", "direction")
     unknown = problem(manager, "promote", "../../etc")
     assert direction in unknown and volatility in unknown
@@ -165,7 +171,7 @@ def test_a_reference_that_is_unclear_or_unknown_is_one_line(manager: ModelManage
 def test_prune_says_what_it_removed(manager: ModelManager) -> None:
     made = [release(manager, "direction", name) for name in "abc"]
     manager.promote("direction", made[0], "x")
-    assert "removed 1 versions, 0 incomplete versions, 0 runs" in output(manager, "prune", "--keep", "1")
+    assert "removed 1 version, 0 incomplete versions, 0 runs" in output(manager, "prune", "--keep", "1")
     freed = json.loads(output(manager, "prune", "--keep", "1", "--grace-hours", "0", "--json"))["direction"]
     assert freed["versions"] == [] and freed["runs"] == ["a", "b", "c"]
     assert manager.versions("direction") == [made[0], made[2]]
@@ -196,9 +202,47 @@ def test_size(count: float, text: str) -> None:
 
 
 def test_a_headline_has_a_number_with_its_baseline_and_error_if_they_are_known() -> None:
-    assert headline({}) == "" and headline({"nothing": 1}) == ""
-    assert headline({"log_loss": None}) == "log_loss –"
-    assert headline({"qlike": {"blend": 0.3}}) == ""
-    assert headline({"qlike": 0.3, "qlike_se": 0.01}) == "qlike 0.3000 ± 0.0100"
+    assert headline("direction", {}) == "" and headline("direction", {"nothing": 1}) == headline("other", {}) == ""
+    assert headline("direction", {"log_loss": None}) == "log loss –"
+    assert headline("volatility", {"qlike": {"blend": 0.3}}) == ""
+    assert headline("volatility", {"qlike": 0.3, "qlike_se": 0.01}) == "QLIKE 0.3000 ± 0.0100"
+    members = {"qlike": 0.3, "qlike_lstm": 0.2, "qlike_vs_lstm": 0.1, "qlike_garch": 0.4, "qlike_vs_garch": -0.1}
+    assert headline("volatility", members) == "QLIKE 0.3000, garch 0.4000 (−0.1000)", "a baseline, not the best member"
     with pytest.raises(ModelError):
         ModelManager("/nonexistent/store").resolve("direction")
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_the_preset_is_known_from_the_settings(preset: str) -> None:
+    assert preset_of(load_config(preset).of_models()) == preset
+    own = load_config(preset, overrides=["data.bars=/some/prices.csv", "run.seed=3", "direction.horizon=9"])
+    assert preset_of(own.of_models()) == f"{preset} +1"
+    assert preset_of({"run": {"seed": 1}}) is None
+
+
+def test_the_champions_of_both_kinds_are_shown_without_a_version(manager: ModelManager) -> None:
+    versions = {kind: release(manager, kind, "a") for kind in ("direction", "volatility")}
+    for kind, version in versions.items():
+        manager.promote(kind, version, "x")
+    text = output(manager, "show")
+    assert all(f"{kind} {version} (champion)" in text for kind, version in versions.items())
+    assert list(json.loads(output(manager, "show", "champion", "--json"))) == ["direction", "volatility"]
+    assert json.loads(output(manager, "show", "--kind", "volatility", "--json"))["kind"] == "volatility"
+
+
+def test_a_beginning_that_several_versions_of_one_kind_have_is_refused_for_all_kinds(manager: ModelManager) -> None:
+    release(manager, "direction", "a")
+    release(manager, "direction", "b")
+    release(manager, "volatility", "a")
+    beginning = manager.versions("direction")[0][:4]
+    for verb in ("promote", "show"):
+        assert f"'{beginning}' matches 2 versions of direction" in problem(manager, verb, beginning)
+    assert manager.aliases("volatility").champion is None
+
+
+def test_the_doctor_finds_a_champion_whose_member_does_not_exist(manager: ModelManager) -> None:
+    manager.promote("volatility", release(manager, "volatility", "7", volatility={"members": ["linear", "lstm"]}), "x")
+    assert [finding.state for finding in _models(manager.store)] == ["ok"]
+    manager.promote("volatility", release(manager, "volatility", "8", volatility={"members": ["nosuch"]}), "x")
+    [finding] = _models(manager.store)
+    assert finding.state == "problem" and "'nosuch'" in finding.found and "fleetcast train" in finding.remedy

@@ -69,7 +69,7 @@ def test_the_same_command_again_only_shows_the_leaderboard(block_files, trained,
     assert ModelManager(Store(trained.store)).versions("direction") == [trained.document["version"]["direction"]]
     for kind in ("direction", "volatility"):
         assert f"{kind}: untouched test period" in again.out
-    assert all(text in again.out for text in ("log_har_pooled", "prior", "±", "FB", "196 bars"))
+    assert all(text in again.out for text in ("pooled log-HAR", "class prior", "±", "FB", "196 bars"))
 
 
 def test_a_killed_command_continues_when_it_is_repeated(block_files, trained, start, fleetcast, tmp_path):

@@ -70,6 +70,7 @@ def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdic
         (("--set", "tune.space={direction.nosuch: {values: [1]}}"), "direction.nosuch"),
         (("--storage", "sqlite:////nosuch/place.db"), "--storage"),
         (("--storage", "postgresql://127.0.0.1:9/studies"), "install psycopg2-binary"),
+        (("--storage", "mysql://127.0.0.1:9/studies"), "install mysqlclient (or PyMySQL, with mysql+pymysql://…)"),
         (("--resume",), "--study"),
         (("--address", "http://127.0.0.1:8265"), "job server"),
         (("--address", "127.0.0.1:1"), "nothing answers"),

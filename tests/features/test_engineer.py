@@ -12,7 +12,7 @@ import pytest
 from configs.data import FeatureConfig
 from configs.errors import ConfigError, DataError
 from configs.models import LabelConfig
-from features import FeatureEngineer, build_panel, build_universe, feature_names
+from features import FeatureEngineer, build_panel, build_universe, describe_features, feature_names
 from features.labels import direction_labels
 
 
@@ -66,8 +66,19 @@ def test_families_and_groups_can_be_chosen(yahoo):
     names = FeatureEngineer(config).engineer_features(yahoo).names
     assert {"rsi_7", "rsi_14", "vwap_distance_7", "mfi_14"} <= set(names)
     assert not [n for n in names if n.startswith(("sma", "har"))]
-    with pytest.raises(ConfigError, match=r"has 'RSI'\. Choose from the groups"):
-        FeatureEngineer(FeatureConfig(technical_indicators=("RSI",))).engineer_features(yahoo)
+    with pytest.raises(ConfigError, match=r"has 'rsj'\. Did you mean 'rsi'\? Choose from the groups"):
+        FeatureEngineer(FeatureConfig(technical_indicators=("rsj",))).engineer_features(yahoo)
+
+
+def test_indicators_can_be_named_as_people_name_them(yahoo):
+    config = FeatureConfig(
+        lookback_periods=(5, 10, 20, 50), technical_indicators=("sma", "EMA", "rsi", "Bollinger Bands")
+    )
+    names = FeatureEngineer(config).engineer_features(yahoo).names
+    assert {name.split("_")[0] for name in names} == {"sma", "ema", "rsi", "bollinger"}
+    assert len([name for name in names if name.startswith("sma")]) == 4
+    momentum = FeatureEngineer(FeatureConfig(technical_indicators=("momentum",))).engineer_features(yahoo).names
+    assert {group for name, group, _ in describe_features() if name in momentum} == {"momentum"}
 
 
 def test_a_named_family_whose_data_are_missing_is_an_error(yahoo):

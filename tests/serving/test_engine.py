@@ -1,5 +1,6 @@
 """The engine answers as the predictors do, for any mix of symbols, and explains what it cannot answer."""
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.errors import ConfigError, ModelError
 from configs.operation import ServeConfig
 from features import build_universe
 from features.store.lake import Lake
@@ -90,9 +92,9 @@ def test_only_the_requested_kinds_are_answered(engine):
         answer = engine.predict_single(PredictionRequest("AAA", prediction_types=[kind]))
         other = "volatility" if kind == "direction" else "direction"
         assert getattr(answer, kind) is not None and getattr(answer, other) is None and answer.error is None
-    with pytest.raises(ValueError, match="one or more of direction, volatility"):
+    with pytest.raises(ConfigError, match="one or more of direction, volatility"):
         PredictionRequest("AAA", prediction_types=["returns"])
-    with pytest.raises(ValueError, match="one or more"):
+    with pytest.raises(ConfigError, match="one or more"):
         PredictionRequest("AAA", prediction_types=[])
 
 
@@ -115,7 +117,7 @@ def test_one_bad_request_fails_no_other(engine, bars_of, expected):
     assert codes == [None, "unknown_symbol", None, "too_few_bars", "bad_bars", "bad_bars", None, None]
     assert agrees(answers[0].prediction, expected["AAA"]) and agrees(answers[7].prediction, expected["CCC"])
     assert "30 bars; at least" in answers[3].error.message
-    assert "has 2 symbols; expected one" in answers[5].error.message
+    assert "the data of 'BBB' are of X, Y" in answers[5].error.message
     assert answers[6].prediction.notes[0].startswith("1 rows break a rule and were left out (")
 
 
@@ -222,3 +224,15 @@ def test_health_reports_models_and_bars(engine):
     assert health["problems"][0].startswith("all symbols are stale: bars end on 2016-11-02, ")
     assert {kind: facts["symbols"] for kind, facts in health["models"].items()} == {"direction": 5, "volatility": 5}
     assert health["bars"]["source"] == "lake" and health["bars"]["symbols"] == 5
+
+
+def test_a_champion_with_a_member_that_this_version_lacks_is_named(trained_store, monkeypatch):
+    members = importlib.import_module("training.models.volatility.members")
+    others = {name: spec for name, spec in members.catalog().items() if name != "boosting"}
+    monkeypatch.setattr(members, "catalog", lambda: others)
+    with pytest.raises(ModelError) as caught:
+        PredictionEngine(trained_store, follow=False)
+    version = ModelManager(trained_store).aliases("volatility").champion
+    message = str(caught.value)
+    assert f"the volatility version {version} cannot be loaded by this Fleetcast: volatility.members has" in message
+    assert ".." not in message and message.endswith("`fleetcast models rollback`.")

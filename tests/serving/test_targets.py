@@ -1,5 +1,6 @@
 """A forecast names its bars and the band that counts as sideways, and says when its bars are not up to date."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -10,7 +11,9 @@ from configs.models import LabelConfig
 from features.bars.schedule import Sessions
 from features.labels import bar_variance, direction_labels, ewma_volatility
 from serving.answers import PredictionRequest
+from serving.engine import PredictionEngine
 from serving.targets import LastBar, band_of
+from serving.web.prediction_service import EngineService
 
 LABELS = [LabelConfig(), LabelConfig(k=1.5, ewma_lambda=0.8), LabelConfig(mode="threshold", threshold=0.01)]
 
@@ -60,3 +63,15 @@ def test_recent_bars_have_no_note_whatever_the_cache_holds(engine, bars_of):
     for _ in range(2):
         found = engine.predict_single(PredictionRequest("AAA", replace(bars, dates=recent))).prediction
         assert not found.stale and not any("bars end" in note for note in found.notes)
+
+
+def test_answers_say_up_to_when_the_models_saw_data(trained_store):
+    with PredictionEngine(trained_store, follow=False) as engine:
+        fleet = engine.snapshot.fleets["volatility"]
+        fleet.predictor.trained_to, fleet.predictor.calibrated_to = "2016-10-26", "2016-10-26"
+        windows, last = engine.snapshot.windows["volatility"], engine.snapshot.last_bars["AAA"]
+        _, found, _ = windows.windows_of(fleet.predictor, {"AAA"})
+        (forecast,) = fleet.forecast(found, np.array([fleet.row("AAA")]), [last])
+        assert (forecast.trained_to, forecast.calibrated_to) == ("2016-10-26", "2016-10-26")
+        (facts, _) = sorted(asyncio.run(EngineService(engine, 1).models()), key=lambda one: one["kind"], reverse=True)
+        assert (facts["trained_to"], facts["calibrated_to"]) == ("2016-10-26", "2016-10-26")

@@ -142,7 +142,7 @@ def folder(tmp_path, bars_of):
 def test_a_source_other_than_the_lake_is_read_once(folder, tmp_path, engine, monkeypatch):
     reads = []
     load = FileSource.load
-    monkeypatch.setattr(FileSource, "load", lambda self, *given: reads.append(given) or load(self, *given))
+    monkeypatch.setattr(FileSource, "load", lambda self, *given, **to: reads.append(given) or load(self, *given, **to))
     configs = [engine.snapshot.fleets["direction"].predictor.config]
     bars = NewestBars(Store(tmp_path / "other"), folder, ("AAA", "BBB"), 300, configs)
     assert [len(bars.bars_of(symbol)) for symbol in ("AAA", "BBB")] == [300, 300] and bars.bars_of("CCC") is None

@@ -48,7 +48,7 @@ def test_the_first_trial_has_the_default_values_and_every_end_is_recorded(opened
         one, two, three = study.trials
     assert (one.state, one.loss, one.baseline, one.seconds) == ("complete", 1.0, 1.1, 2.5)
     assert one.by_symbol == ({"AAA": 1.0, "BBB": 1.1}, {"AAA": 1.0}) and one.curve == {1: 1.5, 2: 1.4}
-    assert (str(one.edge), one.failed) == ("-0.10000 ± 0.01000", {"CCC": "diverged"}) and two.edge is None
+    assert (str(one.edge), one.failed) == ("−0.10000 ± 0.01000", {"CCC": "diverged"}) and two.edge is None
     assert (two.state, two.loss, two.curve) == ("pruned", None, {1: 1.6})
     assert (three.state, three.reason) == ("fail", "out of memory")
 

@@ -8,7 +8,7 @@ import pytest
 from tuning.objective import TrialFailed
 from tuning.score import Score
 from tuning.sweep_verdict import conclude
-from tuning.trial_view import TrialView
+from tuning.trial_view import TrialView, varied
 
 NAMES = tuple(f"S{i:02d}" for i in range(40))
 DAYS = np.datetime64("2015-01-01", "ns") + np.arange(250) * np.timedelta64(1, "D")
@@ -95,6 +95,25 @@ def test_a_default_that_wins_is_scored_once_and_stays():
     found = conclude("s", "direction", [trial(0, 1.0), trial(1, 1.1)], {"x": 0}, 2, 1, judge)
     assert judged == [{"x": 0}, {"x": 1}]
     assert found.chosen == "default" and found.gain.mean == 0 and "no trial was better" in found.default_comparison
+
+
+def test_trials_that_score_the_same_have_no_winner():
+    trials = [trial(number, 1.0 + 1e-12 * number) for number in range(3)]
+    scores = {0: score(1.1), 1: score(1.0), 2: score(1.0)}
+    found = conclude("s", "direction", trials, {"x": 0}, 2, 1, judge_of(scores))
+    assert (found.tied, found.chosen, found.gain.mean) == (3, "default", 0.0) and found.loss == found.default_loss
+    assert (
+        found.default_comparison.startswith("all 3 trials score the same") and "no winner" in found.default_comparison
+    )
+    assert found.baseline_comparison.startswith("the default is better than the baseline")
+    one = conclude("s", "direction", trials[:1], {"x": 0}, 2, 1, judge_of(scores))
+    assert one.tied == 0 and "no trial was better than the default" in one.default_comparison
+
+
+def test_only_settings_with_several_values_have_varied():
+    trials = [trial(0, 1.0, values={"a": 1, "b": 2}), trial(1, 1.1, values={"a": 1, "b": 3})]
+    assert varied(trials) == ["b"]
+    assert varied([*trials, trial(2, None, state="pruned", values={"a": 5, "b": 2})]) == ["b"]
 
 
 def test_a_sweep_without_a_complete_trial_or_a_score_of_the_default_is_an_error():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CORRELATION = 0.3  # between symbols' errors on a day: many symbols are worth at most 1 / CORRELATION of them
 # Standard errors of a year of one symbol. From 3 on, a bull market passed for a signal: one draw in forty lost 0.04
-# nats to the prior. 4, 5 and 6 are equal on windows before 2015 (`training/README.md`).
+# nats to the prior. 4, 5 and 6 are equal on windows before 2015 (`training/MEASUREMENTS.md`).
 EVIDENCE = 5.0
 
 

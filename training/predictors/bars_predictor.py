@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from configs.errors import ModelError, shortened
+from configs.errors import ModelError, require, shortened
 from configs.schema import Config
 from features.any_bars import AnyBars
 from features.engineer import EngineeredFeatures
@@ -26,11 +26,12 @@ from training.predictors.feature_frames import refuse_unlabelled
 from training.predictors.forecasts import Forecasts
 from training.predictors.input_bars import AnyContext
 from training.predictors.keywords import configured
+from training.predictors.scored import Scored
 
 OWN, POOLED = "own", "pooled"
 
 
-class BarsPredictor(Explained, BasePredictor):
+class BarsPredictor(Explained, Scored, BasePredictor):
     """A fleet of one kind of model, scikit-learn style: ``fit`` bars, then ``predict``.
 
     Parameters
@@ -108,6 +109,7 @@ class BarsPredictor(Explained, BasePredictor):
         DataError
             The input cannot be used, no symbol has enough bars, or none could be fitted.
         """
+        require(split, (Split, type(None)), "split", "a Split, as features.resolve_split makes")
         self.reset()
         if isinstance(bars, EngineeredFeatures):
             bars, target = bars.features, bars.target

@@ -46,8 +46,8 @@ class PriceDirectionPredictor(DirectionFrames):
     Examples
     --------
     >>> from configs import load_config
-    >>> from features.sources.embedded import EmbeddedSource
-    >>> bars = list(EmbeddedSource().load(["AAPL", "IBM", "MSFT"]))
+    >>> from features import load_bars
+    >>> bars = load_bars("embedded", ["AAPL", "IBM", "MSFT"])
     >>> predictor = PriceDirectionPredictor(load_config("smoke")).fit(bars)
     >>> latest = predictor.predict_direction(bars).loc["AAPL"].iloc[-1]
     >>> latest.index.tolist()
@@ -57,6 +57,7 @@ class PriceDirectionPredictor(DirectionFrames):
     """
 
     kind: ClassVar[str] = "direction"
+    estimator_type: ClassVar[str | None] = "classifier"
     from_features: ClassVar[bool] = True
 
     _design: Design

@@ -36,7 +36,6 @@ class DirectionFrames(BarsPredictor):
         members = found[[f"in_set_{name}" for name in CLASSES]].to_numpy()
         out["label"] = np.array(CLASSES)[values.argmax(axis=1)]
         out["confidence"] = values.max(axis=1)
-        out["label_set"] = [
-            "|".join(name for name, member in zip(CLASSES, row, strict=True) if member) for row in members
-        ]
+        sets = (np.array(CLASSES)[row] for row in members.astype(bool))
+        out["label_set"] = ["|".join(names) for names in sets]
         return out

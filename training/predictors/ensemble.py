@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from configs.errors import ConfigError, DataError, ModelError, shortened
-from configs.load import config_hash
+from configs.errors import ConfigError, DataError, ModelError, require, shortened, shown
+from configs.load import config_hash, config_or
 from configs.schema import Config
 from features.any_bars import AnyBars
 from features.labels import CLASSES
@@ -79,9 +79,14 @@ class EnsemblePredictor(BasePredictor):
     ) -> None:
         if not isinstance(predictors, (list, tuple)) or not all(isinstance(p, BasePredictor) for p in predictors):
             raise ConfigError(
-                f"EnsemblePredictor was given {predictors!r:.80}; expected a list of predictors (BasePredictor), such "
+                f"EnsemblePredictor was given {shown(predictors)}; expected a list of predictors (BasePredictor), such "
                 "as [PriceDirectionPredictor(), VolatilityPredictor()], or config=."
             )
+        if config is not None:
+            config_or(config, "EnsemblePredictor")
+        require(seeds, (list, tuple, range, type(None)), "seeds", "a list of whole numbers, such as (1, 2, 3)")
+        for seed in seeds or ():
+            require(seed, int, "a seed", "a whole number")
         if seeds is not None and not len(seeds):
             raise ModelError("an ensemble needs at least one seed. Give seeds=(1, 2, 3), or leave them out.")
         self.predictors, self.config, self.seeds = predictors, config, seeds

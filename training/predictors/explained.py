@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from configs.errors import DataError, ModelError, shortened
+from configs.errors import DataError, ModelError, require, shortened
 from features.any_bars import AnyBars
 from features.splits import Split
 from features.universe import UniverseTable
@@ -44,6 +44,7 @@ class Explained(ReadsBars):
             Nothing is fitted, or no bars are given and the predictor was loaded rather than fitted.
         """
         self._check_fitted()
+        require(seed, int, "seed", "a whole number")
         examples = self._examples if bars is None else self.examples(bars, context=context, split=split)
         if examples is None:
             raise ModelError(
@@ -78,6 +79,7 @@ class Explained(ReadsBars):
         DataError
             Several symbols are given and none is named, or the one has too few bars.
         """
+        require(symbol, (str, type(None)), "symbol", "a name such as 'AAPL'")
         panel = self.panel(bars, context=context, universe=universe)
         if symbol is None and len(panel.symbols) > 1:
             raise DataError(f"{len(panel.symbols)} symbols are given ({shortened(panel.symbols)}). Name one: symbol=.")

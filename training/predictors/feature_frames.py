@@ -107,8 +107,7 @@ def examples_of_features(
     frame: Any, target: Any, horizon: int, split: Split, panel: Panel, first_row: int
 ) -> Examples:  # fmt: skip
     """Return the examples of a panel of features and its labels, purged by ``horizon`` bars; see :func:`labels_of`."""
-    order = np.argsort(_rows(frame, panel.symbols[0])[1], kind="stable")
-    labels = labels_of(target, frame, horizon)[order]
+    labels = labels_of_panel(target, frame, horizon, panel)
     rows = []
     for i, name in enumerate(panel.symbols):
         own = labels[panel.rows(i)]
@@ -122,6 +121,17 @@ def examples_of_features(
         chosen = split_rows(panel.dates[panel.rows(i)], split, horizon)
         rows.append(SplitRows(*(part[(part >= first_row) & (own[part] != UNKNOWN)] for part in chosen)))
     return Examples(panel, labels.astype(np.float64), tuple(rows))
+
+
+def labels_of_panel(target: Any, frame: Any, horizon: int, panel: Panel) -> npt.NDArray[np.int64]:
+    """Return the labels of a frame's rows in the order of the panel that it made; see :func:`labels_of`."""
+    _, codes, symbols = _rows(frame, panel.symbols[0])
+    labels = labels_of(target, frame, horizon)[np.argsort(codes, kind="stable")]
+    if tuple(symbols) == panel.symbols:
+        return labels
+    offsets = np.searchsorted(np.sort(codes), np.arange(len(symbols) + 1))
+    places = [symbols.index(name) for name in panel.symbols]
+    return np.concatenate([labels[offsets[i] : offsets[i + 1]] for i in places])
 
 
 def labels_of(target: Any, frame: pd.DataFrame, horizon: int) -> npt.NDArray[np.int64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from configs.errors import ModelError
+from configs.errors import ModelError, require
 from features.labels import CLASSES
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class Forecasts(pd.DataFrame):
         return figure
 
     def _of(self, symbol: str | None) -> tuple[pd.DataFrame, str]:
+        require(symbol, (str, type(None)), "symbol", "a name such as 'AAPL'")
         if self.empty:
             raise ModelError("there is no forecast to draw. Give more bars: a window has to be complete.")
         if self.index.nlevels == 1:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TypeAlias
+
+import pandas as pd
 
 from configs.data import FeatureConfig
+from configs.errors import require
 from configs.schema import Config
 from features.any_bars import AnyBars, read_bars, warn_of
 from features.bars.schema import SymbolBars
@@ -18,10 +21,7 @@ from features.panel import Panel
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-AnyContext: TypeAlias = Union["pd.DataFrame", MarketContext]
+AnyContext: TypeAlias = pd.DataFrame | MarketContext
 """Market series in long form (``date, series, value``), or as the features read them."""
 
 
@@ -29,6 +29,7 @@ def context_of(context: AnyContext | None, config: Config) -> MarketContext | No
     """Return market series as the features read them; of a frame those that ``config.data.context`` names."""
     if context is None or isinstance(context, MarketContext):
         return context
+    require(context, pd.DataFrame, "context", "a data frame with date, series and value, or a MarketContext")
     return MarketContext.from_frame(context, config.data.context)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from configs.errors import ConfigError
-from configs.load import validated
+from configs.errors import ConfigError, shown
+from configs.load import config_or, validated
 from configs.schema import Config
 
 _HEADS = (4, 2, 1)
@@ -20,9 +20,7 @@ def configured(config: Config | None, kind: str, given: Mapping[str, Any], name:
     ConfigError
         ``config`` is no configuration, or a value is out of range; the message names the predictor ``name``.
     """
-    if config is not None and not isinstance(config, Config):
-        raise ConfigError(f"{name} was given {config!r:.80}; expected a Config. Make one: load_config().")
-    config = config or Config()
+    config = config_or(config, name)
     given = {keyword: value for keyword, value in given.items() if value is not None}
     for keyword, spelled in (("model_type", str.lower), ("garch_type", str.upper)):
         if isinstance(given.get(keyword), str):
@@ -48,17 +46,19 @@ def _network(config: Config, kind: str, given: Mapping[str, Any], name: str) -> 
     network = config.section(kind).network
     units, layers = given.get("lstm_units", network.lstm_units), given.get("num_layers")
     if layers is not None and (not isinstance(layers, int) or isinstance(layers, bool) or layers < 1):
-        raise ConfigError(f"{name}: num_layers has value {layers!r:.80}; expected a whole number of layers, such as 2.")
+        raise ConfigError(
+            f"{name}: num_layers has value {shown(layers)}; expected a whole number of layers, such as 2."
+        )
     if isinstance(units, int):
         units = (units,) * (layers or len(network.lstm_units))
     elif layers is not None and isinstance(units, (tuple, list)) and len(units) != layers:
         if "lstm_units" in given:
-            raise ConfigError(f"{name}: lstm_units {units!r:.80} has {len(units)} layers and num_layers is {layers}.")
+            raise ConfigError(f"{name}: lstm_units {shown(units)} has {len(units)} layers and num_layers is {layers}.")
         units = (*units, *(units[-1:] * layers))[:layers]
     values: dict[str, Any] = {"lstm_units": units} if "lstm_units" in given or layers is not None else {}
     attention = given.get("use_attention")
     if attention is not None and not isinstance(attention, bool):
-        raise ConfigError(f"{name}: use_attention has value {attention!r:.80}; expected True or False.")
+        raise ConfigError(f"{name}: use_attention has value {shown(attention)}; expected True or False.")
     if attention is False:
         values["attention_heads"] = 0
     elif isinstance(units, (tuple, list)) and units and isinstance(units[-1], int):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from configs.errors import ConfigError
 
@@ -19,6 +19,7 @@ class Parameters:
     arguments keeps them in ``_given`` as well.
     """
 
+    estimator_type: ClassVar[str | None] = None  # scikit-learn's: classifier or regressor
     _given: dict[str, Any]
 
     @classmethod
@@ -66,6 +67,18 @@ class Parameters:
             self.__dict__.clear()
             self.__dict__.update(fresh.__dict__)
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn asks of an estimator."""
+        from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags
+
+        kind = self.estimator_type
+        return Tags(
+            estimator_type=kind,
+            target_tags=TargetTags(required=False),
+            classifier_tags=ClassifierTags() if kind == "classifier" else None,
+            regressor_tags=RegressorTags() if kind == "regressor" else None,
+        )
 
     @classmethod
     def check_parameters(cls, names: Iterable[str]) -> None:

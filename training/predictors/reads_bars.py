@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from configs.errors import DataError, ModelError, shortened
+from configs.errors import DataError, ModelError, require, shortened
 from configs.schema import Config
 from features.any_bars import AnyBars
 from features.bars.schema import SymbolBars
@@ -43,6 +43,7 @@ class ReadsBars(Fitted):
     ) -> Panel:
         """Return the panel of the symbols that can be forecast; the arguments are those of :meth:`predict`."""
         self._check_fitted()
+        require(universe, (UniverseTable, type(None)), "universe", "a table of features.build_universe")
         if is_features(bars, self.feature_names) and self.from_features:
             return self._known(panel_of_features(bars, self.feature_names, symbol or self._only()))
         self._refuse_features(bars)

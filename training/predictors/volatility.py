@@ -65,8 +65,8 @@ class VolatilityPredictor(BarsPredictor):
     Examples
     --------
     >>> from configs import load_config
-    >>> from features.sources.embedded import EmbeddedSource
-    >>> bars = list(EmbeddedSource().load(["AAPL", "IBM", "MSFT"]))
+    >>> from features import load_bars
+    >>> bars = load_bars("embedded", ["AAPL", "IBM", "MSFT"])
     >>> predictor = VolatilityPredictor(load_config("smoke")).fit(bars)
     >>> latest = predictor.predict(bars).loc["IBM"].iloc[-1]
     >>> bool(latest["volatility_low"] < latest["volatility"] < latest["volatility_high"])
@@ -74,6 +74,7 @@ class VolatilityPredictor(BarsPredictor):
     """
 
     kind: ClassVar[str] = "volatility"
+    estimator_type: ClassVar[str | None] = "regressor"
 
     _shared: SharedVolatility
     _ensemble: VolatilityEnsemble

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.errors import ModelError
+from configs.errors import ModelError, require
 from training.registry import layout, pruning, publishing, saved
 from training.registry.aliases import Aliases, update_aliases
 from training.registry.block_files import read_test
 from training.registry.blocks import Block, read_block
+from training.registry.loading import load_fleet, load_named
 from training.registry.manifest import block_of_version
-from training.registry.model_names import LATEST, parse_model_name
+from training.registry.model_names import LATEST
 from training.registry.roster import Reasons
 from training.registry.versions import Versions
 from training.validation.promotion import TestLosses
 
 if TYPE_CHECKING:
     from training.predictors import BarsPredictor
-
-CHAMPION = "champion"
 
 
 class ModelManager(Versions):
@@ -35,7 +34,8 @@ class ModelManager(Versions):
     Parameters
     ----------
     store
-        A :class:`~features.store.store.Store`, or the path or URI of one. Every change holds a lock per kind, and
+        A :class:`~features.store.store.Store`, or the path or URI of one; by default ``FLEETCAST_STORE`` or
+        ``.fleetcast``. Every change holds a lock per kind, and
         aliases are replaced only if they are still those that were read.
 
     Examples
@@ -211,27 +211,8 @@ class ModelManager(Versions):
             A version that :meth:`save_model` stored, or one of a training run. By default the champion, or the latest
             if there is no champion; ``latest`` is the newest of both.
         """
-        from training.predictors import predictor_from_block  # imports pandas, which listing versions does not need
-
-        kind, symbol = parse_model_name(name)
-        own = saved.saved_versions(self.store, name)
-        newest = next(reversed(own), None)
-        wanted = version or (CHAMPION if self.aliases(kind).champion is not None else LATEST)
-        if wanted not in own:
-            try:
-                found = self.resolve(kind, wanted)
-                symbol = self.match_symbol(kind, found, symbol)
-            except ModelError as error:
-                if newest is None:
-                    raise
-                if version not in (None, LATEST):
-                    raise ModelError(f"{error} Saved of {name} are: {', '.join(own)}.") from error
-                wanted = newest
-            else:
-                if wanted != LATEST or newest is None or own[newest] < layout.version_moment(found):
-                    return predictor_from_block(self.load_block(kind, found, symbol), (symbol,))
-                wanted = newest
-        return predictor_from_block(saved.load(self.store, name, wanted))
+        require(version, (str, type(None)), "version", f"a name, such as {LATEST!r}")
+        return load_named(self, name, version)
 
     def load_fleet(self, kind: str, version: str = LATEST, only: Container[str] | None = None) -> BarsPredictor:
         """Return one predictor of all symbols of a version, or of those in ``only``.
@@ -239,17 +220,7 @@ class ModelManager(Versions):
         Raises
         ------
         ModelError
-            The version does not exist, a file of it is corrupt, its blocks were fitted with different settings, or it
-            has a model of none of the symbols.
+            The version does not exist, a file of it is corrupt, its blocks were fitted with different settings or with
+            some that this Fleetcast does not have, or it has a model of none of the symbols.
         """
-        from training.predictors import predictor_from_block
-        from training.predictors.join import join
-
-        roster = self.roster(kind, version := self.resolve(kind, version))
-        chosen = [symbol for symbol in roster.symbols() if only is None or symbol in only]
-        if not chosen:
-            raise ModelError(f"{kind} {version} holds none of the symbols asked for. Train them first.")
-        fleet = join([predictor_from_block(self.load_block(kind, version, n)) for n in roster.blocks_of(chosen)])
-        wanted = frozenset(chosen)
-        rows = [symbol for symbol in fleet.symbols if symbol in wanted]
-        return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), rows)
+        return load_fleet(self, kind, version, only)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
-from configs.errors import ModelError
+from configs.errors import ModelError, require, shown
 from training.tasks import catalog
 
 LATEST = "latest"
@@ -21,10 +21,12 @@ def parse_model_name(name: str) -> tuple[str, str]:
     ('direction', 'aapl')
     """
     for kind, task in catalog().items():
+        if not isinstance(name, str):
+            break
         if name.startswith(task.name_prefix) and name != task.name_prefix:
             return kind, name.removeprefix(task.name_prefix)
     expected = " or ".join(f"{task.name_prefix}<symbol>" for task in catalog().values())
-    raise ModelError(f"model {name!r} does not exist; expected {expected}, such as price_direction_aapl.")
+    raise ModelError(f"model {shown(name)} does not exist; expected {expected}, such as price_direction_aapl.")
 
 
 def match_symbol(symbol: str, known: Collection[str], where: str) -> str:
@@ -61,6 +63,7 @@ def match_version(version: str, known: Sequence[str], aliases: Mapping[str, str]
     ModelError
         None or several match, or an alias's version no longer exists; the message lists the choices.
     """
+    require(version, str, "version", f"a name, such as {LATEST!r}")
     if version == LATEST:
         return known[-1]
     found = [name for name in known if name == aliases.get(version, version)]

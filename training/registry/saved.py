@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configs.errors import ModelError
+from configs.errors import ModelError, shown
 from features.store.store import Store, encode_symbol
 from training.registry.block_files import read_index
 from training.registry.block_index import INDEX
@@ -32,10 +32,10 @@ _SAVED = "saved"
 def save(store: Store, predictor: BarsPredictor, name: str, version: str, overwrite: bool) -> str:
     """Store one symbol's model and return its version; see :meth:`.ModelManager.save_model`."""
     kind, symbol = parse_model_name(name)
-    if not _VERSION.fullmatch(version) or version in _RESERVED:
+    if not isinstance(version, str) or not _VERSION.fullmatch(version) or version in _RESERVED:
         raise ModelError(
-            f"version {version!r:.80} cannot be the name of a saved model; expected letters, digits, '.', '_' and '-', "
-            f"such as v1.0, and none of {', '.join(_RESERVED)}."
+            f"version {shown(version)} cannot be the name of a saved model; expected letters, digits, '.', '_' and "
+            f"'-', such as v1.0, and none of {', '.join(_RESERVED)}."
         )
     if getattr(predictor, "kind", None) != kind or not getattr(predictor, "symbols", ()):
         what = f"a {type(predictor).__name__}"

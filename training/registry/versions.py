@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from configs.errors import ModelError
-from features.store.store import Store
+from features.store.store import Store, open_store
 from training.registry import layout
 from training.registry.aliases import Aliases, read_aliases
 from training.registry.manifest import Manifest, parse_manifest
@@ -20,8 +20,8 @@ class Versions:
     (``champion``, ``previous``) or ``latest``; any other is a ``ModelError`` that lists the choices.
     """
 
-    def __init__(self, store: Store | str | os.PathLike[str]) -> None:
-        self.store = store if isinstance(store, Store) else Store(store)
+    def __init__(self, store: Store | str | os.PathLike[str] | None = None) -> None:
+        self.store = open_store(store)
         self._manifests: dict[tuple[str, str], Manifest] = {}
         self._rosters: dict[tuple[str, str], Roster] = {}
 
@@ -58,22 +58,34 @@ class Versions:
         ModelError
             No kind has it, or several have and ``kind`` does not say which.
         """
+        found = self.find_all(version, kind)
+        if len(found) > 1:
+            kinds = [candidate for candidate, _ in found]
+            raise ModelError(f"{version!r} exists for {' and '.join(kinds)}. Add --kind {kinds[0]} or another of them.")
+        return found[0]
+
+    def find_all(self, version: str, kind: str | None = None) -> list[tuple[str, str]]:
+        """Return each kind that has a version, and its full name; an alias usually exists for several kinds.
+
+        Raises
+        ------
+        ModelError
+            No kind has it, or it is the beginning of several versions of one kind.
+        """
         if kind is not None:
-            return kind, self.resolve(kind, version)
-        found, reasons = [], []
+            return [(kind, self.resolve(kind, version))]
+        found, reasons, is_ambiguous = [], [], False
         for candidate in self.kinds():
             try:
                 found.append((candidate, self.resolve(candidate, version)))
             except ModelError as error:
                 reasons.append(str(error))
-        if len(found) > 1:
-            kinds = [candidate for candidate, _ in found]
-            raise ModelError(f"{version!r} exists for {' and '.join(kinds)}. Add --kind {kinds[0]} or another of them.")
-        if not found:
+                is_ambiguous |= bool(version) and any(name.startswith(version) for name in self.versions(candidate))
+        if not found or is_ambiguous:
             raise ModelError(
                 " ".join(reasons) or f"{self.store.uri!r} holds no model. Make one with `fleetcast train`."
             )
-        return found[0]
+        return found
 
     def manifest(self, kind: str, version: str = LATEST) -> Manifest:
         """Return the manifest of a version; ``ModelError`` if it is corrupt or of an incompatible schema."""

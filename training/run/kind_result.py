@@ -29,6 +29,8 @@ class KindResult:
         ``trained_to`` and ``calibrated_to`` of the published models: the last outcomes that they have seen.
     newest
         The newest forecasts of the first :data:`SHOWN` symbols; see :func:`.newest_forecasts`.
+    coverage_level
+        Share of outcomes that label sets or intervals should contain.
     version, decision
         The published version, and a sentence on whether and why it was promoted to champion.
     seconds
@@ -43,6 +45,7 @@ class KindResult:
     periods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
     newest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    coverage_level: float | None = None
     version: str | None = None
     decision: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -64,9 +64,9 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     horizon = plan.config.section(kind).horizon
     summary = {} if total is None else total.summary(horizon)
     periods = plan.periods(kind)
-    result = KindResult(
-        kind, summary, per_symbol, sorted(skipped.items()), sorted(failed.items()), periods, published, newest
-    )
+    reasons = sorted(skipped.items()), sorted(failed.items())
+    level = task_of(kind).coverage_level(plan.config)
+    result = KindResult(kind, summary, per_symbol, *reasons, periods, published, newest, level)
     if not fitted:
         return replace(result, decision="no symbol was trained, so there is no version")
     version = models.publish(

@@ -15,6 +15,7 @@ from configs.errors import DataError, StoreError
 from configs.load import config_hash
 from configs.schema import Config
 from configs.values import Frozen
+from configs.words import counted
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -207,7 +208,9 @@ def _usable_bars(source: Source, config: Config, survey: _Survey) -> Iterator[Sy
     data = config.data
     for bars in source.load(sorted(data.symbols), data.start, data.end):
         if len(bars) < data.min_bars:
-            survey.skipped[bars.symbol] = f"{len(bars)} bars; at least {data.min_bars} are needed (data.min_bars)"
+            survey.skipped[bars.symbol] = (
+                f"{counted(len(bars), 'bar')}; at least {data.min_bars} are needed (data.min_bars)"
+            )
         elif np.ptp(bars.close) <= 1e-9 * bars.close[0]:
             survey.skipped[bars.symbol] = "the price is constant"
         else:
@@ -225,10 +228,10 @@ def _check_quarantine(source: Source, config: Config, survey: _Survey) -> list[s
         rows = survey.lengths[symbol] + count
         if count > config.data.max_quarantined * rows:
             most = f"at most {config.data.max_quarantined:.0%} may (data.max_quarantined)"
-            survey.skipped[symbol] = f"{count} of {rows} rows break a rule; {most}"
+            survey.skipped[symbol] = f"{count} of {counted(rows, 'row')} break a rule; {most}"
         else:
             rules = Quarantine(parts[symbol]).summary()
-            warnings.append(f"{symbol}: {count} of {rows} rows were quarantined ({rules})")
+            warnings.append(f"{symbol}: {count} of {counted(rows, 'row')} were quarantined ({rules})")
     return warnings
 
 

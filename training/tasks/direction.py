@@ -35,17 +35,15 @@ class DirectionTask(Task):
     layout = Layout(
         columns=(
             ("log_loss", "log loss", 1.0),
-            ("brier", "Brier", 1.0),
             ("mcc", "MCC", 1.0),
-            ("balanced_accuracy", "balanced acc. %", 100.0),
             ("up_down_accuracy", "up/down acc. %", 100.0),
         ),
         references=(("prior", "the class prior"), ("logistic", "logistic regression")),
         alone=(
             ("ece", "calibration error", 1.0),
-            ("coverage", "label-set coverage %", 100.0),
-            ("set_size", "classes per set", 1.0),
+            ("set_size", "classes per label set", 1.0),
         ),
+        coverage=("label sets", "conformal_level"),
     )
 
     def first_row(self, panel: Panel, config: Config) -> int:

@@ -33,11 +33,14 @@ class Layout:
     Attributes
     ----------
     columns
-        Metric, heading and the factor to print it with, of tables with a row for the model and each baseline.
+        Metric, heading and the factor to print it with, of tables with a row for the model and each baseline. Of a
+        mean square (``roots``) the root is shown.
     references
         Baselines that a verdict is given against, and their names in sentences.
     alone
         Metrics of the model only: metric, name and factor.
+    coverage
+        What should contain the outcome, in words, and the setting of the section with its nominal level.
     members
         Parts of the model, mentioned only where one alone would have been better.
     """
@@ -45,6 +48,8 @@ class Layout:
     columns: tuple[tuple[str, str, float], ...]
     references: tuple[tuple[str, str], ...]
     alone: tuple[tuple[str, str, float], ...]
+    coverage: tuple[str, str]
+    roots: tuple[str, ...] = ()
     members: tuple[tuple[str, str], ...] = ()
 
 
@@ -137,6 +142,11 @@ class Task(ABC):
     @abstractmethod
     def check(self, config: Config) -> None:
         """Raise ConfigError where the settings name what this kind does not have."""
+
+    def coverage_level(self, config: Config) -> float:
+        """Return the share of outcomes that its sets or intervals should contain."""
+        level: float = getattr(config.section(self.kind), self.layout.coverage[1])
+        return level
 
     def identity(self, config: Config) -> Mapping[str, Any]:
         """Return the settings besides the section's that decide what is forecast, as JSON."""

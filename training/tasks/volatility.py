@@ -44,13 +44,12 @@ class VolatilityTask(Task):
             columns=(
                 ("qlike", "QLIKE", 1.0),
                 ("r2", "R² of volatility", 1.0),
-                ("vol_mse", "MSE of volatility ×10⁴", 1e4),
+                ("vol_mse", "RMSE, vol. points", 100.0),
             ),
             references=tuple((spec.name, spec.title) for spec in sorted(baselines(), key=lambda spec: spec.rank)),
-            alone=(
-                ("coverage", "interval coverage %", 100.0),
-                ("interval_width", "interval width, vol. points", 100.0),
-            ),
+            alone=(("interval_width", "interval width, vol. points", 100.0),),
+            coverage=("intervals", "interval_level"),
+            roots=("vol_mse",),
             members=(("anchor", "its own log-HAR alone"), *members),
         )
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.words import counted, signed
 from training.metrics.clustered import long_run_se
 
 Float = npt.NDArray[np.float64]
@@ -119,7 +120,9 @@ def decide(
         better, reason = policy == "always", f"--promote {policy} was asked for; {verdict}"
     elif paired.challenger_failures:
         better = False
-        reason = f"its loss is not finite in {paired.challenger_failures} rows where the champion's is; {_FORCE}"
+        reason = (
+            f"its loss is not finite in {counted(paired.challenger_failures, 'row')} where the champion's is; {_FORCE}"
+        )
     elif n and paired.changed_targets > MAX_CHANGED_TARGETS * n:
         better = False
         reason = f"its target differs from the champion's in {paired.changed_targets} of {n} common rows; {_FORCE}"
@@ -241,8 +244,8 @@ def _described(mean: float, error: float | None, paired: _Paired, n: int) -> str
     champion = paired.champion_total / n
     word = "lower" if mean < 0 else "higher" if mean > 0 else "no lower"
     text = f"its test loss {champion + mean:.4f} is {word} than the champion's {champion:.4f}"
-    where = f"{n} common rows on {len(paired.counts)} days"
+    where = f"{counted(n, 'common row')} on {counted(len(paired.counts), 'day')}"
     if error is None:
         return f"{text} over {where}, too few to distinguish from noise"
     clear = "clear of noise" if abs(mean) > 1.96 * error else "not distinguishable from noise"
-    return f"{text} over {where} (difference {mean:+.4f}, standard error {error:.4f}: {clear})"
+    return f"{text} over {where} (difference {signed(mean)}, standard error {error:.4f}: {clear})"

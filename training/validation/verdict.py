@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from training.metrics.comparison import MetricSummary
 from training.tasks import task_of
 
 ERRORS = 2.0  # standard errors from which a difference counts
+MATERIAL_COVERAGE = 5e-3  # a smaller distance from the nominal level is none
 MATERIAL = 1e-3  # of the baseline's loss: a smaller difference is none, however sure its sign
 
 Status = Literal["better", "worse", "no detectable edge", "not tested"]
@@ -36,6 +38,23 @@ class Verdict:
         if self.better_than:
             parts.append(f"better than {', '.join(self.better_than)}")
         return "; ".join(parts if self.status != "better" else parts[1:])
+
+
+def coverage_verdict(coverage: float, error: float, level: float) -> str:
+    """Return whether sets or intervals contain as many outcomes as they should: a sentence's end.
+
+    Examples
+    --------
+    >>> coverage_verdict(0.881, 0.006, 0.9)
+    'too low by 3.2 standard errors'
+    """
+    difference = coverage - level
+    if not math.isfinite(error):
+        return "too few test days to tell"
+    if abs(difference) < MATERIAL_COVERAGE or abs(difference) <= ERRORS * error:
+        return "as intended"
+    word = "too low" if difference < 0 else "too high"
+    return f"{word} by {abs(difference) / error:.1f} standard errors" if error else word
 
 
 def verdict(kind: str, metrics: Mapping[str, Any]) -> Verdict:

@@ -23,10 +23,10 @@ DIRECTION = {
     "log_loss_vs_prior": -0.0003,
     "log_loss_vs_prior_se": 0.0009,
     "accuracy": 0.36,
-    "balanced_accuracy": 0.341,
-    "balanced_accuracy_se": 0.004,
-    "balanced_accuracy_prior": 1 / 3,
-    "balanced_accuracy_prior_se": 0.0,
+    "up_down_accuracy": 0.541,
+    "up_down_accuracy_se": 0.004,
+    "up_down_accuracy_prior": 0.5333,
+    "up_down_accuracy_prior_se": 0.001,
     "ece": 0.011,
     "ece_se": 0.004,
 }
@@ -87,7 +87,7 @@ def test_verdicts_say_in_words_what_the_errors_allow() -> None:
 def test_page_shows_model_beside_baseline_with_uncertainty_and_every_reason() -> None:
     page = printed(results())
     assert "1.0953 ± 0.0011" in page and "1.0956 ± 0.0010" in page
-    assert "34.1 ± 0.4" in page and "33.3 ± 0.0" in page
+    assert "54.1 ± 0.4" in page and "53.3 ± 0.1" in page
     assert "0.4000 ± ?" in page
     assert (
         "best  symbols" in page
@@ -129,15 +129,62 @@ def test_periods_are_told() -> None:
 def test_nothing_is_cut_on_a_narrow_terminal(width: int) -> None:
     page = printed(results(), width)
     assert "…" not in page
-    for cell in ("1.0953 ± 0.0011", "1.0956 ± 0.0010", "34.1 ± 0.4", "33.3 ± 0.0", "balanced acc. %"):
+    for cell in ("1.0953 ± 0.0011", "1.0956 ± 0.0010", "54.1 ± 0.4", "53.3 ± 0.1", "up/down acc. %"):
         assert cell in page
-    assert max(len(line.rstrip()) for line in page.splitlines() if line[:1] in "│┃┏┡└") <= width
+    table = page[page.index("log loss") : page.index("± standard error")].splitlines()
+    assert max(len(line.rstrip()) for line in table) <= width
+
+
+def test_tables_fit_80_columns_with_baselines_and_members_apart() -> None:
+    scores = {"qlike": 12.3456, "r2": -0.3501, "vol_mse": 0.0061}
+    names = ("ewma", "garch", "log_har", "log_har_pooled", "anchor", "linear", "lstm", "forest", "boosting")
+    other = {f"{key}_{name}": value for key, value in scores.items() for name in names}
+    paired = {f"qlike_vs_{name}": -0.03 for name in names}
+    errors = {f"{key}_se": 0.0103 for key in (*scores, *other, *paired)}
+    volatility = KindResult("volatility", {"rows": 1.0, "days": 1.0, **scores, **other, **paired, **errors})
+    page = printed([results()[0], volatility], width=80)
+    assert page.count("model  ") == 2, "one table for each kind"
+    table = page[page.index("QLIKE") :].splitlines()[:13]
+    assert max(len(line.rstrip()) for line in table) <= 80
+    assert [line[:24].strip() for line in table[2:]] == [
+        *("baselines", "EWMA", "GARCH", "log-HAR per symbol", "pooled log-HAR"),
+        *("its members, each alone", "log-HAR", "linear", "LSTM", "forest", "boosting"),
+    ]
+    assert "−0.3501" in table[1] and "7.8 ± 6.6" in table[1], "root of the mean square, in volatility points"
+
+
+def test_a_model_equal_to_its_prior_says_only_that() -> None:
+    same = {"log_loss": 1.0956, "log_loss_vs_prior": 1e-9, "log_loss_vs_prior_se": 0.0, "mcc": 0.0}
+    assert verdicts(KindResult("direction", DIRECTION | same)) == [
+        "the model equals the class prior: the features add nothing to it, and every forecast is the same"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("coverage", "words"),
+    [
+        (0.881, "coverage of label sets 88.1 ± 0.6 % of 90 %: too low by 3.2 standard errors"),
+        (0.931, "coverage of label sets 93.1 ± 0.6 % of 90 %: too high by 5.2 standard errors"),
+        (0.893, "coverage of label sets 89.3 ± 0.6 % of 90 %: as intended"),
+    ],
+)
+def test_coverage_is_compared_with_its_nominal_level(coverage: float, words: str) -> None:
+    found = DIRECTION | {"coverage": coverage, "coverage_se": 0.006}
+    assert words in printed([KindResult("direction", found, coverage_level=0.9)])
+    assert "coverage" not in printed([KindResult("direction", found)])
+
+
+def test_what_is_equal_for_both_kinds_is_printed_once() -> None:
+    spans = {"train": ("", "2009-12-31"), "valid": ("2010-01-04", "2010-12-31"), "test": ("2011-01-03", "2018-12-31")}
+    kinds = [KindResult("direction", DIRECTION, periods=spans), KindResult("volatility", VOLATILITY, periods=spans)]
+    page = printed(kinds)
+    assert page.count("chosen and calibrated on") == page.count("± standard error, clustered") == 1
 
 
 def test_accuracy_without_a_baseline_is_not_shown() -> None:
     alone = {k: v for k, v in DIRECTION.items() if "prior" not in k}
     page = printed([KindResult("direction", alone)])
-    assert "1.0953" in page and "34.1" not in page
+    assert "1.0953" in page and "54.1" not in page
 
 
 def test_run_in_which_everything_failed_still_has_a_page() -> None:

@@ -33,7 +33,7 @@ def test_a_stock_is_judged_by_the_sessions_of_its_exchange():
     for now, missing in (("2024-11-28T23:00", 0), ("2024-11-29T23:00", 0), ("2024-11-30T01:00", 1), ("2024-12-03", 2)):
         assert at(bars, now).missing == missing and not at(bars, now).stale
     assert not at(bars, "2024-12-04T23:00").stale and at(bars, "2024-12-05T00:10").stale
-    assert str(at(bars, "2024-12-05T00:10")) == ("bars end on 2024-11-27, 8 days ago (4 sessions of XNYS are missing)")
+    assert at(bars, "2024-12-05T00:10").text == ("bars end on 2024-11-27, 8 days ago (4 sessions of XNYS are missing)")
 
 
 def test_the_next_bars_skip_weekends_and_holidays():
@@ -57,7 +57,7 @@ def test_coins_are_judged_by_days_and_dated_by_days():
     assert schedule_of(bars) == Sessions("24/7")
     assert schedule_of(bars).following(bars[-1], 2)[-1] == on("2024-11-22")
     assert not at(bars, "2024-11-24T12:00").stale
-    assert str(at(bars, "2024-11-25T12:00")) == "bars end on 2024-11-20, 5 days ago (4 days are missing)"
+    assert at(bars, "2024-11-25T12:00").text == "bars end on 2024-11-20, 5 days ago (4 days are missing)"
 
 
 def test_markets_that_no_calendar_has_are_judged_by_their_weekdays():
@@ -85,7 +85,7 @@ def test_intraday_bars_are_judged_by_their_hours():
     assert isinstance(schedule, HoursOfWeek) and schedule.minutes == 60
     assert schedule.following(coin[-1], 2)[-1] == np.datetime64("2024-11-21T10", "ns")
     assert not at(coin, "2024-11-21T12:30").stale
-    assert str(at(coin, "2024-11-21T13:30")) == (
+    assert at(coin, "2024-11-21T13:30").text == (
         "bars end at 2024-11-21 08:00 UTC, 5 hours ago (4 bars of 60 minutes are missing)"
     )
     stock = sessions("XNYS", "2024-01-02", "2024-11-22").astype("datetime64[h]")[:, None] + np.arange(14, 21)
@@ -94,6 +94,11 @@ def test_intraday_bars_are_judged_by_their_hours():
     assert at(stock, "2024-11-25T13:00").missing == 0, "closed on the weekend"
     assert not at(stock, "2024-11-26T12:00").stale, "one day may be a holiday"
     assert at(stock, "2024-11-27T12:00").stale
+
+
+def test_bars_of_another_century_need_no_calendars():
+    bars = sessions("24/5", "1985-01-01", "1987-12-31")
+    assert schedule_of(bars) == TradingWeekdays((True, True, True, True, True, False, False))
 
 
 def test_bars_of_the_future_are_not_stale():

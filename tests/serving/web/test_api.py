@@ -75,6 +75,9 @@ def test_one_symbol_by_its_name(client, engine):
     body = answer.json()
     assert body["symbol"] == "AAA" and body["volatility"] is None
     assert body["direction"]["version"] == engine.snapshot.versions["direction"]
+    misspelt = client.get(f"{URL}/aaa").json()["error"]
+    assert misspelt["suggestion"] == "AAA" and "did you mean AAA?" in misspelt["message"]
+    assert client.get("/v1/history/aaa").json()["error"]["message"] == misspelt["message"]
     missing = client.get(f"{URL}/nosuch")
     assert missing.status_code == 404 and missing.json()["error"]["code"] == "unknown_symbol"
 
@@ -84,16 +87,30 @@ def test_one_symbol_by_its_name(client, engine):
     [
         ('{"symbols": ["AAA"', "body", "EOF"),
         ("", "body", "EOF"),
-        ("[]", "body", "object"),
+        ("[]", "body", "expected an object, got a list of 0 items"),
+        ('{"bars": {"AAA": [["2020-01-02", 1, 1, 1, 1, 1, 1]]}}', "body.bars.AAA.0", "at most 6 items, got 7"),
+        ('{"bars": {"AAA": [{"close": 1}]}}', "body.bars.AAA.0", "a list: date, open, high, low, close, volume"),
+        ('{"bars": {"AAA": {"close": 1}}}', "body.bars.AAA", "expected a list, got an object with 1 field"),
+        ('{"symbols": "AAPL"}', "body.symbols", 'expected a list, got the text "AAPL"'),
+        ('{"symbols": null, "types": "direction"}', "body.types", 'expected a list, got the text "direction"'),
+        (
+            '{"bars": {"AAA": [["2020-01-02", 1, 1, 1, null, 1]]}}',
+            "body.bars.AAA.0.4",
+            "close: expected a number, got null",
+        ),
         ("{}", "body", "give symbols, or bars by symbol"),
         ('{"symbols": []}', "body.symbols", "at least 1"),
         ('{"symbols": [], "bars": {"A": [["2020-01-02", 1, 1, 1, 1, 1]]}}', "body.symbols", "at least 1"),
         ('{"symbols": ["A", "B", "A"]}', "body", "twice"),
         ('{"symbols": ["B"], "bars": {"A": [["2020-01-02", 1, 1, 1, 1, 1]]}}', "body", "symbols does not name"),
-        ('{"symbols": ["AAA", 7]}', "body.symbols.1", "string"),
-        ('{"symbols": ["AAA"], "types": ["returns"]}', "body.types.0", "direction"),
+        ('{"symbols": ["AAA", 7]}', "body.symbols.1", "expected text, got 7"),
+        (
+            '{"symbols": ["AAA"], "types": ["returns"]}',
+            "body.types.0",
+            "expected 'direction' or 'volatility', got the text",
+        ),
         ('{"symbols": ["AAA"], "types": []}', "body.types", "at least 1"),
-        ('{"symbols": ["AAA"], "typos": 1}', "body.typos", "not permitted"),
+        ('{"symbols": ["AAA"], "typos": 1}', "body.typos", "is no field; expected: symbols, types, bars"),
         ('{"symbols": [""]}', "body.symbols.0", "at least 1 character"),
         ('{"symbols": ["../../etc/passwd"]}', "body.symbols.0", "'..'"),
         ('{"symbols": ["A\\u0000"]}', "body.symbols.0", "printable"),
@@ -102,9 +119,17 @@ def test_one_symbol_by_its_name(client, engine):
         ('{"bars": {"AAA": [["2020-01-02", NaN, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "finite"),
         ('{"bars": {"AAA": [["2020-01-02", Infinity, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "finite"),
         ('{"bars": {"AAA": [["2020-01-02", 1e999, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "finite"),
-        ('{"bars": {"AAA": [["2020-01-02", -1, 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "greater than 0"),
-        ('{"bars": {"AAA": [["2020-01-02", "1", 1, 1, 1, 1]]}}', "body.bars.AAA.0.1", "number"),
-        ('{"bars": {"AAA": [["2020-01-02", 1, 1]]}}', "body.bars.AAA.0.3", "required"),
+        (
+            '{"bars": {"AAA": [["2020-01-02", -1, 1, 1, 1, 1]]}}',
+            "body.bars.AAA.0.1",
+            "open: expected a number greater than 0, got -1",
+        ),
+        (
+            '{"bars": {"AAA": [["2020-01-02", "1", 1, 1, 1, 1]]}}',
+            "body.bars.AAA.0.1",
+            "open: expected a number, got the text",
+        ),
+        ('{"bars": {"AAA": [["2020-01-02", 1, 1]]}}', "body.bars.AAA.0.3", "low: missing; a bar has date, open, high"),
         ('{"bars": {"AAA": []}}', "body.bars.AAA", "at least 1"),
     ],
 )
@@ -114,6 +139,16 @@ def test_invalid_bodies_are_422_with_the_path_of_the_error(client, body, path, s
     error = answer.json()["error"]
     assert error["code"] == "invalid"
     assert any(detail["path"].startswith(path) and says in detail["message"] for detail in error["details"]), error
+    assert not any(word in answer.text for word in ("Input should", "Field required", "Value error", "valid list"))
+
+
+def test_parameters_of_a_path_are_refused_in_plain_words(client):
+    error = client.get(f"{URL}/AAA", params={"types": "returns"}).json()["error"]
+    assert error["message"] == "query.types.0: expected 'direction' or 'volatility', got the text \"returns\""
+    error = client.get("/v1/history/AAA", params={"bars": "many"}).json()["error"]
+    assert error["message"] == 'query.bars: expected a whole number, got the text "many"'
+    error = client.get("/v1/history/AAA", params={"bars": 0}).json()["error"]
+    assert error["message"].startswith("query.bars: expected a number of at least 1, got")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +219,8 @@ def test_symbols_models_and_stats_describe_what_is_served(client, engine):
     stats = client.get("/v1/stats").json()
     assert stats["health"]["status"] == "stale" and stats["performance"]["predictions"] > 0
     assert client.get("/v1/health/live").json() == {"status": "ok"}
-    assert client.get("/v1/health/ready").json() == {"status": "stale"}
+    ready = client.get("/v1/health/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "stale"}), "a probe must not fail for the bars' age"
 
 
 def test_without_a_valid_key_nothing_is_answered(engine, tmp_path):

@@ -1,11 +1,14 @@
 """The client over real HTTP: what it sends, what it returns, and when it retries."""
 
+import pandas as pd
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from configs.errors import DataError
 from serving.answers import PredictionRequest
 from serving.client import FleetcastClient, ServerError
+from serving.frames import Predictions
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 
@@ -22,6 +25,43 @@ def test_predictions_equal_the_engines(url, engine, bars_of):
         assert client.stats()["health"]["status"] == "stale"
         with pytest.raises(ServerError, match="the server answers 422: body"):
             client.predict([])
+
+
+def test_bars_are_given_in_any_form(url, bars_of):
+    bars = bars_of("AAA", 480)
+    columns = {name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")}
+    frame = pd.DataFrame({"date": bars.dates, **columns})
+    rows = frame.astype({"date": str}).to_numpy().tolist()
+    with FleetcastClient(url) as client:
+        expected = client.predict(bars={"AAA": bars})
+        for form in ({"AAA": frame}, {"AAA": rows}, {"AAA": frame.set_index("date")}, frame.assign(symbol="AAA")):
+            found = client.predict(bars=form)
+            assert found[0].symbol == "AAA" and found[0].direction.label == expected[0].direction.label
+            assert found[0].volatility.annualised == pytest.approx(expected[0].volatility.annualised, rel=1e-9)
+        (named,) = client.predict("AAA", types="volatility", bars=frame)
+        assert named.symbol == "AAA" and named.direction is None
+        with pytest.raises(DataError, match="the bars of 'AAA' is a int; expected a data frame"):
+            client.predict(bars={"AAA": 3})
+
+
+def test_predictions_are_a_table_too(url):
+    with FleetcastClient(url) as client:
+        found = client.predict([*SYMBOLS, "nosuch"])
+    table = found.to_frame()
+    assert table.index.tolist() == [*SYMBOLS, "nosuch"]
+    assert table.loc["AAA", "volatility"] == found[0].volatility.annualised
+    assert table.loc["AAA", ["down", "sideways", "up"]].sum() == pytest.approx(1.0)
+    assert "nosuch" in table.loc["nosuch", "error"] and pd.isna(table.loc["nosuch", "volatility"])
+    assert found[0].to_frame()["volatility"].tolist() == [table.loc["AAA", "volatility"]]
+    assert Predictions().to_frame().empty
+
+
+def test_the_history_of_a_symbol(url, engine):
+    with FleetcastClient(url) as client:
+        assert client.history("AAA", bars=30) == engine.history("AAA", 30)
+        with pytest.raises(ServerError, match="404") as caught:
+            client.history("NO/SUCH")
+    assert caught.value.code == "unknown_symbol"
 
 
 def busy(statuses, headers):

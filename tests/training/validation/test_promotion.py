@@ -142,7 +142,7 @@ def test_a_challenger_that_fails_where_the_champion_does_not_stays_out() -> None
     base, broken = losses(1, "A"), losses(1, "A", -0.5)
     broken["A"][3] = np.nan
     decision = decide(side("n", table(broken)), side("o", table(base)))
-    assert not decision.promote and "not finite in 1 rows" in decision.reason
+    assert not decision.promote and "not finite in 1 row where" in decision.reason
     assert decide(side("n", table(losses(1, "A", -0.5))), side("o", table(broken))).n_pairs == 39
 
 

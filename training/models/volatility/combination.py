@@ -4,7 +4,7 @@ Weights are not fitted. Members are trusted by the share ``n² / (n² + TRUST_RO
 rows that they were fitted on (:mod:`training.models.trust`); what is missing to one stays with the anchor, and 15 % of
 it goes to each baseline. On a year of one symbol the forecast is the anchor's with a little of the baselines, on a
 large universe an average of the members. Weights fitted to a year of validation were no better, and far worse on small
-universes (``training/README.md``).
+universes (``training/MEASUREMENTS.md``).
 """
 
 from __future__ import annotations

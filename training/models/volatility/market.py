@@ -19,7 +19,7 @@ from training.models.volatility.fleet_state import SHARED, FleetState, Float, In
 
 LEVEL = "universe_har_5"  # the log variance that is forecast and followed
 
-# Chosen on the linear member's test years 2004 to 2014 (`training/README.md`): surprises below the threshold are noise.
+# Chosen on the linear member's test years 2004 to 2014 (`training/MEASUREMENTS.md`): smaller surprises are noise.
 SHARE = 0.5
 THRESHOLD = 0.1
 HALF_SHARE_SYMBOLS = 5.0  # a universe of so few moves its symbols half as far: its mean is noisy

@@ -2,7 +2,7 @@
 
 Fitted by ``python tests/benchmarks/fit_prior.py --bars equities.parquet`` on 216 US stocks (survivors), 735,497 rows
 from 1999-11 to 2014-12, horizon 5, by least squares on logarithms. The regression is free of scale (:mod:`.anchor`), so
-the same numbers serve a share and a coin; ``training/README.md`` shows what they are worth on crypto, currencies,
+the same numbers serve a share and a coin; ``training/MEASUREMENTS.md`` shows what they are worth on crypto, currencies,
 futures and funds.
 """
 

@@ -86,7 +86,7 @@ def test_the_three_garches_differ_and_an_unknown_one_is_refused(make_universe, t
         for garch in ("GARCH", "EGARCH", "gjr")
     ]
     assert not np.allclose(found[0], found[1]) and not np.allclose(found[1], found[2])
-    with pytest.raises(ConfigError, match=r"volatility\.garch has value 'ARIMA': Input should be 'GARCH', 'EGARCH'"):
+    with pytest.raises(ConfigError, match=r"volatility\.garch has value 'ARIMA'; expected GARCH, EGARCH or GJR"):
         VolatilityPredictor(garch_type="ARIMA")
     with pytest.raises(ConfigError, match=r"volatility\.model has value 'prophet'"):
         VolatilityPredictor(model_type="prophet")

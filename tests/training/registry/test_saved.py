@@ -1,0 +1,93 @@
+"""Models saved by hand: under a name and a version of one's own, apart from those of training runs."""
+
+import pytest
+
+from configs.errors import ModelError
+from training import ModelManager, PriceDirectionPredictor, VolatilityPredictor
+
+NAME = "price_direction_aaa"
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config):
+    return tiny_config("features.technical_indicators=[trend]", "direction.strategy=per_symbol")
+
+
+@pytest.fixture(scope="module")
+def bars(make_universe):
+    return make_universe(("AAA", "BBB"))
+
+
+@pytest.fixture(scope="module")
+def fitted(bars, config):
+    return PriceDirectionPredictor(config).fit(bars)
+
+
+@pytest.fixture
+def manager(tmp_path):
+    return ModelManager(str(tmp_path / "store"))
+
+
+def test_a_saved_model_is_the_model(manager, fitted, bars):
+    assert manager.save_model(fitted, NAME, version="v1.0") == "v1.0"
+    for version in ("v1.0", "latest", None):
+        loaded = ModelManager(manager.store).load_model(
+            NAME.upper().replace("PRICE_DIRECTION", "price_direction"), version
+        )
+        assert loaded.symbols == ("AAA",)
+        assert loaded.predict(bars).equals(fitted.predict(bars).loc[["AAA"]])
+    assert manager.kinds() == [], "runs and what is served do not see it"
+
+
+def test_bars_without_a_name_get_the_one_of_the_model(manager, bars, config):
+    lone = PriceDirectionPredictor(config).fit(bars[0], symbol="SYMBOL")
+    manager.save_model(lone, "price_direction_brk-b")
+    assert manager.load_model("price_direction_BRK-B").symbols == ("BRK-B",)
+
+
+def test_versions_are_kept_and_the_latest_is_the_newest(manager, fitted, bars, config):
+    other = PriceDirectionPredictor(config, sequence_length=6).fit(bars)
+    manager.save_model(fitted, NAME, "v2")
+    manager.save_model(fitted, NAME, "v2")
+    manager.save_model(other, NAME, "v1")
+    assert manager.load_model(NAME, "latest").window == 6 and manager.load_model(NAME, "v2").window == 5
+    with pytest.raises(ModelError, match=r"v2 exists and differs\. Choose another version, or overwrite=True"):
+        manager.save_model(other, NAME, "v2")
+    manager.save_model(other, NAME, "v2", overwrite=True)
+    assert manager.load_model(NAME, "v2").window == 6
+    with pytest.raises(ModelError, match=f"Saved of {NAME} are: v1, v2"):
+        manager.load_model(NAME, "v3")
+
+
+def test_of_saved_and_trained_models_the_latest_is_the_newest(tmp_path, fitted, tiny_config):
+    from training import ModelTrainer
+
+    manager = ModelManager(tmp_path)
+    manager.save_model(fitted, "price_direction_aaa", "v1")
+    ModelTrainer(tiny_config("data.min_bars=300"), tmp_path).train_multi_asset_models("AAPL", "direction")
+    assert manager.load_model("price_direction_aapl").symbols == ("AAPL",)
+    assert manager.load_model("price_direction_aaa").symbols == ("AAA",), "the champion has no such symbol"
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "message"),
+    [
+        ("aaa", "v1", "model 'aaa' does not exist; expected price_direction_<symbol>"),
+        ("volatility_aaa", "v1", "is the name of a volatility model, and a PriceDirectionPredictor is given"),
+        ("price_direction_ccc", "v1", "the model's name says 'ccc', and the predictor holds AAA, BBB"),
+        (NAME, "latest", "version 'latest' cannot be the name of a saved model"),
+        (NAME, "../../x", r"version '\.\./\.\./x' cannot be the name"),
+        (NAME, 1.0, r"version 1\.0 cannot be the name"),
+    ],
+)
+def test_mistakes_are_one_clear_error(manager, fitted, name, version, message):
+    with pytest.raises(ModelError, match=message):
+        manager.save_model(fitted, name, version)
+    assert manager.store.entries() == []
+
+
+def test_only_fitted_predictors_are_saved(manager):
+    with pytest.raises(ModelError, match="a VolatilityPredictor that is not fitted is given"):
+        manager.save_model(VolatilityPredictor(), "volatility_aaa")
+    with pytest.raises(ModelError, match="a str that is not fitted is given"):
+        manager.save_model("model", NAME)

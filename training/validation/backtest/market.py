@@ -1,0 +1,93 @@
+"""Bars of many symbols on one calendar of instants, as matrices (T, S)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Float = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Dates = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Aligned bars. Prices are NaN, and volume is 0, where a symbol has no bar at an instant.
+
+    ``dates`` (T,) ascending and unique; ``open high low close volume`` (T, S); ``dividends`` (T, S) is cash a share on
+    the ex-date, or None where prices contain it; ``notes`` says which rows were left out.
+    """
+
+    dates: Dates
+    symbols: tuple[str, ...]
+    open: Float
+    high: Float
+    low: Float
+    close: Float
+    volume: Float
+    dividends: Float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Instants and symbols."""
+        return self.close.shape[0], self.close.shape[1]
+
+    @cached_property
+    def has_bar(self) -> Mask:
+        """Where a symbol has a bar (T, S)."""
+        return np.asarray(self.close == self.close)
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether every symbol has a bar with volume at every instant."""
+        return bool(self.tradable.all())
+
+    @cached_property
+    def has_volume(self) -> Mask:
+        """Where a symbol has had volume in this bar or before (T, S); other series, as of currencies, have none."""
+        traded = self.volume > 0
+        return np.asarray(traded if traded.all() else np.logical_or.accumulate(traded, axis=0))
+
+    @cached_property
+    def tradable(self) -> Mask:
+        """Where an order can be filled (T, S): there is a bar, and its volume is not 0 in a series that has volume."""
+        return np.asarray(self.has_bar & ((self.volume > 0) | ~self.has_volume))
+
+    @cached_property
+    def mark(self) -> Float:
+        """The newest close (T, S), at which positions are valued; 0 before the first bar."""
+        if self.has_bar.all():
+            return self.close
+        place = np.where(self.has_bar, np.arange(len(self.dates))[:, None], 0)
+        np.maximum.accumulate(place, axis=0, out=place)
+        return np.nan_to_num(np.take_along_axis(self.close, place, axis=0), copy=False, nan=0.0)
+
+    @cached_property
+    def first_bar(self) -> npt.NDArray[np.int64]:
+        """Row of each symbol's first bar (S,)."""
+        return np.asarray(self.has_bar.argmax(axis=0), dtype=np.int64)
+
+    @cached_property
+    def last_bar(self) -> npt.NDArray[np.int64]:
+        """Row of each symbol's last bar (S,)."""
+        return np.asarray(len(self.dates) - 1 - self.has_bar[::-1].argmax(axis=0), dtype=np.int64)
+
+    def select(self, symbols: tuple[str, ...]) -> Market:
+        """Return the market of these symbols only, on the instants at which one of them has a bar."""
+        if symbols == self.symbols:
+            return self
+        columns = [self.symbols.index(symbol) for symbol in symbols]
+        rows = self.has_bar[:, columns].any(axis=1)
+        cut = {name: getattr(self, name)[rows][:, columns] for name in ("open", "high", "low", "close", "volume")}
+        dividends = None if self.dividends is None else self.dividends[rows][:, columns]
+        return replace(
+            self,
+            dates=self.dates[rows],
+            symbols=symbols,
+            **cut,
+            dividends=dividends,
+        )
