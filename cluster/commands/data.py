@@ -97,9 +97,9 @@ def inspect(
     from features.sources import open_source
     from features.store.store import Store
 
-    given = paths or ["lake"]
+    spec = "lake" if not paths else paths[0] if len(paths) == 1 else paths
     reading = reading_of(columns, symbol_column, date_format, decimal, timezone, period)
-    source = open_source(given[0] if len(given) == 1 else given, Store(store), reading)
+    source = open_source(spec, Store(store), reading)
     show_inspection(inspect_bars(source), as_json)
 
 

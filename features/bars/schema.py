@@ -100,7 +100,12 @@ def read_frame(
 
 
 def bars_from_frame(
-    frame: pd.DataFrame, symbol: str | None = None, *, place: str = "the frame", default_symbol: str | None = None
+    frame: pd.DataFrame,
+    symbol: str | None = None,
+    *,
+    place: str = "the frame",
+    default_symbol: str | None = None,
+    reading: ReadingConfig | None = None,
 ) -> tuple[list[SymbolBars], Quarantine]:
     """Return the valid bars of each symbol, sorted by symbol, and the rows that break a rule.
 
@@ -111,6 +116,8 @@ def bars_from_frame(
         closes; see :mod:`features.bars.reading` for what is read. Rows need not be sorted.
     symbol, place, default_symbol
         As for :func:`features.bars.columns.choose_columns`.
+    reading
+        What the content cannot decide, such as ``ReadingConfig(decimal=",")`` where a message names ``--decimal ,``.
 
     Returns
     -------
@@ -129,5 +136,5 @@ def bars_from_frame(
     >>> bars[0].close.tolist(), len(quarantine)
     ([1000.0, 1010.5], 0)
     """
-    found = read_frame(frame, symbol, place=place, default_symbol=default_symbol)
+    found = read_frame(frame, symbol, place=place, default_symbol=default_symbol, reading=reading)
     return found.bars, found.quarantine

@@ -65,8 +65,13 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
     rows = _without_jumps(rows, codes, prices["close"], broken)
     if not len(rows):
         rule = _ORDER[int(np.bincount(broken[broken >= 0]).argmax())]
+        wrong = next(((name, mask) for name, mask in unparsable.items() if mask.any()), None)
+        shown = (
+            f"; first: {wrong[0]} {str(parsed.table[wrong[0]].iloc[int(np.argmax(wrong[1]))])[:40]!r}" if wrong else ""
+        )
         raise DataError(
-            f"{place}: all {len(dates)} rows break a rule, most of them {rule!r} ({RULES[rule]}). Correct the data."
+            f"{place}: all {len(dates)} rows break a rule, most of them {rule!r} ({RULES[rule]}{shown}). "
+            "Correct the data."
         )
 
     present, starts = np.unique(codes[rows], return_index=True)

@@ -114,7 +114,7 @@ def read_tables(
         if probed.format == "text":
             return [_text(file, probed, symbols, reading)]
         if probed.format == "parquet":
-            return [RawTable(_parquet(file, probed, symbols), file.stem)]
+            return [_parquet(file, probed, symbols)]
         with file.open() as content:
             data = unpacked(content.read())
         if probed.format == "arrow":
@@ -140,13 +140,21 @@ def _arrow(data: bytes) -> pa.Table:
     return pa.ipc.open_stream(source).read_all()
 
 
-def _parquet(file: TableFile, probed: Probe, symbols: Sequence[str]) -> pd.DataFrame:
+def _parquet(file: TableFile, probed: Probe, symbols: Sequence[str]) -> RawTable:
     names, column = probed.names, probed.symbol_column
     known = [name for name in names if field_of(name) is not None or compact(name) in SERIES | {"rtype"}]
     with file.open() as content:
         if column is None or any(name.startswith("(") for name in names):
-            return to_frame(read_parquet(content, use_pandas_metadata=True))
-        return _rows_of(read_parquet(content, known, use_pandas_metadata=True), symbols)
+            return RawTable(to_frame(read_parquet(content, use_pandas_metadata=True)), file.stem)
+        frame = _rows_of(read_parquet(content, known, use_pandas_metadata=True), symbols)
+    return RawTable(frame, file.stem, lines=_unread(names, known))
+
+
+def _unread(names: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
+    """Return the line that names the columns that are not read."""
+    unread = [name for name in names if wanted is not None and name not in wanted and not name.startswith("__")]
+    shown = ", ".join(unread[:8]) + (" …" if len(unread) > 8 else "")
+    return [f"{len(unread)} column{'s' * (len(unread) > 1)} not read: {shown}"] if unread else []
 
 
 def _rows_of(table: pa.Table, symbols: Sequence[str]) -> pd.DataFrame:
@@ -190,7 +198,7 @@ def _text(file: TableFile, probed: Probe, symbols: Sequence[str], reading: Readi
     if layout.levels is not None:
         frame = frame.set_axis(pd.MultiIndex.from_tuples(layout.levels), axis=1)
     lines = [*layout.lines, *([f"encoding: {probed.encoding}"] if not probed.encoding.startswith("utf-8") else [])]
-    return RawTable(frame, file.stem, layout.delimiter, lines, ragged)
+    return RawTable(frame, file.stem, layout.delimiter, [*lines, *_unread(layout.names, wanted)], ragged)
 
 
 def _unreadable(file: TableFile, error: Exception) -> DataError:

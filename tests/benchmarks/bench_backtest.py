@@ -6,8 +6,8 @@
 vectorbt's licence keeps it out of the project: install it into an environment of its own and name that interpreter. The
 last line is JSON. ``ns_per_cell`` is a simulation with all costs and all metrics, a symbol and bar, from bars that are
 aligned; ``…_from_frames`` reads a frame a symbol first, ``…_weekly_weights`` and ``…_daily_weights`` rebalance every
-fifth and every bar. ``ratio_to_vectorbt_warm`` and ``…_first`` compare one account's equity and metrics of the same
-orders with fees and slippage with vectorbt's second and first call, ``largest_difference`` is that of equity, relative.
+fifth and every bar. ``ratio_to_vectorbt_warm`` and ``…_first`` are the time for equity and metrics of the same orders,
+with fees and slippage, over that of vectorbt's later and first calls; ``largest_difference`` is relative, of equity.
 ``monte_carlo_s`` is the time of confidence intervals of all metrics.
 """
 

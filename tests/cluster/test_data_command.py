@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.commands.data import app
-from configs.errors import DataError, StoreError
+from configs.errors import ConfigError, DataError, StoreError
+from features.store.lake_files import read_as
+from features.store.store import Store
 
 
 @pytest.fixture
@@ -122,3 +124,27 @@ def test_the_command_is_light_to_import():
     code = "import sys, cluster.commands.data; print('pandas' in sys.modules or 'pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_import_says_how_a_file_was_read_and_takes_what_it_cannot_decide(tmp_path):
+    days = pd.bdate_range("2024-01-02", periods=40).strftime("%d/%m/%Y")
+    rows = [f"{day};12,{i + 100};1.{i + 100}" for i, day in enumerate(days)]
+    (tmp_path / "FUND.csv").write_text("\n".join(["Tag;Preis;Menge", *rows]) + "\n")
+    path, store = tmp_path / "FUND.csv", ("--store", tmp_path / "store")
+    with pytest.raises(DataError, match="name them: --columns close=NAME"):
+        run("import", path, *store)
+    options = ("--columns", "date=Tag,close=Preis,volume=Menge")
+    preview = run("import", path, *store, *options, "--dry-run", env={"COLUMNS": "160"})
+    assert "12.1" in preview and "1,100" in preview and "nothing was imported" in preview
+    assert not (tmp_path / "store").exists()
+    document = json.loads(run("import", path, *store, *options, "--json"))
+    assert document["read_as"] == [
+        "columns: date from 'Tag', close from 'Preis', volume from 'Menge'",
+        "decimals: comma",
+    ]
+    assert list(read_as(Store(tmp_path / "store"), "FUND")) == document["read_as"]
+    seen = json.loads(run("inspect", path, *options, "--decimal", ".", "--json"))
+    assert seen["symbols"][0]["rows"] == 40 and "decimals: comma" not in seen["read_as"]
+    for wrong in (("--columns", "datum=Tag"), ("--columns", "date"), ("--decimal", ";"), ("--period", "daily")):
+        with pytest.raises(ConfigError, match=rf"{wrong[0]} has"):
+            run("import", path, *store, *wrong)

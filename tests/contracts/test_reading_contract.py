@@ -96,7 +96,7 @@ def assert_equal(bars, frame: pd.DataFrame) -> None:
         np.testing.assert_allclose(getattr(bars, name), frame[name], rtol=1e-9)
 
 
-@settings(max_examples=150, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_series_in_any_notation_is_read_back_equal_or_refused(tmp_path, data):
     draw = data.draw

@@ -9,46 +9,47 @@ from functools import lru_cache
 # Field → names in order of preference. Case, accents, spaces and punctuation do not matter.
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "date": tuple(
-        "date,datetime,timestamp,dt,session,day,open time,unix,data,datum,fecha,дата,tarih,日付,日期,交易日期,"
-        "날짜,일자,"
-        "trade date,trading date,traddt,tradedt,date1,trading day,price date,pricedate,as of date,business date,"
-        "biz date,"
-        "caldt,datadate,observation date,dtyyyymmdd,date time,date utc,date gmt,time utc,utc time,gmt time,local time,"
-        "window start,snapped at,ts event,time open,timeopen,candle begin time,begin,start,start time,start date,ts,ds,"
-        "unix timestamp,unix time,epoch,時間,时间,日時,timestamp utc,time period start,time close,timeclose,close time,"
-        "end time,period,data sessao,data pregao,giorno,datetime utc,kline open time,quote date,date of trade,jour,dag"
-        "".split(",")
+        "date,datetime,timestamp,dt,session,day,open time,unix,data,datum,fecha,дата,tarih,日付,日期,交易日期,날짜,"
+        "일자,trade date,trading date,traddt,tradedt,date1,trading day,price date,pricedate,as of date,business date,"
+        "biz date,caldt,datadate,observation date,dtyyyymmdd,date time,date utc,date gmt,time utc,utc time,gmt time,"
+        "local time,window start,snapped at,ts event,time period start,time open,timeopen,candle begin time,begin,"
+        "start,start time,start date,ts,ds,unix timestamp,unix time,epoch,時間,时间,日時,日付け,timestamp utc,"
+        "exchange date,datetime stamp,bar date,unix timestamp ms,time close,timeclose,close time,end time,period,"
+        "data sessao,data pregao,giorno,datetime utc,kline open time,quote date,date of trade,jour,dag".split(",")
     ),
     "time": tuple("time,czas,uhrzeit,zeit,heure,hora,ora,время,saat,時刻,시간,tid,tijd,hour".split(",")),
     "symbol": tuple(
-        "symbol,ticker,tic,act symbol,tckrsymb,ticker symbol,trading symbol,stock symbol,unique id,ts code,stock code,"
-        "secid,sec code,security code,code,銘柄コード,コード,代码,股票代码,证券代码,종목코드,instrument,ric,pair,"
-        "currency pair,stock,asset,asset id,security,security id,sid,permno,gvkey,isin,wkn,coin,instrument id,"
-        "symbole,simbolo,symbool,sembol,тикер,name,nazwa,stock name,asset name,名称,股票名称,銘柄名,종목명".split(",")
+        "symbol,ticker,tic,act symbol,tckrsymb,ticker symbol,trading symbol,stock symbol,unique id,ts code,"
+        "stock code,secid,sec code,security code,code,銘柄コード,コード,代码,股票代码,证券代码,종목코드,instrument,"
+        "ric,pair,currency pair,stock,asset,asset id,security,security id,sid,permno,gvkey,isin,wkn,coin,"
+        "instrument id,symbole,simbolo,symbool,sembol,тикер,name,nazwa,stock name,asset name,名称,股票名称,銘柄名,"
+        "종목명".split(",")
     ),
     "open": tuple(
-        "open,open price,px open,opening price,price open,opnpric,first,otwarcie,eröffnung,eröffnungskurs,"
-        "erster,eröffnet,anfangskurs,ouverture,ouv,apertura,precio apertura,abertura,preço abertura,açılış,открытие,"
-        "цена открытия,opening,öppning,öppningskurs,öffnung,始値,開盤價,开盘,开盘价,今开,시가".split(",")
+        "open,open price,px open,opening price,price open,opnpric,first,openprc,prcod,bid open,mid o,24h open,"
+        "bar open,bar open bid quote,otwarcie,eröffn,откр,eröffnung,eröffnungskurs,erster,eröffnet,anfangskurs,"
+        "ouverture,ouv,apertura,precio apertura,abertura,preço abertura,açılış,открытие,цена открытия,opening,"
+        "öppning,öppningskurs,öffnung,始値,開盤價,开盘,开盘价,今开,시가".split(",")
     ),
     "high": tuple(
-        "high,high price,px high,price high,hghpric,highest,max,highest price,najwyzszy,hoch,höchst,höchstkurs,"
-        "tageshoch,höchster,haut,plus haut,máximo,maximo,alto,massimo,máxima,max price,yüksek,en yüksek,максимум,макс,"
-        "макс цена,hoog,högst,högsta,högstakurs,高値,最高,最高价,最高價,고가".split(",")
+        "high,high price,px high,price high,hghpric,highest,max,askhi,prchd,bid high,mid h,24h high,bar high,"
+        "bar high bid quote,高,highest price,najwyzszy,hoch,höchst,höchstkurs,tageshoch,höchster,haut,plus haut,"
+        "máximo,maximo,alto,massimo,máxima,max price,yüksek,en yüksek,максимум,макс,макс цена,hoog,högst,högsta,"
+        "högstakurs,高値,最高,最高价,最高價,고가".split(",")
     ),
     "low": tuple(
-        "low,low price,px low,price low,lwpric,lowest,min,lowest price,najnizszy,tief,tiefst,tiefstkurs,tagestief,"
-        "tiefster,bas,plus bas,mínimo,minimo,bajo,basso,mínima,min price,düşük,en düşük,минимум,мин,мин цена,laag,"
-        "lägst,"
-        "lägsta,lägstakurs,安値,最低,最低价,最低價,저가".split(",")
+        "low,low price,px low,price low,lwpric,lowest,min,bidlo,prcld,bid low,mid l,24h low,bar low,"
+        "bar low bid quote,低,lowest price,najnizszy,tief,tiefst,tiefstkurs,tagestief,tiefster,bas,plus bas,mínimo,"
+        "minimo,bajo,basso,mínima,min price,düşük,en düşük,минимум,мин,мин цена,laag,lägst,lägsta,lägstakurs,安値,"
+        "最低,最低价,最低價,저가".split(",")
     ),
     "close": tuple(
-        "close,close price,px last,close last,closing price,price close,clspric,last,last price,settle,"
-        "settlement price,"
-        "sttlmpric,price,zamkniecie,schluss,schlusskurs,schlußkurs,schlusspreis,letzter,kurs,clôture,cloture,dernier,"
-        "fermeture,cierre,precio cierre,último,ultimo,último precio,chiusura,fechamento,último preço,kapanış,şimdi,"
-        "закрытие,цена закрытия,цена,slotkoers,slot,laatste,stängning,stängningskurs,senast,終値,現在値,收盘,收盘价,"
-        "收盤價,종가,nav,net asset value,rücknahmepreis,value,close mid,mid".split(",")
+        "close,close price,px last,close last,closing price,price close,clspric,last,last price,prc,prccd,bid close,"
+        "mid c,bar close,bar close bid quote,settle,settlement price,sttlmpric,price,zamkniecie,schluss,schlusskurs,"
+        "zuletzt,laatst,ostatnio,clot,schlußkurs,schlusspreis,letzter,kurs,clôture,cloture,dernier,fermeture,cierre,"
+        "precio cierre,último,ultimo,último precio,chiusura,fechamento,último preço,kapanış,şimdi,закрытие,"
+        "цена закрытия,цена,slotkoers,slot,laatste,stängning,stängningskurs,senast,終値,現在値,收盘,收盘价,收盤價,"
+        "종가,nav,net asset value,rücknahmepreis,value,close mid,mid".split(",")
     ),
     "adj_close": tuple(
         "adj close,adjusted close,close adj,close adjusted,adj close price,adjustment close,adjusted close price,"
@@ -61,12 +62,12 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "adj_volume": tuple("adj volume,adjusted volume,adjustment volume,volume adjusted".split(",")),
     "adj_factor": ("adj factor", "adjustment factor"),
     "volume": tuple(
-        "volume,vol,volume shares,base volume,volume from,volumefrom,volume base,ttltradgvol,tottrdqty,share volume,"
-        "shares traded,traded volume,trade volume,total volume,px volume,trading volume,quantity,no of shares,"
-        "total traded quantity,ttl trd qnty,stücke,stuecke,stück,gehandelte stück,wolumen,volumen,volúmen,"
-        "volume scambiato,hacim,объем,объём,omsättning,aantal,出来高,売買高,成交量,"
-        "成交量 股,거래량,tick volume,tickvol,"
-        "tick vol,volume ticks,volume quote,quote volume,volume usd,total volume 24h".split(",")
+        "volume,vol,volume shares,cshtrd,no of shrs,volume traded,交易量,hac,wol,bar volume,real volume,base volume,"
+        "volume from,volumefrom,volume base,ttltradgvol,tottrdqty,share volume,shares traded,traded volume,"
+        "trade volume,total volume,px volume,trading volume,quantity,no of shares,total traded quantity,ttl trd qnty,"
+        "stücke,stuecke,stück,gehandelte stück,wolumen,volumen,volúmen,volume scambiato,hacim,объем,объём,omsättning,"
+        "aantal,出来高,売買高,成交量,成交量 股,거래량,tick volume,tickvol,tick vol,volume ticks,volume quote,"
+        "quote volume,volume usd,total volume 24h".split(",")
     ),
 }
 SERIES = frozenset({"series", "sctysrs"})  # NSE: which board a line belongs to

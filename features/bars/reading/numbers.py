@@ -29,7 +29,11 @@ _SUFFIX = {
 }
 _SUFFIX |= {"lakh": 1e5, "l": 1e5, "cr": 1e7, "crore": 1e7, "万": 1e4, "萬": 1e4, "億": 1e8, "亿": 1e8}
 _NUMBER = re.compile(r"(?P<sign>[+-]?)(?P<body>\d[\d.,]*|[.,]\d+)(?P<exp>e[+-]?\d+)?(?P<suffix>[a-z万萬億亿]*)\.?")
-_NOISE = re.compile(r"[$€£¥₹₩\s'’_\u00a0\u202f]|^(?:rs\.?|usd|eur|gbp|chf|jpy)|(?:usd|eur|gbp|chf|jpy)$")
+_CURRENCY = "usdt|usd|eur|gbp|gbx|chf|jpy|cny|hkd|inr|krw|brl|cad|aud|sek|nok|dkk|pln|try|zar|kr|zł|tl|rs"
+_NOISE = re.compile(
+    rf"(?<![a-z])(?:us|r|a|c|s|hk|nt|nz|mx)\$|^(?:{_CURRENCY})\b\.?|(?<=\d)\s?(?:{_CURRENCY})\.?$"
+    r"|[$€£¥₹₩₺₽\s'’_\u00a0\u202f]"
+)
 _SAMPLE = 5000  # distinct texts a column that the decision looks at
 
 

@@ -17,6 +17,9 @@ from features.bars.reading.numbers import is_text
 _TICKER = re.compile(r"[\^.]?[A-Z0-9][A-Z0-9.\-=^/_&]{0,14}")
 _PAIR = re.compile(r"(?P<first>.+?)[.:|_ ](?P<second>[^.:|]+)")
 _PARTS = frozenset(compact(name) for name in "open high low close volume adjusted adj_close".split())
+_NO_TICKERS = frozenset(
+    "BID ASK SPREAD VWAP OI OPENINT RET RETURN CHANGE TURNOVER AMOUNT TRADES COUNT YIELD RSI".split()
+)
 _NEAR = 1.6  # columns that are always within this ratio of each other are prices of one instrument
 
 
@@ -28,7 +31,7 @@ def two_level_columns(frame: pd.DataFrame) -> pd.DataFrame:
     if sum(name.startswith("('") for name in names) >= max(1, len(names) - 1):
         pairs = [_tuple(name) for name in names]
         return frame.set_axis(pd.MultiIndex.from_tuples(pairs), axis=1)
-    if any(found is not None and found[0] == "close" for found in fields_of(names)):
+    if any(found is not None and found[0] in ("close", "adj_close") for found in fields_of(names)):
         return frame
     dates = [i for i, found in enumerate(fields_of(names)) if found is not None and found[0] in ("date", "time")]
     pairs = [("date", "")] * len(names)
@@ -135,7 +138,11 @@ def matrix_of_closes(frame: pd.DataFrame, picked: Mapping[str, Hashable], *, for
     }
     if known or not others or any(not isinstance(name, str) or not _TICKER.fullmatch(name.strip()) for name in others):
         return []
-    if {"symbol", "time"} & set(picked) or len({"open", "high", "low"} & set(picked)) > 1:
+    if (
+        _NO_TICKERS.intersection(others)
+        or {"symbol", "time"} & set(picked)
+        or len({"open", "high", "low"} & set(picked)) > 1
+    ):
         return []
     if any(is_text(frame[name]) and not _numeric(frame[name]) for name in others):
         return []

@@ -98,8 +98,8 @@ def test_categorical_and_text_symbols_are_equal_and_sorted():
 
 def test_adjusted_close_alone_is_a_close():
     frame = pd.DataFrame({"date": DAYS, "5. adjusted close": [1.0, 2.0]})
-    (bars,), _ = bars_from_frame(frame, "X")
-    assert bars.close.tolist() == [1.0, 2.0] and not bars.has_range
+    (bars,), _ = bars_from_frame(frame, default_symbol="X")
+    assert bars.symbol == "X" and bars.close.tolist() == [1.0, 2.0] and not bars.has_range
 
 
 def test_the_preferred_name_of_a_field_wins():

@@ -1,6 +1,7 @@
 """The published models are fitted again on all rows; what is reported of them is of the fit that was tested."""
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ class Bars:
     """A source of bars in memory."""
 
     name = "memory"
+    read_as = MappingProxyType({})
 
     def __init__(self, bars):
         self.bars, self.missing, self.quarantine = list(bars), dict[str, str](), Quarantine.empty()

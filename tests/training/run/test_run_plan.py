@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ class Bars:
     """A source of bars in memory, with rows that are already quarantined."""
 
     name = "memory"
+    read_as = MappingProxyType({})
 
     def __init__(self, bars, quarantined: dict[str, int] | None = None):
         self.bars = list(bars)

@@ -1,6 +1,7 @@
 """A job from staged bars to a block in the store, without a cluster."""
 
 import os
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ class Bars:
     """A source of bars in memory."""
 
     name = "memory"
+    read_as = MappingProxyType({})
 
     def __init__(self, bars):
         self.bars, self.missing, self.quarantine = bars, {}, Quarantine.empty()

@@ -13,10 +13,10 @@ import pandas as pd
 from configs.errors import DataError, shortened
 from features.any_bars import AnyBars, read_bars
 from features.bars.arrays import PRICES
-from features.bars.columns import long_table
+from features.bars.columns import choose_columns
 from features.bars.reading.names import compact, field_of
 from features.bars.reading.numbers import parse_numbers
-from features.bars.reading.session_dates import parse_dates
+from features.bars.reading.parsed import parse_table
 from features.bars.schema import SymbolBars
 from training.validation.backtest.market import Dates, Float, Market
 
@@ -114,10 +114,8 @@ def _of_any_frame(frame: pd.DataFrame, name: str, adjusted: bool | None) -> _Ser
     place = f"bars of {name}"
     if isinstance(frame.columns, pd.MultiIndex):
         frame = next(iter(_by_symbol(frame, name).values()))
-    table = long_table(frame, name, place)
-    dates = parse_dates(table["date"], place)
-    wanted = (*PRICES, "adj_close", "adj_factor", "volume")
-    numbers = {field: parse_numbers(table[field])[0] for field in wanted if field in table}
+    parsed = parse_table(choose_columns(frame, name, place), place)
+    dates, numbers = parsed.dates, parsed.given
     close = numbers["close"]
     paid = next((column for column in frame.columns if compact(str(column)) == "dividends"), None)
     raw = ("adj_close" in numbers and paid is not None) if adjusted is None else not adjusted
