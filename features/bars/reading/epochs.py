@@ -20,16 +20,20 @@ _UNITS = (
     ("microseconds", 1e14, 10**3),
     ("nanoseconds", 1e17, 1),
 )
+_MONTHS = 12
 _LIMIT = 42.95  # times the smallest plausible number
 # Digits → the number by which the date is multiplied.
 _PACKED = ((8, 10**0), (10, 10**2), (12, 10**4), (14, 10**6), (17, 10**9))
 
 
-def parse_time_numbers(numbers: npt.NDArray[Any], place: str) -> tuple[Dates, Mask, list[str]]:
+def parse_time_numbers(
+    numbers: npt.NDArray[Any], place: str, *, six_digits: bool = False
+) -> tuple[Dates, Mask, list[str]]:
     """Return ``datetime64[ns]`` (N,), which of them are UTC, and what the numbers are, in words.
 
     Packed digits (``YYYYMMDD``, also with ``HH``, ``HHMM``, ``HHMMSS`` and milliseconds) come before epochs, whose
     unit is that of each value: the ranges of units do not overlap after 1973. Earlier ones have the column's unit.
+    ``six_digits`` says that all are written with six digits, of which the first may be 0.
 
     Raises
     ------
@@ -54,15 +58,15 @@ def parse_time_numbers(numbers: npt.NDArray[Any], place: str) -> tuple[Dates, Ma
             out[rows], utc[rows], todo[rows] = _since_1970(numbers[rows], nanoseconds), True, False
             words.append(f"epoch {name}")
             unit = max(unit or (0, 0), (len(rows), nanoseconds))
+    six = whole & todo & (numbers >= 101) & (numbers < 1e6)
+    if unit is None and six.any() and six.sum() == todo.sum():
+        out[six], name = _six_digits(numbers[six].astype(np.int64), place, six_digits)
+        todo &= ~six
+        words.append(name)
     day = todo & (numbers >= 1e4) & (numbers < 1e5)
     if day.any() and unit is None:
         out[day], todo[day] = _EXCEL_EPOCH + np.round(numbers[day] * 86_400).astype("timedelta64[s]"), False
         words.append("Excel's day numbers")
-    six = whole & todo & (numbers >= 1e5) & (numbers < 1e6)
-    if unit is None and six.any():
-        out[six], name = _six_digits(numbers[six].astype(np.int64), place)
-        todo &= ~six
-        words.append(name)
     if todo.any() and (unit is not None or bool((np.abs(numbers[todo]) >= 1e6).all())):
         nanoseconds = 10**9 if unit is None else unit[1]
         rows = np.flatnonzero(todo & (np.abs(numbers) < 4.2e18 / nanoseconds))
@@ -101,8 +105,8 @@ def _calendar_days(year: npt.NDArray[np.int64], month: npt.NDArray[np.int64], da
     return np.where(valid, dates, np.datetime64("NaT")).astype("datetime64[ns]")
 
 
-def _six_digits(numbers: npt.NDArray[np.int64], place: str) -> tuple[Dates, str]:
-    """Return the dates of six digits: ``YYYYMM``, ``yymmdd``, ``ddmmyy`` or ``mmddyy``, else MATLAB's day numbers.
+def _six_digits(numbers: npt.NDArray[np.int64], place: str, written: bool) -> tuple[Dates, str]:
+    """Return the dates of up to six digits: ``YYYYMM``, ``yymmdd``, ``ddmmyy``, ``mmddyy``, or day numbers.
 
     A wrong order scatters a series over decades and over weekends, which tells the order in any order of rows.
     """
@@ -114,13 +118,16 @@ def _six_digits(numbers: npt.NDArray[np.int64], place: str) -> tuple[Dates, str]
         "%m%d%y": (third, first, second),
     }.items():
         readings[name] = _calendar_days(np.where(year < 69, 2000, 1900) + year, month, day)
-    readings["days"] = (numbers - _DATENUM_EPOCH + np.datetime64(0, "D")).astype("datetime64[ns]")
+    if (numbers >= 1e5).all():
+        readings["MATLAB's day numbers"] = (numbers - _DATENUM_EPOCH + np.datetime64(0, "D")).astype("datetime64[ns]")
+    elif not written and (numbers < 1e5).all():
+        readings["Excel's day numbers"] = _EXCEL_EPOCH + numbers.astype("timedelta64[D]")
     spans = {}
     for name, dates in readings.items():
         known = dates[~np.isnat(dates)]
         distinct = np.unique(known).astype("datetime64[D]")
-        plausible = name != "days" or bool(
-            ((distinct > np.datetime64("1950")) & (distinct < np.datetime64("2050"))).all()
+        plausible = not name.endswith("day numbers") or bool(
+            ((distinct > np.datetime64("1927")) & (distinct < np.datetime64("2100"))).all()
         )
         if len(known) >= 0.99 * len(numbers) and plausible and len(distinct):
             span = float((distinct[-1] - distinct[0]).astype(np.int64)) + 1.0
@@ -128,9 +135,13 @@ def _six_digits(numbers: npt.NDArray[np.int64], place: str) -> tuple[Dates, str]
     if not spans:
         return np.full(len(numbers), _NAT), "six digits"
     best, *others = sorted(spans, key=lambda name: spans[name])[:2]
-    if others and spans[others[0]] < 3.0 * spans[best]:
+    months = "%Y%m" in spans and len(np.unique(numbers)) > _MONTHS
+    if months:  # days of daily bars do not all lie in the first twelve of a month
+        best, others = "%Y%m", []
+    if others and ("%Y%m" in spans or spans[others[0]] < 3.0 * spans[best]):
+        others = ["%Y%m"] if "%Y%m" in spans and best != "%Y%m" else others
         raise DataError(
             f"{place} has dates such as {int(numbers[0]):06d}, which may be {best} or {others[0]}. Say which it is: "
             f"--date-format {best}"
         )
-    return readings[best], "MATLAB's day numbers" if best == "days" else f"six digits, {best}"
+    return readings[best], best if best.endswith("day numbers") else f"six digits, {best}"

@@ -128,8 +128,8 @@ def parse_times(values: pd.Series) -> npt.NDArray[np.timedelta64] | None:
     return out[codes]
 
 
-def _of_numbers(numbers: npt.NDArray[np.generic], place: str) -> Stamps:
-    instant, zoned, words = parse_time_numbers(numbers, place)
+def _of_numbers(numbers: npt.NDArray[np.generic], place: str, six_digits: bool = False) -> Stamps:
+    instant, zoned, words = parse_time_numbers(numbers, place, six_digits=six_digits)
     midnight = ~zoned & (instant == instant.astype("datetime64[D]"))
     plain = midnight if any("8 digits" in word or "day" in word for word in words) else midnight & bool(midnight.all())
     return Stamps(instant, zoned, np.zeros(len(instant), "timedelta64[ns]"), plain, words)
@@ -157,7 +157,8 @@ def _of_text(text: pd.Series, place: str, date_format: str | None) -> Stamps:
     if numeric.any():
         digits = text[numeric]
         exact = digits.str.fullmatch(r"[+-]?\d{1,18}").all()
-        _put(out, numeric, _of_numbers(digits.astype(np.int64 if exact else np.float64).to_numpy(), place))
+        six = bool((digits.str.len() == 6).all())
+        _put(out, numeric, _of_numbers(digits.astype(np.int64 if exact else np.float64).to_numpy(), place, six))
     parts = text.str.extract(_ZONED.pattern)
     named = parts["name"].notna() & ~parts["name"].isin(["AM", "PM"])
     with_zone = ((parts["offset"].notna() & parts["wall"].str.contains(":")) | named).to_numpy(bool) & ~numeric

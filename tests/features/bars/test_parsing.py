@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.errors import DataError
 from features.bars.quarantine import Quarantine
+from features.bars.reading.session_dates import parse_dates
 from features.bars.schema import SymbolBars, bars_from_frame
 
 
@@ -63,3 +65,22 @@ def test_stooq_archive_text():
     bars, _ = only(pd.read_csv(io.StringIO(text)), None)
     assert bars.symbol == "AAPL.US"
     np.testing.assert_array_equal(bars.dates, np.array(["2024-01-02T15:30", "2024-01-02T15:35"], "datetime64[ns]"))
+
+
+@pytest.mark.parametrize("pattern", ["%y%m%d", "%d%m%y", "%m%d%y", "%Y%m", "excel", "matlab"])
+@pytest.mark.parametrize("first", ["1987-01-02", "1999-12-20", "2001-01-02", "2005-03-01", "2022-01-03"])
+def test_the_order_of_six_digits_follows_from_the_series(pattern, first):
+    days = pd.date_range(first, periods=60, freq="MS" if pattern == "%Y%m" else "B")
+    if pattern in ("excel", "matlab"):
+        numbers = pd.Series((days - pd.Timestamp(0)).days + {"excel": 25_569, "matlab": 719_529}[pattern])
+    else:
+        numbers = pd.Series(days.strftime(pattern)).astype(int)
+    spelled = [numbers] if pattern in ("excel", "matlab") else [numbers, pd.Series(days.strftime(pattern))]
+    for values in (*spelled, numbers.sample(frac=1, random_state=1)):
+        found = np.sort(parse_dates(values))
+        np.testing.assert_array_equal(found, days.to_numpy().astype("datetime64[ns]"))
+
+
+def test_six_digits_that_fit_months_and_days_are_refused():
+    with pytest.raises(DataError, match=r"may be .* or .*--date-format"):
+        parse_dates(pd.Series(["200106", "200107", "200108"]))
