@@ -11,6 +11,7 @@ import numpy as np
 
 from configs.models import LabelConfig
 from configs.schema import Config
+from configs.words import counted
 from features.bars.schedule import schedule_of
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -162,12 +163,12 @@ class LatestWindows:
 
 def why_no_forecast(predictor: BarsPredictor, panel: Panel, symbol: int) -> Failure | None:
     """Return why the last bar of a panel's symbol cannot be forecast, or None if it can be."""
-    if problem := predictor.other_period(panel.periods[symbol]):
+    if problem := predictor.period.refusal(panel.periods[symbol]):
         return Failure("bad_bars", problem)
     rows, first = panel.rows(symbol), predictor.first_row(panel)
     bars = rows.stop - rows.start
     if bars <= first:
-        return Failure("too_few_bars", f"{bars} bars; at least {first + 1} are needed for a forecast")
+        return Failure("too_few_bars", f"{counted(bars, 'bar')}; at least {first + 1} are needed for a forecast")
     return None
 
 

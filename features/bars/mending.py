@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from configs.words import counted
 from features.bars.quarantine import COLUMNS, Quarantine
 from features.bars.schema import SymbolBars
 from features.bars.step_evidence import change_of_volume
@@ -88,4 +89,4 @@ def _known(step: Step, on_steps: OnSteps) -> bool:
 
 def _count(steps: tuple[Step, ...]) -> str:
     bars = sum(step.bars for step in steps)
-    return f"{bars} bar was" if bars == 1 else f"{bars} bars were"
+    return f"{counted(bars, 'bar')} {'was' if bars == 1 else 'were'}"

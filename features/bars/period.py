@@ -67,6 +67,15 @@ class BarPeriod:
         names = {period.name for period in (self, other) if period.name != UNKNOWN}
         return len(names) > 1 and not all(name == "daily" or name.endswith("-day") for name in names)
 
+    def refusal(self, given: BarPeriod) -> str:
+        """Return why a model that was fitted on this period cannot forecast bars of another; empty if it can."""
+        if UNKNOWN in (given.name, self.name) or given.name == self.name:
+            return ""
+        return (
+            f"the bars are {given.name} and the model was fitted on {self.name} ones. "
+            f"Give {self.name} bars, or train a model of {given.name} bars."
+        )
+
     def in_words(self, bars: int) -> str:
         """Return the time that so many bars take: ``5 trading days``, ``5 hours``, ``75 minutes``, ``1 week``."""
         count, unit = float(bars), _UNITS.get(self.name, "bar")

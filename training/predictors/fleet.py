@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from configs.errors import DataError, ModelError, shortened
 from configs.schema import Config
-from features.bars.period import UNKNOWN, BarPeriod
+from features.bars.period import BarPeriod
 from features.panel import Panel
 from features.universe import UniverseFacts
 from training.data.arrays import Arrays, Float
@@ -201,15 +201,11 @@ class PredictorFleet(ABC):
         predictor = cls(Config.model_validate(meta["config"]))
         position = {symbol: i for i, symbol in enumerate(symbols)}
         chosen = tuple(symbols if only is None else only)
-        missing = [symbol for symbol in chosen if symbol not in position]
-        if missing:
-            raise ModelError(
-                f"symbol {missing[0]!r} is not in this model; it holds {shortened(symbols)}. Train it first."
-            )
+        if new := [symbol for symbol in chosen if symbol not in position]:
+            raise ModelError(f"symbol {new[0]!r} is not in this model; it holds {shortened(symbols)}. Train it first.")
         predictor.symbols = chosen
         predictor.feature_names = tuple(meta["feature_names"])
-        universe = meta.get("universe")
-        predictor.universe = UniverseFacts(**universe) if universe else None
+        predictor.universe = UniverseFacts(**universe) if (universe := meta.get("universe")) else None
         predictor.period = BarPeriod(**meta["period"])
         for name in ("trained_to", "calibrated_to"):
             setattr(predictor, name, datetime.fromisoformat(meta[name]) if meta[name] else None)
@@ -224,23 +220,13 @@ class PredictorFleet(ABC):
     @property
     def settings(self) -> tuple[Any, ...]:
         """What the forecasts of one fleet have in common, whatever run fitted it."""
-        config = self.config
-        features = config.features, self.feature_names, self.universe, self.period.name
-        return features, config.section(self.kind), config.direction.label, config.run.seed
+        features = self.config.features, self.feature_names, self.universe, self.period.name
+        return features, self.config.section(self.kind), self.config.direction.label, self.config.run.seed
 
     @property
     def task(self) -> Task:
         """What this kind of model forecasts."""
         return task_of(self.kind)
-
-    def other_period(self, period: BarPeriod) -> str:
-        """Return why bars of this period cannot be forecast, or an empty text if they can be."""
-        if UNKNOWN in (period.name, self.period.name) or period.name == self.period.name:
-            return ""
-        return (
-            f"the bars are {period.name} and the model was fitted on {self.period.name} ones. "
-            f"Give {self.period.name} bars, or train a model of {period.name} bars."
-        )
 
     def first_row(self, panel: Panel) -> int:
         """Return the first row of a symbol in such a panel that can have a forecast."""

@@ -98,7 +98,7 @@ class ReadsBars(Fitted):
 
     def _of_one_period(self, panel: Panel) -> Panel:
         """Return a panel whose bars are of the period that the fleet was fitted on."""
-        if problem := self.other_period(panel.period):
+        if problem := self.period.refusal(panel.period):
             raise DataError(f"{shortened(panel.symbols)}: {problem}")
         return panel
 

@@ -148,15 +148,8 @@ class VolatilityPredictor(BarsPredictor):
         # kept has. The baselines have seen them in both cases: they have few coefficients and little weight.
         self._stack(own, fit_own_linear_rows(examples, rows, fit, with_valid=False), shared)
         errors, symbol = self._errors(examples)
-        interval = fit_own_intervals(
-            errors,
-            symbol,
-            len(self.symbols),
-            part.horizon,
-            part.interval_level,
-            shared.interval,
-            part.interval_shrinkage,
-        )
+        level, shrinkage = part.interval_level, part.interval_shrinkage
+        interval = fit_own_intervals(errors, symbol, len(self.symbols), part.horizon, level, shared.interval, shrinkage)
         self._stack(own, fit_own_linear_rows(examples, rows, fit, with_valid=True), shared)
         self._interval = self._adapted = IntervalFleet.concat([interval, shared.interval])
         ends = panel.offsets[:-1] + [rows.valid[-1] + part.horizon for rows in examples.rows]

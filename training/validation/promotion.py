@@ -35,11 +35,11 @@ class TestLosses:
 
     Attributes
     ----------
-    version : str
+    version
         The version's name.
-    symbols : mapping of str to int
-        Symbol → the block that holds it.
-    read : callable
+    symbols
+        The block that holds each symbol.
+    read
         ``read(block, columns)`` returns the test table of a block, or ``None`` if it has none: ``symbol``, ``date``
         (timestamp), ``loss`` (lower is better) and, depending on the kind, ``label`` or ``target``.
     """
@@ -197,9 +197,7 @@ class _Rows:
     def of(cls, tables: Sequence[pa.Table | None], known: pa.Array) -> _Rows:
         """Return the rows of the symbols in ``known``; columns that a table lacks are NaN."""
         parts = []
-        for table in tables:
-            if table is None:
-                continue
+        for table in (one for one in tables if one is not None):
             symbol = pc.index_in(table["symbol"].cast(pa.string()), value_set=known)
             inside = np.flatnonzero(symbol.is_valid().to_numpy())
             table, symbol = table.take(inside), symbol.take(inside)
