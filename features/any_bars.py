@@ -80,6 +80,8 @@ def load_bars(
 ) -> pd.DataFrame:
     """Return bars of a source as one frame: ``symbol, date, open, high, low, close, volume``, adjusted, sorted.
 
+    Where the source names splits, ``split`` has new shares per old share, 1 for none.
+
     Parameters
     ----------
     source
@@ -114,11 +116,14 @@ def load_bars(
         raise DataError(f"the source is a {type(source).__name__}; expected its name or a path, such as 'embedded'.")
     found, quarantine = _of_source(os.fspath(source), symbols, _day(start, "start"), _day(end, "end"), store)
     warn_of(quarantine, stacklevel=2)
-    parts = [
-        pd.DataFrame({"symbol": one.symbol, "date": one.dates, **{name: getattr(one, name) for name in _ROW[1:]}})
-        for one in found
-    ]
-    return pd.concat(parts, ignore_index=True)
+    columns = {
+        "symbol": np.repeat([one.symbol for one in found], [len(one) for one in found]),
+        "date": np.concatenate([one.dates for one in found]),
+        **{name: np.concatenate([getattr(one, name) for one in found]) for name in _ROW[1:]},
+    }
+    if any(one.split_rows for one in found):
+        columns["split"] = np.concatenate([np.ones(len(one)) if one.splits is None else one.splits for one in found])
+    return pd.DataFrame(columns)
 
 
 def warn_of(quarantine: Quarantine, *, stacklevel: int) -> None:

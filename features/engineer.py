@@ -11,6 +11,7 @@ from configs.data import FeatureConfig
 from configs.errors import ConfigError, DataError, require
 from configs.models import LabelConfig
 from features.any_bars import AnyBars, read_bars, warn_of
+from features.bars.mending import adjusted_for_splits
 from features.bars.period import bar_period
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -186,4 +187,4 @@ def _only_symbol(bars: AnyBars, symbol: str | None) -> SymbolBars:
             "bars of all: fit(bars)."
         )
     warn_of(quarantine, stacklevel=3)
-    return found[0]
+    return adjusted_for_splits(found[0])

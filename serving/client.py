@@ -188,13 +188,14 @@ def _seconds(header: str | None, default: float) -> float:
 
 
 def _rows(given: AnyBars, symbol: str | None) -> dict[str, list[list[Any]]]:
-    """Return by symbol bars as rows of a request body: date, open, high, low, close, volume."""
+    """Return by symbol bars as rows of a request body, which have no splits: date, open, high, low, close, volume."""
     from features.any_bars import read_bars, warn_of
+    from features.bars.mending import adjusted_for_splits
 
     found, quarantine = read_bars(given, default_symbol=symbol or "SYMBOL", place="the bars")
     warn_of(quarantine, stacklevel=3)
     out = {}
-    for bars in found:
+    for bars in map(adjusted_for_splits, found):
         dates = bars.dates.astype("datetime64[s]").astype(str).tolist()
         values = [getattr(bars, name).tolist() for name in ("open", "high", "low", "close", "volume")]
         out[bars.symbol] = [list(row) for row in zip(dates, *values, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from configs.words import counted
+from features.bars.arrays import PRICES, VALUES
 from features.bars.quarantine import COLUMNS, Quarantine
 from features.bars.schema import SymbolBars
 from features.bars.step_causes import UNKNOWN
@@ -16,7 +17,6 @@ from features.bars.step_evidence import change_of_volume
 from features.bars.steps import Step, find_steps
 
 OnSteps = Literal["quarantine", "rebase", "keep", "refuse"]
-_PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,21 @@ def mend(bars: SymbolBars, on_steps: OnSteps) -> Mended:
     spikes = tuple(step for step in steps if step.kind == "spike")
     rebased = tuple(step for step in steps if step.kind == "step" and (step.explained or _known(step, on_steps)))
     kept = tuple(step for step in steps if step not in spikes and step not in rebased)
-    prices, volume = {name: getattr(bars, name).copy() for name in _PRICES}, bars.volume.copy()
-    for step in rebased:
-        if _volume_steps(bars, step):
-            volume[: step.row] /= step.ratio
-        for values in prices.values():
-            values[: step.row] *= step.ratio
     whole = np.ones(len(bars), bool)
     for step in spikes:
         whole[step.row : step.row + step.bars] = False
-    prices = {name: values[whole] for name, values in prices.items()}
-    return Mended(replace(bars, dates=bars.dates[whole], volume=volume[whole], **prices), spikes, rebased, kept)
+    return Mended(_rebased(bars, rebased).take(whole), spikes, rebased, kept)
+
+
+def adjusted_for_splits(bars: SymbolBars) -> SymbolBars:
+    """Return bars without splits, rebased before those that their source names and their prices show.
+
+    For readers that act on no other steps, and where bars go on without their splits.
+    """
+    if not bars.split_rows:
+        return bars
+    steps = tuple(step for step in find_steps(bars) if step.explained)
+    return replace(_rebased(bars, steps), splits=None)
 
 
 def left_out_rows(bars: SymbolBars, mended: Mended) -> Quarantine:
@@ -73,7 +77,7 @@ def left_out_rows(bars: SymbolBars, mended: Mended) -> Quarantine:
     given = [str(step) for step in mended.left_out for _ in range(step.bars)]
     if not rows:
         return Quarantine.empty()
-    values = {name: getattr(bars, name)[rows] for name in (*_PRICES, "volume")}
+    values = {name: getattr(bars, name)[rows] for name in VALUES}
     frame = pd.DataFrame({"symbol": bars.symbol, "date": bars.dates[rows], "rule": "spike", **values, "given": given})
     return Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"}))
 
@@ -81,6 +85,16 @@ def left_out_rows(bars: SymbolBars, mended: Mended) -> Quarantine:
 def listed(steps: tuple[Step, ...], most: int = 3) -> str:
     """Return steps as text, the first few of many."""
     return ", ".join(map(str, steps[:most])) + (f" and {len(steps) - most} more" if len(steps) > most else "")
+
+
+def _rebased(bars: SymbolBars, steps: tuple[Step, ...]) -> SymbolBars:
+    prices, volume = {name: getattr(bars, name).copy() for name in PRICES}, bars.volume.copy()
+    for step in steps:
+        if _volume_steps(bars, step):
+            volume[: step.row] /= step.ratio
+        for values in prices.values():
+            values[: step.row] *= step.ratio
+    return replace(bars, volume=volume, **prices)
 
 
 def _known(step: Step, on_steps: OnSteps) -> bool:

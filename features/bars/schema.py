@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from configs.reading import ReadingConfig
-from features.bars.arrays import Dates, Float
+from features.bars.arrays import Dates, Float, Mask
 from features.bars.columns import choose_columns
 from features.bars.quarantine import Quarantine
 from features.bars.reading.instruments import refuse_merged
@@ -60,7 +60,7 @@ class SymbolBars:
         """Return the last ``count`` bars as copies, so that the memory of the others can be freed."""
         return self.take(slice(-count, None)) if count < len(self) else self
 
-    def take(self, rows: slice) -> SymbolBars:
+    def take(self, rows: slice | Mask) -> SymbolBars:
         """Return the bars of these rows as copies."""
         prices = {name: getattr(self, name)[rows].copy() for name in ("open", "high", "low", "close")}
         splits = None if self.splits is None else self.splits[rows].copy()

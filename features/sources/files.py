@@ -84,8 +84,8 @@ class FileSource:
             rows = len(self.quarantine.of(symbol))
             self.missing[symbol] = f"all {rows} rows break a rule" if rows else f"not in {self.spec!r}"
         if not found and not wanted:
-            first, reason = next(iter(self.missing.items()))
-            raise DataError(f"no file of {self.spec!r} can be read; the first: {reason if first in reason else f'{first}: {reason}'}")
+            reason = next(iter(self.missing.values()))
+            raise DataError(f"no file of {self.spec!r} can be read; the first: {reason}")
 
     def stamp(self) -> str:
         """Return the current paths of the folder or glob with their sizes and times."""
@@ -211,8 +211,8 @@ def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> Sym
             for period, bars in zip(periods, (first, second), strict=True)
         )
         raise DataError(
-            f"the files that have it give bars of two periods: {counted}. Give the files of one period, or name the "
-            f"other symbol {first.symbol}_{periods[1].name}"
+            f"the files of {first.symbol!r} are of two periods: {counted}. Give those of one period, or call the other "
+            f"ones {first.symbol}_{periods[1].name}"
         )
     _, in_first, in_second = np.intersect1d(first.dates, second.dates, assume_unique=True, return_indices=True)
     same = np.ones(len(in_first), bool)
@@ -226,7 +226,7 @@ def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> Sym
         parts.append(Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"})))
     both = joined(second, first)
     if times := day_twice(both):
-        raise DataError(f"two files have one day twice ({times}). Give session dates without a time, or one of them")
+        raise DataError(f"the files of {first.symbol!r} have one day twice ({times}). Give session dates without times")
     return both
 
 

@@ -14,6 +14,7 @@ from configs.errors import DataError, shortened
 from features.any_bars import AnyBars, read_bars
 from features.bars.arrays import PRICES
 from features.bars.columns import choose_columns
+from features.bars.mending import adjusted_for_splits
 from features.bars.reading.names import compact, field_of
 from features.bars.reading.numbers import parse_numbers
 from features.bars.reading.parsed import parse_table
@@ -131,6 +132,7 @@ def _of_any_frame(frame: pd.DataFrame, name: str, adjusted: bool | None) -> _Ser
 
 
 def _of_bars(bars: SymbolBars) -> _Series:
+    bars = adjusted_for_splits(bars)
     return _Series(bars.dates, np.stack([bars.open, bars.high, bars.low, bars.close, bars.volume]), None)
 
 
