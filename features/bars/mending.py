@@ -17,6 +17,7 @@ from features.bars.step_evidence import change_of_volume
 from features.bars.steps import Step, find_steps
 
 OnSteps = Literal["quarantine", "rebase", "keep", "refuse"]
+_CLEAR = 0.5  # of the log price: the usual volume changes by less from one month to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,12 @@ def _known(step: Step, on_steps: OnSteps) -> bool:
 
 
 def _volume_steps(bars: SymbolBars, step: Step) -> bool:
-    """Whether volume steps the other way; where too few bars tell, it does so with a split that the source names."""
-    change = change_of_volume(bars, step.row)
-    return step.explained if np.isnan(change) else bool(abs(change + np.log(step.ratio)) < abs(change))
+    """Whether volume steps the other way. That of an explained step does, unless it is clear that it does not."""
+    size = float(np.log(step.ratio))
+    share = -change_of_volume(bars, step.row) / size
+    if step.explained:
+        return not (abs(size) > _CLEAR and share < 1.0 / 3.0)
+    return bool(share > 0.5)
 
 
 def _count(steps: tuple[Step, ...]) -> str:

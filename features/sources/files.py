@@ -8,20 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from configs.errors import DataError
 from configs.reading import ReadingConfig
-from features.bars.arrays import VALUES
-from features.bars.joining import day_twice, joined, unlike_periods
 from features.bars.merge import between
-from features.bars.quarantine import COLUMNS, Quarantine
+from features.bars.quarantine import Quarantine
 from features.bars.reading.names import field_of
 from features.bars.schema import SymbolBars, read_frame
 from features.sources.base import SourceSpec
+from features.sources.file_parts import join_files, ragged_rows
 from features.sources.table_file import TableFile, find, is_remote
-from features.sources.tables import RawTable, probe, read_tables, symbols_in
+from features.sources.tables import probe, read_tables, symbols_in
 from features.sources.text_table import Probe
 from features.store.store import Store
 
@@ -99,7 +95,10 @@ class FileSource:
         """Yield symbols of a single file as they are read, then those that several files have, joined."""
         names = {file: self._name(file) for file in self.files}
         counts = Counter(names.values())
-        shared = [file for file, name in names.items() if name is None or counts[name] > 1]
+        inside = self._inside([file for file, name in names.items() if name is None]) if len(counts) > 1 else set()
+        shared = [
+            file for file, name in names.items() if name is None or counts[name] > 1 or inside is None or name in inside
+        ]
         for file, name in names.items():
             if file not in shared and (not wanted or name in wanted):
                 yield from self._read(file, name, wanted, parts)
@@ -109,27 +108,39 @@ class FileSource:
         unique = self._in_one_file({file: names[file] for file in shared})
         found, unlike = dict[str, SymbolBars](), dict[str, str]()
         for file in shared:
+            if wanted and names[file] is not None and names[file] not in wanted:
+                continue
             for bars in self._read(file, names[file], wanted, parts):
                 if bars.symbol in unique:
                     yield bars
                     continue
                 first = found.get(bars.symbol)
                 try:
-                    found[bars.symbol] = bars if first is None else _join(first, bars, parts)
+                    found[bars.symbol] = bars if first is None else join_files(first, bars, parts)
                 except DataError as error:
                     unlike[bars.symbol] = str(error)
         self.missing |= unlike
         for symbol in sorted(found.keys() - unlike.keys()):
             yield found[symbol]
 
+    def _inside(self, files: Sequence[TableFile]) -> set[str] | None:
+        """Return the symbols in these files' symbol columns, ``None`` if those of one are not known in advance."""
+        found = set[str]()
+        for file in files:
+            try:
+                symbols = symbols_in(file, self._probe(file))
+            except DataError:
+                continue  # reading it reports the error
+            if symbols is None:
+                return None
+            found |= symbols
+        return found
+
     def _in_one_file(self, names: Mapping[TableFile, str | None]) -> frozenset[str]:
         """Return the symbols that only one of these files has; none if a file's symbols are not known in advance."""
         counts = Counter[str]()
         for file, name in names.items():
-            try:
-                symbols = {name} if name is not None else symbols_in(file, self._probe(file))
-            except DataError:
-                continue  # reading it reports the error
+            symbols = {name} if name is not None else self._inside([file])
             if symbols is None:
                 return frozenset()
             counts.update(symbols)
@@ -177,7 +188,7 @@ class FileSource:
                 found += read.bars
                 parts.append(read.quarantine)
                 if table.ragged:
-                    parts.append(_ragged(table, read.bars))
+                    parts.append(ragged_rows(table, read.bars))
                 lines = (*table.lines, *read.lines)
                 self.read_as |= {bars.symbol: lines for bars in read.bars}
         except DataError as error:
@@ -186,48 +197,6 @@ class FileSource:
             self.missing[symbol or str(file)] = str(error)
             return
         yield from found
-
-
-def _ragged(table: RawTable, bars: Sequence[SymbolBars]) -> Quarantine:
-    """Return the lines with another number of cells than the header."""
-    frame = Quarantine.empty().frame.reindex(range(len(table.ragged)))
-    symbol = bars[0].symbol if len(bars) == 1 else table.symbol
-    given = [text[:60] for text in table.ragged]
-    frame = frame.assign(symbol=symbol, rule="ragged_row", given=given)
-    return Quarantine(frame.astype({"symbol": "str", "rule": "str", "given": "str", "date": "datetime64[ns]"}))
-
-
-def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> SymbolBars:
-    """Return the bars of two files; on dates that both have, the second file's rows are quarantined.
-
-    Raises
-    ------
-    DataError
-        Their bars are of different periods, or of one day at different times.
-    """
-    if (periods := unlike_periods(first, second)) is not None:
-        counted = " and ".join(
-            f"{period.name} ones ({len(bars):,} from {str(bars.dates[0])[:10]} on)"
-            for period, bars in zip(periods, (first, second), strict=True)
-        )
-        raise DataError(
-            f"the files of {first.symbol!r} are of two periods: {counted}. Give those of one period, or call the other "
-            f"ones {first.symbol}_{periods[1].name}"
-        )
-    _, in_first, in_second = np.intersect1d(first.dates, second.dates, assume_unique=True, return_indices=True)
-    same = np.ones(len(in_first), bool)
-    for name in VALUES:
-        same &= getattr(first, name)[in_first] == getattr(second, name)[in_second]
-    if len(in_first):
-        rows = {name: getattr(second, name)[in_second] for name in VALUES}
-        rule = np.where(same, "repeated_row", "duplicate_date")
-        dates = second.dates[in_second]
-        frame = pd.DataFrame({"symbol": first.symbol, "date": dates, "rule": rule, **rows, "given": ""})
-        parts.append(Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"})))
-    both = joined(second, first)
-    if times := day_twice(both):
-        raise DataError(f"the files of {first.symbol!r} have one day twice ({times}). Give session dates without times")
-    return both
 
 
 def _accepts(spec: str) -> bool:

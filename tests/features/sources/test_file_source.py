@@ -189,3 +189,11 @@ def test_parquet_and_csv_give_the_same_bars(tmp_path):
     table(50).to_parquet(tmp_path / "X.parquet")
     (left,), (right,) = (loaded(FileSource(str(tmp_path / f"X.{s}"))).values() for s in ("csv", "parquet"))
     assert fingerprint(left) == fingerprint(right)
+
+
+def test_a_symbol_of_a_file_named_after_it_and_of_a_symbol_column_is_yielded_once(tmp_path):
+    table(5).to_csv(tmp_path / "A.csv", index=False)
+    table(3, base=50.0).to_csv(tmp_path / "Z.csv", index=False)
+    both = [table(5, first="2024-02-01").assign(Ticker=ticker) for ticker in "AB"]
+    pd.concat(both).to_csv(tmp_path / "more.csv", index=False)
+    assert [(bars.symbol, len(bars)) for bars in FileSource(str(tmp_path)).load()] == [("Z", 3), ("B", 5), ("A", 10)]
