@@ -115,6 +115,18 @@ def test_prices_that_are_off_by_a_factor_are_mended_and_noted(engine, expected, 
     assert note.startswith("prices step: ×100 from ") and "pence against pounds" in note
 
 
+def test_a_split_that_a_frame_names_is_applied_and_noted_and_one_that_is_applied_is_not(engine, expected, bars_of):
+    table = frame(bars_of("AAA", LAKE_BARS)).assign(splits=0.0)
+    table.loc[LAKE_BARS - 3, "splits"] = 4.0
+    raw, prices = table.copy(), ["open", "high", "low", "close"]
+    raw.loc[: LAKE_BARS - 4, prices] *= 4.0
+    raw.loc[: LAKE_BARS - 4, "volume"] /= 4.0
+    for given, noted in ((raw, True), (table, False)):
+        answer = engine.predict_single(PredictionRequest("AAA", given))
+        assert agrees(answer.prediction, expected["AAA"])
+        assert any("4:1 split of the source" in note for note in answer.prediction.notes) == noted
+
+
 def test_only_the_requested_kinds_are_answered(engine):
     for kind in KINDS:
         answer = engine.predict_single(PredictionRequest("AAA", prediction_types=[kind]))

@@ -1,5 +1,6 @@
 """The client over real HTTP: what it sends, what it returns, and when it retries."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from fastapi import FastAPI, Request
@@ -38,6 +39,10 @@ def test_bars_are_given_in_any_form(url, bars_of):
             found = client.predict(bars=form)
             assert found[0].symbol == "AAA" and found[0].direction.label == expected[0].direction.label
             assert found[0].volatility.annualised == pytest.approx(expected[0].volatility.annualised, rel=1e-9)
+        raw = frame.assign(splits=np.where(np.arange(480) == 470, 4.0, 0.0))
+        raw.loc[:469, list(columns)] *= [4.0, 4.0, 4.0, 4.0, 0.25]
+        (split,) = client.predict(bars={"AAA": raw})
+        assert split.volatility.annualised == pytest.approx(expected[0].volatility.annualised, rel=1e-5)
         (named,) = client.predict("AAA", types="volatility", bars=frame)
         assert named.symbol == "AAA" and named.direction is None
         with pytest.raises(DataError, match="the bars of 'AAA' is a int; expected a data frame"):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
+from features.bars.arrays import PRICES
 from features.bars.quarantine import COLUMNS, Quarantine
 from features.bars.sessions import session_gaps
 from features.store.store import Store
@@ -258,3 +259,16 @@ def test_spikes_are_left_out_and_steps_rebased_or_their_symbols_skipped_as_the_s
     assert not planned("data.on_steps=rebase", bars=bars).skipped
     assert not planned("data.max_unexplained_steps=1", bars=bars).skipped
     assert planned(bars=whole).warnings == planned("data.on_steps=keep", bars=whole).warnings == ()
+
+
+def test_named_splits_are_part_of_what_is_trained(planned, make_universe):
+    whole = make_universe(NAMES)
+    splits = np.where(np.arange(500) == 300, 4.0, 1.0)
+    prices = {name: np.where(np.arange(500) < 300, 4.0, 1.0) * getattr(whole[0], name) for name in PRICES}
+    raw = replace(whole[0], **prices, volume=whole[0].volume / np.where(np.arange(500) < 300, 4.0, 1.0))
+    named = planned(bars=[replace(raw, splits=splits), *whole[1:]])
+    assert not named.skipped and any("4:1 split of the source not applied" in note for note in named.warnings)
+    applied = planned(bars=[replace(whole[0], splits=splits), *whole[1:]])
+    assert applied.data_hash == planned(bars=whole).data_hash and applied.warnings == planned(bars=whole).warnings
+    wrong = planned(bars=[replace(raw, splits=np.where(splits == 4.0, 15.0, 1.0)), *whole[1:]])
+    assert list(wrong.skipped) == ["AAA"] and "the source names a 15:1 split" in wrong.skipped["AAA"]
