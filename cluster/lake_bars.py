@@ -8,8 +8,9 @@ from datetime import date
 from typing import Any, Literal
 
 from configs.errors import DataError
+from features.bars.arrays import VALUES
 from features.bars.gaps import missing_bars
-from features.bars.merge import VALUES, Appended
+from features.bars.merge import Appended
 from features.bars.period import bar_period
 from features.bars.quarantine import Quarantine
 from features.bars.stale import stale_runs

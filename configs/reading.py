@@ -8,7 +8,7 @@ from pydantic import Field
 
 from configs.values import Frozen
 
-BarField = Literal["date", "time", "symbol", "open", "high", "low", "close", "adj_close", "volume"]
+BarField = Literal["date", "time", "symbol", "open", "high", "low", "close", "adj_close", "volume", "splits"]
 
 
 class ReadingConfig(Frozen):

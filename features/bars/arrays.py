@@ -13,3 +13,4 @@ Dates = npt.NDArray[np.datetime64]
 Codes = npt.NDArray[np.integer[Any]]
 
 PRICES = ("open", "high", "low", "close")
+VALUES = (*PRICES, "volume")

@@ -18,7 +18,7 @@ from features.bars.reading.symbols import symbols
 from features.bars.reading.wide import matrix_of_closes, stacked, two_level_columns
 
 _ADJUSTED = ("adj_open", "adj_high", "adj_low", "adj_close")
-_FIELDS = ("date", "time", "symbol", *PRICES, "adj_close", "adj_factor", "volume")
+_FIELDS = ("date", "time", "symbol", *PRICES, "adj_close", "adj_factor", "volume", "splits")
 _EQUITY_BOARDS = frozenset("EQ BE BZ SM ST".split())  # NSE: boards between which one share moves
 _NANO = 1e-9  # Databento writes prices as whole numbers of 1e-9
 
@@ -78,7 +78,7 @@ def choose_columns(
     -------
     Columns
         The table has ``date``, ``symbol`` (categorical) and ``close`` always; ``time``, ``open high low``,
-        ``adj_close``, ``adj_factor`` and ``volume`` where given.
+        ``adj_close``, ``adj_factor``, ``volume`` and ``splits`` where given.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +11,7 @@ import pandas as pd
 from configs.words import counted
 from features.bars.quarantine import COLUMNS, Quarantine
 from features.bars.schema import SymbolBars
+from features.bars.step_causes import UNKNOWN
 from features.bars.step_evidence import change_of_volume
 from features.bars.steps import Step, find_steps
 
@@ -40,14 +40,15 @@ class Mended:
         return "; ".join(f"{what}: {listed(steps)}" for what, steps in parts if steps)
 
 
-def mend(bars: SymbolBars, on_steps: OnSteps, splits: Mapping[np.datetime64, float] | None = None) -> Mended:
+def mend(bars: SymbolBars, on_steps: OnSteps) -> Mended:
     """Return a symbol's bars as training and serving read them.
 
     ``quarantine`` leaves out the bars of spikes, and multiplies the prices before an explained step by its ratio (and
     divides their volume by it, if that steps the other way); ``rebase`` does so for every step with a known cause;
-    ``keep`` and ``refuse`` change nothing.
+    ``keep`` and ``refuse`` change no value. The bars have no splits: their prices are adjusted, or taken as they are.
     """
-    steps = find_steps(bars, splits)
+    steps = find_steps(bars)
+    bars = bars if bars.splits is None else replace(bars, splits=None)
     if not steps or on_steps in ("keep", "refuse"):
         return Mended(bars, kept=steps)
     spikes = tuple(step for step in steps if step.kind == "spike")
@@ -55,8 +56,7 @@ def mend(bars: SymbolBars, on_steps: OnSteps, splits: Mapping[np.datetime64, flo
     kept = tuple(step for step in steps if step not in spikes and step not in rebased)
     prices, volume = {name: getattr(bars, name).copy() for name in _PRICES}, bars.volume.copy()
     for step in rebased:
-        change = change_of_volume(bars, step.row)
-        if abs(change + np.log(step.ratio)) < abs(change):
+        if _volume_steps(bars, step):
             volume[: step.row] /= step.ratio
         for values in prices.values():
             values[: step.row] *= step.ratio
@@ -84,7 +84,13 @@ def listed(steps: tuple[Step, ...], most: int = 3) -> str:
 
 
 def _known(step: Step, on_steps: OnSteps) -> bool:
-    return on_steps == "rebase" and step.cause != "unknown"
+    return on_steps == "rebase" and not step.cause.startswith(UNKNOWN)
+
+
+def _volume_steps(bars: SymbolBars, step: Step) -> bool:
+    """Whether volume steps the other way; where too few bars tell, it does so with a split that the source names."""
+    change = change_of_volume(bars, step.row)
+    return step.explained if np.isnan(change) else bool(abs(change + np.log(step.ratio)) < abs(change))
 
 
 def _count(steps: tuple[Step, ...]) -> str:

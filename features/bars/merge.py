@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
-from features.bars.period import UNKNOWN, BarPeriod, bar_period
+from features.bars.arrays import VALUES
+from features.bars.joining import day_twice, joined, unlike_periods
 from features.bars.schema import SymbolBars
 from features.bars.step_causes import factor_of
 from features.bars.steps import Step, find_steps
 
-VALUES = ("open", "high", "low", "close", "volume")
 # A rebase (a new split or dividend) is a constant price ratio over at least so many common bars, within this tolerance.
 _REBASE_BARS, _REBASE_TOLERANCE = 5, 1e-4
 
@@ -45,6 +45,8 @@ def fingerprint(bars: SymbolBars) -> str:
     digest.update(np.ascontiguousarray(bars.dates.astype("datetime64[ns]").astype("<i8")).data)
     for name in VALUES:
         digest.update(np.ascontiguousarray(getattr(bars, name) + 0.0, dtype="<f8").data)
+    for row in bars.split_rows:
+        digest.update(f"split {row} {bars.ratio_at(row)!r}".encode())
     return digest.hexdigest()
 
 
@@ -76,7 +78,13 @@ def merge(
     """
     if stored is None:
         return new, Appended(new.symbol, len(new), 0, len(new), steps=find_steps(new))
-    _check_period(stored, new)
+    if (periods := unlike_periods(stored, new)) is not None:
+        span, (old, given) = f"{str(stored.dates[0])[:10]} to {str(stored.dates[-1])[:10]}", periods
+        raise DataError(
+            f"{new.symbol}: the lake has {old.name} bars ({len(stored):,}, {span}), the given ones are {given.name}. "
+            f"Give them another name (--symbol {new.symbol}_{given.name}), or drop the stored ones first: "
+            f"fleetcast data remove {new.symbol}"
+        )
     _, old_rows, new_rows = np.intersect1d(stored.dates, new.dates, assume_unique=True, return_indices=True)
     ratio = 1.0 if on_steps == "keep" else _rebase_ratio(stored, new, old_rows, new_rows)
     if ratio != 1.0 and on_steps == "refuse":
@@ -94,19 +102,12 @@ def merge(
     differs: npt.NDArray[np.bool_] = np.zeros(len(old_rows), bool)
     for name in VALUES:
         differs |= getattr(stored, name)[old_rows] != getattr(new, name)[new_rows]
-    keep = np.ones(len(stored), bool)
-    keep[old_rows] = False
-    dates = np.concatenate([stored.dates[keep], new.dates])
-    order = np.argsort(dates, kind="stable")
-    columns = {name: np.concatenate([getattr(stored, name)[keep], getattr(new, name)])[order] for name in VALUES}
-    merged = SymbolBars(
-        symbol=new.symbol,
-        dates=dates[order],
-        **columns,
-        has_range=bool((columns["high"] > columns["low"]).any()),
-        has_volume=bool((columns["volume"] > 0).any()),
-    )
-    _check_one_bar_a_day(merged)
+    merged = joined(stored, new)
+    if times := day_twice(merged):
+        raise DataError(
+            f"{merged.symbol}: the stored and the given bars have one day twice ({times}). Import session dates "
+            f"without a time, or drop the stored bars first: fleetcast data remove {merged.symbol}"
+        )
     revised = len(old_rows) if ratio != 1.0 else int(differs.sum())
     steps, seam = _steps_at(merged, before, new)
     if seam and on_steps == "refuse":
@@ -133,35 +134,6 @@ def _rebase_ratio(
 def _reaches_back(stored: SymbolBars, new: SymbolBars) -> bool:
     """Whether the new bars end before the stored ones: a revision of a few old bars is no new basis of all."""
     return bool(new.dates[-1] < stored.dates[-1])
-
-
-def _check_period(stored: SymbolBars, new: SymbolBars) -> None:
-    old, given = bar_period(stored.dates), bar_period(new.dates)
-    if given.name == UNKNOWN and not old.is_intraday and _bars_a_day(new) > 1:
-        given = BarPeriod("intraday", 0.0)
-    if old.differs(given):
-        span = f"{str(stored.dates[0])[:10]} to {str(stored.dates[-1])[:10]}"
-        raise DataError(
-            f"{new.symbol}: the lake has {old.name} bars ({len(stored):,}, {span}), the given ones are {given.name}. "
-            f"Give them another name (--symbol {new.symbol}_{given.name}), or drop the stored ones first: "
-            f"fleetcast data remove {new.symbol}"
-        )
-
-
-def _check_one_bar_a_day(merged: SymbolBars) -> None:
-    """Refuse daily bars at two times of one day, such as midnight and the same session's in another zone."""
-    days = merged.dates.astype("datetime64[D]")
-    repeated = np.flatnonzero(days[1:] == days[:-1])
-    if len(repeated) and len(repeated) < len(days) / 2 and not bar_period(merged.dates).is_intraday:
-        times = " and ".join(str(merged.dates[row])[:16] for row in (repeated[0], repeated[0] + 1))
-        raise DataError(
-            f"{merged.symbol}: the stored and the given bars have one day twice ({times}). Import session dates "
-            f"without a time, or drop the stored bars first: fleetcast data remove {merged.symbol}"
-        )
-
-
-def _bars_a_day(bars: SymbolBars) -> float:
-    return len(bars) / max(len(np.unique(bars.dates.astype("datetime64[D]"))), 1)
 
 
 def _steps_at(merged: SymbolBars, stored: SymbolBars, new: SymbolBars) -> tuple[tuple[Step, ...], tuple[Step, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from configs.reading import ReadingConfig
@@ -22,6 +23,10 @@ class SymbolBars:
     ``dates`` (N,) is ``datetime64[ns]``: midnight for sessions, UTC for intraday bars. Prices and volume are float64
     (N,). A close-only series has ``open = high = low = close`` and ``has_range`` false; a series without volume has
     zeros and ``has_volume`` false.
+
+    ``splits`` (N,) has the new shares per old share of splits that the source names for a bar, and 1.0 for the other
+    bars; it is None if none are named. Prices may or may not be adjusted for them:
+    :func:`features.bars.mending.mend` finds out, and its bars have none.
     """
 
     symbol: str
@@ -33,9 +38,19 @@ class SymbolBars:
     volume: Float
     has_range: bool
     has_volume: bool
+    splits: Float | None = None
 
     def __len__(self) -> int:
         return len(self.dates)
+
+    @property
+    def split_rows(self) -> list[int]:
+        """The bars for which the source names a split."""
+        return [] if self.splits is None else np.flatnonzero(self.splits != 1.0).tolist()
+
+    def ratio_at(self, row: int) -> float:
+        """Return new shares per old share at a bar, 1.0 for no split."""
+        return 1.0 if self.splits is None else float(self.splits[row])
 
     def first(self, count: int) -> SymbolBars:
         """Return the first ``count`` bars."""
@@ -48,7 +63,8 @@ class SymbolBars:
     def take(self, rows: slice) -> SymbolBars:
         """Return the bars of these rows as copies."""
         prices = {name: getattr(self, name)[rows].copy() for name in ("open", "high", "low", "close")}
-        return replace(self, dates=self.dates[rows].copy(), volume=self.volume[rows].copy(), **prices)
+        splits = None if self.splits is None else self.splits[rows].copy()
+        return replace(self, dates=self.dates[rows].copy(), volume=self.volume[rows].copy(), splits=splits, **prices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,7 @@ def read_frame(
                 volume=checked.volume[rows],
                 has_range=bool(checked.has_range[i]),
                 has_volume=bool(checked.has_volume[i]),
+                splits=_any(checked.splits, rows),
             )
         )
     return ReadBars(bars, quarantine, parsed.lines)
@@ -138,3 +155,7 @@ def bars_from_frame(
     """
     found = read_frame(frame, symbol, place=place, default_symbol=default_symbol, reading=reading)
     return found.bars, found.quarantine
+
+
+def _any(splits: Float | None, rows: slice) -> Float | None:
+    return splits[rows].copy() if splits is not None and (splits[rows] != 1.0).any() else None

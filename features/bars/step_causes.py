@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
+UNKNOWN = "unknown"
 _SAME_BAR = 2e-3  # two closes of one bar differ by no more than rounding and a dividend, apart from the factor
 _WHOLE = (2, 3, 4, 5, 6, 7, 8, 9, *range(10, 51), 60, 75, 80, 100, 150, 200, 250, 300, 400, 500, 1000)
 _FRACTIONS = ((3, 2), (5, 2), (7, 2), (5, 3), (7, 4))
@@ -40,7 +43,7 @@ def cause_of_spike(ratio: float) -> str:
 def cause_of_step(ratio: float, split: str, explained: bool) -> str:
     """Return the likely cause of a step by the split's ratio that it is, if any."""
     if not split:
-        return "unknown"
+        return UNKNOWN
     kind = "split" if ratio < 1.0 else "reverse split"
     if explained:
         return f"{split} {kind} not applied to the bars before"
@@ -48,6 +51,18 @@ def cause_of_step(ratio: float, split: str, explained: bool) -> str:
         return "pence against pounds"
     other = ", or a lost decimal point" if split in ("10:1", "1000:1") else ""
     return f"{split} {kind} not applied{other}"
+
+
+def cause_by_source(ratio: float) -> str:
+    """Return the cause of a step by a split of ``ratio`` new shares per old share that the source names."""
+    return f"{ratio_name(ratio)} split of the source not applied"
+
+
+def ratio_name(ratio: float) -> str:
+    """Return new against old shares: ``4:1``, ``3:2``, ``1:10``."""
+    exact = Fraction(ratio).limit_denominator(1000)
+    near = abs(exact / Fraction(ratio) - 1) < 1e-6
+    return f"{exact.numerator}:{exact.denominator}" if near else f"{ratio:g}:1"
 
 
 def tolerance(name: str, scale: float, has_range: bool) -> float:

@@ -6,14 +6,22 @@ change of scale moves open, high, low and close together, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from features.bars.step_causes import cause_of_spike, cause_of_step, split_ratio, tolerance
+from features.bars.named_splits import named_near, verdict_of
+from features.bars.step_causes import (
+    UNKNOWN,
+    cause_by_source,
+    cause_of_spike,
+    cause_of_step,
+    ratio_name,
+    split_ratio,
+    tolerance,
+)
 from features.bars.step_evidence import (
     AROUND,
     FEWEST_AROUND,
@@ -71,34 +79,50 @@ class Step:
         return f"×{self.ratio:.4g}{where} {when}{length} ({self.cause})"
 
 
-def find_steps(bars: SymbolBars, splits: Mapping[np.datetime64, float] | None = None) -> tuple[Step, ...]:
+def find_steps(bars: SymbolBars) -> tuple[Step, ...]:
     """Return the steps and spikes of a symbol, by date.
 
-    Parameters
-    ----------
-    bars
-        One symbol's bars.
-    splits
-        New shares per old share by date, where the source names splits.
+    Splits that the source names are compared with the prices at any length of the series, other jumps from ten bars on.
     """
     if len(bars) < 2 * FEWEST_AROUND:
-        return ()
-    return tuple(sorted((*_outside(bars), *_jumps(bars, splits or {})), key=lambda step: step.row))
+        named = [row for row in bars.split_rows if row > 0]
+        moves = np.diff(np.log(bars.close)) if named else np.empty(0)
+        return tuple(step for row in named if (step := _named(bars, moves, row)) is not None)
+    return tuple(sorted((*_outside(bars), *_jumps(bars)), key=lambda step: step.row))
 
 
-def _jumps(bars: SymbolBars, splits: Mapping[np.datetime64, float]) -> list[Step]:
+def _jumps(bars: SymbolBars) -> list[Step]:
     close = np.log(bars.close)
     moves = np.diff(close)
+    jumps, named = set((np.flatnonzero(np.abs(moves) >= _MIN_MOVE) + 1).tolist()), set(bars.split_rows) - {0}
     found, free = list[Step](), 0
-    for t in (np.flatnonzero(np.abs(moves) >= _MIN_MOVE) + 1).tolist():
+    for t in sorted(jumps | named):
         if t < free:
             continue
-        if (spike := _spike(bars, close, moves, t)) is not None:
+        if t in jumps and (spike := _spike(bars, close, moves, t)) is not None:
             found.append(spike)
             free = t + spike.bars + 1
-        elif (step := _step(bars, close, moves, t, splits)) is not None:
+            continue
+        step = _named(bars, moves, t) if t in named else None
+        if step is None and t in jumps:
+            step = _step(bars, close, moves, t)
+        if step is not None:
             found.append(step)
     return found
+
+
+def _named(bars: SymbolBars, moves: Float, t: int) -> Step | None:
+    """Return the step at bar ``t`` by the split that the source names for it, if the prices are not adjusted for it."""
+    ratio = bars.ratio_at(t)
+    verdict = verdict_of(bars, moves, t, ratio)
+    if verdict == "not applied":
+        return Step("step", bars.dates[t], t, 0, "all", 1.0 / ratio, cause_by_source(ratio), True)
+    if verdict == "contradicted":
+        price = float(np.exp(moves[t - 1]))
+        return Step(
+            "step", bars.dates[t], t, 0, "all", price, f"{UNKNOWN}: the source names a {ratio_name(ratio)} split"
+        )
+    return None
 
 
 def _spike(bars: SymbolBars, close: Float, moves: Float, t: int) -> Step | None:
@@ -134,13 +158,9 @@ def _wrong_fields(bars: SymbolBars, close: Float, t: int, length: int, scale: fl
     return "close" if length == 1 and size >= _LARGE and opened_right else ""
 
 
-def _step(bars: SymbolBars, close: Float, moves: Float, t: int, splits: Mapping[np.datetime64, float]) -> Step | None:
+def _step(bars: SymbolBars, close: Float, moves: Float, t: int) -> Step | None:
     """Return the step at bar ``t``, if it changes the scale of all prices and nothing else."""
     move = moves[t - 1]
-    if (split := splits.get(bars.dates[t])) and abs(move + np.log(split)) <= 4.0 * scale_around(moves, t - 1, t) + 0.02:
-        return Step(
-            "step", bars.dates[t], t, 0, "all", 1.0 / split, f"{split:g}:1 split of the source not applied", True
-        )
     scale = scale_around(moves, t - 1, t)
     if abs(move) < max(_MIN_MOVE, (_SCALES if bars.has_range else _CLOSE_ONLY_SCALES) * scale) or t < FEWEST_AROUND:
         return None
@@ -156,6 +176,8 @@ def _step(bars: SymbolBars, close: Float, moves: Float, t: int, splits: Mapping[
         return None
     if not enormous and not usual_volume(bars, t, 1):
         return None
+    if (split := named_near(bars, t, gap, 4.0 * scale + 0.02)) is not None:
+        return Step("step", bars.dates[t], t, 0, "all", 1.0 / split, cause_by_source(split), True)
     volume = change_of_volume(bars, t)
     expected = matches and 0.65 < abs(nearest) < np.log(90.0)
     explained = bool(expected and abs(volume + nearest) <= min(_VOLUME_TOLERANCE, 0.6 * abs(nearest)))

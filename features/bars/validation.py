@@ -35,6 +35,7 @@ class CheckedBars:
     volume: Float
     has_range: Mask
     has_volume: Mask
+    splits: Float | None = None
 
 
 def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Quarantine]:
@@ -84,6 +85,7 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
         volume=volume[rows],
         has_range=np.logical_or.reduceat(prices["high"][rows] > prices["low"][rows], starts),
         has_volume=has_volume[present] & np.logical_or.reduceat(volume[rows] > 0, starts),
+        splits=_splits_of_bars(parsed, codes[rows], dates[rows]),
     )
     is_stale = stale_rows(checked.prices, checked.volume, offsets) & np.repeat(checked.has_volume, np.diff(offsets))
     kept = {"missing_volume": missing_volume[rows], "missing_open": missing_open[rows], "stale_price": is_stale}
@@ -185,6 +187,21 @@ def _without_jumps(rows: Codes, codes: Codes, close: Float, broken: npt.NDArray[
     jump[1:] &= ~jump[:-1]
     broken[rows[jump]] = _ORDER.index("extreme_jump")
     return rows[~jump]
+
+
+def _splits_of_bars(parsed: ParsedTable, codes: Codes, dates: Dates) -> Float | None:
+    """Return the splits of the bars that are kept; that of a row that is left out is of the symbol's next bar."""
+    if parsed.splits is None:
+        return None
+    splits = np.ones(len(codes))
+    rows = np.flatnonzero((parsed.splits != 1.0) & ~np.isnat(parsed.dates))
+    named = {(int(parsed.codes[row]), parsed.dates[row]): parsed.splits[row] for row in rows[::-1].tolist()}
+    for (code, date), ratio in named.items():
+        low, high = np.searchsorted(codes, (code, code + 1))
+        row = low + np.searchsorted(dates[low:high], date)
+        if row < high:
+            splits[row] *= ratio
+    return splits
 
 
 def _quarantine(

@@ -13,7 +13,9 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.reading import ReadingConfig
-from features.bars.merge import VALUES, between
+from features.bars.arrays import VALUES
+from features.bars.joining import day_twice, joined, unlike_periods
+from features.bars.merge import between
 from features.bars.quarantine import COLUMNS, Quarantine
 from features.bars.reading.names import field_of
 from features.bars.schema import SymbolBars, read_frame
@@ -82,7 +84,8 @@ class FileSource:
             rows = len(self.quarantine.of(symbol))
             self.missing[symbol] = f"all {rows} rows break a rule" if rows else f"not in {self.spec!r}"
         if not found and not wanted:
-            raise DataError(f"no file of {self.spec!r} can be read; the first: {next(iter(self.missing.values()))}")
+            first, reason = next(iter(self.missing.items()))
+            raise DataError(f"no file of {self.spec!r} can be read; the first: {reason if first in reason else f'{first}: {reason}'}")
 
     def stamp(self) -> str:
         """Return the current paths of the folder or glob with their sizes and times."""
@@ -104,16 +107,20 @@ class FileSource:
             yield from self._read(shared[0], names[shared[0]], wanted, parts)
             return
         unique = self._in_one_file({file: names[file] for file in shared})
-        joined: dict[str, SymbolBars] = {}
+        found, unlike = dict[str, SymbolBars](), dict[str, str]()
         for file in shared:
             for bars in self._read(file, names[file], wanted, parts):
                 if bars.symbol in unique:
                     yield bars
                     continue
-                first = joined.get(bars.symbol)
-                joined[bars.symbol] = bars if first is None else _join(first, bars, parts)
-        for symbol in sorted(joined):
-            yield joined[symbol]
+                first = found.get(bars.symbol)
+                try:
+                    found[bars.symbol] = bars if first is None else _join(first, bars, parts)
+                except DataError as error:
+                    unlike[bars.symbol] = str(error)
+        self.missing |= unlike
+        for symbol in sorted(found.keys() - unlike.keys()):
+            yield found[symbol]
 
     def _in_one_file(self, names: Mapping[TableFile, str | None]) -> frozenset[str]:
         """Return the symbols that only one of these files has; none if a file's symbols are not known in advance."""
@@ -191,7 +198,22 @@ def _ragged(table: RawTable, bars: Sequence[SymbolBars]) -> Quarantine:
 
 
 def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> SymbolBars:
-    """Return the bars of two files; on dates that both have, the second file's rows are quarantined."""
+    """Return the bars of two files; on dates that both have, the second file's rows are quarantined.
+
+    Raises
+    ------
+    DataError
+        Their bars are of different periods, or of one day at different times.
+    """
+    if (periods := unlike_periods(first, second)) is not None:
+        counted = " and ".join(
+            f"{period.name} ones ({len(bars):,} from {str(bars.dates[0])[:10]} on)"
+            for period, bars in zip(periods, (first, second), strict=True)
+        )
+        raise DataError(
+            f"the files that have it give bars of two periods: {counted}. Give the files of one period, or name the "
+            f"other symbol {first.symbol}_{periods[1].name}"
+        )
     _, in_first, in_second = np.intersect1d(first.dates, second.dates, assume_unique=True, return_indices=True)
     same = np.ones(len(in_first), bool)
     for name in VALUES:
@@ -202,18 +224,10 @@ def _join(first: SymbolBars, second: SymbolBars, parts: list[Quarantine]) -> Sym
         dates = second.dates[in_second]
         frame = pd.DataFrame({"symbol": first.symbol, "date": dates, "rule": rule, **rows, "given": ""})
         parts.append(Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"})))
-    new = np.ones(len(second), bool)
-    new[in_second] = False
-    dates = np.concatenate([first.dates, second.dates[new]])
-    order = np.argsort(dates, kind="stable")
-    columns = {name: np.concatenate([getattr(first, name), getattr(second, name)[new]])[order] for name in VALUES}
-    return SymbolBars(
-        symbol=first.symbol,
-        dates=dates[order],
-        **columns,
-        has_range=first.has_range or second.has_range,
-        has_volume=first.has_volume or second.has_volume,
-    )
+    both = joined(second, first)
+    if times := day_twice(both):
+        raise DataError(f"two files have one day twice ({times}). Give session dates without a time, or one of them")
+    return both
 
 
 def _accepts(spec: str) -> bool:

@@ -181,7 +181,7 @@ def _text(file: TableFile, probed: Probe, symbols: Sequence[str], reading: Readi
     try:
         with file.open() as content:
             table = parse_text(content, probed, wanted, numbers, ragged)
-        again = needs_text(table, numbers, layout.delimiter)
+        again = needs_text(table, frozenset(n for n in numbers if fields.get(n) != "splits"), layout.delimiter)
     except pa.ArrowInvalid:  # the type changes below the rows from which it was inferred
         again = True
     if again:

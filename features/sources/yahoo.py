@@ -140,7 +140,7 @@ def backoff_s(attempt: int) -> float:
 
 
 def fetch_history(symbol: str, start: date | None, end: date) -> pd.DataFrame:
-    """Return yfinance's frame of one symbol: unadjusted, with ``Adj Close`` and with rows that have no price.
+    """Return yfinance's frame of one symbol: with ``Adj Close``, ``Stock Splits`` and rows that have no price.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def fetch_history(symbol: str, start: date | None, end: date) -> pd.DataFrame:
     first = date(1900, 1, 1) if start is None else start
     try:
         frame: pd.DataFrame = yfinance.Ticker(symbol).history(
-            start=first, end=end, interval="1d", auto_adjust=False, actions=False, keepna=True
+            start=first, end=end, interval="1d", auto_adjust=False, actions=True, keepna=True
         )
     except YFRateLimitError as error:
         raise RateLimitedError(_line(error)) from error

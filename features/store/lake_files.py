@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import StoreError
-from features.bars.merge import VALUES
+from features.bars.arrays import VALUES
 from features.bars.period import UNKNOWN, bar_period
 from features.bars.schema import SymbolBars
 from features.store.store import Store, encode_symbol
@@ -47,6 +47,8 @@ def to_table(bars: SymbolBars, read_as: Sequence[str] = ()) -> pa.Table:
     """Return bars as a table; its metadata has the symbol, flags, the period, and how the bars were read."""
     columns = {"date": pa.array(bars.dates.astype("datetime64[ns]"), pa.timestamp("ns"))}
     columns |= {name: pa.array(getattr(bars, name), pa.float64()) for name in VALUES}
+    if bars.split_rows:
+        columns["split"] = pa.array(bars.splits, pa.float64())
     flags = {"has_range": str(int(bars.has_range)), "has_volume": str(int(bars.has_volume)), "symbol": bars.symbol}
     period = bar_period(bars.dates)
     flags |= {"period": period.name, "bars_per_year": f"{period.bars_per_year:g}"}
@@ -84,6 +86,7 @@ def from_table(symbol: str, table: pa.Table) -> SymbolBars:
         **{name: np.asarray(table[name].to_numpy(), dtype=np.float64) for name in VALUES},
         has_range=metadata.get(b"has_range") == b"1",
         has_volume=metadata.get(b"has_volume") == b"1",
+        splits=np.asarray(table["split"].to_numpy(), np.float64) if "split" in table.column_names else None,
     )
 
 

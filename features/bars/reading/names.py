@@ -61,6 +61,11 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "adj_low": tuple("adj low,adjusted low,adjustment low,low adjusted".split(",")),
     "adj_volume": tuple("adj volume,adjusted volume,adjustment volume,volume adjusted".split(",")),
     "adj_factor": ("adj factor", "adjustment factor"),
+    "splits": tuple(
+        "stock splits,stock split,splits,split,split ratio,split factor,split coefficient,splitting factor,"
+        "share split,share splits,stock split ratio,split adjustment factor,split event,aktiensplit,aktiensplits,"
+        "株式分割,拆股,分拆".split(",")
+    ),
     "volume": tuple(
         "volume,vol,volume shares,cshtrd,no of shrs,volume traded,交易量,hac,wol,bar volume,real volume,base volume,"
         "volume from,volumefrom,volume base,ttltradgvol,tottrdqty,share volume,shares traded,traded volume,"

@@ -13,6 +13,7 @@ from features.bars.arrays import PRICES, Codes, Dates, Float, Mask
 from features.bars.columns import Columns
 from features.bars.reading.numbers import decide_decimal, is_text, parse_numbers
 from features.bars.reading.session_dates import session_dates
+from features.bars.reading.share_splits import ShareSplits, parse_splits, splits_of_factors
 from features.bars.reading.times import Stamps, naive, parse_stamps, parse_times
 
 _NAT = np.datetime64("NaT", "ns")
@@ -24,7 +25,8 @@ _MAX_FAILED, _MIN_FAILED = 0.1, 5  # more dates that cannot be read are a notati
 class ParsedTable:
     """N rows as arrays: the symbol's code, the session's date, numbers, and which of them could not be read.
 
-    ``table`` has the values as given. ``unfinished`` marks bars of a session that is not over.
+    ``table`` has the values as given. ``unfinished`` marks bars of a session that is not over. ``splits`` has new
+    shares per old share where a column names splits.
     """
 
     table: pd.DataFrame
@@ -35,6 +37,7 @@ class ParsedTable:
     given: dict[str, Float]
     unparsable: dict[str, Mask]
     lines: tuple[str, ...]
+    splits: Float | None = None
 
 
 def parse_table(
@@ -66,8 +69,9 @@ def parse_table(
         given[name], unparsable[name] = parse_numbers(values, decimal.mark)
         if columns.scale != 1.0 and name in (*PRICES, "adj_close"):
             given[name] = given[name] * columns.scale
+    splits = _splits(columns, given, codes, sessions.dates)
     notation = ["dates: " + ", ".join(words)] if words else []
-    lines = [*columns.lines, *notation, *sessions.lines[:3], *([decimal.line] if decimal.line else [])]
+    lines = [*columns.lines, *notation, *sessions.lines[:3], *filter(None, (decimal.line, splits.line))]
     return ParsedTable(
         table=table,
         names=[str(name) for name in table["symbol"].cat.categories],
@@ -77,7 +81,19 @@ def parse_table(
         given=given,
         unparsable=unparsable,
         lines=tuple(lines),
+        splits=splits.ratios,
     )
+
+
+def _splits(columns: Columns, given: dict[str, Float], codes: Codes, dates: Dates) -> ShareSplits:
+    """Return the splits that a column names; factors of single days are no longer among ``given``."""
+    if "splits" in columns.table:
+        return parse_splits(columns.table["splits"], codes, dates, str(columns.used.get("splits", "splits")))
+    found = splits_of_factors(given["adj_factor"], codes, dates) if "adj_factor" in given else None
+    if found is None:
+        return ShareSplits(None, "")
+    del given["adj_factor"]
+    return ShareSplits(found, f"splits: {int((found != 1.0).sum())} in {str(columns.used['adj_factor'])!r}")
 
 
 def _check_dates(stamps: Stamps, values: pd.Series, column: str, place: str) -> None:

@@ -105,7 +105,9 @@ def stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     parts = []
     for group in groups.values():
         part = pd.DataFrame({name: frame.iloc[:, position] for name, position in group.items()})
-        parts.append(part.assign(date=dates).replace("", np.nan).dropna(how="all", subset=list(group)))
+        parts.append(
+            part.assign(date=dates).replace("", np.nan).dropna(how="all", subset=[n for n in group if n != "splits"])
+        )
     names = np.repeat(np.array(list(groups), dtype=object), [len(part) for part in parts])
     table = pd.concat(parts, ignore_index=True)
     if len(groups) > 1 or "" not in groups:

@@ -166,14 +166,6 @@ def test_pence_for_weeks_are_two_steps_and_many_single_days_are_all_found():
     assert [step.row for step in days] == rows and {step.kind for step in days} == {"spike"}
 
 
-def test_a_split_that_the_source_names_is_explained_by_it():
-    bars = scaled(market(1), slice(150, None), 2 / 3)
-    (found,) = find_steps(bars, {bars.dates[150]: 1.5})
-    assert found.explained and found.ratio == pytest.approx(2 / 3) and "1.5:1 split of the source" in found.cause
-    applied = market(1)
-    assert find_steps(applied, {applied.dates[150]: 1.5}) == ()
-
-
 def test_short_and_empty_series_have_none():
     bars = market(0)
     for count in (0, 1, 2, 9, 10, 12):
