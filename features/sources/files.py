@@ -85,7 +85,8 @@ class FileSource:
             self.missing[symbol] = f"all {rows} rows break a rule" if rows else f"not in {self.spec!r}"
         if not found and not wanted:
             first, reason = next(iter(self.missing.items()))
-            raise DataError(f"no file of {self.spec!r} can be read; the first: {reason if first in reason else f'{first}: {reason}'}")
+            named = reason if first in reason else f"{first}: {reason}"
+            raise DataError(f"no file of {self.spec!r} can be read; the first: {named}")
 
     def stamp(self) -> str:
         """Return the current paths of the folder or glob with their sizes and times."""
