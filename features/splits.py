@@ -126,18 +126,22 @@ def split_rows(dates: Dates, split: Split, horizon: int | None = None) -> SplitR
     )
 
 
-def newest_rows(dates: Dates, split: Split, horizon: int | None = None) -> SplitRows:
-    """Return the rows of a last fit, which nothing is to test: all up to the split's ``test_end``.
+def newest_rows(tested: SplitRows, usable: Rows, gap: int) -> SplitRows:
+    """Return the rows of a last fit, which nothing is to test.
 
-    Validation is a symbol's newest rows, as many as it has in :func:`split_rows`; train is what comes before, purged
-    and embargoed; test is empty. Both have at least as many rows as in the split.
+    Parameters
+    ----------
+    tested
+        A symbol's rows of the split.
+    usable
+        All its rows up to the end of the split whose label is known, ascending. Validation is the newest of them, as
+        many as in ``tested``.
+    gap
+        Bars between the last train row and the first validation row: purge and embargo.
     """
-    reach = max(horizon or 0, split.purge)
-    stop = max(int(np.searchsorted(dates, split.test_end, side="right")) - reach, 0)
-    valid = max(stop - len(split_rows(dates, split, horizon).valid), 0)
-    return SplitRows(
-        np.arange(0, max(valid - reach - split.embargo, 0)), np.arange(valid, stop), np.arange(0, 0, dtype=np.int64)
-    )
+    valid = usable[len(usable) - len(tested.valid) :]
+    train = usable[usable < valid[0] - gap] if len(valid) else usable
+    return SplitRows(train, valid, usable[:0])
 
 
 def _fold(known: Dates, train: int, valid: int, test_first: int, test: int, horizon: int, config: SplitConfig) -> Split:

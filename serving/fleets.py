@@ -16,7 +16,7 @@ from configs.errors import ModelError
 from configs.values import Kind
 from serving.answers import KINDS, Basis, Forecast
 from serving.kinds import SERVED_KINDS
-from serving.targets import LastBar
+from serving.targets import LastBar, in_sample_note
 from training.data.windows import Windows
 from training.predictors.bars_predictor import BarsPredictor
 from training.registry.manager import ModelManager
@@ -66,9 +66,7 @@ class Fleet:
         seen_to = self.predictor.calibrated_to
         if seen_to is None or last.as_of >= seen_to:
             return ()
-        return (
-            f"the {self.kind} model has seen outcomes up to {seen_to:%Y-%m-%d}: this forecast is not out of sample",
-        )
+        return (in_sample_note(self.kind, seen_to),)
 
     def row(self, symbol: str) -> int:
         """Return a symbol's row; for a symbol that was not fitted, the row of the pooled model."""

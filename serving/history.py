@@ -62,7 +62,10 @@ def _past_forecasts(fleet: Fleet, panel: Panel, bars: int) -> dict[str, Any]:
     out: dict[str, Any] = {"version": fleet.version}
     if len(new := np.setdiff1d(new, tested)):
         found = predictor.forecast_windows(predictor.windows(panel, [new]), np.full(len(new), fleet.row(symbol)))
-        columns = {name: np.concatenate([columns[name], found[name]]) for name in columns} if len(tested) else found
+        if len(tested):
+            nothing = np.full(len(new), np.nan)
+            found = {name: np.concatenate([columns[name], found.get(name, nothing)]) for name in columns}
+        columns = found
     chosen = np.concatenate([tested, new])
     order = np.argsort(chosen)
     out["dates"] = _days(panel.dates[chosen[order]])

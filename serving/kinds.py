@@ -45,7 +45,8 @@ class ServedKind(Protocol):
     def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         """Return past forecasts and outcomes of a single-symbol panel's ``rows`` (n,) as JSON lists of length n.
 
-        ``columns`` are the forecasts of these rows. The outcome is None where the horizon is not over.
+        ``columns`` are those of :meth:`tested_columns`, NaN where a row has none, or of the predictor's forecasts. The
+        outcome is None where the horizon is not over.
         """
         ...
 
@@ -88,12 +89,18 @@ class _Direction:
         ]
 
     def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
-        return {name: table[f"p_{name}"].to_numpy().astype(np.float64) for name in CLASSES}
+        names = {**{name: f"p_{name}" for name in CLASSES}, "loss_prior": "loss_prior"}
+        return {name: table[other].to_numpy().astype(np.float64) for name, other in names.items()}
 
     def history(self, predictor: BarsPredictor, panel: Panel, rows: Int64, columns: Columns) -> dict[str, Any]:
         settings = predictor.config.direction
         labels = direction_labels(panel.close, panel.ewma_vol, settings.horizon, settings.label)[rows]
         prior = cast(Any, predictor).prior(panel.symbols[0]).tolist()
+        if "loss_prior" in columns:  # of the fit that was tested: the published one has counted these outcomes
+            tested = np.isfinite(columns["loss_prior"])
+            for code in range(len(CLASSES)):
+                if len(at := np.flatnonzero(tested & (labels == code))):
+                    prior[code] = float(np.exp(-columns["loss_prior"][at[0]]))
         return {
             **{name: columns[name].tolist() for name in CLASSES},
             "prior": dict(zip(CLASSES, prior, strict=True)),

@@ -58,3 +58,8 @@ def target_date(last: LastBar, horizon: int) -> datetime | None:
 def _target_date(schedule: BarSchedule, last: np.datetime64, horizon: int) -> datetime | None:
     dates = schedule.following(last, horizon)
     return None if dates is None else dates[-1].astype("datetime64[us]").item()
+
+
+def in_sample_note(kind: str, seen_to: datetime) -> str:
+    """Return the warning about a forecast from a bar whose outcome the fit has seen, up to ``seen_to``."""
+    return f"the {kind} model has seen outcomes up to {seen_to:%Y-%m-%d}: this forecast is not out of sample"

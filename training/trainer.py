@@ -165,7 +165,12 @@ class ModelTrainer:
         files = {f"{folder}/{name}" for folder in folders for name in self.store.names(folder)}
         indexed = [job.output for job in plan.jobs if job.output + INDEX in files]
         finished = in_order(self.store, partial(is_finished, self.store), indexed)
-        return frozenset(output for output, ok in zip(indexed, finished, strict=True) if ok)
+        found = {output for output, ok in zip(indexed, finished, strict=True) if ok}
+        left = {job.needs for job in plan.jobs if job.is_block and job.output not in found}
+        for job in plan.jobs:  # a block that is left reads both pooled fits
+            if job.output in left and job.needs is not None and job.needs not in found:
+                found.discard(job.output)
+        return frozenset(found)
 
     def _configured(self, symbols: Sequence[str] | str, kinds: Sequence[Kind] | Kind) -> Config:
         named = _listed(symbols, "symbols", "AAPL") or self.config.data.symbols

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cluster.lake_bars import ImportedBars, InspectedBars, PreviewedBars
 from configs.words import counted
+from features.bars.arrays import VALUES
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.stale import StaleRun
 from features.bars.steps import Step
@@ -58,7 +59,7 @@ def show_inspection(inspected: InspectedBars, as_json: bool) -> None:
         _print_json({"symbols": rows, **findings})
         return
     console = Console()
-    table = _table("symbol", "rows", "first", "last", "period", "gaps", "first gap", "quarantined")
+    table = _table("symbol", "rows", "first", "last", "period", "gaps", "first gap", "broken")
     for row in inspected.symbols[:_SHOWN]:
         gaps = row["gaps"]
         table.add_row(
@@ -98,7 +99,7 @@ def show_preview(previewed: PreviewedBars, as_json: bool) -> None:
     console = Console()
     table = _table("symbol", "date", "open", "high", "low", "close", "volume")
     for row in previewed.rows[:_SHOWN]:
-        numbers = [f"{row[name]:,.10g}" for name in ("open", "high", "low", "close", "volume")]
+        numbers = [f"{row[name]:,.7g}" for name in ("open", "high", "low", "close", "volume")]
         table.add_row(escape(row["symbol"]), row["date"], *numbers)
     console.print(table)
     _more(console, len(previewed.rows))
@@ -137,11 +138,15 @@ def show_list(lake: Lake, as_json: bool) -> None:
     )
 
 
+_NUMERIC = ("added", "revised", "stored", "rows", "gaps", "broken", "KiB", "rebased", *VALUES)
+_WHOLE = ("symbol", "date", "first", "last", "first gap", "rule")
+
+
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
-        numeric = name in ("added", "revised", "stored", "rows", "gaps", "quarantined", "KiB", "rebased")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=name != "meaning")
+        side = "right" if name in _NUMERIC else "left"
+        table.add_column(name, justify=side, no_wrap=name in _WHOLE, overflow="fold")  # type: ignore[arg-type]
     return table
 
 

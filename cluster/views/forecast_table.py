@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class ForecastRow:
     chances: Sequence[float] = ()  # down, sideways, up
     band: float | None = None
     volatility: Sequence[float] = ()  # forecast, low, high
+    level: float | None = None  # probability of the interval
     targets: dict[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
@@ -41,6 +43,7 @@ def row_of(one: Prediction) -> ForecastRow:
         row.targets["direction"] = _target(direction.horizon_bars, direction.target_date)
     if (volatility := one.volatility) is not None:
         row.volatility = (volatility.annualised, volatility.low, volatility.high)
+        row.level = volatility.level
         row.targets["volatility"] = _target(volatility.horizon_bars, volatility.target_date)
     if one.error is not None:
         row.notes = (*row.notes, one.error.message)
@@ -52,11 +55,16 @@ def rows_of_run(results: Sequence[KindResult], config: Config) -> list[ForecastR
     import numpy as np
 
     from features.labels import sideways_band
+    from serving.targets import in_sample_note
 
     rows: dict[str, ForecastRow] = {}
     for result in results:
         for symbol, found in result.newest.items():
-            row = rows.setdefault(symbol, ForecastRow(symbol, found["as_of"][:10], found["close"]))
+            as_of = datetime.fromisoformat(found["as_of"])
+            row = rows.setdefault(symbol, ForecastRow(symbol, _day(as_of), found["close"]))
+            seen_to = result.published.get("calibrated_to")
+            if seen_to and as_of < (seen := datetime.fromisoformat(seen_to)):
+                row.notes = (*row.notes, in_sample_note(result.kind, seen))
             horizon = config.section(result.kind).horizon
             row.targets[result.kind] = _target(horizon, None)
             if result.kind == "direction":
@@ -65,14 +73,12 @@ def rows_of_run(results: Sequence[KindResult], config: Config) -> list[ForecastR
                 row.band = float(np.expm1(band[0])) if np.isfinite(band[0]) else None
             else:
                 row.volatility = [found[f"volatility{end}"] for end in ("", "_low", "_high")]
+                row.level = result.coverage_level
     return [rows[symbol] for symbol in sorted(rows)]
 
 
-def render_forecasts(rows: Sequence[ForecastRow], level: float = 0.9, shown: int = SHOWN) -> list[RenderableType]:
-    """Return what to print: for what the forecasts are, a table of at most ``shown`` symbols, and the notes once each.
-
-    ``level`` is the probability of the intervals.
-    """
+def render_forecasts(rows: Sequence[ForecastRow], shown: int = SHOWN) -> list[RenderableType]:
+    """Return what to print: what the forecasts are for, a table of at most ``shown`` symbols, each note once."""
     from rich.table import Table
     from rich.text import Text
 
@@ -87,7 +93,9 @@ def render_forecasts(rows: Sequence[ForecastRow], level: float = 0.9, shown: int
         for heading in ("down", "side", "up", "band"):
             table.add_column(heading, justify="right", no_wrap=True)
     if "volatility" in kinds:
-        out.append(Text(f"volatility: % a year over {_common(rows, 'volatility')}, {100 * level:g} % interval"))
+        levels = {row.level for row in rows if row.level is not None}
+        level = f"{100 * levels.pop():g} % " if len(levels) == 1 else ""
+        out.append(Text(f"volatility: % a year over {_common(rows, 'volatility')}, {level}interval"))
         table.add_column("vol. %", justify="right", no_wrap=True)
         table.add_column("interval", justify="right", no_wrap=True)
     for row in rows[:shown]:

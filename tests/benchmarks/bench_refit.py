@@ -33,7 +33,7 @@ from configs.schema import Config
 from features.context_source import load_context
 from features.panel import Panel
 from features.sources import open_source
-from features.splits import Split, newest_rows
+from features.splits import Split
 from features.store.store import Store
 from training.metrics.clustered import day_jackknife
 from training.metrics.ratio import ratio
@@ -62,7 +62,7 @@ def fitted(task: Task, config: Config, panel: Panel, year: int, ages: Sequence[i
         found[str(age)] = task.predictor(config).fit_every(examples)
     # The year before the test year has tested the model of age 1.
     known = replace(split_of(year, 1, horizon), test_end=np.datetime64(f"{year}-01-01", "ns") - np.timedelta64(1, "D"))
-    newest = task.examples(panel, known, config, newest_rows)
+    newest = task.examples(panel, known, config, newest=True)
     return {"refit": task.predictor(config).fit_every(newest, found["1"]), **found}
 
 

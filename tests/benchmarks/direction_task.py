@@ -9,8 +9,8 @@ import pandas as pd
 
 from configs.schema import Config
 from features import bars_from_frame, build_panel, build_universe
-from features.scaling import FleetScaler
 from features.splits import resolve_split
+from training.data.design import Design
 from training.data.fleet_data import FleetData, fleet_data
 from training.models.fleet.fit import FitPlan
 from training.models.fleet.network import FleetNetwork
@@ -51,11 +51,10 @@ def make_task(path: str, symbols: int, config: Config) -> Task:
     split = resolve_split(panel.dates, config.split, config.direction.horizon)
     examples = task_of("direction").examples(panel, split, config)
     examples = examples.select(tuple(s for s in panel.symbols if s not in examples.insufficient_data()))
-    scaler = FleetScaler.fit(examples.train_features(), config.features)
-    columns = np.arange(len(panel.feature_names), dtype=np.int64)[None]
+    design = Design.fit(examples, config)
     window = config.direction.network.window
-    data = fleet_data(examples, window, scaler, columns, examples.targets[:, None])
-    network = FleetNetwork(config.direction.network, columns.shape[1], 3)
+    data = fleet_data(examples, window, design, examples.targets[:, None])
+    network = FleetNetwork(config.direction.network, design.width, 3)
     prior = ClassPrior.fit(*examples.labels("train"), len(data.symbols)).probabilities
     plan = FitPlan.of(config.direction.fit, config.run.seed)
     initial = network.initial_weights(data.symbols, config.run.seed)

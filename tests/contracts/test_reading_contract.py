@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import DataError
+from configs.reading import ReadingConfig
 from features.bars.merge import fingerprint
 from features.bars.schema import bars_from_frame
 from features.sources.files import FileSource
@@ -230,3 +231,13 @@ def test_a_short_series_is_daily_or_intraday_but_never_a_day_off(count):
         (found,), _ = bars_from_frame(frame.assign(date=[stamp.isoformat() for stamp in local]), "X")
         assert_equal(found, frame)
     assert all(a < b for a, b in pairwise(found.dates))
+
+
+@pytest.mark.parametrize("count", [5, 6, 7, 12, 45, 300])
+def test_a_market_without_weekends_does_not_say_where_its_day_begins(count):
+    frame = series(count, first="2012-03-01", weekends=True)
+    midnight = frame["date"].dt.tz_localize("Asia/Tokyo").dt.tz_convert("UTC")
+    with pytest.raises(DataError, match="--timezone UTC, or such as --timezone Asia/Tokyo"):
+        bars_from_frame(frame.assign(date=midnight), "X")
+    (found,), _ = bars_from_frame(frame.assign(date=midnight), "X", reading=ReadingConfig(timezone="Asia/Tokyo"))
+    assert_equal(found, frame)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from configs.data import SplitConfig
 from configs.errors import DataError
-from features.splits import Split, newest_rows, resolve_split, split_rows, walk_forward
+from features.splits import Split, SplitRows, newest_rows, resolve_split, split_rows, walk_forward
 
 CALENDAR = np.busday_offset("2010-01-01", np.arange(2500), roll="forward").astype("datetime64[ns]")
 
@@ -60,14 +60,20 @@ def test_every_label_is_within_its_part(dates, horizon, embargo, valid, test, wi
     )
     assert len(rows.train) == max(in_train - horizon - embargo, 0)
     assert len(rows.valid) == max(in_valid - horizon - embargo, 0)
-    newest = newest_rows(dates, split, horizon)
-    assert len(newest.test) == 0 and len(newest.valid) == len(rows.valid)
-    if len(newest.valid):
-        assert len(newest.train) >= len(rows.train)
-        known = dates[dates <= split.test_end]
-        assert newest.valid[-1] + horizon == max(rows.valid[-1] + horizon, len(known) - 1), "up to the last known label"
-        if len(newest.train):
-            assert newest.train[-1] + horizon + embargo < newest.valid[0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 30), st.lists(st.booleans(), max_size=200), st.integers(0, 25))
+def test_the_last_fit_has_the_newest_rows_and_at_least_as_many(train, valid, usable, gap):
+    places = np.flatnonzero(usable)
+    train, valid = min(train, len(places)), min(valid, max(len(places) - train, 0))
+    tested = SplitRows(places[:train], places[train : train + valid], places[train + valid :])
+    tested = tested._replace(train=tested.train[tested.train < (tested.valid[0] if valid else 10**9) - gap])
+    newest = newest_rows(tested, places, gap)
+    assert len(newest.test) == 0 and len(newest.valid) == valid and len(newest.train) >= len(tested.train)
+    if valid:
+        assert newest.valid[-1] == places[-1], "up to the last known label"
+        assert not len(newest.train) or newest.train[-1] + gap < newest.valid[0]
 
 
 def test_boundaries_follow_from_fractions_of_the_unique_dates():

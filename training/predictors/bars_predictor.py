@@ -18,7 +18,7 @@ from features.any_bars import AnyBars
 from features.bars.period import BarPeriod
 from features.engineer import EngineeredFeatures
 from features.panel import Panel
-from features.splits import Split, newest_rows
+from features.splits import Split
 from features.universe import UniverseTable
 from training.data.examples import Examples, Int64, panel_rows
 from training.predictors.base import BasePredictor
@@ -143,7 +143,7 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         self._check_fitted()
         if self._fitted_pool is None:
             raise ModelError(f"this {type(self).__name__} was loaded. Call fit(bars) first: refit repeats its choices.")
-        examples = self.examples(bars, symbol=symbol, context=context, split=split, rows_of=newest_rows)
+        examples = self.examples(bars, symbol=symbol, context=context, split=split, newest=True)
         return type(self)(self.config).fit_every(examples, self)
 
     def fit_made(self, examples: Examples) -> Self:

@@ -24,7 +24,7 @@ from training.models.fleet.fit import predict_windows
 from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression
 from training.predictors.direction_frames import DirectionFrames
-from training.predictors.direction_own import fit_calibration, fit_networks
+from training.predictors.direction_own import NetworkChoices, fit_calibration, fit_networks
 from training.predictors.direction_pool import (
     DirectionPool,
     direction_network,
@@ -68,7 +68,8 @@ class PriceDirectionPredictor(DirectionFrames):
     _sets: LabelSets  # as fitted on validation
     _adapted: LabelSets  # as of the last outcome seen, for bars after it
     _adapted_to: npt.NDArray[np.datetime64]  # (S,), when that outcome was known
-    _epochs: Int64  # (S,), or (1,) for all; only of a fit in this process
+    _epochs: Int64  # (S,), or (1,) for all; this and the shares only of a fit in this process
+    _shares: Float  # of the networks' corrections that are kept
     _unseen: bool = False  # whether the last row of all these is of symbols that were not fitted
 
     def fit_pooled(self, examples: Examples, tested: Mapping[str, npt.NDArray[Any]] | None = None) -> Arrays:
@@ -88,14 +89,14 @@ class PriceDirectionPredictor(DirectionFrames):
         self.feature_names, self.universe = examples.panel.feature_names, examples.panel.universe
         self.period = examples.panel.period
         self._prior = ClassPrior.fit(*examples.labels("train"), len(examples.rows))
-        epochs = tested._epochs if tested else None
-        columns = pool.columns if pool else tested._design.columns if tested else None
+        chosen = tested._own_choices(examples.panel) if tested else None
+        columns = pool.columns if pool else chosen.columns if chosen else None
         self._design = Design.fit(examples, self.config, columns)
-        ridge = tested._logistic.ridge if tested else None
+        ridge = chosen.ridge if chosen else None
         self._logistic = pool.logistic if pool else fit_logistic(examples, self._design, pooled=False, ridge=ridge)
         self.symbols, self._unseen = examples.panel.symbols, False
-        found = fit_networks(examples, self.config, self._design, self._logistic, pool, epochs)
-        self._weights, self._epochs, failed = found
+        found = fit_networks(examples, self.config, self._design, self._logistic, pool, chosen)
+        self._weights, self._epochs, self._shares, failed = found
         logits = self._valid_logits(examples)
         broken = {i: "the network's outputs are not finite" for i, z in enumerate(logits) if not np.isfinite(z).all()}
         self.failures = {self.symbols[i]: reason for i, reason in (broken | failed).items()}
@@ -104,7 +105,7 @@ class PriceDirectionPredictor(DirectionFrames):
             examples = examples.select(tuple(self.symbols[i] for i in kept))
             self._design, self._prior = self._design.take(kept), self._prior.take(kept)
             self._logistic, self._weights = self._logistic.take(kept), take_rows(self._weights, kept)
-            self._epochs = take_rows(self._epochs, kept)
+            self._epochs, self._shares = take_rows(self._epochs, kept), take_rows(self._shares, kept)
         self.symbols = examples.panel.symbols
         if not self.symbols:
             return self
@@ -116,6 +117,16 @@ class PriceDirectionPredictor(DirectionFrames):
         if pool is not None:
             self._append(pool.scaler, pool.prior, pool.weights)
         return self
+
+    def _own_choices(self, panel: Panel) -> NetworkChoices:
+        """Return what validation chose for each symbol of a panel, in its order."""
+        rows = self._rows_of(panel)
+        return NetworkChoices(
+            take_rows(self._design.columns, rows),
+            take_rows(self._logistic.ridge, rows),
+            take_rows(self._epochs, rows),
+            take_rows(self._shares, rows),
+        )
 
     @property
     def forecasts_unseen(self) -> bool:

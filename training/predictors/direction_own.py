@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,21 +26,30 @@ from training.models.trust import trusted_share, with_evidence
 from training.predictors.direction_pool import TRUST_ROWS, DirectionPool, corrected_targets, direction_network
 
 
+class NetworkChoices(NamedTuple):
+    """What validation chose: features (S, k); ridges, epochs and shares (S,); one row where symbols share it."""
+
+    columns: Int64
+    ridge: Float
+    epochs: Int64
+    shares: Float
+
+
 def fit_networks(
     examples: Examples,
     config: Config,
     design: Design,
     logistic: LogisticRegression,
     pool: DirectionPool | None,
-    epochs: Int64 | None = None,
-) -> tuple[Float32, Int64, dict[int, str]]:
-    """Return weights (S, P), or (1, P) that all symbols share, their epochs, and why symbols failed, by position.
+    chosen: NetworkChoices | None = None,
+) -> tuple[Float32, Int64, Float, dict[int, str]]:
+    """Return weights (S, P), or (1, P) that all symbols share, their epochs and shares, and why symbols failed.
 
-    Validation chooses the ``epochs`` (S,) unless they are given.
+    Validation chooses epochs and shares (S,) unless an earlier fit has ``chosen`` them. Failures are by position.
     """
     part = config.direction
     if pool is not None and part.strategy == "pooled":
-        return pool.weights, pool.epochs, {}
+        return pool.weights, pool.epochs, np.array([pool.share]), {}
     network, plan = direction_network(config, design), FitPlan.of(part.fit, config.run.seed)
     if pool is None:
         initial = network.initial_weights(examples.panel.symbols, config.run.seed)
@@ -47,9 +57,10 @@ def fit_networks(
         initial = np.repeat(pool.weights, len(examples.panel.symbols), axis=0)
         plan = replace(plan, learning_rate=part.fit.finetune_learning_rate, shrinkage=part.fit.shrinkage)
     data = fleet_data(examples, part.network.window, design, corrected_targets(examples, design, logistic))
-    fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial, epochs=epochs)
-    weights = shrink_to_validated(network, fit.weights, initial if pool else None, examples, data, part.horizon)
-    return weights, fit.best_epoch, fit.failures
+    fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial, epochs=chosen.epochs if chosen else None)
+    pooled = initial if pool else None
+    shares = chosen.shares if chosen else validated_shares(network, fit.weights, pooled, examples, data, part.horizon)
+    return shrink_to_shares(network, fit.weights, pooled, shares), fit.best_epoch, shares, fit.failures
 
 
 def fit_calibration(
@@ -87,13 +98,12 @@ def fit_calibration(
     return calibrator, fit_label_sets(labels, probabilities, symbol, count, scores, level, shrinkage)
 
 
-def shrink_to_validated(
+def validated_shares(
     network: FleetNetwork, fitted: Float32, pooled: Float32 | None, examples: Examples, data: FleetData, horizon: int
-) -> Float32:
-    """Return each symbol's weights (S, P), shrunk as far as its own validation rows do not support them.
+) -> Float:
+    """Return the share (S,) of each network's correction that its own validation rows support.
 
-    A network that was fitted from nothing is scaled by the share of its correction that is kept; one that was adapted
-    from ``pooled`` weights (S, P) stays adapted only where more than half of the change is kept.
+    Of networks that were adapted from ``pooled`` weights (S, P) it is the share of the change.
     """
     after = predict_fleet(network, fitted, data.bank, data.valid)
     before = [np.zeros_like(z) for z in after]
@@ -105,6 +115,15 @@ def shrink_to_validated(
         if np.isfinite(new).all() and np.isfinite(wanted).all():
             days, labels = examples.panel.dates[examples.panel.rows(i)][rows.valid], wanted[:, 0].astype(np.int64)
             shares[i] = shrinkage_factor(wanted[:, 1:] + old, new - old, labels, days, horizon, ALONE)
+    return shares
+
+
+def shrink_to_shares(network: FleetNetwork, fitted: Float32, pooled: Float32 | None, shares: Float) -> Float32:
+    """Return each symbol's weights (S, P), shrunk to the shares (S,) that are kept.
+
+    A network that was fitted from nothing is scaled; one that was adapted from ``pooled`` weights (S, P) stays adapted
+    only where more than half of the change is kept.
+    """
     if pooled is None:
         return network.scale_outputs(fitted, shares)
     return np.where(shares[:, None] > 0.5, fitted, pooled)

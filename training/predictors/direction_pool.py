@@ -38,7 +38,8 @@ class DirectionPool:
 
     ``calibration`` and ``scores`` come from validation rows of all symbols; ``logistic`` is the regression that the
     network corrects. ``scaler`` and ``prior``, with one row, are for symbols that were not fitted; ``trust`` is the
-    share of a forecast's difference from the class prior that is kept, ``epochs`` (1,) those of the network.
+    share of a forecast's difference from the class prior that is kept, ``epochs`` (1,) those of the network and
+    ``share`` the part of its correction that is kept.
     """
 
     weights: Float32
@@ -50,6 +51,7 @@ class DirectionPool:
     prior: ClassPrior
     trust: float
     epochs: Int64
+    share: float
 
     def to_arrays(self) -> Arrays:
         """Return plain arrays."""
@@ -63,6 +65,7 @@ class DirectionPool:
             "scores/rows": np.array([self.scores.rows]),
             "trust": np.array([self.trust]),
             "epochs": self.epochs,
+            "share": np.array([self.share]),
             **prefixed("logistic", self.logistic.to_arrays()),
             **prefixed("pooled/scaler", self.scaler.to_arrays()),
             **prefixed("pooled/prior", self.prior.to_arrays()),
@@ -78,14 +81,15 @@ class DirectionPool:
         logistic = LogisticRegression.from_arrays(part_of(arrays, "logistic"))
         scaler = FleetScaler.from_arrays(part_of(arrays, "pooled/scaler"))
         prior = ClassPrior.from_arrays(part_of(arrays, "pooled/prior"))
-        trust, epochs = float(arrays["trust"][0]), arrays["epochs"]
-        return cls(arrays["weights"], arrays["columns"], calibration, scores, logistic, scaler, prior, trust, epochs)
+        trust, share = (float(arrays[name][0]) for name in ("trust", "share"))
+        weights, columns, epochs = arrays["weights"], arrays["columns"], arrays["epochs"]
+        return cls(weights, columns, calibration, scores, logistic, scaler, prior, trust, epochs, share)
 
 
 def fit_direction_pool(examples: Examples, config: Config, tested: DirectionPool | None = None) -> DirectionPool:
     """Fit one regression on these symbols, one network that corrects it, and the calibration of both.
 
-    Columns, ridge and epochs are those of ``tested``, an earlier fit, if it is given.
+    Columns, ridge, epochs and the share of the network are those of ``tested``, an earlier fit, if it is given.
     """
     part, panel = config.direction, examples.panel
     columns = tested.columns if tested else choose_columns(examples, config, pooled=True)
@@ -104,7 +108,7 @@ def fit_direction_pool(examples: Examples, config: Config, tested: DirectionPool
     labels = examples.targets[places].astype(np.int64)
     days = panel.dates[places]
     base, correction = targets[places, 1:], predict_fleet(network, fit.weights, data.bank, data.valid)[0]
-    share = shrinkage_factor(base, correction, labels, days, part.horizon)
+    share = tested.share if tested else shrinkage_factor(base, correction, labels, days, part.horizon)
     logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
     calibration = fit_pooled(logits, labels, days, part.calibration, prior, part.horizon)
     shared = Calibrator(calibration.parameters[None], calibration.parameters)
@@ -126,7 +130,7 @@ def fit_direction_pool(examples: Examples, config: Config, tested: DirectionPool
     common = FleetScaler.fit(examples.train_features(), config.features, pooled=True)
     shared_prior = ClassPrior(prior[None])
     return DirectionPool(
-        weights, design.columns, calibration, scores, logistic, common, shared_prior, trust, fit.best_epoch
+        weights, design.columns, calibration, scores, logistic, common, shared_prior, trust, fit.best_epoch, share
     )
 
 

@@ -71,7 +71,7 @@ class PredictorFleet(ABC):
         """Fit what symbols share, then every symbol that can be fitted; the others go to ``failures``.
 
         ``tested`` is an earlier fit on fewer rows. Its symbols are fitted with its choices on validation (features,
-        ridge, epochs), so that this is the model that was tested.
+        ridge, epochs, how much of a network is kept), so that this is the model that was tested.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class PredictorFleet(ABC):
     ) -> Self:
         """Fit every symbol of the examples; symbols that fail go to ``failures`` and are left out of ``symbols``.
 
-        ``tested`` is an earlier fit of the same symbols, whose choices on validation are used again.
+        ``tested`` is an earlier fit of these symbols and perhaps others, whose choices on validation are used again.
         """
 
     def _note_outcomes(self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -13,7 +13,7 @@ from features.any_bars import AnyBars
 from features.bars.schema import SymbolBars
 from features.engineered import origin_of
 from features.panel import Panel
-from features.splits import Split, resolve_split, split_rows
+from features.splits import Split, resolve_split
 from features.universe import UniverseTable
 from training.data.examples import Examples
 from training.predictors.feature_frames import (
@@ -24,7 +24,6 @@ from training.predictors.feature_frames import (
 )
 from training.predictors.fitted import Fitted
 from training.predictors.input_bars import AnyContext, context_of, listed, panel_of, universe_as_fitted
-from training.tasks.task import RowsOf
 
 
 class ReadsBars(Fitted):
@@ -61,7 +60,7 @@ class ReadsBars(Fitted):
         symbol: str | None = None,
         context: AnyContext | None = None,
         split: Split | None = None,
-        rows_of: RowsOf = split_rows,
+        newest: bool = False,
     ) -> Examples:
         """Return the examples that these bars make; a fitted predictor's have its own features."""
         if self.symbols:
@@ -70,7 +69,7 @@ class ReadsBars(Fitted):
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = self._of_one_period(panel_of(given, table, self.config, series, self.feature_names or None))
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
-        return self.task.examples(panel, split, self.config, rows_of)
+        return self.task.examples(panel, split, self.config, newest=newest)
 
     def examples_of(self, frame: Any, target: Any, symbol: str | None, split: Split | None) -> Examples:
         """Return the examples of features and labels, with the settings that the features were made with."""

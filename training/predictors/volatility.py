@@ -98,7 +98,6 @@ class VolatilityPredictor(BarsPredictor):
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""
         part, panel, horizon = self.config.volatility, examples.panel, self.config.volatility.horizon
         design, linear, market, members = fit_shared_parts(examples, self.config, tested)
-        # Forecasts of validation rows come from the linear fit that has not seen them.
         ensemble = VolatilityEnsemble(self.config, design, linear.first, market, members)
         one = np.zeros(len(panel.symbols), np.int64)
         series = ensemble.series(panel, one)
@@ -119,9 +118,7 @@ class VolatilityPredictor(BarsPredictor):
             "pooled volatility fit of %d symbols: ridge %g, members trusted by %.2f, market share %.2f, interval scale "
             "%.2f from %.0f independent validation errors",
             len(panel.symbols),
-            float(linear.ridge[0]),
-            float(combination.trust[0]),
-            float(market.share[0]),
+            *(float(value[0]) for value in (linear.ridge, combination.trust, market.share)),
             scale,
             independent,
         )
@@ -139,13 +136,12 @@ class VolatilityPredictor(BarsPredictor):
         self._bars_per_year = np.append(panel.bars_per_year, np.nan)
         rows = Rows.of(examples, shared.design, fit.newest)
         self._note_outcomes(examples, pooled)
-        earlier = tested._ensemble.members if tested else None
+        earlier = tested._members_of(panel) if tested else None
         data, own = fit_data(examples, self.config, shared.design, rows, fit.first, earlier), dict[str, FleetState]()
         for spec in fitted(part.used):
             if spec.fit_own and (fleet := spec.fit_own(data, shared.members[spec.name])) is not None:
                 own[spec.name] = fleet
-        # The errors of the intervals come from a linear fit that has not seen the validation rows; the one that is
-        # kept has. The baselines have seen them in both cases: they have few coefficients and little weight.
+        # Errors come from a linear fit that has not seen validation rows; the one that is kept has, and baselines have.
         self._stack(own, fit_own_linear_rows(examples, rows, fit, with_valid=False), shared)
         errors, symbol = self._errors(examples)
         level, shrinkage = part.interval_level, part.interval_shrinkage
@@ -155,6 +151,11 @@ class VolatilityPredictor(BarsPredictor):
         ends = panel.offsets[:-1] + [rows.valid[-1] + part.horizon for rows in examples.rows]
         self._adapted_to = np.append(panel.dates[ends].astype("datetime64[ns]").view(np.int64), _NEVER)
         return self
+
+    def _members_of(self, panel: Panel) -> dict[str, FleetState]:
+        """Return the members with a row for each symbol of a panel, in its order, or the one that all share."""
+        rows = self._rows_of(panel)
+        return {name: fleet.take(rows) if len(fleet) > 1 else fleet for name, fleet in self._ensemble.members.items()}
 
     def forecast_with_baselines(
         self, windows: Windows, symbols: Int64
@@ -179,8 +180,8 @@ class VolatilityPredictor(BarsPredictor):
 
     def bars_per_year(self, panel: Panel) -> Float:
         """Return the bars a year (S,) by which each symbol of a panel is annualised, as fitted or of its own bars."""
-        fitted = self._bars_per_year[self._rows_of(panel)]
-        return np.where(np.isnan(fitted), panel.bars_per_year, fitted)
+        known = self._bars_per_year[self._rows_of(panel)]
+        return np.where(np.isnan(known), panel.bars_per_year, known)
 
     def adapted(self, errors: Float, symbol: Int64, known: npt.NDArray[np.datetime64]) -> tuple[Float, Self]:
         """Return interval ends (n, 2) of ln(y / f) made walk-forward, and a predictor with the state after the last.

@@ -14,7 +14,6 @@ from configs.errors import DataError
 from configs.schema import Config
 from features.context import MarketContext
 from features.engineer import build_panel
-from features.splits import newest_rows
 from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
@@ -23,7 +22,7 @@ from training.predictors import BarsPredictor
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
-from training.run.job import Job
+from training.run.job import TESTED, Job
 from training.run.newest import newest_forecasts
 from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
@@ -69,7 +68,9 @@ def _do(
     clock.lap("features")
     skipped = examples.insufficient_data()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
-    newest = task.examples(panel, plan.split(job.kind), config, newest_rows) if config.run.refit else None
+    newest = None
+    if config.run.refit and job.name != TESTED:
+        newest = task.examples(panel, plan.split(job.kind), config, newest=True)
     if not job.is_block:
         if not chosen.rows:
             raise DataError(
@@ -77,7 +78,7 @@ def _do(
                 f"{next(iter(skipped.values()))}. Give longer histories, or move the split."
             )
         tested = read_block(store, job.needs).arrays if job.needs else None
-        rows = newest.select(chosen.panel.symbols) if newest and tested is not None else chosen
+        rows = chosen if newest is None or tested is None else newest.select(chosen.panel.symbols)
         block = Block(job.kind, (), task.predictor(config).fit_pooled(rows, tested))
         clock.lap("fit")
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from configs.schema import Config
 from configs.space import Parameter
 from features.panel import Panel
-from features.splits import Dates, Split, SplitRows, split_rows
+from features.splits import Split, SplitRows, newest_rows, split_rows
 from training.data.examples import Examples
 from training.metrics.daily_sums import DailySums
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
-RowsOf = Callable[[Dates, Split, int], SplitRows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +107,23 @@ class Task(ABC):
     def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
         """Return what a symbol's rows are to predict (n,), and where that is known (n,)."""
 
-    def examples(self, panel: Panel, split: Split, config: Config, rows_of: RowsOf = split_rows) -> Examples:
+    def examples(self, panel: Panel, split: Split, config: Config, *, newest: bool = False) -> Examples:
         """Return the examples of a panel; a symbol's rows count from its first row that can have a forecast.
 
-        ``rows_of`` is :func:`.newest_rows` for the last fit, which is served, and :func:`.split_rows` for one that is
-        tested.
+        ``newest`` rows are those of the last fit, which is published; the others are of one that is tested.
         """
         first, horizon = self.first_row(panel, config), config.section(self.kind).horizon
         targets, rows = np.empty(len(panel.dates)), []
         for i in range(len(panel.symbols)):
             part = panel.rows(i)
             targets[part], known = self.targets(panel, i, config)
-            chosen = rows_of(panel.dates[part], split, horizon)
-            rows.append(SplitRows(*(r[(r >= first) & known[r]] for r in chosen)))
+            dates, usable = panel.dates[part], known & (np.arange(len(known)) >= first)
+            chosen = SplitRows(*(r[usable[r]] for r in split_rows(dates, split, horizon)))
+            if newest:
+                reach = max(horizon, split.purge)
+                last = int(np.searchsorted(dates, split.test_end, side="right")) - reach
+                chosen = newest_rows(chosen, np.flatnonzero(usable[: max(last, 0)]), reach + split.embargo)
+            rows.append(chosen)
         return Examples(panel, targets, tuple(rows))
 
     @abstractmethod

@@ -27,7 +27,7 @@ _STEADY_SHARE = 0.9
 _LAST_MINUTE = np.timedelta64(23 * 60 + 58, "m")  # 23:59:59 is the end of the date's own day
 _NOON = np.timedelta64(12, "h")
 _EVENING = np.timedelta64(16, "h")  # an exchange's next session may begin from here on: currencies, futures
-_CLEAN = 0.02  # shares of bars on weekends that differ by less are equal
+_MARGIN = 0.1  # shares of bars on weekends that differ by less are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +170,10 @@ def _shift(assigned: Dates, usual: np.timedelta64, local: bool, place: str) -> i
     if usual >= _LAST_MINUTE or usual < (_EVENING if local else _NOON):
         return 0
     own, following = (float(np.mean(~np.is_busday(assigned + days))) for days in (0, 1))
-    if following < own - _CLEAN:
+    closed = bool((np.diff(np.unique(assigned)) > _DAY).any())  # without a day off, weekdays say nothing
+    if closed and following < own - _MARGIN:
         return 1
-    if own < following - _CLEAN or local:
+    if (closed and own < following - _MARGIN) or local:
         return 0
     hour = str(pd.Timedelta(usual).components.hours)
     raise DataError(

@@ -168,8 +168,11 @@ def test_a_history_has_only_outcomes_that_the_model_had_not_seen(url, engine, un
         outcomes = past["outcome" if kind == "direction" else "realised"]
         assert outcomes[-1] is None and None not in outcomes[:-1]
         # All but the last were made by the fit that the test judged: the published one knows their outcomes.
-        table = fleet.tested_rows("AAA").to_pandas().set_index("date")[tested]
-        ours = table.loc[past["dates"][:-1]].to_numpy()
+        table = fleet.tested_rows("AAA").to_pandas().set_index("date").loc[past["dates"][:-1]]
+        ours = table[tested].to_numpy()
+        if kind == "direction":
+            prior = [past["prior"][outcome] for outcome in outcomes[:-1]]
+            np.testing.assert_allclose(-np.log(prior), table["loss_prior"], rtol=1e-5)
         year = engine.snapshot.prediction("AAA").volatility.bars_per_year
         np.testing.assert_allclose(
             past[column][:-1], annualised(ours, year) if kind == "volatility" else ours, rtol=1e-5

@@ -82,6 +82,12 @@ def test_epochs_ridge_and_features_are_those_of_the_tested_fit(tiny_config, make
     np.testing.assert_array_equal(again._epochs, tested._epochs)
     np.testing.assert_array_equal(again._logistic.ridge, tested._logistic.ridge)
     np.testing.assert_array_equal(again._design.columns, tested._design.columns)
+    np.testing.assert_array_equal(again._shares, tested._shares)
+    with pytest.warns(UserWarning, match="cross-asset features count as missing"):
+        some = tested.refit(bars[1:])
+    assert some.symbols == NAMES[1:], "choices are those of the symbols, not of their places"
+    np.testing.assert_array_equal(some._epochs, tested._epochs[1:])
+    np.testing.assert_array_equal(some._logistic.ridge, tested._logistic.ridge[1:])
     assert not np.array_equal(again._logistic.weight, tested._logistic.weight)
 
 
@@ -93,6 +99,35 @@ def test_a_symbol_that_ended_before_the_test_is_refitted_on_its_own_newest_rows(
         assert all(block.metrics["failed"] == {} for block in blocks[kind])
         (tested,) = (block.test for block in blocks[kind] if block.test is not None)
         assert set(tested["symbol"].to_pylist()) == {"AAA", "BBB"}
+
+
+def test_the_share_of_the_pooled_network_is_repeated(tiny_config, make_universe):
+    bars = make_universe(NAMES)
+    tested = PriceDirectionPredictor(tiny_config("direction.fit.pooled_epochs=8")).fit(bars)
+    again = tested.refit(bars)
+    assert again._fitted_pool["share"] == tested._fitted_pool["share"]
+    assert again._fitted_pool["epochs"] == tested._fitted_pool["epochs"]
+
+
+def test_own_networks_of_volatility_repeat_the_epochs_of_their_symbol(tiny_config, make_universe):
+    bars = make_universe(NAMES)
+    tested = VolatilityPredictor(tiny_config("volatility.strategy=per_symbol")).fit(bars)
+    epochs = dict(zip(tested.symbols, tested._ensemble.members["lstm"].epochs, strict=False))
+    with pytest.warns(UserWarning, match="cross-asset features count as missing"):
+        some = tested.refit(bars[1:])
+    assert dict(zip(some.symbols, some._ensemble.members["lstm"].epochs, strict=False)) == {
+        name: epochs[name] for name in NAMES[1:]
+    }
+
+
+def test_a_symbol_that_was_suspended_lately_is_refitted_on_its_newest_rows_with_movement(blocks_of, make_universe):
+    *alive, halted = make_universe(NAMES)
+    fields = ("open", "high", "low", "close")
+    flat = {name: np.where(np.arange(500) < 396, getattr(halted, name), halted.close[395]) for name in fields}
+    blocks = blocks_of([*alive, replace(halted, **flat)])
+    for kind in KINDS:
+        assert {symbol for block in blocks[kind] for symbol in block.symbols} == set(NAMES)
+        assert all(block.metrics["failed"] == {} for block in blocks[kind])
 
 
 def test_a_symbol_that_only_the_refit_cannot_fit_is_reported_and_left_out(blocks_of, make_universe):
