@@ -97,7 +97,7 @@ def _bars(store: Store) -> Iterator[Finding]:
     """Check how recent the lake's bars are, by the schedule of the symbol with the newest."""
     from features.bars.freshness import freshness
     from features.bars.period import bar_period
-    from features.bars.schedule import schedule_of
+    from features.bars.schedule_fit import schedule_of
 
     lake = Lake(store)
     try:
@@ -134,7 +134,7 @@ def _bars(store: Store) -> Iterator[Finding]:
 def _source_bars(store: Store) -> Iterator[Finding]:
     """Check how recent the bars are that champions are served from if the lake has none of their symbols."""
     from features.bars.freshness import freshness
-    from features.bars.schedule import schedule_of
+    from features.bars.schedule_fit import schedule_of
     from features.sources import open_source
 
     manager, in_lake = ModelManager(store), frozenset(Lake(store).symbols())

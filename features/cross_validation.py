@@ -25,8 +25,9 @@ class PurgedWalkForward:
     n_splits
         Number of folds. Their test parts cover the last ``test_fraction`` of the dates.
     horizon
-        Bars to the end of a label. The last so many dates before a test part are in no part: their labels use returns
-        of the test part.
+        Bars to the end of a label. A row whose label ends in or after the test part is not in train: its label uses
+        returns of the test part. Bars are counted per symbol, so symbols may have different calendars; the last
+        ``horizon`` rows of a symbol whose label ends after its last row are in no train part.
     embargo
         Further dates to leave out there, because features of the first test rows still average over them.
     test_fraction
@@ -67,17 +68,32 @@ class PurgedWalkForward:
         DataError
             There are too few dates for the folds.
         """
-        dates = _dates(X)
+        dates, symbols = _dates(X), _symbols(X)
         known, place = np.unique(dates, return_inverse=True)
-        gap, total = self.horizon + self.embargo, len(known)
+        label_end, total = _label_ends(place, symbols, self.horizon, len(known)), len(known)
         edges = np.linspace(total - int(total * self.test_fraction), total, self.n_splits + 1).astype(int).tolist()
         for start, stop in pairwise(edges):
-            if start - gap < 1 or stop <= start:
+            train = np.flatnonzero(label_end < start - self.embargo)
+            if not len(train) or stop <= start:
                 raise DataError(
-                    f"{total} dates are too few for {self.n_splits} folds with {gap} dates of purge and embargo. "
-                    "Lower n_splits, or give more rows."
+                    f"{total} dates are too few for {self.n_splits} folds with {self.horizon + self.embargo} dates of "
+                    "purge and embargo. Lower n_splits, or give more rows."
                 )
-            yield np.flatnonzero(place < start - gap), np.flatnonzero((place >= start) & (place < stop))
+            yield train, np.flatnonzero((place >= start) & (place < stop))
+
+
+def _label_ends(place: Rows, symbols: Rows, horizon: int, never: int) -> Rows:
+    """Return the place of the date on which each row's label ends; ``never`` where its symbol has no such row.
+
+    ``place`` (n,) are the rows' places among all dates, ``symbols`` (n,) the rows' symbols as numbers. Rows of one
+    symbol and date are one bar.
+    """
+    bars, bar = np.unique(symbols * never + place, return_inverse=True)  # by symbol, then by time
+    owner, when = np.divmod(bars, never)
+    ends = np.full(len(bars), never, np.int64)
+    same = owner[horizon:] == owner[:-horizon]
+    ends[:-horizon][same] = when[horizon:][same]
+    return ends[bar]
 
 
 def _dates(X: Any) -> npt.NDArray[Any]:
@@ -87,10 +103,30 @@ def _dates(X: Any) -> npt.NDArray[Any]:
         return np.arange(len(X))
     levels = [X.index.get_level_values(level) for level in range(X.index.nlevels)]
     for level in levels:
-        if level.dtype.kind == "M" or field_of(level.name) == "date":
+        if _is_dates(level):
             return parse_dates(pd.Series(level), "the index of X")
     if isinstance(X, pd.DataFrame):
         column = next((name for name in X.columns if field_of(name) == "date"), None)
         if column is not None:
             return parse_dates(X[column].reset_index(drop=True), "X")
     return np.arange(len(X))
+
+
+def _symbols(X: Any) -> Rows:
+    """Return each row's symbol as a number; zeros where X names no symbols."""
+    if isinstance(X, (pd.DataFrame, pd.Series)):
+        levels = [X.index.get_level_values(level) for level in range(X.index.nlevels)]
+        dated = next((i for i, level in enumerate(levels) if _is_dates(level)), None)
+        others = [level for i, level in enumerate(levels) if i != dated]
+        named = [level for level in others if field_of(level.name) == "symbol"]
+        if named or (dated is not None and len(others) == 1):
+            return pd.factorize((named or others)[0])[0].astype(np.int64)
+        columns = list(X.columns) if isinstance(X, pd.DataFrame) else []
+        column = next((name for name in columns if field_of(name) == "symbol"), None)
+        if column is not None:
+            return pd.factorize(X[column])[0].astype(np.int64)
+    return np.zeros(len(X), np.int64)
+
+
+def _is_dates(level: pd.Index) -> bool:
+    return level.dtype.kind == "M" or field_of(level.name) == "date"

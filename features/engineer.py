@@ -98,11 +98,12 @@ class FeatureEngineer:
         symbol_bars = _only_symbol(bars, symbol)
         panel = build_panel([symbol_bars], self.config, universe, context, label)
         index = pd.DatetimeIndex(panel.dates, name="date")
-        classes = direction_labels(panel.close, panel.ewma_vol, horizon, label or LabelConfig())
+        label = label or LabelConfig()
+        classes = direction_labels(panel.close, panel.ewma_vol, horizon, label)
         features = pd.DataFrame(panel.features, index=index, columns=list(panel.feature_names))
         target = pd.Series(classes, index=index, name="direction")
-        mark_features(features, symbol_bars.symbol, self.config)
-        mark_target(target, horizon)
+        mark_features(features, symbol_bars.symbol, self.config, panel.universe)
+        mark_target(target, horizon, label)
         return EngineeredFeatures(features, target, list(panel.feature_names))
 
 

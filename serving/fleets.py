@@ -77,17 +77,17 @@ class Fleet:
         return symbol in self.position or (unseen and self.predictor.forecasts_unseen)
 
 
-def resolve_versions(manager: ModelManager, alias: str) -> dict[Kind, str]:
-    """Return the version of each kind that an alias, ``latest`` or a version's name refers to.
+def resolve_versions(manager: ModelManager, alias: str, kinds: Sequence[Kind] = KINDS) -> dict[Kind, str]:
+    """Return the version of each of these kinds that an alias, ``latest`` or a version's name refers to.
 
     Raises
     ------
     ModelError
-        No kind has it.
+        None of the kinds has it.
     """
     found: dict[Kind, str] = {}
     reasons: dict[str, None] = {}
-    for kind in KINDS:
+    for kind in kinds:
         try:
             found[kind] = manager.resolve(kind, alias)
         except ModelError as error:

@@ -12,7 +12,7 @@ import numpy as np
 from configs.models import LabelConfig
 from configs.schema import Config
 from configs.words import counted
-from features.bars.schedule import schedule_of
+from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import build_panel

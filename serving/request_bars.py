@@ -13,7 +13,8 @@ from configs.errors import DataError, FleetcastError, shortened
 from configs.values import Kind
 from features.any_bars import AnyBars, read_bars
 from features.bars.mending import mend
-from features.bars.schedule import BarSchedule, schedule_of
+from features.bars.schedule import BarSchedule
+from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest

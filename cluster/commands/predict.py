@@ -51,8 +51,7 @@ def predict(
         [bars_named(one) for one in bars_given(bars, more_bars)] or None, None if at is None else _day(at)
     )
     manager = ModelManager(store)
-    versions = {kind: version for kind, version in resolve_versions(manager, alias).items() if kind in chosen}
-    snapshot = build_snapshot(manager, versions, ServeConfig(), choice=choice)
+    snapshot = build_snapshot(manager, resolve_versions(manager, alias, chosen), ServeConfig(), choice=choice)
     now = None if choice.end is None else min(datetime.combine(choice.end, time.max), utc_now())
     found = [snapshot.prediction(symbol, chosen, now) for symbol in wanted or snapshot.symbols]
     _show(found, csv, parquet, as_json)

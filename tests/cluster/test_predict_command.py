@@ -1,6 +1,7 @@
 """``fleetcast predict``: the forecasts that serve would answer, as a table or a file."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -89,3 +90,13 @@ def test_bad_options_are_one_line(call, store, options, message):
 def test_an_unknown_symbol_is_named_and_the_others_are_shown(call, store):
     done = call("predict", "--store", store, "--symbols", "aapl,IBM")
     assert done.code == 1 and "did you mean AAPL?" in done.out and "IBM" in done.out
+
+
+def test_a_kind_that_the_store_does_not_have_is_one_line(call, store, tmp_path):
+    shutil.copytree(store, tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "models" / "direction")
+    done = call("predict", "--store", str(tmp_path / "store"), "--kinds", "direction")
+    assert done.code == 2 and "holds no direction model. Make one with `fleetcast train`." in done.err
+    assert len(done.err.strip().splitlines()) == 1
+    done = call("predict", "--store", str(tmp_path / "store"), "--kinds", "volatility", "--json", "-")
+    assert done.code == 0 and {one["symbol"] for one in json.loads(done.out)} == {"AAPL", "IBM"}

@@ -33,6 +33,28 @@ def test_all_symbols_share_the_dates_in_any_order():
     np.testing.assert_array_equal(*(next(PurgedWalkForward(3).split(form))[0] for form in forms[:2]))
 
 
+@pytest.mark.parametrize("form", ["index", "columns"])
+def test_labels_of_symbols_with_different_calendars_end_before_test(form):
+    days, horizon, embargo = pd.date_range("2020-01-01", periods=400), 5, 3
+    weekdays = pd.bdate_range(days[0], days[-1])
+    parts = [("BTC", days), ("AAPL", weekdays), ("GONE", weekdays[:150])]
+    index = pd.MultiIndex.from_tuples([(name, day) for name, own in parts for day in own], names=["symbol", "date"])
+    X = pd.DataFrame({"x": 1.0}, index).sample(frac=1.0, random_state=0)
+    by_time = X.reset_index().sort_values("date")
+    ends = by_time.groupby("symbol")["date"].shift(-horizon).set_axis(pd.MultiIndex.from_frame(by_time[X.index.names]))
+    ends = ends.loc[X.index].to_numpy()
+    found = list(
+        PurgedWalkForward(4, horizon=horizon, embargo=embargo).split(X if form == "index" else X.reset_index())
+    )
+    for train, test in found:
+        first = X.index[test].get_level_values("date").min()
+        assert ends[train].max() == first - pd.Timedelta(days=embargo + 1), (
+            "NaT, of GONE's last rows, would not compare"
+        )
+        assert not set(np.flatnonzero(ends < first - pd.Timedelta(days=embargo))) - set(train), "no row is lost"
+        assert set(X.index[test].get_level_values("symbol")) >= {"BTC", "AAPL"}
+
+
 def test_scikit_learn_takes_it():
     X = np.random.default_rng(0).normal(size=(200, 2))
     found = cross_val_score(LogisticRegression(), X, X[:, 0] > 0, cv=PurgedWalkForward(3))

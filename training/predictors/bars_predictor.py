@@ -96,7 +96,8 @@ class BarsPredictor(Explained, Scored, BasePredictor):
             Bars in any form (:data:`features.any_bars.AnyBars`), or a frame of features indexed by date or by
             ``(symbol, date)``, in order of time.
         target
-            The labels of features, one per row: 0 down, 1 sideways, 2 up, or these names; −1 where not known yet.
+            The labels of features, one per row: 0 down, 1 sideways, 2 up, or these names; −1 where not known yet. They
+            look as many bars ahead as the model's horizon.
         symbol
             The name of bars or features that name none; ``SYMBOL`` by default.
         context
@@ -109,6 +110,11 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         ------
         DataError
             The input cannot be used, no symbol has enough bars, or none could be fitted.
+
+        Warns
+        -----
+        UserWarning
+            Nothing shows how many bars the labels look ahead.
         """
         require(split, (Split, type(None)), "split", "a Split, as features.resolve_split makes")
         self.reset()
@@ -118,7 +124,7 @@ class BarsPredictor(Explained, Scored, BasePredictor):
             refuse_unlabelled(bars)
             examples = self.examples(bars, symbol=symbol, context=context, split=split)
         else:
-            examples = self.examples_of(bars, target, symbol, split)
+            examples = self.examples_of(bars, target, symbol, split, self._horizon_given)
         return self.fit_made(examples)
 
     def refit(
@@ -217,6 +223,12 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         out["basis"] = np.where(self._rows_of(panel) < len(self.symbols), OWN, POOLED)[symbol]
         out["in_sample"] = panel.dates[places] < np.datetime64(self.calibrated_to, "ns")
         return out
+
+    @property
+    def _horizon_given(self) -> bool:
+        """Whether a person chose the horizon: as a keyword, or as a configuration other than the default."""
+        default = Config().section(self.kind).horizon
+        return self._settings["horizon"] is not None or self.config.section(self.kind).horizon != default
 
     def _configured(self) -> Config:
         return configured(self._given["config"], self.kind, self._settings, type(self).__name__)

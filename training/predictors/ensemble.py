@@ -62,7 +62,7 @@ class EnsemblePredictor(BasePredictor):
     >>> bars = load_bars("embedded", ["AAPL", "IBM", "MSFT"])
     >>> ensemble = EnsemblePredictor(config=load_config("smoke"), seeds=(1, 2)).fit(bars)
     >>> ensemble.predict(bars).columns.tolist()
-    ['down', 'sideways', 'up', 'label', 'confidence', 'volatility', 'volatility_low', 'volatility_high']
+    ['down', 'sideways', 'up', 'label', 'confidence', 'volatility', 'volatility_low', 'volatility_high', 'in_sample']
 
     References
     ----------
@@ -145,7 +145,8 @@ class EnsemblePredictor(BasePredictor):
         """Return class probabilities, the likeliest ``label``, its ``confidence``, and annualised ``volatility``.
 
         Indexed by ``(symbol, date)``: the symbols that all fleets know, at every bar that completes all windows. Other
-        models have NaN where they have no row. The arguments are those of :meth:`.BarsPredictor.predict`.
+        models have NaN where they have no row. ``in_sample`` marks bars whose outcomes some fleet has seen in fitting.
+        The arguments are those of :meth:`.BarsPredictor.predict`.
 
         Raises
         ------
@@ -230,6 +231,11 @@ class EnsemblePredictor(BasePredictor):
         if moving:
             means = mean_volatility(moving)
             out[list(means.columns)] = means
+        seen = [
+            f["in_sample"] for f, one in zip(frames, self.predictors_, strict=True) if isinstance(one, BarsPredictor)
+        ]
+        if seen:
+            out["in_sample"] = np.logical_or.reduce(seen)
         for one, name, frame in zip(self.predictors_, names, frames, strict=True):
             if not isinstance(one, BarsPredictor):
                 taken = [column for group in (CLASSES, VOLATILITY) if group[0] in frame.columns for column in group]

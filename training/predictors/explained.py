@@ -41,15 +41,15 @@ class Explained(ReadsBars):
         Raises
         ------
         ModelError
-            Nothing is fitted, or no bars are given and the predictor was loaded rather than fitted.
+            Nothing is fitted, or no bars are given and the predictor was loaded or refitted rather than fitted.
         """
         self._check_fitted()
         require(seed, int, "seed", "a whole number")
         examples = self._examples if bars is None else self.examples(bars, context=context, split=split)
         if examples is None:
             raise ModelError(
-                f"this {type(self).__name__} was loaded, and has no validation rows. Give the bars to measure on: "
-                "get_feature_importance(bars)."
+                f"this {type(self).__name__} was loaded or refitted, and has no validation rows that it has not seen. "
+                "Ask the predictor of fit, or give the bars to measure on: get_feature_importance(bars)."
             )
         known = frozenset(self.symbols)
         fitted = tuple(symbol for symbol in examples.panel.symbols if symbol in known)

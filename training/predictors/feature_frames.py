@@ -1,8 +1,4 @@
-"""From a frame of features and a series of labels, scikit-learn's X and y, to the panel and examples of a fit.
-
-A frame of features has no prices. What needs them (volatility, and the labels of direction) cannot be made of it: the
-labels are those that are given, and their last rows must be unknown, as :class:`features.FeatureEngineer` leaves them.
-"""
+"""From a frame of features, scikit-learn's X, to the panel of a fit; it has no prices, nor what is made of them."""
 
 from __future__ import annotations
 
@@ -18,12 +14,9 @@ from configs.errors import DataError, shortened
 from features.bars.period import bar_period
 from features.bars.reading.names import field_of
 from features.bars.reading.session_dates import parse_dates
-from features.engineered import horizon_of, origin_of
-from features.labels import CLASSES, UNKNOWN
+from features.engineered import origin_of
 from features.panel import Panel
-from features.splits import Split, SplitRows, split_rows
 from training.data.arrays import Float, Float32
-from training.data.examples import Examples
 
 _ADVICE = "Give those of FeatureEngineer().engineer_features(bars)"
 
@@ -78,7 +71,7 @@ def panel_of_features(frame: Any, names: Sequence[str] | None = None, symbol: st
         raise DataError(f"features have shape {frame.shape}; expected rows and columns. {_ADVICE}.features.")
     if not frame.columns.is_unique:
         raise DataError(f"features have the column {frame.columns[frame.columns.duplicated()][0]!r} twice.")
-    dates, codes, symbols = _rows(frame, symbol)
+    dates, codes, symbols = frame_rows(frame, symbol)
     values = _numbers(frame, list(frame.columns if names is None else names))
     order = np.argsort(codes, kind="stable")
     dates, codes, values = dates[order], codes[order], values[order]
@@ -90,6 +83,7 @@ def panel_of_features(frame: Any, names: Sequence[str] | None = None, symbol: st
             "Give them as they follow each other: sort_index(), and split by time, not at random."
         )
     offsets = np.searchsorted(codes, np.arange(len(symbols) + 1)).astype(np.int64)
+    origin = origin_of(frame)
     missing = np.full(len(dates), np.nan)
     return Panel(
         symbols=tuple(symbols),
@@ -102,80 +96,11 @@ def panel_of_features(frame: Any, names: Sequence[str] | None = None, symbol: st
         ewma_vol=missing,
         periods=tuple(bar_period(dates[start:stop]) for start, stop in pairwise(offsets)),
         warmup=_warmup(values, offsets),
+        universe=None if origin is None else origin.universe,
     )
 
 
-def examples_of_features(
-    frame: Any, target: Any, horizon: int, split: Split, panel: Panel, first_row: int
-) -> Examples:  # fmt: skip
-    """Return the examples of a panel of features and its labels, purged by ``horizon`` bars; see :func:`labels_of`."""
-    labels = labels_of_panel(target, frame, horizon, panel)
-    rows = []
-    for i, name in enumerate(panel.symbols):
-        own = labels[panel.rows(i)]
-        known = np.flatnonzero(own != UNKNOWN)
-        inner = own[known[0] : known[-1] + 1] if len(known) else own
-        if (inner == UNKNOWN).any():
-            raise DataError(
-                f"the labels of {name} are unknown in {int((inner == UNKNOWN).sum())} rows between known ones; "
-                "expected that only at the beginning and in the last rows. Drop these rows from features and labels."
-            )
-        chosen = split_rows(panel.dates[panel.rows(i)], split, horizon)
-        rows.append(SplitRows(*(part[(part >= first_row) & (own[part] != UNKNOWN)] for part in chosen)))
-    return Examples(panel, labels.astype(np.float64), tuple(rows))
-
-
-def labels_of_panel(target: Any, frame: Any, horizon: int, panel: Panel) -> npt.NDArray[np.int64]:
-    """Return the labels of a frame's rows in the order of the panel that it made; see :func:`labels_of`."""
-    _, codes, symbols = _rows(frame, panel.symbols[0])
-    labels = labels_of(target, frame, horizon)[np.argsort(codes, kind="stable")]
-    if tuple(symbols) == panel.symbols:
-        return labels
-    offsets = np.searchsorted(np.sort(codes), np.arange(len(symbols) + 1))
-    places = [symbols.index(name) for name in panel.symbols]
-    return np.concatenate([labels[offsets[i] : offsets[i + 1]] for i in places])
-
-
-def labels_of(target: Any, frame: pd.DataFrame, horizon: int) -> npt.NDArray[np.int64]:
-    """Return the classes 0, 1, 2 or −1 (unknown) of labels as they are given (n,), in the order of the frame's rows.
-
-    Raises
-    ------
-    DataError
-        Labels of another length, index or horizon, missing ones, or classes that could mean something else.
-    """
-    if isinstance(target, pd.DataFrame) and target.shape[1] == 1:
-        target = target.iloc[:, 0]
-    values = np.asarray(target)
-    if values.ndim != 1 or len(values) != len(frame):
-        given = f"shape {values.shape}" if values.ndim else f"type {type(target).__name__}"
-        raise DataError(f"features have {len(frame)} rows and the labels {given}; expected one label per row.")
-    if isinstance(target, pd.Series) and not target.index.equals(frame.index):
-        raise DataError("features and labels have different indices; expected the same rows in the same order.")
-    if (theirs := horizon_of(target)) is not None and theirs != horizon:
-        raise DataError(
-            f"the labels are of the next {theirs} bars and the model forecasts {horizon}. Give the predictor "
-            f"horizon={theirs}, or make the labels with engineer_features(bars, horizon={horizon})."
-        )
-    if pd.api.types.is_bool_dtype(values.dtype):
-        raise DataError("the labels are booleans; expected 0 down, 1 sideways, 2 up, or these names.")
-    if missing := int(pd.isna(values).sum()):
-        raise DataError(
-            f"the labels are missing in {missing} of {len(values)} rows. Drop these rows from features and labels; "
-            "engineer_features marks the last ones, whose future is not known, by -1."
-        )
-    known: set[Any] = set(np.unique(values.astype(str) if values.dtype.kind in "OUT" else values).tolist())
-    if known <= set(CLASSES):
-        return np.array([CLASSES.index(str(value)) for value in values], np.int64)
-    if not known <= {0, 1, 2, UNKNOWN} or not {0, 2} <= known:
-        raise DataError(
-            f"the labels are {shortened([str(value) for value in sorted(known)])}; expected 0 down, 1 sideways, 2 up "
-            f"(-1 unknown), or the names {', '.join(CLASSES)}. Rename them, so that none is mistaken for another."
-        )
-    return values.astype(np.int64)
-
-
-def _rows(frame: pd.DataFrame, symbol: str | None) -> tuple[npt.NDArray[np.datetime64], Any, list[str]]:
+def frame_rows(frame: pd.DataFrame, symbol: str | None) -> tuple[npt.NDArray[np.datetime64], Any, list[str]]:
     """Return each row's date, the position of its symbol, and the symbols in order of their first row."""
     index = frame.index
     levels = [index.get_level_values(level) for level in range(index.nlevels)]

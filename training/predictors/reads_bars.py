@@ -12,16 +12,13 @@ from configs.schema import Config
 from features.any_bars import AnyBars
 from features.bars.schema import SymbolBars
 from features.engineered import origin_of
+from features.feature_plan import universe_columns
 from features.panel import Panel
 from features.splits import Split, resolve_split
 from features.universe import UniverseTable
 from training.data.examples import Examples
-from training.predictors.feature_frames import (
-    examples_of_features,
-    is_features,
-    looks_like_features,
-    panel_of_features,
-)
+from training.predictors.feature_frames import is_features, looks_like_features, panel_of_features
+from training.predictors.feature_labels import examples_of_features
 from training.predictors.fitted import Fitted
 from training.predictors.input_bars import AnyContext, context_of, listed, panel_of, universe_as_fitted
 
@@ -44,7 +41,7 @@ class ReadsBars(Fitted):
         self._check_fitted()
         require(universe, (UniverseTable, type(None)), "universe", "a table of features.build_universe")
         if is_features(bars, self.feature_names) and self.from_features:
-            return self._known(panel_of_features(bars, self.feature_names, symbol or self._only()))
+            return self._known(self._of_universe(panel_of_features(bars, self.feature_names, symbol or self._only())))
         self._refuse_features(bars)
         given, known = listed(bars, symbol, self._only()), frozenset(self.symbols)
         fitted = given if self.forecasts_unseen else [one for one in given if one.symbol in known]
@@ -71,7 +68,9 @@ class ReadsBars(Fitted):
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
         return self.task.examples(panel, split, self.config, newest=newest)
 
-    def examples_of(self, frame: Any, target: Any, symbol: str | None, split: Split | None) -> Examples:
+    def examples_of(
+        self, frame: Any, target: Any, symbol: str | None, split: Split | None, horizon_given: bool = False
+    ) -> Examples:
         """Return the examples of features and labels, with the settings that the features were made with."""
         if not self.from_features:
             raise DataError(
@@ -81,10 +80,13 @@ class ReadsBars(Fitted):
         origin = origin_of(frame)
         if origin is not None and self.config.features == Config().features:
             self.config = self.config.model_copy(update={"features": origin.config})
-        self.own_features = origin is None or not origin.unchanged or origin.config != self.config.features
-        horizon = self.config.section(self.kind).horizon
-        split = split or resolve_split(panel.dates, self.config.split, horizon)
-        return examples_of_features(frame, target, horizon, split, panel, self.first_row(panel))
+        made = origin is not None and origin.unchanged and origin.config == self.config.features
+        of_bars = made and (panel.universe is not None or not self._relative(panel.feature_names))
+        self.own_features = not of_bars
+        direction = self.config.direction
+        split = split or resolve_split(panel.dates, self.config.split, direction.horizon)
+        first = self.first_row(panel)
+        return examples_of_features(frame, target, direction, split, panel, first, horizon_given)
 
     def _known(self, panel: Panel) -> Panel:
         """Return a panel of the symbols that can be forecast."""
@@ -94,6 +96,23 @@ class ReadsBars(Fitted):
         if not fitted:
             raise self._no_model(panel.symbols)
         return panel.select(fitted)
+
+    def _relative(self, names: Sequence[str]) -> bool:
+        """Return whether some of these features are relative to the universe."""
+        return not universe_columns(self.config.features).isdisjoint(names)
+
+    def _of_universe(self, panel: Panel) -> Panel:
+        """Return a panel of features that are relative to a universe like that of the fit, where both are known."""
+        ours, theirs = self.universe, panel.universe
+        if ours is None or theirs is None or not self._relative(self.feature_names):
+            return panel
+        if theirs.lag != ours.lag or 2 * theirs.members < ours.members:
+            raise DataError(
+                f"the features are relative to {theirs.members} symbols with lag {theirs.lag}, and the model was "
+                f"fitted with {ours.members} and lag {ours.lag}. Make them with universe= of the same symbols and "
+                f"features.universe_lag={ours.lag}."
+            )
+        return panel
 
     def _of_one_period(self, panel: Panel) -> Panel:
         """Return a panel whose bars are of the period that the fleet was fitted on."""

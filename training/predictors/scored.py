@@ -10,7 +10,7 @@ from configs.errors import DataError
 from features.any_bars import AnyBars
 from features.splits import SplitRows
 from training.data.examples import Examples
-from training.predictors.feature_frames import labels_of_panel
+from training.predictors.feature_labels import labels_of_panel
 from training.predictors.reads_bars import ReadsBars
 
 
@@ -28,11 +28,13 @@ class Scored(ReadsBars):
         DataError
             No row has a forecast and a known outcome.
         """
+        if target is not None and not self.from_features:
+            raise DataError(f"a {type(self).__name__} has no labels: its outcomes are of prices. Give score(bars).")
         panel = self.panel(bars, **options)
         first, nothing = self.first_row(panel), np.zeros(0, np.int64)
         targets, rows = np.empty(len(panel.dates)), []
         if target is not None:
-            targets[:] = labels_of_panel(target, bars, self.config.section(self.kind).horizon, panel)
+            targets[:] = labels_of_panel(target, bars, self.config.direction, panel)
         for i in range(len(panel.symbols)):
             part = panel.rows(i)
             if target is None:

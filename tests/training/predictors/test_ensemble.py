@@ -1,6 +1,8 @@
 """Weights of a logarithmic pool, and one frame of direction and volatility."""
 
+from copy import copy
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -76,6 +78,18 @@ def test_one_frame_holds_both_kinds(fitted):
     assert found["label"].iloc[0] == found[list(CLASSES)].iloc[0].idxmax()
     assert found.notna().all(axis=None)
     assert len(found) == len(volatility)
+
+
+@pytest.mark.slow
+def test_bars_that_any_fleet_has_seen_are_in_sample(fitted):
+    ensemble, bars = fitted
+    first, later = ensemble.predictors_[0], copy(ensemble.predictors_[2])
+    later.calibrated_to = first.calibrated_to + timedelta(days=9)
+    for members in ([first, later], [later, first]):
+        seen = EnsemblePredictor(members).predict(bars)["in_sample"]
+        dates = seen.index.get_level_values("date")
+        np.testing.assert_array_equal(seen, dates < later.calibrated_to)
+        assert seen.dtype == bool and 0 < seen.sum() < len(seen)
 
 
 @pytest.mark.slow

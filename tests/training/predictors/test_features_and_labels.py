@@ -1,6 +1,7 @@
 """fit(X, y): features and their labels make the model that their bars make, and no order or label is guessed."""
 
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,11 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from configs.errors import DataError, ModelError
-from features import FeatureEngineer, PurgedWalkForward
+from configs.models import LabelConfig
+from features import FeatureEngineer, PurgedWalkForward, build_universe
+from features.universe import UniverseFacts
 from training import ModelManager, PriceDirectionPredictor, VolatilityPredictor
+from training.predictors.feature_labels import labels_of
 
 PLAIN = "features.technical_indicators=[trend, volatility]"
 
@@ -105,6 +109,37 @@ def test_labels_may_be_names(made, config):
     same(by_name.predict(made.features), by_code.predict(made.features))
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        lambda y: y.astype(object),
+        lambda y: y.astype(float).astype(object),
+        lambda y: y.map({0: "down", 1: "sideways", 2: "up", -1: -1}),
+        lambda y: np.array(y.map({0: "down", 1: 1, 2: "up", -1: -1}).replace(1, "sideways").tolist()),
+        lambda y: y.map({0: "down", 1: "sideways", 2: "up", -1: -1}).astype("category"),
+        lambda y: y.astype("Int64"),
+    ],
+    ids=["objects", "floats", "names and -1", "array of names and -1", "categories", "nullable"],
+)
+def test_labels_mean_the_same_however_they_are_spelled(made, config, spelled):
+    given = labels_of(spelled(made.target), made.features, config.direction, fitting=True)
+    np.testing.assert_array_equal(given, made.target)
+
+
+def test_a_fold_without_a_class_can_be_scored(made, fitted, config):
+    names = made.target.map({0: "down", 1: "sideways", 2: "up", -1: -1})
+    for absent in (0, 2):
+        fold = made.target[(made.target != absent) & (made.target >= 0)].tail(60).index
+        by_code, by_name = (fitted.score(made.features.loc[fold], y.loc[fold]) for y in (made.target, names))
+        assert by_code == by_name < 0
+    with pytest.raises(DataError, match="the labels are objects"):
+        labels_of(pd.Series([[1]] * 500, made.target.index), made.features, config.direction)
+    odd = made.target.astype(object)
+    odd.iloc[3] = True
+    with pytest.raises(DataError, match="the labels are booleans"):
+        labels_of(odd, made.features, config.direction)
+
+
 def changed(made):
     """Return wrong features and labels by the message that they give."""
     X, y = made.features, made.target
@@ -144,11 +179,80 @@ def test_labels_of_another_horizon_would_leak(bars, config):
     assert valid[0] - train[-1] > 5 and train[-1] + 5 < valid[0], "labels of train end before validation"
 
 
+def test_unknown_labels_at_the_end_tell_the_horizon(bars, made, config):
+    far = FeatureEngineer(config.features).engineer_features(bars, horizon=5)
+    bare = far.target.to_numpy()
+    predictor = PriceDirectionPredictor(config)
+    with pytest.raises(DataError, match=r"last 5 labels are unknown, as of 5 bars ahead.*horizon=5.*drop these rows"):
+        predictor.fit(far.features, bare)
+    assert PriceDirectionPredictor(config, horizon=5).fit(far.features, bare)._examples.rows[0].valid.size
+    with pytest.warns(UserWarning, match="do not say how many bars they look ahead: horizon=1 is assumed") as caught:
+        predictor.fit(far.features.iloc[:-5], bare[:-5])
+    assert len(caught) == 1 and caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predictor.fit(made.features, made.target.to_numpy())
+        PriceDirectionPredictor(config, horizon=1).fit(made.features.iloc[:-1], made.target.to_numpy()[:-1])
+
+
+def test_labels_of_another_band_are_not_those_of_the_model(bars, config, tiny_config):
+    wide = FeatureEngineer(config.features).engineer_features(bars, label=LabelConfig(k=1.5, threshold=0.1))
+    with pytest.raises(DataError, match=r"labels were made with direction\.label\.k=1\.5, and the model has another"):
+        PriceDirectionPredictor(config).fit(wide)
+    fitted = PriceDirectionPredictor(tiny_config(PLAIN, "direction.label.k=1.5")).fit(wide)
+    assert fitted.score(bars) == pytest.approx(fitted.score(wide.features, wide.target), rel=1e-6)
+    fixed = FeatureEngineer(config.features).engineer_features(bars, label=LabelConfig(mode="threshold"))
+    with pytest.raises(DataError, match=r"direction\.label\.mode=threshold"):
+        fitted.score(fixed.features, fixed.target)
+
+
+@pytest.fixture(scope="module", params=[0, 1])
+def relative(request, make_universe, tiny_config):
+    """Return a predictor that was fitted on cross-asset features of one of 8 symbols, the features, bars and lag."""
+    config, lag = (
+        tiny_config("features.technical_indicators=[trend, cross_asset]", "features.max_features=null"),
+        request.param,
+    )
+    bars = make_universe(("AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "GGG", "HHH"))
+    table = build_universe(bars, config.features.model_copy(update={"universe_lag": lag}))
+    made = FeatureEngineer(config.features).engineer_features(bars[0], universe=table)
+    return PriceDirectionPredictor(config).fit(made), made, bars, lag
+
+
+def test_features_remember_their_universe_and_its_lag(relative, tmp_path):
+    predictor, made, bars, lag = relative
+    assert predictor.universe == UniverseFacts(8, lag)
+    panel = predictor.panel(bars).select(["AAA"])
+    np.testing.assert_array_equal(panel.features, made.features[list(panel.feature_names)])
+    pd.testing.assert_frame_equal(predictor.predict(bars).loc[["AAA"]], predictor.predict(made.features))
+    with pytest.warns(
+        UserWarning, match="bars of 3 of the universe's symbols are given, and the model was fitted with 8"
+    ):
+        predictor.predict(bars[:3])
+    ModelManager(str(tmp_path)).save_model(predictor, "price_direction_aaa")
+
+
+def test_features_of_another_universe_are_refused(relative):
+    predictor, made, bars, lag = relative
+    engineer = FeatureEngineer(predictor.config.features)
+    others = [(bars[:3], lag, "relative to 3 symbols"), (bars, 1 - lag, f"8 symbols with lag {1 - lag}")]
+    for some, theirs, message in others:
+        table = build_universe(some, engineer.config.model_copy(update={"universe_lag": theirs}))
+        with pytest.raises(DataError, match=message):
+            predictor.predict(engineer.engineer_features(bars[0], universe=table).features)
+    unknown = made.features.copy()
+    unknown.attrs = {"fleetcast": {**made.features.attrs["fleetcast"], "universe": None}}
+    with pytest.raises(ModelError, match="fitted on features that bars do not give"):
+        PriceDirectionPredictor(predictor.config).fit(unknown, made.target).predict(bars)
+
+
 def test_volatility_needs_prices(made, bars, config):
     with pytest.raises(DataError, match="reads past prices"):
         VolatilityPredictor(config).fit(made.features, made.target)
     with pytest.raises(ModelError, match="reads past prices"):
         VolatilityPredictor(config).fit(bars).predict(made.features)
+    with pytest.raises(DataError, match="has no labels"):
+        VolatilityPredictor(config).score(bars, made.target)
 
 
 def test_searches_and_cross_validation_of_scikit_learn(made, bars, config):

@@ -149,5 +149,8 @@ def test_only_a_fit_of_this_process_can_be_repeated(tiny_config, make_universe):
     loaded = type(fitted).from_state(fitted.symbols, fitted.to_arrays(), fitted.meta())
     with pytest.raises(ModelError, match=r"was loaded. Call fit\(bars\) first"):
         loaded.refit(bars)
+    for one in (loaded, fitted.refit(bars)):
+        with pytest.raises(ModelError, match="was loaded or refitted, and has no validation rows that it has not seen"):
+            one.get_feature_importance()
     with pytest.raises(ModelError, match="not fitted"):
         VolatilityPredictor(tiny_config()).refit(bars)
