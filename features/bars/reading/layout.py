@@ -11,6 +11,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.reading import ReadingConfig
+from configs.words import counted
 from features.bars.reading.names import field_of, fields_of
 from features.bars.reading.positions import is_date, is_number, names_by_position
 
@@ -115,7 +116,7 @@ def _with_header(rows: list[list[str]], i: int, delimiter: str, place: str) -> L
         levels = [("date", "") if k == 0 else pair for k, pair in enumerate(levels)]
         return Layout(delimiter, skip, [f"{k}" for k in range(len(levels))], levels)
     names = _widened(names, rows[skip:], place)
-    notes = [f"{i} lines before the header skipped"] if any("".join(row).strip() for row in rows[:i]) else []
+    notes = [f"{counted(i, 'line')} before the header skipped"] if any("".join(row).strip() for row in rows[:i]) else []
     return Layout(delimiter, skip, _distinct(names, place), None, notes)
 
 
