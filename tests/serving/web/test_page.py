@@ -106,7 +106,7 @@ def test_a_forecast_says_its_bars_its_band_its_age_and_the_models_verdict(browse
     browser.open(f"{page_url}/symbols/AAA", SHOWN, 390)
     text = browser.value("document.body.innerText")
     ours = page_engine.snapshot.prediction("AAA")
-    assert "direction: next bar, 2016-11-03" in text and "volatility: next 5 bars, to 2016-11-09" in text
+    assert ours.direction.horizon in text and ours.volatility.horizon in text
     band = ours.direction.band
     assert f"sideways is −{-100 * band.low_return:.2f} % to +{100 * band.high_return:.2f} %, closes of " in text
     assert "bars end on 2016-11-02" in text
