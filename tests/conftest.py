@@ -27,8 +27,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Ray reads it when it is imported, before any connection: without it, workers are started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
-# A busy machine must not fail an example for its time.
-settings.register_profile("fleetcast", deadline=None)
+# Neither a busy machine nor chance may fail a commit; look for new examples with --hypothesis-profile=explore.
+settings.register_profile("fleetcast", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
 settings.load_profile("fleetcast")
 
 # A shell makes background processes ignore Ctrl-C, and the commands that tests interrupt would inherit that.
