@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.reading import ReadingConfig
+from configs.words import counted
 from features.bars.arrays import PRICES
 from features.bars.reading.choices import candidates, choose_date, choose_volume, given, is_label, shown, unnamed_date
 from features.bars.reading.names import SERIES, compact, field_of, fields_of
@@ -38,9 +39,14 @@ class Columns:
         renamed = [f"{f} from {n!r}" for f, n in self.used.items() if compact(str(n)) != compact(f)]
         lines = [f"columns: {', '.join(renamed)}"] if renamed else []
         if self.ignored:
-            names = ", ".join(str(name) for name in self.ignored[:8]) + (" …" if len(self.ignored) > 8 else "")
-            lines.append(f"{len(self.ignored)} column{'s' * (len(self.ignored) > 1)} ignored: {names}")
+            lines.append(columns_line(self.ignored, "ignored"))
         return lines + (["prices: whole numbers of 1e-9"] if self.scale != 1.0 else [])
+
+
+def columns_line(names: Sequence[Hashable], what: str) -> str:
+    """Return the line that says ``what`` was done with columns, with the first names."""
+    shown = ", ".join(str(name) for name in names[:8]) + (" …" if len(names) > 8 else "")
+    return f"{counted(len(names), 'column')} {what}: {shown}"
 
 
 def long_table(

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import DataError, StoreError
 from configs.reading import ReadingConfig
+from features.bars.columns import columns_line
 from features.bars.reading.container import format_of, unpacked
 from features.bars.reading.encoding import decoded, encoding_of
 from features.bars.reading.grids import grid_table, spreadsheet_tables
@@ -153,8 +154,7 @@ def _parquet(file: TableFile, probed: Probe, symbols: Sequence[str]) -> RawTable
 def _unread(names: Sequence[str], wanted: Sequence[str] | None) -> list[str]:
     """Return the line that names the columns that are not read."""
     unread = [name for name in names if wanted is not None and name not in wanted and not name.startswith("__")]
-    shown = ", ".join(unread[:8]) + (" …" if len(unread) > 8 else "")
-    return [f"{len(unread)} column{'s' * (len(unread) > 1)} not read: {shown}"] if unread else []
+    return [columns_line(unread, "not read")] if unread else []
 
 
 def _rows_of(table: pa.Table, symbols: Sequence[str]) -> pd.DataFrame:

@@ -137,9 +137,9 @@ class BarsPredictor(Explained, Scored, BasePredictor):
     ) -> Self:
         """Return the same model fitted on all that these bars tell, the test period included, to forecast what follows.
 
-        Features, ridge and epochs stay those that :meth:`fit` chose in this process; calibration is of each symbol's
-        newest rows, as many as the split has for validation. Judge the model before, by the test rows of :meth:`fit`:
-        afterwards none is left. The arguments are those of :meth:`fit`; give the same bars.
+        Features, ridge, epochs and the share of a network that is kept stay those that :meth:`fit` chose in this
+        process; calibration is of each symbol's newest rows, as many as the split has for validation. Judge the model
+        before, by the test rows of :meth:`fit`: afterwards none is left. Give the same bars and arguments as to it.
 
         Raises
         ------
