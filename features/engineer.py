@@ -10,8 +10,8 @@ import numpy as np
 from configs.data import FeatureConfig
 from configs.errors import ConfigError, DataError, require
 from configs.models import LabelConfig
-from features.any_bars import AnyBars, read_bars, warn_of
-from features.bars.mending import adjusted_for_splits
+from features.any_bars import AnyBars
+from features.bars.mending import OnSteps
 from features.bars.period import bar_period
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -20,6 +20,7 @@ from features.feature_plan import FeaturePlan, plan_features
 from features.labels import bar_variance, direction_labels, ewma_volatility
 from features.panel import Panel
 from features.universe import UniverseTable
+from features.usable_bars import usable_bars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,7 @@ class FeatureEngineer:
         label: LabelConfig | None = None,
         universe: UniverseTable | None = None,
         context: MarketContext | None = None,
+        on_steps: OnSteps = "quarantine",
     ) -> EngineeredFeatures:
         """Return the features, direction labels and column names of one symbol.
 
@@ -76,6 +78,8 @@ class FeatureEngineer:
             The band of forward returns that is labelled sideways.
         universe, context
             The inputs of the cross-asset and of the context features, which are omitted without them.
+        on_steps
+            What is done about steps and spikes of prices; see ``data.on_steps``.
 
         Raises
         ------
@@ -85,7 +89,7 @@ class FeatureEngineer:
         Warns
         -----
         UserWarning
-            Rows break a rule of :mod:`features.bars.quarantine` and are left out.
+            Rows break a rule of :mod:`features.bars.quarantine` and are left out, or prices step.
         """
         import pandas as pd
 
@@ -95,7 +99,7 @@ class FeatureEngineer:
         require(context, (MarketContext, type(None)), "context", "a MarketContext: MarketContext.from_frame makes one")
         if horizon < 1:
             raise ConfigError(f"horizon has value {horizon!r}; expected a number of bars, at least 1.")
-        symbol_bars = _only_symbol(bars, symbol)
+        symbol_bars = _only_symbol(bars, symbol, on_steps)
         panel = build_panel([symbol_bars], self.config, universe, context, label)
         index = pd.DatetimeIndex(panel.dates, name="date")
         label = label or LabelConfig()
@@ -179,13 +183,12 @@ def fill_panel(plan: FeaturePlan, bars: Sequence[SymbolBars], label: LabelConfig
     return panel
 
 
-def _only_symbol(bars: AnyBars, symbol: str | None) -> SymbolBars:
-    found, quarantine = read_bars(bars, symbol)
+def _only_symbol(bars: AnyBars, symbol: str | None, on_steps: OnSteps) -> SymbolBars:
+    found = usable_bars(bars, symbol, on_steps=on_steps, stacklevel=3)
     if len(found) != 1:
         names = ", ".join(b.symbol for b in found[:5])
         raise DataError(
             f"the frame has {len(found)} symbols ({names}); expected one. Select one, or fit a predictor on the "
             "bars of all: fit(bars)."
         )
-    warn_of(quarantine, stacklevel=3)
-    return adjusted_for_splits(found[0])
+    return found[0]

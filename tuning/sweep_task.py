@@ -23,7 +23,8 @@ from features.sources import open_source
 from features.splits import Split, walk_forward
 from features.store.store import Store
 from features.universe import UniverseTable
-from training.predictors.input_bars import AnyContext, context_of, listed, panel_of
+from features.usable_bars import usable_bars
+from training.predictors.input_bars import AnyContext, context_of, panel_of
 from training.registry.provenance import code_hash, library_versions
 from training.registry.runs import STAGED, mark_in_use
 from training.run.block_jobs import FITTING_CODE, FITTING_LIBRARIES, sampled
@@ -89,7 +90,7 @@ def task_of_source(config: Config, kind: Kind, store: Store) -> SweepTask:
 
 def task_of_bars(bars: AnyBars, config: Config, kind: Kind, context: AnyContext | None = None) -> SweepTask:
     """Return the task of the given bars. Folds extend to their end, so they must not include the test period."""
-    universe = listed(bars)
+    universe = usable_bars(bars, on_steps=config.data.on_steps, stacklevel=3)
     chosen = frozenset(sampled({series.symbol for series in universe}, config.tune.symbols, 0))
     sample = [series for series in universe if series.symbol in chosen]
     data = [(series.symbol, len(series), str(series.dates[-1]), float(series.close.sum())) for series in universe]

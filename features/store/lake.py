@@ -134,7 +134,8 @@ class Lake:
             self.store.lock(files.bars_file(second)) if first != second else nullcontext(),
         ):
             bars = replace(self.read(symbol), symbol=name)
-            if not self.store.create(files.bars_file(name), files.serialised(files.to_table(bars))):
+            table = files.to_table(bars, files.read_as(self.store, symbol))
+            if not self.store.create(files.bars_file(name), files.serialised(table)):
                 there = self.read(name)
                 if symbol == name or fingerprint(there) != fingerprint(bars):
                     raise DataError(

@@ -12,8 +12,6 @@ import pandas as pd
 from configs.data import FeatureConfig
 from configs.errors import require
 from configs.schema import Config
-from features.any_bars import AnyBars, read_bars, warn_of
-from features.bars.mending import adjusted_for_splits
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import build_panel
@@ -32,26 +30,6 @@ def context_of(context: AnyContext | None, config: Config) -> MarketContext | No
         return context
     require(context, pd.DataFrame, "context", "a data frame with date, series and value, or a MarketContext")
     return MarketContext.from_frame(context, config.data.context)
-
-
-def listed(bars: AnyBars, symbol: str | None = None, default_symbol: str | None = None) -> list[SymbolBars]:
-    """Return the bars of each symbol; those that name none are of ``symbol``, else of ``default_symbol``.
-
-    Prices are adjusted for the splits that the bars name.
-
-    Raises
-    ------
-    DataError
-        There are none, or they cannot be read.
-
-    Warns
-    -----
-    UserWarning
-        Rows break a rule of :mod:`features.bars.validation` and are left out.
-    """
-    found, quarantine = read_bars(bars, symbol, default_symbol=default_symbol or "SYMBOL")
-    warn_of(quarantine, stacklevel=4)
-    return [adjusted_for_splits(one) for one in found]
 
 
 def panel_of(

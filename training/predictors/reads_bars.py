@@ -16,11 +16,12 @@ from features.feature_plan import universe_columns
 from features.panel import Panel
 from features.splits import Split, resolve_split
 from features.universe import UniverseTable
+from features.usable_bars import usable_bars
 from training.data.examples import Examples
 from training.predictors.feature_frames import is_features, looks_like_features, panel_of_features
 from training.predictors.feature_labels import examples_of_features
 from training.predictors.fitted import Fitted
-from training.predictors.input_bars import AnyContext, context_of, listed, panel_of, universe_as_fitted
+from training.predictors.input_bars import AnyContext, context_of, panel_of, universe_as_fitted
 
 
 class ReadsBars(Fitted):
@@ -43,7 +44,7 @@ class ReadsBars(Fitted):
         if is_features(bars, self.feature_names) and self.from_features:
             return self._known(self._of_universe(panel_of_features(bars, self.feature_names, symbol or self._only())))
         self._refuse_features(bars)
-        given, known = listed(bars, symbol, self._only()), frozenset(self.symbols)
+        given, known = self._bars(bars, symbol), frozenset(self.symbols)
         fitted = given if self.forecasts_unseen else [one for one in given if one.symbol in known]
         if not fitted:
             raise self._no_model([one.symbol for one in given])
@@ -62,7 +63,7 @@ class ReadsBars(Fitted):
         """Return the examples that these bars make; a fitted predictor's have its own features."""
         if self.symbols:
             self._refuse_features(bars)
-        given = listed(bars, symbol, self._only())
+        given = self._bars(bars, symbol)
         table, series = self._table(given) if self.symbols else given, context_of(context, self.config)
         panel = self._of_one_period(panel_of(given, table, self.config, series, self.feature_names or None))
         split = split or resolve_split(panel.dates, self.config.split, self.config.section(self.kind).horizon)
@@ -119,6 +120,11 @@ class ReadsBars(Fitted):
         if problem := self.period.refusal(panel.period):
             raise DataError(f"{shortened(panel.symbols)}: {problem}")
         return panel
+
+    def _bars(self, bars: AnyBars, symbol: str | None) -> list[SymbolBars]:
+        """Return bars as training reads them; those that name no symbol are of the only one, if there is one."""
+        only, on_steps = self._only() or "SYMBOL", self.config.data.on_steps
+        return usable_bars(bars, symbol, default_symbol=only, on_steps=on_steps, stacklevel=4)
 
     def _only(self) -> str | None:
         return self.symbols[0] if len(self.symbols) == 1 else None

@@ -42,6 +42,8 @@ class TestLosses:
     read
         ``read(block, columns)`` returns the test table of a block, or ``None`` if it has none: ``symbol``, ``date``
         (timestamp), ``loss`` (lower is better) and, depending on the kind, ``label`` or ``target``.
+    trained_to
+        The last day of the labels that its published weights were fitted on, in ISO format; empty if not known.
     """
 
     __test__: ClassVar[bool] = False
@@ -49,6 +51,7 @@ class TestLosses:
     version: str
     symbols: Mapping[str, int]
     read: Callable[[int, Sequence[str]], pa.Table | None]
+    trained_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,9 @@ def decide(
     r"""Decide whether the challenger becomes champion.
 
     The first version of a kind does, unless it is worse than a baseline on its own test period. After that, ``auto``
-    promotes a challenger whose mean loss over the rows (symbol, date) of both test periods is lower, unless it lacks
-    more than a tenth of the champion's symbols, was trained for another target, or fails (loss not finite) where the
-    champion does not.
+    promotes a challenger whose mean loss over the rows (symbol, date) of both test periods is lower, or equal with
+    weights that saw newer labels, unless it lacks more than a tenth of the champion's symbols, was trained for another
+    target, or fails (loss not finite) where the champion does not.
 
     Parameters
     ----------
@@ -113,7 +116,10 @@ def decide(
         mean = float(paired.sums.sum() / n)
         error = _finite(long_run_se((paired.sums - mean * paired.counts) / n, overlap))
         verdict = _described(mean, error, paired, n)
-    better = mean is not None and mean < 0
+    newer = mean == 0 and challenger.trained_to > champion.trained_to
+    if newer:
+        verdict += f"; its weights saw labels up to {challenger.trained_to}, the champion's to {champion.trained_to}"
+    better = newer or (mean is not None and mean < 0)
     reason = verdict if better else f"{verdict}; {_FORCE}"
     lost = [symbol for symbol in champion.symbols if symbol not in challenger.symbols]
     if policy != "auto":

@@ -19,6 +19,7 @@ from features.bars.arrays import Codes, Dates, Mask
 from features.bars.reading.times import Stamps, known_zone, parse_stamps, to_utc
 
 _DAY = np.timedelta64(1, "D")
+_A_MONDAY = np.datetime64("1970-01-05", "D")
 _MIN_BARS = 5  # fewer stamps that are not at midnight do not show that a series is daily
 _SHORTEST_DAY = np.timedelta64(20, "h")
 _DAILY_SHARE = 0.95  # of the steps from bar to bar are at least so long
@@ -170,16 +171,22 @@ def _shift(assigned: Dates, usual: np.timedelta64, local: bool, place: str) -> i
     if usual >= _LAST_MINUTE or usual < (_EVENING if local else _NOON):
         return 0
     own, following = (float(np.mean(~np.is_busday(assigned + days))) for days in (0, 1))
-    closed = bool((np.diff(np.unique(assigned)) > _DAY).any())  # without a day off, weekdays say nothing
-    if closed and following < own - _MARGIN:
+    if following < own - _MARGIN and _closed_on_weekends(assigned + 1):
         return 1
-    if (closed and own < following - _MARGIN) or local:
+    if local or (own < following - _MARGIN and _closed_on_weekends(assigned)):
         return 0
     hour = str(pd.Timedelta(usual).components.hours)
     raise DataError(
         f"{place} has one bar a day at {hour}:00 UTC, which may be of that date or of the next (midnight in the east). "
         "Say where the day begins: --timezone UTC, or such as --timezone Asia/Tokyo"
     )
+
+
+def _closed_on_weekends(days: Dates) -> bool:
+    """Whether hardly a bar is on a weekend, though there was one: a missing bar of an open market proves nothing."""
+    weekday = np.is_busday(days)
+    weeks = (days[weekday] - _A_MONDAY) // (7 * _DAY)
+    return bool(np.unique(weeks).size > 1 and np.mean(~weekday) <= _MARGIN)
 
 
 def _unfinished(clock: Dates, days: Dates, odd: Mask) -> Mask:

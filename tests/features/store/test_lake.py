@@ -17,6 +17,7 @@ from features.bars.merge import between, fingerprint
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.store.lake import Lake
+from features.store.lake_files import read_as
 from features.store.store import Store
 
 FIELDS = ("dates", "open", "high", "low", "close", "volume")
@@ -244,12 +245,15 @@ def test_a_symbol_is_removed_with_its_quarantined_rows(lake):
         lake.read("X")
 
 
-def test_a_renamed_symbol_keeps_its_bars_and_quarantined_rows(lake):
+def test_a_renamed_symbol_keeps_its_bars_its_quarantined_rows_and_how_it_was_read(lake):
     bars = series("X")
     lake.append(
-        bars, bars_from_frame(pd.DataFrame({"date": ["2019-01-01", "2020-01-02"], "close": [-1.0, 1.0]}), "X")[1]
+        bars,
+        bars_from_frame(pd.DataFrame({"date": ["2019-01-01", "2020-01-02"], "close": [-1.0, 1.0]}), "X")[1],
+        ["decimals: comma"],
     )
     lake.rename("X", "^NEW")
+    assert read_as(lake.store, "^NEW") == ("decimals: comma",)
     assert lake.symbols() == ["^NEW"] and set(lake.quarantine().frame["symbol"]) == {"^NEW"}
     assert_equal_bars(lake.read("^NEW"), replace(bars, symbol="^NEW"))
     lake.append(series("Y", seed=1))

@@ -6,8 +6,10 @@ import pytest
 
 from configs.errors import ConfigError, DataError, shortened
 from features.context import MarketContext
+from features.sources.files import FileSource
+from features.sources.mended import MendedSource
+from features.usable_bars import usable_bars
 from training import PriceDirectionPredictor
-from training.predictors.input_bars import listed
 
 FIELDS = ("open", "high", "low", "close", "volume")
 
@@ -82,8 +84,25 @@ def test_rows_that_are_left_out_are_told(make_universe):
     frame.loc[3, "close"] = -1.0
     frame.loc[60, "close"] = np.nan
     with pytest.warns(UserWarning, match="2 rows of AAA, BBB break a rule and are left out"):
-        found = listed(frame)
+        found = usable_bars(frame)
     assert [len(one) for one in found] == [49, 49]
+
+
+def test_a_frame_is_mended_as_its_file_is(make_universe, tiny_config, tmp_path):
+    frame = frame_of(make_universe(("AAA", "BBB")))
+    row = frame.index[frame["Symbol"] == "AAA"][200]
+    frame.loc[row, ["open", "high", "low", "close"]] /= 100.0
+    frame.to_csv(tmp_path / "bars.csv", index=False)
+    source = MendedSource(FileSource(str(tmp_path / "bars.csv")), "quarantine")
+    expected = list(source.load())
+    with pytest.warns(UserWarning, match=r"AAA: 1 bar was left out as spikes: .*on_steps=quarantine"):
+        found = usable_bars(frame)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours.dates, theirs.dates)
+        np.testing.assert_allclose(ours.close, theirs.close)
+    with pytest.raises(DataError, match=r"AAA: .*refuse"):
+        PriceDirectionPredictor(tiny_config("data.on_steps=refuse")).fit(frame)
+    assert [len(one) for one in usable_bars(frame, on_steps="keep")] == [len(found[0]) + 1, len(found[1])]
 
 
 def test_many_names_are_cut_short():

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -63,6 +64,14 @@ def test_auto_promotes_only_a_lower_mean_loss(shift: float, promote: bool, word:
     assert decision.mean_difference == pytest.approx(shift, abs=1e-6)
     assert (decision.n_days, decision.n_pairs) == (40, 80)
     assert ("models promote" in decision.reason) is not promote
+
+
+def test_at_equal_loss_weights_that_saw_newer_labels_are_better() -> None:
+    old = replace(side("old", table(losses(1, "AB"))), trained_to="2020-03-01")
+    new = replace(old, version="new", trained_to="2021-03-01")
+    assert decide(new, old).promote and "labels up to 2021-03-01" in decide(new, old).reason
+    assert not decide(replace(old, version="again"), old).promote
+    assert not decide(replace(old, version="older"), new).promote
 
 
 def test_policies_override_the_comparison_but_report_it() -> None:
