@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError, require, shortened, shown
+from features.bars.merge import between
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
 from features.sources import open_source
@@ -71,7 +72,7 @@ def read_bars(
 
 
 def load_bars(
-    source: str | os.PathLike[str] = "embedded",
+    source: AnyBars = "embedded",
     symbols: Sequence[str] = (),
     *,
     start: date | str | None = None,
@@ -85,7 +86,8 @@ def load_bars(
     Parameters
     ----------
     source
-        ``embedded`` (seven real series), ``yahoo``, ``lake`` (the store's), or a path to a file, folder or glob.
+        ``embedded`` (seven real series), ``yahoo``, ``lake`` (the store's), a path to a file, folder or glob, or a
+        frame, a dict of frames, and other bars that are at hand (:data:`AnyBars`).
     symbols
         All of the source by default.
     start, end
@@ -112,9 +114,11 @@ def load_bars(
     symbols = [symbols] if isinstance(symbols, str) else symbols
     require(symbols, (list, tuple, set, frozenset, pd.Index, pd.Series, np.ndarray), "symbols", "a list of names")
     symbols = [str(symbol) for symbol in symbols]
-    if not isinstance(source, (str, os.PathLike)):
-        raise DataError(f"the source is a {type(source).__name__}; expected its name or a path, such as 'embedded'.")
-    found, quarantine = _of_source(os.fspath(source), symbols, _day(start, "start"), _day(end, "end"), store)
+    first, last = _day(start, "start"), _day(end, "end")
+    if isinstance(source, (str, os.PathLike)):
+        found, quarantine = _of_source(os.fspath(source), symbols, first, last, store)
+    else:
+        found, quarantine = _chosen(*read_bars(source, place="the source"), symbols, first, last)
     warn_of(quarantine, stacklevel=2)
     columns = {
         "symbol": np.repeat([one.symbol for one in found], [len(one) for one in found]),
@@ -124,6 +128,19 @@ def load_bars(
     if any(one.split_rows for one in found):
         columns["split"] = np.concatenate([np.ones(len(one)) if one.splits is None else one.splits for one in found])
     return pd.DataFrame(columns)
+
+
+def _chosen(
+    given: list[SymbolBars], quarantine: Quarantine, symbols: Sequence[str], first: date | None, last: date | None
+) -> tuple[list[SymbolBars], Quarantine]:
+    """Return the bars at hand of these symbols and days, as a source yields them."""
+    known = {one.symbol: one for one in given}
+    if missing := [name for name in symbols if name not in known]:
+        raise DataError(f"the source has no bars of {shortened(missing)}; it has {shortened(list(known))}.")
+    found = [between(known[name], first, last) for name in symbols or known]
+    if not any(len(one) for one in found):
+        raise DataError("the source has no bars of these symbols in the requested period. Check start and end.")
+    return [one for one in found if len(one)], quarantine
 
 
 def warn_of(quarantine: Quarantine, *, stacklevel: int) -> None:

@@ -95,6 +95,15 @@ class MarketContext:
             )
         return cls(tuple(columns), tuple(tables))
 
+    @classmethod
+    def unknown(cls, config: ContextConfig) -> MarketContext:
+        """Return the context of the series in ``config.kinds`` without any value: their features are missing."""
+        import pandas as pd
+
+        series = sorted(config.kinds)
+        frame = pd.DataFrame({"date": pd.Timestamp(0), "series": series, "value": np.full(len(series), np.nan)})
+        return cls.from_frame(frame, config)
+
     def at(self, dates: Dates) -> Float:
         """Return the features known at each date (N, k); NaN before a series starts and 100 days after it ends."""
         out = np.full((len(self.columns), len(dates)), np.nan)

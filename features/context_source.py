@@ -17,13 +17,17 @@ from features.store.parquet import read_parquet, to_frame
 from features.store.store import Store
 
 
+class MissingSeriesError(DataError):
+    """The lake has no market series."""
+
+
 def load_context(source: Source, config: Config, store: Store) -> MarketContext | None:
     """Return the configured market series from their file, the embedded data or the lake; ``None`` without any.
 
     Raises
     ------
     DataError
-        The file cannot be read, or a configured series has no values.
+        The file cannot be read, or a configured series has no values; :class:`MissingSeriesError` if the lake has none.
     """
     wanted = config.data.context
     if not wanted.kinds:
@@ -49,12 +53,28 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
     else:
         stored = Lake(store).read_context()
         if stored is None:
-            raise DataError(
+            raise MissingSeriesError(
                 f"data.context.kinds names {', '.join(wanted.kinds)}, but the lake has no market series. "
                 "Give data.context.path, or drop data.context.kinds."
             )
         frame = stored
     return MarketContext.from_frame(frame, wanted)
+
+
+def available_context(source: Source, config: Config, store: Store) -> MarketContext | None:
+    """Return the market series to forecast with; as :func:`load_context`, but a lake without any is no error.
+
+    A model of the embedded prices was trained with embedded series, which then serve bars of any source. Other series
+    have no value, so that their features are missing.
+    """
+    try:
+        return load_context(source, config, store)
+    except MissingSeriesError:
+        if config.data.bars != "embedded":
+            return MarketContext.unknown(config.data.context)
+        from features.sources.embedded import EmbeddedSource
+
+        return load_context(EmbeddedSource(), config, store)
 
 
 def _read_parquet(source: Any) -> pd.DataFrame:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx2
 from pydantic import TypeAdapter
 
-from configs.errors import FleetcastError, require
+from configs.errors import ConfigError, FleetcastError, require, shown
 from configs.values import Kind
 from serving.answers import KINDS, Prediction
 from serving.frames import Predictions
@@ -39,7 +39,7 @@ class FleetcastClient:
     Parameters
     ----------
     url
-        The server's URL.
+        The server's URL; without a scheme, such as ``127.0.0.1:8000``, http.
     key
         An API key; by default the environment's ``FLEETCAST_API_KEY``.
     timeout_s
@@ -66,8 +66,7 @@ class FleetcastClient:
         retries: int = 4,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        require(url, str, "url", "a URL such as 'http://127.0.0.1:8000'")
-        self.url, self.retries = url.rstrip("/"), retries
+        self.url, self.retries = _url(url), retries
         key = os.environ.get("FLEETCAST_API_KEY") if key is None else key
         if key is not None and not key.isascii():
             raise ServerError(
@@ -99,13 +98,15 @@ class FleetcastClient:
         ------
         ServerError
             The server refuses the request, or cannot be reached in any attempt.
+        ConfigError
+            ``symbols`` or ``types`` are no names.
         DataError
             The bars cannot be read.
         """
-        named = [symbols] if isinstance(symbols, str) else symbols
-        body: dict[str, Any] = {"types": [types] if isinstance(types, str) else list(types)}
+        named = None if symbols is None else _names(symbols, "symbols", "names, such as ['AAPL', 'MSFT']")
+        body: dict[str, Any] = {"types": _names(types, "types", "direction, volatility or both")}
         if named is not None:
-            body["symbols"] = list(named)
+            body["symbols"] = named
         if bars is not None:
             body["bars"] = _rows(bars, named[0] if named is not None and len(named) == 1 else None)
         found = self._request("POST", "/v1/predictions", body)["predictions"]
@@ -169,6 +170,28 @@ class FleetcastClient:
             if attempt < self.retries:
                 self._sleep(min(wait_s, _MAX_WAIT_S))
         raise problem
+
+
+def _url(given: str) -> str:
+    """Return a URL with its scheme; ``ConfigError`` if it is none."""
+    require(given, str, "url", "a URL such as 'http://127.0.0.1:8000'")
+    url = (given if "://" in given else f"http://{given}").strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ConfigError(f"url is {shown(given)}; expected a URL such as 'http://127.0.0.1:8000'.")
+    return url
+
+
+def _names(given: Any, what: str, expected: str) -> list[str]:
+    """Return one or several names as a list; ``ConfigError`` if they are no texts."""
+    names = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else None
+    if names is None or any(not isinstance(name, str) for name in names):
+        raise ConfigError(f"{what} is {shown(given)}; expected {expected}.")
+    return names
 
 
 def _error_of(response: httpx2.Response) -> ServerError:

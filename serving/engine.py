@@ -13,6 +13,7 @@ from typing import Any, Self
 from configs.errors import ConfigError, require, shown
 from configs.operation import ServeConfig
 from configs.values import Kind
+from configs.words import counted
 from features.bars.merge import fingerprint
 from features.store.store import Store, open_store
 from serving.answer_cache import AnswerCache
@@ -183,7 +184,8 @@ class PredictionEngine:
         problems = [self._follower.problem] if self._follower.problem else []
         problems += sorted({windows.note for windows in snapshot.windows.values() if windows.note})
         if missing:
-            problems.append(f"{len(missing)} symbols have no bars, such as {next(iter(missing))}")
+            first = next(iter(missing))
+            problems.append(f"{counted(len(missing), 'symbol')} without usable bars, such as {first}: {missing[first]}")
         status = "degraded" if problems else "stale" if stale else "ok"
         return {
             "status": status,

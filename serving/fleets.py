@@ -30,9 +30,9 @@ Int64 = npt.NDArray[np.int64]
 class Fleet:
     """One kind's fitted models.
 
-    ``position`` maps a loaded symbol to its row, ``all_symbols`` are those of the version, ``metrics`` those of the
-    test period, ``periods`` the first and last day of ``train``, ``valid`` and ``test``. ``tested_rows`` returns a
-    symbol's forecasts of the test, or None.
+    ``position`` maps a loaded symbol to its row, ``all_symbols`` are those of the version, ``universe`` those that its
+    features compare a symbol with, ``metrics`` those of the test period, ``periods`` the first and last day of
+    ``train``, ``valid`` and ``test``. ``tested_rows`` returns a symbol's forecasts of the test, or None.
     """
 
     kind: Kind
@@ -42,6 +42,7 @@ class Fleet:
     predictor: BarsPredictor
     position: Mapping[str, int]
     all_symbols: frozenset[str]
+    universe: frozenset[str]
     periods: Mapping[str, tuple[str, str]]
     tested_rows: Callable[[str], pa.Table | None] = lambda symbol: None
 
@@ -106,7 +107,7 @@ def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[
         A file is missing, corrupt or of another schema, or the version has none of the symbols.
     """
     manifest = manager.manifest(kind, version)
-    predictor = manager.load_fleet(kind, version, only)
+    predictor, roster = manager.load_fleet(kind, version, only), manager.roster(kind, manifest.version)
     notes = manifest.notes if isinstance(manifest.notes, dict) else {}
     return Fleet(
         kind=kind,
@@ -115,7 +116,8 @@ def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[
         metrics=manifest.metrics,
         predictor=predictor,
         position={symbol: i for i, symbol in enumerate(predictor.symbols)},
-        all_symbols=frozenset(manager.roster(kind, manifest.version).symbols()),
+        all_symbols=frozenset(roster.symbols()),
+        universe=roster.universe(),
         periods=notes.get("periods") or {},
         tested_rows=partial(manager.tested_rows, kind, manifest.version),
     )

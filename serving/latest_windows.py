@@ -38,10 +38,14 @@ class FeatureRecipe:
     config: Config
     feature_names: tuple[str, ...]
     universe: UniverseFacts
+    members: frozenset[str]
 
     @classmethod
-    def of(cls, predictor: BarsPredictor) -> Self:
-        """Return a fitted model's recipe, without the parts of its configuration that do not affect features."""
+    def of(cls, predictor: BarsPredictor, members: frozenset[str]) -> Self:
+        """Return a fitted model's recipe, without the parts of its configuration that do not affect features.
+
+        ``members`` are the symbols that training built the universe's table from.
+        """
         config, plain = predictor.config, Config()
         relevant = plain.model_copy(
             update={
@@ -50,7 +54,7 @@ class FeatureRecipe:
                 "direction": plain.direction.model_copy(update={"label": config.direction.label}),
             }
         )
-        return cls(relevant, predictor.feature_names, predictor.universe or UniverseFacts(MIN_SYMBOLS, 0))
+        return cls(relevant, predictor.feature_names, predictor.universe or UniverseFacts(MIN_SYMBOLS, 0), members)
 
     @property
     def label(self) -> LabelConfig:
@@ -63,7 +67,7 @@ class FeatureRecipe:
         unknown = UniverseTable.unknown(features.lookback_periods, self.universe.lag)
         if not universe_columns(features).intersection(self.feature_names):
             return unknown, ""
-        table = build_universe(bars, features)
+        table = build_universe(bars, features, self.members)
         if resembles(table, self.universe):
             return table, ""
         return unknown, (

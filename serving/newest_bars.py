@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from threading import Lock
 
+import numpy as np
+
 from configs.data import DataConfig
 from configs.errors import DataError, FleetcastError
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
-from features.context_source import load_context
-from features.sources import Source, open_source
+from features.context_source import available_context
+from features.sources import open_source
 from features.sources.mended import MendedSource
 from features.sources.table_file import find
 from features.store.lake import Lake
@@ -44,6 +46,8 @@ class NewestBars:
         ``lake``, or the source to read if the lake has none of the symbols.
     symbols
         The universe: the fitted symbols and those that their features compare them with.
+    fitted
+        Those of ``symbols`` that have a model.
     history_bars
         Number of bars to read per symbol.
     configs
@@ -54,9 +58,10 @@ class NewestBars:
     Attributes
     ----------
     missing
-        Why symbols of the universe have no bars, by symbol; set when they have been read.
+        Why symbols of the universe have no usable bars, by symbol; set when they have been read. Bars with a step that
+        nothing explains are not usable, as in training: neither a forecast nor the universe's features see them.
     unreadable
-        The same for other symbols of the lake.
+        The same for other symbols.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class NewestBars:
         history_bars: int,
         configs: Sequence[Config],
         choice: BarsChoice = USUAL,
+        fitted: frozenset[str] | None = None,
     ) -> None:
         self.is_given = choice.name is not None
         if self.is_given:
@@ -79,6 +85,7 @@ class NewestBars:
         self.unreadable: dict[str, str] = {}
         self._configs, self._end = configs, choice.end
         self._universe = frozenset(symbols)
+        self._fitted = self._universe if fitted is None else fitted
         self._reading = Lock()
         self._buffer: list[SymbolBars] | None = None
 
@@ -87,14 +94,19 @@ class NewestBars:
         contexts = [config.data.context for config in self._configs if config.data.context.kinds]
         series = {self._context_stamp(context.path) for context in contexts}
         end = [f"to {self._end}"] if self._end else []
-        return " ".join([str(self.name), self._source().stamp(), *sorted(series), *end])
+        data = self._data
+        rules = f"steps {data.on_steps} {data.max_unexplained_steps} {data.start}"
+        return " ".join([str(self.name), self._source().stamp(), *sorted(series), *end, rules])
 
     def unfitted_symbols(self) -> list[str]:
-        """Return the symbols outside the universe of the lake, or of a source that is given."""
+        """Return the symbols without a model of the lake or of a source that is given, else of the universe."""
+        names = self._universe
         if self.is_given:
             self._read_given()
-            return sorted(bars.symbol for bars in self._buffer or () if bars.symbol not in self._universe)
-        return sorted(frozenset(Lake(self.store).symbols()).difference(self.symbols)) if self.name == "lake" else []
+            names = frozenset(bars.symbol for bars in self._buffer or ()).union(self.unreadable)
+        elif self.name == "lake":
+            names = frozenset(Lake(self.store).symbols())
+        return sorted(names - self._fitted)
 
     def of_universe(self) -> Iterator[SymbolBars]:
         """Yield the bars of each symbol of the universe that has any.
@@ -110,12 +122,12 @@ class NewestBars:
         source = self._source()
         buffered = self.name != "lake" or len(self.symbols) * self.history_bars <= _MAX_BUFFERED
         buffer: list[SymbolBars] = []
-        for bars in source.load(self.symbols, end=self._end):
-            newest = bars.last(self.history_bars)
+        refused = dict[str, str]()
+        for newest in self._usable(source, self.symbols, refused):
             if buffered:
                 buffer.append(newest)
             yield newest
-        self.missing = dict(source.missing)
+        self.missing = source.missing | refused
         if buffered:
             self._buffer = buffer
 
@@ -129,7 +141,7 @@ class NewestBars:
         for symbol in sorted(symbols.difference(self.symbols)):
             source = self._source()
             try:
-                found = [bars.last(self.history_bars) for bars in source.load([symbol], end=self._end)]
+                found = list(self._usable(source, [symbol], self.unreadable))
             except FleetcastError as error:  # no model needs this file, so it must not stop the symbols that have one
                 self.unreadable[symbol] = str(error)
                 continue
@@ -139,8 +151,7 @@ class NewestBars:
     def bars_of(self, symbol: str) -> SymbolBars | None:
         """Return one symbol's bars, or None; a source other than the lake is read once for all symbols."""
         if self.name == "lake" and self._buffer is None:
-            found = self._source().load([symbol], end=self._end)
-            return next((bars.last(self.history_bars) for bars in found), None)
+            return next(self._usable(self._source(), [symbol], {}), None)
         with self._reading:
             return next((bars for bars in list(self.of_universe()) if bars.symbol == symbol), None)
 
@@ -150,20 +161,36 @@ class NewestBars:
             self._buffer = None
 
     def context(self, config: Config) -> MarketContext | None:
-        """Return the market series that a model with this configuration was trained with."""
-        return load_context(self._source(), config, self.store)
+        """Return the market series that a model with this configuration reads; see :func:`available_context`."""
+        return available_context(self._source(), config, self.store)
 
     def _read_given(self) -> None:
         """Read all symbols of the source that was given, once."""
         if self._buffer is None:
-            source = self._source()
-            self._buffer = [bars.last(self.history_bars) for bars in source.load(end=self._end)]
-            self.missing = dict(source.missing)
+            source, refused = self._source(), dict[str, str]()
+            self._buffer = list(self._usable(source, (), refused))
+            reasons = source.missing | refused
+            self.missing = {symbol: why for symbol, why in reasons.items() if symbol in self._universe}
+            self.unreadable = {symbol: why for symbol, why in reasons.items() if symbol not in self._universe}
 
-    def _source(self) -> Source:
-        data = self._configs[0].data if self._configs else DataConfig()
-        source = open_source(self.name, self.store, None if self.is_given else data.reading)
-        return MendedSource(source, data.on_steps)
+    def _usable(self, source: MendedSource, symbols: Sequence[str], refused: dict[str, str]) -> Iterator[SymbolBars]:
+        """Yield the newest bars of these symbols, and add those that training would skip for a step to ``refused``."""
+        data = self._data
+        for bars in source.load(symbols, end=self._end):
+            newest = bars.last(self.history_bars)
+            since = newest.dates[0] if data.start is None else max(newest.dates[0], np.datetime64(data.start, "ns"))
+            if problem := source.problem(bars.symbol, data.max_unexplained_steps, since):
+                refused[bars.symbol] = problem
+            else:
+                yield newest
+
+    @property
+    def _data(self) -> DataConfig:
+        return self._configs[0].data if self._configs else DataConfig()
+
+    def _source(self) -> MendedSource:
+        source = open_source(self.name, self.store, None if self.is_given else self._data.reading)
+        return MendedSource(source, self._data.on_steps)
 
     def _context_stamp(self, path: str | None) -> str:
         if path is None:

@@ -47,7 +47,10 @@ def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_ba
     except FleetcastError as error:
         return Failure("bad_bars", str(error))
     schedule = schedule_of(bars.dates)
-    mended = mend(bars, next(iter(snapshot.fleets.values())).predictor.config.data.on_steps)
+    data = next(iter(snapshot.fleets.values())).predictor.config.data
+    mended = mend(bars, data.on_steps)
+    if problem := mended.since(bars.last(history_bars).dates[0]).refusal(data.on_steps, data.max_unexplained_steps):
+        return Failure("bad_bars", problem)
     if mended.steps:
         notes += (mended.summary(),)
     return RequestBars(request.symbol, request.kinds, mended.bars.last(history_bars), notes, schedule)

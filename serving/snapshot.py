@@ -79,6 +79,10 @@ class Snapshot:
         unfitted = symbol in self.unfitted
         return [kind for kind, fleet in self.fleets.items() if fleet.can_forecast(symbol, unfitted)]
 
+    def kinds_forecast(self, symbol: str) -> list[Kind]:
+        """Return the kinds of which a symbol has a forecast from its newest bars."""
+        return [kind for kind, found in self.forecasts.items() if isinstance(found.get(symbol), Forecast)]
+
     def kinds_for_bars(self, symbol: str) -> list[Kind]:
         """Return the kinds that can forecast a symbol from bars in a request."""
         return [kind for kind, fleet in self.fleets.items() if fleet.can_forecast(symbol, self.unseen)]

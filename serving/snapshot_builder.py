@@ -11,6 +11,7 @@ from configs.errors import ModelError
 from configs.operation import ServeConfig
 from configs.values import Kind
 from features.store.store import Store
+from serving.answers import Failure
 from serving.fleets import Fleet, open_fleet
 from serving.latest_windows import FeatureRecipe, LatestWindows
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
@@ -73,17 +74,18 @@ def build_snapshot(
     for latest in distinct.values():
         for symbol, found in latest.newest_notes().items():
             notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
+    forecasts = {
+        kind: _forecasts(fleet, windows[kind], unfitted, newest[id(windows[kind])]) for kind, fleet in fleets.items()
+    }
     for kind, fleet in fleets.items():
         for symbol, last in newest[id(windows[kind])].items():
-            notes[symbol] = (*notes[symbol], *fleet.notes(last))
+            if not isinstance(forecasts[kind].get(symbol), Failure | None):
+                notes[symbol] = (*notes[symbol], *fleet.notes(last))
     snapshot = Snapshot(
         versions=dict(versions),
         fleets=fleets,
         windows=windows,
-        forecasts={
-            kind: _forecasts(fleet, windows[kind], unfitted, newest[id(windows[kind])])
-            for kind, fleet in fleets.items()
-        },
+        forecasts=forecasts,
         symbols=sorted(unfitted.union(*(fleet.position for fleet in fleets.values()))),
         last_bars={symbol: bar for bars_of_kind in newest.values() for symbol, bar in bars_of_kind.items()},
         notes=notes,
@@ -110,11 +112,12 @@ def open_bars(
     Without a lake they come from the source that the newest version was trained on. A server that has read the lake
     continues to: an emptied lake is an error, not a reason to serve older bars from another source.
     """
-    universe = sorted(frozenset[str]().union(*(fleet.all_symbols for fleet in fleets.values())))
+    fitted = frozenset[str]().union(*(fleet.all_symbols for fleet in fleets.values()))
+    universe = sorted(fitted.union(*(fleet.universe for fleet in fleets.values())))
     newest = max(fleets.values(), key=lambda fleet: fleet.created)
     name = "lake" if previous is not None and previous.bars.name == "lake" else newest.predictor.config.data.bars
     configs = [fleet.predictor.config for fleet in fleets.values()]
-    return NewestBars(store, name, universe, config.history_bars, configs, choice)
+    return NewestBars(store, name, universe, config.history_bars, configs, choice, fitted)
 
 
 def _load_fleet(
@@ -133,7 +136,7 @@ def _windows(
     fleets: Mapping[Kind, Fleet], bars: NewestBars, stamp: str, previous: Snapshot | None, unfitted: frozenset[str]
 ) -> dict[Kind, LatestWindows]:
     """Return each kind's newest windows; kinds with equal recipes share theirs, and unchanged ones are reused."""
-    recipes = {kind: FeatureRecipe.of(fleet.predictor) for kind, fleet in fleets.items()}
+    recipes = {kind: FeatureRecipe.of(fleet.predictor, fleet.universe) for kind, fleet in fleets.items()}
     out: dict[Kind, LatestWindows] = {}
     for kind, recipe in recipes.items():
         alike = [other for other, theirs in recipes.items() if theirs == recipe]

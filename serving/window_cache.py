@@ -47,7 +47,7 @@ class WindowCache:
         self._recipe, self._symbols = recipe, frozenset(symbols)
         self._bars, self._stamp, self._store = bars, stamp, bars.store
         identity = config_hash(
-            [recipe.config.model_dump(mode="json"), recipe.feature_names, recipe.universe.members, recipe.universe.lag],
+            [recipe.config.model_dump(mode="json"), recipe.feature_names, recipe.universe.lag, sorted(recipe.members)],
             [length, sorted(symbols), bars.symbols, bars.history_bars],
             [library_versions(_LIBRARIES), code_hash("serving.window_cache")],
         )

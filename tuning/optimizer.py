@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from configs.load import config_or
+from configs.errors import ConfigError
+from configs.load import config_or, validated
 from configs.schema import Config
 from configs.values import Kind
 from features.any_bars import AnyBars
@@ -26,6 +27,8 @@ from tuning.sweep_verdict import SweepVerdict, conclude
 from tuning.trial_view import TrialView
 
 logger = logging.getLogger(__name__)
+
+_OPTIONS = ("study", "resume", "seconds", "callbacks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +106,21 @@ class HyperparameterOptimizer:
     def optimize_direction_model(self, train_data: AnyBars, **options: Any) -> Tuned:
         """Search for the settings of direction models on the given bars, which must not include the test period.
 
-        ``options`` are ``context`` (market series) and those of :meth:`optimize` from ``study`` on.
+        ``options`` are ``context`` (market series) and those of :meth:`optimize` from ``trials`` on.
         """
-        context = options.pop("context", None)
-        return self._sweep(task_of_bars(train_data, self.config, "direction", context), **options)
+        return self._on_bars("direction", train_data, options)
 
     def optimize_volatility_model(self, train_data: AnyBars, **options: Any) -> Tuned:
         """Search for the settings of volatility models; see :meth:`optimize_direction_model`."""
-        context = options.pop("context", None)
-        return self._sweep(task_of_bars(train_data, self.config, "volatility", context), **options)
+        return self._on_bars("volatility", train_data, options)
 
     def optimize(self, kind: Kind, **options: Any) -> Tuned:
         """Search on a sample of the configured source's symbols, up to the end of its validation period.
 
         Parameters
         ----------
+        trials
+            Total number of trials, in place of the configuration's; ``n_trials`` is another name of it.
         study
             The study's name; by default the kind and the time.
         resume
@@ -130,15 +133,29 @@ class HyperparameterOptimizer:
         Raises
         ------
         ConfigError, DataError, StoreError
-            As :func:`~tuning.open_study.open_study` and :func:`~tuning.sweep_task.task_of_source` do.
+            As :func:`~tuning.open_study.open_study` and :func:`~tuning.sweep_task.task_of_source` do; or there is no
+            such option.
         TrialFailed
             No trial has a score on the last fold, or the default has none.
         """
-        return self._sweep(task_of_source(self.config, kind, self.store), **options)
+        config = self._configured(options)
+        return self._sweep(task_of_source(config, kind, self.store), **options)
 
     def check(self, study: str | None = None, resume: bool = False, *, must_exist: bool = False) -> None:
         """Raise what :meth:`optimize` would raise for the name and the database; needs no Ray."""
         check_study(study, self.store, resume, self.url, must_exist=must_exist)
+
+    def _on_bars(self, kind: Kind, bars: AnyBars, options: dict[str, Any]) -> Tuned:
+        context = options.pop("context", None)
+        return self._sweep(task_of_bars(bars, self._configured(options), kind, context), **options)
+
+    def _configured(self, options: dict[str, Any]) -> Config:
+        """Take the number of trials out of the options, and return the configuration with it."""
+        trials = [options.pop(name) for name in ("trials", "n_trials") if name in options]
+        if unknown := sorted(options.keys() - _OPTIONS):
+            expected = ", ".join(("trials", *_OPTIONS, "and for bars context"))
+            raise ConfigError(f"a sweep has no option {unknown[0]!r}; expected {expected}. Settings are in config=.")
+        return validated(self.config.replaced({"tune.trials": trials[0]}), "trials") if trials else self.config
 
     def _sweep(
         self,

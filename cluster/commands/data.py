@@ -80,7 +80,8 @@ def fetch(
 @app.command()
 def inspect(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files to inspect without importing them.")
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Files to inspect without importing them, or symbols of the lake."),
     ] = None,
     columns: Columns = None,
     symbol_column: SymbolColumn = None,
@@ -92,15 +93,16 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Show rows, span, period, gaps against the exchange calendar, steps, and quarantined rows by rule."""
-    from cluster.lake_bars import inspect_bars
+    from cluster.lake_bars import inspect_bars, symbols_of_lake
     from cluster.views.data_tables import show_inspection
     from features.sources import open_source
     from features.store.store import Store
 
-    spec = "lake" if not paths else paths[0] if len(paths) == 1 else paths
+    names = symbols_of_lake(Store(store), paths or [])
+    spec = "lake" if names or not paths else paths[0] if len(paths) == 1 else paths
     reading = reading_of(columns, symbol_column, date_format, decimal, timezone, period)
     source = open_source(spec, Store(store), reading)
-    show_inspection(inspect_bars(source), as_json)
+    show_inspection(inspect_bars(source, names), as_json)
 
 
 @app.command()

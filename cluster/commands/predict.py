@@ -33,7 +33,8 @@ def predict(
 ) -> None:
     """Forecast every symbol from its newest bars, with the champions; a symbol without a model gets a pooled forecast.
 
-    The forecasts are those that ``fleetcast serve`` would answer.
+    The forecasts are those that ``fleetcast serve`` would answer. The exit code is 1 if a symbol in --symbols, or every
+    symbol, has no forecast or only one of the two kinds.
     """
     from datetime import datetime, time
 
@@ -55,7 +56,8 @@ def predict(
     now = None if choice.end is None else min(datetime.combine(choice.end, time.max), utc_now())
     found = [snapshot.prediction(symbol, chosen, now) for symbol in wanted or snapshot.symbols]
     _show(found, csv, parquet, as_json)
-    if wanted and any(one.error is not None for one in found):
+    failed = [one.error is not None for one in found]
+    if any(failed) if wanted else all(failed):
         raise typer.Exit(1)
 
 

@@ -94,7 +94,8 @@ def show_preview(previewed: PreviewedBars, as_json: bool) -> None:
     """Print the first bars as understood."""
     if as_json:
         findings = {"missing": previewed.missing, "quarantined": previewed.quarantine.counts()}
-        _print_json({"rows": previewed.rows, **findings, "read_as": list(previewed.read_as)})
+        symbols = [{**one, "steps": _plain(one["steps"])} for one in previewed.symbols]
+        _print_json({"rows": previewed.rows, "symbols": symbols, **findings, "read_as": list(previewed.read_as)})
         return
     console = Console()
     table = _table("symbol", "date", "open", "high", "low", "close", "volume")
@@ -104,7 +105,12 @@ def show_preview(previewed: PreviewedBars, as_json: bool) -> None:
     console.print(table)
     _more(console, len(previewed.rows))
     console.print("the first bars of each symbol, as understood; nothing was imported")
+    for one in previewed.symbols[:_SHOWN]:
+        text = f"{one['symbol']}: {counted(one['rows'], 'bar')}, {one['first']} to {one['last']}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    _more(console, len(previewed.symbols))
     show_reading(console, previewed.read_as)
+    _steps(console, {one["symbol"]: one["steps"] for one in previewed.symbols})
     _findings(console, previewed.quarantine, previewed.missing)
 
 
@@ -161,7 +167,9 @@ def _steps(
     """Print the steps and spikes of each symbol, and which of them are where an import meets the stored bars."""
     found = [(symbol, step) for symbol, some in steps.items() for step in some]
     if found:
-        console.print("\nprices that are off by a factor (kept; training acts on them as data.on_steps says)")
+        console.print(
+            "\nprices that are off by a factor (kept; training and forecasts act on them as data.on_steps says)"
+        )
     for symbol, step in found[:_SHOWN]:
         seam = "; here the import meets the stored bars" if step in (seams or {}).get(symbol, ()) else ""
         console.print(f"[yellow]{step.kind}[/yellow] {escape(symbol)} {escape(str(step))}{seam}", soft_wrap=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from configs.words import counted
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 SHOWN = 40
 _NOTES = 5
+_POOLED = "no model was trained on it: forecast by what the trained symbols share (pooled)"
 
 
 @dataclass
@@ -31,6 +34,7 @@ class ForecastRow:
     level: float | None = None  # probability of the interval
     targets: dict[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    pooled: bool = False
 
 
 def row_of(one: Prediction) -> ForecastRow:
@@ -45,6 +49,8 @@ def row_of(one: Prediction) -> ForecastRow:
         row.volatility = (volatility.annualised, volatility.low, volatility.high)
         row.level = volatility.level
         row.targets["volatility"] = _target(volatility.horizon_bars, volatility.target_date)
+    if any(forecast.basis == "pooled" for forecast in one.forecasts):
+        row.pooled, row.notes = True, (*row.notes, _POOLED)
     if one.error is not None:
         row.notes = (*row.notes, one.error.message)
     return row
@@ -77,8 +83,13 @@ def rows_of_run(results: Sequence[KindResult], config: Config) -> list[ForecastR
     return [rows[symbol] for symbol in sorted(rows)]
 
 
-def render_forecasts(rows: Sequence[ForecastRow], shown: int = SHOWN) -> list[RenderableType]:
-    """Return what to print: what the forecasts are for, a table of at most ``shown`` symbols, each note once."""
+def render_forecasts(
+    rows: Sequence[ForecastRow], shown: int = SHOWN, symbols: int | None = None
+) -> list[RenderableType]:
+    """Return what to print: what the forecasts are for, a table of at most ``shown`` symbols, each note once.
+
+    ``symbols`` is how many have a forecast, if ``rows`` are only some of them.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -98,11 +109,15 @@ def render_forecasts(rows: Sequence[ForecastRow], shown: int = SHOWN) -> list[Re
         out.append(Text(f"volatility: % a year over {_common(rows, 'volatility')}, {level}interval"))
         table.add_column("vol. %", justify="right", no_wrap=True)
         table.add_column("interval", justify="right", no_wrap=True)
+    pooled = any(row.pooled for row in rows[:shown])
+    if pooled:
+        table.add_column("model", no_wrap=True)
     for row in rows[:shown]:
-        table.add_row(*(Text(cell) for cell in _cells(row, kinds)))
+        basis = [("pooled" if row.pooled else "own") if row.targets else "–"] if pooled else []
+        table.add_row(*(Text(cell) for cell in (*_cells(row, kinds), *basis)))
     out.append(table)
-    if len(rows) > shown:
-        out.append(Text(f"… and {len(rows) - shown:,} more symbols"))
+    if (left := max(symbols or 0, len(rows)) - min(shown, len(rows))) > 0:
+        out.append(Text(f"… and {counted(left, 'more symbol')}"))
     return [*out, *(Text(line) for line in _notes(rows))]
 
 

@@ -38,7 +38,7 @@ def verdicts(result: KindResult) -> list[str]:
         difference = summary.difference(task.loss, name)
         if difference.is_known and difference.value > SIGNIFICANT * difference.se:
             out.append(_verdict(summary, task, name, words))
-    return out + ([] if same else _labels(summary))
+    return out + ([] if same else label_sentences(result.summary))
 
 
 def _is_same(summary: MetricSummary, metric: str, name: str) -> bool:
@@ -47,8 +47,9 @@ def _is_same(summary: MetricSummary, metric: str, name: str) -> bool:
     return found.is_known and base > 0 and max(abs(found.value), found.se) <= _SAME * base
 
 
-def _labels(summary: MetricSummary) -> list[str]:
-    """Compare the accuracy of the most likely class with the class prior's."""
+def label_sentences(metrics: Mapping[str, Any]) -> list[str]:
+    """Compare the accuracy of the most likely class with the class prior's: one sentence, or none."""
+    summary = MetricSummary(metrics)
     if summary.model("mcc").value == 0.0:
         return ["the most likely class is always the same: only the probabilities can carry information"]
     found = summary.difference("up_down_accuracy", "prior")
@@ -131,8 +132,11 @@ def _verdict(summary: MetricSummary, task: Task, name: str, words: str) -> str:
     if not found.is_known:
         return f"{task.loss_title} against {words}: too few test days to tell"
     base = summary.baseline(task.loss, name).value
-    if abs(difference) <= max(SIGNIFICANT * error, MATERIAL * base if math.isfinite(base) else 0.0):
+    if abs(difference) <= SIGNIFICANT * error:
         return f"no detectable edge over {words}: {task.loss_title} {shown}"
+    if math.isfinite(base) and abs(difference) <= MATERIAL * base:
+        small = f"under {100 * MATERIAL:g} % of the loss"
+        return f"no edge that matters over {words}: {task.loss_title} {shown} is beyond chance, but {small}"
     percent = f"{abs(difference) / base * 100:.1f} % " if math.isfinite(base) and base > 0 else ""
     side = "below" if difference < 0 else "above"
     digits = 0 if abs(difference) > 10 * error else 1

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cluster.views.leaderboard import coverage_sentence
+from cluster.views.leaderboard import coverage_sentence, label_sentences
 from cluster.views.model_figures import bars_in_words, flatten, number, origin, size
 from cluster.views.scores_table import scores_table
 from cluster.views.wide_table import WideTable
@@ -83,7 +83,8 @@ def _about(facts: Mapping[str, Any]) -> dict[str, str]:
         "created": f"{facts['created'][:19].replace('T', ' ')} UTC, {size(facts['bytes'])}",
         "symbols": f"{len(symbols):,} ({names})",
         "settings": ", ".join(filter(None, (horizon, bars, preset))),
-        "verdict": str(Verdict(**facts["verdict"])),
+        "verdict": f"by {task_of(kind).loss_title}: {Verdict(**facts['verdict'])}",
+        "labels": "; ".join(label_sentences(flatten(facts["metrics"]))),
         "coverage": " ".join(coverage_sentence(kind, flatten(facts["metrics"]), level)).removeprefix("coverage of "),
         "train period": f"up to {trained_to}" if trained_to else "",
         "valid period": " to ".join(periods.get("valid", ())),

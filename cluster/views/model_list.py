@@ -10,6 +10,7 @@ from cluster.views.model_figures import age, bars_in_words, flatten, headline, o
 from cluster.views.wide_table import WideTable
 from configs.errors import ModelError
 from training.registry.manager import ModelManager
+from training.tasks import task_of
 from training.validation.verdict import verdict
 
 _LEFT = ("kind", "alias", "bars", "preset", "verdict", "on its test period")
@@ -40,6 +41,12 @@ def overview(manager: ModelManager, kinds: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
+def _verdict(row: dict[str, Any]) -> str:
+    """Return a version's verdict and the loss that it is about."""
+    status: str = row["verdict"]["status"]
+    return status if status == "not tested" else f"{status} ({task_of(row['kind']).loss_title})"
+
+
 def overview_table(rows: list[dict[str, Any]]) -> WideTable:
     """Return the overview as a table."""
     lines = []
@@ -57,7 +64,7 @@ def overview_table(rows: list[dict[str, Any]]) -> WideTable:
                 row["preset"] or "",
                 age(row["age_s"]),
                 size(row["bytes"]),
-                row["verdict"]["status"],
+                _verdict(row),
                 headline(row["kind"], row["metrics"]),
             ]
         )

@@ -16,6 +16,7 @@ from rich.text import Text
 from cluster.views.console import make_console, stdout_reserved_for_json
 from cluster.views.forecast_table import render_forecasts, rows_of_run
 from cluster.views.leaderboard import render, to_json
+from cluster.views.next_steps import next_steps
 from configs.words import counted
 from features.store.store import Store
 from training.run import queue
@@ -53,13 +54,15 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     if rows := rows_of_run(result.results, result.plan.config):
         console.print("\nnewest forecasts", style="bold")
-        for part in render_forecasts(rows):
+        symbols = len({symbol for kind in result.results for symbol in kind.per_symbol})
+        for part in render_forecasts(rows, symbols=symbols):
             console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
     stages = ", ".join(f"{stage} {value:.1f} s" for stage, value in result.seconds.items())
     console.print(f"\nmodels in {store.uri}; time: {stages}", highlight=False, soft_wrap=True)
     if rows:
         option = "" if store.uri == Store(DEFAULT_STORE).uri else f" --store {shlex.quote(store.uri)}"
-        console.print(f"next: fleetcast predict{option}, fleetcast serve{option}", highlight=False, soft_wrap=True)
+        for line in next_steps(result.results, option):
+            console.print(line, highlight=False, soft_wrap=True)
 
 
 class _Watch:

@@ -34,6 +34,26 @@ class Mended:
         """All steps and spikes."""
         return self.left_out + self.rebased + self.kept
 
+    def since(self, date: np.datetime64) -> Mended:
+        """Return it without the steps and spikes up to a date."""
+        parts = (self.left_out, self.rebased, self.kept)
+        return Mended(self.bars, *(tuple(step for step in part if step.date > date) for part in parts))
+
+    def refusal(self, on_steps: OnSteps, most: int) -> str:
+        """Return why these bars are neither trained on nor forecast from, or an empty text.
+
+        More than ``most`` steps remain. A newest bar that is off by a factor is such a step: nothing shows yet whether
+        its price will return.
+        """
+        if on_steps == "refuse" and self.steps:
+            return f"{self.summary()} (data.on_steps=refuse)"
+        if on_steps == "keep" or len(self.kept) <= most:
+            return ""
+        return (
+            f"{self.summary()}; at most {most} may stay unexplained (data.max_unexplained_steps). Correct the data, "
+            "or set data.on_steps to rebase (multiply the prices before) or keep (they are real)"
+        )
+
     def summary(self) -> str:
         """Return what was done as text, or an empty one."""
         parts = [(f"{_count(self.left_out)} left out as spikes", self.left_out)]

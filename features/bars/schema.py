@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from configs.reading import ReadingConfig
+from configs.words import counted
 from features.bars.arrays import Dates, Float, Mask
 from features.bars.columns import choose_columns
 from features.bars.quarantine import Quarantine
@@ -113,7 +114,7 @@ def read_frame(
                 splits=_any(checked.splits, rows),
             )
         )
-    return ReadBars(bars, quarantine, parsed.lines)
+    return ReadBars(bars, quarantine, (*parsed.lines, *_assumed(bars)))
 
 
 def bars_from_frame(
@@ -155,6 +156,18 @@ def bars_from_frame(
     """
     found = read_frame(frame, symbol, place=place, default_symbol=default_symbol, reading=reading)
     return found.bars, found.quarantine
+
+
+def _assumed(bars: list[SymbolBars]) -> list[str]:
+    """Return in lines what stands for values that the table does not have."""
+    lines = []
+    for count, text in (
+        (sum(not one.has_range for one in bars), "no open, high and low: the close stands for them"),
+        (sum(not one.has_volume for one in bars), "no volume: features of volume are left out"),
+    ):
+        if count:
+            lines.append(text if count == len(bars) else f"{text} ({count:,} of {counted(len(bars), 'symbol')})")
+    return lines
 
 
 def _any(splits: Float | None, rows: slice) -> Float | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
+
 from features.bars.mending import Mended, OnSteps, left_out_rows, mend
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
@@ -48,16 +50,12 @@ class MendedSource:
         """Return the other source's stamp."""
         return self.source.stamp()
 
-    def problem(self, symbol: str, most: int) -> str:
-        """Return why a symbol is not to be trained on, or an empty text: more than ``most`` steps remain."""
+    def problem(self, symbol: str, most: int, since: np.datetime64 | None = None) -> str:
+        """Return why a symbol's bars after ``since``, by default all, are not to be used, or an empty text.
+
+        See :meth:`features.bars.mending.Mended.refusal`.
+        """
         mended = self.mended.get(symbol)
-        if mended is None or self.on_steps == "keep":
+        if mended is None:
             return ""
-        if self.on_steps == "refuse":
-            return f"{mended.summary()} (data.on_steps=refuse)"
-        if len(mended.kept) <= most:
-            return ""
-        return (
-            f"{mended.summary()}; at most {most} may stay unexplained (data.max_unexplained_steps). Correct the data, "
-            "or set data.on_steps to rebase (multiply the prices before) or keep (they are real)"
-        )
+        return (mended if since is None else mended.since(since)).refusal(self.on_steps, most)

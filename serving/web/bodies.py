@@ -117,7 +117,7 @@ class ErrorResponse(BaseModel):
 
 
 class SymbolFacts(BaseModel):
-    """A symbol with its kinds of model, its newest bar, and whether its bars are stale."""
+    """A symbol with the kinds of its forecasts, its newest bar, and whether its bars are stale."""
 
     symbol: str
     kinds: list[Kind]

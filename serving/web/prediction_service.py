@@ -123,7 +123,7 @@ class EngineService:
             facts.append(
                 {
                     "symbol": symbol,
-                    "kinds": snapshot.kinds_of(symbol),
+                    "kinds": snapshot.kinds_forecast(symbol),
                     "as_of": None if last is None else last.as_of.isoformat(),
                     "close": None if last is None else last.close,
                     "stale": last is not None and snapshot.freshness(last, now).stale,

@@ -90,6 +90,21 @@ def test_anything_else_is_one_clear_error(given, message):
         FeatureEngineer().engineer_features(given)
 
 
+def test_bars_at_hand_load_as_those_of_a_source(two):
+    frames = {bars.symbol: frame_of(bars) for bars in two}
+    for given in (frames, two, pd.concat([frame_of(bars, symbol=bars.symbol) for bars in two])):
+        found = load_bars(given)
+        assert found["symbol"].unique().tolist() == ["AAA", "BBB"] and len(found) == 120
+        assert list(found)[:3] == ["symbol", "date", "open"]
+    assert load_bars(frame_of(two[0]))["symbol"].unique().tolist() == ["SYMBOL"]
+    day = str(two[0].dates[10])[:10]
+    assert len(load_bars(frames, "BBB", end=day)) == 11
+    with pytest.raises(DataError, match="the source has no bars of CCC; it has AAA, BBB"):
+        load_bars(frames, ["AAA", "CCC"])
+    with pytest.raises(DataError, match="no bars of these symbols in the requested period"):
+        load_bars(frames, start="2200-01-01")
+
+
 def test_bars_of_a_source_need_no_store(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     found = load_bars("embedded", ["AAPL", "IBM"], start="2010-01-01", end="2010-12-31")

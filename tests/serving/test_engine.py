@@ -111,8 +111,28 @@ def test_prices_that_are_off_by_a_factor_are_mended_and_noted(engine, expected, 
     assert answer.volatility.annualised == pytest.approx(expected["AAA"][1]["volatility"], rel=0.05)
     for values in prices.values():
         values[:200], values[200] = 0.01 * values[:200], values[200] / 100.0
-    note, _ = engine.predict_single(PredictionRequest("AAA", replace(bars, **prices))).prediction.notes
-    assert note.startswith("prices step: ×100 from ") and "pence against pounds" in note
+    error = engine.predict_single(PredictionRequest("AAA", replace(bars, **prices))).error
+    assert error.code == "bad_bars" and error.message.startswith("prices step: ×100 from ")
+    assert "pence against pounds" in error.message and "data.max_unexplained_steps" in error.message
+
+
+def test_a_newest_bar_that_is_off_by_a_factor_is_not_served_and_leaves_the_universe(store, start_engine, bars_of):
+    lake, newest = Lake(store), [bars_of(symbol, LAKE_BARS + 1).last(1) for symbol in SYMBOLS]
+    for bars in newest[1:]:
+        lake.append(bars)
+    lake.remove(["AAA"])
+    engine = start_engine()
+    without = engine.predict_single(PredictionRequest("BBB")).prediction
+    prices = {name: 100.0 * getattr(newest[0], name) for name in ("open", "high", "low", "close")}
+    lake.append(bars_of("AAA", LAKE_BARS))
+    lake.append(replace(newest[0], **prices))
+    assert engine.refresh()
+    answer, other = engine.predict_batch([PredictionRequest("AAA"), PredictionRequest("BBB")])
+    assert answer.error.message.startswith("prices step: ×100 from ") and answer.volatility is None
+    assert other.volatility.annualised == without.volatility.annualised
+    assert any("AAA: prices step" in problem for problem in engine.health_check()["problems"])
+    assert not engine.history("AAA", 50)["close"]
+    assert start_engine().predict_single(PredictionRequest("AAA")).error == answer.error  # from the stored windows
 
 
 def test_a_split_that_a_frame_names_is_applied_and_noted_and_one_that_is_applied_is_not(engine, expected, bars_of):

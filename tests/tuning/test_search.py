@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import ray
 
+from configs.errors import ConfigError
 from configs.operation import RunConfig, TuneConfig
 from configs.space import Choice, Range
 from tuning.local_search import search_locally
@@ -128,3 +129,15 @@ def test_ray_finds_the_planted_optimum_as_fast_as_optuna_alone(ray_cluster, open
     assert values["ray"][:10] == values["alone"][:10]
     assert losses["alone"].min() < 0.04 and losses["ray"].min() < 0.04
     assert losses["ray"][10:].mean() < losses["alone"][10:].mean() + 0.1 < 0.8
+
+
+def test_the_number_of_trials_may_be_an_option_and_others_are_named():
+    from tuning import HyperparameterOptimizer
+
+    optimizer = HyperparameterOptimizer(store="memory://trials")
+    for name in ("trials", "n_trials"):
+        assert optimizer._configured({name: 3}).tune.trials == 3
+        with pytest.raises(ConfigError, match=r"tune\.trials"):
+            optimizer._configured({name: 0})
+    with pytest.raises(ConfigError, match=r"no option 'timeout'; expected trials, study, resume, seconds"):
+        optimizer.optimize_direction_model([], timeout=3)

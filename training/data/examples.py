@@ -38,6 +38,12 @@ class Examples:
         for i, (symbol, rows) in enumerate(zip(self.panel.symbols, self.rows, strict=True)):
             if len(rows.train) < MIN_TRAIN_ROWS:
                 reasons[symbol] = f"{len(rows.train)} training windows; at least {MIN_TRAIN_ROWS} are needed"
+                if len(rows.train) + len(rows.valid) + len(rows.test) >= MIN_TRAIN_ROWS + MIN_VALID_ROWS:
+                    first = str(self.panel.dates[self.panel.offsets[i]])[:10]
+                    reasons[symbol] += (
+                        f". Its bars start on {first}, too late for the train period, whose dates all symbols share; "
+                        "a run of its own splits its own dates"
+                    )
             elif len(rows.valid) < MIN_VALID_ROWS:
                 reasons[symbol] = f"{len(rows.valid)} validation windows; at least {MIN_VALID_ROWS} are needed"
             elif np.ptp(self.panel.close[rows.train + self.panel.offsets[i]]) == 0:

@@ -72,15 +72,21 @@ class EnsemblePredictor(BasePredictor):
 
     def __init__(
         self,
-        predictors: Sequence[BasePredictor] = (),
+        predictors: Sequence[BasePredictor] | None = None,
         *,
         config: Config | None = None,
         seeds: Sequence[int] | None = None,
     ) -> None:
-        if not isinstance(predictors, (list, tuple)) or not all(isinstance(p, BasePredictor) for p in predictors):
+        given = predictors if predictors is not None else ()
+        if not isinstance(given, (list, tuple)) or not all(isinstance(p, BasePredictor) for p in given):
             raise ConfigError(
                 f"EnsemblePredictor was given {shown(predictors)}; expected a list of predictors (BasePredictor), such "
                 "as [PriceDirectionPredictor(), VolatilityPredictor()], or config=."
+            )
+        if predictors is not None and not given:
+            raise ModelError(
+                "an ensemble needs at least one predictor. Give some, such as [PriceDirectionPredictor(), "
+                "VolatilityPredictor()], or leave predictors out for the default ones."
             )
         if config is not None:
             config_or(config, "EnsemblePredictor")
@@ -90,8 +96,8 @@ class EnsemblePredictor(BasePredictor):
         if seeds is not None and not len(seeds):
             raise ModelError("an ensemble needs at least one seed. Give seeds=(1, 2, 3), or leave them out.")
         self.predictors, self.config, self.seeds = predictors, config, seeds
-        self.predictors_: tuple[BasePredictor, ...] = tuple(predictors)
-        count = len(predictors)
+        self.predictors_: tuple[BasePredictor, ...] = tuple(given)
+        count = len(given)
         self.weights_: Float = np.full(count, 1.0 / max(count, 1))
 
     @property
@@ -117,7 +123,7 @@ class EnsemblePredictor(BasePredictor):
         DataError
             No symbol can be fitted by every fleet.
         """
-        self.predictors_ = tuple(self.predictors) or self._default()
+        self.predictors_ = self._default() if self.predictors is None else tuple(self.predictors)
         made = dict[str, Examples]()
         for one in self.predictors_:
             if not isinstance(one, BarsPredictor):

@@ -34,7 +34,8 @@ class Explained(ReadsBars):
     ) -> Importance:
         """Return each feature's ``importance`` and its ``standard_error``, the most important first.
 
-        Importance is how much the validation loss rises when the feature is permuted; see
+        Importance is how much the validation loss rises when the feature is permuted, and its error is clustered by
+        day; see
         :func:`training.predictors.importance.permutation_importance`. Without bars, on the validation rows of the last
         ``fit`` of this object; otherwise the arguments are those of ``fit``.
 

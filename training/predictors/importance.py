@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.errors import DataError
 from features.panel import Panel
-from training.data.examples import Examples, Int64
+from training.data.examples import Examples, Float, Int64
+from training.metrics.clustered import long_run_se
 from training.predictors.fleet import PredictorFleet
 
 
@@ -19,8 +21,9 @@ def permutation_importance(
     """Return, per feature, how much the validation loss rises when it is permuted, and its standard error.
 
     Values are permuted within each symbol's validation windows, so a feature keeps its distribution and loses its
-    timing. A feature that other features repeat looks unimportant: the forecast does not miss it. The standard error is
-    over symbols, or over rows where there is one symbol. Sorted, the most important first.
+    timing. A feature that other features repeat looks unimportant: the forecast does not miss it. Each symbol counts
+    alike. The standard error is clustered by day, or taken over symbols if that is larger. Sorted, the most important
+    first.
 
     Raises
     ------
@@ -41,6 +44,8 @@ def permutation_importance(
     place = np.concatenate(windows)
     other = np.concatenate([rng.permutation(own) for own in windows])
     before, row = predictor.row_losses(examples, "valid")
+    days = panel.dates[examples.places(examples.part("valid"))[0]].astype("datetime64[D]")
+    overlap = predictor.config.section(predictor.kind).horizon - 1
     features = panel.features.copy()
     permuted = replace(examples, panel=replace(panel, features=features))
     out = {}
@@ -48,10 +53,26 @@ def permutation_importance(
         features[place, column] = panel.features[other, column]
         rise = predictor.row_losses(permuted, "valid")[0] - before
         features[place, column] = panel.features[place, column]
-        if len(examples.rows) > 1:
-            rise = np.bincount(row, rise) / np.bincount(row)
-        out[name] = (float(rise.mean()), float(rise.std(ddof=1) / np.sqrt(len(rise))))
+        out[name] = mean_over_symbols(rise, row, days, overlap)
     return dict(sorted(out.items(), key=lambda item: -item[1][0]))
+
+
+def mean_over_symbols(
+    values: Float, symbol: Int64, days: npt.NDArray[np.datetime64], overlap: int
+) -> tuple[float, float]:
+    """Return the mean of the symbols' means of ``values`` (n,), and its standard error.
+
+    Of two errors the larger one counts: that of the days that were drawn, clustered because symbols move together, and
+    that of the symbols that were drawn. Forecasts of ``overlap`` + 1 neighbouring days share outcomes.
+    """
+    counts = np.bincount(symbol)
+    means = np.bincount(symbol, values) / counts
+    influence = (values - means[symbol]) / (counts[symbol] * len(counts))
+    _, day = np.unique(days, return_inverse=True)
+    errors = [float(long_run_se(np.bincount(day, influence).astype(np.float64), overlap))]
+    if len(means) > 1:
+        errors.append(float(means.std(ddof=1) / np.sqrt(len(means))))
+    return float(means.mean()), float(np.nanmax(errors)) if np.isfinite(errors).any() else float("nan")
 
 
 def contributions(score: Callable[[Panel, Sequence[Int64]], float], panel: Panel, window: int) -> dict[str, float]:

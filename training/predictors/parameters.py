@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from configs.errors import ConfigError
 
+_BRIEF = 60  # characters of an argument
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _differs(given: Mapping[str, Any], name: str, default: Any) -> bool:
+    """Return whether an argument is stored and is not the default; arrays, which have no one answer, differ."""
+    if name not in given or given[name] is default:
+        return False
+    same = given[name] == default
+    return not (isinstance(same, bool) and same)
+
+
+def _brief(value: Any) -> str:
+    """Return a value as it is written in Python; of a long one, such as a configuration, only its class."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _BRIEF else f"{type(value).__name__}(…)"
 
 
 class Parameters:
@@ -22,18 +37,30 @@ class Parameters:
     estimator_type: ClassVar[str | None] = None  # scikit-learn's: classifier or regressor
     _given: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Return the class and the arguments that are not the defaults, as scikit-learn does."""
+        given = self.__dict__.get("_given", self.__dict__)
+        changed = {name: given[name] for name, default in self._parameters().items() if _differs(given, name, default)}
+        return f"{type(self).__name__}({', '.join(f'{name}={_brief(value)}' for name, value in changed.items())})"
+
     @classmethod
     def _parameter_names(cls) -> tuple[str, ...]:
         """Return the keywords of the constructor; of one that passes others on, also those of its base class."""
-        names = dict[str, None]()
+        return tuple(cls._parameters())
+
+    @classmethod
+    def _parameters(cls) -> dict[str, Any]:
+        """Return the keywords of the constructor, see :meth:`_parameter_names`, and their defaults."""
+        names = dict[str, Any]()
         for base in cls.__mro__:
             if "__init__" not in vars(base):
                 continue
             found = inspect.signature(vars(base)["__init__"]).parameters.values()
-            names |= {one.name: None for one in list(found)[1:] if one.kind not in _VARIADIC}
+            own = {one.name: one.default for one in list(found)[1:] if one.kind not in _VARIADIC}
+            names |= {name: default for name, default in own.items() if name not in names}
             if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in found):
                 break
-        return tuple(names)
+        return names
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments by name, as they were given.

@@ -32,9 +32,12 @@ def load_named(models: ModelManager, name: str, version: str | None) -> BarsPred
             symbol = models.match_symbol(kind, found, symbol)
         except ModelError as error:
             if newest is None:
-                raise
+                near = saved.similar(models.store, name)
+                hint = f" Did you mean {near}? It is saved as {_listed(models, near)}." if near else ""
+                raise ModelError(f"{error}{hint}") from error
             if version not in (None, LATEST):
-                raise ModelError(f"{error} Saved of {name} are: {', '.join(own)}.") from error
+                trained = f"{error} " if models.versions(kind) else ""
+                raise ModelError(f"{trained}{name} is not saved as {version!r}, but as {', '.join(own)}.") from error
             wanted = newest
         else:
             if wanted != LATEST or newest is None or own[newest] < layout.version_moment(found):
@@ -58,6 +61,10 @@ def load_fleet(models: ModelManager, kind: str, version: str, only: Container[st
         fleet = join([_predictor(models.load_block(kind, version, n)) for n in roster.blocks_of(chosen)])
         rows = [symbol for symbol in fleet.symbols if symbol in wanted]
         return type(fleet).from_state(fleet.symbols, fleet.to_arrays(), fleet.meta(), rows)
+
+
+def _listed(models: ModelManager, name: str) -> str:
+    return ", ".join(saved.saved_versions(models.store, name))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,12 @@ class ModelManager(Versions):
     """
 
     def publish(
-        self, kind: str, blocks: Sequence[str], manifest_extra: Mapping[str, Any], reasons: Reasons | None = None
+        self,
+        kind: str,
+        blocks: Sequence[str],
+        manifest_extra: Mapping[str, Any],
+        reasons: Reasons | None = None,
+        universe: Collection[str] | None = None,
     ) -> publishing.ModelVersion:
         """Make a version of blocks that a run has written to this store; it appears complete or not at all.
 
@@ -68,6 +73,8 @@ class ModelManager(Versions):
             ``config`` (resolved) and ``data_hash``; optionally ``libraries``, ``metrics``, ``seconds``, ``notes``.
         reasons
             Symbols without a model → (``skipped`` or ``failed``, why).
+        universe
+            The symbols that cross-asset features are relative to; by default those with a model.
 
         Raises
         ------
@@ -76,7 +83,7 @@ class ModelManager(Versions):
         StoreError
             The store cannot be written.
         """
-        return publishing.publish(self.store, kind, blocks, manifest_extra, reasons or {})
+        return publishing.publish(self.store, kind, blocks, manifest_extra, reasons or {}, universe)
 
     def promote(self, kind: str, version: str, reason: str) -> Aliases:
         """Make a version the champion and the champion the previous one; no change if it is champion already."""
@@ -172,7 +179,8 @@ class ModelManager(Versions):
             return read_test(self.store, *block_of_version(self.store, manifest, number), columns)
 
         symbols, blocks = self.roster(kind, manifest.version).block_numbers()
-        trained_to = str(manifest.notes.get("trained_to") or "")
+        notes = manifest.notes if isinstance(manifest.notes, dict) else {}
+        trained_to = str(notes.get("trained_to") or "")
         return TestLosses(manifest.version, dict(zip(symbols, blocks.tolist(), strict=True)), read, trained_to)
 
     def save_model(self, predictor: BarsPredictor, name: str, version: str = "v1", *, overwrite: bool = False) -> str:

@@ -12,21 +12,26 @@ LATEST = "latest"
 _SHOWN = 5
 
 
-def parse_model_name(name: str) -> tuple[str, str]:
+def parse_model_name(name: str, kind: str = "") -> tuple[str, str]:
     """Return the kind and the symbol of a single-symbol model's name; ``ModelError`` if it is no such name.
+
+    ``kind`` is that of the predictor at hand, for the message.
 
     Examples
     --------
     >>> parse_model_name("price_direction_aapl")
     ('direction', 'aapl')
     """
-    for kind, task in catalog().items():
+    for found, task in catalog().items():
         if not isinstance(name, str):
             break
         if name.startswith(task.name_prefix) and name != task.name_prefix:
-            return kind, name.removeprefix(task.name_prefix)
-    expected = " or ".join(f"{task.name_prefix}<symbol>" for task in catalog().values())
-    raise ModelError(f"model {shown(name)} does not exist; expected {expected}, such as price_direction_aapl.")
+            return found, name.removeprefix(task.name_prefix)
+    prefixes = {found: task.name_prefix for found, task in catalog().items()}
+    expected = " or ".join(f"{prefix}<symbol>" for prefix in prefixes.values())
+    symbol = name if isinstance(name, str) and name.isalnum() else "aapl"
+    example = f"{prefixes.get(kind) or next(iter(prefixes.values()))}{symbol}"
+    raise ModelError(f"{shown(name)} is no name of a model; expected {expected}, such as {example}.")
 
 
 def match_symbol(symbol: str, known: Collection[str], where: str) -> str:

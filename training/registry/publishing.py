@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -57,11 +57,18 @@ class _Verified:
     shared: BlockRecord | None
 
 
-def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, Any], reasons: Reasons) -> ModelVersion:
+def publish(
+    store: Store,
+    kind: str,
+    blocks: Sequence[str],
+    extra: Mapping[str, Any],
+    reasons: Reasons,
+    universe: Collection[str] | None = None,
+) -> ModelVersion:
     """Make a version of the blocks under these prefixes; see :meth:`training.registry.manager.ModelManager.publish`."""
     kind_folder(kind)
     description = _description(extra)
-    verified = _verify(store, kind, blocks, reasons)
+    verified = _verify(store, kind, blocks, reasons, universe)
     hashes = [record.index for record in verified.records]
     identity = json.dumps([kind, description.config, description.data_hash, hashes], sort_keys=True)
     content = hashlib.sha256(identity.encode()).hexdigest()
@@ -116,7 +123,9 @@ def _description(extra: Mapping[str, Any]) -> Description:
         ) from error
 
 
-def _verify(store: Store, kind: str, blocks: Sequence[str], reasons: Reasons) -> _Verified:
+def _verify(
+    store: Store, kind: str, blocks: Sequence[str], reasons: Reasons, universe: Collection[str] | None
+) -> _Verified:
     symbols, records, files = [], [], dict[str, tuple[str, ...]]()
     pooled_of: dict[tuple[str, str], str] = {}
     verified = in_order(store, lambda prefix: verify_block(store, prefix), blocks)
@@ -131,7 +140,7 @@ def _verify(store: Store, kind: str, blocks: Sequence[str], reasons: Reasons) ->
         if index.shared is not None:
             key = pooled_sibling(prefix), index.shared.sha256
             pooled_of[key] = pooled_of.get(key) or find_pooled(store, prefix, index.shared)
-    roster, pooled = Roster.of(symbols, reasons, blocks), sorted(set(pooled_of.values()))
+    roster, pooled = Roster.of(symbols, reasons, blocks, universe), sorted(set(pooled_of.values()))
     if len(pooled) > 1:
         raise ModelError(f"blocks share {' and '.join(map(repr, pooled))}. Publish the blocks of one run.")
     if not pooled:

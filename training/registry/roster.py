@@ -6,7 +6,7 @@ in memory, where JSON would have to be parsed completely by every reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,7 @@ from training.registry.model_names import match_symbol
 TRAINED, SKIPPED, FAILED = "trained", "skipped", "failed"
 Reasons = Mapping[str, tuple[str, str]]
 
+_MEMBER = "in_universe"
 _SCHEMA = pa.schema(
     [
         ("symbol", pa.string()),
@@ -32,18 +33,29 @@ _SCHEMA = pa.schema(
         ("block", pa.int32()),
         ("row", pa.int32()),
         ("reason", pa.string()),
+        (_MEMBER, pa.bool_()),
     ]
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Roster:
-    """A table of ``symbol`` (sorted), ``outcome``, ``block``, ``row`` and ``reason``, null where there is none."""
+    """A table of ``symbol`` (sorted), ``outcome``, ``block``, ``row`` and ``reason``, null where there is none.
+
+    ``in_universe`` is true of the symbols that cross-asset features are relative to. Trained symbols with broken data
+    are not among them, and symbols that turned out too short to train may be.
+    """
 
     table: pa.Table
 
     @classmethod
-    def of(cls, blocks: Sequence[Sequence[str]], reasons: Reasons, names: Sequence[str]) -> Roster:
+    def of(
+        cls,
+        blocks: Sequence[Sequence[str]],
+        reasons: Reasons,
+        names: Sequence[str],
+        universe: Collection[str] | None = None,
+    ) -> Roster:
         """Make the roster of the symbols of these blocks and of those without a model.
 
         Parameters
@@ -54,6 +66,8 @@ class Roster:
             Symbol → (``skipped`` or ``failed``, why); symbols that have a model are left out.
         names
             The name of each block in errors.
+        universe
+            The symbols that cross-asset features are relative to; by default the trained ones.
 
         Raises
         ------
@@ -72,13 +86,16 @@ class Roster:
         outcomes = [TRAINED] * len(trained) + [reasons[symbol][0] for symbol in without]
         why = pa.array([reasons[symbol][1] for symbol in without], pa.string())
         missing = pa.nulls(len(without), pa.int32())
+        symbols = pa.concat_arrays([trained, pa.array(without, pa.string())])
+        members = trained if universe is None else pa.array(sorted(universe), pa.string())
         table = pa.table(
             {
-                "symbol": pa.concat_arrays([trained, pa.array(without, pa.string())]),
+                "symbol": symbols,
                 "outcome": pa.array(outcomes).dictionary_encode(),
                 "block": pa.concat_arrays([pa.array(block), missing]),
                 "row": pa.concat_arrays([pa.array(row), missing]),
                 "reason": pa.concat_arrays([pa.nulls(len(trained), pa.string()), why]),
+                _MEMBER: pc.is_in(symbols, value_set=members),
             }
         )
         return cls(table.cast(_SCHEMA).sort_by("symbol").combine_chunks())
@@ -98,7 +115,10 @@ class Roster:
             raise ModelError(f"{store.path(path)!r} is missing. {RESTORE}.") from error
         if FileRecord.of(data) != record:
             raise ModelError(f"{store.path(path)!r} is corrupt: its SHA-256 differs from the manifest. {RESTORE}.")
-        return cls(read_parquet(data).cast(_SCHEMA))
+        table = read_parquet(data)
+        if _MEMBER not in table.column_names:  # written before rosters named the universe
+            table = table.append_column(_MEMBER, pc.is_valid(table["block"]))
+        return cls(table.cast(_SCHEMA))
 
     def to_bytes(self) -> bytes:
         """Return the Parquet file's bytes; equal rosters give equal bytes."""
@@ -114,6 +134,10 @@ class Roster:
         """Return the trained symbols, sorted."""
         names: list[str] = self._trained["symbol"].to_pylist()
         return names
+
+    def universe(self) -> frozenset[str]:
+        """Return the symbols that cross-asset features are relative to."""
+        return frozenset(self.table.filter(self.table[_MEMBER])["symbol"].to_pylist())
 
     def blocks_of(self, symbols: Iterable[str] | None = None) -> list[int]:
         """Return the sorted numbers of the blocks that hold these symbols, by default all."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from configs.errors import ModelError, shown
-from features.store.store import Store, encode_symbol
+from features.store.store import Store, decode_symbol, encode_symbol
 from training.registry.block_files import read_index
 from training.registry.block_index import INDEX
 from training.registry.blocks import Block, read_block, write_block
@@ -31,7 +32,7 @@ _SAVED = "saved"
 
 def save(store: Store, predictor: BarsPredictor, name: str, version: str, overwrite: bool) -> str:
     """Store one symbol's model and return its version; see :meth:`.ModelManager.save_model`."""
-    kind, symbol = parse_model_name(name)
+    kind, symbol = parse_model_name(name, getattr(predictor, "kind", ""))
     if not isinstance(version, str) or not _VERSION.fullmatch(version) or version in _RESERVED:
         raise ModelError(
             f"version {shown(version)} cannot be the name of a saved model; expected letters, digits, '.', '_' and "
@@ -65,6 +66,12 @@ def saved_versions(store: Store, name: str) -> dict[str, datetime]:
     indices = {version: read_index(store, _prefix(name, version)) for version in found}
     times = {version: datetime.fromisoformat(index.metrics["saved"]) for version, index in indices.items()}
     return dict(sorted(times.items(), key=lambda item: item[1]))
+
+
+def similar(store: Store, name: str) -> str:
+    """Return the saved name that a misspelt one was probably meant to be, in lower case, or an empty text."""
+    known = [decode_symbol(folder).lower() for folder in store.names(_SAVED)]
+    return next(iter(get_close_matches(name.lower(), known, 1, 0.8)), "")
 
 
 def load(store: Store, name: str, version: str) -> Block:

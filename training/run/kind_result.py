@@ -33,6 +33,8 @@ class KindResult:
         Share of outcomes that label sets or intervals should contain.
     version, decision
         The published version, and a sentence on whether and why it was promoted to champion.
+    champion
+        The kind's champion after that decision, if it has one.
     seconds
         Wall time by stage.
     """
@@ -48,4 +50,5 @@ class KindResult:
     coverage_level: float | None = None
     version: str | None = None
     decision: str = ""
+    champion: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)

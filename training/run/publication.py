@@ -81,11 +81,13 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
         },
         {symbol: (SKIPPED, why) for symbol, why in skipped.items()}
         | {symbol: (FAILED, why) for symbol, why in failed.items()},
+        plan.universe,
     )
     worse_than = verdict(kind, summary).worse_than
     decision = promote_if_better(models, kind, version.version, promote, horizon, worse_than)
     verb = "promoted to champion" if decision.promote else "not promoted"
-    return replace(result, version=version.version, decision=f"{verb}: {decision.reason}")
+    champion = models.aliases(kind).champion
+    return replace(result, version=version.version, decision=f"{verb}: {decision.reason}", champion=champion)
 
 
 def _read(store: Store, job: Job) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

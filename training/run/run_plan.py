@@ -42,8 +42,9 @@ class RunPlan(Frozen):
     """The content of a run, by reference.
 
     ``market`` names the file with the universe table and market context; ``folders`` are all folders of the store that
-    the run reads or writes, including those of finished blocks. ``jobs``, ``skipped``, ``warnings`` and
-    ``read_as`` stay with the driver, so the file that workers read does not grow with the number of symbols.
+    the run reads or writes, including those of finished blocks. ``jobs``, ``universe`` (the symbols of the universe
+    table), ``skipped``, ``warnings`` and ``read_as`` stay with the driver, so the file that workers read does not grow
+    with the number of symbols.
     """
 
     name: str
@@ -54,6 +55,7 @@ class RunPlan(Frozen):
     splits: dict[str, SplitText]
     folders: tuple[str, ...]
     jobs: tuple[Job, ...] = ()
+    universe: frozenset[str] = frozenset()
     skipped: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     read_as: tuple[str, ...] = ()
@@ -163,6 +165,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         splits=splits,
         folders=(*STAGED, *sorted({job.output.rpartition("/")[0] for job in jobs})),
         jobs=tuple(jobs),
+        universe=frozenset(clean).intersection(config.features.universe or clean),
         skipped=dict(sorted(survey.skipped.items())),
         warnings=tuple(warnings),
         read_as=tuple(read_lines(source.read_as)),
@@ -172,7 +175,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan to the store, for workers."""
-    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings", "read_as"})
+    text = plan.model_dump_json(exclude={"jobs", "universe", "skipped", "warnings", "read_as"})
     store.write(_PLAN.format(name=plan.name), text.encode())
 
 

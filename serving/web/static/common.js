@@ -106,16 +106,19 @@ const KINDS = {
 };
 
 /* The server's verdict on a model against its baselines, in words. */
-function verdictText({ kind, verdict }) {
-  const { names } = KINDS[kind], { status, better_than: better, worse_than: worse } = verdict;
+function verdictText({ kind, verdict, metrics }) {
+  const { names, metric, metricName } = KINDS[kind], { status, better_than: better, worse_than: worse } = verdict;
   if (status === "not tested") return "not tested against baselines";
   const list = (keys) => keys.map((key) => names[key] ?? key).join(", ");
-  const equal = Object.keys(names).filter((key) => !better.includes(key) && !worse.includes(key));
+  const others = Object.keys(names).filter((key) => !better.includes(key) && !worse.includes(key));
+  const isClear = (key) => Math.abs(metrics[`${metric}_vs_${key}`]) > 2 * metrics[`${metric}_vs_${key}_se`];
+  const equal = others.filter((key) => !isClear(key)), small = others.filter(isClear);
   const parts = [];
   if (worse.length) parts.push(`WORSE than ${list(worse)}`);
   if (equal.length) parts.push(`no detectable edge over ${list(equal)}`);
+  if (small.length) parts.push(`no edge that matters over ${list(small)}`);
   if (better.length) parts.push(`better than ${list(better)}`);
-  return parts.join("; ");
+  return `by ${metricName}: ${parts.join("; ")}`;
 }
 
 const verdictSpan = (model) => make("span", verdictText(model), model.verdict.status === "worse" ? "verdict problem" : "verdict");

@@ -46,6 +46,13 @@ function drawPrice(history, forecast) {
   draw("price", traces, { yaxis: { title: { text: "price" } } });
 }
 
+/* Says in place of a chart why there is none: a model is judged only by outcomes that it had not seen. */
+function explainMissing(id) {
+  document.getElementById(`${id}-chart`).hidden = false;
+  document.getElementById(`${id}-note`).textContent = "No outcome yet that the model had not seen.";
+  document.getElementById(id).hidden = true;
+}
+
 function drawDirection(past) {
   const traces = ["down", "sideways", "up"].map((name) => ({
     x: past.dates, y: past[name], name, mode: "lines", stackgroup: "all", line: { width: 0 },
@@ -57,6 +64,7 @@ function drawDirection(past) {
     marker: { size: 5, color: colour("ink"), line: { width: 1, color: colour("paper") } }, hovertemplate: "%{text}",
   });
   const known = past.outcome.filter(Boolean).length;
+  if (!known) { explainMissing("direction"); return; }
   let loss = 0, prior = 0;
   past.outcome.forEach((name, i) => { if (name) { loss -= Math.log(past[name][i]); prior -= Math.log(past.prior[name]); } });
   document.getElementById("direction-note").textContent =
@@ -74,6 +82,7 @@ function drawVolatility(past, level) {
   ];
   const inside = past.realised.map((value, i) => (value === null ? null : past.low[i] <= value && value <= past.high[i]));
   const known = inside.filter((value) => value !== null);
+  if (!known.length) { explainMissing("volatility"); return; }
   const share = percent(known.filter(Boolean).length / Math.max(known.length, 1), 0);
   document.getElementById("volatility-note").textContent =
     `The interval contained ${share} of ${known.length} outcomes that the model had not seen; nominal ${percent(level, 0)}. Neighbouring horizons overlap.`;
@@ -124,8 +133,11 @@ async function load() {
 
 function drawHistory(history, item, models) {
   if (history.dates.length) drawPrice(history, item.volatility);
-  if (history.direction && history.direction.dates.length) drawDirection(history.direction);
-  if (history.volatility && history.volatility.dates.length) drawVolatility(history.volatility, models.find((model) => model.kind === "volatility").level);
+  const hasPast = (kind) => Boolean(history[kind] && history[kind].dates.length);
+  if (hasPast("direction")) drawDirection(history.direction);
+  else if (item.direction) explainMissing("direction");
+  if (hasPast("volatility")) drawVolatility(history.volatility, models.find((model) => model.kind === "volatility").level);
+  else if (item.volatility) explainMissing("volatility");
 }
 
 load().catch(showError).finally(shown);

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from configs.errors import DataError
+from configs.errors import ConfigError, DataError
 from serving.answers import PredictionRequest
 from serving.client import FleetcastClient, ServerError
 from serving.frames import Predictions
@@ -26,6 +26,19 @@ def test_predictions_equal_the_engines(url, engine, bars_of):
         assert client.stats()["health"]["status"] == "stale"
         with pytest.raises(ServerError, match="the server answers 422: body"):
             client.predict([])
+
+
+def test_a_url_may_lack_its_scheme_and_anything_else_is_an_error_before_any_request(url):
+    with FleetcastClient(url.removeprefix("http://")) as client:
+        assert client.url == url and client.predict("AAA")[0].error is None
+        for wrong in (5, [3]):
+            with pytest.raises(ConfigError, match=r"symbols is .*; expected names"):
+                client.predict(wrong)
+        with pytest.raises(ConfigError, match="types is 3; expected direction, volatility or both"):
+            client.predict("AAA", types=3)
+    for wrong in ("ftp://host", "http://", "host:port", ""):
+        with pytest.raises(ConfigError, match="expected a URL such as"):
+            FleetcastClient(wrong)
 
 
 def test_bars_are_given_in_any_form(url, bars_of):

@@ -36,13 +36,23 @@ def seen(browser):
 
 @pytest.fixture(scope="module")
 def page_engine(trained_store, bars_of, tmp_path_factory):
-    """An engine that also serves HALT: no model was fitted on it, and its long halt makes the forecast a baseline's."""
+    """An engine that also serves symbols that no model was fitted on.
+
+    The long halt of HALT makes its forecast a baseline's, OLD ends before the models were calibrated, the newest bar
+    of STEP is off by a factor.
+    """
     store = Store(shutil.copytree(trained_store, tmp_path_factory.mktemp("page") / "store"))
     bars = bars_of("CCC", 480)
     halted = np.arange(480) >= 180
     prices = {name: np.where(halted, bars.close[179], getattr(bars, name)) for name in ("open", "high", "low", "close")}
     Lake(store).append(replace(bars, symbol="HALT", **prices, volume=np.where(halted, 0.0, bars.volume)))
+    Lake(store).append(replace(bars.first(300), symbol="OLD"))
+    Lake(store).append(replace(bars, symbol="STEP"))
+    newest = bars_of("CCC", 481).last(1)
+    prices = {name: 100.0 * getattr(newest, name) for name in ("open", "high", "low", "close")}
+    Lake(store).append(replace(newest, symbol="STEP", **prices))
     with PredictionEngine(store, follow=False) as engine:
+        assert "prices step" in engine.snapshot.prediction("STEP").error.message
         forecast = engine.snapshot.prediction("HALT")
         assert (forecast.direction.basis, forecast.volatility.basis, forecast.fallback) == ("pooled", "pooled", True)
         yield engine
@@ -57,7 +67,7 @@ def test_all_symbols_are_shown_with_their_forecasts_and_the_models_skill(page_ur
     page = seen(page_url)
     for symbol in (*SYMBOLS, "HALT"):
         assert re.search(rf'<a href="/symbols/{symbol}">{symbol}</a>', page)
-    assert "6 of 6 symbols" in page and page.count('class="bar"') == 6
+    assert "8 of 8 symbols" in page and page.count('class="bar"') == 7
     for fleet in page_engine.snapshot.fleets.values():
         assert f"version {fleet.version}" in page
     assert "untouched test period" in page and re.search(r"log loss [0-9.]+, the class prior [0-9.]+", page)
@@ -67,17 +77,24 @@ def test_all_symbols_are_shown_with_their_forecasts_and_the_models_skill(page_ur
     assert "all symbols are stale: bars end on 2016-11-02" in page
     remarks = "".join(f'<div class="range">{text}</div>' for text in (POOLED, BASELINE))
     assert re.findall(rf">(\w+)</a>{remarks}", page) == ["HALT"]
-    assert page.count(POOLED) == page.count(BASELINE) == 1
+    assert (page.count(POOLED), page.count(BASELINE)) == (2, 1) and "prices step" in page
 
 
 def test_a_symbol_has_its_price_cone_history_and_remarks(page_url, seen):
     page = seen(f"{page_url}/symbols/HALT")
     assert "HALT · Fleetcast" in page
     assert page.count(POOLED) == 2 and page.count(BASELINE) == 1
+    assert "cone of the volatility forecast" in page and "bars end on 2016-11-02" in page
+    page = seen(f"{page_url}/symbols/AAA")
     assert page.count('class="main-svg"') >= 3, "three charts"
-    texts = ("cone of the volatility forecast", "symbol's class prior", "The interval contained", "nominal 90 %")
-    for text in (*texts, "bars end on 2016-11-02"):
+    for text in ("symbol's class prior", "The interval contained", "nominal 90 %"):
         assert text in page
+
+
+def test_a_symbol_without_an_outcome_that_the_model_had_not_seen_says_so(page_url, seen):
+    page = seen(f"{page_url}/symbols/OLD")
+    assert page.count("No outcome yet that the model had not seen.") == 2 and "NaN" not in page
+    assert "The interval contained" not in page
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -85,8 +85,14 @@ def test_reasons_of_symbols_that_cannot_be_fitted(made):
     panel = replace(examples.panel, close=examples.panel.close.copy())
     panel.close[panel.rows(2)] = 4.0
     rows = (first._replace(train=first.train[:59]), second._replace(valid=second.valid[:9]), third)
-    assert replace(examples, panel=panel, rows=rows).insufficient_data() == {
-        "AAA": "59 training windows; at least 60 are needed",
+    reasons = replace(examples, panel=panel, rows=rows).insufficient_data()
+    begun = (
+        f"Its bars start on {str(panel.dates[0])[:10]}, too late for the train period, whose dates all symbols share"
+    )
+    assert reasons.pop("AAA") == (
+        f"59 training windows; at least 60 are needed. {begun}; a run of its own splits its own dates"
+    )
+    assert reasons == {
         "BBB": "9 validation windows; at least 10 are needed",
         "CCC": "the price is constant over the whole training period",
     }

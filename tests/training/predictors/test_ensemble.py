@@ -124,6 +124,8 @@ def test_mistakes_are_told_in_a_line(fitted, make_universe):
         EnsemblePredictor(config=ensemble.config).predict(bars)
     with pytest.raises(ModelError, match="at least one seed"):
         EnsemblePredictor(seeds=())
+    with pytest.raises(ModelError, match=r"at least one predictor. Give some, such as"):
+        EnsemblePredictor([])
     with pytest.raises(ModelError, match="none of these symbols was fitted"):
         ensemble.predict(make_universe(("ZZZ",)))
     with pytest.raises(ConfigError, match="expected a list of predictors"):

@@ -6,7 +6,7 @@ import pytest
 import training
 from configs.errors import DataError, ModelError
 from features.splits import resolve_split
-from training.predictors.importance import permutation_importance
+from training.predictors.importance import mean_over_symbols, permutation_importance
 from training.tasks import task_of
 
 
@@ -95,3 +95,15 @@ def test_a_symbol_without_a_model_cannot_be_explained(fitted, make_universe):
         predictor.analyze_feature_contributions(bars, "ZZZ")
     with pytest.raises(ModelError, match="not fitted"):
         type(predictor)(predictor.config).get_feature_importance(bars)
+
+
+def test_the_error_of_importance_is_clustered_by_day_or_by_symbol_whichever_is_larger():
+    rng, days = np.random.default_rng(0), np.arange("2020-01-01", "2020-07-19", dtype="datetime64[D]")
+    shock = rng.normal(size=len(days))
+    symbol, both = np.repeat([0, 1], len(days)), np.tile(days, 2)
+    mean, error = mean_over_symbols(np.tile(shock, 2), symbol, both, 0)
+    assert mean == pytest.approx(shock.mean())
+    assert error == pytest.approx(shock.std(ddof=1) / np.sqrt(len(days)), rel=0.01), "two equal symbols are one"
+    apart = np.concatenate([shock - 5.0, shock + 5.0])
+    assert mean_over_symbols(apart, symbol, both, 0)[1] == pytest.approx(5.0)
+    assert mean_over_symbols(shock, symbol[: len(days)], days, 0)[1] == pytest.approx(error)

@@ -165,4 +165,11 @@ def test_the_manifest_is_readable_by_other_tools(manager: ModelManager, release:
     assert manifest["schema_version"] == MANIFEST_SCHEMA and manifest["symbols"] == 2
     assert len(manifest["blocks"][0]["index"]) == 64
     names = pq.read_table(manager.store.path(f"models/direction/{version}/symbols.parquet")).to_pylist()
-    assert names[0] == {"symbol": "AAPL", "outcome": "trained", "block": 0, "row": 0, "reason": None}
+    assert names[0] == {
+        "symbol": "AAPL",
+        "outcome": "trained",
+        "block": 0,
+        "row": 0,
+        "reason": None,
+        "in_universe": True,
+    }

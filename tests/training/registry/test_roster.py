@@ -1,6 +1,9 @@
 """The roster locates every trained symbol, gives the reasons of the others, and stays small."""
 
+import io
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +33,16 @@ def test_trained_symbols_are_located_and_others_have_reasons(trained, size, othe
     assert read.reasons(SKIPPED) | read.reasons(FAILED) == {symbol: why for symbol, (_, why) in left.items()}
     assert read.reasons(SKIPPED).keys() == {symbol for symbol, (outcome, _) in left.items() if outcome == SKIPPED}
     assert read.to_bytes() == roster.to_bytes()
+
+
+def test_the_universe_is_kept_and_is_the_trained_symbols_of_older_rosters():
+    reasons = {"SHORT": (SKIPPED, "too short"), "BAD": (SKIPPED, "broken")}
+    roster, store = Roster.of([["A", "B"], ["C"]], reasons, ["x", "y"], {"A", "B", "SHORT"}), Store("memory://")
+    old = io.BytesIO()
+    pq.write_table(roster.table.drop_columns(["in_universe"]), old)
+    for data, expected in ((roster.to_bytes(), {"A", "B", "SHORT"}), (old.getvalue(), {"A", "B", "C"})):
+        store.write("r", data)
+        assert Roster.read(store, "r", FileRecord.of(data)).universe() == expected
 
 
 def test_a_symbol_in_two_blocks_is_an_error_that_names_both():

@@ -55,8 +55,10 @@ def test_versions_are_kept_and_the_latest_is_the_newest(manager, fitted, bars, c
         manager.save_model(other, NAME, "v2")
     manager.save_model(other, NAME, "v2", overwrite=True)
     assert manager.load_model(NAME, "v2").window == 6
-    with pytest.raises(ModelError, match=f"Saved of {NAME} are: v1, v2"):
+    with pytest.raises(ModelError, match=f"^{NAME} is not saved as 'v3', but as v1, v2"):
         manager.load_model(NAME, "v3")
+    with pytest.raises(ModelError, match=f"Did you mean {NAME}? It is saved as v1, v2".replace("?", "[?]")):
+        manager.load_model("price_direction_aab")
 
 
 def test_of_saved_and_trained_models_the_latest_is_the_newest(tmp_path, fitted, tiny_config):
@@ -72,7 +74,7 @@ def test_of_saved_and_trained_models_the_latest_is_the_newest(tmp_path, fitted, 
 @pytest.mark.parametrize(
     ("name", "version", "message"),
     [
-        ("aaa", "v1", "model 'aaa' does not exist; expected price_direction_<symbol>"),
+        ("aaa", "v1", "'aaa' is no name of a model; expected .*, such as price_direction_aaa"),
         ("volatility_aaa", "v1", "is the name of a volatility model, and a PriceDirectionPredictor is given"),
         ("price_direction_ccc", "v1", "the model's name says 'ccc', and the predictor holds AAA, BBB"),
         (NAME, "latest", "version 'latest' cannot be the name of a saved model"),

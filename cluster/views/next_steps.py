@@ -1,0 +1,29 @@
+"""The last lines of ``fleetcast train``: what the versions of the run can be used for, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from training.run.kind_result import KindResult
+
+
+def next_steps(results: Sequence[KindResult], option: str = "") -> list[str]:
+    """Return what to do next; ``option`` is the ``--store`` to add to each command, or empty.
+
+    A version that was not promoted is not what ``predict`` and ``serve`` use, which would go unnoticed.
+    """
+    usual = f"next: fleetcast predict{option}, fleetcast serve{option}"
+    left = [result for result in results if result.version and result.version != result.champion]
+    if not left:
+        return [usual]
+    verb = "was" if len(left) == 1 else "were"
+    lines = [f"{' and '.join(result.kind for result in left)} {verb} not promoted (the reasons are above)"]
+    if any(result.champion for result in left):
+        champions = ", ".join(f"{one.kind} {one.champion}" for one in left if one.champion)
+        lines.append(f"fleetcast predict{option} and serve go on with the former champion: {champions}")
+    else:
+        lines.append("without a champion, fleetcast predict and serve have nothing to use")
+    lines.append(f"forecasts of this run: fleetcast predict --alias latest{option}")
+    promote = "; ".join(f"fleetcast models promote {one.version} --kind {one.kind}{option}" for one in left)
+    lines.append(f"to use it all the same: {promote}")
+    return [*lines, "other markets belong in a store of their own: --store FOLDER"]
