@@ -163,6 +163,8 @@ def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
     fields = [
         None if found is None or values.name is None else found[0] for found, values in zip(known, levels, strict=True)
     ]
+    if "date" not in fields and "time" in fields:
+        fields[fields.index("time")] = "date"
     if "date" not in fields:
         unnamed = [i for i, name in enumerate(fields) if name is None]
         dates = [i for i in unnamed if levels[i].dtype.kind == "M"]
@@ -200,6 +202,7 @@ def _require(found: set[str], frame: pd.DataFrame, place: str) -> None:
             "Add one (date,open,high,low,close,volume), or read it without a header."
         )
     example = ",".join(f"{name}=NAME" for name in missing)
+    example += ", or close=* if each column is a symbol's close" if found == {"date"} else ""
     raise DataError(
         f"{place} has no column for {' and '.join(missing)}; it has {present}. "
         f"Expected date and close, or date, open, high, low and close; name them: --columns {example}"

@@ -27,7 +27,9 @@ _STEADY = np.timedelta64(65, "m")  # from the most frequent time of day: summer 
 _STEADY_SHARE = 0.9
 _LAST_MINUTE = np.timedelta64(23 * 60 + 58, "m")  # 23:59:59 is the end of the date's own day
 _NOON = np.timedelta64(12, "h")
+_FAR_EAST = np.timedelta64(10, "h")  # UTC: no zone's midnight is earlier on the day before
 _EVENING = np.timedelta64(16, "h")  # an exchange's next session may begin from here on: currencies, futures
+_HALF_HOUR = np.timedelta64(30, "m")
 _MARGIN = 0.1  # shares of bars on weekends that differ by less are equal
 
 
@@ -168,12 +170,14 @@ def _shift(assigned: Dates, usual: np.timedelta64, local: bool, place: str) -> i
     DataError
         The stamps are UTC in the afternoon, and both dates leave the weekends without bars, or neither does.
     """
-    if usual >= _LAST_MINUTE or usual < (_EVENING if local else _NOON):
+    if usual >= _LAST_MINUTE or usual < (_EVENING if local else _FAR_EAST):
+        return 0
+    if not local and usual % _HALF_HOUR:  # no zone's midnight
         return 0
     own, following = (float(np.mean(~np.is_busday(assigned + days))) for days in (0, 1))
     if following < own - _MARGIN and _closed_on_weekends(assigned + 1):
         return 1
-    if local or (own < following - _MARGIN and _closed_on_weekends(assigned)):
+    if local or usual < _NOON or (own < following - _MARGIN and _closed_on_weekends(assigned)):
         return 0
     hour = str(pd.Timedelta(usual).components.hours)
     raise DataError(

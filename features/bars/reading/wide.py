@@ -39,6 +39,8 @@ def two_level_columns(frame: pd.DataFrame) -> pd.DataFrame:
         if i in dates[:1]:
             continue
         match = _PAIR.fullmatch(name.strip())
+        if match is None and i == 0 and not dates:  # an index that is called so, or has no name
+            continue
         if match is None:
             return frame
         first, second = match["first"], match["second"]
@@ -50,6 +52,9 @@ def two_level_columns(frame: pd.DataFrame) -> pd.DataFrame:
             return frame
     if not any(compact(field) == "close" for field, _ in pairs):
         return frame
+    tickers = {ticker for field, ticker in pairs if field != "date"}
+    if len(tickers) == 1 and not any(map(_TICKER.fullmatch, tickers)):  # "Trade Open": a word, not an instrument
+        pairs = [(field, "") for field, _ in pairs]
     return frame.set_axis(pd.MultiIndex.from_tuples(pairs), axis=1)
 
 
