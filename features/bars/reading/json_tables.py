@@ -150,7 +150,7 @@ def _alike(table: _Table, best: _Table) -> bool:
 def _is_close(table: _Table) -> bool:
     """Whether the key of a table of pairs names prices: ``{"prices": [[time, price], …], "market_caps": …}``."""
     key = str(table.path[-1]) if table.path else ""
-    return list(table.frame.columns) == [0, 1] and field_of(key.removesuffix("s")) == "close"
+    return [str(name) for name in table.frame.columns] == ["0", "1"] and field_of(key.removesuffix("s")) == "close"
 
 
 def _joined(tables: list[_Table], place: str) -> pd.DataFrame:

@@ -51,8 +51,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "最低,最低价,最低價,저가".split(",")
     ),
     "close": tuple(
-        "close,close price,px last,close last,closing price,price close,clspric,last,last price,prc,prccd,bid close,"
-        "mid c,bar close,bar close bid quote,settle,settlement price,sttlmpric,price,zamkniecie,schluss,schlusskurs,"
+        "close,close price,px last,close last,closing price,price close,clspric,settle,settlement price,sttlmpric,"
+        "last,last price,prc,prccd,bid close,"
+        "mid c,bar close,bar close bid quote,price,zamkniecie,schluss,schlusskurs,"
         "zuletzt,laatst,ostatnio,clot,schlußkurs,schlusspreis,letzter,kurs,clôture,cloture,dernier,fermeture,cierre,"
         "precio cierre,último,ultimo,último precio,chiusura,fechamento,último preço,kapanış,şimdi,закрытие,"
         "цена закрытия,цена,slotkoers,slot,laatste,stängning,stängningskurs,"

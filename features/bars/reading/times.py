@@ -79,7 +79,7 @@ def parse_stamps(values: pd.Series, place: str, date_format: str | None = None) 
         Values fit two notations, or a zone has no known meaning.
     """
     if isinstance(values.dtype, pd.ArrowDtype):
-        values = _of_arrow(values)
+        values = _of_arrow(values, values.dtype.pyarrow_dtype)
     if isinstance(values.dtype, pd.PeriodDtype):
         values = values.dt.to_timestamp()
     if isinstance(values.dtype, pd.DatetimeTZDtype):
@@ -233,9 +233,8 @@ def known_zone(name: str) -> ZoneInfo:
         raise DataError(f"time zone {name!r} is unknown; expected a name such as Europe/Berlin or UTC.") from error
 
 
-def _of_arrow(values: pd.Series) -> pd.Series:
+def _of_arrow(values: pd.Series, kind: pa.DataType) -> pd.Series:
     """Return timestamps of Arrow as those of pandas; other columns as they are."""
-    kind = values.dtype.pyarrow_dtype
     if not pa.types.is_timestamp(kind):
         return values
     return values.astype("datetime64[ns]" if kind.tz is None else pd.DatetimeTZDtype("ns", kind.tz))
