@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import StoreError
+from configs.safe_json import parse_json
 from features.bars.arrays import VALUES
 from features.bars.period import UNKNOWN, bar_period
 from features.bars.schema import SymbolBars
@@ -74,7 +75,7 @@ def read_as(store: Store, symbol: str) -> tuple[str, ...]:
     """Return how a symbol's bars were read, in lines."""
     with store.open(bars_file(symbol)) as handle:
         metadata = pq.read_schema(handle).metadata or {}
-    return tuple(json.loads(metadata.get(b"read_as", b"[]")))
+    return tuple(parse_json(metadata.get(b"read_as", b"[]")))
 
 
 def from_table(symbol: str, table: pa.Table) -> SymbolBars:

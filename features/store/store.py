@@ -20,6 +20,7 @@ import pyarrow as pa
 from pyarrow import fs as pafs
 
 from configs.errors import StoreError
+from configs.safe_json import parse_json
 from features.store.entries import Entry
 from features.store.local_files import LocalFiles
 
@@ -138,7 +139,7 @@ class Store:
     def read_json(self, relative: str) -> Any:
         """Return a JSON file's value."""
         try:
-            return json.loads(self.read(relative))
+            return parse_json(self.read(relative))
         except ValueError as error:
             raise StoreError(
                 f"{self.path(relative)!r} is not valid JSON ({error}). Delete it or restore it from a copy."

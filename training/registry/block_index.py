@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
 from configs.errors import ModelError
+from configs.safe_json import parse_json
 from configs.values import Frozen
 
 BLOCK_SCHEMA = 5
@@ -69,7 +69,7 @@ def parse_index(path: str, data: bytes) -> BlockIndex:
         The bytes are no index, or one of another schema.
     """
     try:
-        value = json.loads(data)
+        value = parse_json(data)
         found = value.get("schema_version") if isinstance(value, dict) else None
         if found != BLOCK_SCHEMA and found is not None:
             raise ModelError(

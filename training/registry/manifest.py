@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from configs.errors import ModelError
+from configs.safe_json import parse_json
 from configs.values import Frozen
 from features.store.store import Store
 from training.registry.block_index import INDEX, RESTORE, BlockIndex, FileRecord, parse_index
@@ -79,7 +79,7 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
         The bytes are no manifest, or one of an incompatible schema.
     """
     try:
-        value = json.loads(data)
+        value = parse_json(data)
     except ValueError as error:
         raise ModelError(f"{path!r} is not valid JSON ({error}). {RESTORE}.") from error
     found = value.get("schema_version") if isinstance(value, dict) else None

@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 
 from configs.errors import StoreError
 from configs.load import config_hash
+from configs.safe_json import parse_json
 from features.bars.merge import fingerprint
 from features.bars.schema import SymbolBars
 from features.store.store import Store
@@ -61,7 +62,7 @@ def read_staged(store: Store, name: str, only: Sequence[str] | None = None) -> l
     """
     try:
         arrays = load(store.read(name))
-        facts = json.loads(arrays["facts"].tobytes())
+        facts = parse_json(arrays["facts"].tobytes())
     except (FileNotFoundError, SafetensorError, ValueError, KeyError) as error:
         store.delete(name)
         raise StoreError(f"staged bars {name!r} cannot be read ({error}). Run the same command again.") from error
