@@ -18,7 +18,7 @@ from features.bars.merge import Appended, between, fingerprint, merge
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
 from features.store import lake_files as files
-from features.store.parquet import from_frame, read_parquet, to_frame
+from features.store.parquet import from_frame, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
 
 
@@ -189,7 +189,7 @@ class Lake:
     def read_context(self) -> pd.DataFrame | None:
         """Return the stored market series, sorted by series and date, or ``None``."""
         try:
-            frame = to_frame(read_parquet(self.store.read(files.CONTEXT)))
+            frame = to_frame(files.parsed(self.store.read(files.CONTEXT)))
         except FileNotFoundError:
             return None
         except files.READ_ERRORS as error:
@@ -203,7 +203,7 @@ class Lake:
 
     def _parsed(self, symbol: str, data: bytes) -> SymbolBars:
         try:
-            return files.from_table(symbol, read_parquet(data))
+            return files.from_table(symbol, files.parsed(data))
         except files.READ_ERRORS as error:
             raise files.damaged(self.store.path(files.bars_file(symbol)), error) from error
 
@@ -216,9 +216,9 @@ class Lake:
 
     def _parsed_quarantine(self, relative: str, data: bytes) -> Quarantine:
         try:
-            frame = to_frame(read_parquet(data))
+            frame = to_frame(files.parsed(data))
             return Quarantine(frame[list(Quarantine.empty().frame.columns)])
-        except (*files.READ_ERRORS, KeyError) as error:
+        except files.READ_ERRORS as error:
             raise files.damaged(self.store.path(relative), error) from error
 
     def _record(self, symbol: str, new: Quarantine, dates: Dates) -> None:

@@ -16,10 +16,12 @@ from configs.safe_json import parse_json
 from features.bars.arrays import VALUES
 from features.bars.period import UNKNOWN, bar_period
 from features.bars.schema import SymbolBars
+from features.store.parquet import read_parquet
+from features.store.sealed import check_parquet, checked_footer, seal_parquet
 from features.store.store import Store, encode_symbol
 
 BARS, QUARANTINE, CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
-READ_ERRORS = (pa.ArrowInvalid, pa.ArrowKeyError, OSError)
+READ_ERRORS = (pa.ArrowException, OSError, ValueError, KeyError)  # what Arrow raises of a file that is none of the lake
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,13 @@ def to_table(bars: SymbolBars, read_as: Sequence[str] = ()) -> pa.Table:
 
 
 def read_info(store: Store, symbol: str) -> SymbolInfo:
-    """Return what the footer of a symbol's file says; :class:`StoreError` if the file is damaged."""
+    """Return what the footer of a symbol's file says; :class:`StoreError` if the footer is damaged."""
     try:
-        with store.open(bars_file(symbol)) as handle:
-            metadata, size = pq.read_metadata(handle), handle.size()
+        footer, size = _footer(store, symbol)
+        metadata = pq.read_metadata(footer)
         groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
         first, last = min(group.min for group in groups), max(group.max for group in groups)
-    except (*READ_ERRORS, ValueError, AttributeError) as error:
+    except (*READ_ERRORS, AttributeError) as error:
         raise damaged(store.path(bars_file(symbol)), error) from error
     period = (metadata.metadata or {}).get(b"period", UNKNOWN.encode()).decode()
     return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size), period)
@@ -73,14 +75,18 @@ def read_info(store: Store, symbol: str) -> SymbolInfo:
 
 def read_as(store: Store, symbol: str) -> tuple[str, ...]:
     """Return how a symbol's bars were read, in lines."""
-    with store.open(bars_file(symbol)) as handle:
-        metadata = pq.read_schema(handle).metadata or {}
-    return tuple(parse_json(metadata.get(b"read_as", b"[]")))
+    try:
+        metadata = pq.read_schema(_footer(store, symbol)[0]).metadata or {}
+        return tuple(parse_json(metadata.get(b"read_as", b"[]")))
+    except READ_ERRORS as error:
+        raise damaged(store.path(bars_file(symbol)), error) from error
 
 
 def from_table(symbol: str, table: pa.Table) -> SymbolBars:
-    """Invert :func:`to_table`."""
+    """Invert :func:`to_table`; ``ValueError`` if the bars are another symbol's."""
     metadata = table.schema.metadata or {}
+    if (owner := metadata.get(b"symbol", symbol.encode()).decode()) != symbol:
+        raise ValueError(f"it holds the bars of {owner!r}")
     return SymbolBars(
         symbol=symbol,
         dates=table["date"].to_numpy().astype("datetime64[ns]"),
@@ -92,10 +98,16 @@ def from_table(symbol: str, table: pa.Table) -> SymbolBars:
 
 
 def serialised(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a Parquet file."""
+    """Return a table as the bytes of a Parquet file with its SHA-256."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    return bytes(sink.getvalue())
+    return seal_parquet(sink.getvalue().to_pybytes())
+
+
+def parsed(data: bytes) -> pa.Table:
+    """Return the table of :func:`serialised` bytes; one of ``READ_ERRORS`` if they are damaged."""
+    check_parquet(data)
+    return read_parquet(data)
 
 
 def damaged(path: str, error: Exception) -> StoreError:
@@ -104,3 +116,10 @@ def damaged(path: str, error: Exception) -> StoreError:
     return StoreError(
         f"{path!r} is not a readable Parquet file of the lake ({reason}). Delete it and import its data again."
     )
+
+
+def _footer(store: Store, symbol: str) -> tuple[pa.Buffer, int]:
+    """Return the checked end of a symbol's file, and the file's size in bytes."""
+    with store.open(bars_file(symbol)) as handle:
+        size = handle.size()
+        return pa.py_buffer(checked_footer(size, handle.read_at)), size

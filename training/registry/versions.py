@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from features.store.store import Store, open_store
 from training.registry import layout
 from training.registry.aliases import Aliases, read_aliases
@@ -70,7 +70,7 @@ class Versions:
         Raises
         ------
         ModelError
-            No kind has it, or it is the beginning of several versions of one kind.
+            No kind has it, it is the beginning of several versions of one kind, or a kind's aliases cannot be read.
         """
         if kind is not None:
             return [(kind, self.resolve(kind, version))]
@@ -78,6 +78,8 @@ class Versions:
         for candidate in self.kinds():
             try:
                 found.append((candidate, self.resolve(candidate, version)))
+            except UnreadableError:
+                raise
             except ModelError as error:
                 reasons.append(str(error))
                 is_ambiguous |= bool(version) and any(name.startswith(version) for name in self.versions(candidate))

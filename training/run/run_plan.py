@@ -172,8 +172,8 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan to the store, for workers."""
-    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings", "read_as"})
-    store.write(_PLAN.format(name=plan.name), text.encode())
+    content = plan.model_dump(mode="json", exclude={"jobs", "skipped", "warnings", "read_as"})
+    store.write_json(_PLAN.format(name=plan.name), content)
 
 
 @lru_cache(maxsize=2)
@@ -183,11 +183,11 @@ def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, Marke
     Raises
     ------
     StoreError
-        The plan or the market file is missing.
+        The plan or the market file is missing or damaged.
     """
     store = Store(uri)
     try:
-        plan = RunPlan.model_validate_json(store.read(_PLAN.format(name=name)))
+        plan = RunPlan.model_validate(store.read_json(_PLAN.format(name=name)))
         return store, plan, *read_market(store, plan.market)
     except FileNotFoundError as error:
         raise StoreError(
