@@ -11,6 +11,7 @@ from training.registry.aliases import Aliases, read_aliases
 from training.registry.manifest import Manifest, parse_manifest
 from training.registry.model_names import LATEST, match_version
 from training.registry.roster import Roster
+from training.registry.versioned_json import RESTORE
 
 
 class Versions:
@@ -105,7 +106,14 @@ class Versions:
         manifest = self.manifest(kind, version)
         key = (kind, manifest.version)
         if key not in self._rosters:
-            self._rosters[key] = Roster.read(self.store, layout.roster_path(*key), manifest.roster)
+            path = layout.roster_path(*key)
+            roster = Roster.read(self.store, path, manifest.roster)
+            if len(roster) != manifest.symbols:
+                raise UnreadableError(
+                    f"{self.store.path(path)!r} names {len(roster)} symbols with a model, and the manifest "
+                    f"{manifest.symbols}. {RESTORE}."
+                )
+            self._rosters[key] = roster
         return self._rosters[key]
 
     def match_symbol(self, kind: str, version: str, symbol: str) -> str:

@@ -1,0 +1,94 @@
+"""Damage to the files of a store: every answer is exact, or an error that names the file."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from hostile.attack import Attack, Context
+from hostile.store_subjects import SUBJECTS, Subject
+
+from configs.errors import FleetcastError
+
+FLIPS = 1000
+
+
+def content(value: Any) -> Any:
+    """Return a value that is equal exactly if every bit of the given one is."""
+    if isinstance(value, np.ndarray):
+        return str(value.dtype), value.shape, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+    if isinstance(value, pa.Table):
+        return str(value.schema), str(value.to_pylist())
+    if isinstance(value, pd.DataFrame):
+        return {name: str(column.tolist()) for name, column in value.items()}
+    if isinstance(value, dict):
+        return {key: content(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [content(one) for one in value]
+    if is_dataclass(value):
+        return {field.name: content(getattr(value, field.name)) for field in fields(value)}
+    return repr(value)
+
+
+def files_of(folder: Path, subject: Subject) -> list[Path]:
+    """Return the files to damage, without those that only say that something is in use."""
+    found = [path for part in subject.folders for path in (folder / part).rglob("*.*") if path.is_file()]
+    return sorted(path for path in found if ".locks" not in path.parts)
+
+
+def flip_bits(folder: Path, subject: Subject, flips: int, seed: int = 0) -> dict[str, int]:
+    """Flip one random bit of a random file at a time, and return how many were refused, missed and harmless.
+
+    Raises
+    ------
+    AssertionError
+        An answer differs, an error does not name the file, or something other than an error of ours is raised.
+    """
+    read = subject.make(folder)
+    expected, rng = content(read()), random.Random(seed)
+    assert expected != content(None)
+    files, counts = files_of(folder, subject), {"refused": 0, "missed": 0, "harmless": 0}
+    for _ in range(flips):
+        path = rng.choice(files)
+        before = path.read_bytes()
+        at, bit = rng.randrange(len(before)), rng.randrange(8)
+        damaged = bytearray(before)
+        damaged[at] ^= 1 << bit
+        path.write_bytes(damaged)
+        what = f"bit {bit} of byte {at} of {path.relative_to(folder)}"
+        counts[_outcome(read, expected, path, what, subject.may_miss)] += 1
+        path.write_bytes(before)
+    return counts
+
+
+def _outcome(read: Callable[[], Any], expected: Any, path: Path, what: str, may_miss: bool) -> str:
+    try:
+        found = read()
+    except FleetcastError as error:
+        assert path.name in str(error), f"{what}: the error does not name the file: {error}"
+        return "refused"
+    except Exception as error:
+        raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+    if found is None and may_miss:
+        return "missed"
+    assert content(found) == expected, f"{what}: another answer"
+    return "harmless"
+
+
+def _attack(name: str, context: Context) -> None:
+    counts = flip_bits(context.folder, SUBJECTS[name], FLIPS)
+    context.figures[f"{name}, refused"] = counts["refused"] + counts["missed"]
+
+
+ATTACKS = [
+    Attack(f"{FLIPS} flipped bits in {name}: each is refused, or the answer is exact", partial(_attack, name))
+    for name in SUBJECTS
+]
