@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
-from collections.abc import Callable
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +19,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from hostile.attack import Attack, Context
-from hostile.store_subjects import SUBJECTS, Subject
+from hostile.faulty_proxy import faulty
+from hostile.store_subjects import NAMES, SUBJECTS, Subject, make_lake, make_registry
 
 from configs.errors import FleetcastError
 
@@ -88,7 +94,49 @@ def _attack(name: str, context: Context) -> None:
     context.figures[f"{name}, refused"] = counts["refused"] + counts["missed"]
 
 
+def _lose_answers(context: Context) -> None:
+    """Import and publish into a bucket of which a sixth of the answers is lost, late, cut off or a refusal."""
+    expected = content(make_lake(context.folder)())
+    with bucket() as (url, name), faulty(url, share=0.15) as (proxied, counts), _endpoint(proxied):
+        assert content(make_lake(f"s3://{name}/lake")()) == expected, "the bucket's lake is not that of the disk"
+        champion = make_registry(f"s3://{name}/models")()[2]
+        assert champion.symbols == len(NAMES) and champion.config == {"run": {"seed": 2}}, champion
+    context.figures["answers lost"] = sum(counts.values()) - counts["passed"]
+
+
+@contextmanager
+def bucket() -> Iterator[tuple[str, str]]:
+    """Yield the URL of an S3 server on loopback and the name of a bucket."""
+    command = [sys.executable, str(Path(__file__).parents[2] / "s3_server.py")]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        with _endpoint(url):
+            urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT")).close()
+            yield url, "bucket"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def _endpoint(url: str) -> Iterator[None]:
+    names = {"ENDPOINT_URL": url, "REGION": "us-east-1", "ACCESS_KEY_ID": "tester", "SECRET_ACCESS_KEY": "secret"}
+    settings = {f"AWS_{name}": value for name, value in names.items()}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
 ATTACKS = [
     Attack(f"{FLIPS} flipped bits in {name}: each is refused, or the answer is exact", partial(_attack, name))
     for name in SUBJECTS
 ]
+ATTACKS.append(
+    Attack("a bucket that loses, delays, cuts off and refuses answers: the same bytes as a disk", _lose_answers)
+)

@@ -60,7 +60,7 @@ def bars_of(symbol: str, bars: int = 260) -> SymbolBars:
     return SymbolBars(symbol, dates, close, 1.01 * close, 0.99 * close, close, volume, has_range=True, has_volume=True)
 
 
-def make_registry(folder: Path) -> Callable[[], Any]:
+def make_registry(folder: Path | str) -> Callable[[], Any]:
     """Two versions of two blocks that share arrays, their aliases, and a saved model."""
     store = Store(folder)
     for seed in (1, 2):
@@ -126,7 +126,7 @@ def make_run(folder: Path) -> Callable[[], Any]:
     return read
 
 
-def make_lake(folder: Path) -> Callable[[], Any]:
+def make_lake(folder: Path | str) -> Callable[[], Any]:
     """Bars of three symbols with quarantined rows, and market series."""
     lake = Lake(Store(folder))
     for symbol in NAMES:
