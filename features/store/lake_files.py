@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,34 +65,34 @@ def read_info(store: Store, symbol: str) -> SymbolInfo:
     try:
         footer, size = _footer(store, symbol)
         metadata = pq.read_metadata(footer)
+        facts = _facts(symbol, metadata.metadata)
         groups = [metadata.row_group(i).column(0).statistics for i in range(metadata.num_row_groups)]
-        first, last = min(group.min for group in groups), max(group.max for group in groups)
-    except (*READ_ERRORS, AttributeError) as error:
+        first = pd.Timestamp(min(group.min for group in groups))
+        last = pd.Timestamp(max(group.max for group in groups))
+    except (*READ_ERRORS, AttributeError, TypeError) as error:
         raise damaged(store.path(bars_file(symbol)), error) from error
-    period = (metadata.metadata or {}).get(b"period", UNKNOWN.encode()).decode()
-    return SymbolInfo(symbol, int(metadata.num_rows), pd.Timestamp(first), pd.Timestamp(last), int(size), period)
+    period = facts.get(b"period", UNKNOWN.encode()).decode()
+    return SymbolInfo(symbol, int(metadata.num_rows), first, last, int(size), period)
 
 
 def read_as(store: Store, symbol: str) -> tuple[str, ...]:
     """Return how a symbol's bars were read, in lines."""
     try:
-        metadata = pq.read_schema(_footer(store, symbol)[0]).metadata or {}
-        return tuple(parse_json(metadata.get(b"read_as", b"[]")))
+        facts = _facts(symbol, pq.read_schema(_footer(store, symbol)[0]).metadata)
+        return tuple(parse_json(facts.get(b"read_as", b"[]")))
     except READ_ERRORS as error:
         raise damaged(store.path(bars_file(symbol)), error) from error
 
 
 def from_table(symbol: str, table: pa.Table) -> SymbolBars:
     """Invert :func:`to_table`; ``ValueError`` if the bars are another symbol's."""
-    metadata = table.schema.metadata or {}
-    if (owner := metadata.get(b"symbol", symbol.encode()).decode()) != symbol:
-        raise ValueError(f"it holds the bars of {owner!r}")
+    facts = _facts(symbol, table.schema.metadata)
     return SymbolBars(
         symbol=symbol,
         dates=table["date"].to_numpy().astype("datetime64[ns]"),
         **{name: np.asarray(table[name].to_numpy(), dtype=np.float64) for name in VALUES},
-        has_range=metadata.get(b"has_range") == b"1",
-        has_volume=metadata.get(b"has_volume") == b"1",
+        has_range=facts.get(b"has_range") == b"1",
+        has_volume=facts.get(b"has_volume") == b"1",
         splits=np.asarray(table["split"].to_numpy(), np.float64) if "split" in table.column_names else None,
     )
 
@@ -116,6 +116,14 @@ def damaged(path: str, error: Exception) -> StoreError:
     return StoreError(
         f"{path!r} is not a readable Parquet file of the lake ({reason}). Delete it and import its data again."
     )
+
+
+def _facts(symbol: str, metadata: Mapping[bytes, bytes] | None) -> Mapping[bytes, bytes]:
+    """Return the metadata that :func:`to_table` writes; ``ValueError`` if they are another symbol's."""
+    found = metadata or {}
+    if (owner := found.get(b"symbol", symbol.encode()).decode()) != symbol:
+        raise ValueError(f"it holds the bars of {owner!r}")
+    return found
 
 
 def _footer(store: Store, symbol: str) -> tuple[pa.Buffer, int]:

@@ -100,6 +100,24 @@ def test_garbage_in_a_file_of_one_kind_is_an_error_and_no_kind_without_models(mo
         ModelManager(store).manifest("direction", version)
 
 
+def test_a_champion_whose_files_are_gone_is_an_error_and_no_kind_without_models(models):
+    store, _ = models
+    manager = ModelManager(store)
+    shutil.copytree(store.path("models/direction"), store.path("models/volatility"))
+    store.delete(f"models/direction/{manager.resolve('direction', 'champion')}")
+    with pytest.raises(UnreadableError, match=r"'champion' names .*, which no longer exists, in direction\. Choose"):
+        resolve_versions(manager, "champion")
+
+
+def test_the_manifest_of_another_version_is_refused(models):
+    store, _ = models
+    manager = ModelManager(store)
+    champion, previous = (manager.resolve("direction", alias) for alias in ("champion", "previous"))
+    store.write(f"models/direction/{champion}/manifest.json", store.read(f"models/direction/{previous}/manifest.json"))
+    with pytest.raises(UnreadableError, match=rf"{champion}/manifest\.json' is the manifest of direction {previous}"):
+        manager.manifest("direction", champion)
+
+
 def test_a_value_edited_by_hand_is_refused(models):
     store, _ = models
     version = ModelManager(store).resolve("direction", "champion")
@@ -187,3 +205,8 @@ def test_a_manifest_that_claims_more_symbols_than_its_roster_is_refused(models):
     store.write_json(relative, {**store.read_json(relative), "symbols": 10**7})
     with pytest.raises(FleetcastError, match=r"symbols\.parquet.*3 symbols with a model.*10000000"):
         ModelManager(store).roster("direction", path.parent.name)
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_file_that_was_replaced_is_refused(hostile, tmp_path, name):
+    assert not hostile.replace_files(tmp_path, hostile.SUBJECTS[name])["harmless"]

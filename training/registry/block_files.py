@@ -85,7 +85,7 @@ def find_pooled(store: Store, prefix: str, shared: Shared) -> str:
     pooled = pooled_sibling(prefix)
     if read_index(store, pooled).files[ARRAYS].sha256 != shared.sha256:
         raise UnreadableError(
-            f"{store.path(pooled + ARRAYS)!r} is not what {store.path(prefix + INDEX)!r} shares with it. {RESTORE}."
+            f"{store.path(pooled + INDEX)!r} is not what {store.path(prefix + INDEX)!r} shares with it. {RESTORE}."
         )
     return pooled
 

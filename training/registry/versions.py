@@ -96,9 +96,14 @@ class Versions:
         if (kind, name) not in self._manifests:
             path = layout.manifest_path(kind, name)
             try:
-                self._manifests[kind, name] = parse_manifest(self.store.path(path), self.store.read(path))
+                found = parse_manifest(self.store.path(path), self.store.read(path))
             except FileNotFoundError as error:
                 raise ModelError(f"{kind} {name} was removed meanwhile. Choose another version.") from error
+            if (found.kind, found.version) != (kind, name):
+                raise UnreadableError(
+                    f"{self.store.path(path)!r} is the manifest of {found.kind} {found.version}. {RESTORE}."
+                )
+            self._manifests[kind, name] = found
         return self._manifests[kind, name]
 
     def roster(self, kind: str, version: str = LATEST) -> Roster:

@@ -75,6 +75,40 @@ def flip_bits(folder: Path, subject: Subject, flips: int, seed: int = 0) -> dict
     return counts
 
 
+def replace_files(folder: Path, subject: Subject) -> dict[str, int]:
+    """Replace each file by half of it, nothing, garbage, nesting and another file, and return counts as above.
+
+    Raises
+    ------
+    AssertionError
+        As for :func:`flip_bits`.
+    """
+    read = subject.make(folder)
+    expected, counts = content(read()), {"refused": 0, "missed": 0, "harmless": 0}
+    files = files_of(folder, subject)
+    for number, path in enumerate(files):
+        before = path.read_bytes()
+        alike = [file for file in files if file.suffix == path.suffix and file.read_bytes() != before]
+        named = [file for file in alike if file.name == path.name]
+        others = {f"{other.relative_to(folder)}": other.read_bytes() for other in {*alike[-1:], *named}}
+        damages = {
+            "half of it": before[: len(before) // 2],
+            "nothing": b"",
+            "zeros": bytes(len(before)),
+            "garbage": random.Random(number).randbytes(1000),
+            "brackets": b"[" * 50_000,
+            "objects": b'{"a":' * 50_000,
+            "a file of another kind": files[number - 1].read_bytes(),
+            **others,
+        }
+        for name, data in damages.items():
+            path.write_bytes(data)
+            what = f"{name} in place of {path.relative_to(folder)}"
+            counts[_outcome(read, expected, path, what, subject.may_miss)] += 1
+        path.write_bytes(before)
+    return counts
+
+
 def _outcome(read: Callable[[], Any], expected: Any, path: Path, what: str, may_miss: bool) -> str:
     try:
         found = read()
@@ -89,9 +123,14 @@ def _outcome(read: Callable[[], Any], expected: Any, path: Path, what: str, may_
     return "harmless"
 
 
-def _attack(name: str, context: Context) -> None:
+def _flip(name: str, context: Context) -> None:
     counts = flip_bits(context.folder, SUBJECTS[name], FLIPS)
     context.figures[f"{name}, refused"] = counts["refused"] + counts["missed"]
+
+
+def _replace(name: str, context: Context) -> None:
+    counts = replace_files(context.folder, SUBJECTS[name])
+    assert not counts["harmless"], f"{counts['harmless']} replaced files were read as if nothing had happened"
 
 
 def _lose_answers(context: Context) -> None:
@@ -134,9 +173,7 @@ def _endpoint(url: str) -> Iterator[None]:
 
 
 ATTACKS = [
-    Attack(f"{FLIPS} flipped bits in {name}: each is refused, or the answer is exact", partial(_attack, name))
-    for name in SUBJECTS
+    *(Attack(f"{FLIPS} flipped bits in {name}: refused or harmless", partial(_flip, name)) for name in SUBJECTS),
+    *(Attack(f"every file of {name} replaced by others: refused", partial(_replace, name)) for name in SUBJECTS),
+    Attack("a bucket that loses, delays, cuts off and refuses answers: the bytes of a disk", _lose_answers),
 ]
-ATTACKS.append(
-    Attack("a bucket that loses, delays, cuts off and refuses answers: the same bytes as a disk", _lose_answers)
-)
