@@ -75,8 +75,8 @@ def flip_bits(folder: Path, subject: Subject, flips: int, seed: int = 0) -> dict
     return counts
 
 
-def replace_files(folder: Path, subject: Subject) -> dict[str, int]:
-    """Replace each file by half of it, nothing, garbage, nesting and another file, and return counts as above.
+def replace_files(folder: Path, subject: Subject, every: int = 1) -> dict[str, int]:
+    """Replace each file, or one of ``every``, by half of it, nothing, garbage, nesting and another file, and return counts as above.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def replace_files(folder: Path, subject: Subject) -> dict[str, int]:
     read = subject.make(folder)
     expected, counts = content(read()), {"refused": 0, "missed": 0, "harmless": 0}
     files = files_of(folder, subject)
-    for number, path in enumerate(files):
+    for number, path in list(enumerate(files))[::every]:
         before = path.read_bytes()
         alike = [file for file in files if file.suffix == path.suffix and file.read_bytes() != before]
         named = [file for file in alike if file.name == path.name]
