@@ -76,7 +76,7 @@ def flip_bits(folder: Path, subject: Subject, flips: int, seed: int = 0) -> dict
 
 
 def replace_files(folder: Path, subject: Subject, every: int = 1) -> dict[str, int]:
-    """Replace each file, or one of ``every``, by half of it, nothing, garbage, nesting and another file, and return counts as above.
+    """Replace each file, or one of ``every``, by half of it, nothing, garbage or another; count as above.
 
     Raises
     ------
