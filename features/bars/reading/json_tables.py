@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.reading import ReadingConfig
+from configs.safe_json import parse_json
 from features.bars.reading.grids import grid_table
 from features.bars.reading.names import field_of, fields_of
 
@@ -43,9 +43,9 @@ def json_table(data: bytes, place: str, reading: ReadingConfig | None = None) ->
     try:
         text = data.decode("utf-8-sig")
         try:
-            document = json.loads(text)
-        except json.JSONDecodeError:
-            document = [json.loads(line) for line in text.splitlines() if line.strip()]
+            document = parse_json(text)
+        except ValueError:
+            document = [parse_json(line) for line in text.splitlines() if line.strip()]
     except ValueError as error:
         raise DataError(
             f"{place} cannot be read (no valid JSON: {error}); expected rows or records of bars."

@@ -62,7 +62,7 @@ def two_level_columns(frame: pd.DataFrame) -> pd.DataFrame:
 def _tuple(name: str) -> tuple[str, str]:
     try:
         first, second = ast.literal_eval(name)
-    except (ValueError, SyntaxError, TypeError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the last two: deep nesting
         return name, ""
     return str(first), str(second)
 
