@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from functools import lru_cache
 
+_FORM = re.compile(r"(\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\s:@\[\]]+?)\.?)(:\d*)?")
 _PRIVATE = ("local", "localhost", "internal", "home.arpa")  # no public DNS server answers for these
 
 
@@ -57,13 +59,11 @@ def is_loopback(host: str) -> bool:
 
 
 def _name(header: str) -> str:
-    """Return the name or address without port, brackets, letter case and final dot."""
+    """Return the name or address without port, brackets, letter case and final dot; empty if it is malformed."""
     text = header.strip().lower()
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    if text.count(":") == 1:
-        text = text.partition(":")[0]
-    return text.removesuffix(".")
+    if match := _FORM.fullmatch(text):
+        return str(match["address"] or match["name"])
+    return text if _is_address(text) else ""
 
 
 def _is_address(name: str) -> bool:
@@ -75,6 +75,8 @@ def _is_address(name: str) -> bool:
 
 
 def _is_unregistrable(name: str) -> bool:
+    if not name:
+        return False
     return (
         "." not in name or name == socket.gethostname().lower() or name.endswith(tuple(f".{end}" for end in _PRIVATE))
     )
