@@ -13,7 +13,16 @@ import re
 import sys
 from pathlib import Path
 
+MAX_PIPES = 256
+"""Pipes between sockets. By default HAProxy reserves one for every four connections, and refuses to start where the
+limit of open files is too low for them."""
+_OTHER_FILES = 500
 _DONE = "# limits added"
+
+
+def most_connections(files: int) -> int:
+    """Return the connections for which a limit of open files is enough: each needs a server's too."""
+    return (files - _OTHER_FILES - 2 * MAX_PIPES) // 2
 
 
 def with_limits(text: str, loopback_ports: list[int], header_ms: int, per_address: int) -> str:
@@ -34,12 +43,13 @@ def with_limits(text: str, loopback_ports: list[int], header_ms: int, per_addres
         return text
     ports = "|".join(map(str, loopback_ports))
     text = re.sub(rf"^(\s*bind) [*]?:({ports})$", r"\1 127.0.0.1:\2", text, flags=re.MULTILINE)
+    text = _after(text, r"^global$", [_DONE, f"maxpipes {MAX_PIPES}"])
     frontend = [
         "stick-table type ipv6 size 100k expire 10m store conn_cur",
         "tcp-request connection track-sc0 src",
         f"tcp-request connection reject if {{ sc0_conn_cur gt {per_address} }}",
     ]
-    text = _after(text, r"^defaults$", [_DONE, f"timeout http-request {header_ms}ms"])
+    text = _after(text, r"^defaults$", [f"timeout http-request {header_ms}ms"])
     return _after(text, r"^frontend http_frontend$", frontend)
 
 

@@ -35,7 +35,6 @@ _PORTS = (  # the first two are bound to all interfaces by Serve's template
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
 )
 _REPLICA_PORTS = 64
-_OTHER_FILES = 1_000  # open files of HAProxy besides two for each connection
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def prepare_ingress(fast: bool, limits: Limits | None = None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="fleetcast-ingress-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     *others, first = sorted(free_ports(len(_PORTS) + 1))  # the largest, so that none of the others follows it
-    connections = min(limits.connections, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _OTHER_FILES) // 2)
+    connections = min(limits.connections, haproxy.most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     _set(
         {
             **FAST_INGRESS,

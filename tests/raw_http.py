@@ -28,17 +28,19 @@ def answer(one, seconds=15.0):
     """Return the status of an answer and its JSON, or 0 and None if the connection is closed without one."""
     one.settimeout(seconds)
     data = b""
-    try:
+    with suppress(ConnectionError):
         while part := one.recv(65536):
             data += part
+            if data.startswith(b"HTTP/1.1 100"):
+                data = data.partition(b"\r\n\r\n")[2]
             head, _, body = data.partition(b"\r\n\r\n")
-            length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
-            if length.strip().isdigit() and len(body) >= int(length):
+            length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0].strip()
+            if length.isdigit() and len(body) >= int(length):
                 break
-    except ConnectionError:
-        pass
     head, _, body = data.partition(b"\r\n\r\n")
-    return (int(head[9:12]), json.loads(body) if body.strip().startswith(b"{") else None) if head else (0, None)
+    if not head.startswith(b"HTTP/1."):
+        return 0, None
+    return int(head[9:12]), json.loads(body) if body.strip().startswith(b"{") else None
 
 
 def ask(url, path="/v1/health/live", *headers, method="GET", body=b"", source="127.0.0.1"):

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from starlette.types import Message, Receive
 
 _MAX_READERS = 512
-_MAX_BODIES = 32  # of the largest size; most bodies are a thousand times smaller
+_MAX_BODIES = 16  # of the largest size; most bodies are a thousand times smaller
 
 
 class BusyError(Exception):
@@ -90,7 +90,7 @@ class Slots:
 class BodyReader:
     """Receives bodies before their requests are processed.
 
-    At most 512 bodies are received at the same time, and all bodies in memory have at most 32 times ``max_body`` bytes.
+    At most 512 bodies are received at the same time, and all bodies in memory have at most 16 times ``max_body`` bytes.
     Beyond that the body that has been arriving for the longest time is given up, so that clients which never complete
     theirs cannot keep others out.
 

@@ -17,7 +17,8 @@ from serving.web.keys import Keys
 from serving.web.rate_limit import RateLimit
 
 _GUARDED = "/v1/"
-_OPEN = frozenset({"/v1/health/live", "/v1/health/ready"})
+_PROBES = frozenset({"/v1/health/live", "/v1/health/ready"})
+_PAGE_FILES = 16  # sent at the same time: without a key no one may occupy the replica with files of megabytes
 _ANONYMOUS = "anonymous"
 _CLIENT_CLOSED = 499  # the client closed the connection before there was a response
 _CLOSE = {"Connection": "close"}  # what follows on the connection is the rest of a body
@@ -31,8 +32,8 @@ class Guard:
 
     Every request must name an allowed host. Those to ``/v1/`` also need a valid key, and are limited: the body is
     received first, in ``config.body_timeout_s``; only then does the request occupy one of ``config.max_ongoing``
-    slots. The page, the documentation and the health probes need neither key nor slot, because they contain no
-    forecast.
+    slots. The page, the documentation and the health probes need no key, because they contain no forecast; files of
+    the page have few slots of their own, and probes need none.
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ class Guard:
         self._bodies, self._body_timeout_s = BodyReader(self._max_body, config.body_timeout_s), config.body_timeout_s
         self._shares = Shares(config.max_ongoing_per_key)
         self._slots = Slots(config.max_ongoing, config.max_queued)
+        self._page_slots = Slots(_PAGE_FILES, config.max_queued)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -67,9 +69,10 @@ class Guard:
             await _misdirected(unknown[0])(scope, receive, send)
             return
         path = _path(scope)
-        if not path.startswith(_GUARDED) or path in _OPEN:
+        if path in _PROBES:
             await self._app(scope, receive, send)
             return
+        is_guarded = path.startswith(_GUARDED)
         start, status = time.perf_counter(), 0
 
         async def observed_send(message: Message) -> None:
@@ -80,7 +83,7 @@ class Guard:
 
         try:
             async with asyncio.timeout(self._timeout_s):
-                refusal = await self._answer(scope, receive, observed_send)
+                refusal = await (self._answer if is_guarded else self._show)(scope, receive, observed_send)
             if refusal is not None:
                 await refusal(scope, receive, observed_send)
         except TimeoutError:
@@ -91,8 +94,17 @@ class Guard:
             status = status or 500
             raise
         finally:
-            if self._observe is not None:
+            if is_guarded and self._observe is not None:
                 self._observe(_route(scope), status or _CLIENT_CLOSED, time.perf_counter() - start)
+
+    async def _show(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+        """Let the application send a file of the page or the documentation, or return why it does not."""
+        try:
+            async with self._page_slots.one():
+                await self._app(scope, receive, send)
+        except BusyError as error:
+            return error_response(429, "busy", str(error), retry_after_s=1)
+        return None
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
         """Let the application answer, or return why it does not."""

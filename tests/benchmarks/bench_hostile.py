@@ -93,6 +93,7 @@ def attack_server(name: str, store: str, seconds: float, sockets: int, only: str
         place = str(file) if has_keys else None
         port, _ = end.enter_context(serving(store, fast, f"serve.fast_ingress={str(fast).lower()}", key_file=place))
         memory = end.enter_context(_watched_memory())
+        print(f"{name}: {memory[0]:.0f} MiB before the first attack", flush=True)
         given = {"url": f"http://127.0.0.1:{port}", "key": one, "other_key": two, "sockets": sockets}
         figures = run(attacks(True, only), seconds, name, key_file=file if has_keys else None, **given)
         return {**figures, "worst_memory_mib": memory[0]}
@@ -101,21 +102,25 @@ def attack_server(name: str, store: str, seconds: float, sockets: int, only: str
 @contextmanager
 def _watched_memory() -> Iterator[list[float]]:
     """Yield a list with the most MiB that the serving processes of this process had together so far."""
-    worst, stop = [0.0], threading.Event()
+    worst, stop = [_memory_mib()], threading.Event()
 
     def watch() -> None:
         while not stop.wait(0.5):
-            total = 0
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    total += process.memory_info().rss if any(map(process.name().__contains__, _SERVING)) else 0
-            worst[0] = max(worst[0], total / 2**20)
+            worst[0] = max(worst[0], _memory_mib())
 
     thread = threading.Thread(target=watch)
     thread.start()
     yield worst
     stop.set()
     thread.join()
+
+
+def _memory_mib() -> float:
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss if any(map(process.name().__contains__, _SERVING)) else 0
+    return total / 2**20
 
 
 def _prepare(store: str) -> None:

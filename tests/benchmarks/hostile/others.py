@@ -13,7 +13,7 @@ from raw_http import ask
 
 PREDICT = "/v1/predictions"
 BODY = b'{"symbols": ["S0000"]}'
-_SLOWEST_S = 2.0
+_SLOWEST_S = 5.0
 
 
 def key_header(key: str | None) -> list[str]:

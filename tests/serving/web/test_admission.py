@@ -87,7 +87,7 @@ def test_one_key_may_not_take_all_slots(start):
 
 def test_large_unfinished_bodies_are_given_up_for_new_ones(start):
     (url,) = start(with_keys=False, max_body_mib=0.125, body_timeout_s=10)
-    text = unfinished(length=131_000) + b" " * 130_000  # 32 fit in memory
+    text = unfinished(length=131_000) + b" " * 130_000  # 16 fit in memory
     with stalled(url, 40, text) as sockets:
         found = [ask(url, URL, method="POST", body=BODY) for _ in range(10)]
         assert [status for status, _ in found] == [200] * 10 and max(seconds for _, seconds in found) < 2
