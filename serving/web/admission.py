@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 
 from starlette.types import Message, Receive
 
@@ -32,9 +30,8 @@ class Shares:
         self._most = most
         self._count: Counter[str] = Counter()
 
-    @contextmanager
-    def one_of(self, client: str | None) -> Iterator[None]:
-        """Count a request of a client while the context lasts; None is not counted.
+    def enter(self, client: str | None) -> None:
+        """Count a request of a client, which must :meth:`leave`; None is not counted.
 
         Raises
         ------
@@ -42,49 +39,43 @@ class Shares:
             The client has as many requests in progress as it may.
         """
         if client is None:
-            yield
             return
         if self._count[client] >= self._most:
             raise BusyError(f"{self._most} requests of this key are in progress; more are not accepted")
         self._count[client] += 1
-        try:
-            yield
-        finally:
+
+    def leave(self, client: str | None) -> None:
+        """Count a request no more."""
+        if client is not None:
             self._count[client] -= 1
             if not self._count[client]:
                 del self._count[client]
 
 
 class Slots:
-    """Requests that are processed, at most ``running``, and those that wait for it, at most ``waiting``."""
+    """Requests that are processed, at most ``running``, and those that wait for it, at most ``waiting``.
+
+    ``async with slots:`` waits for a slot and occupies it, or raises ``BusyError`` if too many requests wait.
+    """
 
     def __init__(self, running: int, waiting: int) -> None:
         self._free = asyncio.Semaphore(running)
         self._waiting, self._most = 0, waiting
 
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
-        """Wait for a slot and occupy it while the context lasts.
-
-        Raises
-        ------
-        BusyError
-            Too many requests wait.
-        """
-        if self._free.locked():
-            if self._waiting >= self._most:
-                raise BusyError(f"{self._waiting} requests are waiting; more are not accepted")
-            self._waiting += 1
-            try:
-                await self._free.acquire()
-            finally:
-                self._waiting -= 1
-        else:
+    async def __aenter__(self) -> None:
+        if not self._free.locked():
             await self._free.acquire()
+            return
+        if self._waiting >= self._most:
+            raise BusyError(f"{self._waiting} requests are waiting; more are not accepted")
+        self._waiting += 1
         try:
-            yield
+            await self._free.acquire()
         finally:
-            self._free.release()
+            self._waiting -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
 
 
 class BodyReader:

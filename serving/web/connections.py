@@ -184,6 +184,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().on_message_complete()
 
+    def _should_upgrade_to_ws(self) -> bool:
+        return False  # the interface has no WebSocket, and an upgraded connection would leave these limits
+
     def pause_writing(self) -> None:
         """Limit the time in which the client must read."""
         super().pause_writing()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,7 +99,7 @@ class Guard:
     async def _show(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
         """Let the application send a file of the page or the documentation, or return why it does not."""
         try:
-            async with self._page_slots.one():
+            async with self._page_slots:
                 await self._app(scope, receive, send)
         except BusyError as error:
             return error_response(429, "busy", str(error), retry_after_s=1)
@@ -123,15 +122,14 @@ class Guard:
             return error_response(429, "rate_limited", message, retry_after_s=wait_s)
         has_body = length not in ("", "0") or bool(_header(scope, b"transfer-encoding"))
         try:
-            with self._shares.one_of(client), ExitStack() as end:
-                if has_body:
-                    body = await self._bodies.read(receive)
-                    if body is None:
-                        return None
-                    end.callback(self._bodies.release, body)
-                    receive = _replayed(body, receive)
-                async with self._slots.one():
-                    await self._app(scope, receive, send)
+            self._shares.enter(client)
+            try:
+                body = await self._bodies.read(receive) if has_body else b""
+                if body is not None:  # None: the client has left
+                    await self._process(scope, _replayed(body, receive) if has_body else receive, send, body)
+            finally:
+                self._shares.leave(client)
+            return None
         except BusyError as error:
             return error_response(429, "busy", str(error), retry_after_s=1, headers=_CLOSE if has_body else None)
         except TooLargeError:
@@ -139,7 +137,14 @@ class Guard:
         except SlowBodyError:
             message = f"the body did not arrive within {self._body_timeout_s:g} s"
             return error_response(408, "slow_body", message, headers=_CLOSE)
-        return None
+
+    async def _process(self, scope: Scope, receive: Receive, send: Send, body: bytes) -> None:
+        """Wait for a slot, let the application answer, and release the body."""
+        try:
+            async with self._slots:
+                await self._app(scope, receive, send)
+        finally:
+            self._bodies.release(body)
 
     @staticmethod
     def _client(scope: Scope, keys: Keys) -> str | None:

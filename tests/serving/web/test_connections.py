@@ -100,6 +100,17 @@ def test_endless_headers_are_431_and_values_that_are_not_ascii_are_dropped():
         assert ask(url, "/", "x-request-id: \xff", "serve_multiplexed_model_id: \xfe")[0] == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_websocket_is_not_opened(method):
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: YQ==")
+    with served(Limits(header_s=0.5)) as (url, connections):
+        assert ask(url, "/", *upgrade, method=method)[0] == 200
+        deadline = time.monotonic() + 5
+        while connections._count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not connections._count
+
+
 def test_serve_finds_the_hook():
     module, _, name = HOOK["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"].rpartition(".")
     assert (module, name) == (limit_connections.__module__, limit_connections.__name__)
