@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from configs.space import GivenParameter
-from configs.values import Fraction, Frozen, Kind, Positive, age_limit, unique
+from configs.values import Fraction, Frozen, Kind, Positive, age_limit, host_name, unique
 
 
 class RunConfig(Frozen):
@@ -105,7 +105,7 @@ class ServeConfig(Frozen):
     max_connections: Annotated[int, Field(ge=2)] = 16_384
     """Connections that a node accepts at the same time, as far as its limit of open files allows. One address may have
     half of them."""
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
     """Names in the ``Host`` header that are answered besides the address that is bound; ``*`` is any name. Without API
     keys other names get 421: a page of another site could resolve its own name to this server (DNS rebinding)."""
     requests_per_minute: Positive | None = None

@@ -1,6 +1,7 @@
 """Only names that no other site can own are answered without a key."""
 
 import pytest
+from pydantic import ValidationError
 from raw_http import ask
 
 from configs.operation import ServeConfig
@@ -33,6 +34,12 @@ def test_names_of_the_setting_are_answered():
     assert hosts.allow("evil.example")
     hosts = Hosts("127.0.0.1", ["Forecasts.example"])
     assert hosts.allow("forecasts.example:443") and hosts.allow("localhost") and not hosts.allow("evil.example")
+
+
+@pytest.mark.parametrize("host", ["http://forecasts.example", "forecasts.example:443", "a/b", "", "*.example"])
+def test_a_setting_that_is_no_name_is_an_error(host):
+    with pytest.raises(ValidationError, match="hosts"):
+        ServeConfig(hosts=(host,))
 
 
 def test_with_keys_every_name_is_answered_unless_the_setting_names_some():
