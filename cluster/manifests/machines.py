@@ -10,9 +10,9 @@ from cluster.jobs.packaging import PACKAGES
 from cluster.manifests.sizes import Nodes, head_node, training_nodes
 from cluster.manifests.target import Target
 from cluster.session import ENVIRONMENT
-from serving.web.connections import HOOK
 from configs.errors import ConfigError
 from configs.operation import CloudConfig
+from serving.web.connections import HOOK
 
 PROJECT = ("pyproject.toml", "README.md", "LICENSE", *PACKAGES)
 """The files and folders that an installation needs."""
