@@ -177,6 +177,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._has_headers = True
         self._stop_timer()
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # the parser ends such a message here: its body must not be a request
 
     def on_message_complete(self) -> None:
         """Expect nothing until the next request."""

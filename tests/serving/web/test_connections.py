@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import uvicorn
@@ -109,6 +109,15 @@ def test_a_websocket_is_not_opened(method):
         while connections._count and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not connections._count
+
+
+def test_the_body_of_an_upgrade_is_no_request():
+    inner = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: %d\r\n\r\n"
+    with served(Limits()) as (url, _), stalled(url, 1, head % len(inner)) as (one,):
+        with suppress(ConnectionError):
+            one.sendall(inner)
+        assert answer(one)[0] == 200 and answer(one)[0] == 0, "closed after one answer"
 
 
 def test_serve_finds_the_hook():
