@@ -154,7 +154,7 @@ def _published(result: KindResult) -> str:
     """Return up to when the published models have seen data, which is later than what the test has judged."""
     trained, calibrated = (result.published[name][:10] for name in ("trained_to", "calibrated_to"))
     again = "fitted again " if calibrated > max(result.periods["valid"][1], "") else ""
-    return f"published: {again}on outcomes up to {trained}, calibrated up to {calibrated}"
+    return f"published: {again}on outcomes up to {trained}; newer ones, up to {calibrated}, calibrate it"
 
 
 def _alone(result: KindResult) -> str:

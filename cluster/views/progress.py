@@ -70,6 +70,7 @@ class _Watch:
         self._console = console
         self._started = self._last_line = time.monotonic()
         self._first: int | None = None
+        self._done, self._done_at = 0, self._started
         self._printed = ""
         self._restarted = self._nodes = 0
         self._bar = Progress(
@@ -126,13 +127,22 @@ class _Watch:
                 sys.stdout.flush()
 
     def _pace(self, now: queue.Progress) -> str:
+        """Return the symbols a minute and the time left.
+
+        Between two finished blocks the time counts down. It is not given before a tenth is done, nor once it is over.
+        """
+        time_s = time.monotonic()
         if self._first is None:
-            self._first = now.symbols_done
-        elapsed, finished = time.monotonic() - self._started, now.symbols_done - self._first
-        if not finished:
+            self._first = self._done = now.symbols_done
+        if now.symbols_done != self._done:
+            self._done, self._done_at = now.symbols_done, time_s
+        finished = self._done - self._first
+        if not finished or self._done_at <= self._started:
             return ""
-        rate = finished / elapsed
-        return f"{60 * rate:.0f}/min, {max(now.symbols - now.symbols_done, 0) / rate:.0f} s left"
+        rate = finished / (self._done_at - self._started)
+        left = max(now.symbols - self._done, 0) / rate - (time_s - self._done_at)
+        known = left > 0 and 10 * self._done >= now.symbols
+        return f"{60 * rate:.0f}/min" + (f", about {left:.0f} s left" if known else "")
 
     def close(self) -> None:
         self._bar.stop()

@@ -54,8 +54,13 @@ class Quarantine:
         return {rule: int(counts[rule]) for rule in RULES if rule in counts.index}
 
     def summary(self) -> str:
-        """Return the counts by rule as text: ``unparsable_date 1, missing_price 2``."""
-        return ", ".join(f"{rule} {count}" for rule, count in self.counts().items())
+        """Return the counts by rule as text, harmless ones last: ``spike 2; nothing lost by repeated_row 10``."""
+        counts = self.counts()
+        lost, harmless = (
+            ", ".join(f"{rule} {count}" for rule, count in counts.items() if (rule in HARMLESS) is kept)
+            for kept in (False, True)
+        )
+        return "; ".join(filter(None, (lost, f"nothing lost by {harmless}" if harmless else "")))
 
     def lost(self) -> dict[str, int]:
         """Return the number of bars lost by symbol, without harmless rows."""

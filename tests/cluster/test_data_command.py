@@ -51,6 +51,8 @@ def test_import_list_and_inspect_as_json(folder):
         assert (apple["first"], apple["last"]) == ("2023-12-27", "2024-01-31")
         assert len(index["gaps"]) == 2 and index["quarantined"] == 1
         assert seen["quarantined"] == {"non_positive_price": 1}
+    (apple,) = json.loads(run("inspect", "AAPL", *store))["symbols"]
+    assert (apple["symbol"], apple["rows"]) == ("AAPL", 23), "a symbol of the lake is read from there"
 
 
 def test_tables_for_people_show_names_as_they_are(folder):
@@ -136,11 +138,13 @@ def test_import_says_how_a_file_was_read_and_takes_what_it_cannot_decide(tmp_pat
     options = ("--columns", "date=Tag,close=Preis,volume=Menge")
     preview = run("import", path, *store, *options, "--dry-run", env={"COLUMNS": "160"})
     assert "12.1" in preview and "1,100" in preview and "nothing was imported" in preview
+    assert "FUND: 40 bars, 2024-01-02 to 2024-02-26" in preview
     assert not (tmp_path / "store").exists()
     document = json.loads(run("import", path, *store, *options, "--json"))
     assert document["read_as"] == [
         "columns: date from 'Tag', close from 'Preis', volume from 'Menge'",
         "decimals: comma",
+        "no open, high and low: the close stands for them",
     ]
     assert list(read_as(Store(tmp_path / "store"), "FUND")) == document["read_as"]
     seen = json.loads(run("inspect", path, *options, "--decimal", ".", "--json"))

@@ -104,7 +104,7 @@ def test_broken_symbols_are_reported_and_leave_the_other_symbols_unaffected(
     write_bars(mixed, make_universe(CLEAN))
     break_bars(mixed, make_universe)
     broken = Run(configured(f"data.bars={mixed}", *settings), tmp_path / "broken")
-    assert broken.plan.warnings == ("TWICE: 1 of 501 rows were quarantined (duplicate_date 1)",)
+    assert broken.plan.warnings == ("TWICE: 1 of 501 rows were left out (duplicate_date 1)",)
     for kind in KINDS:
         reasons = dict(broken.results[kind].skipped)
         assert set(reasons) == {"EMPTY", "FLAT", "SHORT", "MINUS"}

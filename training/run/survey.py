@@ -69,5 +69,5 @@ class Survey:
                 others = Quarantine(parts[symbol][parts[symbol]["rule"] != "spike"])
                 if lost := others.lost().get(symbol):
                     total = counted(rows, "row")
-                    warnings.append(f"{symbol}: {lost} of {total} were quarantined ({others.summary()})")
+                    warnings.append(f"{symbol}: {lost} of {total} were left out ({others.summary()})")
         return warnings

@@ -33,3 +33,21 @@ def test_each_further_node_is_printed_immediately_and_a_lost_node_is_not():
     watch.close()
     found = [line.partition("; ")[2] for line in out.getvalue().splitlines()]
     assert found == [f"starting workers; 3 workers on {count} nodes" for count in (2, 3)]
+
+
+def test_the_time_left_counts_down_between_blocks_and_waits_for_a_tenth(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("cluster.views.progress.time.monotonic", lambda: now[0])
+    watch = _Watch(Console(file=io.StringIO(), force_terminal=False))
+
+    def pace(at_s, done):
+        now[0] = 100.0 + at_s
+        return watch._pace(at(symbols_done=done, symbols=100))
+
+    assert pace(0, 0) == pace(5, 0) == ""
+    assert pace(10, 5) == "30/min", "too early to tell"
+    assert pace(20, 20) == "60/min, about 80 s left"
+    assert pace(50, 20) == "60/min, about 50 s left"
+    assert pace(110, 20) == "60/min", "the blocks at work are slower than the last ones"
+    assert pace(120, 60) == "30/min, about 80 s left"
+    watch.close()

@@ -121,6 +121,7 @@ def test_the_first_of_duplicates_is_used_and_copies_differ_from_conflicts():
     bars, quarantine = only(pd.concat([frame, frame.iloc[[0]], conflict]))
     np.testing.assert_array_equal(bars.close, frame.close)
     assert quarantine.counts() == {"duplicate_date": 1, "repeated_row": 1}
+    assert quarantine.summary() == "duplicate_date 1; nothing lost by repeated_row 1"
     assert quarantine.lost() == {"X": 1}
 
 

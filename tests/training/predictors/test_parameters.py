@@ -100,3 +100,11 @@ def test_parameters_of_a_model_of_ones_own():
     with pytest.raises(TypeError, match="abstract"):
         type("Half", (BasePredictor,), {"fit": lambda self, bars: self})()
     assert isinstance(PriceDirectionPredictor(Config()), BasePredictor)
+
+
+def test_a_predictor_is_shown_with_the_arguments_that_are_not_the_defaults(tiny_config):
+    assert repr(PriceDirectionPredictor()) == "PriceDirectionPredictor()"
+    assert repr(VolatilityPredictor(garch_type="EGARCH")) == "VolatilityPredictor(garch_type='EGARCH')"
+    assert repr(PriceDirectionPredictor(tiny_config())) == "PriceDirectionPredictor(config=Config(…))"
+    assert repr(EnsemblePredictor([Own(0.1), Own()])) == "EnsemblePredictor(predictors=[Own(level=0.1), Own()])"
+    assert repr(Forgetful(0.3)) == "Forgetful()"

@@ -108,7 +108,7 @@ def test_skipped_symbols_have_reasons(planned, make_universe):
         "CCC": "50 bars; at least 200 are needed (data.min_bars)",
         "DDD": "100 of 600 rows break a rule; at most 5% may (data.max_quarantined)",
     }
-    assert plan.warnings == ("EEE: 2 of 502 rows were quarantined (duplicate_date 2)",)
+    assert plan.warnings == ("EEE: 2 of 502 rows were left out (duplicate_date 2)",)
     assert sorted(s for job in plan.blocks("direction") for s in job.symbols) == ["AAA", "EEE"]
 
 
