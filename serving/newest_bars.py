@@ -108,6 +108,10 @@ class NewestBars:
             names = frozenset(Lake(self.store).symbols())
         return sorted(names - self._fitted)
 
+    def lake_symbols_not_read(self) -> list[str]:
+        """Return the symbols of a lake that has none of the universe's, so that another source is read."""
+        return [] if self.is_given or self.name == "lake" else Lake(self.store).symbols()
+
     def of_universe(self) -> Iterator[SymbolBars]:
         """Yield the bars of each symbol of the universe that has any.
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from configs.values import Kind
     from serving.answers import Prediction
+    from serving.snapshot import Snapshot
 
 _FILE = "; - is the standard output."
 
@@ -36,9 +37,11 @@ def predict(
     The forecasts are those that ``fleetcast serve`` would answer. The exit code is 1 if a symbol in --symbols, or every
     symbol, has no forecast or only one of the two kinds.
     """
+    import sys
     from datetime import datetime, time
 
     from cluster.options import bars_given, bars_named, names
+    from configs.errors import shortened
     from configs.operation import ServeConfig
     from serving.fleets import resolve_versions
     from serving.newest_bars import BarsChoice
@@ -54,11 +57,21 @@ def predict(
     manager = ModelManager(store)
     snapshot = build_snapshot(manager, resolve_versions(manager, alias, chosen), ServeConfig(), choice=choice)
     now = None if choice.end is None else min(datetime.combine(choice.end, time.max), utc_now())
-    found = [snapshot.prediction(symbol, chosen, now) for symbol in wanted or snapshot.symbols]
+    found = [snapshot.prediction(symbol, chosen, now) for symbol in wanted or _at_hand(snapshot)]
     _show(found, csv, parquet, as_json)
+    if left := snapshot.bars.lake_symbols_not_read():
+        print(f"not forecast: {shortened(left)} of the lake, which no model knows. Add --bars lake.", file=sys.stderr)
     failed = [one.error is not None for one in found]
     if any(failed) if wanted else all(failed):
         raise typer.Exit(1)
+
+
+def _at_hand(snapshot: Snapshot) -> Sequence[str]:
+    """Return the symbols to forecast where none are named: of bars that were given, only those that they have."""
+    if not snapshot.bars.is_given:
+        return snapshot.symbols
+    known = {*snapshot.last_bars, *snapshot.bars.missing, *snapshot.bars.unreadable}
+    return [symbol for symbol in snapshot.symbols if symbol in known] or snapshot.symbols
 
 
 def _kinds(text: str | None) -> tuple[Kind, ...]:

@@ -32,6 +32,8 @@ def open_source(spec: str | Sequence[str], store: Store, reading: ReadingConfig 
         There is no source of that name and nothing at that path.
     """
     sources, reading = catalog(), reading or ReadingConfig()
+    if not isinstance(spec, str) and len(spec) == 1 and spec[0] in sources:
+        spec = spec[0]
     if not isinstance(spec, str):
         return sources["files"].open(spec, store, reading)
     if spec in sources:

@@ -64,6 +64,10 @@ def test_symbols_without_a_model_in_given_bars_get_pooled_forecasts(call, store,
     done = call("predict", "--store", store, "--bars", str(folder), "--symbols", "NEW,OTHER", "--json", "-")
     assert done.code == 0
     found = json.loads(done.out)
+    everything = call("predict", "--store", store, "--bars", str(folder))
+    lines = everything.out.splitlines()
+    assert [line.split()[0] for line in lines[3:5]] == ["NEW", "OTHER"] and lines[3].endswith("pooled")
+    assert everything.code == 0 and "AAPL" not in everything.out, "only what the given bars have"
     assert {(one["symbol"], one["volatility"]["basis"], one["direction"]["basis"]) for one in found} == {
         ("NEW", "pooled", "pooled"),
         ("OTHER", "pooled", "pooled"),

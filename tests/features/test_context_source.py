@@ -9,6 +9,10 @@ from features.sources import open_source
 from features.store.store import Store
 
 
+def test_the_name_of_a_source_may_be_the_only_one_of_a_list(tmp_path):
+    assert open_source(["embedded"], Store(tmp_path)).name == open_source("embedded", Store(tmp_path)).name == "embedded"
+
+
 def test_forecasts_from_other_bars_use_embedded_series_or_count_them_as_missing(tmp_path, make_bars):
     store, dates = Store(tmp_path / "store"), np.array(["2015-06-01"], "datetime64[ns]")
     (tmp_path / "X.csv").write_text("date,close\n2015-06-01,10\n2015-06-02,11\n")
