@@ -35,6 +35,7 @@ class ForecastRow:
     targets: dict[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     pooled: bool = False
+    error: str = ""
 
 
 def row_of(one: Prediction) -> ForecastRow:
@@ -50,9 +51,9 @@ def row_of(one: Prediction) -> ForecastRow:
         row.level = volatility.level
         row.targets["volatility"] = _target(volatility.horizon_bars, volatility.target_date)
     if any(forecast.basis == "pooled" for forecast in one.forecasts):
-        row.pooled, row.notes = True, (*row.notes, _POOLED)
+        row.pooled, row.notes = True, (_POOLED, *row.notes)
     if one.error is not None:
-        row.notes = (*row.notes, one.error.message)
+        row.error = one.error.message
     return row
 
 
@@ -133,16 +134,22 @@ def _cells(row: ForecastRow, kinds: Sequence[str]) -> list[str]:
 
 
 def _notes(rows: Sequence[ForecastRow]) -> list[str]:
-    """Return each note once, with the symbols that have it."""
+    """Return the first reasons why there is no forecast, then the first notes, each once with its symbols."""
+    failed = [(row.symbol, row.error) for row in rows if row.error]
+    noted = [(row.symbol, note) for row in rows for note in row.notes]
+    return _once("no forecast", "reasons", failed) + _once("note", "notes", noted)
+
+
+def _once(head: str, what: str, texts: Sequence[tuple[str, str]]) -> list[str]:
     found: dict[str, list[str]] = {}
-    for row in rows:
-        for note in row.notes:
-            found.setdefault(note, []).append(row.symbol)
+    for symbol, text in texts:
+        found.setdefault(text, []).append(symbol)
     lines = []
-    for note, symbols in list(found.items())[:_NOTES]:
+    for text, symbols in list(found.items())[:_NOTES]:
         who = ", ".join(symbols[:3]) + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "")
-        lines.append(f"note: {who}: {note}")
-    return lines + ([f"note: and {len(found) - _NOTES} more notes (--json has all)"] if len(found) > _NOTES else [])
+        lines.append(f"{head}: {who}: {text}")
+    left = len(found) - _NOTES
+    return lines + ([f"{head}: and {left} more {what} (--json has all)"] if left > 0 else [])
 
 
 def _common(rows: Sequence[ForecastRow], kind: str) -> str:

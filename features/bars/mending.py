@@ -51,7 +51,7 @@ class Mended:
             return ""
         return (
             f"{self.summary()}; at most {most} may stay unexplained (data.max_unexplained_steps). Correct the data, "
-            "or set data.on_steps to rebase (multiply the prices before) or keep (they are real)"
+            "or train with data.on_steps=rebase (multiply the prices before) or keep (they are real)"
         )
 
     def summary(self) -> str:

@@ -10,7 +10,9 @@ from features.store.store import Store
 
 
 def test_the_name_of_a_source_may_be_the_only_one_of_a_list(tmp_path):
-    assert open_source(["embedded"], Store(tmp_path)).name == open_source("embedded", Store(tmp_path)).name == "embedded"
+    assert (
+        open_source(["embedded"], Store(tmp_path)).name == open_source("embedded", Store(tmp_path)).name == "embedded"
+    )
 
 
 def test_forecasts_from_other_bars_use_embedded_series_or_count_them_as_missing(tmp_path, make_bars):

@@ -85,8 +85,7 @@ class EnsemblePredictor(BasePredictor):
             )
         if predictors is not None and not given:
             raise ModelError(
-                "an ensemble needs at least one predictor. Give some, such as [PriceDirectionPredictor(), "
-                "VolatilityPredictor()], or leave predictors out for the default ones."
+                "an ensemble needs at least one predictor. Give some, such as [VolatilityPredictor()], or none at all."
             )
         if config is not None:
             config_or(config, "EnsemblePredictor")

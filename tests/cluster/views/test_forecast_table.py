@@ -27,7 +27,7 @@ def test_pooled_symbols_are_marked_with_a_note():
         next(line for line in text.splitlines() if line.startswith(name)) for name in ("OWN", "NEW", "BAD")
     )
     assert own.split()[-1] == "own" and new.split()[-1] == "pooled" and "own" not in bad
-    assert "note: NEW: no model was trained on it" in text
+    assert "note: NEW: no model was trained on it" in text and "no forecast: BAD: prices step" in text
     assert "pooled" not in printed([row_of(forecast("OWN", "own"))])
 
 
