@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+import logging
+from typing import Any, Self, cast
 
 import numpy as np
 
+from configs.errors import shortened
 from features.any_bars import AnyBars
 from features.labels import CLASSES
+from training.data.examples import Examples
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.forecasts import Forecasts
+
+logger = logging.getLogger(__name__)
+
+_ROWS = 50
+_STILL = 0.005  # a probability that varies by less says nothing about a day
 
 
 class DirectionFrames(BarsPredictor):
     """Probabilities and labels of a fleet whose forecasts have the columns of :data:`features.labels.CLASSES`."""
+
+    def fit_made(self, examples: Examples) -> Self:
+        """Fit examples as :meth:`.BarsPredictor.fit_made`; log a warning where forecasts are no more than the prior."""
+        super().fit_made(examples)
+        if silent := self._like_the_prior(examples.select(self.symbols)):
+            logger.warning(
+                "direction of %s: validation shows no pattern in the features, so every forecast is about the class "
+                "prior. More bars, or more symbols fitted together, may show one.",
+                shortened(silent),
+            )
+        return self
+
+    def _like_the_prior(self, examples: Examples) -> list[str]:
+        """Return the symbols whose probabilities hardly move over their newest validation rows."""
+        rows = [part[-_ROWS:] for part in examples.part("valid")]
+        found = self.forecast(examples.panel, rows)
+        values = np.stack([found[name] for name in CLASSES], axis=1)
+        parts = np.split(values, np.cumsum([len(part) for part in rows])[:-1])
+        return [s for s, part in zip(examples.panel.symbols, parts, strict=True) if np.ptp(part, axis=0).max() < _STILL]
 
     @property
     def classes_(self) -> tuple[str, ...]:
