@@ -168,8 +168,7 @@ class HoursOfWeek:
     @property
     def allowed(self) -> int:
         """Three bars (of under a minute: three minutes), and a day of bars where the market closes for holidays."""
-        days = len({start // 1440 for start in self.starts})
-        return self._a_start * (LATE_BARS + (0 if self._round_the_clock else -(-len(self.starts) // days)))
+        return self._a_start * (LATE_BARS + (0 if self._round_the_clock else self._a_day))
 
     @property
     def _a_start(self) -> int:
@@ -177,13 +176,20 @@ class HoursOfWeek:
         return max(1, round(60.0 / self.seconds))
 
     @property
+    def _a_day(self) -> int:
+        """The starts of a usual day."""
+        return -(-len(self.starts) // len({start // 1440 for start in self.starts}))
+
+    @property
     def _round_the_clock(self) -> bool:
         return len(self.starts) * max(self.seconds, 60.0) >= 0.95 * _WEEK_S
 
     def unit(self, count: int) -> str:
-        """Return ``bars of 60 minutes``, or ``of 10 seconds``."""
+        """Return ``bars of 60 minutes``, or ``of 10 seconds``; holidays are not known, and may be a day or more."""
         size, name = (self.seconds / 60, "minute") if self.seconds % 60 == 0 else (self.seconds, "second")
-        return "bar" + "s" * (count != 1) + f" of {size:g} {name}" + "s" * (size != 1)
+        holidays = not self._round_the_clock and count >= self._a_start * self._a_day
+        text = "bar" + "s" * (count != 1) + f" of {size:g} {name}" + "s" * (size != 1)
+        return text + (", those of holidays and short days counted," if holidays else "")
 
     def missing(self, last: np.datetime64, now: np.datetime64) -> int:
         """Return the number of bars after ``last`` that are complete."""

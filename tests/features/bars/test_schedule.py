@@ -158,6 +158,7 @@ def test_intraday_bars_are_judged_by_their_hours():
     assert schedule_of(stock).following(stock[-1], 1) is None
     assert at(stock, "2024-11-25T13:00").missing == 0, "closed on the weekend"
     assert not at(stock, "2024-11-26T12:00").stale, "one day may be a holiday"
+    assert "bars of 60 minutes, those of holidays and short days counted, are" in at(stock, "2024-11-27T12:00").text
     assert at(stock, "2024-11-27T12:00").stale
 
 
