@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from configs.data import FeatureConfig, SplitConfig
     from configs.models import LabelConfig
+    from configs.reading import ReadingConfig
     from features.any_bars import load_bars
     from features.bars.schema import SymbolBars, bars_from_frame
     from features.catalog import describe_features
@@ -33,6 +34,7 @@ __all__ = [
     "MarketContext",
     "Panel",
     "PurgedWalkForward",
+    "ReadingConfig",
     "Split",
     "SplitConfig",
     "SplitRows",
@@ -53,6 +55,7 @@ __all__ = [
 _MODULES = {
     "configs.data": ("FeatureConfig", "SplitConfig"),
     "configs.models": ("LabelConfig",),
+    "configs.reading": ("ReadingConfig",),
     "features.any_bars": ("load_bars",),
     "features.bars.schema": ("SymbolBars", "bars_from_frame"),
     "features.catalog": ("describe_features",),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from typing import Any, TypeAlias
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError, require, shortened, shown
+from configs.reading import ReadingConfig
 from features.bars.merge import between
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars, bars_from_frame
@@ -22,15 +25,22 @@ from features.store.store import Store, open_store
 AnyBars: TypeAlias = pd.DataFrame | pd.Series | SymbolBars | Sequence[Any] | Mapping[str, Any] | os.PathLike[str] | str
 """A frame in any common notation (one symbol or many), a series of closes, frames or rows by symbol, a path, bars."""
 
+_Read: TypeAlias = tuple[list[SymbolBars], Quarantine]
 _EXPECTED = (
     "expected a data frame with dates and closes, a dict of frames by symbol, a path to a file or folder, or bars of "
     "load_bars"
 )
+_OPTION = re.compile(r"--(columns|symbol-column|date-format|decimal|timezone|period)\b")
 _ROW = ("date", "open", "high", "low", "close", "volume")
 
 
 def read_bars(
-    bars: AnyBars, symbol: str | None = None, *, default_symbol: str = "SYMBOL", place: str = "the frame"
+    bars: AnyBars,
+    symbol: str | None = None,
+    *,
+    default_symbol: str = "SYMBOL",
+    place: str = "the frame",
+    reading: ReadingConfig | None = None,
 ) -> tuple[list[SymbolBars], Quarantine]:
     """Return the bars of each symbol, and the rows that break a rule of :mod:`features.bars.validation`.
 
@@ -44,24 +54,32 @@ def read_bars(
         The symbol of bars that name none.
     place
         Where they come from, for messages.
+    reading
+        What the content cannot decide.
 
     Raises
     ------
     DataError
         There are none, or they cannot be read; the message says what was given and what is expected.
     """
+    with _python_names():
+        return _read(bars, symbol, default_symbol, place, reading)
+
+
+def _read(bars: AnyBars, symbol: str | None, default_symbol: str, place: str, reading: ReadingConfig | None) -> _Read:
     if symbol is not None and not isinstance(symbol, str):
         raise DataError(f"symbol has value {shown(symbol)}; expected a name such as 'AAPL'.")
     if isinstance(bars, (str, os.PathLike)):
-        found, quarantine = _of_source(os.fspath(bars))
+        found, quarantine = _of_source(os.fspath(bars), reading=reading)
     elif isinstance(bars, Mapping):
-        return _of_mapping(bars, symbol)
+        return _of_mapping(bars, symbol, reading)
     elif isinstance(bars, SymbolBars):
         found, quarantine = [bars], Quarantine.empty()
     elif isinstance(bars, (list, tuple)) and bars and all(isinstance(one, SymbolBars) for one in bars):
         found, quarantine = list(bars), Quarantine.empty()
     else:
-        return bars_from_frame(_frame_of(bars, place), symbol, place=place, default_symbol=default_symbol)
+        frame = _frame_of(bars, place)
+        return bars_from_frame(frame, symbol, place=place, default_symbol=default_symbol, reading=reading)
     if repeated := sorted({one.symbol for one in found if sum(one.symbol == other.symbol for other in found) > 1}):
         raise DataError(f"{place} has {shortened(repeated)} twice; expected each symbol once. Join or rename them.")
     if symbol is None:
@@ -71,6 +89,19 @@ def read_bars(
     return [replace(found[0], symbol=symbol)], quarantine
 
 
+@contextmanager
+def _python_names() -> Iterator[None]:
+    """Say in an error that names options of the command line what they are called in Python."""
+    try:
+        yield
+    except DataError as error:
+        options = dict.fromkeys(_OPTION.findall(str(error)))
+        if not options:
+            raise
+        fields = ", ".join(f"{option.replace('-', '_')}=…" for option in options)
+        raise DataError(f"{error} (in Python: load_bars(…, reading=ReadingConfig({fields})))") from error
+
+
 def load_bars(
     source: AnyBars = "embedded",
     symbols: Sequence[str] = (),
@@ -78,6 +109,7 @@ def load_bars(
     start: date | str | None = None,
     end: date | str | None = None,
     store: Store | str | None = None,
+    reading: ReadingConfig | None = None,
 ) -> pd.DataFrame:
     """Return bars of a source as one frame: ``symbol, date, open, high, low, close, volume``, adjusted, sorted.
 
@@ -94,6 +126,8 @@ def load_bars(
         The first and the last day, such as ``"2020-12-31"``.
     store
         The store of ``lake``; by default ``FLEETCAST_STORE`` or ``.fleetcast``.
+    reading
+        What the content of files and frames cannot decide, such as ``ReadingConfig(decimal=",")``.
 
     Raises
     ------
@@ -116,9 +150,10 @@ def load_bars(
     symbols = [str(symbol) for symbol in symbols]
     first, last = _day(start, "start"), _day(end, "end")
     if isinstance(source, (str, os.PathLike)):
-        found, quarantine = _of_source(os.fspath(source), symbols, first, last, store)
+        with _python_names():
+            found, quarantine = _of_source(os.fspath(source), symbols, first, last, store, reading)
     else:
-        found, quarantine = _chosen(*read_bars(source, place="the source"), symbols, first, last)
+        found, quarantine = _chosen(*read_bars(source, place="the source", reading=reading), symbols, first, last)
     warn_of(quarantine, stacklevel=2)
     columns = {
         "symbol": np.repeat([one.symbol for one in found], [len(one) for one in found]),
@@ -157,8 +192,9 @@ def _of_source(
     start: date | None = None,
     end: date | None = None,
     store: Store | str | None = None,
+    reading: ReadingConfig | None = None,
 ) -> tuple[list[SymbolBars], Quarantine]:
-    source = open_source(spec, open_store(store))
+    source = open_source(spec, open_store(store), reading)
     found = list(source.load(symbols, start, end))
     reasons = [f"{name}: {reason}" for name, reason in source.missing.items()]
     if not found:
@@ -175,18 +211,18 @@ def _day(given: date | str | None, name: str) -> date | None:
         raise DataError(f"{name} has value {shown(given)}; expected a day, such as '2020-12-31'.") from error
 
 
-def _of_mapping(frames: Mapping[str, Any], symbol: str | None) -> tuple[list[SymbolBars], Quarantine]:
+def _of_mapping(frames: Mapping[str, Any], symbol: str | None, reading: ReadingConfig | None) -> _Read:
     if symbol is not None:
         raise DataError(f"a dict names its symbols, so the name {symbol!r} does not apply. Leave it out.")
     if not frames:
         raise DataError(f"no bars are given: the dict is empty; {_EXPECTED}.")
     if {"date", "close"} <= {str(name).lower() for name in frames}:  # the columns of one frame
-        return bars_from_frame(pd.DataFrame(dict(frames)), default_symbol="SYMBOL")
+        return bars_from_frame(pd.DataFrame(dict(frames)), default_symbol="SYMBOL", reading=reading)
     found, parts = list[SymbolBars](), list[Quarantine]()
     for name, given in frames.items():
         if not isinstance(name, str):
             raise DataError(f"a dict of bars has the key {shown(name)}; expected symbols, such as 'AAPL'.")
-        bars, quarantine = read_bars(given, name, place=f"the bars of {name!r}")
+        bars, quarantine = _read(given, name, "SYMBOL", f"the bars of {name!r}", reading)
         found += bars
         parts.append(quarantine)
     return found, Quarantine.concat(parts)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from configs.errors import DataError
-from features import FeatureEngineer, load_bars
+from features import FeatureEngineer, ReadingConfig, load_bars
 from features.any_bars import read_bars
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -103,6 +103,17 @@ def test_bars_at_hand_load_as_those_of_a_source(two):
         load_bars(frames, ["AAA", "CCC"])
     with pytest.raises(DataError, match="no bars of these symbols in the requested period"):
         load_bars(frames, start="2200-01-01")
+
+
+def test_errors_name_the_settings_of_python_and_those_are_taken(tmp_path):
+    days = pd.date_range("2024-01-02", periods=9).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"date": days, "close": [f"{i},{100 + i}" for i in range(1, 10)]})
+    frame.to_csv(tmp_path / "X.csv", index=False)
+    for given in (frame, {"X": frame}, str(tmp_path / "X.csv")):
+        with pytest.raises(DataError, match=r"--decimal .*in Python: load_bars\(…, reading=ReadingConfig\(decimal=…\)"):
+            load_bars(given)
+        found = load_bars(given, reading=ReadingConfig(decimal=","))
+        assert found["close"].tolist() == pytest.approx([i + (100 + i) / 1000 for i in range(1, 10)])
 
 
 def test_bars_of_a_source_need_no_store(monkeypatch, tmp_path):
