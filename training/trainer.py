@@ -17,9 +17,9 @@ from features.sources import open_source
 from features.store.store import Store, open_store
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
+from training.run.execute import do_jobs, finished_outputs
 from training.run.kind_result import KindResult
 from training.run.publication import publish_kind
-from training.run.execute import do_jobs, finished_outputs
 from training.run.queue import Progress
 from training.run.run_plan import RunPlan, make_plan, write_plan
 from training.validation.promotion import Policy

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from configs.errors import ModelError, shortened
 from configs.values import Frozen
@@ -37,8 +37,8 @@ class WindowScores(Frozen):
     periods: dict[str, tuple[str, str]]
     symbols: int
     metrics: dict[str, Any]
-    skipped: dict[str, str] = {}
-    failed: dict[str, str] = {}
+    skipped: dict[str, str] = Field(default_factory=dict)
+    failed: dict[str, str] = Field(default_factory=dict)
     file: str = ""
     sha256: str = ""
 

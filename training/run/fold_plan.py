@@ -49,8 +49,9 @@ def make_fold_plan(source: Source, config: Config, store: Store, context: Market
         horizon = config.section(kind).horizon
         folds[kind], left_over = folds_of(found.dates, config.walk_forward, config.split, horizon)
     jobs = list[Job]()
-    for kind, digests in _seen_by(found, store, config, folds).items():
-        for fold, data in zip(folds[kind], digests, strict=True):
+    seen = _seen_by(found, store, config, folds)
+    for kind in config.run.kinds:
+        for fold, data in zip(folds[kind], seen[kind], strict=True):
             jobs += jobs_of(config, kind, found.inputs, found.clean, [data, fold_text(fold)], fold.number)
     jobs.sort(key=lambda job: (job.fold, job.is_block, job.kind, job.name))
     logger.info("%d jobs for %d symbols in %d folds", len(jobs), len(found.trained), max(map(len, folds.values())))
