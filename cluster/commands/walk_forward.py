@@ -27,6 +27,12 @@ def walk_forward(
     refit_every: Annotated[int | None, typer.Option(help="Test windows that one fit serves.")] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    look_ahead_check: Annotated[
+        bool, typer.Option("--look-ahead-check", help="Cut the bars, compute again, and name what used the future.")
+    ] = False,
+    warm_up_check: Annotated[
+        bool, typer.Option("--warm-up-check", help="Say how many bars a feature and a forecast need.")
+    ] = False,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="FILE")] = None,
@@ -42,6 +48,7 @@ def walk_forward(
     from cluster.session import check_reachable, connect
     from cluster.views.progress import watching
     from cluster.views.walk_result import show_walk
+    from training.walk_checks import run_checks
     from training.walk_forward import WalkForward
 
     walk = WalkForward(resolved, store)
@@ -53,6 +60,7 @@ def walk_forward(
         callbacks.planned(prepared.plan, len(prepared.done))
         with nullcontext() if prepared.is_finished else connect(address, resume_hint=hint):
             result = walk.run(prepared, callbacks.progress)
-    show_walk(result, walk.store, as_json)
-    if not result.run.symbols:
+        checks = run_checks(walk, result, look_ahead_check, warm_up_check)
+    show_walk(result, walk.store, as_json, checks)
+    if not result.run.symbols or checks.failed:
         raise typer.Exit(1)

@@ -36,8 +36,9 @@ class RunPlan(Frozen):
     """The content of a run, by reference.
 
     ``market`` names the file with the universe table and market context; ``folders`` are all folders of the store that
-    the run reads or writes, including those of finished blocks. ``jobs``, ``skipped``, ``warnings`` and
-    ``read_as`` stay with the driver, so the file that workers read does not grow with the number of symbols.
+    the run reads or writes, including those of finished blocks. ``jobs``, ``clean`` (the symbols that make up the
+    universe), ``skipped``, ``warnings`` and ``read_as`` stay with the driver, so the file that workers read does not
+    grow with the number of symbols.
     """
 
     name: str
@@ -49,6 +50,7 @@ class RunPlan(Frozen):
     folds: dict[str, tuple[FoldText, ...]] = Field(default_factory=dict)
     folders: tuple[str, ...]
     jobs: tuple[Job, ...] = ()
+    clean: frozenset[str] = frozenset()
     skipped: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     read_as: tuple[str, ...] = ()
@@ -125,6 +127,7 @@ def plan_of(
         folds=folds or {},
         folders=(*STAGED, *sorted({job.output.rpartition("/")[0] for job in jobs})),
         jobs=tuple(jobs),
+        clean=found.clean,
         skipped=found.skipped,
         warnings=found.warnings,
         read_as=found.read_as,
@@ -134,7 +137,7 @@ def plan_of(
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan to the store, for workers."""
-    text = plan.model_dump_json(exclude={"jobs", "skipped", "warnings", "read_as"})
+    text = plan.model_dump_json(exclude={"jobs", "clean", "skipped", "warnings", "read_as"})
     store.write(_PLAN.format(name=plan.name), text.encode())
 
 

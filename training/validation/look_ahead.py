@@ -127,6 +127,7 @@ def bars_needed(
         for i in range(len(bars)):
             names, left = _values(whole, i, int(np.diff(whole.offsets)[i]) - 1, forecast)
             _, right = _values(part, i, int(np.diff(part.offsets)[i]) - 1, forecast)
+            right = np.append(right, np.full(len(left) - len(right), np.inf))  # too few bars for a forecast
             same.append(np.isclose(left, right, rtol=_ENOUGH, atol=_ENOUGH, equal_nan=True))
         for name, good in zip(names, np.all(same, axis=0), strict=True):
             equal.setdefault(name, []).append(bool(good))
