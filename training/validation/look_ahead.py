@@ -123,14 +123,15 @@ def bars_needed(
         part = build_panel(
             [one.last(length) for one in bars], config.features, universe, context, label, columns=whole.feature_names
         )
-        names, same = list[str](), list[npt.NDArray[np.bool_]]()
+        same: dict[str, bool] = {}
         for i in range(len(bars)):
             names, left = _values(whole, i, int(np.diff(whole.offsets)[i]) - 1, forecast)
             _, right = _values(part, i, int(np.diff(part.offsets)[i]) - 1, forecast)
             right = np.append(right, np.full(len(left) - len(right), np.inf))  # too few bars for a forecast
-            same.append(np.isclose(left, right, rtol=_ENOUGH, atol=_ENOUGH, equal_nan=True))
-        for name, good in zip(names, np.all(same, axis=0), strict=True):
-            equal.setdefault(name, []).append(bool(good))
+            close = np.isclose(left, right, rtol=_ENOUGH, atol=_ENOUGH, equal_nan=True)
+            same |= {name: same.get(name, True) and bool(one) for name, one in zip(names, close, strict=True)}
+        for name, good in same.items():
+            equal.setdefault(name, []).append(good)
     return {name: _from_which_on(good, sorted(lengths)) for name, good in equal.items()}
 
 
