@@ -102,14 +102,14 @@ def _bars(store: Store) -> Iterator[Finding]:
     lake = Lake(store)
     try:
         infos = lake.info()
+        newest = max((info.last for info in infos), default=None)
+        dates = None if newest is None else lake.read(next(i.symbol for i in infos if i.last == newest)).dates
     except FleetcastError as error:
         yield Finding("bars", "problem", str(error), "Import the symbol again: `fleetcast data import`.")
         return
-    if not infos:
+    if newest is None or dates is None:
         yield Finding("bars", "ok", "the lake is empty")
         return
-    newest = max(info.last for info in infos)
-    dates = lake.read(next(info.symbol for info in infos if info.last == newest)).dates
     period_days = int(bar_period(dates).seconds // 86_400)
     now = datetime.now(UTC).replace(tzinfo=None)
     judged = freshness(schedule_of(dates), newest.to_pydatetime(), now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import ipaddress
 import logging
 import signal
 import threading
@@ -14,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from configs.errors import ClusterError, ConfigError
+from serving.web.hosts import is_loopback
 
 if TYPE_CHECKING:
     from serving.app import Arguments
@@ -44,6 +44,7 @@ def service(arguments: Arguments, host: str, port: int, *, is_local: bool = Fals
 
     for name in ("ray.serve", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    arguments = arguments.model_copy(update={"host": host})
     _check_free(arguments)
     options = HTTPOptions(host=host, port=port, request_timeout_s=arguments.config.timeout_s + REQUEST_MARGIN_S)
     serve.start(http_options=options, logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"))
@@ -127,14 +128,6 @@ def check_exposure(host: str, key_file: str | None, insecure: bool) -> None:
             f"--host {host} lets everyone who reaches this machine ask, and there is no key file. Make a key with "
             "`fleetcast keys add NAME --api-key-file FILE` and give --api-key-file FILE, or say --insecure."
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is a loopback address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def wait_for_end() -> None:

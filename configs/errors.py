@@ -29,6 +29,10 @@ class ModelError(FleetcastError):
     """A model, version or alias does not exist, is corrupt, or does not fit the data it is given."""
 
 
+class UnreadableError(ModelError):
+    """A file of the registry is missing, damaged or of another schema: what it says is not known."""
+
+
 class ClusterError(FleetcastError):
     """Ray cannot be reached, or the cluster lacks the resources that the run asks for."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from configs.space import GivenParameter
-from configs.values import Fraction, Frozen, Kind, Positive, age_limit, unique
+from configs.values import Fraction, Frozen, Kind, Positive, age_limit, host_name, unique
 
 
 class RunConfig(Frozen):
@@ -91,12 +91,23 @@ class ServeConfig(Frozen):
     max_body_mib: Annotated[float, Field(gt=0)] = 8.0
     """Largest request, in MiB."""
     max_ongoing: Positive = 256
-    """Requests that a replica processes at the same time."""
+    """Requests that a replica processes at the same time. Receiving a body does not count."""
+    max_ongoing_per_key: Positive = 128
+    """Requests of one API key that a replica receives, queues and processes at the same time; more get 429."""
     max_queued: Positive = 512
-    """Serve answers 429 when this many requests wait; a replica answers 503 when this many forecasts of bars in
-    requests wait."""
+    """A replica answers 429 when this many requests wait, and 503 when this many forecasts of bars in requests wait."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
     """Seconds after which a request is answered with an error."""
+    header_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds in which a client must send the headers of a request; then the connection is closed."""
+    body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds in which a client must send the body of a request; then it gets 408."""
+    max_connections: Annotated[int, Field(ge=2)] = 16_384
+    """Connections that a node accepts at the same time, as far as its limit of open files allows. One address may have
+    half of them."""
+    hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
+    """Names in the ``Host`` header that are answered besides the address that is bound; ``*`` is any name. Without API
+    keys other names get 421: a page of another site could resolve its own name to this server (DNS rebinding)."""
     requests_per_minute: Positive | None = None
     """Most requests of each API key in each replica, or of all clients together if there are no keys; null
     sets no limit."""

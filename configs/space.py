@@ -8,6 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from configs.safe_json import parse_json
+
 Value = bool | int | float | str | None
 Setting = Value | tuple[Value, ...]
 
@@ -80,7 +82,7 @@ def encoded(value: Any) -> Value:
 
 def decoded(value: Any) -> Any:
     """Invert :func:`encoded`."""
-    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+    return parse_json(value) if isinstance(value, str) and value.startswith("[") else value
 
 
 def why_not_varied(kind: str, path: str) -> str | None:

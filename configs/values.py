@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Annotated, Literal, TypeVar
 
@@ -29,6 +30,13 @@ def age_limit(value: object) -> object:
     if value != "calendar" and not is_number:
         raise ValueError("expected calendar, or a number of days greater than 0")
     return value
+
+
+def host_name(name: str) -> str:
+    """Return a name of a host, an address or ``*`` as given; ``ValueError`` says that one of them is expected."""
+    if not re.fullmatch(r"\*|[\w.-]+|\[?[0-9A-Fa-f:.]+\]?", name, re.ASCII):
+        raise ValueError("expected a name or address without scheme, port and path, or *")
+    return name
 
 
 class Frozen(BaseModel):

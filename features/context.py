@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from configs.data import ContextConfig
 from configs.errors import DataError
+from configs.safe_json import parse_json
 from features.rolling import change, rolling_mean, rolling_var
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class MarketContext:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> MarketContext:
         """Invert :meth:`to_arrays`."""
-        columns = tuple(json.loads(arrays["columns"].tobytes()))
+        columns = tuple(parse_json(arrays["columns"].tobytes()))
         count = sum(name.startswith("dates.") for name in arrays)
         return cls(
             columns,

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from serving.web.prediction_service import PredictionService
 
 _HEALTH_EVERY_S = 1.0
+_UNLIMITED = 1_000_000  # the slots of ``serve.max_ongoing`` are given out behind the keys and the bodies: by the guard
 
 
 class Arguments(BaseModel):
     """Arguments of ``build``: the store, what to serve, and how.
 
-    ``store`` and ``key_file`` must be reachable from every node that may run a replica.
+    ``store`` and ``key_file`` must be reachable from every node that may run a replica. ``host`` is the address that
+    Serve listens at: without keys it decides which ``Host`` headers are answered.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,6 +37,7 @@ class Arguments(BaseModel):
     store: str
     alias: str = "champion"
     key_file: str | None = None
+    host: str | None = None
     config: ServeConfig = ServeConfig()
 
 
@@ -83,10 +86,11 @@ class Ingress:
 
         if self._arguments.key_file is not None:
             self._keys = Keys(self._arguments.key_file)
-        return build_api(self._service, self._arguments.config, keys=self._keys, meter=self._meter)
+        arguments = self._arguments
+        return build_api(self._service, arguments.config, keys=self._keys, meter=self._meter, host=arguments.host)
 
     def check_health(self) -> None:
-        """Read the key file if it changed; Serve calls this every second."""
+        """Read the key file; Serve calls this every second."""
         problem = "" if self._keys is None else self._keys.refresh()
         if problem and problem != self._key_problem:
             logging.getLogger(__name__).error(problem)
@@ -129,8 +133,6 @@ def application(arguments: Arguments, drain_poll_s: float = 2.0) -> serve.Applic
     """
     config = arguments.config
     limits: dict[str, Any] = {
-        "max_ongoing_requests": config.max_ongoing,
-        "max_queued_requests": config.max_queued,
         "health_check_period_s": _HEALTH_EVERY_S,
         "health_check_timeout_s": 30.0,
         "graceful_shutdown_timeout_s": config.timeout_s,
@@ -138,17 +140,19 @@ def application(arguments: Arguments, drain_poll_s: float = 2.0) -> serve.Applic
         **_scaling(config),
     }
     models: dict[str, Any] = {"ray_actor_options": {"num_cpus": config.cpus_per_replica}}
-    refusal: dict[str, Any] = {"backpressure_config": BackpressureConfig(status_code=429, retry_after_s=1)}
+    http: dict[str, Any] = {"max_ongoing_requests": _UNLIMITED, "max_queued_requests": config.max_queued}
+    http |= {"backpressure_config": BackpressureConfig(status_code=429, retry_after_s=1)}
+    inner: dict[str, Any] = {"max_ongoing_requests": config.max_ongoing, "max_queued_requests": config.max_queued}
     shards = count_shards(arguments)
     if shards <= 1:
-        server = serve.deployment(name="fleetcast", **limits, **models, **refusal)(serve.ingress()(Server))
+        server = serve.deployment(name="fleetcast", **limits, **models, **http)(serve.ingress()(Server))
         return server.bind(arguments)
     parts = [
-        serve.deployment(name=f"fleetcast-shard-{i}", **limits, **models)(Shard).bind(arguments, i, shards)
+        serve.deployment(name=f"fleetcast-shard-{i}", **limits, **inner, **models)(Shard).bind(arguments, i, shards)
         for i in range(shards)
     ]
     router = serve.deployment(
-        name="fleetcast", **limits, **refusal, ray_actor_options={"num_cpus": config.cpus_per_router}
+        name="fleetcast", **limits, **http, ray_actor_options={"num_cpus": config.cpus_per_router}
     )
     return router(serve.ingress()(Router)).bind(arguments, parts)
 

@@ -13,6 +13,7 @@ import httpx2
 from pydantic import TypeAdapter
 
 from configs.errors import FleetcastError, require
+from configs.safe_json import parse_json
 from configs.values import Kind
 from serving.answers import KINDS, Prediction
 from serving.frames import Predictions
@@ -160,7 +161,7 @@ class FleetcastClient:
                 problem = ServerError(f"no server answers at {self.url} ({error}). Start one: fleetcast serve.")
             else:
                 if response.is_success:
-                    return response.json()
+                    return _value_of(response)
                 problem = _error_of(response)
                 no_replica = response.status_code == 500 and not problem.code  # from the proxy, not the application
                 if response.status_code not in _RETRIED and not no_replica:
@@ -171,9 +172,16 @@ class FleetcastClient:
         raise problem
 
 
+def _value_of(response: httpx2.Response) -> Any:
+    try:
+        return parse_json(response.content)
+    except ValueError as error:
+        raise ServerError(f"the answer is not JSON ({error}). Check that the address is that of a server.") from error
+
+
 def _error_of(response: httpx2.Response) -> ServerError:
     try:
-        error = response.json()["error"]
+        error = parse_json(response.content)["error"]
         code, message = str(error["code"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
         code, message = "", response.text.strip()[:200] or response.reason_phrase

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from configs.values import Kind
 from serving.answers import KINDS, Basis, Forecast
 from serving.kinds import SERVED_KINDS
@@ -83,13 +83,15 @@ def resolve_versions(manager: ModelManager, alias: str, kinds: Sequence[Kind] = 
     Raises
     ------
     ModelError
-        None of the kinds has it.
+        None of the kinds has it, or a kind's aliases cannot be read.
     """
     found: dict[Kind, str] = {}
     reasons: dict[str, None] = {}
     for kind in kinds:
         try:
             found[kind] = manager.resolve(kind, alias)
+        except UnreadableError:  # a damaged file must not look like a kind without models
+            raise
         except ModelError as error:
             reasons[str(error)] = None
     if not found:

@@ -40,7 +40,8 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 class WindowCache:
     """The stored windows of one recipe, symbols and bars; the file name is a hash of all that determines the content.
 
-    The arrays are written first, then a JSON file with their SHA-256. Files that do not match count as missing.
+    The arrays are written first, then a JSON file with its own name, their SHA-256 and its own. Files that do not match
+    them count as missing and are written again.
     """
 
     def __init__(self, recipe: FeatureRecipe, length: int, symbols: Set[str], bars: NewestBars, stamp: str) -> None:
@@ -59,7 +60,7 @@ class WindowCache:
         try:
             facts = self._store.read_json(f"{self._path}.json")
             data = self._store.read(f"{self._path}.safetensors")
-            if hashlib.sha256(data).hexdigest() != facts["sha256"]:
+            if (facts["path"], facts["arrays"]) != (self._path, hashlib.sha256(data).hexdigest()):
                 return None
             windows = _from_arrays(self._recipe, self._symbols, facts, load(data))
             self._bars.missing = dict(facts["missing"])
@@ -81,7 +82,8 @@ class WindowCache:
         try:
             self._store.write(f"{self._path}.safetensors", data)
             digest = hashlib.sha256(data).hexdigest()
-            self._store.write_json(f"{self._path}.json", facts | {"sha256": digest, "missing": self._bars.missing})
+            facts |= {"path": self._path, "arrays": digest, "missing": self._bars.missing}
+            self._store.write_json(f"{self._path}.json", facts)
             self._prune()
         except (StoreError, OSError) as error:
             _log.warning("newest windows are not stored for the next server: %s", error)

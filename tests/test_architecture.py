@@ -90,6 +90,15 @@ def test_only_public_names_of_ray_are_imported():
     assert names and not [name for name in names if any(part.startswith("_") for part in name.split("."))]
 
 
+STANDALONE = {ROOT / "cluster/haproxy.py"}  # runs without the project, and reads what the project wrote
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p not in STANDALONE], ids=lambda p: str(p.relative_to(ROOT)))
+def test_json_is_read_by_the_parser_that_limits_its_depth(path):
+    calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    assert not {"json.loads", "json.load"} & set(calls)
+
+
 def test_commands_are_short():
     for path in (ROOT / "cluster" / "commands").glob("*.py"):
         bodies = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]

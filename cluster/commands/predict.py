@@ -93,10 +93,11 @@ def _show(found: Sequence[Prediction], csv: str | None, parquet: str | None, as_
     from cluster.output_files import STDOUT, write_output
     from cluster.views.console import make_console
     from cluster.views.forecast_table import render_forecasts, row_of
+    from configs.safe_json import parse_json
     from serving.frames import frame_of
 
     if as_json:
-        write_output("--json", as_json, json.dumps(json.loads(to_json(found)), indent=1).encode() + b"\n")
+        write_output("--json", as_json, json.dumps(parse_json(to_json(found)), indent=1).encode() + b"\n")
     if csv:
         write_output("--csv", csv, frame_of(found).to_csv().encode())
     if parquet:

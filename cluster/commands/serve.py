@@ -37,6 +37,7 @@ def serve(
     resolved = load_config(preset, config, list(overrides or [])).serve
     check_exposure(host, api_key_file, insecure)
     from serving.fleets import resolve_versions
+    from serving.web.connections import Limits
     from serving.web.keys import Keys
     from training.registry.manager import ModelManager
 
@@ -44,7 +45,7 @@ def serve(
     versions = resolve_versions(manager, alias)
     key_file = None if api_key_file is None else str(Keys(Path(api_key_file).absolute()).path)
     check_port(host, port) if address is None else check_reachable(address)
-    prepare_ingress(resolved.fast_ingress)
+    prepare_ingress(resolved.fast_ingress, Limits.of(resolved))
     typer.echo("starting Ray and loading models (half a minute)")
     with interruptible(" before serving began"), ExitStack() as end, connect(address):
         from serving.app import Arguments

@@ -21,6 +21,7 @@ from cluster.manifests.pods import (
 from cluster.manifests.serve_config import drain_s
 from cluster.manifests.sizes import Nodes, head_node, serving_nodes, training_nodes
 from cluster.manifests.target import CONFIG_FOLDER, KEY_FOLDER, Target, ray_version
+from serving.web.connections import Limits
 
 _CONTROL = ("gcs-server", "dashboard", "metrics")
 
@@ -42,7 +43,8 @@ def training_cluster(target: Target, instance: str, config_map: str | None = Non
 def serving_cluster(target: Target, instance: str) -> dict[str, Any]:
     """Return a serving cluster, which grows with its replicas, drains leaving nodes and survives a lost head."""
     config = target.config
-    nodes, environment = serving_nodes(config), FAST_INGRESS if config.serve.fast_ingress else {}
+    nodes = serving_nodes(config)
+    environment = Limits.of(config.serve).environment() | (FAST_INGRESS if config.serve.fast_ingress else {})
     seconds = drain_s(config.serve)
     drain = (
         f"timeout 20 ray drain-node --reason DRAIN_NODE_REASON_PREEMPTION --reason-message 'its pod ends' "

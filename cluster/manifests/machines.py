@@ -12,6 +12,7 @@ from cluster.manifests.target import Target
 from cluster.session import ENVIRONMENT
 from configs.errors import ConfigError
 from configs.operation import CloudConfig
+from serving.web.connections import HOOK
 
 PROJECT = ("pyproject.toml", "README.md", "LICENSE", *PACKAGES)
 """The files and folders that an installation needs."""
@@ -157,7 +158,7 @@ def _install(*packages: str) -> str:
     return f"cd ~/fleetcast && ~/uv/bin/uv pip install --quiet {quoted}"
 
 
-_SHELL = " ".join(f"{name}={value}" for name, value in {"RAY_AUTH_MODE": "token", **ENVIRONMENT}.items())
+_SHELL = " ".join(f"{name}={value}" for name, value in {"RAY_AUTH_MODE": "token", **ENVIRONMENT, **HOOK}.items())
 _SETUP = (
     "sudo apt-get update -q && sudo apt-get install -y -q --no-install-recommends python3-venv",
     "python3 -m venv ~/uv && ~/uv/bin/pip install --quiet 'uv>=0.9'",

@@ -40,7 +40,13 @@ def _config(target: Target, store: str, place: dict[str, Any], key_file: str | N
                 "name": NAME,
                 "route_prefix": "/",
                 "import_path": "serving.app:build",
-                "args": {"store": store, "alias": target.alias, "key_file": key_file, "config": changed},
+                "args": {
+                    "store": store,
+                    "alias": target.alias,
+                    "key_file": key_file,
+                    "host": place["host"],
+                    "config": changed,
+                },
             }
         ],
     }

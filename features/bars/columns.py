@@ -13,7 +13,16 @@ from configs.errors import DataError
 from configs.reading import ReadingConfig
 from configs.words import counted
 from features.bars.arrays import PRICES
-from features.bars.reading.choices import candidates, choose_date, choose_volume, given, is_label, shown, unnamed_date
+from features.bars.reading.choices import (
+    candidates,
+    choose_date,
+    choose_volume,
+    given,
+    is_blank,
+    is_label,
+    shown,
+    unnamed_date,
+)
 from features.bars.reading.names import SERIES, compact, field_of, fields_of
 from features.bars.reading.symbols import symbols
 from features.bars.reading.wide import matrix_of_closes, stacked, two_level_columns
@@ -120,7 +129,7 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
             picked["date"] = unnamed
     elif "symbol" not in picked and field_of(frame.index.name) == "symbol":
         table["symbol"] = np.asarray(frame.index)
-    closes = matrix_of_closes(frame, picked, forced=reading.columns.get("close") == "*")
+    closes = matrix_of_closes(frame, picked, place, forced=reading.columns.get("close") == "*")
     if closes and ("date" in picked or "date" in table):
         dates = frame[picked["date"]] if "date" in picked else table["date"]
         parts = [
@@ -134,6 +143,8 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
     if "symbol" in picked and is_label(frame[picked["symbol"]], picked["symbol"]):
         del picked["symbol"]
     choose_volume(frame, choices, picked)
+    if "adj_close" in picked and "close" in picked and is_blank(frame[picked["adj_close"]]):
+        del picked["adj_close"]
     if all(name in picked for name in _ADJUSTED) and "adj_volume" in picked:
         picked |= {name.removeprefix("adj_"): picked[name] for name in (*_ADJUSTED, "adj_volume")}
         picked = {n: c for n, c in picked.items() if not n.startswith("adj_")}
@@ -163,6 +174,8 @@ def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
     fields = [
         None if found is None or values.name is None else found[0] for found, values in zip(known, levels, strict=True)
     ]
+    if "date" not in fields and "time" in fields:
+        fields[fields.index("time")] = "date"
     if "date" not in fields:
         unnamed = [i for i, name in enumerate(fields) if name is None]
         dates = [i for i in unnamed if levels[i].dtype.kind == "M"]
@@ -200,6 +213,7 @@ def _require(found: set[str], frame: pd.DataFrame, place: str) -> None:
             "Add one (date,open,high,low,close,volume), or read it without a header."
         )
     example = ",".join(f"{name}=NAME" for name in missing)
+    example += ", or close=* if each column is a symbol's close" if found == {"date"} else ""
     raise DataError(
         f"{place} has no column for {' and '.join(missing)}; it has {present}. "
         f"Expected date and close, or date, open, high, low and close; name them: --columns {example}"

@@ -18,6 +18,7 @@ _TAIL = 4.0
 _MIN_SCALE = 0.002
 _USUAL_RANGE = 3.0  # times the range of the bars around
 _USUAL_VOLUME = 4.0
+_FADING = 2.0  # times the volume of weeks later
 _CLOSE_ONLY_VOLATILITY = (0.5, 1.6)
 _VOLATILITY = (0.4, 2.5)  # after by before: a bid for the company ends it, a crash multiplies it
 
@@ -68,6 +69,14 @@ def change_of_volume(bars: SymbolBars, t: int) -> float:
         return np.nan
     old, new = float(np.median(before)), float(np.median(after))
     return float(np.log(new / old)) if old > 0 and new > 0 else np.nan
+
+
+def volume_fades(bars: SymbolBars, t: int) -> bool:
+    """Whether the first bars after a jump are traded much more than later ones: news, not a change of the unit."""
+    first, later = bars.volume[t : t + FEWEST_AROUND], bars.volume[t + 3 * FEWEST_AROUND : t + 6 * FEWEST_AROUND]
+    if not bars.has_volume or len(later) < FEWEST_AROUND:
+        return False
+    return bool(np.median(first) > _FADING * np.median(later))
 
 
 def same_volatility(bars: SymbolBars, moves: Float, t: int) -> bool:

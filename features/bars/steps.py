@@ -30,6 +30,7 @@ from features.bars.step_evidence import (
     same_volatility,
     scale_around,
     usual_volume,
+    volume_fades,
 )
 
 if TYPE_CHECKING:
@@ -179,7 +180,9 @@ def _step(bars: SymbolBars, close: Float, moves: Float, t: int) -> Step | None:
     if (split := named_near(bars, t, gap, 4.0 * scale + 0.02)) is not None:
         return Step("step", bars.dates[t], t, 0, "all", 1.0 / split, cause_by_source(split), True)
     volume = change_of_volume(bars, t)
-    expected = matches and 0.65 < abs(nearest) < np.log(90.0)
+    # Without a source's word the ratio must be near: wild moves are near some ratio by chance.
+    expected = abs(gap - nearest) <= scale + 0.005 and 0.65 < abs(nearest) < np.log(90.0)
+    expected = expected and matches and not volume_fades(bars, t)
     explained = bool(expected and abs(volume + nearest) <= min(_VOLUME_TOLERANCE, 0.6 * abs(nearest)))
     ratio = float(np.exp(nearest if matches else gap))
     return Step(

@@ -15,7 +15,7 @@ from configs.reading import ReadingConfig
 from features.bars.columns import columns_line
 from features.bars.reading.container import format_of, unpacked
 from features.bars.reading.encoding import decoded, encoding_of
-from features.bars.reading.grids import grid_table, spreadsheet_tables
+from features.bars.reading.grids import spreadsheet_tables
 from features.bars.reading.json_tables import json_table
 from features.bars.reading.layout import layout_of
 from features.bars.reading.names import SERIES, compact, field_of, fields_of
@@ -121,9 +121,7 @@ def read_tables(
         if probed.format == "arrow":
             return [RawTable(_rows_of(_arrow(data), symbols), file.stem)]
         if probed.format == "json":
-            frame = json_table(data, place)
-            numbered = all(isinstance(name, int) for name in frame.columns)
-            return [RawTable(grid_table(frame, place, reading) if numbered else frame, file.stem)]
+            return [RawTable(json_table(data, place, reading), file.stem)]
         tables = spreadsheet_tables(data, place, reading)
     except _READ_ERRORS as error:
         raise _unreadable(file, error) from error

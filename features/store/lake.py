@@ -18,8 +18,10 @@ from features.bars.merge import Appended, between, fingerprint, merge
 from features.bars.quarantine import Quarantine
 from features.bars.schema import SymbolBars
 from features.store import lake_files as files
-from features.store.parquet import from_frame, read_parquet, to_frame
+from features.store.parquet import from_frame, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
+
+_SERIES = ("date", "series", "value")
 
 
 class Lake:
@@ -179,22 +181,21 @@ class Lake:
 
     def write_context(self, frame: pd.DataFrame) -> None:
         """Store market series in long form ``date, series, value``, replacing the stored ones."""
-        missing = {"date", "series", "value"} - set(frame.columns)
+        missing = set(_SERIES) - set(frame.columns)
         if missing:
             raise DataError(f"context has no column {', '.join(sorted(missing))}; expected date, series and value.")
-        series = frame[["date", "series", "value"]].sort_values(["series", "date"], kind="stable")
+        series = frame[list(_SERIES)].sort_values(["series", "date"], kind="stable")
         series = series.astype({"date": "datetime64[ns]", "series": "str", "value": "float64"})
         self.store.write(files.CONTEXT, files.serialised(from_frame(series)))
 
     def read_context(self) -> pd.DataFrame | None:
         """Return the stored market series, sorted by series and date, or ``None``."""
         try:
-            frame = to_frame(read_parquet(self.store.read(files.CONTEXT)))
+            return to_frame(files.parsed(self.store.read(files.CONTEXT)))[list(_SERIES)]
         except FileNotFoundError:
             return None
         except files.READ_ERRORS as error:
             raise files.damaged(self.store.path(files.CONTEXT), error) from error
-        return frame
 
     def _absent(self, symbol: str) -> DataError:
         near = get_close_matches(symbol.upper(), self.symbols(), 1)
@@ -203,7 +204,7 @@ class Lake:
 
     def _parsed(self, symbol: str, data: bytes) -> SymbolBars:
         try:
-            return files.from_table(symbol, read_parquet(data))
+            return files.from_table(symbol, files.parsed(data))
         except files.READ_ERRORS as error:
             raise files.damaged(self.store.path(files.bars_file(symbol)), error) from error
 
@@ -216,9 +217,11 @@ class Lake:
 
     def _parsed_quarantine(self, relative: str, data: bytes) -> Quarantine:
         try:
-            frame = to_frame(read_parquet(data))
-            return Quarantine(frame[list(Quarantine.empty().frame.columns)])
-        except (*files.READ_ERRORS, KeyError) as error:
+            frame = to_frame(files.parsed(data))[list(Quarantine.empty().frame.columns)]
+            if others := set(frame["symbol"]) - {decode_symbol(relative.rpartition("/")[2].removesuffix(".parquet"))}:
+                raise ValueError(f"it has rows of {', '.join(map(repr, sorted(others)))}")
+            return Quarantine(frame)
+        except files.READ_ERRORS as error:
             raise files.damaged(self.store.path(relative), error) from error
 
     def _record(self, symbol: str, new: Quarantine, dates: Dates) -> None:

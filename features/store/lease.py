@@ -16,6 +16,7 @@ from itertools import count
 from typing import Protocol
 
 from configs.errors import StoreError
+from configs.safe_json import parse_json
 from features.store.heartbeat import beating
 
 TERM_S = 30.0
@@ -107,7 +108,7 @@ def _state(files: Files, path: str) -> bytes:
 
 def _holder(data: bytes | None) -> str | None:
     with suppress(ValueError):
-        return str(json.loads(data or _FREE).get("holder") or "") or None
+        return str(parse_json(data or _FREE).get("holder") or "") or None
     return None
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from obstore.exceptions import (
     AlreadyExistsError,
@@ -20,10 +21,13 @@ from obstore.store import MemoryStore, from_url
 
 from configs.errors import StoreError
 
+T = TypeVar("T")
+
 _RETRIES = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
 _TIMEOUTS: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
 _FAST_RETRIES = {"max_retries": 2, "retry_timeout": timedelta(seconds=4)}
 _FAST_TIMEOUTS: dict[str, Any] = {"connect_timeout": "2s", "timeout": "4s"}
+_CUT_OFF, _PAUSES_S = "response body error", (0.1, 0.2, 0.4, 0.8, 1.6)
 _ROLE_ENDPOINT = "/latest/api/token"  # AWS's address of a machine's role: asked last, when no other credentials exist
 _AMBIGUOUS = re.compile(r"[?#%*\\]|(^|/)\.{1,2}(/|$)|//")  # libraries disagree on whether these are literal
 
@@ -77,6 +81,23 @@ def explained(verb: str, uri: str) -> Iterator[None]:
         if refused:
             hint = "credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role)"
         raise StoreError(f"cannot {verb} {uri!r}: {_reason(error)}. Check the {hint}.") from error
+
+
+def answered(verb: str, uri: str, call: Callable[[], T]) -> T:
+    """Return ``call()``, repeated while its answer is cut off: the client repeats other failures, but not this one.
+
+    The request may have arrived, so the call must be one that may be repeated.
+    """
+    for pause_s in _PAUSES_S:
+        try:
+            with explained(verb, uri):
+                return call()
+        except StoreError as error:
+            if _CUT_OFF not in str(error.__cause__):
+                raise
+        time.sleep(pause_s)
+    with explained(verb, uri):
+        return call()
 
 
 def redacted(uri: str) -> str:

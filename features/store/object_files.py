@@ -11,7 +11,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from obstore.exceptions import AlreadyExistsError, PreconditionError
@@ -20,8 +21,10 @@ from pyarrow import fs as pafs
 from configs.errors import StoreError
 from features.store.entries import Entry
 from features.store.lease import hold_lease
-from features.store.object_client import client_options, connect, explained
+from features.store.object_client import answered, client_options, connect, explained
 from features.store.object_reader import ObjectReader
+
+T = TypeVar("T")
 
 _MAX_UPDATES = 50
 _READ_AHEAD = 2**20
@@ -74,8 +77,7 @@ class ObjectFiles:
 
     def read(self, path: str) -> bytes:
         """Return an object's bytes."""
-        with self._explained("read", path):
-            return bytes(self._client.get(path).bytes())
+        return self._answered("read", path, lambda: bytes(self._client.get(path).bytes()))
 
     @contextmanager
     def open(self, path: str) -> Iterator[pa.NativeFile]:
@@ -86,8 +88,7 @@ class ObjectFiles:
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the bucket."""
-        with self._explained("copy", source):
-            self._client.copy(source, target)
+        self._answered("copy", source, lambda: self._client.copy(source, target))
 
     def exists(self, path: str) -> bool:
         """Whether an object of that name exists."""
@@ -95,8 +96,8 @@ class ObjectFiles:
 
     def entries(self, path: str) -> list[Entry]:
         """Return the objects and prefixes directly below a prefix, or the object itself."""
-        with self._explained("list", path):
-            found = self._client.list_with_delimiter(f"{path}/" if path else None)
+        folder = f"{path}/" if path else None
+        found = self._answered("list", path, lambda: self._client.list_with_delimiter(folder))
         skip = len(path) + 1 if path else 0
         entries = [_entry(meta, skip) for meta in found["objects"]]
         entries += [Entry(prefix[skip:].rstrip("/"), None, 0) for prefix in found["common_prefixes"]]
@@ -104,23 +105,20 @@ class ObjectFiles:
 
     def below(self, path: str) -> list[Entry]:
         """Return every object below a prefix, or the object itself."""
-        found = []
-        with self._explained("list", path):
-            for chunk in self._client.list(f"{path}/"):
-                found += [_entry(meta, len(path) + 1) for meta in chunk]
+        chunks = self._answered("list", path, lambda: list(self._client.list(f"{path}/")))
+        found = [_entry(meta, len(path) + 1) for chunk in chunks for meta in chunk]
         return found or self._entry_of(path, "")
 
     def delete(self, path: str) -> int:
         """Delete an object or all objects below a prefix; return their total size in bytes."""
         found = self.below(path)
-        with self._explained("delete", path):
-            names = [f"{path}/{entry.name}".rstrip("/") for entry in found]
-            try:
-                self._client.delete(names)
-            except FileNotFoundError:  # another process deleted one first; GCS reports it, S3 does not
-                for name in names:
-                    with suppress(FileNotFoundError):
-                        self._client.delete(name)
+        names = [f"{path}/{entry.name}".rstrip("/") for entry in found]
+        try:
+            self._answered("delete", path, lambda: self._client.delete(names))
+        except FileNotFoundError:  # another process deleted one first; GCS reports it, S3 does not
+            for name in names:
+                with suppress(FileNotFoundError):
+                    self._answered("delete", path, partial(self._client.delete, name))
         return sum(entry.size or 0 for entry in found)
 
     def lock(self, name: str, *, wait: bool = True) -> AbstractContextManager[None]:
@@ -139,11 +137,14 @@ class ObjectFiles:
 
     def _read_with_tag(self, path: str) -> tuple[bytes | None, dict[str, str] | None]:
         """Return an object's bytes and the tag of this state of it; ``None`` for both if there is no object."""
+
+        def get() -> tuple[bytes, dict[str, str]]:
+            found = self._client.get(path)
+            tag = {key: found.meta[key] for key in ("e_tag", "version") if found.meta[key] is not None}
+            return bytes(found.bytes()), tag
+
         try:
-            with self._explained("read", path):
-                found = self._client.get(path)
-                tag = {key: found.meta[key] for key in ("e_tag", "version") if found.meta[key] is not None}
-                return bytes(found.bytes()), tag
+            return self._answered("read", path, get)
         except FileNotFoundError:
             return None, None
 
@@ -158,13 +159,16 @@ class ObjectFiles:
 
     def _entry_of(self, path: str, name: str) -> list[Entry]:
         try:
-            with self._explained("read", path):
-                return [_entry(self._client.head(path), 0)._replace(name=name)]
+            meta = self._answered("read", path, lambda: self._client.head(path))
+            return [_entry(meta, 0)._replace(name=name)]
         except FileNotFoundError:
             return []
 
     def _uri(self, path: str) -> str:
         return f"{self.root}/{path}"
+
+    def _answered(self, verb: str, path: str, call: Callable[[], T]) -> T:
+        return answered(verb, self._uri(path).rstrip("/"), call)
 
     def _explained(self, verb: str, path: str) -> AbstractContextManager[None]:
         return explained(verb, self._uri(path).rstrip("/"))

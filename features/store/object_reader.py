@@ -8,7 +8,7 @@ from typing import Any
 from obstore.exceptions import PreconditionError
 
 from configs.errors import StoreError
-from features.store.object_client import explained
+from features.store.object_client import answered
 
 
 class ObjectReader(io.RawIOBase):
@@ -16,8 +16,7 @@ class ObjectReader(io.RawIOBase):
 
     def __init__(self, client: Any, path: str, uri: str) -> None:
         self._client, self._path, self._uri, self._position = client, path, uri, 0
-        with explained("read", uri):
-            self._meta = client.head(path)
+        self._meta = answered("read", uri, lambda: client.head(path))
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer from the current position; return the number of bytes read."""
@@ -26,8 +25,7 @@ class ObjectReader(io.RawIOBase):
             return 0
         options = {"range": (self._position, end)} | ({"if_match": tag} if (tag := self._meta["e_tag"]) else {})
         try:
-            with explained("read", self._uri):
-                data = self._client.get(self._path, options=options).bytes()
+            data = answered("read", self._uri, lambda: self._client.get(self._path, options=options).bytes())
         except PreconditionError as error:
             raise StoreError(f"{self._uri!r} was replaced while it was read. Run the same command again.") from error
         buffer[: len(data)] = data

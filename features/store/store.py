@@ -7,10 +7,9 @@ that no symbol can refer to a path outside the store.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from pyarrow import fs as pafs
 from configs.errors import StoreError
 from features.store.entries import Entry
 from features.store.local_files import LocalFiles
+from features.store.sealed import parse_sealed, seal_json
 
 if TYPE_CHECKING:
     from features.store.object_files import ObjectFiles
@@ -131,17 +131,17 @@ class Store:
         """Copy a file, by a hard link or inside the bucket where possible; ``FileNotFoundError`` if there is none."""
         self._files.copy(self._inside(source), self._inside(target))
 
-    def write_json(self, relative: str, value: Any) -> None:
-        """Write a value as sorted JSON, so that equal values give equal bytes; ``ValueError`` for NaN and infinity."""
-        self.write(relative, to_bytes(value))
+    def write_json(self, relative: str, value: Mapping[str, Any]) -> None:
+        """Write a value as JSON with its SHA-256; equal values give equal bytes, NaN and infinity a ``ValueError``."""
+        self.write(relative, seal_json(value))
 
     def read_json(self, relative: str) -> Any:
-        """Return a JSON file's value."""
+        """Return a JSON file's value; ``StoreError`` if it is no JSON, or not what was written."""
         try:
-            return json.loads(self.read(relative))
+            return parse_sealed(self.read(relative))[0]
         except ValueError as error:
             raise StoreError(
-                f"{self.path(relative)!r} is not valid JSON ({error}). Delete it or restore it from a copy."
+                f"{self.path(relative)!r} is damaged ({error}). Delete it or restore it from a copy."
             ) from error
 
     def exists(self, relative: str) -> bool:
@@ -201,8 +201,3 @@ def open_store(store: Store | str | os.PathLike[str] | None = None) -> Store:
     if not isinstance(store, (str, os.PathLike)):
         raise StoreError(f"store is a {type(store).__name__}; expected a Store, or a path or URI such as '.fleetcast'.")
     return Store(store)
-
-
-def to_bytes(value: Any) -> bytes:
-    """Return a value as sorted JSON; ``ValueError`` for NaN and infinity."""
-    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False).encode()

@@ -28,11 +28,11 @@ from serving.web.bodies import (
 )
 from serving.web.error_responses import error_response, handle_errors, invalid_response
 from serving.web.guard import Guard
+from serving.web.hosts import Hosts
 from serving.web.keys import Keys
 from serving.web.meter import Meter
 from serving.web.page import add_page
 from serving.web.prediction_service import AnswerBatch, PredictionService
-from serving.web.rate_limit import RateLimit
 
 _JSON = "application/json"
 _LARGE_BODY = 65_536  # bytes from which a body's size is checked before it is validated
@@ -43,7 +43,12 @@ metrics on an untouched test period, with those of its baselines."""
 
 
 def build_api(
-    service: PredictionService, config: ServeConfig, *, keys: Keys | None = None, meter: Meter | None = None
+    service: PredictionService,
+    config: ServeConfig,
+    *,
+    keys: Keys | None = None,
+    meter: Meter | None = None,
+    host: str | None = None,
 ) -> FastAPI:
     """Return the application that serves a prediction service.
 
@@ -57,6 +62,8 @@ def build_api(
         Valid API keys; without keys every client is admitted.
     meter
         Records requests.
+    host
+        Address that the server listens at, which decides the ``Host`` headers that are answered; None: not known.
     """
     meter = meter or Meter()
     api = FastAPI(
@@ -65,19 +72,12 @@ def build_api(
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        responses={code: {"model": ErrorResponse} for code in (401, 413, 422, 429, 503)},
+        responses={code: {"model": ErrorResponse} for code in (401, 408, 413, 421, 422, 429, 503)},
         dependencies=[Depends(HTTPBearer(auto_error=False))] if keys is not None else [],  # for the documentation
     )
     handle_errors(api)
-    rate = None if config.requests_per_minute is None else RateLimit(config.requests_per_minute)
-    api.add_middleware(
-        Guard,
-        keys=keys,
-        rate=rate,
-        max_body=int(config.max_body_mib * 2**20),
-        timeout_s=config.timeout_s,
-        observe=meter.request,
-    )
+    names = Hosts(host, config.hosts, has_keys=keys is not None)
+    api.add_middleware(Guard, config=config, keys=keys, hosts=names, observe=meter.request)
 
     async def predictions(request: Request) -> Response:
         start = time.perf_counter()

@@ -55,8 +55,9 @@ def add_key(path: str | os.PathLike[str], name: str) -> str:
 
 
 class Keys:
-    """The keys of a file, which is read again when it changes: deleting a line revokes its key within a second.
+    """The keys of a file: deleting a line revokes its key when the file is next read.
 
+    The text decides whether the file changed, because a copy or a restored backup may keep an old modification time.
     Deleting the last line or the file revokes all keys. A file with an invalid line leaves the keys as they are.
 
     Raises
@@ -67,7 +68,7 @@ class Keys:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).expanduser()
-        self._changed = -1
+        self._text: str | None = None
         self._digests: dict[str, bytes] = {}
         self._read()
         if not self._digests:
@@ -87,9 +88,9 @@ class Keys:
         return found
 
     def refresh(self) -> str:
-        """Read the file again if it changed; return what is wrong with it, or an empty text."""
+        """Read the file again; return what is wrong with it, or an empty text."""
         if not self.path.exists():
-            self._digests, self._changed = {}, -1
+            self._digests, self._text = {}, None
             return f"key file {str(self.path)!r} does not exist: no request is admitted"
         try:
             self._read()
@@ -103,13 +104,12 @@ class Keys:
 
     def _read(self) -> None:
         try:
-            changed = self.path.stat().st_mtime_ns
-            if changed == self._changed:
-                return
             text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise ConfigError(f"key file {str(self.path)!r} cannot be read: {reason}. {self._remedy}") from error
+        if text == self._text:
+            return
         found = {}
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.startswith("#"):
@@ -121,7 +121,7 @@ class Keys:
                     f"{self._remedy} Keys themselves do not belong in the file."
                 )
             found[match[1]] = match[2].encode()
-        self._digests, self._changed = found, changed
+        self._digests, self._text = found, text
 
 
 def _digest(key: str) -> str:

@@ -90,21 +90,22 @@ def _matmul_rate() -> float:
 
 
 @contextmanager
-def serving(folder: str, fast: bool, *settings: str) -> Iterator[tuple[int, float]]:
+def serving(folder: str, fast: bool, *settings: str, key_file: str | None = None) -> Iterator[tuple[int, float]]:
     """Serve a store as the command does; yield the port and the seconds until a replica was ready."""
     from cluster.ingress import prepare_ingress
     from cluster.ports import free_port
+    from serving.web.connections import Limits
 
-    prepare_ingress(fast)
+    config = load_config("demo", overrides=["serve.cpus_per_replica=0.5", *settings]).serve
+    prepare_ingress(fast, Limits.of(config))
     from cluster.session import connect
 
     with connect(cpus=2):
         from cluster.service import service
         from serving.app import Arguments
 
-        config = load_config("demo", overrides=["serve.cpus_per_replica=0.5", *settings]).serve
         port, start = free_port(), time.perf_counter()
-        with service(Arguments(store=folder, config=config), "127.0.0.1", port):
+        with service(Arguments(store=folder, key_file=key_file, config=config), "127.0.0.1", port):
             yield port, time.perf_counter() - start
 
 

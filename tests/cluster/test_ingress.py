@@ -1,14 +1,26 @@
-"""The fast ingress: internal ports are bound to loopback, the port of requests to the given host."""
+"""The fast ingress: internal ports are bound to loopback, and connections are limited."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from raw_http import answer, ask, stalled
+
+from cluster.haproxy import with_limits
+from cluster.ports import free_port
 
 CONFIG = """
+global
+    maxconn 100
 defaults
+    mode http
     timeout connect 1s
     timeout client 1s
     timeout server 1s
@@ -52,3 +64,85 @@ def test_only_statistics_and_metrics_are_bound_to_loopback(host, tmp_path):
     binds = [line.split()[1] for line in file.read_text().splitlines() if line.strip().startswith("bind")]
     metrics, stats = (found["ours"][f"RAY_SERVE_HAPROXY_{name}_PORT"] for name in ("METRICS", "STATS"))
     assert binds == [f"127.0.0.1:{metrics}", f"{host}:8123", f"127.0.0.1:{stats}"]
+
+
+START = """
+import os, sys
+from cluster.ingress import prepare_ingress
+from serving.web.connections import Limits
+prepare_ingress(True, Limits(connections=int(sys.argv[2]), header_s=float(sys.argv[3])))
+binary = os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"]
+text = open(sys.argv[1]).read().replace("MAXCONN", os.environ["RAY_SERVE_HAPROXY_MAXCONN"])
+for name in ("METRICS", "STATS"):
+    text = text.replace(name, os.environ[f"RAY_SERVE_HAPROXY_{name}_PORT"])
+open(sys.argv[1], "w").write(text)
+os.execv(binary, [binary, "-db", "-f", sys.argv[1]])
+"""
+
+
+class Backend(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def haproxy(folder, connections, header_s):
+    """HAProxy as Serve starts it, in front of a server."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    server.handle_error = lambda *_: None  # HAProxy ends its idle connections with a reset
+    threading.Thread(target=server.serve_forever).start()
+    port, file = free_port(), folder / "haproxy.cfg"
+    text = CONFIG.format(metrics="METRICS", stats="STATS", host="127.0.0.1", port=port)
+    text = text.replace("timeout client 1s", "timeout client 30s").replace("maxconn 100", "maxconn MAXCONN")
+    text += f"backend all\n    mode http\n    server one 127.0.0.1:{server.server_port}\n"
+    file.write_text(text.replace(f"bind 127.0.0.1:{port}", f"bind 127.0.0.1:{port}\n    default_backend all"))
+    arguments = [sys.executable, "-c", START, str(file), str(connections), str(header_s)]
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        arguments, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stderr=subprocess.DEVNULL
+    )
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 30
+    try:
+        while True:
+            assert time.monotonic() < deadline and process.poll() is None
+            if ask(url)[0] == 200:
+                break
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+        server.shutdown()
+        server.server_close()
+
+
+def test_unfinished_headers_are_closed_in_time_and_others_are_answered_meanwhile(tmp_path):
+    with haproxy(tmp_path, 1_000_000, 1.0) as url:  # as many as the limit of open files allows
+        with stalled(url, 500, b"GET / HTTP/1.1\r\nHost: a\r\nX-A") as slow:
+            assert [ask(url)[0] for _ in range(10)] == [200] * 10
+            found = [answer(one) for one in slow]
+        assert {status for status, _ in found} == {408}
+
+
+def test_one_address_has_half_of_the_connections(tmp_path):
+    with haproxy(tmp_path, 100, 30.0) as url, stalled(url, 70, b"GET / HTTP/1.1\r\nHost: a\r\nX-A") as slow:
+        assert ask(url)[0] == 0, "closed"
+        assert ask(url, source="127.0.0.2")[0] == 200
+        for one in slow:
+            one.close()
+        deadline = time.monotonic() + 5
+        while ask(url)[0] != 200:
+            assert time.monotonic() < deadline
+
+
+def test_limits_are_added_once_to_the_template_of_serve():
+    text = with_limits(CONFIG.format(metrics=1, stats=2, host="*", port=3), [1, 2], 10_000, 50)
+    assert with_limits(text, [1, 2], 10_000, 50) == text
+    assert text.count("timeout http-request 10000ms") == 1 and text.count("sc0_conn_cur gt 50") == 1

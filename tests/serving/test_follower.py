@@ -90,6 +90,22 @@ def test_a_damaged_version_is_refused_and_the_old_one_stays_in_service(store, st
     assert answers(engine)[0].direction.version == version
 
 
+@pytest.mark.parametrize("damage", [b"garbage", b"[" * 50_000])
+def test_damaged_aliases_of_one_kind_stop_a_start_and_are_the_reason_in_health(store, start_engine, damage):
+    engine, aliases = start_engine(), Path(store.path("models/direction/aliases.json"))
+    before, intact = predictions(engine), aliases.read_bytes()
+    aliases.write_bytes(damage)
+    with pytest.raises(ModelError, match=r"direction/aliases\.json.*models promote VERSION"):
+        start_engine()
+    assert not engine.refresh()
+    health = engine.health_check()
+    assert health["status"] == "degraded" and "direction/aliases.json" in health["problems"][0]
+    assert predictions(engine) == before
+    aliases.write_bytes(intact)
+    engine.refresh()
+    assert engine.health_check()["status"] == "stale"
+
+
 def test_damaged_bars_change_nothing_until_they_are_repaired(store, start_engine):
     engine = start_engine()
     before = predictions(engine)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 import httpx2
 import psutil
 import pytest
+from raw_http import ask, stalled
 
 from cluster.ports import free_port
 from configs.errors import ConfigError
@@ -35,8 +36,9 @@ def living(processes, name=""):
 class Server:
     """A running server, its store, an API key and the lines that it printed."""
 
-    def __init__(self, process, url, store, key, lines):
-        self.process, self.url, self.store, self.key, self.lines = process, url, store, key, lines
+    def __init__(self, process, url, store, key, keys, lines):
+        self.process, self.url, self.store, self.lines = process, url, store, lines
+        self.key, self.keys = key, keys
 
     def client(self, **options):
         return FleetcastClient(self.url, key=self.key, **options)
@@ -70,7 +72,7 @@ def server(start, trained_store, tmp_path_factory):
             break
     else:
         pytest.fail(f"the server exited: {lines} {process.stderr.read()}")
-    yield Server(process, f"http://127.0.0.1:{port}", folder / "store", key, lines)
+    yield Server(process, f"http://127.0.0.1:{port}", folder / "store", key, folder / "keys", lines)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.wait(EXIT_TIMEOUT_S)
@@ -158,6 +160,18 @@ def test_the_ingress_listens_on_loopback_only(server):
         connection.laddr.ip for connection in all_connections if connection.laddr and connection.laddr.port == http_port
     }
     assert hosts == {"127.0.0.1"}
+
+
+@pytest.mark.slow
+def test_clients_that_stop_in_the_middle_keep_no_one_out(server):
+    key, other = (f"Authorization: Bearer {one}" for one in (server.key, add_key(server.keys, "other")))
+    wait_until(lambda: ask(server.url, "/v1/symbols", other)[0] == 200)
+    body = f"POST /v1/predictions HTTP/1.1\r\nHost: a\r\n{key}\r\nContent-Length: 100\r\n\r\n{{".encode()
+    with stalled(server.url, 600, b"GET / HTTP/1.1\r\nX-A"), stalled(server.url, 600, body):
+        for path in ("/v1/health/live", "/v1/symbols"):
+            status, seconds = ask(server.url, path, other)
+            assert status == 200 and seconds < 5
+        assert ask(server.url, "/v1/symbols", key)[0] == 429, "both replicas have as many as a key may"
 
 
 @pytest.mark.slow

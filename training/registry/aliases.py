@@ -12,9 +12,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from configs.values import Frozen
-from features.store.store import Store, to_bytes
+from features.store.sealed import parse_sealed, seal_json
+from features.store.store import Store
 from training.registry.layout import aliases_path
 
 MAX_HISTORY = 200
@@ -70,7 +71,7 @@ class Aliases(Frozen):
 
 
 def read_aliases(store: Store, kind: str) -> Aliases:
-    """Return the aliases of a kind, empty if none were ever set; ``ModelError`` if the file is not one of aliases."""
+    """Return the aliases of a kind, empty if none were ever set; ``UnreadableError`` if the file is damaged."""
     try:
         return _parsed(store, kind, store.read(aliases_path(kind)))
     except FileNotFoundError:
@@ -87,7 +88,7 @@ def update_aliases(store: Store, kind: str, change: Callable[[Aliases], Aliases]
     def apply(data: bytes | None) -> bytes | None:
         before = _parsed(store, kind, data)
         outcome.append(change(before))
-        return None if outcome[-1] == before else to_bytes(outcome[-1].model_dump(mode="json"))
+        return None if outcome[-1] == before else seal_json(outcome[-1].model_dump(mode="json"))
 
     store.update(aliases_path(kind), apply)
     return outcome[-1]
@@ -95,8 +96,10 @@ def update_aliases(store: Store, kind: str, change: Callable[[Aliases], Aliases]
 
 def _parsed(store: Store, kind: str, data: bytes | None) -> Aliases:
     try:
-        return Aliases() if data is None else Aliases.model_validate_json(data)
-    except ValidationError as error:
-        raise ModelError(
-            f"{store.path(aliases_path(kind))!r} does not hold aliases. Delete it, then promote a version again."
+        return Aliases() if data is None else Aliases.model_validate(parse_sealed(data)[0])
+    except ValueError as error:
+        reason = "it does not hold aliases" if isinstance(error, ValidationError) else str(error)
+        raise UnreadableError(
+            f"{store.path(aliases_path(kind))!r} is damaged or was edited ({reason}). Restore it from a copy, or "
+            f"delete it and choose the champion again: `fleetcast models promote VERSION --kind {kind}`."
         ) from error

@@ -11,12 +11,11 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from features.store.store import Store
 from training.registry.block_index import (
     ARRAYS,
     INDEX,
-    RESTORE,
     TEST,
     BlockIndex,
     FileRecord,
@@ -24,6 +23,7 @@ from training.registry.block_index import (
     parse_index,
     pooled_sibling,
 )
+from training.registry.versioned_json import RESTORE
 
 
 def read_index(store: Store, prefix: str) -> BlockIndex:
@@ -31,7 +31,7 @@ def read_index(store: Store, prefix: str) -> BlockIndex:
 
     Raises
     ------
-    ModelError
+    UnreadableError
         There is none, it is corrupt, or it was written with another schema.
     """
     return parse_index(store.path(prefix + INDEX), _bytes(store, prefix + INDEX))
@@ -42,14 +42,15 @@ def read_arrays(store: Store, prefix: str, index: BlockIndex, verify: bool = Tru
 
     Raises
     ------
-    ModelError
+    UnreadableError
         The file is missing, truncated or corrupt.
     """
     data = _checked(store, prefix, ARRAYS, index, verify)
     try:
         return load(data)
     except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelError(f"{store.path(prefix + ARRAYS)!r} is not a safetensors file ({error}). {RESTORE}.") from error
+        path = store.path(prefix + ARRAYS)
+        raise UnreadableError(f"{path!r} is not a safetensors file ({error}). {RESTORE}.") from error
 
 
 def read_test(
@@ -59,7 +60,7 @@ def read_test(
 
     Raises
     ------
-    ModelError
+    UnreadableError
         The file is missing, truncated or corrupt.
     """
     if TEST not in index.files:
@@ -70,7 +71,7 @@ def read_test(
         wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
         return file.read(columns=wanted, use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise ModelError(f"{store.path(prefix + TEST)!r} is not a Parquet file ({error}). {RESTORE}.") from error
+        raise UnreadableError(f"{store.path(prefix + TEST)!r} is not a Parquet file ({error}). {RESTORE}.") from error
 
 
 def find_pooled(store: Store, prefix: str, shared: Shared) -> str:
@@ -78,13 +79,13 @@ def find_pooled(store: Store, prefix: str, shared: Shared) -> str:
 
     Raises
     ------
-    ModelError
+    UnreadableError
         It is missing, or its arrays are not those that the block was written with.
     """
     pooled = pooled_sibling(prefix)
     if read_index(store, pooled).files[ARRAYS].sha256 != shared.sha256:
-        raise ModelError(
-            f"{store.path(pooled + ARRAYS)!r} is not what {store.path(prefix + INDEX)!r} shares with it. {RESTORE}."
+        raise UnreadableError(
+            f"{store.path(pooled + INDEX)!r} is not what {store.path(prefix + INDEX)!r} shares with it. {RESTORE}."
         )
     return pooled
 
@@ -96,7 +97,7 @@ def verify_block(store: Store, prefix: str) -> tuple[BlockIndex, dict[str, FileR
 
     Raises
     ------
-    ModelError
+    UnreadableError
         A file is missing, truncated, corrupt or of another schema; the message names it.
     """
     data = _bytes(store, prefix + INDEX)
@@ -121,13 +122,11 @@ def is_finished(store: Store, prefix: str) -> bool:
 
 
 def _checked(store: Store, prefix: str, suffix: str, index: BlockIndex, verify: bool) -> bytes:
-    data, record = _bytes(store, prefix + suffix), index.files[suffix]
+    data, record, path = _bytes(store, prefix + suffix), index.files[suffix], store.path(prefix + suffix)
     if len(data) != record.size:
-        raise ModelError(
-            f"{store.path(prefix + suffix)!r} holds {len(data)} bytes instead of {record.size}. {RESTORE}."
-        )
+        raise UnreadableError(f"{path!r} holds {len(data)} bytes instead of {record.size}. {RESTORE}.")
     if verify and FileRecord.of(data) != record:
-        raise ModelError(f"{store.path(prefix + suffix)!r} is corrupt: its SHA-256 differs from its index. {RESTORE}.")
+        raise UnreadableError(f"{path!r} is corrupt: its SHA-256 differs from its index. {RESTORE}.")
     return data
 
 
@@ -135,4 +134,4 @@ def _bytes(store: Store, relative: str) -> bytes:
     try:
         return store.read(relative)
     except FileNotFoundError as error:
-        raise ModelError(f"{store.path(relative)!r} is missing. {RESTORE}.") from error
+        raise UnreadableError(f"{store.path(relative)!r} is missing. {RESTORE}.") from error

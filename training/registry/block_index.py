@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +11,13 @@ import numpy.typing as npt
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from configs.values import Frozen
+from training.registry.versioned_json import RESTORE, parse_versioned
 
-BLOCK_SCHEMA = 5
+BLOCK_SCHEMA = 6
 INDEX, ARRAYS, TEST = ".json", ".safetensors", ".test.parquet"
 POOLED = "pooled"
-RESTORE = "Restore it from a copy, or train again"
 
 
 class FileRecord(Frozen):
@@ -65,22 +64,16 @@ def parse_index(path: str, data: bytes) -> BlockIndex:
 
     Raises
     ------
-    ModelError
-        The bytes are no index, or one of another schema.
+    UnreadableError
+        The bytes are no index, are damaged, or of another schema.
     """
+    value = parse_versioned(path, data, "block", BLOCK_SCHEMA)
     try:
-        value = json.loads(data)
-        found = value.get("schema_version") if isinstance(value, dict) else None
-        if found != BLOCK_SCHEMA and found is not None:
-            raise ModelError(
-                f"{path!r} has block schema {found}; this Fleetcast reads {BLOCK_SCHEMA}. "
-                "Use the Fleetcast that wrote it, or train again."
-            )
         index = BlockIndex.model_validate(value)
-    except (ValueError, ValidationError) as error:
-        raise ModelError(f"{path!r} is not a block's index. {RESTORE}.") from error
+    except ValidationError as error:
+        raise UnreadableError(f"{path!r} is not a block's index. {RESTORE}.") from error
     if ARRAYS not in index.files or not set(index.files) <= {ARRAYS, TEST}:
-        raise ModelError(f"{path!r} lists files {sorted(index.files)}; expected {ARRAYS} and {TEST}. {RESTORE}.")
+        raise UnreadableError(f"{path!r} lists files {sorted(index.files)}; expected {ARRAYS} and {TEST}. {RESTORE}.")
     return index
 
 

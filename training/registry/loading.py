@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from configs.errors import ConfigError, ModelError
+from configs.errors import ConfigError, ModelError, UnreadableError
 from configs.load import validated
 from training.registry import layout, saved
 from training.registry.blocks import Block
@@ -30,6 +30,8 @@ def load_named(models: ModelManager, name: str, version: str | None) -> BarsPred
         try:
             found = models.resolve(kind, wanted)
             symbol = models.match_symbol(kind, found, symbol)
+        except UnreadableError:  # a saved model must not hide that the published one is damaged
+            raise
         except ModelError as error:
             if newest is None:
                 raise

@@ -172,7 +172,8 @@ class ModelManager(Versions):
             return read_test(self.store, *block_of_version(self.store, manifest, number), columns)
 
         symbols, blocks = self.roster(kind, manifest.version).block_numbers()
-        trained_to = str(manifest.notes.get("trained_to") or "")
+        notes = manifest.notes if isinstance(manifest.notes, dict) else {}
+        trained_to = str(notes.get("trained_to") or "")
         return TestLosses(manifest.version, dict(zip(symbols, blocks.tolist(), strict=True)), read, trained_to)
 
     def save_model(self, predictor: BarsPredictor, name: str, version: str = "v1", *, overwrite: bool = False) -> str:

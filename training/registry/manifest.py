@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from configs.values import Frozen
 from features.store.store import Store
-from training.registry.block_index import INDEX, RESTORE, BlockIndex, FileRecord, parse_index
+from training.registry.block_index import INDEX, BlockIndex, FileRecord, parse_index
 from training.registry.layout import block_prefix
 from training.registry.provenance import library_versions
+from training.registry.versioned_json import RESTORE, parse_versioned
 
-MANIFEST_SCHEMA = 6  # rises with BLOCK_SCHEMA: a manifest of older blocks is refused before they are read
+MANIFEST_SCHEMA = 7  # rises with BLOCK_SCHEMA: a manifest of older blocks is refused before they are read
 
 
 class Description(Frozen):
@@ -75,25 +75,16 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
 
     Raises
     ------
-    ModelError
-        The bytes are no manifest, or one of an incompatible schema.
+    UnreadableError
+        The bytes are no manifest, are damaged, or of an incompatible schema.
     """
+    value = parse_versioned(path, data, "manifest", MANIFEST_SCHEMA)
     try:
-        value = json.loads(data)
-    except ValueError as error:
-        raise ModelError(f"{path!r} is not valid JSON ({error}). {RESTORE}.") from error
-    found = value.get("schema_version") if isinstance(value, dict) else None
-    if found is not None and found != MANIFEST_SCHEMA:
-        raise ModelError(
-            f"{path!r} has manifest schema {found}; this Fleetcast reads schema {MANIFEST_SCHEMA}. "
-            "Use the Fleetcast that wrote it, or train again."
-        )
-    try:
-        return Manifest.model_validate_json(data)
+        return Manifest.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise ModelError(f"{path!r}: {place}: {first['msg']}. {RESTORE}.") from error
+        raise UnreadableError(f"{path!r}: {place}: {first['msg']}. {RESTORE}.") from error
 
 
 def block_of_version(store: Store, manifest: Manifest, number: int) -> tuple[str, BlockIndex]:
@@ -113,7 +104,7 @@ def block_of_version(store: Store, manifest: Manifest, number: int) -> tuple[str
     try:
         data = store.read(prefix + INDEX)
     except FileNotFoundError as error:
-        raise ModelError(f"{path!r} is missing. {RESTORE}.") from error
+        raise UnreadableError(f"{path!r} is missing. {RESTORE}.") from error
     if FileRecord.of(data).sha256 != manifest.blocks[number].index:
-        raise ModelError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. {RESTORE}.")
+        raise UnreadableError(f"{path!r} is corrupt: its SHA-256 differs from the manifest. {RESTORE}.")
     return prefix, parse_index(path, data)

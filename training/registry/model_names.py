@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
-from configs.errors import ModelError, require, shown
+from configs.errors import ModelError, UnreadableError, require, shown
 from training.tasks import catalog
 
 LATEST = "latest"
@@ -61,7 +61,9 @@ def match_version(version: str, known: Sequence[str], aliases: Mapping[str, str]
     Raises
     ------
     ModelError
-        None or several match, or an alias's version no longer exists; the message lists the choices.
+        None or several match; the message lists the choices.
+    UnreadableError
+        An alias's version no longer exists; the message lists the choices too.
     """
     require(version, str, "version", f"a name, such as {LATEST!r}")
     if version == LATEST:
@@ -73,7 +75,7 @@ def match_version(version: str, known: Sequence[str], aliases: Mapping[str, str]
         return found[0]
     choices = ", ".join([*aliases, LATEST, *reversed(known[-_SHOWN:])])
     older = f" and {len(known) - _SHOWN} older" if len(known) > _SHOWN else ""
-    problem = f"matches {len(found)} versions of" if found else "is no version of"
+    remedy = f"{kind}. Choose one of: {choices}{older}."
     if version in aliases:
-        problem = f"names {aliases[version]}, which no longer exists, in"
-    raise ModelError(f"{version!r} {problem} {kind}. Choose one of: {choices}{older}.")
+        raise UnreadableError(f"{version!r} names {aliases[version]}, which no longer exists, in {remedy}")
+    raise ModelError(f"{version!r} {f'matches {len(found)} versions' if found else 'is no version'} of {remedy}")

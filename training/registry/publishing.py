@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from configs.errors import ModelError, StoreError
 from features.store.concurrent import in_order
-from features.store.store import Store, to_bytes
+from features.store.sealed import seal_json
+from features.store.store import Store
 from training.registry.block_files import find_pooled, verify_block
 from training.registry.block_index import INDEX, FileRecord, pooled_sibling, to_json
 from training.registry.layout import (
@@ -99,7 +100,7 @@ def publish(store: Store, kind: str, blocks: Sequence[str], extra: Mapping[str, 
 
 def _write_manifest(store: Store, manifest: Manifest) -> None:
     """Write the manifest, which makes the version visible; never over another process's."""
-    data = to_bytes(manifest.model_dump(mode="json"))
+    data = seal_json(manifest.model_dump(mode="json"))
     path = manifest_path(manifest.kind, manifest.version)
     if not store.create(path, data) and store.read(path) != data:
         raise ModelError(f"{store.path(path)!r} was published by another process. Run the command again.")

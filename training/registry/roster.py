@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from features.store.parquet import read_parquet
 from features.store.store import Store
-from training.registry.block_index import RESTORE, FileRecord
+from training.registry.block_index import FileRecord
 from training.registry.model_names import match_symbol
+from training.registry.versioned_json import RESTORE
 
 TRAINED, SKIPPED, FAILED = "trained", "skipped", "failed"
 Reasons = Mapping[str, tuple[str, str]]
@@ -89,15 +90,15 @@ class Roster:
 
         Raises
         ------
-        ModelError
+        UnreadableError
             It is missing or corrupt.
         """
         try:
             data = store.read(path)
         except FileNotFoundError as error:
-            raise ModelError(f"{store.path(path)!r} is missing. {RESTORE}.") from error
+            raise UnreadableError(f"{store.path(path)!r} is missing. {RESTORE}.") from error
         if FileRecord.of(data) != record:
-            raise ModelError(f"{store.path(path)!r} is corrupt: its SHA-256 differs from the manifest. {RESTORE}.")
+            raise UnreadableError(f"{store.path(path)!r} is corrupt: its SHA-256 differs from the manifest. {RESTORE}.")
         return cls(read_parquet(data).cast(_SCHEMA))
 
     def to_bytes(self) -> bytes:

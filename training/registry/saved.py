@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configs.errors import ModelError, shown
+from configs.errors import ModelError, UnreadableError, shown
 from features.store.store import Store, encode_symbol
 from training.registry.block_files import read_index
 from training.registry.block_index import INDEX
@@ -55,7 +56,8 @@ def save(store: Store, predictor: BarsPredictor, name: str, version: str, overwr
             if _equal(read_block(store, prefix), block):
                 return version
             raise ModelError(f"{name} {version} exists and differs. Choose another version, or overwrite=True.")
-        write_block(store, prefix, Block(**{**vars(block), "metrics": {"saved": datetime.now(UTC).isoformat()}}))
+        saved = _time_after_all(store, name).isoformat()
+        write_block(store, prefix, Block(**{**vars(block), "metrics": {"saved": saved}}))
     return version
 
 
@@ -65,6 +67,16 @@ def saved_versions(store: Store, name: str) -> dict[str, datetime]:
     indices = {version: read_index(store, _prefix(name, version)) for version in found}
     times = {version: datetime.fromisoformat(index.metrics["saved"]) for version, index in indices.items()}
     return dict(sorted(times.items(), key=lambda item: item[1]))
+
+
+def _time_after_all(store: Store, name: str) -> datetime:
+    """Return the time, or one after all that are saved: the model saved last is the latest, whatever the clock says."""
+    found = [datetime.now(UTC)]
+    for file in store.names(_folder(name)):
+        with suppress(UnreadableError):  # perhaps the one that this replaces
+            index = read_index(store, _prefix(name, file.removesuffix(INDEX))) if file.endswith(INDEX) else None
+            found += [datetime.fromisoformat(index.metrics["saved"]) + timedelta(microseconds=1)] if index else []
+    return max(found)
 
 
 def load(store: Store, name: str, version: str) -> Block:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from configs.errors import ModelError
+from configs.errors import ModelError, UnreadableError
 from features.store.store import Store, open_store
 from training.registry import layout
 from training.registry.aliases import Aliases, read_aliases
 from training.registry.manifest import Manifest, parse_manifest
 from training.registry.model_names import LATEST, match_version
 from training.registry.roster import Roster
+from training.registry.versioned_json import RESTORE
 
 
 class Versions:
@@ -70,7 +71,7 @@ class Versions:
         Raises
         ------
         ModelError
-            No kind has it, or it is the beginning of several versions of one kind.
+            No kind has it, it is the beginning of several versions of one kind, or a kind's aliases cannot be read.
         """
         if kind is not None:
             return [(kind, self.resolve(kind, version))]
@@ -78,6 +79,8 @@ class Versions:
         for candidate in self.kinds():
             try:
                 found.append((candidate, self.resolve(candidate, version)))
+            except UnreadableError:
+                raise
             except ModelError as error:
                 reasons.append(str(error))
                 is_ambiguous |= bool(version) and any(name.startswith(version) for name in self.versions(candidate))
@@ -93,9 +96,14 @@ class Versions:
         if (kind, name) not in self._manifests:
             path = layout.manifest_path(kind, name)
             try:
-                self._manifests[kind, name] = parse_manifest(self.store.path(path), self.store.read(path))
+                found = parse_manifest(self.store.path(path), self.store.read(path))
             except FileNotFoundError as error:
                 raise ModelError(f"{kind} {name} was removed meanwhile. Choose another version.") from error
+            if (found.kind, found.version) != (kind, name):
+                raise UnreadableError(
+                    f"{self.store.path(path)!r} is the manifest of {found.kind} {found.version}. {RESTORE}."
+                )
+            self._manifests[kind, name] = found
         return self._manifests[kind, name]
 
     def roster(self, kind: str, version: str = LATEST) -> Roster:
@@ -103,7 +111,14 @@ class Versions:
         manifest = self.manifest(kind, version)
         key = (kind, manifest.version)
         if key not in self._rosters:
-            self._rosters[key] = Roster.read(self.store, layout.roster_path(*key), manifest.roster)
+            path = layout.roster_path(*key)
+            roster = Roster.read(self.store, path, manifest.roster)
+            if len(roster) != manifest.symbols:
+                raise UnreadableError(
+                    f"{self.store.path(path)!r} names {len(roster)} symbols with a model, and the manifest "
+                    f"{manifest.symbols}. {RESTORE}."
+                )
+            self._rosters[key] = roster
         return self._rosters[key]
 
     def match_symbol(self, kind: str, version: str, symbol: str) -> str:

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, ValidationError
 
-from configs.errors import ModelError, shortened
+from configs.errors import ModelError, StoreError, shortened
+from configs.safe_json import parse_json
 from configs.values import Frozen
 from features.store.parquet import read_parquet
 from features.store.store import Store
@@ -84,7 +85,7 @@ class WalkForwards:
     def find(self, name: str) -> WalkForwardRun | None:
         """Return the run of this name, or None."""
         path = f"{FOLDER}/{name}/{_RUN}"
-        return self._parsed(path) if self.store.exists(path) else None
+        return self._parsed(name) if self.store.exists(path) else None
 
     def read(self, name: str = LATEST) -> WalkForwardRun:
         """Return a run by its name or the beginning of it; ``latest`` is the newest.
@@ -101,11 +102,11 @@ class WalkForwards:
         if len(found) != 1:
             problem = f"several begin with {name!r} ({shortened(found)})" if found else f"there is no run {name!r}"
             raise ModelError(f"{problem}. The store has {shortened(names)}.")
-        return self._parsed(f"{FOLDER}/{found[0]}/{_RUN}")
+        return self._parsed(found[0])
 
     def write(self, run: WalkForwardRun) -> None:
         """Store a run whose tables were written."""
-        self.store.write(f"{FOLDER}/{run.name}/{_RUN}", run.model_dump_json().encode())
+        self.store.write_json(f"{FOLDER}/{run.name}/{_RUN}", parse_json(run.model_dump_json()))
 
     def write_table(self, name: str, kind: str, number: int, table: bytes) -> tuple[str, str]:
         """Store the forecasts of one window, and return the file's name within the run's folder and its SHA-256."""
@@ -144,8 +145,12 @@ class WalkForwards:
             raise ModelError(f"{self.store.path(path)!r} is corrupt: its SHA-256 differs. {_AGAIN}")
         return read_parquet(data)
 
-    def _parsed(self, path: str) -> WalkForwardRun:
+    def _parsed(self, name: str) -> WalkForwardRun:
+        path = f"{FOLDER}/{name}/{_RUN}"
         try:
-            return WalkForwardRun.model_validate_json(self.store.read(path))
-        except (ValidationError, FileNotFoundError) as error:
+            run = WalkForwardRun.model_validate(self.store.read_json(path))
+        except (ValidationError, FileNotFoundError, StoreError) as error:
             raise ModelError(f"{self.store.path(path)!r} is damaged or of another version. {_AGAIN}") from error
+        if run.name != name:
+            raise ModelError(f"{self.store.path(path)!r} is the file of run {run.name}. {_AGAIN}")
+        return run

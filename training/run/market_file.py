@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import load, save
 
 from features.context import MarketContext
 from features.store.store import Store
 from features.universe import UniverseTable
+from training.run.named_files import read_named, write_named
 
 
 def write_market(store: Store, universe: UniverseTable, context: MarketContext | None) -> str:
@@ -19,17 +18,13 @@ def write_market(store: Store, universe: UniverseTable, context: MarketContext |
     arrays = {f"universe|{key}": np.ascontiguousarray(value) for key, value in universe.to_arrays().items()}
     if context is not None:
         arrays |= {f"context|{key}": np.ascontiguousarray(value) for key, value in context.to_arrays().items()}
-    data = save(arrays)
-    name = f"runs/market/{hashlib.sha256(data).hexdigest()[:12]}.safetensors"
-    if not store.exists(name):
-        store.write(name, data)
-    return name
+    return write_named(store, "runs/market", arrays)
 
 
 def read_market(store: Store, name: str) -> tuple[UniverseTable, MarketContext | None]:
-    """Return the universe table and market context that :func:`write_market` wrote."""
+    """Return the universe table and market context that :func:`write_market` wrote; see :func:`.read_named`."""
     parts: dict[str, dict[str, npt.NDArray[Any]]] = {"universe": {}, "context": {}}
-    for key, value in load(store.read(name)).items():
+    for key, value in read_named(store, name).items():
         section, _, rest = key.partition("|")
         parts[section][rest] = value
     context = MarketContext.from_arrays(parts["context"]) if parts["context"] else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from configs.errors import StoreError
 from configs.load import config_hash
@@ -137,8 +137,8 @@ def plan_of(
 
 def write_plan(store: Store, plan: RunPlan) -> None:
     """Write a plan to the store, for workers."""
-    text = plan.model_dump_json(exclude={"jobs", "clean", "skipped", "warnings", "read_as"})
-    store.write(_PLAN.format(name=plan.name), text.encode())
+    content = plan.model_dump(mode="json", exclude={"jobs", "clean", "skipped", "warnings", "read_as"})
+    store.write_json(_PLAN.format(name=plan.name), content)
 
 
 @lru_cache(maxsize=2)
@@ -148,15 +148,22 @@ def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, Marke
     Raises
     ------
     StoreError
-        The plan or the market file is missing.
+        The plan or the market file is missing or damaged.
     """
-    store = Store(uri)
+    store, path = Store(uri), _PLAN.format(name=name)
     try:
-        plan = RunPlan.model_validate_json(store.read(_PLAN.format(name=name)))
+        plan = RunPlan.model_validate(store.read_json(path))
+        if plan.name != name:
+            raise ValueError(f"it is that of run {plan.name}")
         return store, plan, *read_market(store, plan.market)
     except FileNotFoundError as error:
         raise StoreError(
             f"the plan of run {name} is no longer in {store.uri!r} ({error}). Run the same command again."
+        ) from error
+    except ValueError as error:
+        reason = "it has other fields" if isinstance(error, ValidationError) else error
+        raise StoreError(
+            f"{store.path(path)!r} is not the plan of run {name} ({reason}). Run the same command again."
         ) from error
 
 

@@ -12,14 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from configs.errors import StoreError
-from configs.load import config_hash
+from configs.safe_json import parse_json
 from features.bars.merge import fingerprint
 from features.bars.schema import SymbolBars
 from features.store.store import Store
+from training.run.named_files import read_named, write_named
 
 _FIELDS = ("open", "high", "low", "close", "volume")
 
@@ -64,12 +62,8 @@ def read_staged(store: Store, name: str, only: Sequence[str] | None = None) -> l
     StoreError
         The file is missing or damaged; a damaged file is deleted, so that the next run stages it again.
     """
-    try:
-        arrays = load(store.read(name))
-        facts = json.loads(arrays["facts"].tobytes())
-    except (FileNotFoundError, SafetensorError, ValueError, KeyError) as error:
-        store.delete(name)
-        raise StoreError(f"staged bars {name!r} cannot be read ({error}). Run the same command again.") from error
+    arrays = read_named(store, name)
+    facts = parse_json(arrays["facts"].tobytes())
     wanted = None if only is None else frozenset(only)
     out = []
     for i, (symbol, has_range, has_volume) in enumerate(facts):
@@ -83,12 +77,10 @@ def read_staged(store: Store, name: str, only: Sequence[str] | None = None) -> l
 
 def _write(store: Store, block: Sequence[SymbolBars]) -> StagedBlock:
     symbols, prints = tuple(b.symbol for b in block), tuple(fingerprint(b) for b in block)
-    name = f"runs/bars/{config_hash(symbols, prints)}.safetensors"
-    if not store.exists(name):
-        facts = json.dumps([(b.symbol, b.has_range, b.has_volume) for b in block]).encode()
-        arrays = {"facts": np.frombuffer(facts, np.uint8)}
-        for i, symbol_bars in enumerate(block):
-            arrays[f"{i}/dates"] = symbol_bars.dates.astype("datetime64[ns]").view(np.int64)
-            arrays |= {f"{i}/{field}": np.ascontiguousarray(getattr(symbol_bars, field)) for field in _FIELDS}
-        store.write(name, save(arrays))
+    facts = json.dumps([(b.symbol, b.has_range, b.has_volume) for b in block]).encode()
+    arrays = {"facts": np.frombuffer(facts, np.uint8)}
+    for i, symbol_bars in enumerate(block):
+        arrays[f"{i}/dates"] = symbol_bars.dates.astype("datetime64[ns]").view(np.int64)
+        arrays |= {f"{i}/{field}": np.ascontiguousarray(getattr(symbol_bars, field)) for field in _FIELDS}
+    name = write_named(store, "runs/bars", arrays)
     return StagedBlock(name, symbols, tuple(len(b) for b in block), prints)

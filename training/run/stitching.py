@@ -56,7 +56,7 @@ def stitch(store: Store, plan: RunPlan, queue: JobQueue, left_over: int) -> Walk
         kinds=kinds,
     )
     runs.write(run)
-    return run
+    return runs.read(run.name)
 
 
 def _window(

@@ -89,6 +89,12 @@ def is_label(values: pd.Series, name: Hashable) -> bool:
     return compact(str(name)) == "name" and values.nunique() == 1 and str(values.iloc[0]).strip().isdigit()
 
 
+def is_blank(values: pd.Series) -> bool:
+    """Whether a column has no value at all."""
+    blank = all(value is None or value != value or str(value).strip() == "" for value in values.iloc[:5])
+    return blank and bool((values.isna() | (values.astype(str).str.strip() == "")).all())
+
+
 def shown(names: Sequence[Hashable]) -> str:
     """Return the first names for a message."""
     text = ", ".join(repr(name) for name in names[:12])

@@ -102,6 +102,8 @@ def members(data: bytes, place: str) -> list[str] | None:
         raise DataError(f"{place} is an encrypted zip archive. Unpack it.")
     if not names:
         raise DataError(f"{place} is an empty zip archive; expected tables of bars. Check the file.")
+    if all(name.lower().endswith((".zip", ".7z", ".rar", ".tar")) for name in names):
+        raise DataError(f"{place} is a zip archive of archives ({names[0]!r}). Unpack it.")
     return sorted(names)
 
 

@@ -13,7 +13,20 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_OTHERS = ("cp1252", "cp932", "gb18030", "big5", "euc_kr", "cp1250", "cp1251", "cp1254", "koi8_r", "cp866", "euc_jp")
+_OTHERS = (
+    "cp1252",
+    "cp932",
+    "gb18030",
+    "big5",
+    "euc_kr",
+    "cp1250",
+    "cp1251",
+    "cp1254",
+    "koi8_r",
+    "cp866",
+    "euc_jp",
+    "mac_roman",
+)
 
 
 def encoding_of(head: bytes) -> str:

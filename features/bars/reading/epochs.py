@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from configs.errors import DataError
 from features.bars.arrays import Dates, Mask
+from features.bars.reading.day_numbers import dates_of_day_numbers
 
 _NAT = np.datetime64("NaT", "ns")
-_EXCEL_EPOCH = np.datetime64("1899-12-30", "ns")
 _DATENUM_EPOCH = 719_529  # MATLAB's day number of 1970-01-01
 # Unit → the smallest plausible number (1973) and nanoseconds; each is plausible up to 2106.
 _UNITS = (
@@ -21,6 +21,7 @@ _UNITS = (
     ("nanoseconds", 1e17, 1),
 )
 _MONTHS = 12
+_TICKS_1970, _TICKS_2070 = 621_355_968_000_000_000, 652_919_616_000_000_000
 _LIMIT = 42.95  # times the smallest plausible number
 # Digits → the number by which the date is multiplied.
 _PACKED = ((8, 10**0), (10, 10**2), (12, 10**4), (14, 10**6), (17, 10**9))
@@ -52,6 +53,10 @@ def parse_time_numbers(
             out[rows[good]], todo[rows[good]] = dates[good], False
             words.append(f"packed, {digits} digits")
     unit = None
+    if _are_ticks(numbers, todo):
+        out[todo] = (numbers[todo].astype(np.int64) - _TICKS_1970) * 100 + np.datetime64(0, "ns")
+        todo[:] = False
+        words.append(".NET's ticks of 100 ns")
     for name, smallest, nanoseconds in _UNITS:
         rows = np.flatnonzero(todo & (numbers >= smallest) & (numbers < smallest * _LIMIT))
         if len(rows):
@@ -65,8 +70,14 @@ def parse_time_numbers(
         words.append(name)
     day = todo & (numbers >= 1e4) & (numbers < 1e5)
     if day.any() and unit is None:
-        out[day], todo[day] = _EXCEL_EPOCH + np.round(numbers[day] * 86_400).astype("timedelta64[s]"), False
-        words.append("Excel's day numbers")
+        out[day], name = dates_of_day_numbers(numbers[day])
+        todo &= ~day
+        words.append(name)
+    if unit is None and todo.any() and _are_days_of_years(numbers[todo]):
+        year, number = np.divmod(numbers[todo].astype(np.int64), 1000)
+        out[todo] = _calendar_days(year, np.ones_like(year), np.ones_like(year)) + (number - 1).astype("timedelta64[D]")
+        todo[:] = False
+        words.append("year and day of the year")
     if todo.any() and (unit is not None or bool((np.abs(numbers[todo]) >= 1e6).all())):
         nanoseconds = 10**9 if unit is None else unit[1]
         rows = np.flatnonzero(todo & (np.abs(numbers) < 4.2e18 / nanoseconds))
@@ -74,6 +85,20 @@ def parse_time_numbers(
         if unit is None:
             words.append("epoch seconds")
     return out, utc, words
+
+
+def _are_ticks(numbers: npt.NDArray[Any], todo: Mask) -> bool:
+    """Whether all numbers are ticks since the year 1: as nanoseconds, a day's bars are a quarter of an hour apart."""
+    given = np.unique(numbers[todo])
+    inside = len(given) > 1 and given[0] > _TICKS_1970 and given[-1] < _TICKS_2070
+    return bool(inside and np.median(np.diff(given.astype(np.float64))) < 3.6e12 and given[0] % 10_000_000 == 0)
+
+
+def _are_days_of_years(numbers: npt.NDArray[Any]) -> bool:
+    """Whether all numbers are ``YYYYDDD``: seconds since 1970 would be a few days, with a bar every second."""
+    day = numbers % 1000
+    inside = (numbers >= 1_900_001) & (numbers < 2_101_000) & (day >= 1) & (day <= 366)
+    return bool(inside.all() and (numbers == np.floor(numbers)).all() and np.ptp(np.sort(numbers)[:3]) < 1000)
 
 
 def _since_1970(numbers: npt.NDArray[Any], nanoseconds: int) -> Dates:
@@ -121,12 +146,13 @@ def _six_digits(numbers: npt.NDArray[np.int64], place: str, written: bool) -> tu
     if (numbers >= 1e5).all():
         readings["MATLAB's day numbers"] = (numbers - _DATENUM_EPOCH + np.datetime64(0, "D")).astype("datetime64[ns]")
     elif not written and (numbers < 1e5).all():
-        readings["Excel's day numbers"] = _EXCEL_EPOCH + numbers.astype("timedelta64[D]")
+        dates, name = dates_of_day_numbers(numbers)
+        readings[name] = dates
     spans = {}
     for name, dates in readings.items():
         known = dates[~np.isnat(dates)]
         distinct = np.unique(known).astype("datetime64[D]")
-        plausible = not name.endswith("day numbers") or bool(
+        plausible = name[0] == "%" or bool(
             ((distinct > np.datetime64("1927")) & (distinct < np.datetime64("2100"))).all()
         )
         if len(known) >= 0.99 * len(numbers) and plausible and len(distinct):
@@ -144,4 +170,4 @@ def _six_digits(numbers: npt.NDArray[np.int64], place: str, written: bool) -> tu
             f"{place} has dates such as {int(numbers[0]):06d}, which may be {best} or {others[0]}. Say which it is: "
             f"--date-format {best}"
         )
-    return readings[best], best if best.endswith("day numbers") else f"six digits, {best}"
+    return readings[best], f"six digits, {best}" if best[0] == "%" else best

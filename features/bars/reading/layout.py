@@ -191,7 +191,7 @@ def _without_header(lines: list[str], delimiter: str | None, place: str, reading
             )
         head = next((k for k, row in enumerate(rows) if len(row) > 1), 0)
         return _with_header(rows, head, chosen, place)
-    above = rows[first - 1] if first else []
+    above = rows[first - 1] if first > (delimiter is not None) else []  # a line before that gives the delimiter
     if len(above) == len(rows[first]) and any(cell.strip() for cell in above):
         return _with_header(rows, first - 1, chosen, place)
     width = len(rows[first])

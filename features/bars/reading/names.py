@@ -15,40 +15,51 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "local time,window start,snapped at,ts event,time period start,time open,timeopen,candle begin time,begin,"
         "start,start time,start date,ts,ds,unix timestamp,unix time,epoch,時間,时间,日時,日付け,timestamp utc,"
         "exchange date,datetime stamp,bar date,unix timestamp ms,time close,timeclose,close time,end time,period,"
-        "data sessao,data pregao,giorno,datetime utc,kline open time,quote date,date of trade,jour,dag".split(",")
+        "data sessao,data pregao,giorno,datetime utc,kline open time,quote date,"
+        "date of trade,jour,dag,päivämäärä,päivä,"
+        "tanggal,ngày,תאריך,التاريخ,ημερομηνία,วันที่,datum čas,dátum,kuupäev,data zilei,dates".split(",")
     ),
     "time": tuple("time,czas,uhrzeit,zeit,heure,hora,ora,время,saat,時刻,시간,tid,tijd,hour".split(",")),
     "symbol": tuple(
         "symbol,ticker,tic,act symbol,tckrsymb,ticker symbol,trading symbol,stock symbol,unique id,ts code,"
         "stock code,secid,sec code,security code,code,銘柄コード,コード,代码,股票代码,证券代码,종목코드,instrument,"
         "ric,pair,currency pair,stock,asset,asset id,security,security id,sid,permno,gvkey,isin,wkn,coin,"
-        "instrument id,symbole,simbolo,symbool,sembol,тикер,name,nazwa,stock name,asset name,名称,股票名称,銘柄名,"
+        "sym,instrument id,symbole,simbolo,symbool,sembol,тикер,name,nazwa,"
+        "stock name,asset name,名称,股票名称,銘柄名,"
         "종목명".split(",")
     ),
     "open": tuple(
         "open,open price,px open,opening price,price open,opnpric,first,openprc,prcod,bid open,mid o,24h open,"
         "bar open,bar open bid quote,otwarcie,eröffn,откр,eröffnung,eröffnungskurs,erster,eröffnet,anfangskurs,"
         "ouverture,ouv,apertura,precio apertura,abertura,preço abertura,açılış,открытие,цена открытия,opening,"
-        "öppning,öppningskurs,öffnung,始値,開盤價,开盘,开盘价,今开,시가".split(",")
+        "öppning,öppningskurs,öffnung,öppen,avaus,avauskurssi,pembukaan,buka,mở,"
+        "mở cửa,פתיחה,مفتوح,άνοιγμα,เปิด,nyitó,"
+        "trade open,mid open,始値,開盤價,开盘,开盘价,今开,시가".split(",")
     ),
     "high": tuple(
         "high,high price,px high,price high,hghpric,highest,max,askhi,prchd,bid high,mid h,24h high,bar high,"
         "bar high bid quote,高,highest price,najwyzszy,hoch,höchst,höchstkurs,tageshoch,höchster,haut,plus haut,"
         "máximo,maximo,alto,massimo,máxima,max price,yüksek,en yüksek,максимум,макс,макс цена,hoog,högst,högsta,"
-        "högstakurs,高値,最高,最高价,最高價,고가".split(",")
+        "högstakurs,ylin,tertinggi,cao,cao nhất,גבוה,مرتفع,υψηλό,สูง,สูงสุด,"
+        "trade high,mid high,高値,最高,最高价,最高價,고가".split(",")
     ),
     "low": tuple(
         "low,low price,px low,price low,lwpric,lowest,min,bidlo,prcld,bid low,mid l,24h low,bar low,"
         "bar low bid quote,低,lowest price,najnizszy,tief,tiefst,tiefstkurs,tagestief,tiefster,bas,plus bas,mínimo,"
-        "minimo,bajo,basso,mínima,min price,düşük,en düşük,минимум,мин,мин цена,laag,lägst,lägsta,lägstakurs,安値,"
+        "minimo,bajo,basso,mínima,min price,düşük,en düşük,минимум,мин,мин цена,"
+        "laag,lägst,lägsta,lägstakurs,alin,terendah,thấp,thấp nhất,נמוך,منخفض,χαμηλό,ต่ำ,ต่ำสุด,trade low,mid low,安値,"
         "最低,最低价,最低價,저가".split(",")
     ),
     "close": tuple(
-        "close,close price,px last,close last,closing price,price close,clspric,last,last price,prc,prccd,bid close,"
-        "mid c,bar close,bar close bid quote,settle,settlement price,sttlmpric,price,zamkniecie,schluss,schlusskurs,"
+        "close,close price,px last,close last,closing price,price close,clspric,settle,settlement price,sttlmpric,"
+        "last,last price,prc,prccd,bid close,"
+        "mid c,bar close,bar close bid quote,price,zamkniecie,schluss,schlusskurs,"
         "zuletzt,laatst,ostatnio,clot,schlußkurs,schlusspreis,letzter,kurs,clôture,cloture,dernier,fermeture,cierre,"
         "precio cierre,último,ultimo,último precio,chiusura,fechamento,último preço,kapanış,şimdi,закрытие,"
-        "цена закрытия,цена,slotkoers,slot,laatste,stängning,stängningskurs,senast,終値,現在値,收盘,收盘价,收盤價,"
+        "цена закрытия,цена,slotkoers,slot,laatste,stängning,stängningskurs,"
+        "senast,senaste,viimeisin,terakhir,penutupan,"
+        "lần cuối,đóng cửa,שער,الأخير,τελευταία,ล่าสุด,záró,trade close,"
+        "trade price,mid close,終値,現在値,收盘,收盘价,收盤價,"
         "종가,nav,net asset value,rücknahmepreis,value,close mid,mid".split(",")
     ),
     "adj_close": tuple(
@@ -71,11 +82,15 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "volume from,volumefrom,volume base,ttltradgvol,tottrdqty,share volume,shares traded,traded volume,"
         "trade volume,total volume,px volume,trading volume,quantity,no of shares,total traded quantity,ttl trd qnty,"
         "stücke,stuecke,stück,gehandelte stück,wolumen,volumen,volúmen,volume scambiato,hacim,объем,объём,omsättning,"
-        "aantal,出来高,売買高,成交量,成交量 股,거래량,tick volume,tickvol,tick vol,volume ticks,volume quote,"
+        "aantal,umsatz stück,umsatz in stück,number of shares,"
+        "candle acc trade volume,trade vol,成交股數,kl,khối lượng,"
+        "נפח,الحجم,όγκος,ปริมาณ,出来高,売買高,成交量,成交量 股,거래량,tick volume,tickvol,"
+        "tick vol,volume ticks,volume quote,"
         "quote volume,volume usd,total volume 24h".split(",")
     ),
 }
 SERIES = frozenset({"series", "sctysrs"})  # NSE: which board a line belongs to
+_AMOUNT, _AMOUNTS = 2000, frozenset({"volumequote", "quotevolume", "volumeusd", "totalvolume24h"})  # after shares
 _LETTERS = {"t": "date", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "y": "close"}
 _QUOTES = frozenset("usd usdt usdc busd tusd fdusd dai eur gbp gbx chf jpy cny hkd inr krw brl try aud cad".split())
 _UNITS = _QUOTES | frozenset("currency $ € £ ¥ base btc eth bnb shares stk units lots contracts rs rub pln sek".split())
@@ -100,9 +115,10 @@ def ranked_field(name: object) -> tuple[str, int] | None:
     Qualified names (``Volume_(BTC)``, ``Close [USD]``) rank after plain ones; amounts in a currency after shares.
     """
     text = str(name)
-    found = _RANK.get(compact(text))
+    key = compact(text)
+    found = _RANK.get(key)
     if found is not None:
-        return found
+        return (found[0], found[1] + _AMOUNT) if key in _AMOUNTS else found
     match = _QUALIFIED.match(text)
     if match is None:
         return None
@@ -113,7 +129,7 @@ def ranked_field(name: object) -> tuple[str, int] | None:
     coin = field[0] == "volume" and unit.isupper() and 2 <= len(unit) and unit not in _NO_UNIT
     if not (known or coin):
         return None
-    return field[0], field[1] + (2000 if unit.lower() in _QUOTES or unit.lower() == "currency" else 1000)
+    return field[0], field[1] + (_AMOUNT if unit.lower() in _QUOTES or unit.lower() == "currency" else 1000)
 
 
 def field_of(name: object) -> str | None:
@@ -126,7 +142,7 @@ def fields_of(names: list[str]) -> list[tuple[str, int] | None]:
     """Return field and rank of each column of a table.
 
     A single letter is a field only if the table has all of o, h, l and c (``y``: if it has ``ds``): C, V and T are
-    tickers too.
+    tickers too. ``T`` next to ``t`` is the ticker, and ``t`` the time.
     """
     letters = {name.strip().lower() for name in names if len(name.strip()) == 1}
     has_set = {"o", "h", "l", "c"} <= letters
@@ -134,7 +150,9 @@ def fields_of(names: list[str]) -> list[tuple[str, int] | None]:
     found: list[tuple[str, int] | None] = []
     for name in names:
         letter = name.strip().lower()
-        if letter in _LETTERS:
+        if name.strip() == "T" and "t" in names:
+            found.append(("symbol", 500) if has_set else None)
+        elif letter in _LETTERS:
             found.append((_LETTERS[letter], 500) if (has_ds if letter == "y" else has_set) else None)
         else:
             found.append(ranked_field(name))

@@ -14,7 +14,7 @@ from configs.errors import DataError
 from features.bars.arrays import Float, Mask
 
 Decimal = Literal[".", ","]
-_MISSING = frozenset("- -- --- . .. na n/a #n/a #na nan none null <na> nat – — ? x".split()) | {""}
+_MISSING = frozenset("- -- --- . .. na n/a #n/a #na nan none null <na> nat – — − ? x".split()) | {""}
 _SUFFIX = {
     "k": 1e3,
     "tsd": 1e3,

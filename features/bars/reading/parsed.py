@@ -18,7 +18,7 @@ from features.bars.reading.times import Stamps, naive, parse_stamps, parse_times
 
 _NAT = np.datetime64("NaT", "ns")
 _DOTTED = r"\d{1,2}\.\d{1,2}\.\d{2,4}\b.*"
-_MAX_FAILED, _MIN_FAILED = 0.1, 5  # more dates that cannot be read are a notation that is not known
+_MAX_FAILED, _MIN_FAILED = 0.05, 5  # more dates that cannot be read are a notation, or a month, that is not known
 
 
 @dataclass(frozen=True, slots=True)

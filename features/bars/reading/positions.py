@@ -17,6 +17,7 @@ _DATE = re.compile(
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?|0[0-9]{3}|0[0-9]{5}|(1[0-9]|2[0-3])[0-5]\d00")
 _NUMBER = re.compile(r"[+-]?(\d[\d.,' \u00a0\u202f]*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _SHARE = 0.9
+_WIDEST = 3.0  # times the low: prices of one bar
 
 
 def is_date(text: str) -> bool:
@@ -72,7 +73,9 @@ def names_by_position(frame: pd.DataFrame, place: str) -> list[str]:
         (values[:, high] >= values.max(axis=1)).mean() >= _SHARE,
         (values[:, low] <= values.min(axis=1)).mean() >= _SHARE,
     )
-    if high == low or not all(fits):
+    with np.errstate(all="ignore"):
+        near = (values.max(axis=1) <= _WIDEST * values.min(axis=1)).mean() >= _SHARE  # else one of them is a volume
+    if high == low or not all(fits) or not near:
         raise _unclear(frame, place)
     opened, closed = (k for k in range(4) if k not in (high, low))
     for name, k in (("open", opened), ("high", high), ("low", low), ("close", closed)):

@@ -27,7 +27,10 @@ _STEADY = np.timedelta64(65, "m")  # from the most frequent time of day: summer 
 _STEADY_SHARE = 0.9
 _LAST_MINUTE = np.timedelta64(23 * 60 + 58, "m")  # 23:59:59 is the end of the date's own day
 _NOON = np.timedelta64(12, "h")
+_FAR_EAST = np.timedelta64(10, "h")  # UTC: no zone's midnight is earlier on the day before
 _EVENING = np.timedelta64(16, "h")  # an exchange's next session may begin from here on: currencies, futures
+_SYDNEY, _ASIA = np.timedelta64(13, "h"), np.timedelta64(17, "h")  # UTC of the first midnight there
+_MINUTE, _HALF_HOUR, _HOUR = (np.timedelta64(minutes, "m") for minutes in (1, 30, 60))
 _MARGIN = 0.1  # shares of bars on weekends that differ by less are equal
 
 
@@ -143,7 +146,8 @@ def _of_symbol(stamps: Stamps, place: str, in_zone: bool, period: str | None) ->
         if near_utc.mean() > near.mean():
             clock, usual, near, local = stamps.instant, other, near_utc, False
     assigned = (clock - usual + _NOON).astype("datetime64[D]")
-    shift = _shift(assigned, usual, local, place)
+    moves = bool((np.abs(clock - clock.astype("datetime64[D]") - usual) > _MINUTE).any())
+    shift = _shift(assigned, usual, local, moves, place)
     hour = f"{pd.Timedelta(usual).components.hours:02}:{pd.Timedelta(usual).components.minutes:02}"
     line = f"times: one bar a day at {hour} {'local time' if local else 'UTC'}, session dates"
     line += {0: "", 1: " of the next day", -1: " of the day before"}[shift]
@@ -160,26 +164,37 @@ def _usual_time(clock: Dates) -> tuple[np.timedelta64, Mask]:
     return usual, np.minimum(distance, _DAY.astype("timedelta64[ns]") - distance) <= _STEADY
 
 
-def _shift(assigned: Dates, usual: np.timedelta64, local: bool, place: str) -> int:
+def _shift(assigned: Dates, usual: np.timedelta64, local: bool, moves: bool, place: str) -> int:
     """Return the days from the date of the usual time to the session's date: 0, or 1 for a session that begins before.
+
+    ``moves`` says that the time is not the same all year. UTC before 13:00 is a midnight in New Zealand, which has
+    summer time, and the close of exchanges from Sunday to Thursday, which do not.
 
     Raises
     ------
     DataError
         The stamps are UTC in the afternoon, and both dates leave the weekends without bars, or neither does.
     """
-    if usual >= _LAST_MINUTE or usual < (_EVENING if local else _NOON):
+    if usual >= _LAST_MINUTE or usual < (_EVENING if local else _FAR_EAST):
+        return 0
+    if not local and not _may_be_midnight(usual):
         return 0
     own, following = (float(np.mean(~np.is_busday(assigned + days))) for days in (0, 1))
-    if following < own - _MARGIN and _closed_on_weekends(assigned + 1):
+    later = following < own - _MARGIN and _closed_on_weekends(assigned + 1)
+    if later and (local or moves or usual >= _SYDNEY):
         return 1
-    if local or (own < following - _MARGIN and _closed_on_weekends(assigned)):
+    if local or (usual < _NOON and not later) or (own < following - _MARGIN and _closed_on_weekends(assigned)):
         return 0
     hour = str(pd.Timedelta(usual).components.hours)
     raise DataError(
         f"{place} has one bar a day at {hour}:00 UTC, which may be of that date or of the next (midnight in the east). "
         "Say where the day begins: --timezone UTC, or such as --timezone Asia/Tokyo"
     )
+
+
+def _may_be_midnight(usual: np.timedelta64) -> bool:
+    """Whether a time of UTC is that of a midnight, or of an evening's opening: zones with half hours are in Asia."""
+    return bool(usual % _HOUR == 0 or (usual % _HALF_HOUR == 0 and usual >= _ASIA))
 
 
 def _closed_on_weekends(days: Dates) -> bool:

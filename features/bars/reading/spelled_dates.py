@@ -10,6 +10,7 @@ import pandas as pd
 from configs.errors import DataError
 from features.bars.arrays import Dates
 from features.bars.reading.names import compact
+from features.bars.reading.odd_dates import common_notation
 
 _FIRST, _LAST = np.datetime64("1678-01-01"), np.datetime64("2262-01-01")
 _SLASHED = r"^(?P<a>\d{1,2})\s?[/.\-]\s?(?P<b>\d{1,2})\s?[/.\-]\s?(?P<y>\d{4}|\d{2})\.?(?P<rest>(?:[ T,].*)?)$"
@@ -29,18 +30,18 @@ _CLOCK = (
 
 # A month's names from their first letters on, in languages of exchanges; each entry is a prefix that only it has.
 _MONTHS = (
-    "jan gen ene янв oca sty led tammi",
-    "feb fev фев şub lut úno helmi",
-    "mar mär mrz мар mrt maa",
-    "apr avr abr апр nis kwi dub huhti",
-    "may mai mag maj mei май мая kvě touko",
-    "jun juin giu июн haz cze čer kesä",
-    "jul juil lug июл tem lip čvc červene heinä",
-    "aug août aou ago авг ağu sie srp elo",
-    "sep set сен eyl wrz zář syys",
-    "oct okt ott out окт eki paź říj loka",
-    "nov ноя kas lis marras",
-    "dec dez dic des дек ara gru pro joulu",
+    "jan gen ene янв oca sty led tammi ian jaan ιαν січ",
+    "feb fev фев şub lut úno helmi veeb φεβ лют",
+    "mar mär mrz мар mrt maa bře μαρ бер",
+    "apr avr abr апр nis kwi dub huhti ápr απρ кві",
+    "may mai mag maj mei май мая kvě touko máj μαι тра",
+    "jun juin giu июн haz cze čer kesä juun iun ιουν чер",
+    "jul juil lug июл tem lip čvc červene heinä juul iul ιουλ лип",
+    "aug août aou ago авг ağu sie srp elo agu αυγ сер",
+    "sep set сен eyl wrz zář syys szep σεπ вер",
+    "oct okt ott out окт eki paź říj loka οκτ жов",
+    "nov ноя kas lis marras noi νοε лис",
+    "dec dez dic des дек ara gru pro joulu det δεκ гру",
 )
 _PREFIXES = sorted(
     ((compact(prefix), month) for month, names in enumerate(_MONTHS, 1) for prefix in names.split()),
@@ -75,6 +76,17 @@ def parse_spelled(text: pd.Series, place: str) -> Dates:
     DataError
         It is ambiguous which number is the day and which the month.
     """
+    out = _parsed(text, place)
+    failed = np.isnat(out)
+    if failed.any():
+        again = common_notation(text[failed])
+        changed = (again != text[failed]).to_numpy(bool)
+        if changed.any():
+            out[np.flatnonzero(failed)[changed]] = _parsed(again[changed], place)
+    return out
+
+
+def _parsed(text: pd.Series, place: str) -> Dates:
     out = np.full(len(text), np.datetime64("NaT"), "datetime64[ns]")
     todo = np.ones(len(text), bool)
     for pattern in (_SLASHED, _YEAR_FIRST, _NAMED, _NAMED_FIRST, _NAMED_YEAR):

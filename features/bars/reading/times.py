@@ -15,6 +15,7 @@ import pyarrow as pa
 from configs.errors import DataError
 from features.bars.arrays import Dates, Mask
 from features.bars.reading.epochs import parse_time_numbers
+from features.bars.reading.odd_dates import without_json_dates
 from features.bars.reading.spelled_dates import in_range, parse_clock, parse_spelled
 
 _NAT = np.datetime64("NaT", "ns")
@@ -77,6 +78,8 @@ def parse_stamps(values: pd.Series, place: str, date_format: str | None = None) 
     DataError
         Values fit two notations, or a zone has no known meaning.
     """
+    if isinstance(values.dtype, pd.ArrowDtype):
+        values = _of_arrow(values, values.dtype.pyarrow_dtype)
     if isinstance(values.dtype, pd.PeriodDtype):
         values = values.dt.to_timestamp()
     if isinstance(values.dtype, pd.DatetimeTZDtype):
@@ -144,7 +147,7 @@ def _of_text(text: pd.Series, place: str, date_format: str | None) -> Stamps:
         else:
             short = cast.plain | (text.str.len() <= 10).to_numpy(bool)
             return cast if cast.plain.all() else Stamps(cast.instant, cast.zoned, cast.offset, short)
-    text = text.str.strip()
+    text = without_json_dates(text.str.strip())
     if date_format is not None:
         parsed = pd.to_datetime(text, format=date_format, errors="coerce", utc="%z" in date_format)
         stamps = naive(in_range(parsed.dt.tz_localize(None) if "%z" in date_format else parsed), [date_format])
@@ -228,6 +231,13 @@ def known_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise DataError(f"time zone {name!r} is unknown; expected a name such as Europe/Berlin or UTC.") from error
+
+
+def _of_arrow(values: pd.Series, kind: pa.DataType) -> pd.Series:
+    """Return timestamps of Arrow as those of pandas; other columns as they are."""
+    if not pa.types.is_timestamp(kind):
+        return values
+    return values.astype("datetime64[ns]" if kind.tz is None else pd.DatetimeTZDtype("ns", kind.tz))
 
 
 def _put(out: Stamps, rows: Mask, part: Stamps) -> None:

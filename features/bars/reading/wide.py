@@ -20,6 +20,7 @@ _PARTS = frozenset(compact(name) for name in "open high low close volume adjuste
 _NO_TICKERS = frozenset(
     "BID ASK SPREAD VWAP OI OPENINT RET RETURN CHANGE TURNOVER AMOUNT TRADES COUNT YIELD RSI".split()
 )
+_MOST_NEGATIVE = 0.05  # of the values: an oil future's price was once
 _NEAR = 1.6  # columns that are always within this ratio of each other are prices of one instrument
 
 
@@ -39,6 +40,8 @@ def two_level_columns(frame: pd.DataFrame) -> pd.DataFrame:
         if i in dates[:1]:
             continue
         match = _PAIR.fullmatch(name.strip())
+        if match is None and i == 0 and not dates:  # an index that is called so, or has no name
+            continue
         if match is None:
             return frame
         first, second = match["first"], match["second"]
@@ -50,13 +53,16 @@ def two_level_columns(frame: pd.DataFrame) -> pd.DataFrame:
             return frame
     if not any(compact(field) == "close" for field, _ in pairs):
         return frame
+    tickers = {ticker for field, ticker in pairs if field != "date"}
+    if len(tickers) == 1 and not any(map(_TICKER.fullmatch, tickers)):  # "Trade Open": a word, not an instrument
+        pairs = [(field, "") for field, _ in pairs]
     return frame.set_axis(pd.MultiIndex.from_tuples(pairs), axis=1)
 
 
 def _tuple(name: str) -> tuple[str, str]:
     try:
         first, second = ast.literal_eval(name)
-    except (ValueError, SyntaxError, TypeError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the last two: deep nesting
         return name, ""
     return str(first), str(second)
 
@@ -123,11 +129,18 @@ def stacked(frame: pd.DataFrame, place: str) -> pd.DataFrame:
     return table
 
 
-def matrix_of_closes(frame: pd.DataFrame, picked: Mapping[str, Hashable], *, forced: bool = False) -> list[Hashable]:
+def matrix_of_closes(
+    frame: pd.DataFrame, picked: Mapping[str, Hashable], place: str, *, forced: bool = False
+) -> list[Hashable]:
     """Return the columns of a matrix of closes, or none if the table is not one.
 
     It is one if no column is named a close, every column is numeric and named like a ticker, and the columns are not
     the open, high, low and close of one instrument.
+
+    Raises
+    ------
+    DataError
+        The numbers are returns.
     """
     others: list[Hashable] = [name for name in frame.columns if name != picked.get("date") and str(name).strip()]
     if forced:
@@ -148,7 +161,14 @@ def matrix_of_closes(frame: pd.DataFrame, picked: Mapping[str, Hashable], *, for
         return []
     if any(is_text(frame[name]) and not _numeric(frame[name]) for name in others):
         return []
-    return [] if len(others) >= 3 and _one_instrument(frame[others]) else others
+    if len(others) >= 3 and _one_instrument(frame[others]):
+        return []
+    sample = frame[others].iloc[:500].apply(pd.to_numeric, errors="coerce")
+    if (sample < 0.0).to_numpy().mean() > _MOST_NEGATIVE:
+        raise DataError(
+            f"{place} has negative numbers in {shown(others)}, which are returns rather than closes; expected prices."
+        )
+    return others
 
 
 def _numeric(values: pd.Series) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from configs.errors import DataError
 from features.bars.columns import long_table
 from features.bars.reading.names import compact, field_of
+from features.bars.reading.wide import two_level_columns
 from features.bars.schema import bars_from_frame
 
 VALUES = {
@@ -124,3 +125,9 @@ def test_the_preferred_name_of_a_field_wins():
 )
 def test_names(name, plain, field):
     assert compact(str(name)) == plain and field_of(name) == field
+
+
+@pytest.mark.parametrize("nested", ["-" * 50_000 + "1", "(" * 50_000, "1+" * 30_000 + "1"])
+def test_a_deeply_nested_column_name_is_a_name(nested):
+    frame = pd.DataFrame({"('close', 'AAPL')": [1.0], (name := f"('x', {nested})"): [2.0]})
+    assert two_level_columns(frame).columns.tolist() == [("close", "AAPL"), (name, "")]

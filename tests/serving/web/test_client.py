@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from configs.errors import DataError
@@ -108,6 +108,22 @@ def test_an_unreachable_server_is_a_one_line_error():
         ):
             client.symbols()
     assert waits == [0.5]
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("body", ["<html>", "[" * 50_000, '{"error":' * 50_000])
+def test_an_answer_that_is_not_json_is_a_one_line_error(start_server, status, body):
+    api = FastAPI()
+
+    @api.get("/v1/models")
+    def models() -> Response:
+        return Response(body, status)
+
+    with (
+        FleetcastClient(start_server(api), retries=0) as client,
+        pytest.raises(ServerError, match=r"the answer is not JSON|the server answers 500"),
+    ):
+        client.models()
 
 
 def test_a_malformed_key_is_a_one_line_error():

@@ -47,6 +47,16 @@ def test_deleting_the_last_line_or_the_file_revokes_every_key(tmp_path):
     assert "does not exist" in keys.refresh() and keys.name_of(key) is None
 
 
+def test_a_key_is_revoked_although_the_file_keeps_its_time_and_size(tmp_path):
+    file = tmp_path / "keys"
+    desk, other = add_key(file, "desk"), add_key(tmp_path / "others", "desk")
+    keys, before = Keys(file), file.stat()
+    file.write_text((tmp_path / "others").read_text())
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size and file.stat().st_mtime_ns == before.st_mtime_ns
+    assert keys.refresh() == "" and keys.name_of(desk) is None and keys.name_of(other) == "desk"
+
+
 def test_a_key_is_added_to_a_file_without_a_last_line_break(tmp_path):
     file = tmp_path / "keys"
     first = add_key(file, "one")

@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from urllib.parse import quote
 
 import httpx2
 import numpy as np
@@ -130,6 +131,19 @@ def test_an_unknown_symbol_is_an_error_and_its_name_is_only_text(url, seen):
     page = seen(f"{url}/symbols/%3Cimg%20src=x%20onerror=alert(1)%3E")
     assert "no model" in page
     assert "&lt;img src=x" in page and "<img" not in page
+
+
+def test_no_script_in_the_name_of_a_served_symbol_runs(trained_store, bars_of, start_server, seen, browser, tmp_path):
+    name = "<img src=x onerror=document.title='run'>"
+    store = Store(shutil.copytree(trained_store, tmp_path / "store"))
+    Lake(store).append(replace(bars_of("CCC", 480), symbol=name))
+    with PredictionEngine(store, follow=False) as engine:
+        url = start_server(build_api(EngineService(engine, 512), ServeConfig()))
+        for path in ("/", "/symbols/" + quote(name), "/symbols/AAA#" + quote(name), "/?q=" + quote(name)):
+            page = seen(url + path)
+            assert "<img" not in page and browser.value("document.title") != "run"
+            assert browser.value("document.querySelectorAll('img, script:not([src])').length") == 0
+        assert "&lt;img src=x" in seen(url) and "&lt;img src=x" in seen(url + "/symbols/" + quote(name))
 
 
 def test_without_a_key_the_page_asks_for_one(engine, start_server, seen, tmp_path):

@@ -91,7 +91,7 @@ def test_rows_that_are_left_out_are_told(make_universe):
 def test_a_frame_is_mended_as_its_file_is(make_universe, tiny_config, tmp_path):
     frame = frame_of(make_universe(("AAA", "BBB")))
     row = frame.index[frame["Symbol"] == "AAA"][200]
-    frame.loc[row, ["open", "high", "low", "close"]] /= 100.0
+    frame.loc[row, ["open", "high", "low", "close"]] /= 4.0
     frame.to_csv(tmp_path / "bars.csv", index=False)
     source = MendedSource(FileSource(str(tmp_path / "bars.csv")), "quarantine")
     expected = list(source.load())

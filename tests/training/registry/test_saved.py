@@ -1,9 +1,15 @@
 """Models saved by hand: under a name and a version of one's own, apart from those of training runs."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from configs.errors import ModelError
+from features.store.store import encode_symbol
 from training import ModelManager, PriceDirectionPredictor, VolatilityPredictor
+from training.registry.blocks import read_block, write_block
+from training.registry.saved import saved_versions
 
 NAME = "price_direction_aaa"
 
@@ -37,6 +43,18 @@ def test_a_saved_model_is_the_model(manager, fitted, bars):
         assert loaded.symbols == ("AAA",)
         assert loaded.predict(bars).equals(fitted.predict(bars).loc[["AAA"]])
     assert manager.kinds() == [], "runs and what is served do not see it"
+
+
+def test_the_model_saved_last_is_the_latest_even_if_the_clock_was_set_back(manager, fitted):
+    manager.save_model(fitted, NAME, "v1")
+    prefix, tomorrow = f"saved/{encode_symbol(NAME.upper())}/v1", datetime.now(UTC) + timedelta(days=1)
+    block = read_block(manager.store, prefix)
+    write_block(manager.store, prefix, replace(block, metrics={"saved": tomorrow.isoformat()}))
+    manager.save_model(fitted, NAME, "v0")
+    assert list(saved_versions(manager.store, NAME)) == ["v1", "v0"]
+    manager.store.write(f"{prefix}.json", b"damaged")
+    manager.save_model(fitted, NAME, "v1", overwrite=True)
+    assert list(saved_versions(manager.store, NAME)) == ["v0", "v1"]
 
 
 def test_bars_without_a_name_get_the_one_of_the_model(manager, bars, config):

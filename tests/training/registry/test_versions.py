@@ -17,7 +17,7 @@ def test_an_incompatible_schema_is_one_error_that_names_both(manager: ModelManag
     version = release(manager, "r")
     path = manifest_path("direction", version)
     manager.store.write_json(path, {**manager.store.read_json(path), "schema_version": 42})
-    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads schema 6\b"):
+    with pytest.raises(ModelError, match=r"schema 42; this Fleetcast reads manifest schema 7\b"):
         ModelManager(manager.store).manifest("direction", version)
     manager.store.write_json(path, {"schema_version": 6, "kind": "direction"})
     with pytest.raises(ModelError, match="Field required"):

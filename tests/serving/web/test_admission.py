@@ -1,0 +1,108 @@
+"""Slow, unfinished and too many requests: their client is refused, and the others are answered."""
+
+import json
+import threading
+import time
+
+import pytest
+from raw_http import answer, ask, stalled
+
+from configs.operation import ServeConfig
+from serving.web.api import build_api
+from serving.web.keys import Keys, add_key
+from serving.web.prediction_service import EngineService
+
+URL = "/v1/predictions"
+BODY = json.dumps({"symbols": ["AAA"]}).encode()
+
+
+def unfinished(*headers, length=100):
+    lines = [f"POST {URL} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {length}", *headers]
+    return "\r\n".join([*lines, "", "{"]).encode()
+
+
+def bearer(key):
+    return f"Authorization: Bearer {key}"
+
+
+@pytest.fixture
+def start(engine, start_server, tmp_path):
+    """Start a server with limits; return its URL and the headers of two keys."""
+
+    def start(with_keys=True, **limits):
+        keys = [add_key(tmp_path / "keys", name) for name in ("one", "two")] if with_keys else []
+        api = build_api(
+            EngineService(engine, 512), ServeConfig(**limits), keys=Keys(tmp_path / "keys") if with_keys else None
+        )
+        return start_server(api), *map(bearer, keys)
+
+    return start
+
+
+def test_bodies_that_never_arrive_take_no_slot_and_get_408(start):
+    url, one, two = start(max_ongoing=4, max_ongoing_per_key=40, body_timeout_s=1.5)
+    with stalled(url, 40, unfinished(one)) as sockets:
+        time.sleep(0.2)
+        for headers in ((two,),):
+            status, seconds = ask(url, URL, *headers, method="POST", body=BODY)
+            assert status == 200 and seconds < 1.0
+        assert ask(url)[0] == 200 and ask(url, "/v1/health/ready")[0] == 200
+        assert ask(url, URL, one, method="POST", body=BODY)[0] == 429
+        statuses = [answer(one) for one in sockets]
+    assert {status for status, _ in statuses} == {408}
+    assert statuses[0][1]["error"]["code"] == "slow_body"
+    assert ask(url, URL, one, method="POST", body=BODY)[0] == 200, "the key's requests are counted no more"
+
+
+def test_a_body_that_trickles_has_the_same_time(start):
+    url, one, _ = start(body_timeout_s=0.6)
+    with stalled(url, 1, unfinished(one)) as (slow,):
+        start_s = time.perf_counter()
+        stop = threading.Event()
+
+        def trickle():
+            while not stop.wait(0.1):
+                slow.sendall(b" ")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        status, _ = answer(slow)
+        stop.set()
+        thread.join()
+        assert status == 408 and time.perf_counter() - start_s < 2.0
+
+
+def test_one_key_may_not_take_all_slots(start):
+    url, one, two = start(max_ongoing_per_key=2, body_timeout_s=5)
+    with stalled(url, 2, unfinished(one)) as sockets:
+        time.sleep(0.2)
+        with stalled(url, 1, unfinished(one)) as (third,):
+            status, body = answer(third)
+        assert status == 429 and body["error"]["code"] == "busy"
+        assert ask(url, URL, two, method="POST", body=BODY)[0] == 200
+        sockets[0].close()
+        time.sleep(0.2)
+        assert ask(url, URL, one, method="POST", body=BODY)[0] == 200, "a client that leaves is counted no more"
+
+
+def test_large_unfinished_bodies_are_given_up_for_new_ones(start):
+    (url,) = start(with_keys=False, max_body_mib=0.125, body_timeout_s=10)
+    text = unfinished(length=131_000) + b" " * 130_000  # 16 fit in memory
+    with stalled(url, 40, text) as sockets:
+        found = [ask(url, URL, method="POST", body=BODY) for _ in range(10)]
+        assert [status for status, _ in found] == [200] * 10 and max(seconds for _, seconds in found) < 2
+        assert answer(sockets[0])[0] == 408, "the oldest"
+
+
+def test_a_server_without_keys_stays_available_however_many_bodies_are_unfinished(start):
+    (url,) = start(with_keys=False, body_timeout_s=20)
+    with stalled(url, 600, unfinished()) as sockets:
+        assert ask(url, URL, method="POST", body=BODY)[0] == 200 and ask(url)[0] == 200
+        assert answer(sockets[0])[0] == 408 and sockets[599].fileno() > 0
+
+
+def test_unauthorised_requests_are_refused_before_their_body(start):
+    url, *_ = start(body_timeout_s=5)
+    with stalled(url, 1, unfinished(bearer("nonsense"))) as (slow,):
+        begin = time.perf_counter()
+        assert answer(slow)[0] == 401 and time.perf_counter() - begin < 2

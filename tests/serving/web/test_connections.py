@@ -1,0 +1,128 @@
+"""Connections that stall: they are closed in time, and never keep others out."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+import pytest
+import uvicorn
+from raw_http import address_of, answer, ask, stalled
+
+from serving.web.connections import HOOK, Connections, LimitedProtocol, Limits, limit_connections
+
+HEADERS = b"GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A"
+
+
+async def application(scope, receive, send):
+    body = b"x" * 50_000_000 if scope["path"] == "/large" else b"{}"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    for i in range(0, len(body), 1_000_000):
+        await send({"type": "http.response.body", "body": body[i : i + 1_000_000], "more_body": i + 1e6 < len(body)})
+
+
+@contextmanager
+def served(limits, files=10_000):
+    protocol = type("Protocol", (LimitedProtocol,), {"_open": Connections(limits, files)})
+    server = uvicorn.Server(uvicorn.Config(application, port=0, http=protocol, lifespan="off", log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", protocol._open
+    server.should_exit = True
+    server.force_exit = True
+    thread.join(10)
+
+
+def test_headers_and_bodies_must_arrive_in_time():
+    with served(Limits(header_s=0.5, body_s=0.2)) as (url, _):
+        begin = time.perf_counter()
+        with stalled(url, 20, HEADERS) as slow, stalled(url, 5, b"") as silent:
+            assert ask(url)[0] == 200
+            assert {answer(one)[0] for one in (*slow, *silent)} == {408}
+        assert 0.4 < time.perf_counter() - begin < 5
+        unread = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"
+        with stalled(url, 1, unread) as (one,):
+            assert answer(one)[0] == 200
+            assert answer(one, 5)[0] == 0, "closed, although the request was answered"
+
+
+def test_headers_that_trickle_have_the_same_time():
+    with served(Limits(header_s=0.6)) as (url, _), stalled(url, 1, b"GET / HTTP/1.1\r\n") as (one,):
+        begin = time.perf_counter()
+        with pytest.raises(OSError):
+            while time.perf_counter() - begin < 5:
+                one.sendall(b"X-A: b\r\n")
+                time.sleep(0.05)
+        assert time.perf_counter() - begin < 3
+
+
+def test_the_second_request_of_a_connection_must_arrive_in_time_too():
+    with served(Limits(header_s=0.4)) as (url, _), socket.create_connection(address_of(url)) as one:
+        for _ in range(3):
+            one.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert answer(one)[0] == 200
+        time.sleep(0.6)
+        one.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT")
+        assert answer(one)[0] == 200, "between requests there is more time"
+        assert answer(one, 5)[0] == 408
+
+
+def test_too_many_connections_close_those_that_wait_not_the_new_one():
+    with served(Limits(connections=20, header_s=30)) as (url, connections), stalled(url, 60, HEADERS) as slow:
+        assert [ask(url)[0] for _ in range(20)] == [200] * 20
+        assert ask(url, source="127.0.0.2")[0] == 200
+        with stalled(url, 30, HEADERS, "127.0.0.3"):
+            assert ask(url, source="127.0.0.2")[0] == 200
+            assert connections._count <= 20
+        assert answer(slow[0])[0] == 0
+
+
+def test_the_limit_of_open_files_is_respected():
+    with served(Limits(connections=1000), files=520) as (url, connections), stalled(url, 30, HEADERS):
+        assert ask(url)[0] == 200 and connections._count <= 8
+
+
+def test_a_response_that_is_not_read_ends(monkeypatch):
+    monkeypatch.setattr("serving.web.connections._WRITE_TIMEOUT_S", 0.3)
+    with served(Limits()) as (url, connections), stalled(url, 1, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"):
+        deadline = time.monotonic() + 5
+        while connections._count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not connections._count
+
+
+def test_endless_headers_are_431_and_values_that_are_not_ascii_are_dropped():
+    with served(Limits()) as (url, _):
+        with stalled(url, 1, b"GET / HTTP/1.1\r\nX-A: " + b"a" * 65_600) as (one,):
+            assert answer(one)[0] == 431
+        assert ask(url, "/", "x-request-id: \xff", "serve_multiplexed_model_id: \xfe")[0] == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_websocket_is_not_opened(method):
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: YQ==")
+    with served(Limits(header_s=0.5)) as (url, connections):
+        assert ask(url, "/", *upgrade, method=method)[0] == 200
+        deadline = time.monotonic() + 5
+        while connections._count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not connections._count
+
+
+def test_the_body_of_an_upgrade_is_no_request():
+    inner = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: %d\r\n\r\n"
+    with served(Limits()) as (url, _), stalled(url, 1, head % len(inner)) as (one,):
+        with suppress(ConnectionError):
+            one.sendall(inner)
+        assert answer(one)[0] == 200 and answer(one)[0] == 0, "closed after one answer"
+
+
+def test_serve_finds_the_hook():
+    module, _, name = HOOK["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"].rpartition(".")
+    assert (module, name) == (limit_connections.__module__, limit_connections.__name__)
+    assert (
+        Limits(5, 1.0, 2.0) == Limits(5, 1.0, 2.0) and "connections" in Limits().environment()["FLEETCAST_CONNECTIONS"]
+    )
