@@ -93,8 +93,8 @@ class StrategyConfig(Frozen):
     """From forecasts to positions. Models do not depend on these settings."""
 
     name: str = "volatility_target"
-    """``volatility_target``, ``direction``, ``direction_x_volatility``, ``relative_rank``, or a Python class of your own
-    as ``module:Class``."""
+    """``volatility_target``, ``direction``, ``direction_x_volatility``, ``relative_rank``, or a class of your own as
+    ``module:Class``."""
     parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
     """Keyword arguments of the strategy."""
     short: bool = True

@@ -19,6 +19,7 @@ from training.strategy.regime import Regimes, fit_regimes
 from training.strategy.series import Float, Ints, Mask, at_rows, bars_since, last_row, over_own_bars
 
 _REALISED_BARS = 5
+_CONSTANT_BARS = 20
 _OF_VOLATILITY = ("variance", "low", "high")
 
 
@@ -126,9 +127,8 @@ class ForecastView:
 
     @cached_property
     def is_constant(self) -> Mask:
-        """Where the price of a symbol has not moved for 20 bars or since its first bar (D, S)."""
-        moved = over_own_bars(_bars_since_move, self.returns, self.has_bar)
-        return np.asarray(moved >= np.minimum(20, np.cumsum(self.has_bar, axis=0)))
+        """Where the price of a symbol has not moved for 20 bars (D, S)."""
+        return over_own_bars(_bars_since_move, self.returns, self.has_bar) >= _CONSTANT_BARS
 
     @cached_property
     def bar_sigma(self) -> Float:
