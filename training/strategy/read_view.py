@@ -90,7 +90,7 @@ def _placed(table: Table | None, market: Market, columns: Sequence[str], needed:
     present = [name for name in columns if name in names]
     frame = table.select(["symbol", "date", *present]).to_pandas() if isinstance(table, pa.Table) else table
     column = pd.Index(market.symbols).get_indexer(pd.Index(frame["symbol"].astype(str)))
-    dates = pd.to_datetime(frame["date"]).to_numpy().astype("datetime64[ns]")
+    dates = pd.to_datetime(frame["date"], utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
     row = pd.Index(market.dates.astype("datetime64[ns]")).get_indexer(pd.Index(dates))
     if (column < 0).any() or (row < 0).any():
         symbol, day = frame["symbol"].iloc[int(((column < 0) | (row < 0)).argmax())], dates[(column < 0) | (row < 0)][0]

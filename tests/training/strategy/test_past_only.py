@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from configs.strategy import StrategyConfig
 from training.strategy.follow import Held
 from training.strategy.pipeline import decide, skill_of
-from training.strategy.regime import forward_filter
+from training.strategy.regime import fit_regimes, forward_filter
 
 PROVEN = {"level": 0.5, "min_days": 20, "cost_bps": 0.5}
 NAMES = ("volatility_target", "direction", "direction_x_volatility", "relative_rank")
@@ -30,7 +30,7 @@ def configured(name, **more):
 
 
 @given(st.sampled_from(NAMES), st.integers(85, 199), st.integers(0, 3))
-@settings(max_examples=24)
+@settings(max_examples=12)
 def test_decisions_of_a_date_are_those_of_the_table_cut_there(random_view, name, stop, seed):
     view = random_view(seed, skill=0.5)
     whole, cut = decide(view, configured(name)), decide(view.until(stop), configured(name))
@@ -70,8 +70,6 @@ def test_changed_future_changes_nothing_that_is_measured(random_view):
 def test_regimes_are_filtered_and_not_smoothed():
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.normal(-10, 0.5, 200), rng.normal(-7, 0.5, 50), rng.normal(-10, 0.5, 50)])[:, None]
-    from training.strategy.regime import fit_regimes
-
     regimes = fit_regimes(x[:240], 2)
     p = forward_filter(x, regimes)
     assert p[:190].mean(axis=0)[0, 1] < 0.6 and p[205:245, 0, 1].min() > 0.9
