@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from configs.values import Fraction, Frozen, Positive
 
@@ -79,14 +79,19 @@ class RegimeConfig(Frozen):
 
 
 class StopConfig(Frozen):
-    """Stops and profit targets from the forecast volatility. Under a random walk they lower the expected return."""
+    """Stops and profit targets from the forecast volatility.
 
-    touch_probability: Fraction | None = 0.10
-    """Probability that a price without drift touches the stop; null means no stops."""
+    Under a random walk they lower the expected return, so there are none by default.
+    """
+
+    touch_probability: Fraction | None = None
+    """Probability that a price without drift touches the stop, 0.1 for instance; null means no stops."""
     profit_probability: Fraction | None = None
     """Probability that a price without drift touches the profit target; null means no targets."""
     bars: Positive | None = None
     """Bars that the probabilities refer to; null means the horizon of the volatility forecast."""
+    wait: Annotated[int, Field(ge=1, le=100_000)] = 5
+    """Dates for which a symbol has no position after a stop or a profit target closed one."""
 
 
 class StrategyConfig(Frozen):
@@ -108,3 +113,9 @@ class StrategyConfig(Frozen):
     caps: CapConfig = CapConfig()
     regime: RegimeConfig = RegimeConfig()
     stops: StopConfig = StopConfig()
+
+    @model_validator(mode="after")
+    def _risk_needs_stops(self) -> Self:
+        if self.size.risk_per_trade is not None and self.stops.touch_probability is None:
+            raise ValueError("size.risk_per_trade is the loss at a stop; it needs stops.touch_probability, such as 0.1")
+        return self

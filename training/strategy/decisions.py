@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from features.labels import CLASSES
+from training.strategy.follow import Held, Path
 from training.strategy.reasons import TEXT, Flags, texts
 from training.strategy.regime import NAMES, UNKNOWN
-from training.strategy.series import Float, Ints, Mask
+from training.strategy.series import Float, Ints
 from training.strategy.signal import Action, Signal
 from training.strategy.view import ForecastView
 
@@ -19,20 +20,21 @@ from training.strategy.view import ForecastView
 class Decisions:
     """Positions of each date from row ``first`` of the view on; all arrays are (D − first, S).
 
-    ``weights`` are signed shares of equity to hold from the next bar on, ``held`` what was held before; ``kept`` where
-    nothing is to be done. ``reasons`` is 0 exactly where a weight is not. ``regime`` is −1 where it is unknown.
+    ``path.weights`` are signed shares of equity to hold from the next bar on. ``reasons`` is 0 exactly where a weight
+    is not. ``regime`` is one of ``states``, −1 where it is unknown.
     """
 
     view: ForecastView
     first: int
-    held: Float
-    weights: Float
-    kept: Mask
+    path: Path
     reasons: Flags
-    stops: Float
-    take_profits: Float
     regime: Ints
     states: int
+
+    @property
+    def weights(self) -> Float:
+        """Signed shares of equity to hold from the next bar on."""
+        return self.path.weights
 
     @property
     def dates(self) -> pd.DatetimeIndex:
@@ -41,15 +43,22 @@ class Decisions:
 
     def targets(self) -> pd.DataFrame:
         """Return weights, dates × symbols, for :func:`training.validation.simulate`; NaN where a position is kept."""
-        return self._frame(np.where(self.kept, np.nan, self.weights))
+        return self._frame(np.where(self.path.kept, np.nan, self.weights))
 
     def stop_levels(self) -> pd.DataFrame:
         """Return stop prices, dates × symbols; NaN for none."""
-        return self._frame(self.stops)
+        return self._frame(self.path.stops)
 
     def take_profit_levels(self) -> pd.DataFrame:
         """Return prices of profit targets, dates × symbols; NaN for none."""
-        return self._frame(self.take_profits)
+        return self._frame(self.path.take_profits)
+
+    def held(self, row: int = -1) -> Held:
+        """Return what was held before the decision of a date, from which a bot can go on."""
+        place = range(len(self.weights))[row]
+        path, nothing = self.path, np.full(len(self.view.symbols), np.nan)
+        stops, takes = (path.stops[place - 1], path.take_profits[place - 1]) if place else (nothing, nothing)
+        return Held(path.held[place], stops, takes, path.waiting[place])
 
     def signals(self, row: int = -1) -> list[Signal]:
         """Return the signals of one date, by default the newest, one a symbol."""
@@ -71,13 +80,13 @@ class Decisions:
         return Signal(
             symbol=view.symbols[s],
             as_of=view.dates[t],
-            action=_action(float(self.held[row, s]), float(self.weights[row, s])),
+            action=_action(float(self.path.held[row, s]), float(self.weights[row, s])),
             direction=None if label is None else CLASSES[label],  # type: ignore[arg-type]
             confidence=None if label is None else float(view.probabilities[t, s, label]),
             strength=_number(view.strength[t, s]),
             position_size=float(self.weights[row, s]),
-            stop=_number(self.stops[row, s]),
-            take_profit=_number(self.take_profits[row, s]),
+            stop=_number(self.path.stops[row, s]),
+            take_profit=_number(self.path.take_profits[row, s]),
             volatility=_number(view.volatility[t, s]) if view.has_volatility[t, s] else None,
             regime=UNKNOWN if state < 0 else NAMES[self.states][state],
             reasons=texts(int(self.reasons[row, s])),

@@ -13,7 +13,7 @@ from training.strategy.confidence import rejections
 from training.strategy.decisions import Decisions
 from training.strategy.edge import Edge, edges
 from training.strategy.follow import Held
-from training.strategy.portfolio import hold, profit_levels, stop_distances
+from training.strategy.portfolio import hold, stop_distances
 from training.strategy.reasons import Flags, Reason, flagged
 from training.strategy.regime import forward_filter, most_likely
 from training.strategy.relative import above_median, above_median_known
@@ -66,19 +66,10 @@ def decide(
     reasons = reasons | flagged((wanted != 0.0) & np.isnan(size), Reason.NO_FORECAST)
     target = np.sign(wanted) * np.nan_to_num(size, nan=0.0)
     path = hold(fresh, target, start, held, settings)
-    final = np.where(path.weights != 0.0, 0, reasons[start:]).astype(np.uint16)
-    return Decisions(
-        view=fresh,
-        first=start,
-        held=path.held,
-        weights=path.weights,
-        kept=path.kept,
-        reasons=final | flagged((path.weights == 0.0) & (final == 0), Reason.LIMITS),
-        stops=path.stops,
-        take_profits=profit_levels(fresh, path.weights, start, settings.stops),
-        regime=regime[start:],
-        states=settings.regime.states,
-    )
+    reasons = reasons[start:] | flagged(path.waiting > 0, Reason.STOPPED)
+    reasons = np.where(path.weights != 0.0, 0, reasons).astype(np.uint16)
+    reasons = reasons | flagged((path.weights == 0.0) & (reasons == 0), Reason.LIMITS)
+    return Decisions(fresh, start, path, reasons, regime[start:], settings.regime.states)
 
 
 def skill_of(view: ForecastView, settings: FilterConfig, relative: bool = False) -> Skill:
@@ -158,6 +149,6 @@ def _sizes(view: ForecastView, share: Float, edge: Edge | None, spec: StrategySp
                 f"strategy.size.method is kelly, but {settings.name} uses no forecast of direction. Choose "
                 "volatility_target, equal_risk or given."
             )
-    if size.risk_per_trade is None or settings.stops.touch_probability is None:
+    if size.risk_per_trade is None:
         return np.asarray(found)
     return np.minimum(found, risk_budget_size(size.risk_per_trade, stop_distances(view, settings.stops)))

@@ -9,7 +9,7 @@ import numpy as np
 from configs.strategy import StopConfig, StrategyConfig
 from training.strategy.caps import Limits
 from training.strategy.correlation import correlations, groups_of, month_starts
-from training.strategy.follow import Held, Path, follow
+from training.strategy.follow import Bars, Held, Levels, Path, Wanted, follow
 from training.strategy.series import Float, Ints, at_rows, last_row
 from training.strategy.stops import level, stop_distance
 from training.strategy.view import ForecastView
@@ -37,19 +37,15 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
         correlation, group = of_month(int(months[start + t]))
         return Limits(caps, settings.short, group, correlation, volatility[start + t])
 
-    def stops(weights: Float) -> Float:
-        distance = stop_distances(view, settings.stops)[start:]
-        return level(view.close[start:], -np.sign(weights), distance)
-
     halted = np.arange(len(view.dates))[:, None] - newest
     undecided = ~view.has_bar & (newest >= 0) & (halted <= settings.max_halt)
+    now = slice(start, None)
     return follow(
-        target[start:],
-        undecided[start:],
-        view.growth[start:],
+        Wanted(target[now], undecided[now]),
+        Bars(view.open[now], view.high[now], view.low[now], view.close[now], view.close_before[now]),
+        _levels(view, settings.stops, now),
         limits,
-        stops,
-        Held.nothing(len(view.symbols)) if held is None else held,
+        Held.of(np.zeros(len(view.symbols))) if held is None else held,
         band=caps.no_trade_band,
         turnover=caps.turnover,
     )
@@ -60,10 +56,17 @@ def stop_distances(view: ForecastView, settings: StopConfig) -> Float:
     return _distances(view, settings, settings.touch_probability)
 
 
-def profit_levels(view: ForecastView, weights: Float, start: int, settings: StopConfig) -> Float:
-    """Return the prices (D − start, S) of profit targets for weights from a row on; NaN for none."""
-    distance = _distances(view, settings, settings.profit_probability)[start:]
-    return level(view.close[start:], np.sign(weights), distance)
+def _levels(view: ForecastView, settings: StopConfig, now: slice) -> Levels:
+    close, side = view.close[now], np.ones(view.close[now].shape)
+    stop = stop_distances(view, settings)[now]
+    profit = _distances(view, settings, settings.profit_probability)[now]
+    return Levels(
+        stop_below=level(close, -side, stop),
+        stop_above=level(close, side, stop),
+        profit_above=level(close, side, profit),
+        profit_below=level(close, -side, profit),
+        wait=settings.wait,
+    )
 
 
 def _distances(view: ForecastView, settings: StopConfig, probability: float | None) -> Float:

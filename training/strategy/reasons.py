@@ -24,7 +24,8 @@ class Reason(IntFlag):
     SKILL = 256
     SHORT = 512
     REGIME = 1024
-    LIMITS = 2048
+    STOPPED = 2048
+    LIMITS = 4096
 
 
 TEXT = {
@@ -39,6 +40,7 @@ TEXT = {
     Reason.SKILL: "unproven skill",
     Reason.SHORT: "short positions are off",
     Reason.REGIME: "regime",
+    Reason.STOPPED: "stopped out",
     Reason.LIMITS: "limits of the portfolio",
 }
 

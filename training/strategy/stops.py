@@ -35,3 +35,9 @@ def trailing(previous: Float, new: Float, side: Float, previous_side: Float) -> 
     """Return stops (S,) that only move towards profit while the side of the position (S,) stays the same."""
     best = np.where(side > 0.0, np.fmax(previous, new), np.fmin(previous, new))
     return np.where(side == 0.0, np.nan, np.where(side == previous_side, best, new))
+
+
+def kept(previous: Float, new: Float, side: Float, previous_side: Float) -> Float:
+    """Return profit targets (S,) that stay while the side of the position (S,) stays the same."""
+    same = (side == previous_side) & np.isfinite(previous)
+    return np.where(side == 0.0, np.nan, np.where(same, previous, new))

@@ -20,7 +20,7 @@ from training.strategy.series import Float, Ints, Mask, at_rows, bars_since, las
 
 _REALISED_BARS = 5
 _CONSTANT_BARS = 20
-_OF_VOLATILITY = ("variance", "low", "high")
+_OF_VOLATILITY = ("variance", "variance_low", "variance_high")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +31,15 @@ class ForecastView:
     ----------
     dates : (D,)
         Ascending; ``symbols`` (S,) are the columns of everything else.
-    close : (D, S)
-        NaN where a symbol has no bar.
+    open, high, low, close : (D, S)
+        Prices; NaN where a symbol has no bar.
     bar_variance, ewma_vol : (D, S)
         Variance of a bar's log return from its range, and the EWMA volatility per bar; see :mod:`features.labels`.
     band : (D, S)
         Half width of *sideways*, as a log return over ``horizon``.
     probabilities : (D, S, 3)
         Of down, sideways and up over ``horizon`` bars; NaN without a forecast.
-    variance, low, high : (D, S)
+    variance, variance_low, variance_high : (D, S)
         Forecast mean variance a bar over ``volatility_horizon`` bars, and its interval; NaN without a forecast.
     bars_per_year : (S,)
         Of each symbol.
@@ -47,14 +47,17 @@ class ForecastView:
 
     dates: Dates
     symbols: tuple[str, ...]
+    open: Float
+    high: Float
+    low: Float
     close: Float
     bar_variance: Float
     ewma_vol: Float
     band: Float
     probabilities: Float
     variance: Float
-    low: Float
-    high: Float
+    variance_low: Float
+    variance_high: Float
     bars_per_year: Float
     horizon: int = 1
     volatility_horizon: int = 5
@@ -113,12 +116,9 @@ class ForecastView:
         return at_rows(self.close, last_row(self.has_bar))
 
     @cached_property
-    def growth(self) -> Float:
-        """Newest close over the one of the date before (D, S); 1 where either is missing."""
-        out = np.ones(self.shape)
-        ratio = self.newest_close[1:] / self.newest_close[:-1]
-        out[1:] = np.where(np.isfinite(ratio), ratio, 1.0)
-        return out
+    def close_before(self) -> Float:
+        """The newest close before each date (D, S); NaN before the second bar."""
+        return np.concatenate([np.full((1, self.shape[1]), np.nan), self.newest_close[:-1]])
 
     @cached_property
     def returns(self) -> Float:
@@ -149,7 +149,8 @@ class ForecastView:
     @cached_property
     def volatility_high(self) -> Float:
         """Annualised upper end of the interval (D, S): the forecast without one, else the EWMA volatility."""
-        high = np.where(self.has_volatility & (self.high > 0.0), np.sqrt(self.high), self.bar_sigma)
+        has_end = self.has_volatility & (self.variance_high > 0.0)
+        high = np.where(has_end, np.sqrt(np.where(has_end, self.variance_high, 0.0)), self.bar_sigma)
         return high * np.sqrt(self.bars_per_year)
 
     @cached_property

@@ -78,14 +78,14 @@ def view_of() -> Callable[..., ForecastView]:
         values = {
             "dates": pd.bdate_range("2024-01-01", periods=dates).to_numpy().astype("datetime64[ns]"),
             "symbols": tuple("ABCDEFGHIJ"[: shape[1]]),
-            "close": close,
+            **dict.fromkeys(("open", "high", "low", "close"), close),
             "bar_variance": sigma**2 / 252,
             "ewma_vol": sigma / np.sqrt(252),
             "band": 0.43 * sigma / np.sqrt(252),
             "probabilities": p,
             "variance": sigma**2 / 252,
-            "low": sigma**2 / 252 / 2,
-            "high": high**2 / 252,
+            "variance_low": sigma**2 / 252 / 2,
+            "variance_high": high**2 / 252,
             "bars_per_year": np.full(shape[1], 252.0),
         }
         return ForecastView(**(values | fields))

@@ -89,7 +89,7 @@ def test_errors_say_what_is_expected(own, random_view, name, parameters, message
 
 
 def test_kelly_needs_a_direction(random_view):
-    with pytest.raises(ConfigError, match="size.method is kelly"):
+    with pytest.raises(ConfigError, match=r"size\.method is kelly"):
         decide(random_view(0, days=100), StrategyConfig(size={"method": "kelly"}))
 
 
@@ -100,7 +100,7 @@ def test_settings_are_read_and_change_no_model():
     )
     assert changed.strategy.caps.gross == 2.0 and changed.strategy.parameters == {"share": 0.3}
     assert changed.of_models() == plain.of_models() and "strategy" not in plain.of_runs()
-    with pytest.raises(ConfigError, match="strategy.caps.gross"):
+    with pytest.raises(ConfigError, match=r"strategy\.caps\.gross"):
         load_config("demo", None, ["strategy.caps.gross=-1"])
     with pytest.raises(ConfigError, match="Did you mean strategy"):
         load_config("demo", None, ["strategy.caps.groos=1"])
@@ -110,4 +110,4 @@ def test_given_weights_are_taken_as_they_are(own, random_view):
     caps = {"name": 1.0, "gross": 10.0, "net": 10.0, "group": 10.0, "volatility": None, "no_trade_band": 0.0}
     settings = StrategyConfig(name=f"{own}:Momentum", size={"method": "given"}, caps=caps)
     made = decide(random_view(0), settings)
-    assert set(np.unique(np.abs(made.weights[20:]))) <= {0.0, 1.0} | set(np.unique(np.abs(made.held)))
+    assert set(np.unique(np.abs(made.weights[20:]))) <= {0.0, 1.0} | set(np.unique(np.abs(made.path.held)))

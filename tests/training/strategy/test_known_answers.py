@@ -108,7 +108,7 @@ def test_stops_of_a_ten_percent_touch():
 def test_a_gap_below_the_stop_fills_at_the_open(view_of):
     """Check 24: the stop of a signal, in a bar that opens below it, and in one that reaches stop and target."""
     view = view_of([[P]], close=100.0, dates=3)
-    made = decide(view, StrategyConfig(stops={"profit_probability": 0.10}))
+    made = decide(view, StrategyConfig(stops={"touch_probability": 0.10, "profit_probability": 0.10}))
     stops, takes = made.stop_levels(), made.take_profit_levels()
     assert stops.to_numpy() == pytest.approx(95.47, abs=0.005) and takes.to_numpy() == pytest.approx(104.74, abs=0.005)
     assert made.signals()[0].stop == stops.iloc[-1, 0] and made.signals()[0].take_profit == takes.iloc[-1, 0]

@@ -8,13 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.strategy import StrategyConfig
-from training.strategy.follow import Held
 from training.strategy.pipeline import decide, skill_of
 from training.strategy.regime import fit_regimes, forward_filter
 
 PROVEN = {"level": 0.5, "min_days": 20, "cost_bps": 0.5}
 NAMES = ("volatility_target", "direction", "direction_x_volatility", "relative_rank")
-PARTS = ("held", "weights", "kept", "reasons", "stops", "take_profits", "regime")
 
 
 def configured(name, **more):
@@ -23,7 +21,7 @@ def configured(name, **more):
         filter=PROVEN,
         max_age=1,
         regime={"states": 3, "turbulent_size": 0.5},
-        stops={"profit_probability": 0.2},
+        stops={"touch_probability": 0.1, "profit_probability": 0.2},
         caps={"turnover": 0.4, "group_correlation": 0.2},
         **more,
     )
@@ -35,8 +33,10 @@ def test_decisions_of_a_date_are_those_of_the_table_cut_there(random_view, name,
     view = random_view(seed, skill=0.5)
     whole, cut = decide(view, configured(name)), decide(view.until(stop), configured(name))
     assert whole.weights.any()
-    for part in PARTS:
-        np.testing.assert_array_equal(getattr(whole, part)[: len(cut.weights)], getattr(cut, part), err_msg=part)
+    for name, mine, theirs in zip(whole.path._fields, whole.path, cut.path, strict=True):
+        np.testing.assert_array_equal(mine[: len(theirs)], theirs, err_msg=name)
+    np.testing.assert_array_equal(whole.reasons[: len(cut.reasons)], cut.reasons)
+    np.testing.assert_array_equal(whole.regime[: len(cut.regime)], cut.regime)
     assert whole.signals(len(cut.weights) - 1) == cut.signals()
 
 
@@ -44,11 +44,11 @@ def test_decisions_of_a_date_are_those_of_the_table_cut_there(random_view, name,
 def test_a_bot_that_decides_on_the_newest_date_does_what_the_backtest_did(random_view, name):
     view = random_view(5, skill=0.5)
     whole = decide(view, configured(name))
-    before = Held(whole.held[-1], whole.stops[-2])
-    one = decide(view, configured(name), held=before, first=-1)
-    assert len(one.weights) == 1
-    np.testing.assert_array_equal(one.weights[0], whole.weights[-1])
-    np.testing.assert_array_equal(one.reasons[0], whole.reasons[-1])
+    for row in (-1, -2, -20):
+        one = decide(view, configured(name), held=whole.held(row), first=row)
+        for mine, theirs in zip(whole.path, one.path, strict=True):
+            np.testing.assert_array_equal(theirs, mine[row:])
+        np.testing.assert_array_equal(one.reasons, whole.reasons[row:])
 
 
 def test_changed_future_changes_nothing_that_is_measured(random_view):

@@ -17,6 +17,7 @@ from training.strategy.sizing import kelly_size
 from training.strategy.skill import Skill
 
 WEIGHTS = st.lists(st.floats(-2.0, 2.0), min_size=4, max_size=4).map(np.array)
+STOPS = {"touch_probability": 0.1}
 CAPS = st.builds(
     CapConfig,
     name=st.floats(0.05, 1.0),
@@ -54,7 +55,7 @@ def test_limits_hold_and_applying_them_again_changes_nothing(weights, caps, shor
 def test_limits_hold_on_every_date(random_view, seed, name, turnover):
     view = random_view(seed, skill=0.5)
     caps = CapConfig(turnover=turnover, net=0.3, group=0.2, group_correlation=0.25, name=0.15, no_trade_band=0.2)
-    made = decide(view, StrategyConfig(name=name, caps=caps, filter={"level": 0.5, "cost_bps": 0.0}))
+    made = decide(view, StrategyConfig(name=name, caps=caps, filter={"level": 0.5, "cost_bps": 0.0}, stops=STOPS))
     assert made.weights.any()
     slack = 1.0 + 1e-9
     assert np.abs(made.weights).max() <= 0.15 * slack
@@ -62,16 +63,18 @@ def test_limits_hold_on_every_date(random_view, seed, name, turnover):
     assert np.abs(made.weights.sum(axis=1)).max() <= 0.3 * slack
     np.testing.assert_array_equal(made.weights == 0, made.reasons != 0)
     # Reductions that limits require come on top of the limit of turnover: from the drifted weights.
-    forced = np.abs(np.clip(made.held, -0.15, 0.15) - made.held).sum(axis=1)
-    change = np.abs(made.weights - made.held).sum(axis=1)
-    free = np.abs(made.held).sum(axis=1) < 0.2
+    forced = np.abs(np.clip(made.path.held, -0.15, 0.15) - made.path.held).sum(axis=1)
+    change = np.abs(made.weights - made.path.held).sum(axis=1)
+    free = np.abs(made.path.held).sum(axis=1) < 0.2
     assert (change[free] <= turnover + forced[free] + 1e-9).all()
 
 
 @given(st.integers(0, 5), st.sampled_from(["volatility_target", "direction", "relative_rank"]), st.booleans())
 @settings(max_examples=12)
 def test_a_position_of_zero_has_reasons_and_no_other(random_view, seed, name, short):
-    made = decide(random_view(seed, skill=0.3), StrategyConfig(name=name, short=short, filter={"min_days": 30}))
+    made = decide(
+        random_view(seed, skill=0.3), StrategyConfig(name=name, short=short, filter={"min_days": 30}, stops=STOPS)
+    )
     for row in (0, 5, -1):
         for signal in made.signals(row):
             assert bool(signal.reasons) == (signal.position_size == 0.0)
@@ -85,12 +88,13 @@ def test_a_position_of_zero_has_reasons_and_no_other(random_view, seed, name, sh
 def test_the_unit_of_prices_changes_no_position(random_view, name):
     view = random_view(2, skill=0.5)
     scale = 2.0 ** np.array([-4, 0, 3, 10, 1, -9])
-    settings = StrategyConfig(name=name, filter={"min_days": 20, "level": 0.5, "cost_bps": 1.0})
-    mine, scaled = decide(view, settings), decide(replace(view, close=view.close * scale), settings)
+    settings = StrategyConfig(name=name, filter={"min_days": 20, "level": 0.5, "cost_bps": 1.0}, stops=STOPS)
+    prices = {one: getattr(view, one) * scale for one in ("open", "high", "low", "close")}
+    mine, scaled = decide(view, settings), decide(replace(view, **prices), settings)
     assert mine.weights.any()
     np.testing.assert_allclose(scaled.weights, mine.weights, rtol=1e-12)
     np.testing.assert_array_equal(scaled.reasons, mine.reasons)
-    np.testing.assert_allclose(scaled.stops, mine.stops * scale, rtol=1e-12)
+    np.testing.assert_allclose(scaled.path.stops, mine.path.stops * scale, rtol=1e-12)
 
 
 @given(

@@ -31,7 +31,7 @@ def test_forecasts_are_placed_by_symbol_and_date(tables):
     assert view.first_forecast == 100 and view.shape == market.shape
     np.testing.assert_array_equal(view.has_direction, market.has_bar & (np.arange(160) >= 100)[:, None])
     row = volatility.iloc[-1]
-    assert view.high[-1, market.symbols.index(row["symbol"])] == row["high"]
+    assert view.variance_high[-1, market.symbols.index(row["symbol"])] == row["high"]
     assert view.bars_per_year.tolist() == pytest.approx([252.0] * 3, rel=0.05)
 
 
@@ -49,13 +49,18 @@ def test_volatility_is_that_of_the_features(tables):
 
 def test_decisions_are_traded_as_they_are(tables):
     market, _, volatility = tables
-    made = decide(read_view(market, volatility=volatility), StrategyConfig(caps={"name": 0.5}))
+    made = decide(
+        read_view(market, volatility=volatility), StrategyConfig(caps={"name": 0.5}, stops={"touch_probability": 0.1})
+    )
     result = simulate(market, made.targets(), Costs(half_spread_bps=2), unit="weight", stops=made.stop_levels())
     assert len(result.fills.quantity) and result.equity.iloc[-1] > 0
-    free = simulate(market, made.targets(), unit="weight", fill="close")
-    share = free.held * market.mark / free.equity.to_numpy()[:, None]
-    # What drift predicts is held, up to the bar between a decision and its fill.
-    np.testing.assert_allclose(share[102:], made.held[2:], atol=0.01)
+    share = result.held * market.mark / result.equity.to_numpy()[:, None]
+    closed = made.path.held == 0.0
+    assert (made.path.waiting > 0).any()
+    # What is predicted is held, up to costs and the gap between a decision and its fill; stops close the same days.
+    np.testing.assert_array_equal(share[101:] == 0.0, closed[1:])
+    # Without a bar, an order waits for the next one.
+    assert (np.abs(share[101:] - made.path.held[1:]) < np.where(market.has_bar[101:], 0.01, 0.1)).all()
 
 
 @pytest.mark.parametrize(

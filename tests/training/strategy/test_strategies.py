@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from configs.strategy import StrategyConfig
 from training.strategy.catalog import catalog
@@ -85,9 +86,9 @@ def test_a_halt_longer_than_allowed_closes_the_position(view_of):
     view = view_of([[UP]], dates=10)
     close = view.close.copy()
     close[3:] = np.nan
-    found = made(replace(view, close=close), "volatility_target", max_halt=2)
+    found = made(replace(view, close=close), "volatility_target", max_halt=2, stops={"touch_probability": 0.1})
     assert found.weights[3:5].all() and not found.weights[5:].any() and found.reasons[5] > 0
-    assert reasons(found) == [("no bar",)] and np.isfinite(found.stops[4, 0])
+    assert reasons(found) == [("no bar",)] and np.isfinite(found.path.stops[4, 0]) and found.path.waiting.sum() == 0
 
 
 def test_skill_must_be_measured_first(random_view):
@@ -116,22 +117,51 @@ def test_kept_positions_drift_and_are_no_orders(view_of):
     close = 100.0 * 1.01 ** np.arange(5)
     view = view_of([[UP]], close=close[:, None], dates=5, sigma=0.2)
     found = made(view, "volatility_target", caps=WIDE | {"no_trade_band": 0.5})
-    assert found.held[1, 0] == pytest.approx(0.5 * 1.01 / 1.005)
+    assert found.path.held[1, 0] == pytest.approx(0.5 * 1.01 / 1.005)
     assert found.targets().isna().to_numpy().tolist() == [[False], *[[True]] * 4]
     assert [found.signals(row)[0].action for row in (0, 1)] == ["buy", "hold"]
 
 
 def test_positions_that_an_account_holds_are_the_start(view_of):
     view = view_of([[UP, UP]], dates=3)
-    settings = StrategyConfig(caps=WIDE | {"no_trade_band": 0.2})
-    near = decide(view, settings, held=Held(np.array([0.45, 0.0]), np.array([99.0, np.nan])), first=-1)
-    assert near.weights[0] == pytest.approx([0.45, 0.5]) and near.kept[0].tolist() == [True, False]
-    assert near.stops[0, 0] >= 99.0 and len(near.dates) == 1
+    settings = StrategyConfig(caps=WIDE | {"no_trade_band": 0.2}, stops={"touch_probability": 0.1})
+    held = Held.of(np.array([0.45, 0.0]))._replace(stops=np.array([99.0, np.nan]))
+    near = decide(view, settings, held=held, first=-1)
+    assert near.weights[0] == pytest.approx([0.45, 0.5]) and near.path.kept[0].tolist() == [True, False]
+    assert near.path.stops[0, 0] >= 99.0 and len(near.dates) == 1
+
+
+def test_a_stop_closes_the_position_and_waits(view_of):
+    close = np.array([100.0, 100.0, 90.0, 91.0, 92.0, 93.0])[:, None]
+    view = view_of([[UP]], dates=6, close=close)
+    found = made(view, "volatility_target", stops={"touch_probability": 0.1, "wait": 2})
+    assert (found.weights[:, 0] > 0).tolist() == [True, True, False, False, True, True]
+    assert found.signals(2)[0].reasons == ("stopped out",) and found.path.held[2] == 0.0
+    assert found.path.stops[0, 0] == pytest.approx(95.47, abs=0.005) and np.isnan(found.path.stops[2, 0])
+    up = view_of([[DOWN]], dates=6, close=200.0 - close)
+    assert (made(up, "direction", stops={"touch_probability": 0.1, "wait": 1}).weights[:, 0] < 0).tolist() == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_a_profit_target_stays_where_it_was_set(view_of):
+    close = np.array([100.0, 102.0, 104.0, 106.0, 107.0])[:, None]
+    view = view_of([[UP]], dates=5, close=close)
+    found = made(view, "volatility_target", stops={"profit_probability": 0.1, "wait": 1})
+    assert found.path.take_profits[:3, 0] == pytest.approx(104.74, abs=0.005)
+    assert (found.weights[:, 0] > 0).tolist() == [True, True, True, False, True]
+    assert found.path.take_profits[4, 0] == pytest.approx(107 * 1.0474, abs=0.01)
 
 
 def test_risk_per_trade_bounds_the_size(view_of):
     size = {"risk_per_trade": 0.005}
-    found = made(view_of([[UP]], close=[[100.0]]), "volatility_target", size=size)
+    found = made(view_of([[UP]], close=[[100.0]]), "volatility_target", size=size, stops={"touch_probability": 0.1})
     assert found.weights[0, 0] == pytest.approx(0.108, abs=5e-4)
-    off = made(view_of([[UP]]), "volatility_target", size=size, stops={"touch_probability": None})
-    assert off.weights[0, 0] == pytest.approx(0.5) and np.isnan(off.stops).all()
+    assert np.isnan(made(view_of([[UP]]), "volatility_target").path.stops).all()
+    with pytest.raises(ValidationError, match="touch_probability"):
+        StrategyConfig(size=size)
