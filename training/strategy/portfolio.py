@@ -24,7 +24,7 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
     ``max_halt`` dates.
     """
     caps = settings.caps
-    volatility = at_rows(view.volatility_high, last_row(np.isfinite(view.volatility_high)))
+    volatility = at_rows(view.volatility, last_row(np.isfinite(view.volatility)))
     volatility = np.where(np.isfinite(volatility), volatility, _UNKNOWN_VOLATILITY)
     months, newest = month_starts(view.dates), last_row(view.has_bar)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.strategy.read_view import read_view
+from training.strategy.tables import read_view
 from training.strategy.view import ForecastView
 from training.validation.backtest.market import Market
 

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.errors import ConfigError
 from configs.strategy import StrategyConfig
+from training.strategy.look_ahead import check_past_only
 from training.strategy.pipeline import decide, skill_of
 from training.strategy.regime import fit_regimes, forward_filter
 
@@ -80,3 +82,26 @@ def test_regimes_are_filtered_and_not_smoothed():
         plain = density * (regimes.transition[0].T @ plain)
         plain /= plain.sum()
     np.testing.assert_allclose(p[59, 0], plain, rtol=1e-9)
+
+
+OWN = """
+import numpy as np
+
+class Seer:
+    def targets(self, view):
+        return np.sign(np.append(view.close[1:], view.close[-1:], axis=0) - view.close)
+
+class Mean:
+    def targets(self, view):
+        return np.sign(view.close - np.nanmean(view.close, axis=0))
+"""
+
+
+def test_a_strategy_that_uses_the_future_is_named(random_view, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_seer.py").write_text(OWN)
+    for name in ("Seer", "Mean"):
+        with pytest.raises(ConfigError, match=r"uses the future: its position in S\d on 2020-"):
+            check_past_only(random_view(0), StrategyConfig(name=f"own_seer:{name}"))
+    for name in NAMES:
+        check_past_only(random_view(0, skill=0.5), configured(name), dates=2)
