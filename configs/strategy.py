@@ -106,8 +106,8 @@ class StrategyConfig(Frozen):
     """Whether positions may be short."""
     max_age: Annotated[int, Field(ge=0, le=100_000)] = 0
     """Bars after its own for which a forecast may be used."""
-    max_halt: Annotated[int, Field(ge=0, le=100_000)] = 5
-    """Dates without a bar for which a position is kept, as over a holiday; then it is closed in the next bar."""
+    max_halt: Annotated[float, Field(ge=0.0, le=100_000.0)] = 7.0
+    """Days without a bar for which a position is kept, as over a holiday; then it is closed in the next bar."""
     size: SizeConfig = SizeConfig()
     filter: FilterConfig = FilterConfig()
     caps: CapConfig = CapConfig()

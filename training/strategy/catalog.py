@@ -82,8 +82,8 @@ def _own(name: str) -> StrategySpec:
         )
     needs = getattr(found, "needs", ("volatility",))
     known: frozenset[Need] = frozenset({"direction", "volatility"})
-    wanted = frozenset(need for need in known if need in needs)
-    if isinstance(needs, str) or len(wanted) < len(set(needs)):
+    wanted = frozenset(need for need in known if isinstance(needs, tuple | list) and need in needs)
+    if not isinstance(needs, tuple | list) or len(wanted) < len(set(needs)):
         raise ConfigError(
             f"{name}.needs has value {needs!r}; expected some of ('direction', 'volatility'): the forecasts without "
             "which it holds nothing."

@@ -16,10 +16,10 @@ from training.strategy.follow import Held
 from training.strategy.portfolio import hold, stop_distances
 from training.strategy.reasons import Flags, Reason, flagged
 from training.strategy.regime import forward_filter, most_likely
-from training.strategy.relative import above_median, above_median_known
+from training.strategy.relative import above_median
 from training.strategy.series import Float
 from training.strategy.sizing import equal_risk_size, kelly_size, risk_budget_size, volatility_target_size
-from training.strategy.skill import Skill, measured_skill
+from training.strategy.skill import Skill
 from training.strategy.spec import StrategySpec, Targets
 from training.strategy.view import ForecastView
 
@@ -77,13 +77,7 @@ def skill_of(view: ForecastView, settings: FilterConfig, relative: bool = False)
     if settings.skill == "assumed":
         dates = len(view.dates)
         return Skill(np.ones(dates), np.zeros(dates), np.full(dates, np.inf))
-    found = view.outcomes
-    outcome = np.where(view.has_direction, found.log_return / view.sigma, np.nan)
-    promised = view.promised
-    if relative:
-        outcome = above_median_known(outcome, found.known)
-        promised = above_median_known(np.where(np.isfinite(outcome), promised, np.nan), found.known)
-    return measured_skill(promised, outcome, found.known, view.horizon)
+    return view.relative_skill if relative else view.skill
 
 
 def _wanted(view: ForecastView, chosen: Chosen, settings: StrategyConfig) -> tuple[Float, Flags]:
@@ -94,12 +88,16 @@ def _wanted(view: ForecastView, chosen: Chosen, settings: StrategyConfig) -> tup
         position = np.asarray(position, dtype=np.float64)
     except (TypeError, ValueError):
         position = np.empty(0)
-    if position.shape != view.shape or np.isinf(position).any():
+    largest = np.inf if (settings.size.method or chosen.spec.size) == "given" else 1.0
+    if position.shape != view.shape or np.isinf(position).any() or (np.abs(position) > largest).any():
+        is_large = position.shape == view.shape and np.isfinite(position).any()
+        most = f" and size {np.nanmax(np.abs(position)):.4g}" if is_large else ""
         raise ConfigError(
-            f"strategy {settings.name}: targets returned {type(found).__name__} of shape {np.shape(position)}; "
-            f"expected finite positions of shape {view.shape} (dates × symbols) from -1 to 1."
+            f"strategy {settings.name}: targets returned {type(found).__name__} of shape {np.shape(position)}{most}; "
+            f"expected finite positions of shape {view.shape} (dates × symbols) from -1 to 1. Any weights are taken "
+            "with strategy.size.method=given."
         )
-    position = np.clip(np.nan_to_num(position, nan=0.0), -1.0, 1.0)
+    position = np.nan_to_num(position, nan=0.0)
     has = {"direction": view.has_direction & np.isfinite(view.sigma), "volatility": view.has_volatility}
     lacks = np.zeros(view.shape, dtype=bool)
     ever = np.ones(view.shape, dtype=bool)

@@ -21,7 +21,7 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
     """Return the path (D − start, S) of a portfolio that follows targets (D, S) from a row on.
 
     Correlations and groups are those of the dates before each month. A symbol without a bar keeps its position for
-    ``max_halt`` dates.
+    ``max_halt`` days.
     """
     caps = settings.caps
     volatility = at_rows(view.volatility, last_row(np.isfinite(view.volatility)))
@@ -37,7 +37,7 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
         correlation, group = of_month(int(months[start + t]))
         return Limits(caps, settings.short, group, correlation, volatility[start + t])
 
-    halted = np.arange(len(view.dates))[:, None] - newest
+    halted = (view.dates[:, None] - view.dates[np.maximum(newest, 0)]) / np.timedelta64(1, "D")
     undecided = ~view.has_bar & (newest >= 0) & (halted <= settings.max_halt)
     now = slice(start, None)
     return follow(

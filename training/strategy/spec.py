@@ -15,7 +15,7 @@ Need = Literal["direction", "volatility"]
 
 
 class Targets(NamedTuple):
-    """Wanted positions (D, S) from −1 to 1, as shares of the full size, and :class:`~.reasons.Reason` where one is 0.
+    """Wanted positions (D, S) from −1 to 1, as shares of the full size; and :class:`~.reasons.Reason` where one is 0.
 
     A 0 without a reason is reported as not chosen by the strategy.
     """

@@ -16,7 +16,9 @@ from training.strategy.confidence import past_rank
 from training.strategy.edge import promised_return
 from training.strategy.outcomes import Outcomes, outcomes
 from training.strategy.regime import Regimes, fit_regimes
+from training.strategy.relative import above_median_known
 from training.strategy.series import Float, Ints, Mask, at_rows, bars_since, last_row, over_own_bars
+from training.strategy.skill import Skill, measured_skill
 
 _REALISED_BARS = 5
 _CONSTANT_BARS = 20
@@ -178,6 +180,21 @@ class ForecastView:
     def promised(self) -> Float:
         """Expected return over ``horizon`` that the forecast promises (D, S), in units of :attr:`sigma`."""
         return promised_return(self.probabilities, self.class_returns.mean)
+
+    @cached_property
+    def skill(self) -> Skill:
+        """What the forecasts of direction were worth up to each date (D,)."""
+        found = self.outcomes
+        outcome = np.where(self.has_direction, found.log_return / self.sigma, np.nan)
+        return measured_skill(self.promised, outcome, found.known, self.horizon)
+
+    @cached_property
+    def relative_skill(self) -> Skill:
+        """What they were worth relative to the other symbols of the same date (D,)."""
+        found = self.outcomes
+        outcome = above_median_known(np.where(self.has_direction, found.log_return / self.sigma, np.nan), found.known)
+        promised = above_median_known(np.where(np.isfinite(outcome), self.promised, np.nan), found.known)
+        return measured_skill(promised, outcome, found.known, self.horizon)
 
     @cached_property
     def log_variance(self) -> Float:

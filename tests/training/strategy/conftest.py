@@ -37,8 +37,10 @@ def random_market() -> Callable[..., Market]:
 def random_view(random_market: Callable[..., Market]) -> Callable[..., ForecastView]:
     """Return a function that makes a view with forecasts from row ``first`` on, right for a share ``skill``."""
 
-    def make(seed: int = 0, days: int = 200, symbols: int = 6, first: int = 80, skill: float = 0.0) -> ForecastView:
-        market = random_market(seed, days, symbols)
+    def make(
+        seed: int = 0, days: int = 200, symbols: int = 6, first: int = 80, skill: float = 0.0, halts: float = 0.02
+    ) -> ForecastView:
+        market = random_market(seed, days, symbols, halts)
         rng = np.random.default_rng(seed + 1)
         rows, columns = np.nonzero(market.has_bar & (np.arange(days) >= first)[:, None])
         kept = rng.random(len(rows)) > 0.03

@@ -1,6 +1,5 @@
 """A user's own strategy, and the errors of a wrong one."""
 
-import numpy as np
 import pytest
 
 from configs.errors import ConfigError
@@ -32,6 +31,11 @@ class Wrong:
 
     def __init__(self, answer="x"):
         self.answer = answer
+
+
+class Double:
+    def targets(self, view):
+        return 2.0 * np.ones(view.shape)
 
 
 class Rankless:
@@ -78,6 +82,7 @@ def test_an_own_strategy_is_a_class_in_the_working_directory(own, random_view):
         ("{own}:Momentum", {"days": 3}, "strategy.parameters"),
         ("{own}:Wrong", {}, "targets returned str"),
         ("{own}:Wrong", {"answer": 1.0}, "of shape \\(\\); expected finite positions of shape"),
+        ("{own}:Double", {}, "size 2; expected finite positions"),
         ("relative_rank", {"share": 0.9}, "share has value 0.9"),
         ("volatility_target", {"x": 1}, "strategy.parameters"),
     ],
@@ -107,7 +112,7 @@ def test_settings_are_read_and_change_no_model():
 
 
 def test_given_weights_are_taken_as_they_are(own, random_view):
-    caps = {"name": 1.0, "gross": 10.0, "net": 10.0, "group": 10.0, "volatility": None, "no_trade_band": 0.0}
-    settings = StrategyConfig(name=f"{own}:Momentum", size={"method": "given"}, caps=caps)
-    made = decide(random_view(0), settings)
-    assert set(np.unique(np.abs(made.weights[20:]))) <= {0.0, 1.0} | set(np.unique(np.abs(made.path.held)))
+    caps = {"name": 3.0, "gross": 20.0, "net": 20.0, "group": 20.0, "volatility": None, "no_trade_band": 0.0}
+    settings = StrategyConfig(name=f"{own}:Double", size={"method": "given"}, caps=caps)
+    made = decide(random_view(0, halts=0.0), settings)
+    assert made.weights[made.reasons == 0] == pytest.approx(2.0)
