@@ -45,6 +45,8 @@ def decide(
     ------
     ConfigError
         The strategy does not exist, returns no positions, or cannot be sized as configured.
+    DataError
+        ``held`` does not fit the symbols of the view.
     """
     settings = StrategyConfig() if settings is None else settings
     chosen = choose(settings)

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from configs.errors import DataError, shortened, shown
 from configs.strategy import StopConfig, StrategyConfig
 from training.strategy.caps import Limits
 from training.strategy.correlation import correlations, groups_of, month_starts
@@ -45,10 +46,20 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
         Bars(view.open[now], view.high[now], view.low[now], view.close[now], view.close_before[now]),
         _levels(view, settings.stops, now),
         limits,
-        Held.of(np.zeros(len(view.symbols))) if held is None else held,
+        Held.of(np.zeros(len(view.symbols))) if held is None else _checked(held, view.symbols),
         band=caps.no_trade_band,
         turnover=caps.turnover,
     )
+
+
+def _checked(held: Held, symbols: tuple[str, ...]) -> Held:
+    if any(np.shape(part) != (len(symbols),) for part in held) or not np.isfinite(held.weights).all():
+        raise DataError(
+            f"held has the weights {shown(held.weights)} and parts of the shapes {[np.shape(part) for part in held]}; "
+            f"expected finite weights and levels of {len(symbols)} symbols in the order of the view: "
+            f"{shortened(symbols)}."
+        )
+    return held
 
 
 def stop_distances(view: ForecastView, settings: StopConfig) -> Float:

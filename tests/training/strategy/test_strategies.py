@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from configs.errors import DataError
 from configs.strategy import StrategyConfig
 from training.strategy.catalog import catalog
 from training.strategy.follow import Held
@@ -129,6 +130,12 @@ def test_positions_that_an_account_holds_are_the_start(view_of):
     near = decide(view, settings, held=held, first=-1)
     assert near.weights[0] == pytest.approx([0.45, 0.5]) and near.path.kept[0].tolist() == [True, False]
     assert near.path.stops[0, 0] >= 99.0 and len(near.dates) == 1
+
+
+@pytest.mark.parametrize("weights", [np.zeros(3), np.array([np.nan, 0.0])])
+def test_what_is_held_must_fit_the_view(view_of, weights):
+    with pytest.raises(DataError, match="expected finite weights and levels of 2 symbols"):
+        decide(view_of([[UP, UP]], dates=3), held=Held.of(weights), first=-1)
 
 
 def test_a_stop_closes_the_position_and_waits(view_of):
