@@ -50,7 +50,7 @@ def _options(
 app.command()(train)
 app.command()(predict)
 app.command()(tune)
-app.command()(walk_forward)
+app.command("walk-forward")(walk_forward)
 app.command()(serve.serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.command()(doctor)
