@@ -12,6 +12,7 @@ from cluster.commands.doctor import doctor
 from cluster.commands.predict import predict
 from cluster.commands.train import train
 from cluster.commands.tune import tune
+from cluster.commands.walk_forward import walk_forward
 from configs.errors import FleetcastError
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ def _options(
 app.command()(train)
 app.command()(predict)
 app.command()(tune)
+app.command("walk-forward")(walk_forward)
 app.command()(serve.serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.command()(doctor)

@@ -1,6 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
-The sections are defined in ``configs/data.py``, ``models.py`` and ``operation.py``.
+The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py`` and
+``validation.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 from configs.data import DataConfig, FeatureConfig, SplitConfig
 from configs.models import DirectionConfig, VolatilityConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
+from configs.strategy import StrategyConfig
+from configs.validation import WalkForwardConfig
 from configs.values import Frozen
 
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
@@ -28,6 +31,8 @@ class Config(Frozen):
     serve: ServeConfig = ServeConfig()
     tune: TuneConfig = TuneConfig()
     deploy: DeployConfig = DeployConfig()
+    walk_forward: WalkForwardConfig = WalkForwardConfig()
+    strategy: StrategyConfig = StrategyConfig()
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""
@@ -48,8 +53,8 @@ class Config(Frozen):
         return found
 
     def of_runs(self) -> dict[str, Any]:
-        """Return as JSON the sections that training reads: all but serve, tune and deploy."""
-        return self.model_dump(mode="json", exclude={"serve", "tune", "deploy"})
+        """Return as JSON the sections that training reads: all but serve, tune, deploy, walk_forward and strategy."""
+        return self.model_dump(mode="json", exclude={"serve", "tune", "deploy", "walk_forward", "strategy"})
 
     def of_models(self) -> dict[str, Any]:
         """Return as JSON the settings that determine fitted models: those of training except workers and retries."""

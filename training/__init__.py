@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from training.backtest_validator import BacktestValidator
     from training.predictors.base import BasePredictor
     from training.predictors.direction import PriceDirectionPredictor
     from training.predictors.ensemble import EnsemblePredictor
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from training.trainer import ModelTrainer
 
 __all__ = [
+    "BacktestValidator",
     "BasePredictor",
     "EnsemblePredictor",
     "ModelManager",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "BacktestValidator": "training.backtest_validator",
     "BasePredictor": "training.predictors.base",
     "EnsemblePredictor": "training.predictors.ensemble",
     "ModelManager": "training.registry.manager",

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from configs.errors import ConfigError, shortened, shown
 from configs.load import config_or, validated
@@ -15,15 +14,13 @@ from configs.schema import Config
 from configs.values import Kind
 from features.context_source import load_context
 from features.sources import open_source
-from features.store.concurrent import in_order
 from features.store.store import Store, open_store
-from training.registry.block_files import is_finished
-from training.registry.block_index import INDEX
 from training.registry.manager import ModelManager
 from training.registry.runs import STAGED, mark_in_use
+from training.run.execute import do_jobs, finished_outputs
 from training.run.kind_result import KindResult
 from training.run.publication import publish_kind
-from training.run.queue import JobQueue, Progress
+from training.run.queue import Progress
 from training.run.run_plan import RunPlan, make_plan, write_plan
 from training.validation.promotion import Policy
 
@@ -142,7 +139,7 @@ class ModelTrainer:
         plan = make_plan(source, config, self.store, load_context(source, config, self.store))
         mark_in_use(self.store, plan.folders)
         write_plan(self.store, plan)
-        done = self._finished(plan)
+        done = finished_outputs(self.store, plan)
         (callbacks or Callbacks()).planned(plan, len(done))
         return Prepared(plan, done, time.perf_counter() - start)
 
@@ -151,26 +148,12 @@ class ModelTrainer:
     ) -> TrainingResult:
         """Do the remaining jobs, publish a version of each kind, and decide on promotion."""
         plan, start = prepared.plan, time.perf_counter()
-        queue = JobQueue(plan.jobs, plan.config.run.retries, set(prepared.done))
-        queue = self._work(prepared, queue, callbacks or Callbacks())
+        queue = do_jobs(self.store, plan, prepared.done, (callbacks or Callbacks()).progress)
         trained = time.perf_counter()
         mark_in_use(self.store, plan.folders)
         results = tuple(publish_kind(self.models, plan, kind, queue, promote) for kind in plan.config.run.kinds)
         seconds = {"prepare": prepared.seconds, "train": trained - start, "publish": time.perf_counter() - trained}
         return TrainingResult(results, plan, {stage: round(value, 3) for stage, value in seconds.items()})
-
-    def _finished(self, plan: RunPlan) -> frozenset[str]:
-        """Return the outputs that exist and are undamaged; only those that a folder lists with an index are read."""
-        folders = {job.output.rpartition("/")[0] for job in plan.jobs}
-        files = {f"{folder}/{name}" for folder in folders for name in self.store.names(folder)}
-        indexed = [job.output for job in plan.jobs if job.output + INDEX in files]
-        finished = in_order(self.store, partial(is_finished, self.store), indexed)
-        found = {output for output, ok in zip(indexed, finished, strict=True) if ok}
-        left = {job.needs for job in plan.jobs if job.is_block and job.output not in found}
-        for job in plan.jobs:  # a block that is left reads both pooled fits
-            if job.output in left and job.needs is not None and job.needs not in found:
-                found.discard(job.output)
-        return frozenset(found)
 
     def _configured(self, symbols: Sequence[str] | str, kinds: Sequence[Kind] | Kind) -> Config:
         named = _listed(symbols, "symbols", "AAPL") or self.config.data.symbols
@@ -178,21 +161,6 @@ class ModelTrainer:
         data = self.config.data.model_copy(update={"symbols": named})
         run = self.config.run.model_copy(update={"kinds": wanted})
         return validated(self.config.model_copy(update={"data": data, "run": run}).model_dump(), "this run")
-
-    def _work(self, prepared: Prepared, queue: JobQueue, callbacks: Callbacks) -> JobQueue:
-        plan = prepared.plan
-        if prepared.is_finished:
-            callbacks.progress(queue.progress())
-            return queue
-        import ray
-
-        if ray.is_initialized():
-            from training.run.distributed import run_on_ray
-
-            return run_on_ray(self.store, plan.name, queue, plan.config.run, callbacks.progress)
-        from training.run.local import run_here
-
-        return run_here(self.store.uri, plan.name, queue, callbacks.progress)
 
 
 def _listed(names: Sequence[str] | str, argument: str, example: str) -> tuple[str, ...]:

@@ -90,14 +90,17 @@ class _Watch:
 
     def planned(self, plan: RunPlan, done: int) -> None:
         kinds = plan.config.run.kinds
-        blocks = len(plan.blocks(kinds[0]))
-        symbols = sum(len(job.symbols) for job in plan.blocks(kinds[0]))
+        blocks = [job for job in plan.blocks(kinds[0]) if not job.fold]
+        symbols = sum(len(job.symbols) for job in blocks)
         source = f"{counted(symbols, 'symbol')} from {_bars(plan.config.data.bars)}"
         workers = plan.config.run.workers or "all processors"
         finished = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
+        folds = max(map(len, plan.folds.values()), default=0)
+        windows = f"{counted(folds, 'window')} of " if folds else ""
         self._console.print(
-            f"training {' and '.join(kinds)} of {source} ({counted(plan.bars, 'bar')}, "
-            f"{counted(len(plan.feature_names), 'feature')}) in {counted(blocks, 'block')} on {workers}{finished}",
+            f"{'walking forward: ' if folds else 'training '}{' and '.join(kinds)} of {source} "
+            f"({counted(plan.bars, 'bar')}, {counted(len(plan.feature_names), 'feature')}) in "
+            f"{windows}{counted(len(blocks), 'block')} on {workers}{finished}",
             highlight=False,
             soft_wrap=True,
         )

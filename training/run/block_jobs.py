@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from configs.load import config_hash
 from configs.schema import Config
@@ -15,32 +15,41 @@ FITTING_CODE = "training.run.worker"
 FITTING_LIBRARIES = ("numpy", "scipy", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib")
 
 
-def jobs_of(config: Config, kind: str, inputs: Sequence[Input], clean: set[str], data: list[object]) -> Iterator[Job]:
+def jobs_of(
+    config: Config,
+    kind: str,
+    inputs: Sequence[Input],
+    clean: Collection[str],
+    data: list[object],
+    fold: int | None = None,
+) -> Iterator[Job]:
     """Yield a kind's jobs: the pooled fits, if the strategy has them, then one block per input.
 
     With ``run.refit`` there are two pooled fits: the one that is tested, and one that repeats its choices on all rows.
 
-    An output's name contains a hash of everything that determines its content, including its symbols.
+    An output's name contains a hash of everything that determines its content: ``data`` stands for all bars, so the
+    names of staged files do not count.
     """
     section, run = config.section(kind), config.run
     sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
     picked = [(name, chosen) for name, symbols in inputs if (chosen := tuple(filter(sample.__contains__, symbols)))]
     identity = config_hash(
         [config.features, section, config.direction.label, run.seed, run.use_gpu, run.cpus_per_worker, run.refit],
-        [data, picked, library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
+        [data, [chosen for _, chosen in picked], library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
     )
     folder = f"runs/{kind}-{identity}"
     needs = None
     if task_of(kind).has_pooled_fit(config):
         for name in (TESTED, POOLED) if run.refit else (POOLED,):
             output = f"{folder}/{name}"
-            yield Job(kind=kind, name=name, output=output, inputs=tuple(picked), needs=needs)
+            yield Job(kind=kind, name=name, output=output, inputs=tuple(picked), needs=needs, fold=fold)
             needs = output
     for number, block in enumerate(inputs):
-        output = f"{folder}/block-{config_hash(block)}"
-        yield Job(kind=kind, name=f"block-{number:05d}", output=output, inputs=(block,), needs=needs)
+        output = f"{folder}/block-{config_hash(block[1])}"
+        name = f"block-{number:05d}"
+        yield Job(kind=kind, name=name, output=output, inputs=(block,), needs=needs, fold=fold)
 
 
-def sampled(symbols: set[str], count: int, seed: int) -> list[str]:
+def sampled(symbols: Collection[str], count: int, seed: int) -> list[str]:
     """Return ``count`` symbols chosen by hash: one more symbol in the universe replaces at most one of them."""
     return sorted(symbols, key=lambda symbol: hashlib.sha256(f"{seed} {symbol}".encode()).digest())[:count]

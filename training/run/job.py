@@ -16,6 +16,7 @@ class Job(Frozen):
     """A unit of work for one worker: a fit of what symbols share (``tested``, ``pooled``), or the fit of one block.
 
     ``inputs`` lists staged files with the symbols to take from each; ``output`` is the prefix of the block it writes.
+    ``fold`` is the number of its fold in a walk-forward run.
     """
 
     kind: str
@@ -23,6 +24,7 @@ class Job(Frozen):
     output: str
     inputs: tuple[Input, ...]
     needs: str | None = None
+    fold: int | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -42,4 +44,4 @@ class Job(Frozen):
     @property
     def label(self) -> str:
         """Kind and name, as progress and logs show them."""
-        return f"{self.kind}/{self.name}"
+        return f"{self.kind}/{self.name}" if self.fold is None else f"{self.kind}/{self.name} of fold {self.fold}"

@@ -32,14 +32,19 @@ class StagedBlock:
     fingerprints: tuple[str, ...]
 
 
-def stage_bars(store: Store, bars: Iterable[SymbolBars], block_symbols: int) -> Iterator[StagedBlock]:
-    """Write bars into blocks of at most ``block_symbols`` symbols whose lengths differ by at most a fifth.
+def stage_bars(
+    store: Store, bars: Iterable[SymbolBars], block_symbols: int, *, by_length: bool = True
+) -> Iterator[StagedBlock]:
+    """Write bars into blocks of at most ``block_symbols`` symbols.
 
-    Padding a block to its longest symbol then wastes little. Blocks depend on the order and content of ``bars`` only.
+    With ``by_length`` their lengths differ by at most a fifth, so that padding a block to its longest symbol wastes
+    little. Otherwise a block has the next symbols, whatever their lengths, and so the same ones when bars are added.
+    Blocks depend on the order and content of ``bars`` only.
     """
     buckets: dict[int, list[SymbolBars]] = {}
     for symbol_bars in bars:
-        bucket = buckets.setdefault(int(math.log(max(len(symbol_bars), 1), 1.2)), [])
+        length = int(math.log(max(len(symbol_bars), 1), 1.2)) if by_length else 0
+        bucket = buckets.setdefault(length, [])
         bucket.append(symbol_bars)
         if len(bucket) == block_symbols:
             yield _write(store, bucket)

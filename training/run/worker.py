@@ -14,6 +14,7 @@ from configs.errors import DataError
 from configs.schema import Config
 from features.context import MarketContext
 from features.engineer import build_panel
+from features.panel import Panel
 from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
@@ -28,8 +29,12 @@ from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
 from training.tasks import task_of
 from training.validation.evaluate import evaluate
+from training.validation.folds import fold_panel
 
 logger = logging.getLogger(__name__)
+
+_KEPT_PANELS = 3  # of the pooled fit and of two blocks
+_panels: dict[tuple[object, ...], Panel] = {}
 
 
 def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
@@ -61,16 +66,20 @@ def _do(
     store: Store, plan: RunPlan, universe: UniverseTable, context: MarketContext | None, job: Job
 ) -> dict[str, float]:
     clock, config = _Clock(), plan.config
-    bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
-    panel = build_panel(bars, config.features, universe, context, config.direction.label, columns=plan.feature_names)
+    panel = _panel(store, plan, universe, context, job)
     task = task_of(job.kind)
-    examples = task.examples(panel, plan.split(job.kind), config)
+    if job.fold is None:
+        split = plan.split(job.kind)
+    else:
+        first = task.first_row(panel, config)
+        panel, split = fold_panel(panel, plan.fold(job.kind, job.fold), config.section(job.kind).horizon, first)
+    examples = task.examples(panel, split, config)
     clock.lap("features")
     skipped = examples.insufficient_data()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
     newest = None
     if config.run.refit and job.name != TESTED:
-        newest = task.examples(panel, plan.split(job.kind), config, newest=True)
+        newest = task.examples(panel, split, config, newest=True)
     if not job.is_block:
         if not chosen.rows:
             raise DataError(
@@ -87,6 +96,21 @@ def _do(
     write_block(store, job.output, block, share=job.is_block and job.needs is not None and bool(block.symbols))
     clock.lap("write")
     return clock.seconds
+
+
+def _panel(store: Store, plan: RunPlan, universe: UniverseTable, context: MarketContext | None, job: Job) -> Panel:
+    """Return the features of a job's bars; those of the last jobs of folds, which share bars, are kept."""
+    key = (store.uri, plan.name, job.inputs)
+    if job.fold is not None and key in _panels:
+        return _panels[key]
+    bars = [one for name, symbols in job.inputs for one in read_staged(store, name, symbols)]
+    label = plan.config.direction.label
+    panel = build_panel(bars, plan.config.features, universe, context, label, columns=plan.feature_names)
+    if job.fold is not None:
+        while len(_panels) >= _KEPT_PANELS:
+            _panels.pop(next(iter(_panels)))
+        _panels[key] = panel
+    return panel
 
 
 def _fit_block(
@@ -111,7 +135,8 @@ def _fit_block(
     clock.lap("evaluate")
     metrics["per_symbol"] = evaluation.per_symbol
     state = evaluation.adapted if newest is None else published
-    metrics["newest"] = newest_forecasts(state, examples.panel)
+    if job.fold is None:
+        metrics["newest"] = newest_forecasts(state, examples.panel)
     arrays = state.to_arrays() | prefixed("daily", evaluation.daily)
     return Block(job.kind, state.symbols, arrays, state.meta(), metrics, evaluation.table)
 

@@ -79,6 +79,8 @@ class DirectionTask(Task):
         }
         values |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(CLASSES)}
         values |= {f"in_set_{name}": sets[:, i] for i, name in enumerate(CLASSES)}
+        for name, table in baselines.items():
+            values |= {f"p_{label}_{name}": table[:, i] for i, label in enumerate(CLASSES)}
         values |= {f"loss_{name}": log_loss_rows(labels, table) for name, table in baselines.items()}
         scores = direction_by_symbol(panel.symbols, symbol, labels, probabilities, baselines, horizon)
         return Evaluated(values, daily, scores, adapted)

@@ -98,6 +98,7 @@ class VolatilityTask(Task):
             "high": high,
             "fallback": columns["fallback"],
         }
+        values |= {f"forecast_{name}": others[name] for name, _ in self.layout.references if name in others}
         values |= {f"loss_{name}": qlike_rows(target, table) for name, table in others.items()}
         scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, others, horizon)
         return Evaluated(values, daily, scores, adapted)

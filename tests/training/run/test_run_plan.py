@@ -191,7 +191,7 @@ def test_workers_read_what_the_driver_planned(planned, tmp_path):
     plan, store = planned(), Store(str(tmp_path))
     write_plan(store, plan)
     _, read, universe, context = read_plan(store.uri, plan.name)
-    assert read == plan.model_copy(update={"jobs": (), "universe": frozenset(), "skipped": {}, "warnings": ()})
+    assert read == plan.model_copy(update={"jobs": (), "clean": frozenset(), "skipped": {}, "warnings": ()})
     assert context is None
     assert (len(universe.dates), universe.members, universe.lag) == (500, 5, 0)
     split = read.split("volatility")

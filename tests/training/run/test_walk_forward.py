@@ -1,0 +1,164 @@
+"""Walk-forward runs: what is fitted again, what each window sees, and what the stitched forecasts are."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.errors import ConfigError, DataError, ModelError
+from features.any_bars import load_bars
+from features.sources.given import GivenSource
+from features.store.parquet import to_frame
+from features.store.store import Store
+from training import BacktestValidator, PriceDirectionPredictor, VolatilityPredictor
+from training.registry.block_files import read_index, read_test
+from training.registry.walk_forwards import WalkForwards
+from training.run.execute import do_jobs
+from training.run.run_plan import make_plan, write_plan
+from training.walk_forward import WalkForward
+
+NAMES = ("AAA", "BBB", "CCC")
+WINDOWS = ["walk_forward={train_window: 260, test_window: 60}", "run.block_symbols=8"]
+KINDS = ("direction", "volatility")
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config):
+    return tiny_config(*WINDOWS, "volatility.members=[boosting]")
+
+
+@pytest.fixture(scope="module")
+def longer(make_universe):
+    return make_universe(NAMES, bars=515)
+
+
+@pytest.fixture(scope="module")
+def bars(longer):
+    return [one.first(450) for one in longer]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(str(tmp_path_factory.mktemp("walk")))
+
+
+def run(config, store, bars):
+    walk = WalkForward(config, store)
+    return walk.run(walk.prepare(GivenSource(bars)))
+
+
+@pytest.fixture(scope="module")
+def cold(config, store, bars):
+    """Three windows of both kinds, each a pooled fit and a block."""
+    result = run(config, store, bars)
+    assert result.fits == result.jobs == 12 and not result.failed and result.run.left_over == 10
+    return result
+
+
+def table(store, run, kind, **options):
+    return to_frame(WalkForwards(store).forecasts(run, kind, **options))
+
+
+def test_every_date_of_every_window_is_forecast_once(cold, store, bars, config):
+    for kind in KINDS:
+        found = table(store, cold.run, kind)
+        assert not found.duplicated(["symbol", "date"]).any()
+        tested = bars[0].dates[260:440]
+        for symbol in NAMES:
+            own = found[found["symbol"] == symbol]
+            np.testing.assert_array_equal(own["date"].to_numpy(), tested)
+            np.testing.assert_array_equal(own["window"], np.repeat([0, 1, 2], 60))
+        outcome = "label" if kind == "direction" else "target"
+        assert found.notna().all().all() and {outcome, "loss"} <= set(found.columns)
+        assert len(table(store, cold.run, kind, symbols=["BBB"])) == 180
+    assert {"p_up_prior", "p_up_logistic"} <= set(table(store, cold.run, "direction").columns)
+    assert {"forecast_ewma", "forecast_log_har"} <= set(table(store, cold.run, "volatility").columns)
+
+
+def test_the_same_run_again_fits_nothing(cold, store, bars, config):
+    again = run(config, store, bars)
+    assert again.fits == 0 and again.run == cold.run
+    assert WalkForwards(store).read() == cold.run == WalkForwards(store).read(cold.run.name[:6])
+    with pytest.raises(ModelError, match="no run 'zzz'"):
+        WalkForwards(store).read("zzz")
+
+
+def test_one_more_window_of_bars_fits_one_window_and_changes_no_other(cold, store, longer, config):
+    more = run(config, store, longer)
+    assert more.fits == 4 and len(more.run.kinds["direction"].windows) == 4
+    for kind in KINDS:
+        for before, after in zip(cold.run.kinds[kind].windows, more.run.kinds[kind].windows, strict=False):
+            assert before == after, "forecasts, scores and their bytes"
+
+
+def test_a_changed_bar_fits_again_the_windows_that_saw_it(cold, store, bars, config):
+    def changed(row):
+        close = bars[1].close.copy()
+        close[row] *= 1.0001
+        return [bars[0], replace(bars[1], close=close), bars[2]]
+
+    volatility = config.model_copy(update={"run": config.run.model_copy(update={"kinds": ("volatility",)})})
+    assert run(volatility, store, bars).fits == 0, "kinds do not depend on each other"
+    assert run(volatility, store, changed(449)).fits == 0, "a bar after the last outcome"
+    assert run(volatility, store, changed(385)).fits == 2, "in the test of the last window"
+    assert run(volatility, store, changed(330)).fits == 4, "in the last train window and the test before"
+
+
+def test_a_lost_block_alone_is_fitted_again(cold, store, bars, config, block_files):
+    before = block_files(Path(store.root))
+    lost = next(job for job in cold.plan.jobs if job.is_block and job.fold == 1)
+    store.delete(lost.output + ".safetensors")
+    again = run(config, store, bars)
+    assert again.fits == 1 and again.run.kinds == cold.run.kinds
+    after = block_files(Path(store.root))
+    assert before == after
+
+
+def test_a_window_forecasts_what_training_on_its_dates_does(cold, store, bars, config, tmp_path):
+    """The first window sees all bars from the first on, as a training run with these dates does."""
+    (window, *_), other = cold.run.kinds["volatility"].windows, Store(str(tmp_path))
+    days = {f"{part}_end": window.periods[part][1] for part in ("train", "valid", "test")}
+    split = config.split.model_validate(days | {"test_start": window.periods["test"][0]})
+    single = config.model_copy(
+        update={"split": split, "run": config.run.model_copy(update={"refit": False, "kinds": ("volatility",)})}
+    )
+    plan = make_plan(GivenSource(bars), single, other, None)
+    write_plan(other, plan)
+    do_jobs(other, plan, (), lambda progress: None)
+    (job,) = plan.blocks("volatility")
+    expected = to_frame(read_test(other, job.output, read_index(other, job.output))).sort_values(["symbol", "date"])
+    found = table(store, cold.run, "volatility")
+    found = found[found["window"] == 0].merge(expected, on=["symbol", "date"], suffixes=("", "_single"))
+    assert len(found) == len(expected) == 3 * (60 - config.volatility.horizon)
+    for name in ("forecast", "low", "high", "target", "loss"):
+        np.testing.assert_allclose(found[name], found[f"{name}_single"], rtol=2e-5, err_msg=name)
+
+
+def test_the_command_shows_a_stored_run(cold, store, bars, tmp_path, call, tiny_config):
+    done = call("walk-forward", "--store", store.uri, "--purge", "soon")
+    assert done.code == 2 and "--purge 'soon' is not usable; expected auto" in done.err
+    done = call("walk-forward", "--store", str(tmp_path), "--bars", "embedded", "--train-window", "9000")
+    assert done.code == 2 and "dates are given; one train window of 9000" in done.err
+
+
+def test_from_python(store, bars):
+    validator = BacktestValidator(store)
+    frame = load_bars("embedded", ["IBM", "AAPL"], end="2002-06-30")
+    model = VolatilityPredictor(model_type="har", horizon=5)
+    found = validator.run_walk_forward_analysis(model, frame, train_window=252, test_window=126)
+    assert len(found.windows) == 2 and found.left_over == 80 and set(found.run.symbols) == {"IBM", "AAPL"}
+    assert found.forecasts.loc["IBM"].index.is_monotonic_increasing and {"qlike", "qlike_se"} <= set(found.metrics)
+    again = validator.run_walk_forward_analysis(model, frame, train_window=252, test_window=126)
+    assert again.fits == 0 and again.forecasts.equals(found.forecasts)
+    with pytest.raises(DataError, match="need 9063"):
+        validator.run_walk_forward_analysis(PriceDirectionPredictor, frame, train_window=9000)
+    with pytest.raises(ConfigError, match="model is of type str; expected PriceDirectionPredictor"):
+        validator.run_walk_forward_analysis("direction", frame)
+    with pytest.raises(ConfigError, match="test_windows"):
+        validator.run_walk_forward_analysis(model, frame, test_windows=3)
+
+
+def test_scores_are_json(cold):
+    assert json.loads(cold.run.model_dump_json())["kinds"]["direction"]["metrics"]["log_loss"] > 0

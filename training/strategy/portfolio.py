@@ -1,0 +1,86 @@
+"""From wanted weights to what is held: limits that follow from past bars, drift, and levels of exits."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from configs.errors import DataError, shortened, shown
+from configs.strategy import StopConfig, StrategyConfig
+from training.strategy.caps import Limits
+from training.strategy.correlation import correlations, groups_of, month_starts
+from training.strategy.follow import Bars, Held, Levels, Path, Wanted, follow
+from training.strategy.series import Float, Ints, at_rows, last_row
+from training.strategy.stops import level, stop_distance
+from training.strategy.view import ForecastView
+
+_UNKNOWN_VOLATILITY = 1.0  # a year, of a position that is held and has no volatility yet
+
+
+def hold(view: ForecastView, target: Float, start: int, held: Held | None, settings: StrategyConfig) -> Path:
+    """Return the path (D − start, S) of a portfolio that follows targets (D, S) from a row on.
+
+    Correlations and groups are those of the dates before each month. A symbol without a bar keeps its position for
+    ``max_halt`` days.
+    """
+    caps = settings.caps
+    volatility = at_rows(view.volatility, last_row(np.isfinite(view.volatility)))
+    volatility = np.where(np.isfinite(volatility), volatility, _UNKNOWN_VOLATILITY)
+    months, newest = month_starts(view.dates), last_row(view.has_bar)
+
+    @cache
+    def of_month(first: int) -> tuple[Float, Ints]:
+        correlation = correlations(view.returns[max(first - caps.correlation_window, 0) : first])
+        return correlation, groups_of(correlation, caps.group_correlation)
+
+    def limits(t: int) -> Limits:
+        correlation, group = of_month(int(months[start + t]))
+        return Limits(caps, settings.short, group, correlation, volatility[start + t])
+
+    halted = (view.dates[:, None] - view.dates[np.maximum(newest, 0)]) / np.timedelta64(1, "D")
+    undecided = ~view.has_bar & (newest >= 0) & (halted <= settings.max_halt)
+    now = slice(start, None)
+    return follow(
+        Wanted(target[now], undecided[now]),
+        Bars(view.open[now], view.high[now], view.low[now], view.close[now], view.close_before[now]),
+        _levels(view, settings.stops, now),
+        limits,
+        Held.of(np.zeros(len(view.symbols))) if held is None else _checked(held, view.symbols),
+        band=caps.no_trade_band,
+        turnover=caps.turnover,
+    )
+
+
+def _checked(held: Held, symbols: tuple[str, ...]) -> Held:
+    if any(np.shape(part) != (len(symbols),) for part in held) or not np.isfinite(held.weights).all():
+        raise DataError(
+            f"held has the weights {shown(held.weights)} and parts of the shapes {[np.shape(part) for part in held]}; "
+            f"expected finite weights and levels of {len(symbols)} symbols in the order of the view: "
+            f"{shortened(symbols)}."
+        )
+    return held
+
+
+def stop_distances(view: ForecastView, settings: StopConfig) -> Float:
+    """Return the log distance (D, S) of stops from the close; NaN where there are none."""
+    return _distances(view, settings, settings.touch_probability)
+
+
+def _levels(view: ForecastView, settings: StopConfig, now: slice) -> Levels:
+    close, side = view.close[now], np.ones(view.close[now].shape)
+    stop = stop_distances(view, settings)[now]
+    profit = _distances(view, settings, settings.profit_probability)[now]
+    return Levels(
+        stop_below=level(close, -side, stop),
+        stop_above=level(close, side, stop),
+        profit_above=level(close, side, profit),
+        profit_below=level(close, -side, profit),
+        wait=settings.wait,
+    )
+
+
+def _distances(view: ForecastView, settings: StopConfig, probability: float | None) -> Float:
+    if probability is None:
+        return np.full(view.shape, np.nan)
+    return stop_distance(view.volatility, settings.bars or view.volatility_horizon, view.bars_per_year, probability)

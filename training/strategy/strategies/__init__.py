@@ -1,0 +1,1 @@
+"""The strategies: each module is one and declares it as ``SPEC``."""

@@ -1,0 +1,220 @@
+"""What is known at each close: the one input of strategies, for all dates of a backtest or for a bot's newest one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from features.bars.arrays import Dates
+from features.labels import CLASSES
+from features.rolling import rolling_mean
+from training.strategy.class_returns import ClassReturns, class_returns
+from training.strategy.confidence import past_rank
+from training.strategy.edge import promised_return
+from training.strategy.outcomes import Outcomes, outcomes
+from training.strategy.regime import Regimes, fit_regimes
+from training.strategy.relative import above_median_known
+from training.strategy.series import Float, Ints, Mask, at_rows, bars_since, last_row, over_own_bars
+from training.strategy.skill import Skill, measured_skill
+
+_REALISED_BARS = 5
+_CONSTANT_BARS = 20
+_OF_VOLATILITY = ("variance", "variance_low", "variance_high")
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastView:
+    """Bars and forecasts of D dates and S symbols, and what follows from them, with row t from rows ≤ t only.
+
+    Parameters
+    ----------
+    dates : (D,)
+        Ascending; ``symbols`` (S,) are the columns of everything else.
+    open, high, low, close : (D, S)
+        Prices; NaN where a symbol has no bar.
+    bar_variance, ewma_vol : (D, S)
+        Variance of a bar's log return from its range, and the EWMA volatility per bar; see :mod:`features.labels`.
+    band : (D, S)
+        Half width of *sideways*, as a log return over ``horizon``.
+    probabilities : (D, S, 3)
+        Of down, sideways and up over ``horizon`` bars; NaN without a forecast.
+    variance, variance_low, variance_high : (D, S)
+        Forecast mean variance a bar over ``volatility_horizon`` bars, and its interval; NaN without a forecast.
+    bars_per_year : (S,)
+        Of each symbol.
+    """
+
+    dates: Dates
+    symbols: tuple[str, ...]
+    open: Float
+    high: Float
+    low: Float
+    close: Float
+    bar_variance: Float
+    ewma_vol: Float
+    band: Float
+    probabilities: Float
+    variance: Float
+    variance_low: Float
+    variance_high: Float
+    bars_per_year: Float
+    horizon: int = 1
+    volatility_horizon: int = 5
+
+    def until(self, stop: int) -> Self:
+        """Return what was known at the first ``stop`` dates."""
+        cut: dict[str, Any] = {
+            field.name: value[:stop].copy()
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray) and field.name != "bars_per_year"
+        }
+        return replace(self, **cut)
+
+    def carried(self, bars: int) -> Self:
+        """Return the view in which a forecast holds for so many bars after its own, unless there is a newer one."""
+        if bars == 0:
+            return self
+        found = dict[str, Ints]()
+        for name, known in (("probabilities", self.has_direction), ("variance", self.has_volatility)):
+            rows = last_row(known)
+            rows = np.where(bars_since(rows, self.has_bar) <= bars, rows, -1)
+            found[name] = np.where(self.has_bar, rows, -1)
+        labels = [at_rows(self.probabilities[..., label], found["probabilities"]) for label in range(len(CLASSES))]
+        cut: dict[str, Any] = {name: at_rows(getattr(self, name), found["variance"]) for name in _OF_VOLATILITY}
+        return replace(self, probabilities=np.stack(labels, axis=-1), **cut)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Dates and symbols."""
+        return self.close.shape[0], self.close.shape[1]
+
+    @cached_property
+    def has_bar(self) -> Mask:
+        """Where a symbol has a bar (D, S)."""
+        return np.isfinite(self.close)
+
+    @cached_property
+    def has_direction(self) -> Mask:
+        """Where there is a forecast of direction (D, S)."""
+        return np.isfinite(self.probabilities).all(axis=-1) & self.has_bar
+
+    @cached_property
+    def has_volatility(self) -> Mask:
+        """Where there is a forecast of volatility (D, S)."""
+        return (self.variance > 0.0) & np.isfinite(self.variance) & self.has_bar
+
+    @cached_property
+    def first_forecast(self) -> int:
+        """Row of the first date with a forecast of any symbol; D without any. What comes before may be fitted on."""
+        rows = np.flatnonzero((self.has_direction | self.has_volatility).any(axis=1))
+        return int(rows[0]) if len(rows) else len(self.dates)
+
+    @cached_property
+    def newest_close(self) -> Float:
+        """The newest close up to each date (D, S); NaN before the first bar."""
+        return at_rows(self.close, last_row(self.has_bar))
+
+    @cached_property
+    def close_before(self) -> Float:
+        """The newest close before each date (D, S); NaN before the second bar."""
+        return np.concatenate([np.full((1, self.shape[1]), np.nan), self.newest_close[:-1]])
+
+    @cached_property
+    def returns(self) -> Float:
+        """Log return from the symbol's bar before (D, S); NaN without a bar."""
+        return over_own_bars(_log_returns, self.close, self.has_bar)
+
+    @cached_property
+    def is_constant(self) -> Mask:
+        """Where the price of a symbol has not moved for 20 bars (D, S)."""
+        return over_own_bars(_bars_since_move, self.returns, self.has_bar) >= _CONSTANT_BARS
+
+    @cached_property
+    def bar_sigma(self) -> Float:
+        """Volatility of a bar (D, S): the forecast, else the EWMA."""
+        return np.where(self.has_volatility, np.sqrt(self.variance), self.ewma_vol)
+
+    @cached_property
+    def sigma(self) -> Float:
+        """Volatility of the log return over ``horizon`` bars (D, S); NaN where it is 0 or unknown."""
+        found = self.bar_sigma * np.sqrt(self.horizon)
+        return np.where(found > 0.0, found, np.nan)
+
+    @cached_property
+    def volatility(self) -> Float:
+        """Annualised volatility (D, S)."""
+        return self.bar_sigma * np.sqrt(self.bars_per_year)
+
+    @cached_property
+    def volatility_high(self) -> Float:
+        """Annualised upper end of the interval (D, S): the forecast without one, else the EWMA volatility."""
+        has_end = self.has_volatility & (self.variance_high > 0.0)
+        high = np.where(has_end, np.sqrt(np.where(has_end, self.variance_high, 0.0)), self.bar_sigma)
+        return high * np.sqrt(self.bars_per_year)
+
+    @cached_property
+    def lean(self) -> Float:
+        """p_up − p_down (D, S)."""
+        return np.where(self.has_direction, self.probabilities[..., 2] - self.probabilities[..., 0], np.nan)
+
+    @cached_property
+    def strength(self) -> Float:
+        """Rank of |lean| among the forecasts of all earlier dates (D, S), from 0 to 1; NaN without any."""
+        return past_rank(np.abs(self.lean))
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """What came true over ``horizon`` bars after each close; to be used from its row ``known`` on."""
+        return outcomes(self.close, self.has_bar, self.horizon)
+
+    @cached_property
+    def class_returns(self) -> ClassReturns:
+        """Returns to expect of each class at each date (D, S, 3), in units of :attr:`sigma`."""
+        found = self.outcomes
+        return class_returns(self.band / self.sigma, found.log_return / self.sigma, found.known)
+
+    @cached_property
+    def promised(self) -> Float:
+        """Expected return over ``horizon`` that the forecast promises (D, S), in units of :attr:`sigma`."""
+        return promised_return(self.probabilities, self.class_returns.mean)
+
+    @cached_property
+    def skill(self) -> Skill:
+        """What the forecasts of direction were worth up to each date (D,)."""
+        found = self.outcomes
+        outcome = np.where(self.has_direction, found.log_return / self.sigma, np.nan)
+        return measured_skill(self.promised, outcome, found.known, self.horizon)
+
+    @cached_property
+    def relative_skill(self) -> Skill:
+        """What they were worth relative to the other symbols of the same date (D,)."""
+        found = self.outcomes
+        outcome = above_median_known(np.where(self.has_direction, found.log_return / self.sigma, np.nan), found.known)
+        promised = above_median_known(np.where(np.isfinite(outcome), self.promised, np.nan), found.known)
+        return measured_skill(promised, outcome, found.known, self.horizon)
+
+    @cached_property
+    def log_variance(self) -> Float:
+        """Log of the mean variance of a symbol's last five bars (D, S)."""
+        mean = over_own_bars(lambda v: rolling_mean(v, _REALISED_BARS), self.bar_variance, self.has_bar)
+        return np.log(np.where(mean > 0.0, mean, np.nan))
+
+    def regimes(self, states: int) -> Regimes:
+        """Return the regimes of the bars before the first forecast."""
+        return fit_regimes(self.log_variance[: self.first_forecast], states)
+
+
+def _log_returns(close: Float) -> Float:
+    out = np.full(len(close), np.nan)
+    out[1:] = np.log(close[1:] / close[:-1])
+    return out
+
+
+def _bars_since_move(returns: Float) -> Float:
+    """Return the bars since the price last moved: 0 at a move, and counted from the first bar before any."""
+    place = np.arange(len(returns))
+    moved = np.where(np.isfinite(returns) & (returns != 0.0), place, -1)
+    return (place - np.maximum.accumulate(moved)).astype(np.float64)
