@@ -19,7 +19,7 @@ from training.registry.manifest import block_of_version
 from training.registry.model_names import LATEST
 from training.registry.roster import Reasons
 from training.registry.versions import Versions
-from training.validation.promotion import TestLosses
+from training.validation.paired_losses import TestLosses
 
 if TYPE_CHECKING:
     from training.predictors import BarsPredictor

@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from configs.words import counted, signed
 from training.metrics.clustered import long_run_se
+from training.validation.paired_losses import Paired, TestLosses, pair
 
 Float = npt.NDArray[np.float64]
 Policy = Literal["auto", "always", "never"]
 
 MAX_LOST_SYMBOLS = 0.1
 MAX_CHANGED_TARGETS = 0.01
-MAX_REVISION = 0.05
-
-_COLUMNS = ("symbol", "date", "loss", "label", "target")
-_DAY_NS = 86_400 * 10**9
-_CACHED_BLOCKS = 64
 _FORCE = "promote it by hand with `fleetcast models promote` or with --promote always"
-
-
-@dataclass(frozen=True)
-class TestLosses:
-    """The losses of a version on its test period, read block by block.
-
-    Attributes
-    ----------
-    version
-        The version's name.
-    symbols
-        The block that holds each symbol.
-    read
-        ``read(block, columns)`` returns the test table of a block, or ``None`` if it has none: ``symbol``, ``date``
-        (timestamp), ``loss`` (lower is better) and, depending on the kind, ``label`` or ``target``.
-    trained_to
-        The last day of the labels that its published weights were fitted on, in ISO format; empty if not known.
-    """
-
-    __test__: ClassVar[bool] = False
-
-    version: str
-    symbols: Mapping[str, int]
-    read: Callable[[int, Sequence[str]], pa.Table | None]
-    trained_to: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +75,7 @@ def decide(
         return Decision(True, "it is the first version of its kind")
     if challenger.version == champion.version:
         return Decision(False, "it is the champion already")
-    paired = _pair(challenger, champion)
+    paired = pair(challenger, champion)
     n = int(paired.counts.sum())
     if n == 0:
         mean, error = None, None
@@ -139,112 +107,11 @@ def decide(
     return Decision(better, reason, mean, error, len(paired.counts), n)
 
 
-@dataclass
-class _Paired:
-    """Paired differences by day, ``sums`` and ``counts`` (D,), and the numbers of rows that cannot be compared."""
-
-    sums: Float
-    counts: Float
-    champion_total: float
-    challenger_failures: int
-    changed_targets: int
-
-
-def _pair(challenger: TestLosses, champion: TestLosses) -> _Paired:
-    """Join the test rows block by block, with one block of the challenger and a few of the champion in memory."""
-
-    @lru_cache(maxsize=_CACHED_BLOCKS)
-    def champion_block(block: int) -> pa.Table | None:
-        return champion.read(block, _COLUMNS)
-
-    days: list[npt.NDArray[np.int64]] = []
-    sums: list[npt.NDArray[Any]] = []
-    counts: list[npt.NDArray[Any]] = []
-    total, failures, changed = 0.0, 0, 0
-    for block, symbols in _by_block(challenger.symbols).items():
-        known = pa.array([symbol for symbol in symbols if symbol in champion.symbols])
-        ours = _Rows.of([challenger.read(block, _COLUMNS)] if len(known) else [], known)
-        others = sorted({champion.symbols[symbol] for symbol in known.to_pylist()})
-        theirs = _Rows.of([champion_block(other) for other in others], known)
-        a, b = ours.common(theirs)
-        usable = np.isfinite(a.loss) & np.isfinite(b.loss)
-        failures += int((~np.isfinite(a.loss) & np.isfinite(b.loss)).sum())
-        changed += int((a.differs(b) & usable).sum())
-        total += float(b.loss[usable].sum())
-        unique, inverse = np.unique(a.date[usable] // _DAY_NS, return_inverse=True)
-        days.append(unique)
-        sums.append(np.bincount(inverse, (a.loss - b.loss)[usable], len(unique)))
-        counts.append(np.bincount(inverse, np.ones(len(inverse)), len(unique)))
-    if not days:
-        return _Paired(np.empty(0), np.empty(0), 0.0, failures, changed)
-    unique, inverse = np.unique(np.concatenate(days), return_inverse=True)
-    by_day = [np.asarray(np.bincount(inverse, np.concatenate(v), len(unique)), np.float64) for v in (sums, counts)]
-    return _Paired(by_day[0], by_day[1], total, failures, changed)
-
-
-def _by_block(symbols: Mapping[str, int]) -> dict[int, list[str]]:
-    blocks: dict[int, list[str]] = {}
-    for symbol, block in symbols.items():
-        blocks.setdefault(block, []).append(symbol)
-    return dict(sorted(blocks.items()))
-
-
-@dataclass
-class _Rows:
-    """Rows of test tables, each (n,); ``symbol`` is a position among the requested symbols, ``date`` is in ns."""
-
-    symbol: npt.NDArray[np.int64]
-    date: npt.NDArray[np.int64]
-    loss: Float
-    label: Float
-    target: Float
-
-    @classmethod
-    def of(cls, tables: Sequence[pa.Table | None], known: pa.Array) -> _Rows:
-        """Return the rows of the symbols in ``known``; columns that a table lacks are NaN."""
-        parts = []
-        for table in (one for one in tables if one is not None):
-            symbol = pc.index_in(table["symbol"].cast(pa.string()), value_set=known)
-            inside = np.flatnonzero(symbol.is_valid().to_numpy())
-            table, symbol = table.take(inside), symbol.take(inside)
-            date = table["date"].cast(pa.timestamp("ns")).cast(pa.int64())
-            parts.append([symbol.to_numpy().astype(np.int64), date.to_numpy(), *map(_column(table), _COLUMNS[2:])])
-        if not parts:
-            parts = [[np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0)]]
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-    def take(self, rows: npt.NDArray[np.intp]) -> _Rows:
-        """Return these rows."""
-        return _Rows(self.symbol[rows], self.date[rows], self.loss[rows], self.label[rows], self.target[rows])
-
-    def common(self, other: _Rows) -> tuple[_Rows, _Rows]:
-        """Return the rows of both with the same symbol and date, in the same order."""
-        dates = np.unique(np.concatenate([self.date, other.date]))
-        ours, theirs = (rows.symbol * len(dates) + np.searchsorted(dates, rows.date) for rows in (self, other))
-        _, first, second = np.intersect1d(ours, theirs, return_indices=True)
-        return self.take(first), other.take(second)
-
-    def differs(self, other: _Rows) -> npt.NDArray[np.bool_]:
-        """Return whether the observed outcomes (n,) differ; small revisions of a variance do not count."""
-        label = (self.label != other.label) & np.isfinite(self.label) & np.isfinite(other.label)
-        gap, both = np.abs(self.target - other.target), np.maximum(np.abs(self.target), np.abs(other.target))
-        return np.asarray(label | (gap > MAX_REVISION * both))
-
-
-def _column(table: pa.Table) -> Callable[[str], Float]:
-    def values(name: str) -> Float:
-        if name not in table.column_names:
-            return np.full(table.num_rows, np.nan)
-        return np.asarray(table[name].cast(pa.float64()).to_numpy())
-
-    return values
-
-
 def _finite(value: Float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _described(mean: float, error: float | None, paired: _Paired, n: int) -> str:
+def _described(mean: float, error: float | None, paired: Paired, n: int) -> str:
     champion = paired.champion_total / n
     word = "lower" if mean < 0 else "higher" if mean > 0 else "no lower"
     text = f"its test loss {champion + mean:.4f} is {word} than the champion's {champion:.4f}"

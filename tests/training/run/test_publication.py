@@ -21,7 +21,7 @@ from training.run.job import Job
 from training.run.publication import promote_if_better, publish_kind
 from training.run.queue import JobQueue
 from training.run.run_plan import RunPlan
-from training.validation.promotion import TestLosses
+from training.validation.paired_losses import TestLosses
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.metrics.ranking import rank_symbols
-from training.validation.promotion import TestLosses, decide
+from training.validation.paired_losses import TestLosses
+from training.validation.promotion import decide
 
 DAYS = np.datetime64("2020-01-01", "ns") + np.arange(40) * np.timedelta64(1, "D")
 
