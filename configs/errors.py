@@ -9,7 +9,6 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Sequence
 
-
 _SHOWN = 80
 _BOUNDED = reprlib.Repr()  # a short value, by aliases or by nesting, can have a text of gigabytes
 _BOUNDED.maxlevel = 4

@@ -51,7 +51,7 @@ def _check_size(text: str, what: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in opened):
                 raise ConfigError(f"{what} has an alias *{event.anchor} inside of its own anchor. Write the values.")
-            values += sizes.get(event.anchor, 1)
+            values += sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             opened.append((event.anchor, values))
             values += 1
