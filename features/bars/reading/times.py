@@ -15,6 +15,7 @@ import pyarrow as pa
 from configs.errors import DataError
 from features.bars.arrays import Dates, Mask
 from features.bars.reading.epochs import parse_time_numbers
+from features.bars.reading.extraction import extracted
 from features.bars.reading.spelled_dates import in_range, parse_clock, parse_spelled
 
 _NAT = np.datetime64("NaT", "ns")
@@ -159,7 +160,7 @@ def _of_text(text: pd.Series, place: str, date_format: str | None) -> Stamps:
         exact = digits.str.fullmatch(r"[+-]?\d{1,18}").all()
         six = bool((digits.str.len() == 6).all())
         _put(out, numeric, _of_numbers(digits.astype(np.int64 if exact else np.float64).to_numpy(), place, six))
-    parts = text.str.extract(_ZONED.pattern)
+    parts = extracted(text, _ZONED.pattern)
     named = parts["name"].notna() & ~parts["name"].isin(["AM", "PM"])
     with_zone = ((parts["offset"].notna() & parts["wall"].str.contains(":")) | named).to_numpy(bool) & ~numeric
     without = ~with_zone & ~numeric
@@ -176,7 +177,8 @@ def _of_text(text: pd.Series, place: str, date_format: str | None) -> Stamps:
 
 def _of_zoned(parts: pd.DataFrame, place: str) -> Stamps:
     walls = parse_spelled(parts["wall"].str.strip(), place)
-    zones = parts["offset"].where(parts["offset"].notna(), parts["name"])
+    offsets = parts["offset"].astype("str")
+    zones = offsets.where(offsets.notna(), parts["name"].astype("str"))
     offset = np.full(len(walls), np.timedelta64("NaT"), "timedelta64[ns]")
     known = ~np.isnat(walls)
     for zone in zones.unique():
@@ -185,7 +187,7 @@ def _of_zoned(parts: pd.DataFrame, place: str) -> Stamps:
     instant = np.where(np.isnat(offset), _NAT, walls - offset)
     offset = np.where(np.isnat(offset), np.timedelta64(0, "ns"), offset)
     found = ~np.isnat(instant)
-    names = sorted(set(zones))
+    names = sorted(zones.unique())
     words = [f"zone {', '.join('UTC' if name == 'Z' else name for name in names[:3])}"]
     return Stamps(instant, found, offset, np.zeros(len(walls), bool), words)
 
