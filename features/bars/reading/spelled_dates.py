@@ -89,16 +89,15 @@ def parse_spelled(text: pd.Series, place: str) -> Dates:
         parts, rows = parts[found], np.flatnonzero(todo)[found]
         if pattern == _SLASHED:
             day_first = _day_first(parts, text.iloc[rows], place)
-            day, month = (parts["a"], parts["b"]) if day_first else (parts["b"], parts["a"])
-            month = whole(month)
+            day, month = (whole(parts[name]) for name in ("ab" if day_first else "ba"))
         elif pattern == _YEAR_FIRST:
-            day, month = parts["a"], whole(parts["b"])
+            day, month = whole(parts["a"]), whole(parts["b"])
         else:
-            day = parts["d"]
+            day = whole(parts["d"])
             month = parts["m"].map({m: month_of(m) or 0 for m in parts["m"].unique()}).to_numpy(np.int64)
             named = month > 0
             parts, day, month, rows = parts[named], day[named], month[named], rows[named]
-        out[rows] = _assembled(parts["y"], month, whole(day)) + _clock(parts["rest"])
+        out[rows] = _assembled(parts["y"], month, day) + _clock(parts["rest"])
         todo[rows] = False
     if todo.any():
         out[todo] = in_range(pd.to_datetime(text[todo], format="ISO8601", errors="coerce"))
