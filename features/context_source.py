@@ -8,7 +8,6 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import DataError, FleetcastError
-from configs.reading import ReadingConfig
 from configs.schema import Config
 from features.context import MarketContext
 from features.sources.base import Source
@@ -33,7 +32,7 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
         try:
             read = _read_parquet if wanted.path.endswith(".parquet") else pd.read_csv
             if is_remote(wanted.path):
-                (file,) = find(wanted.path, ReadingConfig().max_unpacked_bytes)
+                (file,) = find(wanted.path)
                 with file.open() as content:
                     frame = read(content)
             else:

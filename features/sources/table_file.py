@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import DataError
+from configs.reading import ReadingConfig
 from features.bars.reading.container import names_in_archive
 from features.bars.reading.unpacking import decompressed, member
 from features.store.entries import Entry
@@ -98,7 +99,7 @@ def is_remote(spec: str) -> bool:
     return spec.startswith(("s3://", "gs://"))
 
 
-def find(spec: str, limit: int) -> list[TableFile]:
+def find(spec: str, limit: int = ReadingConfig().max_unpacked_bytes) -> list[TableFile]:
     """Return the files of a path to a file, a folder or a glob, sorted by name; those in zip archives one by one.
 
     Folders in a folder are searched only if it has no files of bars itself. A compressed file may hold ``limit``
