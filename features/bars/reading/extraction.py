@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.bars.arrays import Mask
+
 _CHUNK = 50_000
+_Pandas = TypeVar("_Pandas", pd.Series, pd.DataFrame)
 
 
 def extracted(text: pd.Series, pattern: str) -> pd.DataFrame:
@@ -39,9 +43,10 @@ def extracted(text: pd.Series, pattern: str) -> pd.DataFrame:
 
 
 def _column(values: pa.ChunkedArray) -> pd.Series:
-    encoded = values.dictionary_encode().unify_dictionaries()
-    is_small = encoded.num_chunks and len(encoded.chunk(0).dictionary) < len(values) // 4
-    column: pd.Series = encoded.to_pandas() if is_small else values.to_pandas().astype("str")
+    first = values.chunk(0)
+    is_small = pc.count_distinct(first).as_py() <= len(first) // 4  # to encode distinct texts takes much memory
+    encoded = values.dictionary_encode() if is_small else values
+    column: pd.Series = encoded.to_pandas() if is_small else encoded.to_pandas().astype("str")
     return column
 
 
@@ -54,3 +59,8 @@ def _by_arrow(values: pa.Array, pattern: str, names: list[str]) -> pa.Table:
 def whole(text: pd.Series) -> npt.NDArray[np.int64]:
     """Return texts of digits as numbers; none may be missing."""
     return np.asarray(text.astype("category").astype(np.int64), np.int64)
+
+
+def selected(values: _Pandas, rows: Mask) -> _Pandas:
+    """Return these rows, without a copy if they are all."""
+    return values if rows.all() else values[rows]

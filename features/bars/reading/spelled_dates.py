@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars.arrays import Dates
-from features.bars.reading.extraction import extracted, whole
+from features.bars.reading.extraction import extracted, selected, whole
 from features.bars.reading.names import compact
 
 _FIRST, _LAST = np.datetime64("1678-01-01"), np.datetime64("2262-01-01")
@@ -82,11 +82,11 @@ def parse_spelled(text: pd.Series, place: str) -> Dates:
     for pattern in (_SLASHED, _YEAR_FIRST, _NAMED, _NAMED_FIRST, _NAMED_YEAR):
         if not todo.any():
             break
-        parts = extracted(text[todo], pattern)
+        parts = extracted(selected(text, todo), pattern)
         found = parts["y"].notna().to_numpy(bool)
         if not found.any():
             continue
-        parts, rows = parts[found], np.flatnonzero(todo)[found]
+        parts, rows = selected(parts, found), np.flatnonzero(todo)[found]
         if pattern == _SLASHED:
             day_first = _day_first(parts, text.iloc[rows], place)
             day, month = (whole(parts[name]) for name in ("ab" if day_first else "ba"))
