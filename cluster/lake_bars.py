@@ -19,6 +19,7 @@ from features.bars.stale import stale_runs
 from features.bars.steps import find_steps
 from features.sources import Source
 from features.sources.base import read_lines
+from features.store.concurrent import in_order
 from features.store.lake import Lake
 from features.store.store import Store
 
@@ -52,7 +53,7 @@ def import_bars(
     end: date | None = None,
     on_steps: Literal["rebase", "keep", "refuse"] = "rebase",
 ) -> ImportedBars:
-    """Append the bars of a source to the store's lake, one symbol at a time; ``on_steps`` as for :meth:`.Lake.append`.
+    """Append the bars of a source to the lake, a few symbols at a time; ``on_steps`` as for :meth:`.Lake.append`.
 
     A symbol whose bars do not fit those of the lake is among the missing ones.
 
@@ -62,13 +63,19 @@ def import_bars(
         The source has no bars of any symbol.
     """
     lake, appended, covered, refused = Lake(store), [], {}, dict[str, str]()
-    for bars in source.load(symbols, start, end):
+
+    def append(bars: SymbolBars) -> tuple[SymbolBars, Appended | DataError]:
         try:
-            appended.append(lake.append(bars, read_as=source.read_as.get(bars.symbol, ()), on_steps=on_steps))
+            return bars, lake.append(bars, read_as=source.read_as.get(bars.symbol, ()), on_steps=on_steps)
         except DataError as error:
-            refused[bars.symbol] = str(error).removeprefix(f"{bars.symbol}: ")
-            continue
-        covered[bars.symbol] = bars.dates
+            return bars, error
+
+    for bars, outcome in in_order(store, append, source.load(symbols, start, end)):
+        if isinstance(outcome, DataError):
+            refused[bars.symbol] = str(outcome).removeprefix(f"{bars.symbol}: ")
+        else:
+            appended.append(outcome)
+            covered[bars.symbol] = bars.dates
     lake.record(source.quarantine, covered)
     if not appended:
         if refused and not source.missing:

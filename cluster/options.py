@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -152,8 +153,14 @@ def interruptible(message: str) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as error:
+        if isinstance(error, SystemExit):
+            if error.code != signal.SIGTERM:
+                raise
+            received[0] = signal.SIGTERM  # while Ray starts, its own handler is in place
         print(f"interrupted{message}", file=sys.stderr)
-        raise SystemExit(128 + received[0]) from None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(128 + received[0])  # to free millions of objects takes seconds
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

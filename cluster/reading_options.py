@@ -16,6 +16,8 @@ Decimal = Annotated[str | None, typer.Option(help="The decimal mark: . or ,")]
 Timezone = Annotated[str | None, typer.Option(help="Of times without a zone and of sessions: Europe/Berlin, UTC.")]
 Period = Annotated[str | None, typer.Option(help="Of a bar: 1d, 1h, 5min …")]
 
+MaxUnpacked = Annotated[int | None, typer.Option("--max-unpacked-mib", help="The most that a compressed file holds.")]
+
 
 def reading_of(
     columns: str | None,
@@ -24,6 +26,7 @@ def reading_of(
     decimal: str | None,
     timezone: str | None,
     period: str | None,
+    max_unpacked_mib: int | None = None,
 ) -> ReadingConfig:
     """Return the options as settings.
 
@@ -55,7 +58,7 @@ def reading_of(
         "decimal": decimal,
         "timezone": timezone,
         "period": period,
-    }
+    } | ({} if max_unpacked_mib is None else {"max_unpacked_mib": max_unpacked_mib})
     try:
         return ReadingConfig.model_validate(given)
     except ValidationError as error:

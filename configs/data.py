@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from configs.reading import ReadingConfig
-from configs.values import Fraction, Frozen, Positive, Rate, unique
+from configs.values import MOST, Fraction, Frozen, Positive, Rate, unique
 
 
 class ContextConfig(Frozen):
@@ -22,7 +22,7 @@ class ContextConfig(Frozen):
     kinds: dict[str, Literal["level", "price", "rate"]] = Field(default_factory=dict)
     """Each series to use, and how it becomes scale-free: a ``level`` (already a rate of volatility, such as VIX: its
     logarithm and changes), a ``price`` (returns and distance to its mean) or a ``rate`` (differences in points)."""
-    lag_days: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    lag_days: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = Field(default_factory=dict)
     """Days from the date of a series' value to the first bar that uses it, against release-date leakage; 1 for a
     series that is not named."""
 
@@ -48,7 +48,7 @@ class DataConfig(Frozen):
     applied). ``quarantine`` leaves out bars whose prices return, and rebases the prices before a step that a split
     explains, by the jump of volume that goes with it; ``rebase`` rebases before every step with a likely cause;
     ``keep`` changes nothing; ``refuse`` skips the symbol."""
-    max_unexplained_steps: Annotated[int, Field(ge=0)] = 0
+    max_unexplained_steps: Annotated[int, Field(ge=0, le=MOST)] = 0
     """Symbols with more steps that are neither left out nor rebased are skipped, except with ``data.on_steps=keep``."""
     reading: ReadingConfig = ReadingConfig()
     context: ContextConfig = ContextConfig()
@@ -66,7 +66,7 @@ class FeatureConfig(Frozen):
     """How features are scaled; fitted on train rows only."""
     max_features: Positive | None = None
     """Keep the best features on train rows only; null keeps all."""
-    clip: Annotated[float, Field(gt=0)] = 5.0
+    clip: Annotated[float, Field(gt=0, le=1e6)] = 5.0
     """Scaled features are clipped at plus and minus this many units."""
     universe: tuple[str, ...] = ()
     """The symbols that cross-asset features are relative to; empty means all."""
@@ -104,7 +104,7 @@ class SplitConfig(Frozen):
     """Share of the dates that validation has where its dates are not given."""
     test_fraction: Fraction = 0.2
     """Share of the dates that the test has where its dates are not given."""
-    embargo: Annotated[int, Field(ge=0)] = 0
+    embargo: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Bars dropped at every boundary, on top of the horizon that is purged there."""
 
     @model_validator(mode="after")

@@ -6,7 +6,14 @@ Every message says what was given, what was expected, and what to do. The comman
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
+
+_SHOWN = 80
+_BOUNDED = reprlib.Repr()  # a short value, by aliases or by nesting, can have a text of gigabytes
+_BOUNDED.maxlevel = 4
+_BOUNDED.maxlist = _BOUNDED.maxtuple = _BOUNDED.maxdict = _BOUNDED.maxset = _BOUNDED.maxfrozenset = 16
+_BOUNDED.maxstring = _BOUNDED.maxlong = _BOUNDED.maxother = 3 * _SHOWN
 
 
 class FleetcastError(Exception):
@@ -45,7 +52,7 @@ def require(value: object, types: type | tuple[type, ...], what: str, expected: 
 
 def shown(value: object) -> str:
     """Return a value as it is written in Python, on one line and at most 80 characters long, for messages."""
-    return " ".join(repr(value).split())[:80]
+    return " ".join(_BOUNDED.repr(value).split())[:_SHOWN]
 
 
 def last_line(error: BaseException) -> str:

@@ -7,23 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from configs.errors import ConfigError
+from configs.errors import ConfigError, shown
+from configs.yaml_text import MAX_BYTES, MAX_DEPTH, parsed_yaml
 
 PRESETS = Path(__file__).parent / "presets"
 _WITH_EMBEDDED_BARS = "with_embedded_bars"
 _EMBEDDED = "embedded"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML whose only booleans are true and false: ON and NO are symbols, not switches."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +60,11 @@ def of_file(path: str | Path) -> Layer:
 def of_override(text: str) -> Layer:
     """Return the setting of ``section.key=value``, whose value is YAML; ``ConfigError`` if it is not of that form."""
     key, separator, raw = text.partition("=")
-    if not separator or not all(key.split(".")):
-        raise ConfigError(f"--set {text!r} is not of the form section.key=value, such as --set direction.fit.epochs=5.")
-    try:
-        value: Any = yaml.load(raw, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"--set {key}: value {raw!r} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not separator or not all(key.split(".")) or key.count(".") >= MAX_DEPTH:
+        raise ConfigError(
+            f"--set {shown(text)} is not of the form section.key=value, such as --set direction.fit.epochs=5."
+        )
+    value = parsed_yaml(raw, f"--set {key[:80]}: value {shown(raw)}")
     return of_option(f"--set {' '.join(text.split()):.80}", key, value)
 
 
@@ -120,18 +108,17 @@ def sources_in(layers: Sequence[Layer], section: Sequence[int | str]) -> list[st
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file; ``ConfigError`` if there is none."""
+    what = f"config file {str(path)!r}"
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config file {str(path)!r} cannot be read: {error}. Check the path.") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"config file {str(path)!r} is not valid YAML: {' '.join(str(error).split())}.") from error
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{what} cannot be read: {error}. Check the path.") from error
+    value = parsed_yaml(text, what)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ConfigError(
-            f"config file {str(path)!r} is a {type(value).__name__}; expected sections such as 'data:' and 'run:'."
-        )
+        raise ConfigError(f"{what} is a {type(value).__name__}; expected sections such as 'data:' and 'run:'.")
     return value
 
 

@@ -6,7 +6,21 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from configs.values import Fraction, Frozen, Positive, Rate, Strategy, unique
+from configs.values import (
+    MOST,
+    Bars,
+    BatchSize,
+    Epochs,
+    Fraction,
+    Frozen,
+    LearningRate,
+    Penalty,
+    Positive,
+    Rate,
+    Strategy,
+    Trees,
+    unique,
+)
 
 
 class LabelConfig(Frozen):
@@ -14,10 +28,10 @@ class LabelConfig(Frozen):
 
     mode: Literal["volatility", "threshold"] = "volatility"
     """``volatility``: inside ± k·σ·√horizon. ``threshold``: inside ± threshold."""
-    k: Annotated[float, Field(ge=0)] = 0.43
+    k: Annotated[float, Field(ge=0, le=100)] = 0.43
     """Half width of the sideways band in units of σ·√horizon, with σ the EWMA volatility known at the bar; 0.43 makes
     three equal classes under normality."""
-    threshold: Annotated[float, Field(ge=0)] = 0.005
+    threshold: Annotated[float, Field(ge=0, le=10)] = 0.005
     """Half width of the sideways band as a log return, if the mode is ``threshold``."""
     ewma_lambda: Fraction = 0.94
     """Decay of the EWMA volatility of a bar."""
@@ -26,11 +40,11 @@ class LabelConfig(Frozen):
 class NetworkConfig(Frozen):
     """LSTM layers, then multi-head self-attention, over windows of bars."""
 
-    window: Positive = 20
+    window: Bars = 20
     """Bars that the network sees."""
-    lstm_units: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32,)
+    lstm_units: Annotated[tuple[Annotated[int, Field(gt=0, le=4096)], ...], Field(min_length=1, max_length=16)] = (32,)
     """Units of each LSTM layer."""
-    attention_heads: Annotated[int, Field(ge=0)] = 4
+    attention_heads: Annotated[int, Field(ge=0, le=256)] = 4
     """Heads of self-attention; 0 leaves attention out."""
     dropout: Rate = 0.1
     """Share of activations dropped in training."""
@@ -45,36 +59,36 @@ class NetworkConfig(Frozen):
 class FitConfig(Frozen):
     """How a fleet is fitted. Early stopping is per symbol: each keeps its own best epoch."""
 
-    epochs: Positive = 10
+    epochs: Epochs = 10
     """Most epochs of a symbol's own fit."""
-    batch_size: Positive = 64
+    batch_size: BatchSize = 64
     """Rows of a batch in a symbol's own fit."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: LearningRate = 1e-3
     """Learning rate of Adam."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Penalty = 0.0
     """Decoupled weight decay."""
-    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    clip_norm: Annotated[float, Field(gt=0, le=MOST)] = 1.0
     """Largest norm of a gradient."""
-    patience: Positive = 3
+    patience: Epochs = 3
     """Epochs without a better validation loss after which a fit stops."""
-    pooled_epochs: Positive = 10
+    pooled_epochs: Epochs = 10
     """Most epochs of the fit on all symbols together."""
-    pooled_batch_size: Positive = 512
+    pooled_batch_size: BatchSize = 512
     """Rows of a batch in the pooled fit."""
     pooled_symbols: Positive = 128
     """Symbols that the pooled fit samples."""
     pooled_rows: Positive = 400_000
     """Rows that the pooled fit samples."""
-    finetune_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    finetune_learning_rate: LearningRate = 1e-4
     """Learning rate of a symbol's fit that starts from the pooled one."""
-    shrinkage: Annotated[float, Field(ge=0)] = 1e-2
+    shrinkage: Penalty = 1e-2
     """Penalty on the distance of a symbol's weights from the pooled ones, in fine-tuning."""
 
 
 class DirectionConfig(Frozen):
     """The price-direction fleet: classes down, sideways, up."""
 
-    horizon: Positive = 1
+    horizon: Bars = 1
     """Bars ahead that are forecast."""
     strategy: Strategy = "pooled"
     """One fit per symbol, one for all (``pooled``), or a pooled one fine-tuned on each symbol."""
@@ -85,7 +99,7 @@ class DirectionConfig(Frozen):
     """Scales logits towards the class prior, for all symbols alike; with ``vector`` each symbol's own rows may then
     move its scale and biases, with ``temperature`` its scale. Where symbols share nothing (``per_symbol``) both are
     the same."""
-    calibration_shrinkage: Annotated[float, Field(ge=0)] = 500.0
+    calibration_shrinkage: Penalty = 500.0
     """Rows that the calibration shared by all symbols counts as, against a symbol's own."""
     conformal_level: Fraction = 0.9
     """Share of label sets that should contain the class that comes true."""
@@ -94,9 +108,9 @@ class DirectionConfig(Frozen):
 class ForestConfig(Frozen):
     """The random-forest member."""
 
-    trees: Positive = 50
+    trees: Trees = 50
     """Trees of a forest."""
-    max_depth: Positive = 12
+    max_depth: Annotated[int, Field(gt=0, le=64)] = 12
     """Largest depth of a tree."""
     min_samples_leaf: Positive = 20
     """Fewest rows of a leaf."""
@@ -107,11 +121,11 @@ class ForestConfig(Frozen):
 class BoostingConfig(Frozen):
     """The boosting member: two boosted sums of trees."""
 
-    trees: Positive = 200
+    trees: Trees = 200
     """Trees of each sum."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.05
+    learning_rate: LearningRate = 0.05
     """Share of each tree that is added."""
-    max_leaf_nodes: Annotated[int, Field(ge=2)] = 31
+    max_leaf_nodes: Annotated[int, Field(ge=2, le=10_000)] = 31
     """Most leaves of a tree."""
     min_samples_leaf: Positive = 200
     """Fewest rows of a leaf; fewer where there are few rows."""
@@ -125,7 +139,7 @@ class VolatilityConfig(Frozen):
     The GARCH baseline takes part even if it is not named: it has weight where members are trusted little.
     """
 
-    horizon: Positive = 5
+    horizon: Bars = 5
     """Bars ahead whose mean variance is forecast."""
     strategy: Strategy = "pooled"
     """One network per symbol, one for all (``pooled``), or a pooled one fine-tuned on each symbol."""
@@ -146,7 +160,7 @@ class VolatilityConfig(Frozen):
     garch: Literal["GARCH", "EGARCH", "GJR"] = "GJR"
     """The GARCH member's recursion: with leverage (``GJR``), without (``GARCH``), or of the log variance
     (``EGARCH``)."""
-    interval_shrinkage: Annotated[float, Field(ge=0)] = 500.0
+    interval_shrinkage: Penalty = 500.0
     """Independent errors of ``horizon`` rows that the interval shared by all symbols counts as, against a
     symbol's own."""
     interval_level: Fraction = 0.9

@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from configs.space import GivenParameter
-from configs.values import Fraction, Frozen, Kind, Positive, age_limit, host_name, unique
+from configs.values import (
+    Fraction,
+    Frozen,
+    Kind,
+    Machines,
+    Positive,
+    Processors,
+    Retries,
+    Seconds,
+    age_limit,
+    host_name,
+    unique,
+)
 
 
 class RunConfig(Frozen):
@@ -15,20 +27,20 @@ class RunConfig(Frozen):
 
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1), AfterValidator(unique)] = ("direction", "volatility")
     """The kinds of models to train."""
-    seed: Annotated[int, Field(ge=0)] = 7
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
     """Seed of every random number."""
-    workers: Positive | None = None
+    workers: Machines | None = None
     """Workers, which must fit the cluster when a run starts, and their maximum; null uses all free processors, and
     more as the cluster grows."""
-    cpus_per_worker: Annotated[float, Field(gt=0)] = 1.0
+    cpus_per_worker: Processors = 1.0
     """Processors of a worker."""
     use_gpu: bool = False
     """Give each worker a GPU."""
-    block_symbols: Positive = 32
+    block_symbols: Annotated[int, Field(gt=0, le=100_000)] = 32
     """Symbols that are fitted together in one job."""
     studies: tuple[str, ...] = ()
     """The studies whose settings are used, as ``study/trial``."""
-    retries: Annotated[int, Field(ge=0)] = 2
+    retries: Retries = 2
     """How many more times a job that fails is tried."""
     refit: bool = True
     """Fit each model again after its test, on all bars up to the end of the test period, with the choices that the
@@ -41,11 +53,11 @@ class TuneConfig(Frozen):
     Each trial fits one fleet of sampled symbols on expanding folds before the test period.
     """
 
-    trials: Positive = 40
+    trials: Annotated[int, Field(gt=0, le=1_000_000)] = 40
     """Total number of trials of a study."""
     symbols: Positive = 32
     """Symbols that are sampled."""
-    folds: Positive = 2
+    folds: Annotated[int, Field(gt=0, le=100)] = 2
     """Expanding folds that each trial is scored on."""
     scored_fraction: Fraction = 0.4
     """Share of the dates before the test period that is scored: the test parts of the folds, and of a later
@@ -54,9 +66,9 @@ class TuneConfig(Frozen):
     """``nsga2`` searches for a low loss and a low cost, without early stopping."""
     early_stopping: bool = True
     """End trials with a high validation loss early (successive halving)."""
-    reduction: Annotated[int, Field(ge=2)] = 3
+    reduction: Annotated[int, Field(ge=2, le=1000)] = 3
     """Factor by which successive halving reduces the trials."""
-    finalists: Positive = 4
+    finalists: Annotated[int, Field(gt=0, le=1000)] = 4
     """The best trials, which a later fold scores."""
     space: dict[str, GivenParameter | None] = Field(default_factory=dict)
     """Changes of the search space by the path of a setting: ``direction.fit.learning_rate: {low: 1e-4, high: 1e-3}`` or
@@ -70,39 +82,39 @@ class ServeConfig(Frozen):
     shards, each with its own replicas, behind routers.
     """
 
-    replicas: Positive = 1
+    replicas: Machines = 1
     """Replicas of each shard."""
-    max_replicas: Positive | None = None
+    max_replicas: Machines | None = None
     """Replicas that Ray Serve may add up to under load; null adds none."""
-    cpus_per_replica: Annotated[float, Field(gt=0)] = 1.0
+    cpus_per_replica: Processors = 1.0
     """Processors of a replica."""
-    cpus_per_router: Annotated[float, Field(gt=0)] = 0.1
+    cpus_per_router: Processors = 0.1
     """Processors of a router."""
     shard_symbols: Positive = 5_000
     """Most symbols of a shard."""
-    poll_s: Annotated[float, Field(gt=0)] = 2.0
+    poll_s: Seconds = 2.0
     """Seconds between a replica's checks for a new champion or newer bars."""
-    history_bars: Annotated[int, Field(ge=250)] = 2500
+    history_bars: Annotated[int, Field(ge=250, le=1_000_000)] = 2500
     """Bars of each symbol that are read: recursive features and GARCH variances depend little on older ones."""
     max_age_days: Annotated[float | Literal["calendar"], BeforeValidator(age_limit)] = "calendar"
     """Forecasts from stale bars have a note. With ``calendar`` bars are stale when more than three are missing of the
     sessions, days or hours on which the symbol trades. A number is a limit instead: older bars give an error in place
     of a forecast."""
-    max_body_mib: Annotated[float, Field(gt=0)] = 8.0
+    max_body_mib: Annotated[float, Field(gt=0, le=2048)] = 8.0
     """Largest request, in MiB."""
-    max_ongoing: Positive = 256
+    max_ongoing: Annotated[int, Field(gt=0, le=1_000_000)] = 256
     """Requests that a replica processes at the same time. Receiving a body does not count."""
-    max_ongoing_per_key: Positive = 128
+    max_ongoing_per_key: Annotated[int, Field(gt=0, le=1_000_000)] = 128
     """Requests of one API key that a replica receives, queues and processes at the same time; more get 429."""
-    max_queued: Positive = 512
+    max_queued: Annotated[int, Field(gt=0, le=1_000_000)] = 512
     """A replica answers 429 when this many requests wait, and 503 when this many forecasts of bars in requests wait."""
-    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    timeout_s: Seconds = 30.0
     """Seconds after which a request is answered with an error."""
-    header_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    header_timeout_s: Seconds = 10.0
     """Seconds in which a client must send the headers of a request; then the connection is closed."""
-    body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    body_timeout_s: Seconds = 10.0
     """Seconds in which a client must send the body of a request; then it gets 408."""
-    max_connections: Annotated[int, Field(ge=2)] = 16_384
+    max_connections: Annotated[int, Field(ge=2, le=1_000_000)] = 16_384
     """Connections that a node accepts at the same time, as far as its limit of open files allows. One address may have
     half of them."""
     hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
@@ -142,23 +154,23 @@ class DeployConfig(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")] = "fleetcast"
     """Beginning of the names of all objects."""
-    nodes: Positive = 2
+    nodes: Machines = 2
     """Nodes that train; ``run.workers`` decides instead if it is set."""
-    node_cpus: Positive = 8
+    node_cpus: Machines = 8
     """Processors of a node."""
-    node_gpus: Positive = 1
+    node_gpus: Machines = 1
     """GPUs of a node, if ``run.use_gpu``."""
-    head_cpus: Positive = 2
+    head_cpus: Machines = 2
     """Processors of the head."""
-    gib_per_cpu: Annotated[float, Field(gt=0)] = 4.0
+    gib_per_cpu: Annotated[float, Field(ge=0.1, le=1000)] = 4.0
     """Memory of every node, GiB per processor."""
     schedule: str = "0 6 * * 6"
     """When models are trained again (cron)."""
     time_zone: str = "Etc/UTC"
     """Time zone of the schedule."""
-    deadline_hours: Annotated[float, Field(gt=0)] = 6.0
+    deadline_hours: Annotated[float, Field(ge=0.01, le=10_000)] = 6.0
     """Hours that an attempt may take."""
-    retries: Annotated[int, Field(ge=0)] = 2
+    retries: Retries = 2
     """Attempts that follow one that fails."""
     served_symbols: Positive | None = None
     """Symbols that serving is sized for; by default they fit in one shard."""

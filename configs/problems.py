@@ -12,11 +12,12 @@ from configs.layers import Layer, source_of, sources_in
 from configs.settings import all_settings, expected_at, location_of, remedy
 
 _OWN_WORDS = ("value_error", "assertion_error")
+_MOST = 20
 
 
 def explained(error: ValidationError, source: str, layers: Sequence[Layer] = ()) -> ConfigError:
     """Return one error for all problems; each names the layer that its value comes from, or else ``source``."""
-    problems = [_Problem(item) for item in error.errors(include_url=False)]
+    problems = [_Problem(item) for item in error.errors(include_url=False)[:_MOST]]
     texts: dict[str, list[str]] = {}
     for one in problems:
         if any(other.location[: len(one.location)] == one.location != other.location for other in problems):
@@ -25,7 +26,8 @@ def explained(error: ValidationError, source: str, layers: Sequence[Layer] = ())
         found = texts.setdefault(" and ".join(filter(None, places)) or source, [])
         if one.text not in found:
             found.append(one.text)
-    return ConfigError(" ".join(f"{place}: {' '.join(lines)}" for place, lines in texts.items()))
+    more = f" There are {error.error_count() - _MOST:,} more problems." if error.error_count() > _MOST else ""
+    return ConfigError(" ".join(f"{place}: {' '.join(lines)}" for place, lines in texts.items()) + more)
 
 
 class _Problem:
@@ -37,7 +39,7 @@ class _Problem:
 
 
 def _text(item: Mapping[str, Any], location: Sequence[int | str]) -> str:
-    place = ".".join(map(str, location)) or "the configuration"
+    place = ".".join(map(str, location))[:200] or "the configuration"
     if item["type"] == "extra_forbidden" and any(place.startswith(f"{path}.") for path in all_settings()):
         return f"{place} has no meaning; expected {expected_at(location[:-1])}."
     if item["type"] == "extra_forbidden":

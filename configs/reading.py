@@ -27,3 +27,15 @@ class ReadingConfig(Frozen):
     """The zone of times without one and of the sessions of UTC times, such as ``Europe/Berlin``."""
     period: Annotated[str, Field(pattern=r"^\d+(s|min|h|d|w|mo)$")] | None = None
     """The period of a bar, such as ``1d`` or ``1h``."""
+    max_unpacked_mib: Annotated[int, Field(gt=0, le=1_000_000)] = 512
+    """The most that a compressed file may hold, in MiB."""
+
+    @property
+    def max_unpacked_bytes(self) -> int:
+        """``max_unpacked_mib`` in bytes."""
+        return self.max_unpacked_mib * 2**20
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing is said about the content."""
+        return self.model_copy(update={"max_unpacked_mib": ReadingConfig().max_unpacked_mib}) == ReadingConfig()

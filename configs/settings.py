@@ -196,12 +196,16 @@ def _least(metadata: Sequence[Any]) -> int:
 
 def _bounds(metadata: Sequence[Any]) -> str:
     found = [
-        f"{sign} {getattr(one, name):g}"
+        f"{sign} {_number(getattr(one, name))}"
         for kind, name, sign in _BOUNDS
         for one in _flat(metadata)
         if isinstance(one, kind)
     ]
     return f" {' and '.join(found)}" if found else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _flat(metadata: Sequence[Any]) -> Iterator[Any]:

@@ -10,9 +10,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Strategy = Literal["per_symbol", "pooled", "finetuned"]
 Kind = Literal["direction", "volatility"]
-Positive = Annotated[int, Field(gt=0)]
+MOST = 10**9  # a count above it is a typing error; those below fit every integer type
+Positive = Annotated[int, Field(gt=0, le=MOST)]
+Epochs = Annotated[int, Field(gt=0, le=10_000)]
+BatchSize = Annotated[int, Field(gt=0, le=1_000_000)]
+Bars = Annotated[int, Field(gt=0, le=1000)]
+Trees = Annotated[int, Field(gt=0, le=10_000)]
+Machines = Annotated[int, Field(gt=0, le=10_000)]
+Processors = Annotated[float, Field(ge=0.01, le=1000)]
+Retries = Annotated[int, Field(ge=0, le=1000)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Penalty = Annotated[float, Field(ge=0, le=MOST)]
+Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+_MOST_DAYS = 100_000  # of an age
 _Names = TypeVar("_Names", bound=tuple[str, ...])
 
 
@@ -26,9 +38,9 @@ def unique(names: _Names) -> _Names:
 
 def age_limit(value: object) -> object:
     """Return ``calendar`` or a number of days as given; ``ValueError`` says that one of them is expected."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0.0 < value < float("inf")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0.0 < value <= _MOST_DAYS
     if value != "calendar" and not is_number:
-        raise ValueError("expected calendar, or a number of days greater than 0")
+        raise ValueError(f"expected calendar, or a number of days greater than 0 and at most {_MOST_DAYS:,}")
     return value
 
 

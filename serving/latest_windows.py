@@ -173,6 +173,9 @@ def why_no_forecast(predictor: BarsPredictor, panel: Panel, symbol: int) -> Fail
     bars = rows.stop - rows.start
     if bars <= first:
         return Failure("too_few_bars", f"{counted(bars, 'bar')}; at least {first + 1} are needed for a forecast")
+    close = panel.close[rows]
+    if np.ptp(close) <= 1e-9 * close[0]:
+        return Failure("bad_bars", f"the price is {close[0]:g} in all {bars:,} bars; give bars of a price that moves")
     return None
 
 

@@ -17,7 +17,15 @@ from configs.space import Space
 from features.store.store import Store
 from tuning.space import Values
 from tuning.study import SweepStudy
-from tuning.study_database import check_name, database_errors, heartbeat, lock_study, open_database
+from tuning.study_database import (
+    check_name,
+    check_values,
+    database_errors,
+    heartbeat,
+    lock_study,
+    open_database,
+    study_errors,
+)
 
 
 @contextmanager
@@ -54,15 +62,12 @@ def open_study(
         The database cannot be opened.
     """
     with lock_study(name, store), open_database(store, url) as (storage, public_url), database_errors():
-        exists = _exists(name, storage, resume)
-        sampler = _sampler(config.sampler, seed, storage, name if exists else None)
-        goals = [StudyDirection.MINIMIZE] * (2 if config.sampler == "nsga2" else 1)
-        study = optuna.create_study(
-            storage=storage, sampler=sampler, study_name=name, directions=goals, load_if_exists=exists
-        )
+        with study_errors(name):
+            exists = _exists(name, storage, resume)
+            study = _opened(name, storage, config.sampler, seed, exists)
+            known, goals = study.user_attrs.get("task"), len(study.directions)
         sweep = SweepStudy(study, public_url, space, config)
-        known = study.user_attrs.get("task")
-        if known is not None and (known != task or len(study.directions) != len(goals)):
+        if known is not None and (known != task or goals != (2 if config.sampler == "nsga2" else 1)):
             raise ConfigError(
                 f"study {name!r} is of another kind of model, or other bars, symbols, folds, settings or code, so its "
                 "trials do not compare with new ones. Give another name with --study, or the configuration that it "
@@ -73,7 +78,8 @@ def open_study(
                 if first is not None:
                     study.enqueue_trial(dict(first))
                 study.set_user_attr("task", task)
-            _check_space(study, sweep.distributions)
+            with study_errors(name):
+                _check_trials(study, sweep.distributions)
             sweep.interrupt_running()
             yield sweep
 
@@ -101,9 +107,20 @@ def _exists(name: str, storage: RDBStorage, resume: bool) -> bool:
     return exists
 
 
-def _check_space(study: optuna.Study, wanted: Mapping[str, BaseDistribution]) -> None:
-    """Refuse a space whose choices differ from those of the study's trials: Optuna cannot mix them."""
+def _opened(name: str, storage: RDBStorage, sampler: str, seed: int, exists: bool) -> optuna.Study:
+    return optuna.create_study(
+        storage=storage,
+        sampler=_sampler(sampler, seed, storage, name if exists else None),
+        study_name=name,
+        directions=[StudyDirection.MINIMIZE] * (2 if sampler == "nsga2" else 1),
+        load_if_exists=exists,
+    )
+
+
+def _check_trials(study: optuna.Study, wanted: Mapping[str, BaseDistribution]) -> None:
+    """Refuse values that were not drawn, and a space whose choices differ from the trials': Optuna cannot mix them."""
     for trial in study.get_trials(deepcopy=False):
+        check_values(trial)
         for path, distribution in trial.distributions.items():
             try:
                 if path in wanted:

@@ -12,7 +12,7 @@ from configs.operation import TuneConfig
 from configs.space import Space
 from tuning.score import Outcome
 from tuning.space import distributions
-from tuning.study_database import database_errors
+from tuning.study_database import study_errors
 from tuning.trial_view import TrialView
 
 _INTERRUPTED = "interrupted"
@@ -39,9 +39,9 @@ class SweepStudy:
     @property
     def trials(self) -> list[TrialView]:
         """All finished trials in the order in which they started; interrupted trials are not among them."""
-        with database_errors():
+        with study_errors(self.name):
             trials = self.optuna.get_trials(deepcopy=False, states=_FINISHED)
-        return [TrialView.of(trial) for trial in trials if trial.user_attrs.get("reason") != _INTERRUPTED]
+            return [TrialView.of(trial) for trial in trials if trial.user_attrs.get("reason") != _INTERRUPTED]
 
     @property
     def latest(self) -> TrialView:
@@ -55,7 +55,7 @@ class SweepStudy:
 
     def ask(self) -> Trial:
         """Return the next trial: a queued one (the default values, or an interrupted trial), else the sampler's."""
-        with database_errors():
+        with study_errors(self.name):
             return self.optuna.ask(self.distributions)
 
     def report(self, trial: Trial, loss: float, epoch: int) -> None:
@@ -63,12 +63,12 @@ class SweepStudy:
         one_objective = self.config.sampler != "nsga2"  # Optuna stores no intermediate values for two objectives
         if one_objective and math.isfinite(loss) and epoch > self._reported.get(trial.number, 0):
             self._reported[trial.number] = epoch
-            with database_errors():
+            with study_errors(self.name):
                 trial.report(loss, epoch)
 
     def complete(self, trial: Trial, outcome: Outcome) -> None:
         """Record a trial's outcome, then its state: a crash between the two leaves the trial interrupted."""
-        with database_errors():
+        with study_errors(self.name):
             trial.set_user_attr("baseline", outcome.baseline)
             trial.set_user_attr("edge", outcome.edge.model_dump())
             trial.set_user_attr("failed", outcome.failed)
@@ -80,18 +80,18 @@ class SweepStudy:
 
     def prune(self, trial: Trial) -> None:
         """Record that a trial was ended early."""
-        with database_errors():
+        with study_errors(self.name):
             self.optuna.tell(trial, state=TrialState.PRUNED)
 
     def fail(self, trial: Trial, reason: str) -> None:
         """Record that a trial failed, and why."""
-        with database_errors():
+        with study_errors(self.name):
             trial.set_user_attr("reason", " ".join(reason.split())[:500] or "unknown")
             self.optuna.tell(trial, state=TrialState.FAIL)
 
     def interrupt(self, trial: Trial) -> None:
         """Record that a trial was stopped before its end, and queue its values again."""
-        with database_errors():
+        with study_errors(self.name):
             frozen = self.optuna.get_trials(deepcopy=False)[trial.number]
             fixed = frozen.system_attrs.get(
                 "fixed_params", {}
@@ -102,7 +102,7 @@ class SweepStudy:
 
     def interrupt_running(self) -> None:
         """Interrupt the trials that were running when their process ended."""
-        with database_errors():
+        with study_errors(self.name):
             running = self.optuna.get_trials(states=(TrialState.RUNNING,))
         for trial in running:
             self.interrupt(Trial(self.optuna, trial._trial_id))

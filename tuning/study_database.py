@@ -11,10 +11,11 @@ from contextlib import ExitStack, contextmanager, suppress
 import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from configs.errors import ConfigError, StoreError
+from configs.errors import ConfigError, StoreError, shown
 from features.store.heartbeat import beating
 from features.store.store import Store
 
@@ -25,6 +26,7 @@ _DRIVERS = {
     "mysql": "mysqlclient (or PyMySQL, with mysql+pymysql://…)",
     "mariadb": "mysqlclient (or PyMySQL, with mariadb+pymysql://…)",
 }
+_DAMAGE = (LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, RecursionError)
 _BEAT_S, _DEAD_AFTER_S = 5.0, 30.0
 
 
@@ -133,6 +135,27 @@ def database_errors() -> Iterator[None]:
             f"the database of studies fails ({_one_line(error)}). Finished trials are stored: repair it, and continue "
             "with --resume."
         ) from error
+
+
+@contextmanager
+def study_errors(name: str) -> Iterator[None]:
+    """Turn errors of the database, and of values in it that no sweep has written, into ``StoreError``."""
+    try:
+        with database_errors():
+            yield
+    except _DAMAGE as error:
+        raise StoreError(
+            f"study {name!r} is damaged: its database has a value that no sweep has written ({_one_line(error)}). "
+            "Restore the database from a copy, or give another name with --study."
+        ) from error
+
+
+def check_values(trial: FrozenTrial) -> None:
+    """Raise ``ValueError`` if a trial's value of a parameter lies outside of the values that it was drawn from."""
+    for path, distribution in trial.distributions.items():
+        inside = distribution._contains(distribution.to_internal_repr(trial.params[path]))
+        if not inside:
+            raise ValueError(f"trial {trial.number} has {path} = {shown(trial.params[path])}")
 
 
 def _one_line(error: Exception) -> str:

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from cluster.reading_options import Columns, DateFormat, Decimal, Period, SymbolColumn, Timezone, reading_of
+from cluster.reading_options import (
+    Columns,
+    DateFormat,
+    Decimal,
+    MaxUnpacked,
+    Period,
+    SymbolColumn,
+    Timezone,
+    reading_of,
+)
 
 app = typer.Typer(name="data", help="Import, fetch, inspect, rename and remove bars.", no_args_is_help=True)
 
@@ -37,6 +46,7 @@ def import_(
     decimal: Decimal = None,
     timezone: Timezone = None,
     period: Period = None,
+    max_unpacked_mib: MaxUnpacked = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first bars as understood; import none.")] = False,
     on_steps: Annotated[
         Seam, typer.Option(help="Where closes differ from the stored ones by a factor: rebase these, keep or refuse.")
@@ -49,7 +59,9 @@ def import_(
     from features.sources.files import FileSource
     from features.store.store import Store
 
-    source = FileSource(paths, symbol, reading_of(columns, symbol_column, date_format, decimal, timezone, period))
+    source = FileSource(
+        paths, symbol, reading_of(columns, symbol_column, date_format, decimal, timezone, period, max_unpacked_mib)
+    )
     if dry_run:
         show_preview(preview_bars(source), as_json)
     else:
@@ -89,6 +101,7 @@ def inspect(
     decimal: Decimal = None,
     timezone: Timezone = None,
     period: Period = None,
+    max_unpacked_mib: MaxUnpacked = None,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
@@ -100,7 +113,7 @@ def inspect(
 
     names = symbols_of_lake(Store(store), paths or [])
     spec = "lake" if names or not paths else paths[0] if len(paths) == 1 else paths
-    reading = reading_of(columns, symbol_column, date_format, decimal, timezone, period)
+    reading = reading_of(columns, symbol_column, date_format, decimal, timezone, period, max_unpacked_mib)
     source = open_source(spec, Store(store), reading)
     show_inspection(inspect_bars(source, names), as_json)
 

@@ -13,6 +13,7 @@ from features.bars.arrays import Dates, Float, Mask
 from features.bars.columns import choose_columns
 from features.bars.quarantine import Quarantine
 from features.bars.reading.instruments import refuse_merged
+from features.bars.reading.memory import release
 from features.bars.reading.parsed import parse_table
 from features.bars.validation import check
 
@@ -96,6 +97,7 @@ def read_frame(
         Of the text file that the frame was read from: evidence for the decimal mark.
     """
     columns = choose_columns(frame, symbol, place, default_symbol=default_symbol, reading=reading)
+    release(len(frame))
     parsed = parse_table(columns, place, reading, delimiter)
     checked, quarantine = check(parsed, place)
     refuse_merged(columns, parsed, quarantine, frame, place)

@@ -89,7 +89,8 @@ class FileSource:
 
     def _found(self) -> list[TableFile]:
         """Return the files of all paths, each once."""
-        return list({str(file): file for spec in self._specs for file in find(spec)}.values())
+        found = (file for spec in self._specs for file in find(spec, self.reading.max_unpacked_bytes))
+        return list({str(file): file for file in found}.values())
 
     def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
         """Yield symbols of a single file as they are read, then those that several files have, joined."""

@@ -14,7 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from configs.errors import DataError
-from features.bars.reading.container import decompressed, member, members
+from configs.reading import ReadingConfig
+from features.bars.reading.container import names_in_archive
+from features.bars.reading.unpacking import decompressed, member
 from features.store.entries import Entry
 from features.store.object_client import redacted
 from features.store.store import Store
@@ -22,20 +24,21 @@ from features.store.store import Store
 FORMATS = (".csv", ".txt", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".json", ".jsonl", ".xlsx", ".xls", ".ods")
 _COMPRESSIONS = ("", ".gz", ".bz2", ".xz", ".zst")
 SUFFIXES = (*(kind + compression for kind in FORMATS for compression in _COMPRESSIONS), ".zip")
-_HEAD = 64
+_HEAD, _BLOCK = 64, 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
     """A file of bars: its folder, name, size in bytes, and a ``stamp`` that changes with its content.
 
-    ``inside`` is the name of a file in a zip archive.
+    ``inside`` is the name of a file in a zip archive. A compressed file may hold ``limit`` bytes.
     """
 
     folder: Store
     name: str
     size: int
     stamp: str
+    limit: int
     inside: str = ""
 
     def __str__(self) -> str:
@@ -51,14 +54,27 @@ class TableFile:
 
     @contextmanager
     def open(self) -> Iterator[pa.NativeFile]:
-        """Yield the decompressed content."""
+        """Yield the decompressed content; ``DataError`` after ``limit`` bytes of a compressed one."""
         if self.inside:
-            yield pa.BufferReader(member(_archive(self.folder, self.name, self.stamp), self.inside))
+            yield pa.BufferReader(
+                member(_archive(self.folder, self.name, self.stamp), self.inside, self.limit, repr(str(self)))
+            )
             return
         with self.folder.open(self.name) as file:
             head = file.read(_HEAD)
             file.seek(0)
-            yield decompressed(file, head)
+            yield decompressed(file, head, self.limit, repr(str(self)))
+
+    def check_size(self) -> None:
+        """Raise ``DataError`` if a compressed file on a disk holds more than ``limit`` bytes; nothing is kept."""
+        if self.inside or not self.folder.is_local:
+            return  # the limit of an object applies while it is read, which is slower than reading a disk twice
+        with self.folder.open(self.name) as file:
+            head = file.read(_HEAD)
+            file.seek(0)
+            stream = decompressed(file, head, self.limit, repr(str(self)))
+            while stream is not file and stream.read(_BLOCK):
+                pass
 
 
 @lru_cache(maxsize=2)
@@ -71,7 +87,7 @@ def _unzipped(file: TableFile) -> list[TableFile]:
     """Return the tables in a zip archive, or the file itself if it is none."""
     if not file.name.lower().endswith(".zip") or not file.size:
         return [file]
-    names = members(_archive(file.folder, file.name, file.stamp), repr(str(file)))
+    names = names_in_archive(_archive(file.folder, file.name, file.stamp), repr(str(file)), file.limit)
     if names is None:
         return [file]
     tables = [name for name in names if _is_table(name.rpartition("/")[2])] if len(names) > 1 else names
@@ -83,10 +99,11 @@ def is_remote(spec: str) -> bool:
     return spec.startswith(("s3://", "gs://"))
 
 
-def find(spec: str) -> list[TableFile]:
+def find(spec: str, limit: int = ReadingConfig().max_unpacked_bytes) -> list[TableFile]:
     """Return the files of a path to a file, a folder or a glob, sorted by name; those in zip archives one by one.
 
-    Folders in a folder are searched only if it has no files of bars itself.
+    Folders in a folder are searched only if it has no files of bars itself. A compressed file may hold ``limit``
+    bytes.
 
     Raises
     ------
@@ -97,7 +114,7 @@ def find(spec: str) -> list[TableFile]:
     """
     if is_remote(spec) and ("@" in spec.split("/")[2] or re.search(r"\?\w+=", spec)):
         raise DataError(f"{redacted(spec)!r} has credentials or a query. Give credentials in the environment.")
-    found = _in_bucket(spec.rstrip("/")) if is_remote(spec) else _on_disk(spec)
+    found = _in_bucket(spec.rstrip("/"), limit) if is_remote(spec) else _on_disk(spec, limit)
     if not found:
         problem = "has no bars" if _exists(spec) else "does not exist"
         raise DataError(
@@ -110,7 +127,7 @@ def _exists(spec: str) -> bool:
     return glob.has_magic(spec) or is_remote(spec) or Path(spec).expanduser().exists()
 
 
-def _on_disk(spec: str) -> list[TableFile]:
+def _on_disk(spec: str, limit: int) -> list[TableFile]:
     path = Path(spec).expanduser()
     if path.is_dir():
         paths = [file for file in path.iterdir() if _is_table(file.name) and file.is_file()]
@@ -120,10 +137,10 @@ def _on_disk(spec: str) -> list[TableFile]:
     else:
         paths = [file for file in map(Path, glob.glob(str(path), recursive=True)) if _is_table(file.name)]
     stats = [(file.absolute(), file.stat()) for file in paths if file.is_file()]
-    return [TableFile(_folder(str(file.parent)), file.name, s.st_size, str(s.st_mtime_ns)) for file, s in stats]
+    return [TableFile(_folder(str(file.parent)), file.name, s.st_size, str(s.st_mtime_ns), limit) for file, s in stats]
 
 
-def _in_bucket(spec: str) -> list[TableFile]:
+def _in_bucket(spec: str, limit: int) -> list[TableFile]:
     parent, _, pattern = spec.rpartition("/")
     if glob.has_magic(parent):
         raise DataError(
@@ -135,17 +152,17 @@ def _in_bucket(spec: str) -> list[TableFile]:
     if not glob.has_magic(pattern):
         if pattern and _is_table(pattern) and folder.exists(pattern):
             (entry,) = folder.entries(pattern)
-            return [_table_file(folder, entry)]
+            return [_table_file(folder, entry, limit)]
         folder, pattern = _folder(spec), "*"
     return [
-        _table_file(folder, entry)
+        _table_file(folder, entry, limit)
         for entry in folder.entries()
         if entry.size is not None and _is_table(entry.name) and fnmatch.fnmatchcase(entry.name, pattern)
     ]
 
 
-def _table_file(folder: Store, entry: Entry) -> TableFile:
-    return TableFile(folder, entry.name, entry.size or 0, f"{entry.changed_ns} {entry.tag}")
+def _table_file(folder: Store, entry: Entry, limit: int) -> TableFile:
+    return TableFile(folder, entry.name, entry.size or 0, f"{entry.changed_ns} {entry.tag}", limit)
 
 
 def _is_table(name: str) -> bool:

@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from configs.errors import DataError, StoreError
 from configs.reading import ReadingConfig
 from features.bars.columns import columns_line
-from features.bars.reading.container import format_of, unpacked
+from features.bars.reading.container import format_of
 from features.bars.reading.encoding import decoded, encoding_of
 from features.bars.reading.grids import spreadsheet_tables
 from features.bars.reading.json_tables import json_table
 from features.bars.reading.layout import layout_of
 from features.bars.reading.names import SERIES, compact, field_of, fields_of
+from features.bars.reading.unpacking import too_large, unpacked
 from features.sources.table_file import TableFile
 from features.sources.text_table import Probe, needs_text, parse_text
 from features.store.parquet import read_parquet, to_frame
@@ -36,6 +37,7 @@ _READ_ERRORS = (
 )
 _TEXT_FIELDS = frozenset({"date", "time", "symbol"})
 _MAX_RAGGED, _MIN_RAGGED = 0.1, 5
+_MOST_RATIO = 50  # of prices in Parquet: their size in memory to that of the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def probe(file: TableFile, reading: ReadingConfig) -> Probe:
     if file.size == 0:
         raise DataError(f"{place} is empty; expected bars (date, open, high, low, close, volume). Check the file.")
     try:
+        file.check_size()
         with file.open() as content:
             head = b""
             while len(head) < _HEAD and (part := content.read(_HEAD - len(head))):
@@ -117,7 +120,7 @@ def read_tables(
         if probed.format == "parquet":
             return [_parquet(file, probed, symbols)]
         with file.open() as content:
-            data = unpacked(content.read())
+            data = unpacked(content.read(), file.limit, place)
         if probed.format == "arrow":
             return [RawTable(_rows_of(_arrow(data), symbols), file.stem)]
         if probed.format == "json":
@@ -143,6 +146,10 @@ def _parquet(file: TableFile, probed: Probe, symbols: Sequence[str]) -> RawTable
     names, column = probed.names, probed.symbol_column
     known = [name for name in names if field_of(name) is not None or compact(name) in SERIES | {"rtype"}]
     with file.open() as content:
+        rows = pq.read_metadata(content).num_rows
+        if rows * 8 * len(names) > max(file.limit, _MOST_RATIO * file.size):  # a column of one value is a few bytes
+            raise too_large(repr(str(file)), file.limit)
+        content.seek(0)
         if column is None or any(name.startswith("(") for name in names):
             return RawTable(to_frame(read_parquet(content, use_pandas_metadata=True)), file.stem)
         frame = _rows_of(read_parquet(content, known, use_pandas_metadata=True), symbols)
@@ -173,7 +180,7 @@ def _text(file: TableFile, probed: Probe, symbols: Sequence[str], reading: Readi
     if not {"close", "adj_close"} & set(fields.values()):  # a matrix of closes, or two header rows
         numbers = frozenset(name for i, name in enumerate(layout.names) if i and fields.get(name) not in _TEXT_FIELDS)
     wanted = None
-    if probed.symbol_column is not None and reading == ReadingConfig():
+    if probed.symbol_column is not None and reading.is_default:
         wanted = [n for n in layout.names if n in fields or compact(n) in SERIES | {"rtype"}]
     ragged: list[str] = []
     try:

@@ -32,7 +32,7 @@ def read_parquet(source: Any, columns: Sequence[str] | None = None, *, use_panda
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return a table as a frame."""
-    frame: pd.DataFrame = table.to_pandas(use_threads=False)
+    frame: pd.DataFrame = table.to_pandas(use_threads=False, split_blocks=True)
     return frame
 
 

@@ -1,6 +1,6 @@
-"""How fast files of bars are read and imported: a folder of CSV files, and one Parquet file of the same bars.
+"""How fast files of bars are read and imported: a folder of CSV files, one Parquet file of the same bars, minute bars.
 
-``python tests/benchmarks/bench_import.py [--symbols 2000] [--bars-per-symbol 2500] [--lake]``
+``python tests/benchmarks/bench_import.py [--symbols 2000] [--bars-per-symbol 2500] [--minutes 2000000] [--lake]``
 
 Synthetic prices, plain ISO dates. Each layout is read in a process of its own. The last line is JSON, by layout:
 ``rows_per_second``, ``per_cpu_second`` (the same over processor time, on a busy machine) and ``peak_mib`` (resident
@@ -43,6 +43,15 @@ def write(folder: Path, symbols: int, bars: int) -> None:
     pd.concat(frames, ignore_index=True).astype({"Symbol": "category"}).to_parquet(folder / "bars.parquet")
 
 
+def write_minutes(path: Path, bars: int) -> None:
+    """Write minute bars of one symbol, whose stamps have a zone: the form that needs the most memory."""
+    days = pd.bdate_range("2003-01-02", periods=bars // 390 + 1).to_numpy()
+    stamps = pd.DatetimeIndex((days[:, None] + np.arange(870, 1260).astype("timedelta64[m]")).ravel()[:bars])
+    close = np.round(100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 1e-4, bars))), 4)
+    prices = {"Open": close, "High": close + 0.01, "Low": (close * 0.99).round(4), "Close": close}
+    pd.DataFrame({"Date": stamps.strftime("%Y-%m-%dT%H:%M:%SZ"), **prices, "Volume": 100}).to_csv(path, index=False)
+
+
 def measure(path: str, lake: bool) -> dict[str, float]:
     """Return the rate and the peak memory of reading ``path`` in this process."""
     started, cpu = time.perf_counter(), time.process_time()
@@ -67,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--symbols", type=int, default=2000)
     parser.add_argument("--bars-per-symbol", type=int, default=2500)
+    parser.add_argument("--minutes", type=int, default=2_000_000, help="bars of the file of minute bars")
     parser.add_argument("--lake", action="store_true", help="append to a lake as well")
     parser.add_argument("--folder", type=Path, help="keep the files here, and use those of an earlier run")
     parser.add_argument("--read", help=argparse.SUPPRESS)
@@ -79,8 +89,10 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "bars.parquet").exists():
             write(folder, given.symbols, given.bars_per_symbol)
+        if not (folder / "minutes.csv").exists():
+            write_minutes(folder / "minutes.csv", given.minutes)
         found = {}
-        for name in ("csv", "bars.parquet"):
+        for name in ("csv", "bars.parquet", "minutes.csv"):
             command = [sys.executable, __file__, "--read", str(folder / name), *(["--lake"] if given.lake else [])]
             found[name] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             print(f"{name}: {found[name]}")

@@ -30,5 +30,5 @@ def test_a_key_that_does_not_exist_says_what_does(key: str, says: str) -> None:
 
 def test_a_section_is_all_of_its_settings() -> None:
     assert find("direction.label")[0].path == "direction.label.mode"
-    assert find("run.seed")[0].type == "whole number ≥ 0" and find("run.seed")[0].default == 7
+    assert find("run.seed")[0].type == "whole number ≥ 0 and < 4,294,967,296" and find("run.seed")[0].default == 7
     assert find("data.context.kinds")[0].type == "mapping of text to (level, price or rate)"

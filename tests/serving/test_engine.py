@@ -100,6 +100,21 @@ def test_the_horizon_is_in_words_and_bars_of_another_period_are_refused(engine, 
         assert "the bars are weekly and the model was fitted on daily ones" in refused.error.message
 
 
+def test_minute_bars_and_a_constant_price_are_refused(engine, bars_of):
+    daily = bars_of("AAA", LAKE_BARS)
+    minutes = np.datetime64("2024-01-02T14:30") + np.arange(LAKE_BARS).astype("timedelta64[m]")
+    ones = {name: np.full(LAKE_BARS, 50.0) for name in ("open", "high", "low", "close")}
+    wrong = {
+        "the bars are 1-minute": replace(daily, dates=minutes.astype("datetime64[ns]")),
+        "the price is 50 in all": replace(daily, **ones),
+    }
+    for symbol in ("AAA", "NEW"):
+        for message, bars in wrong.items():
+            refused = engine.predict_single(PredictionRequest(symbol, bars))
+            assert refused.volatility is None and refused.direction is None and refused.error.code == "bad_bars"
+            assert message in refused.error.message
+
+
 def test_prices_that_are_off_by_a_factor_are_mended_and_noted(engine, expected, bars_of):
     bars = bars_of("AAA", LAKE_BARS)
     prices = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}

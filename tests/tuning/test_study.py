@@ -209,3 +209,27 @@ def test_a_trial_killed_before_it_drew_its_values_is_repeated(opened):
         study.optuna.ask()  # takes FIRST from the queue, but draws none of its values
     with opened(resume=True) as study:
         assert study.ask().params == FIRST
+
+
+EDITS = (
+    "UPDATE trial_params SET param_value = 1e9",
+    "UPDATE trial_params SET distribution_json = '{\"name'",
+    "UPDATE trial_user_attributes SET value_json = '{{{'",
+    "UPDATE trial_user_attributes SET value_json = '7'",
+    "UPDATE trials SET state = 'x'",
+    "UPDATE trials SET datetime_complete = 'yesterday'",
+    f"UPDATE study_user_attributes SET value_json = '{'[' * 5000}'",
+)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_database_is_one_error(opened, store, edit):
+    with opened() as study:
+        study.complete(study.ask(), outcome())
+    with sqlite3.connect(store.path("studies", "studies.db")) as database:
+        database.execute(edit)
+    database.close()
+    with pytest.raises(StoreError, match=r"study|studies") as caught, opened(resume=True) as study:
+        assert study.trials
+        study.ask()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 700

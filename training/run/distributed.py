@@ -30,6 +30,7 @@ _PATIENCE_S = 600.0
 _MOST_STARTS = 10
 _SETTLE_S = 10.0
 _START_S = 120.0
+_LEAVE_S = 1.0
 _POLL_S = 0.5
 _RESERVE_S = 1.0
 _AGAIN = "Finished blocks are kept: run the same command again to go on"
@@ -98,9 +99,13 @@ class _Driver:
                 else:
                     self._review(self._group, now)
             on_progress(now)
-        except BaseException:
+        except Exception:
             if self._group is not None:
                 self._group.kill()
+            raise
+        except BaseException:  # an interrupt: Ray ends what is left when this process does
+            if self._group is not None:
+                self._group.kill(_LEAVE_S)
             raise
         finally:
             if self._group is not None:

@@ -95,14 +95,17 @@ class WorkerGroup:
         self.is_draining = True
         ray.get(self._queue.drain.remote(self._name))
 
-    def kill(self) -> None:
-        """Kill Ray Train's controller, and with it all workers; nothing happens before the controller has started."""
+    def kill(self, wait_s: float = _CALL_S) -> None:
+        """Kill Ray Train's controller, and with it all workers; nothing happens before the controller has started.
+
+        Each of two calls is waited for at most ``wait_s``.
+        """
         with contextlib.suppress(ray.exceptions.RayError):
-            controller = ray.get(self._queue.controller.remote(self._name), timeout=_CALL_S)
+            controller = ray.get(self._queue.controller.remote(self._name), timeout=wait_s)
             if controller is None:
                 return
             ray.kill(controller)
-            self._thread.join(_CALL_S)
+            self._thread.join(wait_s)
             job = ray.get_runtime_context().get_job_id()  # Ray keeps what a dead actor reserved until its job ends
             for name, facts in placement_group_table().items():
                 if name.endswith(job) and name not in self._others and facts["state"] != "REMOVED":

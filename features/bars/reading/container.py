@@ -1,20 +1,13 @@
-"""Containers: what a file is, by its first bytes, and the content of compressed ones."""
+"""Containers: what a file is, by its first bytes, and the tables in an archive."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
-import zipfile
 from typing import Literal
 
-import pyarrow as pa
-
 from configs.errors import DataError
+from features.bars.reading.unpacking import members, too_large
 
 Format = Literal["parquet", "arrow", "spreadsheet", "json", "text"]
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _NAMED = {
     b"\x80\x04\x95": "a pickle, which may run code: save it with to_parquet",
     b"\x80\x05\x95": "a pickle, which may run code: save it with to_parquet",
@@ -29,7 +22,6 @@ _NAMED = {
     b"Obj\x01": "an Avro file: save the table as Parquet",
 }
 _SHEETS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
-_HEAD = 64
 
 
 def format_of(head: bytes, place: str) -> Format:
@@ -57,46 +49,19 @@ def format_of(head: bytes, place: str) -> Format:
     return "text"
 
 
-def compression_of(head: bytes) -> str | None:
-    """Return how content is compressed, by its first bytes; ``None`` if it is not."""
-    return next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
-
-
-def decompressed(content: pa.NativeFile, head: bytes) -> pa.NativeFile:
-    """Return a stream of the content without gzip, bz2, xz or zstd; ``content`` is at its start."""
-    name = compression_of(head)
-    if name is None:
-        return content
-    if name == "xz":
-        return pa.BufferReader(lzma.decompress(content.read()))
-    return pa.CompressedInputStream(content, name)
-
-
-def unpacked(data: bytes) -> bytes:
-    """Return bytes without any number of layers of gzip, bz2, xz and zstd."""
-    while (name := compression_of(data[:_HEAD])) is not None:
-        if name == "zstd":
-            data = pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
-        else:
-            data = {"gzip": gzip.decompress, "bz2": bz2.decompress, "xz": lzma.decompress}[name](data)
-    return data
-
-
-def members(data: bytes, place: str) -> list[str] | None:
+def names_in_archive(data: bytes, place: str, limit: int) -> list[str] | None:
     """Return the names of the files in a zip archive, sorted; ``None`` if it is a spreadsheet.
 
     Raises
     ------
     DataError
-        It is damaged, encrypted or empty.
+        It is damaged, encrypted or empty, or a spreadsheet that holds more than ``limit`` bytes.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{place} cannot be read (a damaged zip archive: {error}). Download it again.") from error
+    infos = members(data, place)
     names = [info.filename for info in infos if not info.filename.startswith(("__MACOSX/", "."))]
     if any(name in _SHEETS for name in names):
+        if sum(info.file_size for info in infos) > limit:
+            raise too_large(place, limit)
         return None
     if any(info.flag_bits & 1 for info in infos):
         raise DataError(f"{place} is an encrypted zip archive. Unpack it.")
@@ -105,9 +70,3 @@ def members(data: bytes, place: str) -> list[str] | None:
     if all(name.lower().endswith((".zip", ".7z", ".rar", ".tar")) for name in names):
         raise DataError(f"{place} is a zip archive of archives ({names[0]!r}). Unpack it.")
     return sorted(names)
-
-
-def member(data: bytes, name: str) -> bytes:
-    """Return the content of a file in a zip archive, decompressed."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return unpacked(archive.read(name))

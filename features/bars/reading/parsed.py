@@ -11,6 +11,7 @@ from configs.errors import DataError
 from configs.reading import ReadingConfig
 from features.bars.arrays import PRICES, Codes, Dates, Float, Mask
 from features.bars.columns import Columns
+from features.bars.reading.memory import release
 from features.bars.reading.numbers import decide_decimal, is_text, parse_numbers
 from features.bars.reading.session_dates import session_dates
 from features.bars.reading.share_splits import ShareSplits, parse_splits, splits_of_factors
@@ -54,6 +55,7 @@ def parse_table(
     codes = table["symbol"].cat.codes.to_numpy(np.int64)
     column = str(columns.used.get("date", "date"))
     stamps = parse_stamps(table["date"], place, reading.date_format)
+    release(len(table))
     _check_dates(stamps, table["date"], column, place)
     words = list(stamps.words)
     if "time" in table:

@@ -7,11 +7,13 @@ UTC, and no other assignment leaves the weekends without bars.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import DataError
@@ -82,12 +84,19 @@ def session_dates(
         rows = rows[known[rows]]
         if not len(rows):
             continue
-        key = stamps.instant[rows].tobytes() + stamps.offset[rows].tobytes() + stamps.plain[rows].tobytes()
+        key = _key(stamps, rows)
         if key not in cache:
             cache[key] = _of_symbol(stamps.take(rows), place, timezone is not None, period)
         dates[rows], unfinished[rows], line = cache[key]
         lines[line] += 1
     return SessionDates(dates, unfinished, [line for line, _ in lines.most_common() if line])
+
+
+def _key(stamps: Stamps, rows: npt.NDArray[np.intp]) -> bytes:
+    digest = hashlib.blake2b(stamps.plain[rows].data)
+    digest.update(stamps.instant[rows].view(np.int64).data)
+    digest.update(stamps.offset[rows].view(np.int64).data)
+    return digest.digest()
 
 
 def _refuse_mixed(stamps: Stamps, known: Mask, place: str) -> None:
@@ -131,9 +140,7 @@ def _of_symbol(stamps: Stamps, place: str, in_zone: bool, period: str | None) ->
         early = odd & stamps.zoned & (wall - days >= _DAY - _STEADY)
         days = np.where(early, days + _DAY, days)
         return days.astype("datetime64[ns]"), _unfinished(wall, days, odd & ~early), "times: session dates"
-    in_order = np.unique(stamps.instant)
-    steps = np.diff(in_order)
-    daily = period is not None or (len(in_order) >= _MIN_BARS and (steps >= _SHORTEST_DAY).mean() >= _DAILY_SHARE)
+    daily = period is not None or _is_daily(stamps.instant)
     local = bool(stamps.offset.any()) or in_zone or not stamps.zoned.any()
     clock = wall if local else stamps.instant
     usual, near = _usual_time(clock)
@@ -153,6 +160,11 @@ def _of_symbol(stamps: Stamps, place: str, in_zone: bool, period: str | None) ->
     line += {0: "", 1: " of the next day", -1: " of the day before"}[shift]
     assigned = assigned + shift
     return assigned.astype("datetime64[ns]"), _unfinished(clock, assigned, ~near & ~midnight), line
+
+
+def _is_daily(instant: Dates) -> bool:
+    in_order = np.unique(instant)
+    return len(in_order) >= _MIN_BARS and bool((np.diff(in_order) >= _SHORTEST_DAY).mean() >= _DAILY_SHARE)
 
 
 def _usual_time(clock: Dates) -> tuple[np.timedelta64, Mask]:

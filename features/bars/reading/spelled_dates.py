@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import DataError
 from features.bars.arrays import Dates
+from features.bars.reading.extraction import extracted, selected, whole
 from features.bars.reading.names import compact
 from features.bars.reading.odd_dates import common_notation
 
@@ -92,51 +94,49 @@ def _parsed(text: pd.Series, place: str) -> Dates:
     for pattern in (_SLASHED, _YEAR_FIRST, _NAMED, _NAMED_FIRST, _NAMED_YEAR):
         if not todo.any():
             break
-        parts = text[todo].str.extract(pattern)
+        parts = extracted(selected(text, todo), pattern)
         found = parts["y"].notna().to_numpy(bool)
         if not found.any():
             continue
-        parts, rows = parts[found], np.flatnonzero(todo)[found]
+        parts, rows = selected(parts, found), np.flatnonzero(todo)[found]
         if pattern == _SLASHED:
             day_first = _day_first(parts, text.iloc[rows], place)
-            day, month = (parts["a"], parts["b"]) if day_first else (parts["b"], parts["a"])
-            month = month.astype(int)
+            day, month = (whole(parts[name]) for name in ("ab" if day_first else "ba"))
         elif pattern == _YEAR_FIRST:
-            day, month = parts["a"], parts["b"].astype(int)
+            day, month = whole(parts["a"]), whole(parts["b"])
         else:
-            day = parts["d"]
-            month = parts["m"].map({m: month_of(m) or 0 for m in parts["m"].unique()})
-            named = (month > 0).to_numpy(bool)
+            day = whole(parts["d"])
+            month = parts["m"].map({m: month_of(m) or 0 for m in parts["m"].unique()}).to_numpy(np.int64)
+            named = month > 0
             parts, day, month, rows = parts[named], day[named], month[named], rows[named]
-        out[rows] = _assembled(parts["y"], month, day.astype(int)) + _clock(parts["rest"])
+        out[rows] = _assembled(parts["y"], month, day) + _clock(parts["rest"])
         todo[rows] = False
     if todo.any():
         out[todo] = in_range(pd.to_datetime(text[todo], format="ISO8601", errors="coerce"))
     return out
 
 
-def _assembled(year: pd.Series, month: pd.Series, day: pd.Series) -> Dates:
-    number = year.astype(int).to_numpy()
+def _assembled(year: pd.Series, month: npt.NDArray[np.int64], day: npt.NDArray[np.int64]) -> Dates:
+    number = whole(year)
     number = np.where(year.str.len() == 4, number, np.where(number < 69, 2000, 1900) + number)
-    months = (number - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month.to_numpy(int) - 1)
-    days = months.astype("datetime64[D]") + (day.to_numpy(int) - 1)
-    valid = (month.to_numpy(int) >= 1) & (month.to_numpy(int) <= 12) & (days.astype("datetime64[M]") == months)
-    return in_range(np.where(valid & (day.to_numpy(int) >= 1), days, np.datetime64("NaT")))
+    months = (number - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
+    days = months.astype("datetime64[D]") + (day - 1)
+    valid = (month >= 1) & (month <= 12) & (days.astype("datetime64[M]") == months)
+    return in_range(np.where(valid & (day >= 1), days, np.datetime64("NaT")))
 
 
 def _clock(rest: pd.Series) -> np.ndarray:
     """Return the times of day after the dates, NaT for a text that is none."""
-    out = np.zeros(len(rest), "timedelta64[ns]")
-    texts = rest.fillna("").str.strip()
-    given = (texts != "").to_numpy(bool)
-    if given.any():
-        out[given] = parse_clock(texts[given])
-    return out
+    codes, distinct = pd.factorize(rest)
+    texts = pd.Series(distinct, dtype="str").str.strip()
+    times = np.append(parse_clock(texts), np.timedelta64(0, "ns"))  # the last one is of a missing text
+    times[:-1][(texts == "").to_numpy(bool)] = 0
+    return times[codes]
 
 
 def parse_clock(text: pd.Series) -> np.ndarray:
     """Return ``timedelta64[ns]`` of times such as ``9:30``, ``09:30:00.000`` and ``4:00 PM``; NaT for other texts."""
-    parts = text.str.extract(_CLOCK)
+    parts = extracted(text, _CLOCK).astype("str")
     hour = pd.to_numeric(parts["h"])
     afternoon = parts["p"].fillna("").str.lower().str[:1]
     hour = hour.where(afternoon == "", hour % 12 + (afternoon == "p") * 12)
@@ -151,7 +151,7 @@ def parse_clock(text: pd.Series) -> np.ndarray:
 
 
 def _day_first(parts: pd.DataFrame, text: pd.Series, place: str) -> bool:
-    a, b = parts["a"].astype(int), parts["b"].astype(int)
+    a, b = whole(parts["a"]), whole(parts["b"])
     day, month = (a > 12) & (b <= 12), (b > 12) & (a <= 12)
     if day.any() and month.any():
         raise DataError(

@@ -15,6 +15,7 @@ import pyarrow as pa
 from configs.errors import DataError
 from features.bars.arrays import Dates, Mask
 from features.bars.reading.epochs import parse_time_numbers
+from features.bars.reading.extraction import extracted, selected
 from features.bars.reading.odd_dates import without_json_dates
 from features.bars.reading.spelled_dates import in_range, parse_clock, parse_spelled
 
@@ -162,24 +163,26 @@ def _of_text(text: pd.Series, place: str, date_format: str | None) -> Stamps:
         exact = digits.str.fullmatch(r"[+-]?\d{1,18}").all()
         six = bool((digits.str.len() == 6).all())
         _put(out, numeric, _of_numbers(digits.astype(np.int64 if exact else np.float64).to_numpy(), place, six))
-    parts = text.str.extract(_ZONED.pattern)
+    parts = extracted(text, _ZONED.pattern)
     named = parts["name"].notna() & ~parts["name"].isin(["AM", "PM"])
     with_zone = ((parts["offset"].notna() & parts["wall"].str.contains(":")) | named).to_numpy(bool) & ~numeric
     without = ~with_zone & ~numeric
+    text = selected(text, without)  # millions of texts are not kept while others are parsed
     if without.any():
-        walls = parse_spelled(text[without], place)
+        walls = parse_spelled(text, place)
         stamps = naive(walls)
         dates = ~np.isnat(walls) & (walls == walls.astype("datetime64[D]"))
-        has_clock = text[without].str.contains(r"\d:\d\d|\d[ T]\d{4,6}$").to_numpy(bool)
+        has_clock = text.str.contains(r"\d:\d\d|\d[ T]\d{4,6}$").to_numpy(bool)
         _put(out, without, Stamps(walls, stamps.zoned, stamps.offset, ~has_clock & dates))
     if with_zone.any():
-        _put(out, with_zone, _of_zoned(parts[with_zone], place))
+        _put(out, with_zone, _of_zoned(selected(parts, with_zone), place))
     return out
 
 
 def _of_zoned(parts: pd.DataFrame, place: str) -> Stamps:
-    walls = parse_spelled(parts["wall"].str.strip(), place)
-    zones = parts["offset"].where(parts["offset"].notna(), parts["name"])
+    walls = parse_spelled(parts.pop("wall").str.strip(), place)
+    offsets = parts["offset"].astype("str")
+    zones = offsets.where(offsets.notna(), parts["name"].astype("str"))
     offset = np.full(len(walls), np.timedelta64("NaT"), "timedelta64[ns]")
     known = ~np.isnat(walls)
     for zone in zones.unique():
@@ -188,7 +191,7 @@ def _of_zoned(parts: pd.DataFrame, place: str) -> Stamps:
     instant = np.where(np.isnat(offset), _NAT, walls - offset)
     offset = np.where(np.isnat(offset), np.timedelta64(0, "ns"), offset)
     found = ~np.isnat(instant)
-    names = sorted(set(zones))
+    names = sorted(zones.unique())
     words = [f"zone {', '.join('UTC' if name == 'Z' else name for name in names[:3])}"]
     return Stamps(instant, found, offset, np.zeros(len(walls), bool), words)
 
