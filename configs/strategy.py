@@ -11,6 +11,8 @@ from configs.values import Fraction, Frozen, Positive
 SizeMethod = Literal["volatility_target", "kelly", "equal_risk", "given"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Above0 = Annotated[float, Field(gt=0.0, le=100.0)]
+Number = Annotated[float, Field(ge=-1e9, le=1e9)]
+WholeNumber = Annotated[int, Field(ge=-(10**9), le=10**9)]
 AtLeast0 = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
@@ -100,7 +102,7 @@ class StrategyConfig(Frozen):
     name: str = "volatility_target"
     """``volatility_target``, ``direction``, ``direction_x_volatility``, ``relative_rank``, or a class of your own as
     ``module:Class``."""
-    parameters: dict[str, float | int | bool | str] = Field(default_factory=dict)
+    parameters: dict[str, Number | WholeNumber | bool | str] = Field(default_factory=dict)
     """Keyword arguments of the strategy."""
     short: bool = True
     """Whether positions may be short."""

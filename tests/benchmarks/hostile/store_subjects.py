@@ -152,7 +152,7 @@ def make_windows(folder: Path) -> Callable[[], Any]:
     config = load_config("smoke")
     newest = NewestBars(lake.store, "lake", NAMES, 250, [config])
     names = tuple(recipe_names(config, newest))
-    recipe = FeatureRecipe(config, names, UniverseFacts(5, 0))
+    recipe = FeatureRecipe(config, names, UniverseFacts(5, 0), frozenset(NAMES))
     cache = WindowCache(recipe, 5, frozenset(NAMES), newest, newest.stamp())
     table, note = recipe.table(newest.of_universe())
     bars = newest.of_symbols(frozenset(NAMES))
