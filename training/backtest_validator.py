@@ -64,6 +64,17 @@ class BacktestValidator:
     store
         A path or URI of the folder with finished fits; by default ``FLEETCAST_STORE`` or ``.fleetcast``. The same call
         again fits nothing.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from features import load_bars
+    >>> from training import VolatilityPredictor
+    >>> bars = load_bars("embedded", ["AAPL", "IBM"], end="2001-12-31")
+    >>> BacktestValidator(mkdtemp()).run_walk_forward_analysis(
+    ...     VolatilityPredictor(model_type="har"), bars, train_window=252, test_window=63
+    ... ).windows["symbols"].tolist()
+    [2, 2, 2]
     """
 
     def __init__(self, store: Store | str | os.PathLike[str] | None = None) -> None:
