@@ -1,7 +1,7 @@
-"""What differs between GARCH, GJR and EGARCH in estimation: starts, limits, and the unit of ω.
+"""What differs between GARCH, GJR and EGARCH in estimation: guesses, limits, and the unit of ω.
 
 Limits are those of ``arch``. The likelihood can have several maxima: variance that returns within days, variance that
-persists for months, and a slow decay from the first weeks that ignores all later shocks. ``starts`` has a group for
+persists for months, and a slow decay from the first weeks that ignores all later shocks. ``guesses`` has a group for
 each.
 """
 
@@ -33,8 +33,8 @@ _FEWEST, _MOST = 2.05, 500.0  # degrees of freedom
 _TAIL: tuple[Limit, ...] = (({ETA: 1.0}, 1.0 / _MOST), ({ETA: -1.0}, -1.0 / _FEWEST))
 
 
-class Start(NamedTuple):
-    """A start: α, γ, how persistent variance is, and its long-run level over the returns' variance."""
+class Guess(NamedTuple):
+    """Where a search starts: α, γ, how persistent variance is, and its long-run level over the returns' variance."""
 
     alpha: float
     gamma: float
@@ -46,16 +46,14 @@ class Start(NamedTuple):
 class Kind:
     """One kind of GARCH.
 
-    ``dynamics(start, variance)`` are ω, α, γ, β of a start for returns of this variance, and ``start_of(parameters)``
-    the start that parameters (5,) resemble. ``limits(variance)`` are linear. ``omega(ω, β, factor)`` is ω after
-    returns are multiplied by a factor.
+    ``dynamics(guess, variance)`` are ω, α, γ, β of a guess for returns of this variance. ``limits(variance)`` are
+    linear. ``omega(ω, β, factor)`` is ω after returns are multiplied by a factor.
     """
 
     variance: type[LogVariance]
     has_gamma: bool
-    starts: tuple[tuple[Start, ...], ...]
-    dynamics: Callable[[Start, float], tuple[float, float, float, float]]
-    start_of: Callable[[Float], Start]
+    guesses: tuple[tuple[Guess, ...], ...]
+    dynamics: Callable[[Guess, float], tuple[float, float, float, float]]
     limits: Callable[[float], tuple[Limit, ...]]
     omega: Callable[[float, float, float], float]
 
@@ -68,14 +66,9 @@ class Kind:
         return normals, np.array([least for _, least in limits])
 
 
-def _dynamics(start: Start, variance: float) -> tuple[float, float, float, float]:
-    alpha, gamma, persistence, level = start
+def _dynamics(guess: Guess, variance: float) -> tuple[float, float, float, float]:
+    alpha, gamma, persistence, level = guess
     return (1.0 - persistence) * level * variance, alpha, gamma, persistence - alpha - 0.5 * gamma
-
-
-def _start_of(parameters: Float) -> Start:
-    _, _, alpha, gamma, beta = (float(value) for value in parameters)
-    return Start(alpha, gamma, alpha + 0.5 * gamma + beta)
 
 
 def _limits(variance: float) -> tuple[Limit, ...]:
@@ -90,14 +83,9 @@ def _limits(variance: float) -> tuple[Limit, ...]:
     )
 
 
-def _log_dynamics(start: Start, variance: float) -> tuple[float, float, float, float]:
-    alpha, gamma, beta, level = start
+def _log_dynamics(guess: Guess, variance: float) -> tuple[float, float, float, float]:
+    alpha, gamma, beta, level = guess
     return (1.0 - beta) * math.log(level * variance), alpha, gamma, beta
-
-
-def _log_start_of(parameters: Float) -> Start:
-    _, _, alpha, gamma, beta = (float(value) for value in parameters)
-    return Start(alpha, gamma, beta)
 
 
 def _log_limits(variance: float) -> tuple[Limit, ...]:
@@ -110,14 +98,14 @@ def _log_limits(variance: float) -> tuple[Limit, ...]:
     )
 
 
-_BRIEF = (Start(0.03, 0.12, 0.5), Start(0.3, 0.2, 0.5), Start(0.1, 0.1, 0.8))
-_LASTING = (Start(0.02, 0.02, 0.95), Start(0.1, 0.1, 0.95), Start(0.03, 0.06, 0.99), Start(0.2, 0.1, 0.99))
-_DECAY = (Start(0.001, 0.001, 0.995), Start(0.001, 0.001, 0.99, level=0.3))
-_STARTS = (_BRIEF, _LASTING, _DECAY)
-_SYMMETRIC = tuple(tuple(one._replace(alpha=one.alpha + 0.5 * one.gamma, gamma=0.0) for one in g) for g in _STARTS)
-_LOG_STARTS = (
-    (Start(0.1, -0.05, 0.6), Start(0.3, -0.1, 0.6)),
-    (Start(0.1, -0.05, 0.95), Start(0.2, -0.05, 0.98)),
+_BRIEF = (Guess(0.03, 0.12, 0.5), Guess(0.3, 0.2, 0.5), Guess(0.1, 0.1, 0.8))
+_LASTING = (Guess(0.02, 0.02, 0.95), Guess(0.1, 0.1, 0.95), Guess(0.03, 0.06, 0.99), Guess(0.2, 0.1, 0.99))
+_DECAY = (Guess(0.001, 0.001, 0.995), Guess(0.001, 0.001, 0.99, level=0.3))
+_GUESSES = (_BRIEF, _LASTING, _DECAY)
+_SYMMETRIC = tuple(tuple(one._replace(alpha=one.alpha + 0.5 * one.gamma, gamma=0.0) for one in g) for g in _GUESSES)
+_LOG_GUESSES = (
+    (Guess(0.1, -0.05, 0.6), Guess(0.3, -0.1, 0.6)),
+    (Guess(0.1, -0.05, 0.95), Guess(0.2, -0.05, 0.98)),
 )
 
 
@@ -129,9 +117,9 @@ def _logarithmic(omega: float, beta: float, factor: float) -> float:
     return omega + 2.0 * math.log(factor) * (1.0 - beta)
 
 
-_GJR = (_dynamics, _start_of, _limits, _squared)
+_GJR = (_dynamics, _limits, _squared)
 KINDS: dict[GarchType, Kind] = {
-    "GJR": Kind(GarchLogVariance, True, _STARTS, *_GJR),
+    "GJR": Kind(GarchLogVariance, True, _GUESSES, *_GJR),
     "GARCH": Kind(GarchLogVariance, False, _SYMMETRIC, *_GJR),
-    "EGARCH": Kind(EgarchLogVariance, True, _LOG_STARTS, _log_dynamics, _log_start_of, _log_limits, _logarithmic),
+    "EGARCH": Kind(EgarchLogVariance, True, _LOG_GUESSES, _log_dynamics, _log_limits, _logarithmic),
 }

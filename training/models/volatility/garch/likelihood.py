@@ -80,7 +80,7 @@ class StudentLikelihood:
         own = 0.25 * (zeta(2, 0.5 * nu) - zeta(2, 0.5 * (nu + 1.0)))
         own -= (nu + 5.0) / (2.0 * nu * (nu + 1.0) * (nu + 3.0))
         out = np.empty((6, 6))
-        out[:ETA, :ETA] = 0.25 * scale * (jacobian @ np.ascontiguousarray(jacobian.T))
+        out[:ETA, :ETA] = 0.25 * scale * (jacobian @ jacobian.T)
         out[MU, MU] += (nu + 1.0) / (nu + 3.0) * nu / (nu - 2.0) * (1.0 / self._variance.variance).sum()
         out[ETA, :ETA] = out[:ETA, ETA] = -(nu**2) * 0.5 * (scale * by_nu + mixed) * jacobian.sum(axis=1)
         out[ETA, ETA] = nu**4 * n * (own + 2.0 * by_nu * mixed + by_nu**2 * scale)

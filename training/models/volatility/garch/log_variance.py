@@ -2,7 +2,7 @@
 
 ``s_t = ln σ²_t`` depends on μ, ω, α, γ, β. First derivatives obey the recursion of the variance with another input.
 Second derivatives are needed only in sums Σ w_t ∂²s_t, so one backward pass of the adjoint recursion gives them all.
-Recursions start as those of ``arch`` do, and are held within its bounds, which bind on degenerate returns only.
+Recursions start as those of ``arch`` do, and are held within wide bounds, which bind on degenerate returns only.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from training.models.volatility.egarch import backcast
 from training.models.volatility.fleet_state import Float
 
 MU, OMEGA, ALPHA, GAMMA, BETA = range(5)
 
 _MEAN_SIZE = math.sqrt(2.0 / math.pi)  # of a standard normal variable
+_LEAST, _MOST = 1e-8, 1e7  # bounds of a variance over the mean and the largest square, as those of arch
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class RecursionStart:
     """The ``backcast`` of σ² before the first return, ``bounds`` (n, 2) of σ²_t, and ``free`` (n, 2), infinite ones."""
 
     backcast: float
@@ -31,13 +33,12 @@ class Start:
 
     @classmethod
     def of(cls, returns: Float) -> Self:
-        """Return ``arch``'s start for returns (n,); it does not depend on the parameters."""
-        from arch.univariate import GARCH
-
-        residual, process = returns - returns.mean(), GARCH(1, 1, 1)
-        free = np.empty((len(returns), 2))
+        """Return the start for returns (n,), which does not depend on the parameters."""
+        square = (returns - returns.mean()) ** 2
+        bounds, free = np.empty((2, len(returns), 2))
+        bounds[:, 0], bounds[:, 1] = _LEAST * square.mean(), _MOST * (1.0 + square.max())
         free[:, 0], free[:, 1] = -np.inf, np.inf
-        return cls(float(process.backcast(residual)), process.variance_bounds(residual), free)
+        return cls(backcast(square), bounds, free)
 
 
 class LogVariance(Protocol):
@@ -47,7 +48,7 @@ class LogVariance(Protocol):
     variance: Float
     values: Float
 
-    def __init__(self, parameters: Float, returns: Float, start: Start) -> None: ...
+    def __init__(self, parameters: Float, returns: Float, start: RecursionStart) -> None: ...
 
     def jacobian(self) -> Float:
         """Return ∂s_t by μ, ω, α, γ, β (5, n)."""
@@ -61,7 +62,7 @@ class LogVariance(Protocol):
 class GarchLogVariance:
     """``σ²_{t+1} = ω + (α + γ 1[e_t < 0]) e_t² + β σ²_t`` with ``e = r − μ``."""
 
-    def __init__(self, parameters: Float, returns: Float, start: Start) -> None:
+    def __init__(self, parameters: Float, returns: Float, start: RecursionStart) -> None:
         self._parameters, self._start = parameters, start
         self.residual = returns - parameters[MU]
         self._square, self._fall = self.residual**2, np.minimum(self.residual, 0.0)
@@ -71,16 +72,16 @@ class GarchLogVariance:
 
     def jacobian(self) -> Float:
         """Return ∂s_t by μ, ω, α, γ, β (5, n)."""
-        backcast, (_, _, alpha, gamma, beta) = self._start.backcast, self._parameters
+        before, (_, _, alpha, gamma, beta) = self._start.backcast, self._parameters
         out = np.empty((5, len(self.variance)))
         powers = np.full(len(self.variance), beta)
         powers[0] = 1.0
         np.add.accumulate(np.multiply.accumulate(powers), out=out[OMEGA])
         self._decay(-2.0 * (alpha * self.residual + gamma * self._fall), 0.0, out[MU])
-        self._decay(self._square, backcast, out[ALPHA])
-        self._decay(self._fall**2, 0.5 * backcast, out[GAMMA])
-        self._decay(self.variance, backcast, out[BETA])
-        out /= self.variance
+        self._decay(self._square, before, out[ALPHA])
+        self._decay(self._fall**2, 0.5 * before, out[GAMMA])
+        self._decay(self.variance, before, out[BETA])
+        out *= 1.0 / self.variance
         return out
 
     def curvature(self, jacobian: Float, weights: Float, products: Float) -> Float:
@@ -119,13 +120,13 @@ def _compiled() -> Any:
 
 def _products(jacobian: Float, weights: Float) -> Float:
     """Return Σ_t w_t ∂s_t ∂s_tᵀ (5, 5)."""
-    return np.asarray((jacobian * weights) @ np.ascontiguousarray(jacobian.T))
+    return np.asarray((jacobian * weights) @ jacobian.T)
 
 
 class EgarchLogVariance:
     """``s_{t+1} = ω + α (|z_t| − √(2/π)) + γ z_t + β s_t`` with ``z = e / σ``."""
 
-    def __init__(self, parameters: Float, returns: Float, start: Start) -> None:
+    def __init__(self, parameters: Float, returns: Float, start: RecursionStart) -> None:
         self._parameters = parameters
         self._first = math.log(start.backcast)
         self.residual, n = returns - parameters[MU], len(returns)

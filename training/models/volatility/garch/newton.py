@@ -7,19 +7,21 @@ Where the Hessian is not negative definite, the expected information takes its p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-from training.models.volatility.fleet_state import Float
+from training.models.volatility.fleet_state import Float, Mask
 
 _FLATTEST = 0.02  # curvature in units of the expected information, below which a step would be too long
 _SUFFICIENT = 1e-4  # share of the promised rise that a step must reach (Armijo)
 _SHORTEST = 1e-7
 _STUCK = 0.01  # a search that cannot rise where a step promises less has met a kink of the function
+_SAME = 0.05  # squared distance of two points in standard errors, below which they are one maximum
 _RIDGE = 1e-9  # of a metric in which some parameters cannot be told apart
 
 
@@ -37,13 +39,29 @@ class Point(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Constraints:
     """``normals @ parameters >= limits`` for normals (m, k), and which parameters are ``free`` (k,) to move."""
 
     normals: Float
     limits: Float
-    free: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    free: Mask
+
+    @cached_property
+    def bounds(self) -> tuple[Float, Float]:
+        """The least and greatest values of parameters (k,): the constraints of one parameter alone."""
+        least, greatest = np.full(len(self.free), -np.inf), np.full(len(self.free), np.inf)
+        for normal, limit in zip(self.normals, self.limits, strict=True):
+            (places,) = np.nonzero(normal)
+            if len(places) == 1:
+                bound, place = limit / normal[places[0]], places[0]
+                (least if normal[place] > 0.0 else greatest)[place] = bound
+        return least, greatest
+
+    def moved(self, parameters: Float, step: Float) -> Float:
+        """Return parameters after a step, within bounds that the step may miss by a rounding error."""
+        least, greatest = self.bounds
+        return np.asarray(np.minimum(np.maximum(parameters + step, least), greatest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +74,55 @@ class Maximum:
 
 
 def maximise(
-    function: Callable[[Float], Point], start: Float, constraints: Constraints, *, tolerance: float, most: int
+    function: Callable[[Float], Point],
+    start: Float,
+    constraints: Constraints,
+    tolerance: float,
+    most: int,
+    known: Sequence[Maximum],
 ) -> Maximum:
     """Return a local maximum, from a ``start`` (k,) that satisfies the constraints.
 
     The search has converged when a step promises a rise below ``tolerance``, which is taken: convergence is quadratic.
-    It takes at most ``most`` steps.
+    It takes at most ``most`` steps. If a step leads to a ``known`` maximum, that is returned.
     """
     free, normals = constraints.free, constraints.normals[:, constraints.free]
-    square = np.ix_(free, free)
     parameters, point = start, function(start)
     for _ in range(most):
         gradient, hessian = point.derivatives()
-        if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+        root = _root(point, -hessian[np.ix_(free, free)], free)
+        if root is None or not np.isfinite(gradient).all():
             break
-        root, is_indefinite = dpotrf(-hessian[square], lower=1)
-        if is_indefinite:
-            root, _ = dpotrf(_definite(-hessian[square], point.information()[square]), lower=1)
         step = np.zeros(len(start))
         step[free] = _step(root, gradient[free], normals, constraints.limits - constraints.normals @ parameters)
+        for one in known:
+            if one.converged and np.sum((root.T @ (one.parameters - parameters - step)[free]) ** 2) < _SAME:
+                return one
         rise, length = float(gradient @ step), 1.0
-        ahead = function(parameters + step)
+        ahead = function(target := constraints.moved(parameters, step))
         while not ahead.value >= point.value + _SUFFICIENT * length * rise:
             length *= 0.3
             if length < _SHORTEST:
                 return Maximum(parameters, point.value, rise < _STUCK)
-            ahead = function(parameters + length * step)
-        parameters, point = parameters + length * step, ahead
+            ahead = function(target := constraints.moved(parameters, length * step))
+        parameters, point = target, ahead
         if rise < tolerance:
             return Maximum(parameters, point.value, True)
     return Maximum(parameters, point.value, False)
+
+
+def _root(point: Point, curvature: Float, free: Mask) -> Float | None:
+    """Return L with L Lᵀ = ``curvature``, made positive definite if it is not; None if it cannot be."""
+    if not np.isfinite(curvature).all():
+        return None
+    root, is_indefinite = dpotrf(curvature, lower=1, clean=1)
+    if is_indefinite:
+        information = point.information()[np.ix_(free, free)]
+        try:
+            root = np.linalg.cholesky(_definite(curvature, information))
+        except np.linalg.LinAlgError:
+            return None
+    return np.asarray(root)
 
 
 def _definite(curvature: Float, metric: Float) -> Float:
@@ -101,7 +138,7 @@ def _step(root: Float, gradient: Float, normals: Float, least: Float) -> Float:
     """Return d that maximises gᵀd − ½ dᵀ L Lᵀ d with ``normals @ d >= least``, where L is ``root``; d = 0 does."""
     from scipy.optimize import nnls
 
-    inverse, _ = dtrtri(np.tril(root), lower=1)
+    inverse, _ = dtrtri(root, lower=1)
     best = inverse @ gradient  # of y = Lᵀd without constraints
     sides = normals @ inverse.T
     short = least - sides @ best

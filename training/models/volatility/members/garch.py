@@ -87,7 +87,6 @@ def fit_garch(
     rows: Mask,
     horizon: int,
     kind: GarchType = "GJR",
-    previous: GarchFleet | None = None,
 ) -> tuple[GarchFleet, dict[int, str]]:
     """Fit every symbol's GARCH and its level on train.
 
@@ -103,8 +102,6 @@ def fit_garch(
         Bars of the target.
     kind
         See :func:`.estimate_garch`.
-    previous
-        The same symbols' fleet of an earlier window, which makes the search shorter.
 
     Returns
     -------
@@ -120,19 +117,13 @@ def fit_garch(
         last = np.flatnonzero(rows[start:stop])[-1:]
         end = start + int(last[0]) + 1 if len(last) else start
         try:
-            parameters[i] = estimate_garch(np.diff(np.log(close[start:end])), kind, _known(previous, i))
+            parameters[i] = estimate_garch(np.diff(np.log(close[start:end])), kind)
         except ValueError as error:
             failed[i] = str(error)
     fleet = GarchFleet(parameters, np.ones(size), np.full(size, kind == "EGARCH"))
     index = symbol_index(offsets)
     raw = fleet.forecast(fleet.inputs(close, offsets), index, horizon)
     return replace(fleet, level=RatioSums.of(target, raw, index, rows, size).level()), failed
-
-
-def _known(fleet: GarchFleet | None, symbol: int) -> Float | None:
-    """Return a symbol's parameters (5,), if it was fitted."""
-    found = None if fleet is None else fleet.parameters[symbol]
-    return found if found is not None and np.isfinite(found).all() else None
 
 
 def _none(data: FitData) -> GarchFleet:
@@ -142,10 +133,8 @@ def _none(data: FitData) -> GarchFleet:
 
 def _fit_own(data: FitData, shared: GarchFleet) -> GarchFleet:
     """Fit each symbol; one that cannot be estimated has no forecast, and the anchor takes its weight."""
-    panel, part, tested = data.panel, data.config.volatility, data.tested.get("garch")
-    previous = tested if isinstance(tested, GarchFleet) and len(tested) == len(panel.symbols) else None
-    targets = data.examples.targets
-    return fit_garch(panel.close, targets, panel.offsets, data.known, part.horizon, part.garch, previous)[0]
+    panel, part = data.panel, data.config.volatility
+    return fit_garch(panel.close, data.examples.targets, panel.offsets, data.known, part.horizon, part.garch)[0]
 
 
 def _states(panel: Panel, fleet: GarchFleet) -> Float:
