@@ -12,7 +12,7 @@ import numpy.typing as npt
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.labels import bar_variance, ewma_volatility
-from features.rolling import change, rolling_sum, rolling_var
+from features.rolling import change, rolling_mean, rolling_var
 from features.universe import UniverseRows, UniverseTable
 
 Float = npt.NDArray[np.float64]
@@ -63,7 +63,6 @@ class Inputs:
         self.context = context
         self._universe = universe
         self._period_returns: dict[int, Float] = {}
-        self._totals: dict[tuple[Series, int], Float] = {}
         self._means: dict[tuple[Series, int], Float] = {}
         self._spreads: dict[tuple[Series, int], Float] = {}
         unit = bars.close[0] if len(bars) else 1.0
@@ -150,16 +149,10 @@ class Inputs:
             self._period_returns[bars] = change(self.log_close, bars)
         return self._period_returns[bars]
 
-    def total(self, series: Series, window: int) -> Float:
-        """Return the sum of the last ``window`` values of a series."""
-        if (series, window) not in self._totals:
-            self._totals[series, window] = rolling_sum(getattr(self, series), window)
-        return self._totals[series, window]
-
     def mean(self, series: Series, window: int) -> Float:
         """Return the mean of the last ``window`` values of a series."""
         if (series, window) not in self._means:
-            self._means[series, window] = self.total(series, window) / window
+            self._means[series, window] = rolling_mean(getattr(self, series), window)
         return self._means[series, window]
 
     def spread(self, series: Series, window: int) -> Float:

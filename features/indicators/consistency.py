@@ -6,14 +6,14 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs
-from features.rolling import rolling_mean
+from features.rolling import rolling_mean, rolling_sum
 
 
 def _compute(inputs: Inputs) -> list[Float]:
     sign = np.sign(inputs.returns)
     columns = []
     for p in inputs.layout.longer:
-        columns += [inputs.period_return(p) / inputs.total("size", p), rolling_mean(sign, p)]
+        columns += [inputs.period_return(p) / rolling_sum(inputs.size, p), rolling_mean(sign, p)]
     return columns
 
 

@@ -11,7 +11,7 @@ from features.rolling import rolling_sum
 
 def _compute(inputs: Inputs) -> list[Float]:
     money = inputs.typical * inputs.volume
-    return [np.log(inputs.close * inputs.total("volume", p) / rolling_sum(money, p)) for p in inputs.layout.periods]
+    return [np.log(inputs.close * rolling_sum(inputs.volume, p) / rolling_sum(money, p)) for p in inputs.layout.periods]
 
 
 SPEC = FeatureSpec(
