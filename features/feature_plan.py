@@ -17,6 +17,8 @@ from features.indicators._spec import FeatureSpec
 from features.inputs import Inputs, Layout
 from features.universe import Float32, UniverseTable
 
+_BLOCK = 16  # columns at a time, so that what is written stays in the cache
+
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
@@ -53,7 +55,9 @@ class FeaturePlan:
                 for position, values in zip(positions, spec.compute(inputs), strict=True):
                     if position >= 0:
                         columns[position] = values
-        columns[~np.isfinite(columns)] = np.nan
+        for start in range(0, len(columns), _BLOCK):
+            block = columns[start : start + _BLOCK]
+            block[~np.isfinite(block)] = np.nan
         out[...] = columns.T
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from features.rolling import change, rolling_mean, rolling_var
 from features.universe import UniverseRows, UniverseTable
 
 Float = npt.NDArray[np.float64]
+Series = Literal["volume", "log_close", "returns", "size", "variance"]  # whose moments several families use
 
 EWMA_LAMBDA = 0.94  # RiskMetrics (1996), daily
 
@@ -61,7 +63,8 @@ class Inputs:
         self.context = context
         self._universe = universe
         self._period_returns: dict[int, Float] = {}
-        self._mean_variances: dict[int, Float] = {}
+        self._means: dict[tuple[Series, int], Float] = {}
+        self._spreads: dict[tuple[Series, int], Float] = {}
         unit = bars.close[0] if len(bars) else 1.0
         self.open = np.ascontiguousarray(bars.open / unit)
         self.high = np.ascontiguousarray(bars.high / unit)
@@ -76,11 +79,6 @@ class Inputs:
         return self.bars.volume / unit
 
     @cached_property
-    def mean_volume(self) -> Float:
-        """Mean volume over the longest period."""
-        return rolling_mean(self.volume, self.layout.periods[-1])
-
-    @cached_property
     def log_close(self) -> Float:
         """Logarithm of the close over the first close."""
         log_close: Float = np.log(self.close)
@@ -90,6 +88,11 @@ class Inputs:
     def returns(self) -> Float:
         """Log return of each bar; NaN in the first row."""
         return self.period_return(1)
+
+    @cached_property
+    def size(self) -> Float:
+        """Absolute log return of each bar."""
+        return np.asarray(np.abs(self.returns))
 
     @cached_property
     def variance(self) -> Float:
@@ -118,8 +121,9 @@ class Inputs:
         quantities = {f"return_{p}": np.arcsinh(self.period_return(p) / (0.002 * np.sqrt(p))) for p in (1, *periods)}
         quantities["volatility"] = np.log(self.ewma_vol) + 4.0
         if self.bars.has_volume:
-            recent = rolling_mean(self.volume, periods[0])
-            quantities["volume_change"] = 2.0 * np.log(recent / self.mean_volume)
+            quantities["volume_change"] = 2.0 * np.log(
+                self.mean("volume", periods[0]) / self.mean("volume", periods[-1])
+            )
         return quantities
 
     @cached_property
@@ -145,13 +149,15 @@ class Inputs:
             self._period_returns[bars] = change(self.log_close, bars)
         return self._period_returns[bars]
 
-    def mean_variance(self, window: int) -> Float:
-        """Return the mean of v over the last ``window`` bars."""
-        if window not in self._mean_variances:
-            self._mean_variances[window] = rolling_mean(self.variance, window)
-        return self._mean_variances[window]
+    def mean(self, series: Series, window: int) -> Float:
+        """Return the mean of the last ``window`` values of a series."""
+        if (series, window) not in self._means:
+            self._means[series, window] = rolling_mean(getattr(self, series), window)
+        return self._means[series, window]
 
-    def return_std(self, window: int) -> Float:
-        """Return the standard deviation of the last ``window`` log returns."""
-        deviation: Float = np.sqrt(rolling_var(self.returns, window))
-        return deviation
+    def spread(self, series: Series, window: int) -> Float:
+        """Return the population variance of the last ``window`` values of a series."""
+        if (series, window) not in self._spreads:
+            mean = self.mean(series, window)
+            self._spreads[series, window] = rolling_var(getattr(self, series), window, mean)
+        return self._spreads[series, window]

@@ -17,24 +17,25 @@ _FLAT = 1e-13  # a variance below this share of the mean square is the rounding 
 
 def lag(x: Float, bars: int) -> Float:
     """Return x[t − bars]; the first rows are NaN."""
-    out = np.full(len(x), np.nan)
-    if bars < len(x):
-        out[bars:] = x[: len(x) - bars]
+    out = np.empty(len(x))
+    out[:bars] = np.nan
+    out[bars:] = x[: max(len(x) - bars, 0)]
     return out
 
 
 def change(x: Float, bars: int) -> Float:
     """Return x[t] − x[t − bars]; the first rows are NaN."""
-    out = np.full(len(x), np.nan)
-    if bars < len(x):
-        np.subtract(x[bars:], x[: len(x) - bars], out=out[bars:])
+    out = np.empty(len(x))
+    out[:bars] = np.nan
+    np.subtract(x[bars:], x[: max(len(x) - bars, 0)], out=out[bars:])
     return out
 
 
 def rolling_sum(x: Float, window: int) -> Float:
     """Return the sum of the last ``window`` values; the first ``window − 1`` rows are NaN."""
     rows = len(x) - window + 1
-    out = np.full(len(x), np.nan)
+    out = np.empty(len(x))
+    out[: window - 1] = np.nan
     if rows <= 0:
         return out
     total = out[window - 1 :]
@@ -55,7 +56,9 @@ def rolling_sum(x: Float, window: int) -> Float:
 
 def rolling_mean(x: Float, window: int) -> Float:
     """Return the mean of the last ``window`` values."""
-    return rolling_sum(x, window) / window
+    out = rolling_sum(x, window)
+    out /= window
+    return out
 
 
 def rolling_var(x: Float, window: int, mean: Float | None = None) -> Float:

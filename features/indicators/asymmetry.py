@@ -21,8 +21,8 @@ def _columns(layout: Layout) -> tuple[str, ...]:
 
 def _compute(inputs: Inputs) -> list[Float]:
     negative = np.where(inputs.returns < 0.0, inputs.variance, 0.0 * inputs.variance)
-    shares = [rolling_mean(negative, w) / inputs.mean_variance(w) for w in _WINDOWS]
-    daily_vol = np.sqrt(inputs.mean_variance(22))
+    shares = [rolling_mean(negative, w) / inputs.mean("variance", w) for w in _WINDOWS]
+    daily_vol = np.sqrt(inputs.mean("variance", 22))
     falls = [np.minimum(inputs.period_return(w), 0.0) / (daily_vol * np.sqrt(w)) for w in (1, *_WINDOWS)]
     return shares + falls
 

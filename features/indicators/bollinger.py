@@ -6,14 +6,13 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs
-from features.rolling import rolling_mean, rolling_var
 
 
 def _compute(inputs: Inputs) -> list[Float]:
     columns = []
     for p in inputs.layout.longer:
-        mean = rolling_mean(inputs.log_close, p)
-        deviation = np.sqrt(rolling_var(inputs.log_close, p, mean))
+        mean = inputs.mean("log_close", p)
+        deviation = np.sqrt(inputs.spread("log_close", p))
         columns += [(inputs.log_close - mean) / deviation, np.log(deviation)]
     return columns
 

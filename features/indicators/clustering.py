@@ -5,21 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
-from features.inputs import Float, Inputs
-from features.rolling import lag, rolling_mean, rolling_var
+from features.inputs import Float, Inputs, Series
+from features.rolling import lag, rolling_mean
 
 
-def _autocorrelation(x: Float, window: int) -> Float:
+def _autocorrelation(inputs: Inputs, series: Series, window: int) -> Float:
     """Return the lag-1 autocorrelation, each side with the mean and variance of its own window."""
-    mean = rolling_mean(x, window)
-    variance = rolling_var(x, window, mean)
+    x, mean, variance = getattr(inputs, series), inputs.mean(series, window), inputs.spread(series, window)
     covariance = rolling_mean(x * lag(x, 1), window) - mean * lag(mean, 1)
     return np.clip(covariance / np.sqrt(variance * lag(variance, 1)), -1.0, 1.0)
 
 
 def _compute(inputs: Inputs) -> list[Float]:
     longest = inputs.layout.periods[-1]
-    return [_autocorrelation(x, longest) for x in (np.abs(inputs.returns), inputs.returns)]
+    return [_autocorrelation(inputs, "size", longest), _autocorrelation(inputs, "returns", longest)]
 
 
 SPEC = FeatureSpec(

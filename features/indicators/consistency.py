@@ -10,10 +10,10 @@ from features.rolling import rolling_mean, rolling_sum
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    size, sign = np.abs(inputs.returns), np.sign(inputs.returns)
+    sign = np.sign(inputs.returns)
     columns = []
     for p in inputs.layout.longer:
-        columns += [inputs.period_return(p) / rolling_sum(size, p), rolling_mean(sign, p)]
+        columns += [inputs.period_return(p) / rolling_sum(inputs.size, p), rolling_mean(sign, p)]
     return columns
 
 

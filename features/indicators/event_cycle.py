@@ -11,7 +11,7 @@ import numpy as np
 from features.bars.period import bar_period
 from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs
-from features.rolling import lag
+from features.rolling import rolling_sum
 
 _QUARTER = 62.75 / 252.0  # of a year of bars
 _QUARTERS = 8
@@ -38,41 +38,40 @@ def _compute(inputs: Inputs) -> list[Float]:
     columns: list[Float] = []
     for size in (moves, gaps):
         near, wide = (_window_mean(size, last - first + 1) for first, last in (_NEAR, _WIDE))
-        past = [_past(near, bars_ago - _NEAR[1]) for bars_ago in ago]
-        around = _mean_of_known([_past(wide, bars_ago - _WIDE[1]) for bars_ago in ago])
-        quarters, years = _mean_of_known(past), _mean_of_known(past[3::4])
+        quarters = _mean_of_past(near, [bars_ago - _NEAR[1] for bars_ago in ago])
+        years = _mean_of_past(near, [bars_ago - _NEAR[1] for bars_ago in ago[3::4]])
+        around = _mean_of_past(wide, [bars_ago - _WIDE[1] for bars_ago in ago])
         columns += [quarters, np.where(np.isnan(years), quarters, years), around]
     return columns
 
 
-def _past(x: Float, bars_ago: int) -> Float:
-    """Return the values of so many bars ago, NaN where they would depend on later bars: of weekly bars and longer."""
-    return lag(x, bars_ago) if bars_ago >= _HALF else np.full(len(x), np.nan)
+def _mean_of_past(x: Float, lags: list[int]) -> Float:
+    """Return the mean of the finite values x[t − lag] over the lags; NaN where there is none.
+
+    Lags below the half width, of weekly bars and longer, are left out: their values depend on bars after t.
+    """
+    known = np.isfinite(x)
+    values, one = np.where(known, x, 0.0), known.astype(np.float64)
+    total, count = np.zeros(len(x)), np.zeros(len(x))
+    for bars in (lag for lag in lags if _HALF <= lag < len(x)):
+        total[bars:] += values[:-bars]
+        count[bars:] += one[:-bars]
+    return np.asarray(total / count)
 
 
 def _centred_mean(x: Float, half: int) -> Float:
     """Return means of the finite values in t − half … t + half; not causal: to be used ``half`` bars later."""
-    known = np.isfinite(x)
-    kernel = np.ones(2 * half + 1)
-    total = np.convolve(np.where(known, x, 0.0), kernel, "same")
-    return np.asarray(total / np.convolve(known.astype(np.float64), kernel, "same"))
+    ahead = np.concatenate([x, np.full(half, np.nan)])
+    return _window_mean(ahead, 2 * half + 1)[half:]
 
 
 def _window_mean(x: Float, bars: int) -> Float:
     """Return the mean of the finite values among the last ``bars``."""
-    known, kernel = np.isfinite(x), np.ones(bars)
-    total = np.convolve(np.where(known, x, 0.0), kernel)[: len(x)]
-    return np.asarray(total / np.convolve(known.astype(np.float64), kernel)[: len(x)])
-
-
-def _mean_of_known(series: list[Float]) -> Float:
-    """Return the mean of each row's finite values."""
-    total, count = np.zeros(len(series[0])), np.zeros(len(series[0]))
-    for x in series:
-        known = np.isfinite(x)
-        total += np.where(known, x, 0.0)
-        count += known
-    return np.asarray(total / count)
+    known = np.concatenate([np.zeros(bars - 1, bool), np.isfinite(x)])
+    values = np.zeros(len(known))
+    np.copyto(values[bars - 1 :], x, where=known[bars - 1 :])
+    total, count = rolling_sum(values, bars), rolling_sum(known.astype(np.float64), bars)
+    return np.asarray(total[bars - 1 :] / count[bars - 1 :])
 
 
 SPEC = FeatureSpec(

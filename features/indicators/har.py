@@ -12,8 +12,8 @@ _FLOOR = 0.01  # of the month's mean: lower bound of a mean variance, so that th
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    floor = _FLOOR * inputs.mean_variance(22)
-    return [np.log(np.maximum(inputs.mean_variance(w), floor)) for w in HAR_WINDOWS]
+    floor = _FLOOR * inputs.mean("variance", 22)
+    return [np.log(np.maximum(inputs.mean("variance", w), floor)) for w in HAR_WINDOWS]
 
 
 SPEC = FeatureSpec(

@@ -6,12 +6,12 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs
-from features.rolling import rolling_mean, rolling_slope
+from features.rolling import rolling_slope
 
 
 def _compute(inputs: Inputs) -> list[Float]:
     balance = np.cumsum(np.where(np.isnan(inputs.returns), 0.0, np.sign(inputs.returns) * inputs.volume))
-    return [rolling_slope(balance, p) / rolling_mean(inputs.volume, p) for p in inputs.layout.longer]
+    return [rolling_slope(balance, p) / inputs.mean("volume", p) for p in inputs.layout.longer]
 
 
 SPEC = FeatureSpec(

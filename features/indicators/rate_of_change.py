@@ -14,7 +14,9 @@ def _columns(layout: Layout) -> tuple[str, ...]:
 
 def _compute(inputs: Inputs) -> list[Float]:
     rates = [inputs.period_return(p) for p in (1, *inputs.layout.periods)]
-    scaled = [inputs.period_return(p) / (inputs.return_std(p) * np.sqrt(p)) for p in inputs.layout.longer]
+    scaled = [
+        inputs.period_return(p) / (np.sqrt(inputs.spread("returns", p)) * np.sqrt(p)) for p in inputs.layout.longer
+    ]
     return rates + scaled
 
 

@@ -17,7 +17,7 @@ def _compute(inputs: Inputs) -> list[Float]:
     bar_vol = np.sqrt(inputs.variance)
     columns = []
     for p in inputs.layout.longer:
-        spread = np.sqrt(rolling_var(bar_vol, p) / inputs.mean_variance(p))
+        spread = np.sqrt(rolling_var(bar_vol, p) / inputs.mean("variance", p))
         columns += [percent_rank(inputs.ewma_vol, p) - 0.5, spread]
     return columns
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs
-from features.rolling import rolling_slope, rolling_var
+from features.rolling import rolling_slope
 
 
 def _compute(inputs: Inputs) -> list[Float]:
@@ -14,7 +14,7 @@ def _compute(inputs: Inputs) -> list[Float]:
     for p in inputs.layout.longer:
         slope = rolling_slope(inputs.log_close, p)
         # The slope explains the share R² of the variance; this is R with the sign of the slope.
-        fit = slope * np.sqrt((p * p - 1) / 12.0 / rolling_var(inputs.log_close, p))
+        fit = slope * np.sqrt((p * p - 1) / 12.0 / inputs.spread("log_close", p))
         columns += [slope * p, fit]
     return columns
 

@@ -11,7 +11,7 @@ from features.rolling import lag, rolling_mean
 
 def _compute(inputs: Inputs) -> list[Float]:
     p = inputs.layout.periods[-1]
-    mean = rolling_mean(inputs.returns, p)
+    mean = inputs.mean("returns", p)
     covariance = rolling_mean(inputs.returns * lag(inputs.returns, 1), p) - mean * lag(mean, 1)
     return [-2.0 * np.sign(covariance) * np.sqrt(np.abs(covariance))]
 

@@ -8,6 +8,7 @@ from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs
 
 _HARMONICS = (1, 2, 3, 4)  # of the year: there are four reporting seasons
+_LONGEST = 31  # days of a month
 _COLUMNS = (
     "weekday_sin",
     "weekday_cos",
@@ -22,19 +23,30 @@ _COLUMNS = (
 def _compute(inputs: Inputs) -> list[Float]:
     dates = inputs.bars.dates
     days = dates.astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    month_day = (days - months).astype(np.int64)
-    month_length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
-    year_day = (days - days.astype("datetime64[Y]")).astype(np.int64)
-    week = 2.0 * np.pi * ((days.astype(np.int64) + 3) % 7) / 7.0
-    month = 2.0 * np.pi * month_day / month_length
-    year = 2.0 * np.pi * year_day / 365.25
+    # Calendar arithmetic is done once a month of the series, and trigonometry once a day of the week, month and year.
+    months = np.arange(days[0].astype("datetime64[M]"), days[-1].astype("datetime64[M]") + 2)
+    starts = months.astype("datetime64[D]").astype(np.int64)
+    year_starts = months.astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
+    day = days.astype(np.int64)
+    month = np.searchsorted(starts, day, side="right") - 1
+    month_day, month_length = day - starts[month], np.diff(starts)[month]
+    year_day = day - year_starts[month]
+    weeks = 2.0 * np.pi * np.arange(7) / 7.0
+    spans = 2.0 * np.pi * np.arange(_LONGEST) / np.arange(_LONGEST + 1)[:, None].clip(1)  # (days of the month, day)
+    years = 2.0 * np.pi * np.arange(366) / 365.25
     # Returns are higher around the last and first three sessions (Lakonishok and Smidt 1988, Rev. Financial Studies 1).
     turn = ((month_day < 4) | (month_day >= month_length - 2)).astype(np.float64)
     gap = np.full(len(dates), np.nan)
     gap[1:] = np.log((dates[1:] - dates[:-1]) / np.timedelta64(1, "D"))
-    waves = [wave(harmonic * year) for harmonic in _HARMONICS for wave in (np.sin, np.cos)]
-    return [np.sin(week), np.cos(week), np.sin(month), np.cos(month), turn, gap, *waves]
+    of_week, of_month = (day + 3) % 7, month_length * _LONGEST + month_day
+    waves = [wave(harmonic * years)[year_day] for harmonic in _HARMONICS for wave in (np.sin, np.cos)]
+    return [
+        *(wave(weeks)[of_week] for wave in (np.sin, np.cos)),
+        *(wave(spans).ravel()[of_month] for wave in (np.sin, np.cos)),
+        turn,
+        gap,
+        *waves,
+    ]
 
 
 SPEC = FeatureSpec(

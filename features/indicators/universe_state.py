@@ -23,7 +23,7 @@ def _compute(inputs: Inputs) -> list[Float]:
     assert market is not None
     variance = market.volatility**2
     har = [np.log(rolling_mean(variance, w)) for w in HAR_WINDOWS]
-    excess = np.log(inputs.mean_variance(HAR_WINDOWS[-2])) - har[-2]
+    excess = np.log(inputs.mean("variance", HAR_WINDOWS[-2])) - har[-2]
     dispersion = np.log(rolling_mean(market.dispersion, layout.periods[0]))
     breadth = market.breadth - 0.5
     return [*har, excess, dispersion, breadth, rolling_mean(breadth, layout.middle)]

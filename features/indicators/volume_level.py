@@ -6,7 +6,7 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs, Layout
-from features.rolling import rolling_mean, rolling_var
+from features.rolling import rolling_mean
 
 
 def _columns(layout: Layout) -> tuple[str, ...]:
@@ -16,15 +16,14 @@ def _columns(layout: Layout) -> tuple[str, ...]:
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    periods, volume, size = inputs.layout.periods, inputs.volume, np.abs(inputs.returns)
-    longest, mean_volume = periods[-1], inputs.mean_volume
-    means = [*(rolling_mean(volume, p) for p in periods[:-1]), mean_volume]
+    periods, volume, size = inputs.layout.periods, inputs.volume, inputs.size
+    longest, means = periods[-1], [inputs.mean("volume", p) for p in periods]
+    mean_volume, variance = means[-1], inputs.spread("volume", longest)
     ratios = [np.log1p(volume / mean) - np.log(2.0) for mean in means]
-    variance = rolling_var(volume, longest, mean_volume)
     zscore = (volume - mean_volume) / np.sqrt(variance)
     trend = np.log(means[0] / mean_volume)
-    covariance = rolling_mean(size * volume, longest) - rolling_mean(size, longest) * mean_volume
-    correlation = covariance / np.sqrt(variance * rolling_var(size, longest))
+    covariance = rolling_mean(size * volume, longest) - inputs.mean("size", longest) * mean_volume
+    correlation = covariance / np.sqrt(variance * inputs.spread("size", longest))
     return [*ratios, zscore, trend, np.clip(correlation, -1.0, 1.0)]
 
 

@@ -1,8 +1,9 @@
 """How fast all features are made, against the same columns through pandas, and what a panel weighs.
 
-``python tests/benchmarks/bench_features.py --bars BARS.parquet [--symbols 200] [--bars-per-symbol 4700]``
+``python tests/benchmarks/bench_features.py [--bars BARS.parquet] [--symbols 200] [--bars-per-symbol 4700]``
 
-The last line is JSON: ``ms_per_symbol`` (median over symbols of all ``columns``, one core, from bars in memory),
+Without bars, prices are simulated. The last line is JSON: ``ms_per_symbol`` (median over symbols of all ``columns``,
+CPU time, from bars in memory), ``slowest_family`` and its ``slowest_family_ms``,
 ``universe_ms_per_symbol`` (building the table that all symbols share), ``ratio_vs_pandas`` on the ``compared_columns``
 alone, ``panel_bytes_ratio`` and ``peak_bytes_ratio`` (the panel, and the peak while it is built, over bars × features ×
 4 bytes).
@@ -24,6 +25,7 @@ import pandas as pd
 from configs.data import FeatureConfig
 from features import Panel, SymbolBars, UniverseTable, bars_from_frame, build_panel, build_universe, feature_names
 from features.feature_plan import FeaturePlan, plan_features
+from features.inputs import Inputs
 
 _REPEATS = 3
 _SETTLED = 1500  # rows after which two ways of starting a recursive average of 60 bars agree to 1e-9
@@ -94,13 +96,35 @@ def pandas_reference(bars: SymbolBars) -> dict[str, pd.Series]:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """Return the shortest of a few runs: what the work costs when nothing else wants the core."""
+    """Return the least CPU time of a few runs: what the work costs when nothing else wants the core."""
     taken = []
     for _ in range(_REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        taken.append(time.perf_counter() - start)
+        taken.append(time.process_time() - start)
     return 1e3 * min(taken)
+
+
+def simulated(symbols: int, bars_per_symbol: int) -> list[SymbolBars]:
+    """Return random walks with ranges and volume on common business days."""
+    rng = np.random.default_rng(0)
+    dates = pd.bdate_range("2000-01-03", periods=bars_per_symbol).to_numpy("datetime64[ns]")
+    out = []
+    for i in range(symbols):
+        close = 50.0 * np.exp(np.cumsum(0.02 * rng.standard_t(5, bars_per_symbol)))
+        open_ = close * np.exp(0.01 * rng.normal(size=bars_per_symbol))
+        high = np.maximum(open_, close) * np.exp(np.abs(0.005 * rng.normal(size=bars_per_symbol)))
+        low = np.minimum(open_, close) * np.exp(-np.abs(0.005 * rng.normal(size=bars_per_symbol)))
+        volume = np.exp(13.0 + rng.normal(size=bars_per_symbol))
+        out.append(SymbolBars(f"S{i}", dates, open_, high, low, close, volume, True, True))
+    return out
+
+
+def slowest_family(plan: FeaturePlan, bars: SymbolBars) -> tuple[float, str]:
+    """Return the family that adds most to a symbol whose shared quantities are known, and its milliseconds."""
+    inputs = Inputs(bars, plan.layout, plan.universe, plan.context)
+    with np.errstate(all="ignore"):
+        return max((milliseconds(lambda spec=spec: spec.compute(inputs)), spec.name) for spec, _ in plan.steps)
 
 
 def read(path: str, symbols: int, bars_per_symbol: int) -> list[SymbolBars]:
@@ -144,19 +168,21 @@ def weigh(bars: list[SymbolBars], config: FeatureConfig, universe: UniverseTable
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bars", required=True, help="bars in any form that fleetcast reads as one Parquet file")
+    parser.add_argument("--bars", help="bars in any form that fleetcast reads as one Parquet file")
     parser.add_argument("--symbols", type=int, default=200)
     parser.add_argument("--bars-per-symbol", type=int, default=4700)
     given = parser.parse_args()
     config = FeatureConfig()
-    bars = read(given.bars, given.symbols, given.bars_per_symbol)
+    wanted = given.symbols, given.bars_per_symbol
+    bars = read(given.bars, *wanted) if given.bars else simulated(*wanted)
     rows = sum(map(len, bars))
     print(f"{len(bars)} symbols, {rows:,} bars, the longest {max(map(len, bars)):,}")
 
-    start = time.perf_counter()
+    start = time.process_time()
     universe = build_universe(bars, config)
-    universe_ms = 1e3 * (time.perf_counter() - start) / len(bars)
+    universe_ms = 1e3 * (time.process_time() - start) / len(bars)
     plan, taken = all_columns(bars, config, universe)
+    family_ms, family = slowest_family(plan, bars[0])
     print(f"universe table: {universe_ms:.2f} ms a symbol, {len(universe.dates):,} dates")
     print(
         f"{len(plan.names)} columns: {statistics.median(taken):.2f} ms a symbol (median), {max(taken):.2f} ms (slowest)"
@@ -191,6 +217,8 @@ def main() -> None:
         "bars": rows,
         "columns": len(plan.names),
         "ms_per_symbol": round(statistics.median(taken), 3),
+        "slowest_family": family,
+        "slowest_family_ms": round(family_ms, 3),
         "universe_ms_per_symbol": round(universe_ms, 3),
         "compared_columns": len(compared),
         "ratio_vs_pandas": round(ratio, 2),

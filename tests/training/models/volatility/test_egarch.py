@@ -37,10 +37,10 @@ def test_the_filter_is_archs_recursion(returns):
 
 
 def test_the_estimate_does_not_depend_on_the_unit_and_finds_the_truth(returns):
-    found = estimate_garch(returns, "EGARCH", student=False)
+    found = estimate_garch(returns, "EGARCH")
     np.testing.assert_allclose(found[2:], TRUE[2:], atol=0.06)
     assert found[1] / (1 - found[4]) == pytest.approx(TRUE[1] / (1 - TRUE[4]), abs=0.3), "the mean log variance"
-    times_ten = estimate_garch(10 * returns, "EGARCH", student=False)
+    times_ten = estimate_garch(10 * returns, "EGARCH")
     np.testing.assert_allclose(times_ten[2:], found[2:], rtol=1e-3, atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""GARCH(1,1) with or without leverage, or EGARCH(1,1), per symbol: estimated by ``arch``, forecast as a fleet.
+"""GARCH(1,1) with or without leverage, or EGARCH(1,1), per symbol: estimated one by one, forecast as a fleet.
 
 Glosten, Jagannathan and Runkle (1993, J. Finance 48); with γ = 0 it is Bollerslev (1986, J. Econometrics 31). Nelson
 (1991, Econometrica 59) for EGARCH, whose formulas are in :mod:`training.models.volatility.egarch`.
@@ -6,21 +6,17 @@ Glosten, Jagannathan and Runkle (1993, J. Finance 48); with γ = 0 it is Bollers
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from features.panel import Panel
 from training.models.volatility.egarch import BACKCAST, backcast, egarch_filter, egarch_mean
 from training.models.volatility.fleet_state import FleetState, Float, Ints, Mask, symbol_index
+from training.models.volatility.garch.estimation import estimate_garch
+from training.models.volatility.garch.kinds import GarchType
 from training.models.volatility.level import RatioSums
 from training.models.volatility.member import FitData, ForecastInputs, MemberSpec, Series
-
-GarchType = Literal["GARCH", "EGARCH", "GJR"]
-
-MIN_RETURNS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,57 +80,6 @@ def garch_filter(parameters: Float, returns: Float) -> Float:
     return np.asarray(out)
 
 
-def estimate_garch(returns: Float, kind: GarchType = "GJR", student: bool = True) -> Float:
-    """Return μ, ω, α, γ, β (5,) by maximum likelihood on log returns (n,).
-
-    Parameters
-    ----------
-    returns : (n,)
-        Log returns of train, oldest first.
-    kind : str
-        ``GJR``, ``GARCH`` (γ is 0) or ``EGARCH``.
-    student : bool
-        Whether the likelihood is Student's t, whose estimates a few jumps do not move, or normal.
-
-    Raises
-    ------
-    ValueError
-        Too few returns, no variation, or an optimiser that did not converge; the message is the reason.
-    """
-    from arch.univariate import EGARCH, GARCH, ConstantMean, Normal, StudentsT
-
-    if len(returns) < MIN_RETURNS:
-        raise ValueError(f"{len(returns)} returns, GARCH needs {MIN_RETURNS}")
-    scale = float(np.std(returns))
-    if not np.isfinite(scale) or np.count_nonzero(returns != returns[0]) < len(returns) // 2:
-        raise ValueError("returns are not finite or most are equal")
-    # In units of their own deviation, returns of every market have the size that arch's start values expect.
-    model = ConstantMean(
-        returns / scale,
-        volatility=EGARCH(1, 1, 1) if kind == "EGARCH" else GARCH(1, int(kind == "GJR"), 1),
-        distribution=StudentsT() if student else Normal(),
-        rescale=False,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            result = model.fit(disp="off", show_warning=False)
-        except (ArithmeticError, RuntimeError, np.linalg.LinAlgError) as error:
-            raise ValueError(f"GARCH failed: {error}") from error
-    if result.convergence_flag != 0:
-        raise ValueError(f"GARCH did not converge (optimiser's flag {result.convergence_flag})")
-    values = result.params
-    gamma, beta = float(values.get("gamma[1]", 0.0)), values["beta[1]"]
-    omega = values["omega"] * scale**2
-    if kind == "EGARCH":
-        omega = values["omega"] + 2.0 * np.log(scale) * (1.0 - beta)
-    found = [values["mu"] * scale, omega, values["alpha[1]"], gamma, beta]
-    parameters = np.asarray(found, dtype=np.float64)
-    if not np.isfinite(parameters).all():
-        raise ValueError("GARCH estimates are not finite")
-    return parameters
-
-
 def fit_garch(
     close: Float,
     target: Float,
@@ -142,7 +87,6 @@ def fit_garch(
     rows: Mask,
     horizon: int,
     kind: GarchType = "GJR",
-    student: bool = True,
 ) -> tuple[GarchFleet, dict[int, str]]:
     """Fit every symbol's GARCH and its level on train.
 
@@ -156,8 +100,8 @@ def fit_garch(
         The train rows; returns up to the last of them are used, so none from validation or test.
     horizon : int
         Bars of the target.
-    kind, student
-        See :func:`estimate_garch`.
+    kind
+        See :func:`.estimate_garch`.
 
     Returns
     -------
@@ -173,7 +117,7 @@ def fit_garch(
         last = np.flatnonzero(rows[start:stop])[-1:]
         end = start + int(last[0]) + 1 if len(last) else start
         try:
-            parameters[i] = estimate_garch(np.diff(np.log(close[start:end])), kind, student)
+            parameters[i] = estimate_garch(np.diff(np.log(close[start:end])), kind)
         except ValueError as error:
             failed[i] = str(error)
     fleet = GarchFleet(parameters, np.ones(size), np.full(size, kind == "EGARCH"))

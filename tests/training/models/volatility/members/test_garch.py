@@ -7,7 +7,8 @@ import pytest
 from arch.univariate import GARCH, ConstantMean, StudentsT
 
 from training.models.volatility.fleet_state import symbol_index
-from training.models.volatility.members.garch import GarchFleet, estimate_garch, fit_garch, garch_filter
+from training.models.volatility.garch.estimation import estimate_garch
+from training.models.volatility.members.garch import GarchFleet, fit_garch, garch_filter
 
 
 def simulate(n, mu=0.0, omega=2e-6, alpha=0.05, gamma=0.06, beta=0.9, seed=0):
@@ -72,7 +73,7 @@ def test_an_integrated_garch_has_a_forecast():
 
 def test_estimation_recovers_simulated_parameters_within_their_standard_errors():
     truth = np.array([0.05, 0.06, 0.9])
-    estimates = np.stack([estimate_garch(simulate(2500, seed=s), student=False)[2:] for s in range(24)])
+    estimates = np.stack([estimate_garch(simulate(2500, seed=s))[2:] for s in range(24)])
     spread = estimates.std(axis=0, ddof=1)
     # The mean of 24 independent fits, against its own standard error; β is known to be biased down by about 1 / n.
     assert (np.abs(estimates.mean(axis=0) - truth) < 3.5 * spread / np.sqrt(24) + 0.01).all()
