@@ -64,4 +64,4 @@ def test_folds_extend_to_the_end_of_given_bars(make_universe, sweep_config):
 
 def test_too_few_dates_for_the_folds_are_an_error(make_universe, sweep_config):
     with pytest.raises(DataError, match=r"tune\.folds"):
-        task_of_bars(make_universe(("AAA", "BBB", "CCC"), bars=300), sweep_config("tune.folds=200"), "direction")
+        task_of_bars(make_universe(("AAA", "BBB", "CCC"), bars=300), sweep_config("tune.folds=100"), "direction")
