@@ -2,53 +2,78 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from configs.values import Fraction, Frozen
 
+
+def _figure(least: float, below: float, *words: str) -> BeforeValidator:
+    """Return a check of a number, or of numbers by symbol, at least ``least`` and below ``below``; or one of words."""
+
+    def fits(value: object) -> bool:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and least <= float(value) < below  # type: ignore[arg-type]
+
+    def check(value: object) -> object:
+        each = list(value.values()) if isinstance(value, Mapping) else [value]
+        if value is None or value in words or all(map(fits, each)):
+            return value
+        most = "" if below == math.inf else f" and below {below:,g}"
+        also = "".join(f", {word}" for word in words)
+        raise ValueError(f"expected a number of at least {least:g}{most}, such numbers by symbol{also}, or null")
+
+    return BeforeValidator(check)
+
+
 CostPreset = Literal["us_equities", "crypto", "fx", "futures", "none"]
-AtLeast0 = Annotated[float, Field(ge=0.0)]
-Bps = Annotated[float, Field(ge=0.0, lt=5_000.0)]
-SignedBps = Annotated[float, Field(gt=-10_000.0, lt=10_000.0)]
+Figure = float | dict[str, float] | None
+AtLeast0 = Annotated[Figure, _figure(0.0, math.inf)]
+Bps = Annotated[Figure, _figure(0.0, 5_000.0)]
+SignedBps = Annotated[Figure, _figure(-9_999.0, 10_000.0)]
 Above0 = Annotated[float, Field(gt=0.0)]
 
 
 class CostConfig(Frozen):
-    """Costs of trading: those of a preset, of which any can be replaced by a number or by numbers per symbol."""
+    """Costs of trading: those of a preset, of which any can be replaced by a number, or by symbol.
+
+    Symbols that are not named keep the preset's.
+    """
 
     preset: CostPreset = "us_equities"
     """Costs of a kind of market; ``none`` has none."""
-    half_spread_bps: Bps | dict[str, Bps] | Literal["corwin_schultz"] | None = None
+    half_spread_bps: Annotated[Figure | Literal["corwin_schultz"], _figure(0.0, 5_000.0, "corwin_schultz")] = None
     """Half of the quoted spread in basis points of the price; ``corwin_schultz`` estimates it from past bars; null, as
     for all other costs, means the preset's."""
-    slippage_bps: Bps | dict[str, Bps] | None = None
+    slippage_bps: Bps = None
     """Further distance of a fill from the reference price, in basis points."""
-    commission_bps: Bps | dict[str, Bps] | None = None
+    commission_bps: Bps = None
     """Commission in basis points of the filled value."""
-    commission_per_share: AtLeast0 | dict[str, AtLeast0] | None = None
+    commission_per_share: AtLeast0 = None
     """Commission a share or contract, in money."""
-    commission_min: AtLeast0 | dict[str, AtLeast0] | None = None
+    commission_min: AtLeast0 = None
     """Least commission of an order, in money."""
-    impact: AtLeast0 | dict[str, AtLeast0] | None = None
+    impact: AtLeast0 = None
     """Coefficient of the square-root law of market impact; 1 is usual, 0 none."""
     participation_cap: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Largest share of a bar's volume that an order may fill."""
-    borrow_bps_per_bar: Bps | dict[str, Bps] | None = None
+    borrow_bps_per_bar: Bps = None
     """Fee a bar on the value of short positions, in basis points."""
-    funding_bps_per_bar: SignedBps | dict[str, SignedBps] | None = None
+    funding_bps_per_bar: SignedBps = None
     """Funding of perpetual futures a bar, in basis points; positive if long positions pay it."""
-    cash_interest_bps_per_bar: SignedBps | None = None
+    cash_interest_bps_per_bar: Annotated[float, Field(gt=-10_000.0, lt=10_000.0)] | None = None
     """Interest a bar that positive cash earns, in basis points."""
-    margin_interest_bps_per_bar: Bps | None = None
+    margin_interest_bps_per_bar: Annotated[float, Field(ge=0.0, lt=5_000.0)] | None = None
     """Interest a bar that negative cash costs, in basis points."""
-    lot: AtLeast0 | dict[str, AtLeast0] | None = None
+    lot: AtLeast0 = None
     """Positions are multiples of it; 0 allows fractions."""
-    multiplier: Above0 | dict[str, Above0] | None = None
+    multiplier: Annotated[Figure, _figure(1e-12, math.inf)] = None
     """Money that a contract is worth a point of price; 1 for shares and currencies."""
-    financed: bool | dict[str, bool] | None = None
+    financed: bool | None = None
     """Whether cash pays for positions; false for futures, which need margin only."""
 
 

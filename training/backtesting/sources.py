@@ -68,13 +68,7 @@ def of_version(store: Store, version: str) -> OutOfSample:
     tables, values = dict[str, pd.DataFrame](), dict[str, Any]()
     names = manager.find_all(version)
     for kind, name in names:
-        parts = [
-            part.set_column(0, "symbol", part["symbol"].cast(pa.string())) for part in _tested(manager, kind, name)
-        ]
-        if not parts:
-            raise ModelError(f"{kind} {name} has no test table. Train it with a test period, or use another version.")
-        table = to_frame(pa.concat_tables(parts, promote_options="default"))
-        tables[kind] = table.sort_values(["symbol", "date"], ignore_index=True)
+        tables[kind] = tested_table(manager, kind, name)
         own = manager.manifest(kind, name).config
         values = {**own, **values, kind: own[kind]}
     title = " and ".join(f"{kind} {name}" for kind, name in names)
@@ -137,5 +131,11 @@ def of_predictor(predictor: BarsPredictor, given: AnyBars, context: AnyContext |
     )
 
 
-def _tested(manager: ModelManager, kind: str, version: str) -> list[pa.Table]:
-    return list(manager.test_predictions(kind, version))
+def tested_table(manager: ModelManager, kind: str, version: str) -> pd.DataFrame:
+    """Return a version's test table, by symbol and date; ``ModelError`` if it has none."""
+    found = manager.test_predictions(kind, version)
+    parts = [one.set_column(0, "symbol", one["symbol"].cast(pa.string())) for one in found]
+    if not parts:
+        raise ModelError(f"{kind} {version} has no test table. Train it with a test period, or use another version.")
+    table = to_frame(pa.concat_tables(parts, promote_options="default"))
+    return table.sort_values(["symbol", "date"], ignore_index=True)
