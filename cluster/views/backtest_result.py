@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 
+import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -42,6 +43,7 @@ def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
     yield Text(_interval(result))
     yield Text("")
     yield added_table(result)
+    yield from map(Text, _unchanged(result))
     for title, reason in result.missing.items():
         yield Text(f"without {title}: {reason}")
     yield from map(Text, _worth(result))
@@ -70,6 +72,14 @@ def _interval(result: BacktestResult) -> str:
         f"by block bootstrap, {mass:.0%} of Sharpe ratios are between {low:.2f} and {high:.2f}, and of largest "
         f"drawdowns between {deep:.1%} and {flat:.1%}"
     ).replace("-", "−")
+
+
+def _unchanged(result: BacktestResult) -> Iterator[str]:
+    """Say where a model made no difference, which is no proof that it is as good as what replaced it."""
+    for one in result.compared:
+        if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held):
+            held = "holds the same positions" if result.num_trades else "holds nothing either"
+            yield f"{one.title} {held}: limits and filters decided, not the model (strategy.caps, strategy.filter)"
 
 
 def _worth(result: BacktestResult) -> Iterator[str]:

@@ -22,6 +22,7 @@ from training.validation.backtest.market import Market
 from training.validation.backtest.result import Simulation
 from training.validation.backtest.simulate import simulate
 
+_TICK = np.timedelta64(1, "ns")
 _FIELDS = ("open", "high", "low", "close", "volume")
 
 
@@ -110,7 +111,7 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
     """
     first, last = found.days()
     start = first if config.start is None else np.datetime64(config.start, "ns")
-    end = last if config.end is None else np.datetime64(config.end, "ns") + np.timedelta64(1, "D")
+    end = last if config.end is None else np.datetime64(config.end, "ns") + np.timedelta64(1, "D") - _TICK
     days = f"{found.title} forecasts {str(first)[:10]} to {str(last)[:10]} out of sample"
     if start.astype("datetime64[D]") < first.astype("datetime64[D]"):
         raise DataError(
