@@ -121,6 +121,7 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
         raise DataError(
             f"backtest.end={config.end} is after the last forecast: {days}. Choose an earlier day, or leave it out."
         )
+    start = max(start, first)
     whole = found.market(found.bars)
     rows = np.flatnonzero((whole.dates >= start) & (whole.dates <= min(end, last)))
     if len(rows) < 2:
