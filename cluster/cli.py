@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from cluster.commands import config, data, jobs, manifests, models, serve
+from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
 from cluster.commands.predict import predict
+from cluster.commands.signals import signals
 from cluster.commands.train import train
 from cluster.commands.tune import tune
 from cluster.commands.walk_forward import walk_forward
@@ -51,6 +53,8 @@ app.command()(train)
 app.command()(predict)
 app.command()(tune)
 app.command("walk-forward")(walk_forward)
+app.command()(backtest)
+app.command()(signals)
 app.command()(serve.serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.command()(doctor)

@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
-The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py`` and
-``validation.py``.
+The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py`` and
+``backtest.py``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from configs.backtest import BacktestConfig
 from configs.data import DataConfig, FeatureConfig, SplitConfig
 from configs.models import DirectionConfig, VolatilityConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
@@ -17,6 +18,7 @@ from configs.validation import WalkForwardConfig
 from configs.values import Frozen
 
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
+_NOT_OF_RUNS = {"serve", "tune", "deploy", "walk_forward", "strategy", "backtest"}
 
 
 class Config(Frozen):
@@ -33,6 +35,7 @@ class Config(Frozen):
     deploy: DeployConfig = DeployConfig()
     walk_forward: WalkForwardConfig = WalkForwardConfig()
     strategy: StrategyConfig = StrategyConfig()
+    backtest: BacktestConfig = BacktestConfig()
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""
@@ -53,8 +56,8 @@ class Config(Frozen):
         return found
 
     def of_runs(self) -> dict[str, Any]:
-        """Return as JSON the sections that training reads: all but serve, tune, deploy, walk_forward and strategy."""
-        return self.model_dump(mode="json", exclude={"serve", "tune", "deploy", "walk_forward", "strategy"})
+        """Return as JSON the sections that training reads."""
+        return self.model_dump(mode="json", exclude=_NOT_OF_RUNS)
 
     def of_models(self) -> dict[str, Any]:
         """Return as JSON the settings that determine fitted models: those of training except workers and retries."""

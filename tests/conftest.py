@@ -241,3 +241,37 @@ def tiny_config() -> Callable[..., Config]:
     ]
     smallest += ["volatility.forest={trees: 5, max_depth: 3, min_samples_leaf: 10}"]
     return lambda *overrides: load_config("smoke", overrides=[*smallest, *overrides])
+
+
+class Walked(NamedTuple):
+    """A walk-forward run of both kinds on three symbols: its store, the file with its bars, and its name."""
+
+    store: Path
+    bars: Path
+    name: str
+
+
+@pytest.fixture(scope="session")
+def walked(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[..., Config]) -> Walked:
+    """Three windows of 60 dates, fitted in this process; copy the store to change it."""
+    import pandas as pd
+
+    from training.walk_forward import WalkForward
+
+    folder = tmp_path_factory.mktemp("walked")
+    columns = ("open", "high", "low", "close", "volume")
+    bars = [
+        pd.DataFrame({"symbol": one.symbol, "date": one.dates, **{name: getattr(one, name) for name in columns}})
+        for one in random_universe(("AAA", "BBB", "CCC"), bars=450)
+    ]
+    pd.concat(bars).to_parquet(folder / "bars.parquet")
+    config = tiny_config(
+        f"data.bars={folder / 'bars.parquet'}",
+        "walk_forward={train_window: 260, test_window: 60}",
+        "run.block_symbols=8",
+        "volatility.members=[boosting]",
+    )
+    walk = WalkForward(config, str(folder / "store"))
+    result = walk.run(walk.prepare())
+    assert not result.failed
+    return Walked(folder / "store", folder / "bars.parquet", result.run.name)

@@ -15,6 +15,7 @@ from configs.schema import Config
 from configs.values import Kind
 from features.any_bars import AnyBars
 from features.store.store import Store, open_store
+from training.registry.trials import Trial, TrialLedger
 from tuning.objective import Objective, TrialFailed
 from tuning.open_study import check_study, open_study
 from tuning.report import render
@@ -183,7 +184,10 @@ class HyperparameterOptimizer:
         ) as sweep:
             callbacks.started(task, sweep)
             logger.info("study %s: %d trials of %s models", name, sweep.left, task.kind)
-            _search(sweep, objective, config, seconds, lambda: _report(sweep, callbacks))
+            try:
+                _search(sweep, objective, config, seconds, lambda: _report(sweep, callbacks))
+            finally:
+                self._count(name, len(sweep.trials))
             trials = sweep.trials
             verdict = conclude(
                 name,
@@ -200,6 +204,11 @@ class HyperparameterOptimizer:
             self.store.write(report, render(sweep, task, verdict, trials).encode())
         chosen = configured(config, verdict.values) if verdict.chosen == "winner" else config
         return Tuned(verdict, tuple(trials), sweep.url, self.store.path(report), chosen)
+
+    def _count(self, name: str, trials: int) -> None:
+        """Add a study's trials to the ledger, those of an interrupted one too: backtests are judged by their number."""
+        if trials:
+            TrialLedger(self.store).add(Trial(kind="study", name=name, identity=name, count=trials))
 
 
 def _report(sweep: SweepStudy, callbacks: Callbacks) -> None:

@@ -111,7 +111,7 @@ def _kind_json(scores: KindScores) -> dict[str, Any]:
         "trend": _known(slope.value),
         "trend_se": _known(slope.se),
         "best": dict(best_by_window(scores.kind, [window.metrics for window in scores.windows])),
-        "by_window": [window.model_dump(exclude={"file", "sha256"}) for window in scores.windows],
+        "by_window": [window.model_dump(exclude={"file", "sha256", "blocks"}) for window in scores.windows],
     }
 
 

@@ -15,6 +15,7 @@ from training.registry.layout import (
     version_moment,
 )
 from training.registry.runs import RUNS, runs_lock
+from training.registry.trials import TrialLedger, version_trial
 
 GRACE = timedelta(days=7)
 
@@ -43,7 +44,9 @@ def prune(
     published = published_versions(store, kind)
     retained = aliased | set(published[-keep:])
     old = [v for v in published if v not in retained and (older_than is None or now - version_moment(v) > older_than)]
+    ledger = TrialLedger(store)
     for version in old:
+        ledger.add(version_trial(kind, version))
         size += store.delete(manifest_path(kind, version))  # first, so that no reader sees a version without its files
         size += store.delete(version_folder(kind, version))
     incomplete = [v for v in version_folders(store, kind) if v not in published]

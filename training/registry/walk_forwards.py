@@ -31,7 +31,8 @@ class WindowScores(Frozen):
 
     ``periods`` has the first and last day of train, valid and test; ``metrics`` are as of a training run; ``skipped``
     symbols have too few bars in the window, ``failed`` ones could not be fitted, each with the reason. ``file`` is the
-    table of forecasts within the run's folder, and ``sha256`` its hash; empty if no symbol was fitted.
+    table of forecasts within the run's folder, and ``sha256`` its hash; empty if no symbol was fitted. ``blocks`` names
+    the stored fits.
     """
 
     number: int
@@ -42,6 +43,7 @@ class WindowScores(Frozen):
     failed: dict[str, str] = Field(default_factory=dict)
     file: str = ""
     sha256: str = ""
+    blocks: tuple[str, ...] = ()
 
 
 class KindScores(Frozen):
@@ -54,7 +56,11 @@ class KindScores(Frozen):
 
 
 class WalkForwardRun(Frozen):
-    """A finished run: settings, hash of the data, scores by kind; ``left_over`` last dates were tested by no window."""
+    """A finished run: settings, hash of the data, scores by kind; ``left_over`` last dates were tested by no window.
+
+    ``inputs`` are staged files with the symbols that were read from each, ``market`` names the file with the universe
+    table and market series, and ``feature_names`` are the features.
+    """
 
     name: str
     created: str
@@ -64,6 +70,9 @@ class WalkForwardRun(Frozen):
     symbols: tuple[str, ...]
     left_over: int
     kinds: dict[str, KindScores]
+    inputs: tuple[tuple[str, tuple[str, ...]], ...]
+    market: str
+    feature_names: tuple[str, ...]
 
     @property
     def is_complete(self) -> bool:

@@ -54,6 +54,9 @@ def stitch(store: Store, plan: RunPlan, queue: JobQueue, left_over: int) -> Walk
         symbols=tuple(sorted(symbols)),
         left_over=left_over,
         kinds=kinds,
+        inputs=tuple(dict.fromkeys(part for job in plan.jobs if job.is_block for part in job.inputs)),
+        market=plan.market,
+        feature_names=plan.feature_names,
     )
     runs.write(run)
     return runs.read(run.name)
@@ -69,7 +72,7 @@ def _window(
 ) -> tuple[WindowScores, Any, set[str]]:
     """Return the scores of one window, its daily sums (None without a fitted symbol), and the fitted symbols."""
     tables, daily = list[pa.Table](), None
-    skipped, failed, fitted = dict[str, str](), dict[str, str](), set[str]()
+    skipped, failed, fitted, blocks = dict[str, str](), dict[str, str](), set[str](), list[str]()
     kind = ""
     for job in jobs:
         kind = job.kind
@@ -83,6 +86,7 @@ def _window(
         if not index.metrics["per_symbol"] or table is None:
             continue
         fitted |= index.metrics["per_symbol"].keys()
+        blocks.append(job.fit or job.output)
         tables.append(_with_window(table, fold.number))
         part: Any = task_of(kind).sums.from_arrays(part_of(read_arrays(store, job.output, index), "daily"))
         daily = part if daily is None else task_of(kind).sums.merge(daily, part)
@@ -101,6 +105,7 @@ def _window(
         failed=failed,
         file=file,
         sha256=sha256,
+        blocks=tuple(blocks),
     )
     return scores, daily, fitted
 

@@ -65,10 +65,14 @@ class Decisions:
         place = range(len(self.weights))[row]
         return [self._signal(place, s) for s in range(len(self.view.symbols))]
 
-    def why(self) -> dict[str, int]:
-        """Return how many positions are not 0 (``position``), and of how many each reason is one."""
-        counts = {text: int(np.count_nonzero(self.reasons & reason)) for reason, text in TEXT.items()}
-        return {"position": int(np.count_nonzero(self.weights)), **{text: n for text, n in counts.items() if n}}
+    def why(self, dates: int | None = None) -> dict[str, int]:
+        """Return how many positions are not 0 (``position``), and of how many each reason is one.
+
+        ``dates`` counts those of the first so many dates only.
+        """
+        reasons = self.reasons[:dates]
+        counts = {text: int(np.count_nonzero(reasons & reason)) for reason, text in TEXT.items()}
+        return {"position": int(np.count_nonzero(self.weights[:dates])), **{text: n for text, n in counts.items() if n}}
 
     def _frame(self, values: Float) -> pd.DataFrame:
         return pd.DataFrame(values, index=self.dates, columns=list(self.view.symbols))

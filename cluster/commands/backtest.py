@@ -1,0 +1,38 @@
+"""``fleetcast backtest``: trade out-of-sample forecasts in a simulated account."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def backtest(
+    walk_forward: Annotated[
+        str | None, typer.Option(help="A walk-forward run or a beginning of its name; by default the newest.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Use the test period of a version, champion, previous or latest instead.")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="A strategy's name, or a class of yours as module:Class.")
+    ] = None,
+    benchmark: Annotated[str | None, typer.Option(help="Symbol to buy and hold for comparison.")] = None,
+    simulations: Annotated[int | None, typer.Option(help="Monte Carlo simulations of each kind.")] = None,
+    config: Annotated[str | None, typer.Option(help="YAML file with the sections strategy and backtest.")] = None,
+    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Trade the forecasts of a walk-forward run or a version after costs, and say what the model added."""
+    from cluster.backtest_options import chosen_forecasts, trading_config
+    from cluster.options import check_store, interruptible
+    from cluster.views.backtest_result import show_backtest
+    from training.backtest import Backtest
+
+    resolved = trading_config(config, strategy, benchmark, simulations, overrides)
+    driver = Backtest(resolved, store)
+    check_store(driver.store, store)
+    with interruptible("; no trial was counted"):
+        result = driver.run(chosen_forecasts(driver.store, walk_forward, version))
+    show_backtest(result, driver.store, as_json)

@@ -1,0 +1,153 @@
+"""Print the outcome of ``fleetcast backtest``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from rich.console import RenderableType
+from rich.text import Text
+
+from cluster.views.backtest_tables import accounts_table, added_table, capacity_table, costs_table
+from cluster.views.console import make_console
+from configs.words import counted
+from features.store.store import Store
+from training.backtesting.monte_carlo import MonteCarlo
+from training.backtesting.result import BacktestResult
+
+_REASONS = 4
+
+
+def show_backtest(result: BacktestResult, store: Store, as_json: bool) -> None:
+    """Print the tables of a backtest, and last whether it could be luck; or one JSON document."""
+    if as_json:
+        print(json.dumps(result.to_json() | {"store": store.uri}, allow_nan=False))
+        return
+    console = make_console()
+    for part in render_backtest(result):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
+
+
+def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
+    """Yield the tables and sentences of a backtest; the last one says whether it could be luck."""
+    dates, market = result.simulation.dates, result.simulation.market
+    symbols = counted(len(market.symbols), "symbol")
+    yield Text(f"\n{result.config.strategy.name} on {result.title}", style="bold")
+    yield Text(
+        f"{dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}, {counted(len(dates), 'bar')} of {symbols}, "
+        f"{result.bars_per_year:g} a year; costs: {result.config.backtest.costs.preset}"
+    )
+    yield accounts_table(result)
+    yield Text(_interval(result))
+    yield Text("")
+    yield added_table(result)
+    yield from map(Text, _unchanged(result))
+    for title, reason in result.missing.items():
+        yield Text(f"without {title}: {reason}")
+    yield from (Text(sentence.replace("-", "−")) for sentence in _worth(result))
+    if result.num_trades:
+        yield Text("")
+        yield costs_table(result)
+        yield Text(_break_even(result))
+        yield Text("")
+        yield capacity_table(result)
+    yield Text("")
+    yield Text(_why(result))
+    if result.simulated is not None:
+        yield from map(Text, _simulated(result.simulated))
+    for note in (*result.notes, *result.simulation.notes):
+        yield Text(f"note: {note}")
+    yield Text("")
+    if math.isfinite(result.judgement.probabilistic):
+        yield Text(_alone(result))
+    yield Text(result.sentence, style="bold")
+
+
+def _interval(result: BacktestResult) -> str:
+    if not math.isfinite(result.sharpe_ratio):
+        return "the strategy's return does not vary, so it has no Sharpe ratio"
+    ends, mass = result.intervals[["low", "high"]].astype(float), result.config.backtest.confidence
+    low, high = ends.loc["sharpe"]
+    deep, flat = ends.loc["max_drawdown"]
+    return (
+        f"by block bootstrap, {mass:.0%} of Sharpe ratios are between {low:.2f} and {high:.2f}, and of largest "
+        f"drawdowns between {deep:.1%} and {flat:.1%}"
+    ).replace("-", "−")
+
+
+def _unchanged(result: BacktestResult) -> Iterator[str]:
+    """Say where a model made no difference, which is no proof that it is as good as what replaced it."""
+    for one in result.compared:
+        if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held):
+            held = "holds the same positions" if result.num_trades else "holds nothing either"
+            yield f"{one.title} {held}: limits and filters decided, not the model (strategy.caps, strategy.filter)"
+
+
+def _alone(result: BacktestResult) -> str:
+    """Return what the record says of itself, with the number of trials that it does not know of."""
+    found, year = result.judgement, result.bars_per_year
+    bars = found.needed_bars
+    needed = f"{bars / year:,.1f} years of it would show one" if math.isfinite(bars) else "no length of it shows one"
+    return (
+        f"if it were the only one of {counted(found.deflated.trials, 'trial')}, the probability of a true Sharpe above "
+        f"0 would be {found.probabilistic:.0%} (PSR); {needed}"
+    )
+
+
+def _worth(result: BacktestResult) -> Iterator[str]:
+    found = result.economic
+    if found is None:
+        return
+    yield (
+        f"volatility targeted at 10 % with the model came out at {found.volatility:.1%}, with the EWMA at "
+        f"{found.volatility_ewma:.1%}"
+    )
+    if math.isfinite(found.gain.value):
+        yield (
+            f"realised utility {found.utility:.2%} a year (EWMA {found.utility_ewma:.2%}, perfect 4.00%): the model "
+            f"adds {found.gain.value * 1e4:+.1f} ± {found.gain.se * 1e4:.1f} bps"
+        )
+    fees = " and ".join(f"{fee * 1e4:+.0f} bps at risk aversion {a}" for a, fee in found.fees.items())
+    yield f"fee a year that is worth paying for the model instead of the EWMA: {fees}"
+
+
+def _break_even(result: BacktestResult) -> str:
+    limit = result.simulation.break_even_bps
+    if not limit > 0:
+        return "there is no gross profit to pay costs from"
+    return f"costs of {limit:.1f} bps of the traded value would use up the gross profit"
+
+
+def _why(result: BacktestResult) -> str:
+    counts = dict(result.why)
+    held = counts.pop("position")
+    total = (len(result.simulation.dates) - 1) * len(result.simulation.market.symbols)
+    text = f"a position is held in {held:,} of {counted(total, 'decision')}"
+    top = sorted(counts.items(), key=lambda item: -item[1])[:_REASONS]
+    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in top)
+    return f"{text}; the others are 0 because of: {reasons}" if top else text
+
+
+def _simulated(found: MonteCarlo) -> Iterator[str]:
+    yield f"\nMonte Carlo, {counted(found.simulations, 'simulation')} of each kind:"
+    if found.timing_p_value is not None and math.isfinite(found.timing_p_value):
+        yield (
+            f"  the same positions at other times: Sharpe {_range(found.timing)}; p-value of the strategy's "
+            f"{found.timing_p_value:.3f}"
+        )
+    yield f"  the same returns in other orders: largest drawdown {_range(found.drawdowns, percent=True)}"
+    for title, one in (("noisy prices", found.noise), ("other costs and settings", found.perturbed)):
+        if one and one["sharpe"].get("50%") is not None:
+            yield f"  {title}: Sharpe {_range(one['sharpe'])}, a loss in {one['total_return']['below_zero']:.0%}"
+    for title, reason in found.missing.items():
+        yield f"  {title}: {reason}"
+
+
+def _range(quantiles: dict[str, float], percent: bool = False) -> str:
+    if not quantiles:
+        return "unknown"
+    ends = (quantiles[name] for name in ("5%", "50%", "95%"))
+    low, middle, high = (f"{value:.1%}" if percent else f"{value:.2f}" for value in ends)
+    return f"{middle} ({low} to {high})".replace("-", "−")

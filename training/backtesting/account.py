@@ -1,0 +1,162 @@
+"""A market and rules on which strategies are simulated, so that all of a comparison trade on the same terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.backtest import BacktestConfig
+from configs.errors import ConfigError, DataError, last_line, shortened
+from features.bars.period import bar_period
+from training.backtesting.forecasts import OutOfSample
+from training.strategy.decisions import Decisions
+from training.validation.backtest.cost_settings import costs_of
+from training.validation.backtest.costs import Costs
+from training.validation.backtest.market import Market
+from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulate import simulate
+
+_TICK = np.timedelta64(1, "ns")
+_FIELDS = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What all simulations of a backtest share.
+
+    ``whole`` are all bars, from before the first forecast on; ``market`` those from the first decision to the bar after
+    the last forecast, in which it is filled.
+    """
+
+    whole: Market
+    market: Market
+    config: BacktestConfig
+    costs: Costs
+    bars_per_year: float
+
+    @property
+    def first(self) -> int:
+        """Row of the first decision among the dates of ``whole``."""
+        return int(np.searchsorted(self.whole.dates, self.market.dates[0]))
+
+    @property
+    def rows(self) -> int:
+        """Number of dates on which positions are decided and filled: all but the last."""
+        return len(self.market.dates) - 1
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Arguments of every simulation besides market, targets and costs."""
+        part = self.config
+        known = set(self.whole.symbols)
+        for name, given in (("delisted", part.delisted), ("currency", part.currency)):
+            if unknown := sorted(set(given) - known):
+                raise ConfigError(
+                    f"backtest.{name} has {shortened(unknown)}, of which there are no forecasts; expected some of "
+                    f"{shortened(sorted(known))}."
+                )
+        return {
+            "cash": part.cash,
+            "fill": part.fill,
+            "max_leverage": part.max_leverage,
+            "delisted": part.delisted,
+            "currency": part.currency,
+            "fx_rates": None if part.fx_rates is None else read_rates(part.fx_rates),
+            "account_currency": part.account_currency,
+        }
+
+    def run(self, targets: pd.DataFrame, costs: Costs | None = None, **levels: Any) -> Simulation:
+        """Return the account that follows weights (dates × symbols)."""
+        chosen = self.costs if costs is None else costs
+        return simulate(self.market, targets, chosen, unit="weight", **self.options, **levels)
+
+    def follow(self, decisions: Decisions, costs: Costs | None = None) -> Simulation:
+        """Return the account that follows a strategy's decisions, with their stops and profit targets."""
+        return self.run(self.targets(decisions), costs, **self.levels(decisions))
+
+    def targets(self, decisions: Decisions) -> pd.DataFrame:
+        """Return the weights on the dates and symbols of the market."""
+        return self._cut(decisions.targets())
+
+    def levels(self, decisions: Decisions) -> dict[str, pd.DataFrame]:
+        """Return the stops and profit targets, where there are any."""
+        found = {"stops": decisions.stop_levels(), "take_profits": decisions.take_profit_levels()}
+        return {name: self._cut(frame) for name, frame in found.items() if frame.notna().to_numpy().any()}
+
+    def on(self, whole: Market) -> Terms:
+        """Return the same terms on other prices of the same bars."""
+        return replace(self, whole=whole, market=_part(whole, self.market.dates[0], self.market.dates[-1]))
+
+    def _cut(self, frame: pd.DataFrame) -> pd.DataFrame:
+        dates = self.market.dates
+        within = (frame.index >= dates[0]) & (frame.index <= dates[-1])
+        return pd.DataFrame(frame.loc[within, list(self.market.symbols)])
+
+
+def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
+    """Return the market and rules of a backtest of these forecasts.
+
+    Raises
+    ------
+    DataError
+        ``start`` or ``end`` asks for bars that no out-of-sample forecast covers.
+    ConfigError
+        A cost does not make sense.
+    """
+    first, last = found.days()
+    start = first if config.start is None else np.datetime64(config.start, "ns")
+    end = last if config.end is None else np.datetime64(config.end, "ns") + np.timedelta64(1, "D") - _TICK
+    days = f"{found.title} forecasts {str(first)[:10]} to {str(last)[:10]} out of sample"
+    if start.astype("datetime64[D]") < first.astype("datetime64[D]"):
+        raise DataError(
+            f"backtest.start={config.start} is in sample: {days}. Choose a day in between, or leave it out."
+        )
+    if config.end is not None and np.datetime64(config.end, "D") > last.astype("datetime64[D]"):
+        raise DataError(
+            f"backtest.end={config.end} is after the last forecast: {days}. Choose an earlier day, or leave it out."
+        )
+    start = max(start, first)
+    whole = found.market(found.bars)
+    rows = np.flatnonzero((whole.dates >= start) & (whole.dates <= min(end, last)))
+    if len(rows) < 2:
+        raise DataError(f"there are {len(rows)} bars from {str(start)[:10]} to {str(end)[:10]}: {days}. Choose more.")
+    stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
+    if config.end is not None:
+        stop = int(rows[-1])
+    bars_per_year = float(bar_period(whole.dates[: stop + 1].astype("datetime64[ns]")).bars_per_year)
+    market = _part(whole, whole.dates[rows[0]], whole.dates[stop])
+    return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols), bars_per_year)
+
+
+def read_rates(path: str) -> pd.DataFrame:
+    """Return exchange rates, dates × currencies, of a CSV or Parquet file.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read or has no column ``date``.
+    """
+    try:
+        frame = pd.read_parquet(path) if Path(path).suffix == ".parquet" else pd.read_csv(path)
+        return frame.set_index("date")
+    except Exception as error:  # readers have many errors
+        raise ConfigError(
+            f"backtest.fx_rates {path!r} cannot be read ({last_line(error)}); expected a CSV or Parquet file with the "
+            "column date and one a currency."
+        ) from error
+
+
+def _part(market: Market, first: np.datetime64, last: np.datetime64) -> Market:
+    """Return the bars between two dates, of the symbols that have any."""
+    rows = slice(int(np.searchsorted(market.dates, first)), int(np.searchsorted(market.dates, last, side="right")))
+    kept: Mapping[str, Any] = {name: getattr(market, name)[rows] for name in _FIELDS}
+    dividends = None if market.dividends is None else market.dividends[rows]
+    cut = replace(market, dates=market.dates[rows], **kept, dividends=dividends)
+    present = np.flatnonzero(cut.has_bar.any(axis=0))
+    return cut.select(tuple(cut.symbols[s] for s in present))

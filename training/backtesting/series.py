@@ -1,0 +1,59 @@
+"""Series of an account for charts: drawdowns, months, rolling risk, exposure, turnover, and costs through time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from training.metrics.money import drawdowns
+from training.validation.backtest.result import Simulation
+
+
+def quarter(bars_per_year: float) -> int:
+    """Return the bars of a quarter of a year, at least 5, over which rolling risk is measured."""
+    return max(round(bars_per_year / 4.0), 5)
+
+
+def drawdown(simulation: Simulation) -> pd.Series:
+    """Return the loss from the highest equity so far at each close (T,), ≤ 0; starting cash counts."""
+    returns = np.concatenate([[0.0], simulation.returns.fillna(0.0).to_numpy()])
+    return pd.Series(drawdowns(returns), index=simulation.dates, name="drawdown")
+
+
+def monthly_returns(simulation: Simulation) -> pd.Series:
+    """Return the simple return of each calendar month, the first and last of which may be short."""
+    month = simulation.dates.to_period("M")
+    last = simulation.equity.groupby(month).last()
+    before = last.shift(1)
+    before.iloc[0] = simulation.starting_cash
+    return (last / before - 1.0).rename("return")
+
+
+def rolling_risk(simulation: Simulation, bars_per_year: float) -> pd.DataFrame:
+    """Return annualised ``volatility`` and ``sharpe`` over the past quarter of a year at each close."""
+    rolling = simulation.returns.rolling(quarter(bars_per_year))
+    sd = rolling.std()
+    volatility = sd * np.sqrt(bars_per_year)
+    return pd.DataFrame(
+        {"volatility": volatility, "sharpe": rolling.mean() / sd.where(sd > 0) * np.sqrt(bars_per_year)}
+    )
+
+
+def exposure(simulation: Simulation) -> pd.DataFrame:
+    """Return ``gross`` and ``net`` exposure as shares of equity, and ``turnover`` of the bar, at each close."""
+    book = simulation.ledger
+    equity = np.where(book.equity > 0, book.equity, np.nan)
+    shares = {name: getattr(book, column) / equity for name, column in _EXPOSURE}
+    return pd.DataFrame(shares, index=simulation.dates)
+
+
+_EXPOSURE = (("gross", "gross"), ("net", "net"), ("turnover", "traded"))
+
+
+def costs_by_time(simulation: Simulation) -> pd.DataFrame:
+    """Return the costs of each bar by kind, in money of the account."""
+    fills, book, bars = simulation.fills, simulation.ledger, len(simulation.dates)
+    names = list(simulation.costs.index)
+    of_orders = [np.bincount(fills.row, weights=one, minlength=bars) for one in book.charges]
+    columns = [*of_orders, book.borrow, book.funding, book.interest]
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=simulation.dates)
