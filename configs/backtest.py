@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal
@@ -11,19 +10,21 @@ from pydantic import BeforeValidator, Field
 
 from configs.values import Fraction, Frozen
 
+_MOST = 1e9
+
 
 def _figure(least: float, below: float, *words: str) -> BeforeValidator:
     """Return a check of a number, or of numbers by symbol, at least ``least`` and below ``below``; or one of words."""
 
     def fits(value: object) -> bool:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and least <= float(value) < below  # type: ignore[arg-type]
+        return is_number and least <= value < below  # type: ignore[operator]
 
     def check(value: object) -> object:
         each = list(value.values()) if isinstance(value, Mapping) else [value]
         if value is None or value in words or all(map(fits, each)):
             return value
-        most = "" if below == math.inf else f" and below {below:,g}"
+        most = f" and below {below:,g}"
         also = "".join(f", {word}" for word in words)
         raise ValueError(f"expected a number of at least {least:g}{most}, such numbers by symbol{also}, or null")
 
@@ -32,10 +33,10 @@ def _figure(least: float, below: float, *words: str) -> BeforeValidator:
 
 CostPreset = Literal["us_equities", "crypto", "fx", "futures", "none"]
 Figure = float | dict[str, float] | None
-AtLeast0 = Annotated[Figure, _figure(0.0, math.inf)]
+AtLeast0 = Annotated[Figure, _figure(0.0, _MOST)]
 Bps = Annotated[Figure, _figure(0.0, 5_000.0)]
 SignedBps = Annotated[Figure, _figure(-9_999.0, 10_000.0)]
-Above0 = Annotated[float, Field(gt=0.0)]
+Money = Annotated[float, Field(gt=0.0, le=1e15)]
 
 
 class CostConfig(Frozen):
@@ -71,7 +72,7 @@ class CostConfig(Frozen):
     """Interest a bar that negative cash costs, in basis points."""
     lot: AtLeast0 = None
     """Positions are multiples of it; 0 allows fractions."""
-    multiplier: Annotated[Figure, _figure(1e-12, math.inf)] = None
+    multiplier: Annotated[Figure, _figure(1e-12, _MOST)] = None
     """Money that a contract is worth a point of price; 1 for shares and currencies."""
     financed: bool | None = None
     """Whether cash pays for positions; false for futures, which need margin only."""
@@ -81,7 +82,7 @@ class BacktestConfig(Frozen):
     """A simulated account that follows a strategy on out-of-sample forecasts. Models do not depend on it."""
 
     costs: CostConfig = CostConfig()
-    cash: Annotated[float, Field(gt=0.0, le=1e15)] = 1_000_000.0
+    cash: Money = 1_000_000.0
     """Money at the start."""
     fill: Literal["open", "close", "vwap"] = "open"
     """Where a decision at a close is filled in the next bar; ``vwap`` is (open + high + low + close) / 4."""
@@ -111,7 +112,7 @@ class BacktestConfig(Frozen):
     """Standard deviation of the noise on prices, as a share of the standard deviation of a bar's return."""
     perturbation: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     """Largest relative change of costs and of numeric strategy settings in simulations."""
-    capitals: Annotated[tuple[Above0, ...], Field(min_length=1)] = (1e5, 1e6, 1e7, 1e8, 1e9)
+    capitals: Annotated[tuple[Money, ...], Field(min_length=1)] = (1e5, 1e6, 1e7, 1e8, 1e9)
     """Amounts of money for which the Sharpe ratio is computed, because trading costs grow with orders."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seed of everything that is random."""

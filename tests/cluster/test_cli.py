@@ -68,7 +68,10 @@ def test_settings_are_shown_with_type_default_and_meaning(fleetcast):
     for text in ("whole number > 0", "default  1", "Bars ahead that are forecast."):
         assert text in described.out
     shown = fleetcast("config", "show", "--preset", "smoke", "--set", "run.seed=3")
-    assert "direction.fit.epochs = 2  (whole number > 0 and ≤ 10,000, default 10)" in shown.out and "run.seed = 3" in shown.out
+    assert (
+        "direction.fit.epochs = 2  (whole number > 0 and ≤ 10,000, default 10)" in shown.out
+        and "run.seed = 3" in shown.out
+    )
     assert max(map(len, shown.out.splitlines())) <= 80
     document = json.loads(fleetcast("config", "show", "run", "--json").out)
     assert {"path", "type", "default", "meaning", "value"} == set(document["settings"][0])
