@@ -14,7 +14,7 @@ import aiohttp
 
 from cluster.jobs.job_server import ENDED, exit_code, job_client, job_details, job_state, server_errors
 from cluster.jobs.packaging import CONFIG_FILE, packed
-from configs.errors import ClusterError, last_line
+from configs.errors import ClusterError, ConfigError, last_line
 from configs.load import config_hash
 from configs.logs import log_environment
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
 _WAIT_S, _POLL_S, _RETRIES = 60.0, 1.0, 5
+_MAX_BYTES = 100_000  # Linux passes at most 131,072 bytes of one argument, which a shell's command is
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def submit(
     ClusterError
         The cluster cannot be reached or refuses the job.
     ConfigError
-        The working directory lacks the packages, or the files are too large.
+        The working directory lacks the packages, or the files or the command are too large.
     """
     with packed(working_dir, with_code, config) as package:
         client = job_client(address)
@@ -70,6 +71,7 @@ def submit(
         command = ["python", "-m", "cluster.cli", verb, *arguments, *shipped, "--address", "auto"]
         if variables := log_environment():
             command = ["env", *(f"{key}={value}" for key, value in variables.items()), *command]
+        entrypoint = shell_command(command)
         state = job_state(client, name)
         logger.info("job %s: %d files, %d bytes; state on the cluster: %s", name, package.files, package.size, state)
         if state is not None and state not in ENDED:
@@ -78,7 +80,7 @@ def submit(
             if state is not None:
                 client.delete_job(name)
             client.submit_job(
-                entrypoint=shlex.join(command),
+                entrypoint=entrypoint,
                 submission_id=name,
                 runtime_env={"working_dir": package.folder} if package.files else {},
                 metadata={"fleetcast": verb, "code": package.digest},
@@ -88,6 +90,29 @@ def submit(
                 return Submitted(name, was_running=True)
             raise ClusterError(f"the cluster at {address} refuses the job ({last_line(error)}).") from error
     return Submitted(name, was_running=False)
+
+
+def shell_command(command: Sequence[str]) -> str:
+    """Return a command as the text that Ray gives to a shell, which runs it with exactly these arguments.
+
+    Raises
+    ------
+    ConfigError
+        It is too long, or an argument is not UTF-8.
+    """
+    text = shlex.join(command)
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        wrong = next(one for one in command if not one.isascii() and "\udc80" <= max(one) <= "\udcff")
+        raise ConfigError(f"{wrong[:60]!r} is not UTF-8, which a job's command must be. Rename it.") from None
+    if size > _MAX_BYTES:
+        longest = max(command, key=len)
+        raise ConfigError(
+            f"the job's command has {size:,} bytes; a shell takes at most {_MAX_BYTES:,} (longest argument: "
+            f"{longest[:40]!r}…). Put long lists, such as data.symbols, into a file: --config FILE."
+        )
+    return text
 
 
 def follow(address: str, name: str, write: Callable[[str], None]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pandas as pd
 from configs.errors import DataError
 from configs.reading import ReadingConfig
 from configs.words import counted
-from features.bars.arrays import PRICES
+from features.bars.arrays import PRICES, Codes
 from features.bars.reading.choices import (
     candidates,
     choose_date,
@@ -35,12 +35,19 @@ _NANO = 1e-9  # Databento writes prices as whole numbers of 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A long table with our column names, values unchanged; the columns that were not used; ``scale`` of the prices."""
+    """A long table of N rows, values unchanged.
 
-    table: pd.DataFrame
+    ``table`` has the columns by our names, each with the index 0 … N − 1; not a frame, which takes longer to make than
+    a short file to read. Row *i* is of the symbol ``names[codes[i]]``. ``used`` are the frame's names of the columns,
+    ``ignored`` those of the others; ``scale`` is that of the prices.
+    """
+
+    table: dict[str, pd.Series]
     used: dict[str, Hashable] = field(default_factory=dict)
     ignored: tuple[Hashable, ...] = ()
     scale: float = 1.0
+    codes: Codes = field(default_factory=lambda: np.zeros(0, np.int64))
+    names: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -61,8 +68,9 @@ def columns_line(names: Sequence[Hashable], what: str) -> str:
 def long_table(
     frame: pd.DataFrame, symbol: str | None = None, place: str = "the frame", *, default_symbol: str | None = None
 ) -> pd.DataFrame:
-    """Return the table of :func:`choose_columns`."""
-    return choose_columns(frame, symbol, place, default_symbol=default_symbol).table
+    """Return the table of :func:`choose_columns` with its symbols (categorical) as a frame."""
+    found = choose_columns(frame, symbol, place, default_symbol=default_symbol)
+    return pd.DataFrame({**found.table, "symbol": pd.Categorical.from_codes(found.codes, pd.Index(found.names))})
 
 
 def choose_columns(
@@ -92,8 +100,8 @@ def choose_columns(
     Returns
     -------
     Columns
-        The table has ``date``, ``symbol`` (categorical) and ``close`` always; ``time``, ``open high low``,
-        ``adj_close``, ``adj_factor``, ``volume`` and ``splits`` where given.
+        The table has ``date`` and ``close`` always; ``time``, ``open high low``, ``adj_close``, ``adj_factor``,
+        ``volume`` and ``splits`` where given.
 
     Raises
     ------
@@ -107,13 +115,12 @@ def choose_columns(
     reading = reading or ReadingConfig()
     frame = two_level_columns(frame)
     if isinstance(frame.columns, pd.MultiIndex):
-        found = Columns(stacked(frame, place))
+        found = Columns(_columns_of(stacked(frame, place)))
     else:
         found = _single(frame, place, reading)
-    table = found.table
-    codes, names = symbols(table, symbol, default_symbol, place)
-    table["symbol"] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
-    return found
+    column, count = found.table.pop("symbol", None), len(found.table["date"])
+    codes, names = symbols(column, count, symbol, default_symbol, place)
+    return replace(found, codes=codes.astype(np.int64), names=tuple(names))
 
 
 def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
@@ -122,13 +129,13 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
     if "date" not in choices and "time" in choices:
         choices["date"] = choices.pop("time")
     picked = {name: columns[0] for name, columns in choices.items()}
-    table = pd.DataFrame({}, index=range(len(frame)))
+    table: dict[str, pd.Series] = {}
     if "date" not in picked:
         _take_index(table, frame.index)
         if "date" not in table and (unnamed := unnamed_date(frame, set(picked.values()))) is not None:
             picked["date"] = unnamed
     elif "symbol" not in picked and field_of(frame.index.name) == "symbol":
-        table["symbol"] = np.asarray(frame.index)
+        table["symbol"] = pd.Series(np.asarray(frame.index))
     closes = matrix_of_closes(frame, picked, place, forced=reading.columns.get("close") == "*")
     if closes and ("date" in picked or "date" in table):
         dates = frame[picked["date"]] if "date" in picked else table["date"]
@@ -138,7 +145,7 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
         rest = tuple(n for n in names if n not in closes and n != picked.get("date"))
         blank = [part["close"].isna() | (part["close"].astype(str).str.strip() == "") for part in parts]
         long = pd.concat([part[~rows] for part, rows in zip(parts, blank, strict=True)], ignore_index=True)
-        return Columns(long, {f"the closes of {len(closes)} symbols": "one column each"}, rest)
+        return Columns(_columns_of(long), {f"the closes of {len(closes)} symbols": "one column each"}, rest)
     choose_date(frame, choices, picked)
     if "symbol" in picked and is_label(frame[picked["symbol"]], picked["symbol"]):
         del picked["symbol"]
@@ -152,8 +159,10 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
         picked["close"] = picked.pop("adj_close")
     used = {name: picked[name] for name in _FIELDS if name in picked}
     _require({*used, *table}, frame, place)
+    rows = frame if frame.index.equals(pd.RangeIndex(len(frame))) else frame.reset_index(drop=True)
     for name, column in used.items():
-        table[name] = np.asarray(frame[column]) if frame[column].dtype == object else frame[column].array
+        values = rows[column]
+        table[name] = pd.Series(np.asarray(values)) if values.dtype == object else values
     if "symbol" in used and (series := next((n for n in names if compact(str(n)) in SERIES), None)) is not None:
         table["symbol"] = _with_series(table["symbol"], frame[series])
         used["series"] = series
@@ -163,7 +172,11 @@ def _single(frame: pd.DataFrame, place: str, reading: ReadingConfig) -> Columns:
     return Columns(table, used, ignored, _NANO if whole else 1.0)
 
 
-def _take_index(table: pd.DataFrame, index: pd.Index) -> None:
+def _columns_of(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    return {str(name): values for name, values in frame.items()}
+
+
+def _take_index(table: dict[str, pd.Series], index: pd.Index) -> None:
     """Add the index levels that are dates or symbols to the table.
 
     Of levels without a known name, the one of dates (else the first that is not numbers) is the date, and one of texts

@@ -74,7 +74,7 @@ class Quarantine:
     @staticmethod
     def empty() -> Quarantine:
         """Return a quarantine without rows."""
-        return Quarantine(_empty_frame().copy())
+        return Quarantine(_empty_frame().copy(deep=False))
 
     @staticmethod
     def concat(parts: Iterable[Quarantine]) -> Quarantine:

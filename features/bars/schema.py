@@ -46,6 +46,11 @@ class SymbolBars:
         return len(self.dates)
 
     @property
+    def is_constant(self) -> bool:
+        """Whether all closes are equal, but for rounding."""
+        return bool(np.ptp(self.close) <= 1e-9 * self.close[0])
+
+    @property
     def split_rows(self) -> list[int]:
         """The bars for which the source names a split."""
         return [] if self.splits is None else np.flatnonzero(self.splits != 1.0).tolist()

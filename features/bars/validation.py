@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +92,7 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
     kept = {"missing_volume": missing_volume[rows], "missing_open": missing_open[rows], "stale_price": is_stale}
     for rule, here in kept.items():
         broken[rows[here]] = _ORDER.index(rule)
-    return checked, _quarantine(parsed.table, dates, given, unparsable, broken)
+    return checked, _quarantine(parsed, broken)
 
 
 def _close_only(given: dict[str, Float], unparsable: dict[str, Mask], codes: Codes, symbols: int) -> Mask:
@@ -109,7 +110,8 @@ def _row_rules(
 ) -> npt.NDArray[np.int8]:
     """Return the position in ``RULES`` of the first rule that each row breaks, −1 for none."""
     broken = np.full(len(dates), -1, np.int8)
-    flags: dict[str, Mask] = {rule: np.zeros(len(dates), bool) for rule in RULES}
+    none = np.zeros(len(dates), bool)
+    flags: dict[str, Mask] = defaultdict(none.copy)
     flags["unparsable_date"] |= np.isnat(dates)
     flags["future_date"] |= dates > np.datetime64("today", "D") + np.timedelta64(1, "D")
     flags["unfinished_bar"] |= unfinished
@@ -128,8 +130,8 @@ def _row_rules(
         flags["high_low_violation"] |= (given["low"] * (1 - _TOLERANCE) > body_low) & ~close_only
     if "volume" in given:
         flags["negative_volume"] |= (given["volume"] < 0) | np.isinf(given["volume"])
-    for position, rule in enumerate(_ORDER):
-        broken[(broken < 0) & flags[rule]] = position
+    for rule in sorted(flags, key=_ORDER.index, reverse=True):
+        broken[flags[rule]] = _ORDER.index(rule)  # of several rules the first is written last
     return broken
 
 
@@ -204,24 +206,19 @@ def _splits_of_bars(parsed: ParsedTable, codes: Codes, dates: Dates) -> Float | 
     return splits
 
 
-def _quarantine(
-    table: pd.DataFrame,
-    dates: Dates,
-    given: dict[str, Float],
-    unparsable: dict[str, Mask],
-    broken: npt.NDArray[np.int8],
-) -> Quarantine:
+def _quarantine(parsed: ParsedTable, broken: npt.NDArray[np.int8]) -> Quarantine:
     rows = np.flatnonzero(broken >= 0)
     if not len(rows):
         return Quarantine.empty()
+    dates, given = parsed.dates, parsed.given
     text = np.full(len(rows), "", dtype=object)
-    for field, wrong in (("date", np.isnat(dates)), *unparsable.items()):
+    for field, wrong in (("date", np.isnat(dates)), *parsed.unparsable.items()):
         positions = np.flatnonzero(wrong[rows])
-        for position, value in zip(positions, table[field].iloc[rows[positions]], strict=True):
+        for position, value in zip(positions, parsed.table[field].iloc[rows[positions]], strict=True):
             text[position] += f"{'; ' if text[position] else ''}{field}={str(value)[:60]!r}"
     missing = np.full(len(broken), np.nan)
     values = {name: given.get(name, missing)[rows] for name in (*PRICES, "volume")}
-    symbol = table["symbol"].iloc[rows].astype(str).to_numpy()
+    symbol = np.array(parsed.names, dtype=object)[parsed.codes[rows]]
     rule = np.array(_ORDER, dtype=object)[broken[rows]]
     frame = pd.DataFrame({"symbol": symbol, "date": dates[rows], "rule": rule, **values, "given": text})
     return Quarantine(frame.astype({"symbol": "str", "rule": "str", "given": "str", "date": "datetime64[ns]"}))

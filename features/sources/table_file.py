@@ -24,6 +24,7 @@ from features.store.store import Store
 FORMATS = (".csv", ".txt", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".json", ".jsonl", ".xlsx", ".xls", ".ods")
 _COMPRESSIONS = ("", ".gz", ".bz2", ".xz", ".zst")
 SUFFIXES = (*(kind + compression for kind in FORMATS for compression in _COMPRESSIONS), ".zip")
+_LONGEST_FIRST = sorted(SUFFIXES, key=len, reverse=True)
 _HEAD, _BLOCK = 64, 1 << 20
 
 
@@ -48,7 +49,8 @@ class TableFile:
     def stem(self) -> str:
         """The name without suffix, which is the symbol of a file without a symbol column."""
         name = self.inside.rpartition("/")[2] or self.name
-        suffix = next((s for s in sorted(SUFFIXES, key=len, reverse=True) if name.lower().endswith(s)), None)
+        lower = name.lower()
+        suffix = next((s for s in _LONGEST_FIRST if lower.endswith(s)), None)
         stem = name[: -len(suffix)] if suffix else Path(name).stem
         return stem.removesuffix(".csv") if suffix == ".zip" else stem
 

@@ -1,27 +1,31 @@
 """Kill the driver, a worker, a node and the head in turn, at random moments, and measure the loss.
 
-``python tests/benchmarks/chaos.py [--kills 20] [--seed 7] [--nodes 3] [--victims driver,worker,node,head]``
+``python tests/benchmarks/chaos.py [--kills 20] [--seed 7] [--nodes 3] [--after 0.5]
+[--victims driver,worker,node,head,group]``
 
 Trains the ``smoke`` preset, one symbol per block, with ``fleetcast train --address`` on a cluster of several nodes on
-this machine. The first run is undisturbed: all other runs must end with its blocks and manifests. Each later command
-suffers one kill, at a moment drawn from the duration of the first run, and is then given again on the same store. Once
-the store has versions, the command is given once more without a kill, and an empty store follows. Meanwhile finished
-blocks are watched, and versions are read completely as soon as they are visible.
+this machine. A ``group`` is a command without ``--address``, whose whole process group is killed. The first run is
+undisturbed: all other runs must end with its blocks and manifests. Each later command suffers one kill, at a moment
+drawn from the duration of the first run, and is then given again on the same store. Once the store has versions, the
+command is given once more without a kill, and an empty store follows. Meanwhile finished blocks are watched, and
+versions are read completely as soon as they are visible.
 
 The last line is JSON, over all kills: ``lost`` finished blocks that have disappeared or changed; ``trained_twice``
 blocks whose files were written again; ``half_versions`` visible versions that could not be read completely;
-``unequal`` stores that ended with other bytes than the first; ``failed_commands`` whose victim was neither the driver
-nor the head; ``begun_again``, by victim, the most unfinished blocks that one command had to start again; and
-``ended_s``, the longest time that a command took to end without its head.
+``unequal`` stores that ended with other bytes than the first; ``failed_commands`` whose victim was neither the driver,
+nor the head, nor a group; ``begun_again``, by victim, the most unfinished blocks that one command had to start again;
+and ``ended_s``, the longest time that a command took to end without its head.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,7 +41,7 @@ _SETTINGS = ["run.block_symbols=1"]
 for _kind in ("direction", "volatility"):
     _SETTINGS += [f"{_kind}.strategy=finetuned", f"{_kind}.fit={{epochs: 10, patience: 10}}"]
 _TIMEOUT_S = 3600.0
-VICTIMS = ("driver", "worker", "node", "head")
+VICTIMS = ("driver", "worker", "node", "head", "group")
 
 
 class Chaos:
@@ -53,14 +57,17 @@ class Chaos:
         self.begun_again: dict[str, int] = {}
         self.ended_s = 0.0
 
-    def start(self) -> subprocess.Popen[str]:
-        """Start the training command."""
+    def start(self, victim: str = "driver") -> subprocess.Popen[str]:
+        """Start the training command in a process group of its own; that of a ``group`` starts its own Ray too."""
         command = [sys.executable, "-m", "cluster.cli", "train", "--preset", "smoke", "--store", str(self.watch.folder)]
         for setting in _SETTINGS:
             command += ["--set", setting]
-        command += ["--address", self.cluster.address]
+        if victim != "group":
+            command += ["--address", self.cluster.address]
         log = (self.folder / "log").open("w")
-        return subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=log, text=True)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=ENVIRONMENT, stdout=log, stderr=log, text=True, start_new_session=True
+        )
 
     def finish(self, command: subprocess.Popen[str]) -> tuple[int, str]:
         """Wait for a command's end, and return its exit code and output."""
@@ -69,7 +76,7 @@ class Chaos:
 
     def strike(self, victim: str, after_s: float) -> None:
         """Start the command, kill the victim after that time, and record how the command ended."""
-        command = self.start()
+        command = self.start(victim)
         is_killed = False
         deadline = time.monotonic() + after_s
         while command.poll() is None and not is_killed:
@@ -84,7 +91,7 @@ class Chaos:
         self.begun_again[victim] = max(again, self.begun_again.get(victim, 0))
         if victim == "head" and is_killed:
             self.ended_s = max(self.ended_s, time.monotonic() - killed)
-        if code and victim not in ("driver", "head"):
+        if code and victim not in ("driver", "head", "group"):
             self.counts["failed_commands"] += 1
             print(output, flush=True)
         blocks = len(self.watch.blocks)
@@ -98,6 +105,8 @@ class Chaos:
         """Kill the victim, and return whether it existed."""
         if victim == "driver":
             command.kill()
+        elif victim == "group":
+            os.killpg(command.pid, signal.SIGKILL)
         elif victim == "worker":
             workers = self.cluster.workers()
             if not workers:
@@ -133,10 +142,10 @@ def facts(watch: StoreWatch) -> tuple[dict[str, str], object]:
     return {name: seen.digest for name, seen in watch.blocks.items()}, watch.hashes()
 
 
-def run(chaos: Chaos, kills: int, victims: list[str], report: Callable[[str], None]) -> None:
+def run(chaos: Chaos, kills: int, victims: list[str], after: float, report: Callable[[str], None]) -> None:
     """Train once undisturbed, then kill until all kills are done and the last store is complete."""
     start = time.monotonic()
-    code, output = chaos.finish(chaos.start())
+    code, output = chaos.finish(chaos.start(victims[0]))
     if code:
         raise SystemExit(output)
     undisturbed_s = time.monotonic() - start
@@ -144,16 +153,16 @@ def run(chaos: Chaos, kills: int, victims: list[str], report: Callable[[str], No
     expected = facts(chaos.watch)
     report(f"undisturbed: {len(expected[0])} blocks in {undisturbed_s:.0f} s on {chaos.nodes} nodes")
     chaos.begin_store()
-    done = 0
+    done, victim = 0, victims[0]
     while done < kills or chaos.watch.blocks:
         if done < kills:
             victim = victims[done % len(victims)]
             before = chaos.kills.total()
-            chaos.strike(victim, chaos.chance.uniform(0.0, undisturbed_s))
+            chaos.strike(victim, chaos.chance.uniform(after, 1.0) * undisturbed_s)
             done += chaos.kills.total() > before  # a command that ended before that moment does not count
             chaos.repair(victim)
         if chaos.watch.is_published or done == kills:
-            code, output = chaos.finish(chaos.start())
+            code, output = chaos.finish(chaos.start(victim))
             chaos.watch.close()
             is_equal = code == 0 and facts(chaos.watch) == expected
             chaos.counts["unequal"] += not is_equal
@@ -169,6 +178,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--after", type=float, default=0.0, help="no kill before this share of the first run's time")
     parser.add_argument("--victims", default=",".join(VICTIMS))
     given = parser.parse_args()
     victims = given.victims.split(",")
@@ -178,7 +188,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         chaos = Chaos(Path(folder), given.nodes, random.Random(given.seed))
         try:
-            run(chaos, given.kills, victims, lambda text: print(text, flush=True))
+            run(chaos, given.kills, victims, given.after, lambda text: print(text, flush=True))
         finally:
             chaos.cluster.stop()
             chaos.watch.close()

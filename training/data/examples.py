@@ -36,7 +36,10 @@ class Examples:
         """Return the symbols that cannot be fitted, each with its reason."""
         reasons = {}
         for i, (symbol, rows) in enumerate(zip(self.panel.symbols, self.rows, strict=True)):
-            if len(rows.train) < MIN_TRAIN_ROWS:
+            close = self.panel.close[self.panel.rows(i)]
+            if len(close) and np.ptp(close) == 0:
+                reasons[symbol] = "the price is constant"
+            elif len(rows.train) < MIN_TRAIN_ROWS:
                 reasons[symbol] = f"{len(rows.train)} training windows; at least {MIN_TRAIN_ROWS} are needed"
                 if len(rows.train) + len(rows.valid) + len(rows.test) >= MIN_TRAIN_ROWS + MIN_VALID_ROWS:
                     first = str(self.panel.dates[self.panel.offsets[i]])[:10]

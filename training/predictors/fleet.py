@@ -89,7 +89,9 @@ class PredictorFleet(ABC):
             logger.info("%s: no %s model (%s)", symbol, self.kind, reason)
         if not self.symbols:
             reasons = "; ".join(f"{symbol}: {why}" for symbol, why in list(self.failures.items())[:3])
-            raise DataError(f"no symbol can be fitted ({reasons}). Give longer histories, or move the split.")
+            raise DataError(
+                f"no symbol can be fitted ({reasons}). Correct the bars, give longer histories, or move the split."
+            )
         return self
 
     @abstractmethod

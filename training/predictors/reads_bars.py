@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -22,6 +23,8 @@ from training.predictors.feature_frames import is_features, looks_like_features,
 from training.predictors.feature_labels import examples_of_features
 from training.predictors.fitted import Fitted
 from training.predictors.input_bars import AnyContext, context_of, panel_of, universe_as_fitted
+
+_MANY_BARS = 20  # fewer equal closes may be chance
 
 
 class ReadsBars(Fitted):
@@ -122,9 +125,22 @@ class ReadsBars(Fitted):
         return panel
 
     def _bars(self, bars: AnyBars, symbol: str | None) -> list[SymbolBars]:
-        """Return bars as training reads them; those that name no symbol are of the only one, if there is one."""
+        """Return bars as training reads them; those that name no symbol are of the only one, if there is one.
+
+        Warns
+        -----
+        UserWarning
+            The price of a symbol is constant.
+        """
         only, on_steps = self._only() or "SYMBOL", self.config.data.on_steps
-        return usable_bars(bars, symbol, default_symbol=only, on_steps=on_steps, stacklevel=4)
+        found = usable_bars(bars, symbol, default_symbol=only, on_steps=on_steps, stacklevel=4)
+        if flat := [one.symbol for one in found if len(one) >= _MANY_BARS and one.is_constant]:
+            warnings.warn(
+                f"{shortened(flat)}: the price is constant in all bars, so no model can be fitted and a forecast says "
+                "nothing. Check the bars.",
+                stacklevel=4,
+            )
+        return found
 
     def _only(self) -> str | None:
         return self.symbols[0] if len(self.symbols) == 1 else None

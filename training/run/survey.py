@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from configs.data import DataConfig
 from configs.words import counted
 from features.bars.period import BarPeriod, bar_period, other_periods
@@ -30,7 +28,7 @@ class Survey:
                 self.skipped[bars.symbol] = (
                     f"{counted(len(bars), 'bar')}; at least {data.min_bars} are needed (data.min_bars)"
                 )
-            elif np.ptp(bars.close) <= 1e-9 * bars.close[0]:
+            elif bars.is_constant:
                 self.skipped[bars.symbol] = "the price is constant"
             elif problem := source.problem(bars.symbol, data.max_unexplained_steps):
                 self.skipped[bars.symbol] = problem

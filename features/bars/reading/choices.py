@@ -79,7 +79,8 @@ def choose_volume(frame: pd.DataFrame, choices: dict[str, list[Hashable]], picke
     for choice in choices.get("volume", [])[:4]:
         values = frame[choice]
         numeric = pd.api.types.is_numeric_dtype(values.dtype)
-        if bool((values > 0).any()) if numeric else bool(values.astype(str).str.contains("[1-9]").any()):
+        numbers = values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array
+        if bool((numbers > 0).any()) if numeric else bool(values.astype(str).str.contains("[1-9]").any()):
             picked["volume"] = choice
             return
 

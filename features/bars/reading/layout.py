@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -65,15 +66,16 @@ def layout_of(text: str, place: str, reading: ReadingConfig | None = None) -> La
         if best is not None and best[0] >= _SURE:
             break
     if best is not None:
-        rows = _rows(lines[: best[2] + _HEADER_LINES], best[3])
+        rows = list(_rows(lines[: best[2] + _HEADER_LINES], best[3]))
         if best[0] >= 2 or _heads_numbers(rows, best[2]):
             return _with_header(rows, best[2], best[3], place)
     return _without_header(lines, given[1] if given else None, place, reading)
 
 
-def _rows(lines: list[str], delimiter: str) -> list[list[str]]:
-    """Return the cells of each line; a line of its own, so that a stray quotation mark costs one line."""
-    return [next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), []) for line in lines]
+def _rows(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    """Yield the cells of each line; a line of its own, so that a stray quotation mark costs one line."""
+    for line in lines:
+        yield next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
 
 
 def _score(row: list[str], extra: set[str]) -> int:
@@ -160,6 +162,8 @@ def _widened(names: list[str], rows: list[list[str]], place: str) -> list[str]:
 
 
 def _distinct(names: list[str], place: str) -> list[str]:
+    if len(set(names)) == len(names):
+        return names
     out: list[str] = []
     for name in names:
         if name in out and field_of(name) is not None and len(name) > 1:
@@ -174,12 +178,12 @@ def _distinct(names: list[str], place: str) -> list[str]:
 
 def _without_header(lines: list[str], delimiter: str | None, place: str, reading: ReadingConfig) -> Layout:
     def fitness(mark: str) -> tuple[int, int]:
-        rows = _rows(lines, mark)
+        rows = list(_rows(lines, mark))
         good = [row for row in rows if any(is_date(cell) for cell in row[:3]) and any(map(is_number, row[1:]))]
         return len(good), sum(is_number(cell) or is_date(cell) for row in good for cell in row)
 
     chosen = delimiter or max(_DELIMITERS, key=fitness)
-    rows = _rows(lines, chosen)
+    rows = list(_rows(lines, chosen))
     data = [k for k, row in enumerate(rows) if any(is_date(c) for c in row[:3]) and any(map(is_number, row[1:]))]
     first = data[0] if data else None
     if first is None or first > _HEADER_LINES:

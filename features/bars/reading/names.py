@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 # Field → names in order of preference. Case, accents, spaces and punctuation do not matter.
@@ -138,12 +139,17 @@ def field_of(name: object) -> str | None:
     return None if found is None else found[0]
 
 
-def fields_of(names: list[str]) -> list[tuple[str, int] | None]:
+def fields_of(names: Sequence[str]) -> list[tuple[str, int] | None]:
     """Return field and rank of each column of a table.
 
     A single letter is a field only if the table has all of o, h, l and c (``y``: if it has ``ds``): C, V and T are
     tickers too. ``T`` next to ``t`` is the ticker, and ``t`` the time.
     """
+    return list(_fields_of(tuple(names)))
+
+
+@lru_cache(maxsize=64)  # the files of a folder have one header
+def _fields_of(names: tuple[str, ...]) -> tuple[tuple[str, int] | None, ...]:
     letters = {name.strip().lower() for name in names if len(name.strip()) == 1}
     has_set = {"o", "h", "l", "c"} <= letters
     has_ds = any(name.strip().lower() == "ds" for name in names)
@@ -156,4 +162,4 @@ def fields_of(names: list[str]) -> list[tuple[str, int] | None]:
             found.append((_LETTERS[letter], 500) if (has_ds if letter == "y" else has_set) else None)
         else:
             found.append(ranked_field(name))
-    return found
+    return tuple(found)

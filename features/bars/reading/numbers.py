@@ -47,7 +47,10 @@ class DecimalMark:
 
 def is_text(values: pd.Series) -> bool:
     """Whether a column is text (or objects of several types), whose spelling must be read."""
-    return not pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)
+    kind = values.dtype
+    if isinstance(kind, np.dtype):
+        return kind.kind not in "iufc"
+    return not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)
 
 
 def decide_decimal(
@@ -133,6 +136,8 @@ def parse_numbers(values: pd.Series, decimal: Decimal = ".") -> tuple[Float, Mas
     missing (NaN), not errors. A number with the wrong mark is an error, never another number.
     """
     if not is_text(values):
+        if isinstance(values.dtype, np.dtype):
+            return np.array(values.array, np.float64), np.zeros(len(values), bool)
         return values.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(values), bool)
     if values.dtype == object:
         is_number = np.fromiter((isinstance(v, (int, float, np.number)) for v in values), bool, len(values))

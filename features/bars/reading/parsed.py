@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,8 @@ class ParsedTable:
     shares per old share where a column names splits.
     """
 
-    table: pd.DataFrame
-    names: list[str]
+    table: dict[str, pd.Series]
+    names: tuple[str, ...]
     codes: Codes
     dates: Dates
     unfinished: Mask
@@ -51,18 +52,17 @@ def parse_table(
     DataError
         No date can be read, or a large share of them cannot; both readings of numbers or dates fit.
     """
-    reading, table = reading or ReadingConfig(), columns.table
-    codes = table["symbol"].cat.codes.to_numpy(np.int64)
+    reading, table, codes = reading or ReadingConfig(), columns.table, columns.codes
     column = str(columns.used.get("date", "date"))
     stamps = parse_stamps(table["date"], place, reading.date_format)
-    release(len(table))
+    release(len(codes))
     _check_dates(stamps, table["date"], column, place)
     words = list(stamps.words)
     if "time" in table:
         stamps = _with_times(stamps, table["time"], codes, str(columns.used.get("time", "time")), place)
     sessions = session_dates(stamps, codes, place, reading.timezone, reading.period)
     raw = {name: table[name] for name in (*PRICES, "adj_close", "adj_factor", "volume") if name in table}
-    dotted = is_text(table["date"]) and bool(table["date"].iloc[:200].astype(str).str.fullmatch(_DOTTED).all())
+    dotted = is_text(table["date"]) and all(re.fullmatch(_DOTTED, str(one)) for one in table["date"].iloc[:200])
     texts = any(is_text(values) for values in raw.values())
     spelled = {str(columns.used.get(name, name)): values for name, values in raw.items()} if texts else {}
     decimal = decide_decimal(spelled, place, given=reading.decimal, delimiter=delimiter, dotted_dates=dotted)
@@ -76,7 +76,7 @@ def parse_table(
     lines = [*columns.lines, *notation, *sessions.lines[:3], *filter(None, (decimal.line, splits.line))]
     return ParsedTable(
         table=table,
-        names=[str(name) for name in table["symbol"].cat.categories],
+        names=columns.names,
         codes=codes,
         dates=sessions.dates,
         unfinished=sessions.unfinished,

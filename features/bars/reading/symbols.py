@@ -9,22 +9,23 @@ from configs.errors import DataError
 from features.bars.arrays import Codes
 
 
-def symbols(table: pd.DataFrame, symbol: str | None, default: str | None, place: str) -> tuple[Codes, list[str]]:
-    """Return each row's position in the sorted names, and the names.
+def symbols(
+    column: pd.Series | None, count: int, symbol: str | None, default: str | None, place: str
+) -> tuple[Codes, list[str]]:
+    """Return the position of each of ``count`` rows in the sorted names, and the names; ``column`` has the symbols.
 
     Raises
     ------
     DataError
         There is no symbol, or an invalid one, or one name for several symbols.
     """
-    if "symbol" not in table:
+    if column is None:
         symbol = default if symbol is None else symbol
         if symbol is None:
             raise DataError(
                 f"{place} names no symbol; expected a symbol column or a name. Give one with symbol= or --symbol."
             )
-        return np.zeros(len(table), np.int32), [checked_name(symbol, place)]
-    column = table["symbol"]
+        return np.zeros(count, np.int32), [checked_name(symbol, place)]
     codes, names = (
         (column.cat.codes.to_numpy(), column.cat.categories) if column.dtype == "category" else pd.factorize(column)
     )
@@ -39,7 +40,7 @@ def symbols(table: pd.DataFrame, symbol: str | None, default: str | None, place:
             f"{place} has {len(used)} symbols, so the one name {symbol!r} does not apply. Leave the name out."
         )
     if symbol is not None:
-        return np.zeros(len(table), np.int32), [checked_name(symbol, place)]
+        return np.zeros(count, np.int32), [checked_name(symbol, place)]
     cleaned = [checked_name(str(names[code]), place) for code in used]
     unique = sorted(set(cleaned))
     position = {name: i for i, name in enumerate(unique)}

@@ -94,7 +94,9 @@ def parse_stamps(values: pd.Series, place: str, date_format: str | None = None) 
         exact = values.dtype.kind in "iu"
         numbers = values.to_numpy() if exact else values.to_numpy(dtype=np.float64, na_value=np.nan)
         return _of_numbers(numbers, place)
-    codes, uniques = pd.factorize(values.astype(str).where(values.notna()) if values.dtype != "str" else values)
+    if not isinstance(values.dtype, pd.StringDtype):
+        values = values.astype(str).where(values.notna())
+    codes, uniques = pd.factorize(values)
     text = pd.Series(uniques, dtype=str)
     return _of_text(text, place, date_format).take(codes)
 
@@ -146,8 +148,10 @@ def _of_text(text: pd.Series, place: str, date_format: str | None) -> Stamps:
         except pa.ArrowInvalid:
             pass
         else:
+            if cast.plain.all():
+                return cast
             short = cast.plain | (text.str.len() <= 10).to_numpy(bool)
-            return cast if cast.plain.all() else Stamps(cast.instant, cast.zoned, cast.offset, short)
+            return Stamps(cast.instant, cast.zoned, cast.offset, short)
     text = without_json_dates(text.str.strip())
     if date_format is not None:
         parsed = pd.to_datetime(text, format=date_format, errors="coerce", utc="%z" in date_format)

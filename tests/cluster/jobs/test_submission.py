@@ -2,13 +2,16 @@
 
 import json
 import secrets
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from cluster.jobs.packaging import PACKAGES, packed
-from cluster.jobs.remote_command import remote_command
+from cluster.jobs.remote_command import parsed, remote_command
+from cluster.jobs.submission import shell_command
 from configs.errors import ConfigError
 from features.store.store import Store
 from training import ModelManager
@@ -120,6 +123,46 @@ def test_the_error_of_a_missing_job_names_it(fleetcast, head):
     done = fleetcast("jobs", "status", "fleetcast-train-000000000000", "--address", head)
     assert done.code == 2 and "no job" in done.err
     assert fleetcast("jobs", "stop", "../x", "--address", head).code == 2
+
+
+HOSTILE = [
+    "a'b",
+    'a"b',
+    "a\nb",
+    "a; exit 3",
+    "$(exit 3)",
+    "`exit 3`",
+    "../../x",
+    "ünï",
+    "x" * 10_240,
+    "-x",
+    "--",
+    "~",
+    "*",
+]
+
+
+def test_a_shell_passes_hostile_arguments_unchanged():
+    shown = "import json, sys; print(json.dumps(sys.argv[1:]))"
+    text = shell_command([sys.executable, "-c", shown, *HOSTILE])
+    assert json.loads(subprocess.run(text, shell=True, check=True, capture_output=True).stdout) == HOSTILE
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_reach_the_command_of_the_job(name):
+    given = ["--preset", "smoke", f"--store={name}", f"--symbols={name}", f"--study={name}", f"--bars=/{name}"]
+    shipped = remote_command("tune", given).arguments
+    values, again = parsed("tune", given)[1], parsed("tune", shipped)[1]
+    assert {key: again[key] for key in ("study", "symbols", "bars")} == {
+        key: values[key] for key in ("study", "symbols", "bars")
+    }
+    assert again["store"] == str(Path(name).expanduser().absolute())
+
+
+@pytest.mark.parametrize(("arguments", "says"), [(["x" * 200_000], "--config FILE"), (["a\udcff"], "not UTF-8")])
+def test_a_command_that_no_shell_takes_is_refused(arguments, says):
+    with pytest.raises(ConfigError, match=says):
+        shell_command(["python", *arguments])
 
 
 def test_commands_are_equal_whatever_the_order_of_their_options():

@@ -1,5 +1,7 @@
 """A person's bars, in whatever form they are at hand, make the same model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from features.context import MarketContext
 from features.sources.files import FileSource
 from features.sources.mended import MendedSource
 from features.usable_bars import usable_bars
-from training import PriceDirectionPredictor
+from training import PriceDirectionPredictor, VolatilityPredictor
 
 FIELDS = ("open", "high", "low", "close", "volume")
 
@@ -49,6 +51,34 @@ def test_a_frame_that_names_no_symbol_is_of_the_only_one(make_universe, tiny_con
     assert set(found.index.get_level_values("symbol")) == {"SYMBOL"} and (found["basis"] == "pooled").all()
     one = PriceDirectionPredictor.from_state(predictor.symbols, predictor.to_arrays(), predictor.meta(), ("AAA",))
     pd.testing.assert_frame_equal(one.predict(unnamed), one.predict(frame_of(bars[:1])))
+
+
+def flat(bars, symbol="FLAT"):
+    """Return bars of a constant price."""
+    prices = {name: np.full(len(bars), 50.0) for name in ("open", "high", "low", "close")}
+    return replace(bars, symbol=symbol, **prices)
+
+
+@pytest.mark.parametrize("kind", [PriceDirectionPredictor, VolatilityPredictor])
+def test_a_constant_price_is_refused_by_fit(make_universe, tiny_config, kind):
+    (bars,) = make_universe(("AAA",))
+    with (
+        pytest.warns(UserWarning, match="FLAT: the price is constant in all bars"),
+        pytest.raises(DataError, match=r"FLAT: the price is constant\)"),
+    ):
+        kind(tiny_config()).fit([flat(bars)])
+
+
+def test_a_constant_price_among_others_is_a_warning(make_universe, tiny_config):
+    bars = make_universe(("AAA", "BBB"))
+    predictor = PriceDirectionPredictor(
+        tiny_config("direction.strategy=pooled", "features.technical_indicators=[trend]")
+    )
+    with pytest.warns(UserWarning, match="FLAT: the price is constant in all bars"):
+        predictor.fit([*bars, flat(bars[0])])
+    assert predictor.symbols == ("AAA", "BBB") and predictor.failures == {"FLAT": "the price is constant"}
+    with pytest.warns(UserWarning, match="BBB: the price is constant in all bars"):
+        predictor.predict([bars[0], flat(bars[1], "BBB")])
 
 
 def test_too_few_bars_are_told(make_universe, tiny_config):
