@@ -111,7 +111,18 @@ def test_the_top_level_is_as_agreed():
     assert found - {"uv.lock"} <= agreed
 
 
-TRAINING_ORDER = ("data", "metrics", "models", "tasks", "predictors", "validation", "strategy", "registry", "run")
+TRAINING_ORDER = (
+    "data",
+    "metrics",
+    "models",
+    "tasks",
+    "predictors",
+    "validation",
+    "strategy",
+    "registry",
+    "run",
+    "backtesting",
+)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "training").glob("*/**/*.py")), ids=lambda p: str(p.relative_to(ROOT)))

@@ -61,7 +61,7 @@ def parse(command, arguments):
 
 def verbs():
     for command in app.registered_commands:
-        yield command.callback.__name__
+        yield command.callback.__name__.replace("_", "-")
     for group in app.registered_groups:
         for command in group.typer_instance.registered_commands:
             yield f"{group.name} {command.name or command.callback.__name__}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from configs.backtest import BacktestConfig
 from configs.errors import DataError
@@ -70,6 +71,11 @@ class Backtest:
         StoreError
             The ledger cannot be read or written.
         """
+        # Other numbers of threads sum in other orders, and small products wait for them.
+        with threadpool_limits(1):
+            return self._run(found)
+
+    def _run(self, found: OutOfSample) -> BacktestResult:
         strategy, part = self.config.strategy, self.config.backtest
         _check_needs(found, strategy)
         terms = terms_of(found, part)

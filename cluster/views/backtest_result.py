@@ -59,7 +59,10 @@ def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
         yield from map(Text, _simulated(result.simulated))
     for note in (*result.notes, *result.simulation.notes):
         yield Text(f"note: {note}")
-    yield Text(f"\n{result.sentence}", style="bold")
+    yield Text("")
+    if math.isfinite(result.judgement.probabilistic):
+        yield Text(_alone(result))
+    yield Text(result.sentence, style="bold")
 
 
 def _interval(result: BacktestResult) -> str:
@@ -80,6 +83,17 @@ def _unchanged(result: BacktestResult) -> Iterator[str]:
         if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held):
             held = "holds the same positions" if result.num_trades else "holds nothing either"
             yield f"{one.title} {held}: limits and filters decided, not the model (strategy.caps, strategy.filter)"
+
+
+def _alone(result: BacktestResult) -> str:
+    """Return what the record says of itself, with the number of trials that it does not know of."""
+    found, year = result.judgement, result.bars_per_year
+    bars = found.needed_bars
+    needed = f"{bars / year:,.1f} years of it would show one" if math.isfinite(bars) else "no length of it shows one"
+    return (
+        f"if it were the only one of {counted(found.deflated.trials, 'trial')}, the probability of a true Sharpe above "
+        f"0 would be {found.probabilistic:.0%} (PSR); {needed}"
+    )
 
 
 def _worth(result: BacktestResult) -> Iterator[str]:

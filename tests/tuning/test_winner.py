@@ -6,6 +6,7 @@ from configs.errors import ConfigError
 from features.store.lake import Lake
 from features.store.store import Store
 from training import ModelManager, ModelTrainer
+from training.registry.trials import TrialLedger
 from tuning.optimizer import HyperparameterOptimizer
 from tuning.sweep_task import task_settings
 from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, summary_lines
@@ -33,6 +34,7 @@ def test_a_study_ends_with_a_verdict_a_report_and_its_trials(swept):
     verdict = read_verdicts(swept, ["direction"])[0]
     assert verdict.kind == "direction" and verdict.task["horizon"] == 1 and verdict.until > "2010"
     assert verdict.chosen in ("winner", "default") and verdict.baseline > 0
+    assert [(one.kind, one.count) for one in TrialLedger(swept).trials() if one.kind == "study"] == [("study", 2)]
     page = swept.read("studies/direction/report.html").decode()
     assert "Validation loss on the first fold" in page and "src=" not in page.partition("<body>")[2]
 

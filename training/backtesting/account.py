@@ -121,6 +121,7 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
         raise DataError(
             f"backtest.end={config.end} is after the last forecast: {days}. Choose an earlier day, or leave it out."
         )
+    start = max(start, first)
     whole = found.market(found.bars)
     rows = np.flatnonzero((whole.dates >= start) & (whole.dates <= min(end, last)))
     if len(rows) < 2:
@@ -128,7 +129,7 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
     stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
     if config.end is not None:
         stop = int(rows[-1])
-    bars_per_year = float(bar_period(whole.dates.astype("datetime64[ns]")).bars_per_year)
+    bars_per_year = float(bar_period(whole.dates[: stop + 1].astype("datetime64[ns]")).bars_per_year)
     market = _part(whole, whole.dates[rows[0]], whole.dates[stop])
     return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols), bars_per_year)
 

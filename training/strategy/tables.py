@@ -102,7 +102,7 @@ def _placed(table: Table | None, market: Market, columns: Sequence[str], needed:
             "forecasts were made from."
         )
     place = row * len(market.symbols) + column
-    if len(np.unique(place)) < len(place):
+    if len(place) and np.bincount(place).max() > 1:
         raise DataError(f"{what} have a symbol and date twice; expected one row of each.")
     for i, name in enumerate(columns):
         if name in present:
