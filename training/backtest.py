@@ -107,6 +107,7 @@ class Backtest:
             calibration=calibration_by_window(found.tables),
             simulated=simulated,
             notes=found.notes,
+            origin=found.origin,
         )
 
     def _judge(self, own: Simulation, found: OutOfSample, sharpe: float, bars_per_year: float) -> Judgement:

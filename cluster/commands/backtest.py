@@ -19,6 +19,7 @@ def backtest(
     ] = None,
     benchmark: Annotated[str | None, typer.Option(help="Symbol to buy and hold for comparison.")] = None,
     simulations: Annotated[int | None, typer.Option(help="Monte Carlo simulations of each kind.")] = None,
+    report: Annotated[str | None, typer.Option(help="Write a tear sheet, an HTML page, to this file.")] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with the sections strategy and backtest.")] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
@@ -27,12 +28,18 @@ def backtest(
     """Trade the forecasts of a walk-forward run or a version after costs, and say what the model added."""
     from cluster.backtest_options import chosen_forecasts, trading_config
     from cluster.options import check_store, interruptible
+    from cluster.output_files import check_file, write_output
     from cluster.views.backtest_result import show_backtest
     from training.backtest import Backtest
 
     resolved = trading_config(config, strategy, benchmark, simulations, overrides)
+    if report is not None:
+        check_file("--report", report)
     driver = Backtest(resolved, store)
     check_store(driver.store, store)
     with interruptible("; no trial was counted"):
         result = driver.run(chosen_forecasts(driver.store, walk_forward, version))
+    if report is not None:
+        write_output("--report", report, result.to_html().encode())
+        typer.echo(f"tear sheet: {report}", err=True)
     show_backtest(result, driver.store, as_json)

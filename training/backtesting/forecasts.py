@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -15,6 +15,7 @@ from configs.errors import DataError, shortened
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.labels import CLASSES
+from training.backtesting.origin import Origin
 from training.strategy.tables import read_view
 from training.strategy.view import ForecastView
 from training.validation.backtest.market import Market
@@ -44,6 +45,8 @@ class OutOfSample:
         are not stored.
     notes
         Sentences for the reader.
+    origin
+        Names, hashes and scores of what made the forecasts.
     """
 
     title: str
@@ -53,6 +56,7 @@ class OutOfSample:
     models: Models | None = None
     no_models: str = ""
     notes: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
     @cached_property
     def symbols(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from configs.words import counted
 from training.backtesting.comparisons import Compared
 from training.backtesting.economics import EconomicValue
 from training.backtesting.monte_carlo import MonteCarlo
+from training.backtesting.origin import Origin
 from training.metrics.comparison import Comparison
 from training.validation.backtest.result import Simulation
 from training.validation.significance.judgement import Judgement
@@ -47,6 +48,10 @@ class BacktestResult:
         One row a kind and window; see :func:`~training.validation.calibration_by_window.calibration_by_window`.
     simulated
         Monte Carlo; None where none was asked for.
+    notes
+        Sentences for the reader.
+    origin
+        Names, hashes and scores by window of what made the forecasts.
     """
 
     title: str
@@ -64,6 +69,7 @@ class BacktestResult:
     calibration: pd.DataFrame
     simulated: MonteCarlo | None = None
     notes: tuple[str, ...] = field(default=())
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def total_return(self) -> float:
@@ -133,6 +139,12 @@ class BacktestResult:
     def metrics_of(self, simulation: Simulation) -> dict[str, float]:
         """Return every metric of one of the accounts."""
         return simulation.metrics(self.bars_per_year)
+
+    def to_html(self) -> str:
+        """Return the tear sheet: one page with charts and tables that needs no network."""
+        from training.backtesting.report import render
+
+        return render(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures without series as one JSON document; what is unknown is null."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from training.metrics.money import drawdowns
 from training.validation.backtest.result import Simulation
+from training.validation.significance.bootstrap import bootstrap_paths
 
 
 def quarter(bars_per_year: float) -> int:
@@ -57,3 +58,23 @@ def costs_by_time(simulation: Simulation) -> pd.DataFrame:
     of_orders = [np.bincount(fills.row, weights=one, minlength=bars) for one in book.charges]
     columns = [*of_orders, book.borrow, book.funding, book.interest]
     return pd.DataFrame(dict(zip(names, columns, strict=True)), index=simulation.dates)
+
+
+def equity_band(simulation: Simulation, confidence: float, paths: int, seed: int) -> pd.DataFrame:
+    """Return ``low`` and ``high`` equity at each close between which a share of bootstrap histories is.
+
+    Histories are made of blocks of the account's own returns, so the band shows how far chance alone could have taken
+    an account with these returns. NaN after ruin.
+    """
+    returns, bars = simulation.returns.dropna().to_numpy(), len(simulation.dates)
+    band = np.full((bars, 2), np.nan)
+    band[0] = simulation.equity.iloc[0]
+    rows = np.unique(np.linspace(0, len(returns) - 1, min(_BAND_ROWS, len(returns))).astype(int))
+    batches = bootstrap_paths(returns, paths, seed=seed)
+    growth = np.concatenate([np.cumprod(1.0 + batch, axis=1)[:, rows] for batch in batches])
+    tails = [(1.0 - confidence) / 2.0, (1.0 + confidence) / 2.0]
+    band[rows + 1] = band[0, 0] * np.quantile(growth, tails, axis=0).T
+    return pd.DataFrame(band, index=simulation.dates, columns=["low", "high"]).interpolate(limit_area="inside")
+
+
+_BAND_ROWS = 300

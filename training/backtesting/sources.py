@@ -19,6 +19,7 @@ from features.usable_bars import usable_bars
 from training.backtesting.again import FittedWindows, forecast_table
 from training.backtesting.bars import bars_of_run, bars_of_source, check_outcomes
 from training.backtesting.forecasts import OutOfSample
+from training.backtesting.origin import Origin
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.input_bars import AnyContext
 from training.registry.manager import ModelManager
@@ -51,6 +52,7 @@ def of_run(store: Store, run: WalkForwardRun) -> OutOfSample:
         tables=tables,
         models=fitted if fitted.are_stored else None,
         no_models="the fits of this run were pruned; run fleetcast walk-forward again for noisy prices",
+        origin=Origin.of_run(run),
     )
 
 
@@ -67,10 +69,10 @@ def of_version(store: Store, version: str) -> OutOfSample:
     manager = ModelManager(store)
     tables, values = dict[str, pd.DataFrame](), dict[str, Any]()
     names = manager.find_all(version)
-    for kind, name in names:
-        tables[kind] = tested_table(manager, kind, name)
-        own = manager.manifest(kind, name).config
-        values = {**own, **values, kind: own[kind]}
+    manifests = [manager.manifest(kind, name) for kind, name in names]
+    for one in manifests:
+        tables[one.kind] = tested_table(manager, one.kind, one.version)
+        values = {**one.config, **values, one.kind: one.config[one.kind]}
     title = " and ".join(f"{kind} {name}" for kind, name in names)
     config = validated(values, f"the settings of {title}")
     symbols = {str(symbol) for table in tables.values() for symbol in table["symbol"].unique()}
@@ -83,6 +85,7 @@ def of_version(store: Store, version: str) -> OutOfSample:
         bars=tuple(bars),
         tables=tables,
         no_models="noisy prices need the models that were tested, which only a walk-forward run keeps",
+        origin=Origin.of_manifests(manifests),
     )
 
 
