@@ -105,7 +105,7 @@ class PredictorFleet(ABC):
     def fit_examples(
         self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], tested: Self | None = None
     ) -> Self:
-        """Fit every symbol of the examples; symbols that fail go to ``failures`` and are left out of ``symbols``.
+        """Fit every symbol of the examples; those that fail go to ``failures`` and are not among ``symbols``.
 
         ``tested`` is an earlier fit of these symbols and perhaps others, whose choices on validation are used again.
         """
@@ -122,8 +122,7 @@ class PredictorFleet(ABC):
     ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
         """Return the columns of a forecast, and what it is compared with, for windows of any mix of symbols.
 
-        ``symbols`` (n,) are rows of this fleet. The row after the last stands for symbols that were not fitted, if
-        :attr:`forecasts_unseen`.
+        ``symbols`` (n,) are rows of this fleet; the one after the last is of unseen symbols (:attr:`forecasts_unseen`).
         """
 
     def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
@@ -131,10 +130,7 @@ class PredictorFleet(ABC):
         return self.forecast_with_baselines(windows, symbols)[0]
 
     def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns for rows of a panel: those of its windows, symbol after symbol.
-
-        ``rows`` holds positions within each symbol of the panel, each at least :meth:`first_row`.
-        """
+        """Return the columns for these rows within each symbol of a panel, each at least :meth:`first_row`."""
         return joined([self.forecast_windows(*chunk) for chunk in self.chunks(panel, rows)])
 
     def compare(

@@ -18,7 +18,8 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars.arrays import Codes, Dates, Mask
-from features.bars.reading.times import Stamps, known_zone, parse_stamps, to_utc
+from features.bars.reading.times import Stamps, parse_stamps
+from features.bars.reading.zones import known_zone, to_utc
 
 _DAY = np.timedelta64(1, "D")
 _A_MONDAY = np.datetime64("1970-01-05", "D")

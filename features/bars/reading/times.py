@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from configs.errors import DataError
 from features.bars.arrays import Dates, Mask
 from features.bars.reading.epochs import parse_time_numbers
 from features.bars.reading.extraction import extracted, selected
 from features.bars.reading.odd_dates import without_json_dates
 from features.bars.reading.spelled_dates import in_range, parse_clock, parse_spelled
+from features.bars.reading.zones import offset_of
 
 _NAT = np.datetime64("NaT", "ns")
 _DAY = np.timedelta64(1, "D")
@@ -25,10 +23,6 @@ _ZONED = re.compile(
     r"^(?P<wall>.*\d.*?)\s*(?:(?P<utc>Z|UTC|GMT)?(?P<offset>[+-]\d{2}(?::?\d{2})?)|"
     r"(?P<name>Z|[A-Z]{2,5}|[A-Z][A-Za-z]+/[A-Za-z_/]+))(?:\s\(.*\))?$"
 )
-_HOURS = {"Z": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "CDT": -5, "MDT": -6, "PST": -8, "PDT": -7, "WET": 0}
-_HOURS |= {"CET": 1, "CEST": 2, "MEZ": 1, "MESZ": 2, "EET": 2, "EEST": 3, "MSK": 3, "JST": 9, "KST": 9, "HKT": 8}
-_HOURS |= {"SGT": 8, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "BRT": -3, "WEST": 1}
-_NAMES = {"ET": "America/New_York", "CT": "America/Chicago", "PT": "America/Los_Angeles"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,53 +185,13 @@ def _of_zoned(parts: pd.DataFrame, place: str) -> Stamps:
     known = ~np.isnat(walls)
     for zone in zones.unique():
         rows = (zones == zone).to_numpy(bool) & known
-        offset[rows] = _offset(zone, walls[rows])
+        offset[rows] = offset_of(zone, walls[rows])
     instant = np.where(np.isnat(offset), _NAT, walls - offset)
     offset = np.where(np.isnat(offset), np.timedelta64(0, "ns"), offset)
     found = ~np.isnat(instant)
     names = sorted(zones.unique())
     words = [f"zone {', '.join('UTC' if name == 'Z' else name for name in names[:3])}"]
     return Stamps(instant, found, offset, np.zeros(len(walls), bool), words)
-
-
-def _offset(zone: str, walls: Dates) -> npt.NDArray[np.timedelta64]:
-    if zone in _HOURS:
-        return np.full(len(walls), np.timedelta64(_HOURS[zone], "h"))
-    if zone[0] in "+-":
-        digits = zone[1:].replace(":", "").ljust(4, "0")
-        minutes = int(digits[:2]) * 60 + int(digits[2:])
-        return np.full(len(walls), np.timedelta64(-minutes if zone[0] == "-" else minutes, "m"))
-    try:
-        return walls - to_utc(walls, _NAMES.get(zone, zone))
-    except DataError:
-        return np.full(len(walls), np.timedelta64("NaT"), "timedelta64[ns]")
-
-
-def to_utc(walls: Dates, zone: str) -> Dates:
-    """Return the instants of local times of a zone; NaT for one that occurs twice or never.
-
-    Raises
-    ------
-    DataError
-        There is no such zone.
-    """
-    index = pd.DatetimeIndex(walls).tz_localize(known_zone(zone), ambiguous="NaT", nonexistent="NaT")
-    return index.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]")
-
-
-@lru_cache(maxsize=64)
-def known_zone(name: str) -> ZoneInfo:
-    """Return a time zone by its IANA name.
-
-    Raises
-    ------
-    DataError
-        There is no such zone.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise DataError(f"time zone {name!r} is unknown; expected a name such as Europe/Berlin or UTC.") from error
 
 
 def _of_arrow(values: pd.Series, kind: pa.DataType) -> pd.Series:
