@@ -35,6 +35,11 @@ def interval(low: float, high: float, is_share: bool = False) -> str:
     return f"{percent(low)} to {percent(high)}" if is_share else f"{number(low)} to {number(high)}"
 
 
+def is_ruined(equity: pd.Series) -> bool:
+    """Whether nothing was left of an account, after which figures a year say nothing."""
+    return not float(equity.min()) > 0
+
+
 def with_error(found: Comparison, digits: int | None = None, factor: float = 1.0) -> str:
     """Return a signed difference and its standard error, by default with two significant digits of the error."""
     if not math.isfinite(found.value):
