@@ -10,6 +10,7 @@ import pandas as pd
 from training.metrics.comparison import Comparison
 
 UNKNOWN = "–"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -19,7 +20,7 @@ def number(value: float, digits: int = 2) -> str:
 
 def percent(value: float, digits: int = 1) -> str:
     """Return a share in percent."""
-    return f"{number(value * 100.0, digits)} %" if math.isfinite(value) else UNKNOWN
+    return f"{number(value * 100.0, digits)}{_NO_BREAK}%" if math.isfinite(value) else UNKNOWN
 
 
 def ends_of(intervals: pd.DataFrame, metric: str) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -32,10 +33,9 @@ def equity(result: BacktestResult) -> str:
     title, theirs = passive(result)
     start, end = result.simulation.starting_cash, result.metrics["final_equity"]
     if not result.num_trades:
-        return (
-            f"The strategy held nothing, so {number(start, 0)} stayed what it was; {title} made "
-            f"{percent(theirs['total_return'])} in all."
-        )
+        return f"The strategy held nothing, so {number(start, 0)} stayed what it was; {title} {_in_all(theirs)}."
+    if is_ruined(result.equity):
+        return f"The strategy lost everything: {number(start, 0)} became {number(end, 0)}; {title} {_in_all(theirs)}."
     name, words = ("total_return", "in all") if _is_short(result) else ("cagr", "a year")
     return (
         f"{number(start, 0)} became {number(end, 0)}, {percent(result.metrics[name])} {words}"
@@ -177,7 +177,11 @@ def _steadiness(result: BacktestResult) -> str:
 
 def _is_short(result: BacktestResult) -> bool:
     """Whether figures a year would exaggerate what happened within less than one."""
-    return len(result.returns) < result.bars_per_year or is_ruined(result.equity)
+    return len(result.returns) < result.bars_per_year
+
+
+def _in_all(metrics: Mapping[str, float]) -> str:
+    return f"made {percent(metrics['total_return'])} in all"
 
 
 def _depth(result: BacktestResult) -> str:

@@ -99,7 +99,7 @@ def significance(result: BacktestResult) -> Table:
         ["Sharpe ratio, annualised", number(result.sharpe_ratio)],
         [
             f"{percent(result.config.backtest.confidence, 0)} interval, block bootstrap",
-            interval(*ends_of(result.intervals, "sharpe")),
+            _sharpe_interval(result),
         ],
         ["probability of a ratio above 0 (PSR)", _probability(found.probabilistic)],
         ["trials in the store", f"{deflated.trials:g}"],
@@ -155,6 +155,10 @@ def _account(title: str, result: BacktestResult, account: Simulation) -> list[st
 def _month(value: float, times: float = 1.0) -> MonthCell:
     strength = min(abs(value) / (_FULL_COLOUR * times), 1.0)
     return MonthCell(number(value * 100.0, 1), value >= 0, round(60 * strength))
+
+
+def _sharpe_interval(result: BacktestResult) -> str:
+    return UNKNOWN if is_ruined(result.equity) else interval(*ends_of(result.intervals, "sharpe"))
 
 
 def _probability(value: float) -> str:
