@@ -52,7 +52,7 @@ def _options(
 app.command()(train)
 app.command()(predict)
 app.command()(tune)
-app.command()(walk_forward)
+app.command("walk-forward")(walk_forward)
 app.command()(backtest)
 app.command()(signals)
 app.command()(serve.serve)

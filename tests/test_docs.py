@@ -14,7 +14,8 @@ from configs import preset_names
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = {
-    path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "README.md", *ROOT.glob("*/README.md"))
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", *ROOT.glob("*/README.md"), ROOT / "training" / "validation" / "README.md")
 }
 BLOCKS = [
     (page, language, code)
@@ -61,7 +62,7 @@ def parse(command, arguments):
 
 def verbs():
     for command in app.registered_commands:
-        yield command.callback.__name__.replace("_", "-")
+        yield command.name or command.callback.__name__
     for group in app.registered_groups:
         for command in group.typer_instance.registered_commands:
             yield f"{group.name} {command.name or command.callback.__name__}"

@@ -133,11 +133,12 @@ class BacktestValidator:
 
         Examples
         --------
+        >>> from tempfile import mkdtemp
         >>> from features import load_bars
         >>> from training import VolatilityPredictor
         >>> bars = load_bars("embedded", ["AAPL"], end="2005-12-31")
         >>> model = VolatilityPredictor(model_type="har").fit(bars)
-        >>> found = BacktestValidator().run_backtest(model, bars, symbol="AAPL")
+        >>> found = BacktestValidator(mkdtemp()).run_backtest(model, bars, symbol="AAPL")
         >>> found.max_drawdown <= 0 < found.volatility
         True
         """

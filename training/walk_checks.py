@@ -144,8 +144,8 @@ def _inputs(
     """Return some symbols' bars, the market series, and the newest window's models of these symbols."""
     bars = _all_bars(store, plan, _SYMBOLS)
     _, context = read_market(store, plan.market)
-    jobs = [job for job in plan.blocks(kind) if bars[0].symbol in job.symbols and is_finished(store, job.output)]
-    blocks = (read_block(store, job.output, test=False) for job in reversed(jobs))
+    fits = [job.fit for job in plan.blocks(kind) if bars[0].symbol in job.symbols and job.fit is not None]
+    blocks = (read_block(store, fit) for fit in reversed(fits) if is_finished(store, fit))
     block = next((one for one in blocks if one.symbols), None)
     if block is None:
         return bars, context, None

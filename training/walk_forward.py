@@ -14,6 +14,7 @@ from features.context_source import load_context
 from features.sources import open_source
 from features.sources.base import Source
 from features.store.store import Store, open_store
+from training.registry.block_files import is_finished
 from training.registry.runs import STAGED, mark_in_use
 from training.registry.walk_forwards import WalkForwardRun, WalkForwards
 from training.run.execute import do_jobs, finished_outputs
@@ -25,10 +26,15 @@ from training.run.stitching import stitch
 
 @dataclass(frozen=True, slots=True)
 class PreparedWalk:
-    """A planned walk-forward run: ``done`` outputs are stored already; no window tests the ``left_over`` last dates."""
+    """A planned walk-forward run.
+
+    ``done`` outputs are stored already, and so are the ``fitted`` models of jobs that are not done, of which only the
+    test is left. No window tests the ``left_over`` last dates.
+    """
 
     plan: RunPlan
     done: frozenset[str]
+    fitted: frozenset[str]
     left_over: int
     seconds: float
 
@@ -42,8 +48,8 @@ class PreparedWalk:
 class WalkForwardResult:
     """A finished walk-forward run.
 
-    ``fits`` jobs were done now, out of ``jobs``; the others were stored by earlier runs. ``failed`` outputs were given
-    up, with their reasons. ``seconds`` by stage.
+    ``fits`` were done now, out of ``jobs``; the others were stored by earlier runs. ``failed`` outputs were given up,
+    with their reasons. ``seconds`` by stage.
     """
 
     run: WalkForwardRun
@@ -94,7 +100,10 @@ class WalkForward:
         plan, left_over = make_fold_plan(source, self.config, self.store, context)
         mark_in_use(self.store, plan.folders)
         write_plan(self.store, plan)
-        return PreparedWalk(plan, finished_outputs(self.store, plan), left_over, time.perf_counter() - start)
+        done = finished_outputs(self.store, plan)
+        left = [job.fit for job in plan.jobs if job.fit is not None and job.output not in done]
+        fitted = frozenset(fit for fit in left if is_finished(self.store, fit))
+        return PreparedWalk(plan, done, fitted, left_over, time.perf_counter() - start)
 
     def run(
         self, prepared: PreparedWalk, on_progress: Callable[[Progress], None] = lambda progress: None
@@ -121,7 +130,7 @@ class WalkForward:
             run=run.model_copy(update={"left_over": prepared.left_over}),
             plan=plan,
             jobs=len(plan.jobs),
-            fits=len(queue.done) - len(prepared.done),
+            fits=sum(job.output in queue.done - prepared.done and job.fit not in prepared.fitted for job in plan.jobs),
             failed=dict(queue.failed),
             seconds={stage: round(value, 3) for stage, value in seconds.items()},
         )

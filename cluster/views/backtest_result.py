@@ -46,7 +46,7 @@ def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
     yield from map(Text, _unchanged(result))
     for title, reason in result.missing.items():
         yield Text(f"without {title}: {reason}")
-    yield from map(Text, _worth(result))
+    yield from (Text(sentence.replace("-", "−")) for sentence in _worth(result))
     if result.num_trades:
         yield Text("")
         yield costs_table(result)

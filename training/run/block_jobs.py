@@ -22,13 +22,15 @@ def jobs_of(
     clean: Collection[str],
     data: list[object],
     fold: int | None = None,
+    tested: object = None,
 ) -> Iterator[Job]:
     """Yield a kind's jobs: the pooled fits, if the strategy has them, then one block per input.
 
     With ``run.refit`` there are two pooled fits: the one that is tested, and one that repeats its choices on all rows.
 
     An output's name contains a hash of everything that determines its content: ``data`` stands for all bars, so the
-    names of staged files do not count.
+    names of staged files do not count. Of a ``fold``, ``data`` stands for the bars that its fit sees, and ``tested``
+    for those of its test.
     """
     section, run = config.section(kind), config.run
     sample = frozenset(sampled(clean, section.fit.pooled_symbols, run.seed))
@@ -45,9 +47,12 @@ def jobs_of(
             yield Job(kind=kind, name=name, output=output, inputs=tuple(picked), needs=needs, fold=fold)
             needs = output
     for number, block in enumerate(inputs):
-        output = f"{folder}/block-{config_hash(block[1])}"
-        name = f"block-{number:05d}"
-        yield Job(kind=kind, name=name, output=output, inputs=(block,), needs=needs, fold=fold)
+        name, fitted = f"block-{number:05d}", f"{folder}/block-{config_hash(block[1])}"
+        if fold is None:
+            yield Job(kind=kind, name=name, output=fitted, inputs=(block,), needs=needs)
+        else:
+            output = f"{fitted}-{config_hash(tested)}"
+            yield Job(kind=kind, name=name, output=output, inputs=(block,), needs=needs, fold=fold, fit=fitted)
 
 
 def sampled(symbols: Collection[str], count: int, seed: int) -> list[str]:

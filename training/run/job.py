@@ -16,7 +16,8 @@ class Job(Frozen):
     """A unit of work for one worker: a fit of what symbols share (``tested``, ``pooled``), or the fit of one block.
 
     ``inputs`` lists staged files with the symbols to take from each; ``output`` is the prefix of the block it writes.
-    ``fold`` is the number of its fold in a walk-forward run.
+    In a walk-forward run ``fold`` is the number of its fold, and ``fit`` of a block the prefix of its fitted models,
+    which depend on fewer bars than their test.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Job(Frozen):
     inputs: tuple[Input, ...]
     needs: str | None = None
     fold: int | None = None
+    fit: str | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def _window(
         if not index.metrics["per_symbol"] or table is None:
             continue
         fitted |= index.metrics["per_symbol"].keys()
-        blocks.append(job.output)
+        blocks.append(job.fit or job.output)
         tables.append(_with_window(table, fold.number))
         part: Any = task_of(kind).sums.from_arrays(part_of(read_arrays(store, job.output, index), "daily"))
         daily = part if daily is None else task_of(kind).sums.merge(daily, part)

@@ -91,9 +91,12 @@ def _do(
         block = Block(job.kind, (), task.predictor(config).fit_pooled(rows, tested))
         clock.lap("fit")
     else:
-        block = _fit_block(store, job, chosen, newest, config, clock)
+        if job.fit is None:
+            block = _fit_block(store, job, chosen, newest, config, clock)
+        else:
+            block = _fold_block(store, job, job.fit, chosen, config, clock)
         block.metrics["skipped"] = skipped
-    write_block(store, job.output, block, share=job.is_block and job.needs is not None and bool(block.symbols))
+    write_block(store, job.output, block, share=job.fit is None and _shares(job, block))
     clock.lap("write")
     return clock.seconds
 
@@ -135,10 +138,33 @@ def _fit_block(
     clock.lap("evaluate")
     metrics["per_symbol"] = evaluation.per_symbol
     state = evaluation.adapted if newest is None else published
-    if job.fold is None:
-        metrics["newest"] = newest_forecasts(state, examples.panel)
+    metrics["newest"] = newest_forecasts(state, examples.panel)
     arrays = state.to_arrays() | prefixed("daily", evaluation.daily)
     return Block(job.kind, state.symbols, arrays, state.meta(), metrics, evaluation.table)
+
+
+def _fold_block(store: Store, job: Job, fit: str, examples: Examples, config: Config, clock: _Clock) -> Block:
+    """Test the fit of a fold, which is stored by itself: more bars after the fit change its test only."""
+    if not is_finished(store, fit):
+        predictor = _fit(examples, read_block(store, job.needs).arrays if job.needs else {}, config, job.kind)
+        arrays, meta = (predictor.to_arrays(), predictor.meta()) if predictor.symbols else ({}, {})
+        fitted = Block(job.kind, predictor.symbols, arrays, meta, {"failed": predictor.failures, "per_symbol": {}})
+        write_block(store, fit, fitted, share=_shares(job, fitted))
+        clock.lap("fit")
+    fitted = read_block(store, fit)
+    metrics: dict[str, Any] = {"failed": fitted.metrics["failed"], "per_symbol": {}}
+    if not fitted.symbols:
+        return Block(job.kind, (), {}, {}, metrics)
+    predictor = task_of(job.kind).predictor.from_state(fitted.symbols, fitted.arrays, fitted.meta)
+    evaluation = evaluate(predictor, examples.select(predictor.symbols))
+    clock.lap("evaluate")
+    metrics["per_symbol"] = evaluation.per_symbol
+    return Block(job.kind, fitted.symbols, prefixed("daily", evaluation.daily), {}, metrics, evaluation.table)
+
+
+def _shares(job: Job, block: Block) -> bool:
+    """Whether arrays of a block may be those of the pooled fit."""
+    return job.is_block and job.needs is not None and bool(block.symbols)
 
 
 def _fit(

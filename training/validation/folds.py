@@ -91,18 +91,17 @@ def fold_panel(panel: Panel, fold: Fold, horizon: int, before: int) -> tuple[Pan
     Returns
     -------
     tuple
-        The panel of the symbols with bars in the fold, whose periods follow from the bars up to its end; and its split.
+        The panel of the symbols with bars to fit on, whose periods follow from those bars; and
+        the split.
     """
-    reach = max(horizon, fold.split.purge)
     pieces, symbols, periods = [], [], []
     for i, symbol in enumerate(panel.symbols):
         dates = panel.dates[panel.rows(i)]
-        start = max(int(np.searchsorted(dates, fold.train_start)) - before, 0)
-        stop = stop_of(dates, fold, horizon)
-        if stop - start > before + reach:
-            pieces.append(np.arange(start, stop) + panel.offsets[i])
+        start, known = max(int(np.searchsorted(dates, fold.train_start)) - before, 0), known_to(dates, fold)
+        if known - start > before:
+            pieces.append(np.arange(start, stop_of(dates, fold, horizon)) + panel.offsets[i])
             symbols.append(symbol)
-            periods.append(bar_period(dates[:stop]))
+            periods.append(bar_period(dates[:known]))
     rows = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
     lengths = [len(piece) for piece in pieces]
     found = replace(
@@ -117,6 +116,11 @@ def fold_panel(panel: Panel, fold: Fold, horizon: int, before: int) -> tuple[Pan
         periods=tuple(periods),
     )
     return found, replace(fold.split, test_end=_LAST)
+
+
+def known_to(dates: Dates, fold: Fold) -> int:
+    """Return how many of a symbol's first bars the fit of a fold may see."""
+    return int(np.searchsorted(dates, fold.split.valid_end, side="right"))
 
 
 def stop_of(dates: Dates, fold: Fold, horizon: int) -> int:

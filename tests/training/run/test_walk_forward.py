@@ -102,8 +102,23 @@ def test_a_changed_bar_fits_again_the_windows_that_saw_it(cold, store, bars, con
     volatility = config.model_copy(update={"run": config.run.model_copy(update={"kinds": ("volatility",)})})
     assert run(volatility, store, bars).fits == 0, "kinds do not depend on each other"
     assert run(volatility, store, changed(449)).fits == 0, "a bar after the last outcome"
-    assert run(volatility, store, changed(385)).fits == 2, "in the test of the last window"
-    assert run(volatility, store, changed(330)).fits == 4, "in the last train window and the test before"
+    tested = run(volatility, store, changed(385))
+    assert tested.fits == 0 and tested.run.kinds["volatility"].windows[:2] == cold.run.kinds["volatility"].windows[:2]
+    assert tested.run.kinds["volatility"].windows[2] != cold.run.kinds["volatility"].windows[2], "a bar of its test"
+    assert run(volatility, store, changed(330)).fits == 2, "in the train window of the last"
+    assert run(volatility, store, changed(270)).fits == 4, "in the train windows of two"
+
+
+def test_bars_that_end_with_a_window_are_tested_again_when_its_outcomes_come(longer, config, tmp_path):
+    """The fits of the other windows stay, and all is as if the longer bars had been there at once."""
+    volatility = config.model_copy(update={"run": config.run.model_copy(update={"kinds": ("volatility",)})})
+    first, later = Store(str(tmp_path / "a")), Store(str(tmp_path / "b"))
+    before = run(volatility, first, [one.first(320) for one in longer])
+    assert before.fits == 2 and before.run.left_over == 0
+    assert len(table(first, before.run, "volatility")) == 3 * (60 - config.volatility.horizon)
+    after, whole = (run(volatility, store, [one.first(380) for one in longer]) for store in (first, later))
+    assert (after.fits, whole.fits) == (2, 4)
+    assert after.run.kinds == whole.run.kinds, "bytes included"
 
 
 def test_a_lost_block_alone_is_fitted_again(cold, store, bars, config, block_files):
@@ -111,7 +126,7 @@ def test_a_lost_block_alone_is_fitted_again(cold, store, bars, config, block_fil
     lost = next(job for job in cold.plan.jobs if job.is_block and job.fold == 1)
     store.delete(lost.output + ".safetensors")
     again = run(config, store, bars)
-    assert again.fits == 1 and again.run.kinds == cold.run.kinds
+    assert again.fits == 0 and again.run.kinds == cold.run.kinds
     after = block_files(Path(store.root))
     assert before == after
 
