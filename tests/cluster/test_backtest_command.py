@@ -49,6 +49,16 @@ def test_a_strategy_that_holds_nothing_says_why(call, store):
     assert "there is no Sharpe ratio to judge" in done.out.strip().splitlines()[-1]
 
 
+def test_a_tear_sheet_is_a_file_and_replaces_the_one_before(call, store, tmp_path):
+    path = tmp_path / "sheet.html"
+    path.write_text("old")
+    done = call("backtest", "--store", store, "--report", str(path))
+    page = path.read_text(encoding="utf-8")
+    assert done.code == 0 and str(path) in done.err and page.lstrip().startswith("<!doctype html>")
+    assert done.out.strip().splitlines()[-1].removeprefix("after ") in page
+    assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["sheet.html"], "no file is left over"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -60,6 +70,9 @@ def test_a_strategy_that_holds_nothing_says_why(call, store):
         (["--simulations", "-1"], "--simulations -1: backtest.simulations has value -1"),
         (["--set", "backtest.costs.commission_bps=-1"], "expected a number of at least 0"),
         (["--set", "backtest.start=2001-01-01"], "is in sample"),
+        (["--report", "no/such/sheet.html"], "there is no folder 'no/such'"),
+        (["--report", "/"], "it is a folder"),
+        (["--report", "-"], "it is no name of a file"),
     ],
 )
 def test_one_clear_error_and_no_trial(call, store, options, message):
@@ -108,7 +121,10 @@ def test_signals_are_what_the_newest_forecasts_lead_to(call, trained):
 @pytest.mark.slow
 def test_the_test_period_of_a_version_is_traded_unless_its_bars_changed(call, trained):
     store, bars = trained
-    found = json.loads(call("backtest", "--store", store, "--version", "champion", "--json").out)
+    sheet = bars.with_name("sheet.html")
+    done = call("backtest", "--store", store, "--version", "champion", "--json", "--report", str(sheet))
+    found = json.loads(done.out)
+    assert "hash of the content" in sheet.read_text(encoding="utf-8")
     assert found["forecasts"].startswith("the test period of direction ") and not found["missing"]
     assert found["significance"]["trials"] == 3, "two versions and this backtest"
     frame = pd.read_parquet(bars)

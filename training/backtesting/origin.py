@@ -14,10 +14,12 @@ from training.registry.walk_forwards import KindScores, WalkForwardRun
 class Origin:
     """Identifiers (names, days of creation, hashes, versions of libraries) by title, and the scores by kind of model.
 
-    ``windows`` is empty where no walk-forward run made the forecasts.
+    ``bars`` is the source that was read; empty if it is not known. ``windows`` is empty where no walk-forward run made
+    the forecasts.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
+    bars: str = ""
     windows: Mapping[str, KindScores] = field(default_factory=dict)
 
     @classmethod
@@ -29,7 +31,7 @@ class Origin:
             "bars": run.bars,
             "hash of the data": run.data_hash,
         }
-        return cls(facts, run.kinds)
+        return cls(facts, run.bars, run.kinds)
 
     @classmethod
     def of_manifests(cls, manifests: Sequence[Manifest]) -> Self:
@@ -41,4 +43,5 @@ class Origin:
             facts[f"{head}, hash of the content"] = one.content
             facts[f"{head}, hash of the data"] = one.data_hash
             facts[f"{head}, made with"] = ", ".join(f"{name} {version}" for name, version in one.libraries.items())
-        return cls(facts)
+        sources = {str(one.config["data"]["bars"]) for one in manifests}
+        return cls(facts, ", ".join(sorted(sources)))

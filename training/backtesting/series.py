@@ -22,12 +22,12 @@ def drawdown(simulation: Simulation) -> pd.Series:
 
 
 def monthly_returns(simulation: Simulation) -> pd.Series:
-    """Return the simple return of each calendar month, the first and last of which may be short."""
+    """Return the simple return of each calendar month, the first and last of which may be short; NaN after ruin."""
     month = simulation.dates.to_period("M")
     last = simulation.equity.groupby(month).last()
     before = last.shift(1)
     before.iloc[0] = simulation.starting_cash
-    return (last / before - 1.0).rename("return")
+    return (last / before.where(before > 0) - 1.0).rename("return")
 
 
 def rolling_risk(simulation: Simulation, bars_per_year: float) -> pd.DataFrame:

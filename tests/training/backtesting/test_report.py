@@ -80,7 +80,9 @@ def test_the_page_loads_nothing_and_says_the_sentence_first_and_last(traded):
     assert {"Equity", "Drawdowns", "Costs", "Capacity", "Monte Carlo", "Exposure"} <= set(text)
     assert "caps.gross" in text and "hash of all settings" in text
     assert len(charts_of(page)) == page.plots
-    assert any("still exist" in one for one in text) == (result.config.data.bars == "embedded")
+    assert not [one for one in text if "still exist" in one]
+    result = replace(result, origin=replace(result.origin, bars="embedded"))
+    assert "because they still exist" in result.to_html()
 
 
 def test_names_of_symbols_are_text_everywhere(traded):
@@ -99,6 +101,14 @@ def test_a_strategy_that_held_nothing_has_a_page_too(traded):
     text = " ".join(page.text)
     assert "The strategy held nothing" in text and "Drawdowns" not in text and "nan" not in text.lower().split()
     assert charts_of(page)
+
+
+def test_an_account_that_lost_everything_has_no_figures_a_year(traded):
+    result = traded("strategy.parameters={size: 45}", "strategy.caps={name: 50, group: 50, gross: 50, net: 50}")
+    assert result.equity.min() <= 0, "the fixture must ruin the account"
+    text = " ".join(Reader(result.to_html()).text)
+    assert "The strategy lost everything" in text and "before nothing was left" in text
+    assert "(90\N{NO-BREAK SPACE}% interval" not in text
 
 
 def test_a_walk_forward_run_has_its_losses_by_window_and_its_hashes(store):
@@ -149,7 +159,7 @@ def test_thinned_lines_keep_their_end_and_their_lowest_point():
 
 def test_numbers_are_readable():
     assert number(-0.001) == "0.00" and number(-1234.5, 1) == "−1,234.5" and number(float("nan")) == "–"
-    assert percent(0.1234) == "12.3 %" and percent(float("inf")) == "–"
+    assert percent(0.1234) == "12.3\N{NO-BREAK SPACE}%" and percent(float("inf")) == "–"
     assert with_error(Comparison(-0.00076, 0.00019)) == "−0.00076 ± 0.00019"
     assert (
         with_error(Comparison(0.1, float("nan"))).endswith("± ?") and with_error(Comparison(0.0, 0.0)) == "+0.00 ± 0.00"

@@ -24,7 +24,11 @@ def figure(y_title: str, *, is_share: bool = False, **layout: Any) -> Figure:
     import plotly.graph_objects as go
 
     axis = {"gridcolor": "var(--line)", "linecolor": "var(--line)", "zeroline": False, "automargin": True}
-    y = {**axis, "title": {"text": y_title}, **({"tickformat": ",.2~%", "hoverformat": ",.2%"} if is_share else {})}
+    y = {
+        **axis,
+        "title": {"text": y_title, "standoff": 10},
+        **({"tickformat": ",.2~%", "hoverformat": ",.2%"} if is_share else {}),
+    }
     settings = {
         "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",

@@ -21,6 +21,8 @@ STRATEGY = "strategy"
 _MOST_PATHS = 1_000
 _MOST_SYMBOLS = 30
 _LOG_FROM = 4.0
+_LONGEST_NAME = 18
+_FEW_MONTHS = 12
 
 
 def equity(result: BacktestResult) -> Figure:
@@ -28,7 +30,7 @@ def equity(result: BacktestResult) -> Figure:
     part, lines = result.config.backtest, result.equities()
     ends = lines.min().min(), lines.max().max()
     is_log = ends[0] > 0 and ends[1] > _LOG_FROM * ends[0]
-    drawn = figure("equity", yaxis={"type": "log" if is_log else "linear"})
+    drawn = figure("equity", yaxis={"type": "log", "dtick": "D2"} if is_log else {})
     band = equity_band(result.simulation, part.confidence, min(part.paths, _MOST_PATHS), part.seed).dropna()
     if len(band) > 1 and result.num_trades:
         few = band.iloc[np.unique(np.linspace(0, len(band) - 1, 300).astype(int))]
@@ -83,6 +85,7 @@ def turnover(result: BacktestResult) -> Figure:
     found = exposure(result.simulation)["turnover"].fillna(0.0)
     months = found.groupby(pd.DatetimeIndex(found.index).to_period("M")).sum()
     drawn = figure("traded in a month", is_share=True, showlegend=False, bargap=0.15)
+    drawn.update_xaxes(type="category" if len(months) <= _FEW_MONTHS else "date")
     drawn.add_bar(x=[str(one) for one in months.index], y=months.to_numpy(), marker={"color": OWN}, name="traded")
     return drawn
 
@@ -119,13 +122,19 @@ def contribution(result: BacktestResult) -> Figure:
         drawn.add_scatter(
             y=names, x=other, mode="markers", name=label(account.title), marker={"color": colour_of(0), "size": 8}
         )
-    drawn.update_yaxes(autorange="reversed", type="category")
+    short = [label(shortened_name(str(name))) for name in shown.index]
+    drawn.update_yaxes(autorange="reversed", type="category", tickvals=names, ticktext=short)
     return drawn.update_layout(height=max(220, 110 + 26 * len(names)))
 
 
 def colours(result: BacktestResult) -> dict[str, str]:
     """Return the colour of each account that the strategy is compared with, the same in all charts."""
     return {one.title: colour_of(i) for i, one in enumerate(result.compared)}
+
+
+def shortened_name(name: str) -> str:
+    """Return a name that leaves room for its bar."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def shares(result: BacktestResult) -> pd.Series:

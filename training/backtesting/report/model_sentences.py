@@ -28,7 +28,7 @@ SURVIVORS = (
 
 def notes(result: BacktestResult) -> list[str]:
     """Return what a reader must know before any figure."""
-    survivors = [SURVIVORS] if result.config.data.bars == EMBEDDED else []
+    survivors = [SURVIVORS] if result.origin.bars == EMBEDDED else []
     ended = ended_early(result)
     missing = [f"Without {title}: {reason}" for title, reason in result.missing.items()]
     return [

@@ -10,6 +10,7 @@ import pandas as pd
 from training.metrics.comparison import Comparison
 
 UNKNOWN = "–"
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -19,7 +20,7 @@ def number(value: float, digits: int = 2) -> str:
 
 def percent(value: float, digits: int = 1) -> str:
     """Return a share in percent."""
-    return f"{number(value * 100.0, digits)} %" if math.isfinite(value) else UNKNOWN
+    return f"{number(value * 100.0, digits)}{_NO_BREAK}%" if math.isfinite(value) else UNKNOWN
 
 
 def ends_of(intervals: pd.DataFrame, metric: str) -> tuple[float, float]:
@@ -33,6 +34,11 @@ def interval(low: float, high: float, is_share: bool = False) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return UNKNOWN
     return f"{percent(low)} to {percent(high)}" if is_share else f"{number(low)} to {number(high)}"
+
+
+def is_ruined(equity: pd.Series) -> bool:
+    """Whether nothing was left of an account, after which figures a year say nothing."""
+    return not float(equity.min()) > 0
 
 
 def with_error(found: Comparison, digits: int | None = None, factor: float = 1.0) -> str:

@@ -11,6 +11,7 @@ from configs.words import counted
 from training.backtesting.report import figures, model_figures, model_sentences, sentences, tables
 from training.backtesting.report.tables import Table
 from training.backtesting.result import BacktestResult
+from training.backtesting.series import quarter
 from training.tasks import task_of
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ def _sections(result: BacktestResult) -> Iterator[Section]:
     if traded:
         yield Section("Drawdowns", [sentences.drawdowns(result)], figures.drawdowns(result), is_wide=True)
         yield Section("Months", [sentences.months(result)], months=tables.months(result.simulation), is_wide=True)
-        yield Section("Rolling Sharpe ratio", [sentences.rolling_sharpe(result)], figures.rolling_sharpe(result))
-        yield Section("Rolling volatility", [sentences.rolling_volatility(result)], figures.rolling_volatility(result))
+        yield from _rolling(result)
         exposures = [sentences.exposures(result), model_sentences.why(result)]
         yield Section("Exposure", exposures, figures.exposures(result))
         yield Section("Turnover", [sentences.turnover(result)], figures.turnover(result))
@@ -85,6 +85,13 @@ def _sections(result: BacktestResult) -> Iterator[Section]:
     ranges = model_figures.sharpe_ranges(result)
     chart = model_figures.monte_carlo(result) if ranges else None
     yield Section("Monte Carlo", model_sentences.monte_carlo(result), chart)
+
+
+def _rolling(result: BacktestResult) -> Iterator[Section]:
+    """Yield risk through time; nothing if the period is shorter than a quarter of a year."""
+    if len(result.returns.dropna()) > quarter(result.bars_per_year):
+        yield Section("Rolling Sharpe ratio", [sentences.rolling_sharpe(result)], figures.rolling_sharpe(result))
+        yield Section("Rolling volatility", [sentences.rolling_volatility(result)], figures.rolling_volatility(result))
 
 
 def _models(result: BacktestResult) -> Iterator[Section]:

@@ -10,14 +10,14 @@ import pandas as pd
 
 from configs.words import counted
 from training.backtesting.report.figures import shares
-from training.backtesting.report.numbers import UNKNOWN, ends_of, interval, number, percent
+from training.backtesting.report.numbers import UNKNOWN, ends_of, interval, is_ruined, number, percent
 from training.backtesting.result import BacktestResult
 from training.backtesting.series import exposure, monthly_returns, quarter, rolling_risk
 
 
 def range_of(result: BacktestResult, metric: str, is_share: bool = False) -> str:
     """Return the bootstrap interval of a metric, in brackets; empty where it is unknown."""
-    found = interval(*ends_of(result.intervals, metric), is_share)
+    found = UNKNOWN if is_ruined(result.equity) else interval(*ends_of(result.intervals, metric), is_share)
     mass = result.config.backtest.confidence
     return "" if found == UNKNOWN else f" ({percent(mass, 0)} interval {found})"
 
@@ -33,10 +33,13 @@ def equity(result: BacktestResult) -> str:
     title, theirs = passive(result)
     start, end = result.simulation.starting_cash, result.metrics["final_equity"]
     if not result.num_trades:
-        return f"The strategy held nothing, so {number(start, 0)} stayed what it was; {title} made {_a_year(theirs)}."
+        return f"The strategy held nothing, so {number(start, 0)} stayed what it was; {title} {_in_all(theirs)}."
+    if is_ruined(result.equity):
+        return f"The strategy lost everything: {number(start, 0)} became {number(end, 0)}; {title} {_in_all(theirs)}."
+    name, words = ("total_return", "in all") if _is_short(result) else ("cagr", "a year")
     return (
-        f"{number(start, 0)} became {number(end, 0)}, {_a_year(result.metrics)}{range_of(result, 'cagr', True)}; "
-        f"{title} made {_a_year(theirs)}."
+        f"{number(start, 0)} became {number(end, 0)}, {percent(result.metrics[name])} {words}"
+        f"{range_of(result, name, True)}; {title} made {percent(theirs[name])}."
     )
 
 
@@ -54,10 +57,11 @@ def months(result: BacktestResult) -> str:
     own = monthly_returns(result.simulation).dropna()
     account = result.compared[0]
     theirs = monthly_returns(account.simulation).dropna()
-    error = math.sqrt(max((own > 0).mean() * (own <= 0).mean(), 0.0) / len(own))
+    share = float((own > 0).mean())
+    error = f" ± {percent(math.sqrt(share * (1.0 - share) / len(own)), 0)}" if 0 < share < 1 else ""
     return (
         f"The strategy gained in {(own > 0).sum()} of {counted(len(own), 'month')} "
-        f"({percent((own > 0).mean(), 0)} ± {percent(error, 0)}), {account.title} in {(theirs > 0).sum()}. "
+        f"({percent(share, 0)}{error}), {account.title} in {(theirs > 0).sum()}. "
         f"Its worst month was {own.idxmin()} ({percent(own.min())}), that of {account.title} {theirs.idxmin()} "
         f"({percent(theirs.min())})."
     )
@@ -106,6 +110,8 @@ def exposures(result: BacktestResult) -> str:
 def turnover(result: BacktestResult) -> str:
     """Say how much was traded a year."""
     title, theirs = passive(result)
+    if is_ruined(result.equity):
+        return f"The strategy made {counted(result.num_trades, 'order')} before nothing was left."
     return (
         f"In {counted(result.num_trades, 'order')} the strategy traded {number(result.metrics['turnover'], 1)} times "
         f"its equity a year, {title} {number(theirs['turnover'], 1)} times."
@@ -116,11 +122,10 @@ def costs(result: BacktestResult) -> str:
     """Say what costs took, and how much of them would use up the gross profit."""
     title, theirs = passive(result)
     account, start = result.simulation, result.simulation.starting_cash
-    traded = float(account.ledger.traded.sum())
-    paid = float(account.costs.sum())
+    traded, paid = float(account.ledger.traded.sum()), float(account.costs.sum())
     text = f"Costs took {percent(paid / start)} of starting cash; those of {title} {percent(theirs['costs'] / start)}."
     if not account.gross_profit > 0 or not traded > 0:
-        return f"{text} There is no gross profit to pay them from."
+        return f"{text} There is no gross profit to pay costs from."
     return (
         f"{text} They are {percent(paid / account.gross_profit, 0)} of the gross profit: the strategy paid "
         f"{number(paid / traded * 1e4, 1)} bps of the traded value, and {number(account.break_even_bps, 1)} bps would "
@@ -132,9 +137,9 @@ def contribution(result: BacktestResult) -> str:
     """Say which symbols gave most and least, and how much of the profit the best one made."""
     found = shares(result)
     best, worst = found.index[0], found.index[-1]
-    text = f"{best} gave most ({percent(found.iloc[0])} of starting cash)"
-    if len(found) > 1:
-        text += f", {worst} least ({percent(found.iloc[-1])})"
+    if len(found) == 1:
+        return f"{best} made {percent(found.iloc[0])} of starting cash."
+    text = f"{best} gave most ({percent(found.iloc[0])} of starting cash), {worst} least ({percent(found.iloc[-1])})"
     total = float(found.sum())
     if total > 0:
         text += f"; without {best} the profit of {percent(total)} would be {percent(total - found.iloc[0])}"
@@ -147,10 +152,13 @@ def capacity(result: BacktestResult) -> str:
     known = found[np.isfinite(found)]
     if not len(known):
         return "Without orders there is no Sharpe ratio at any capital."
-    smallest, largest = known.index[0], known.index[-1]
+    smallest, largest = (number(float(one), 0) for one in (known.index[0], known.index[-1]))
+    if math.isclose(known.iloc[0], known.iloc[-1]):
+        return f"The Sharpe ratio is {number(known.iloc[0])} at any capital: these costs do not grow with orders."
+    filled = percent(float(result.capacity["filled"].loc[known.index[-1]]), 0)
     return (
-        f"The Sharpe ratio is {number(known.iloc[0])} with {number(smallest, 0)} and {number(known.iloc[-1])} with "
-        f"{number(largest, 0)}: larger orders move prices more, or are filled in part."
+        f"The Sharpe ratio is {number(known.iloc[0])} with {smallest} and {number(known.iloc[-1])} with {largest}, "
+        f"where {filled} of what was ordered is filled: larger orders move prices more."
     )
 
 
@@ -167,11 +175,18 @@ def _steadiness(result: BacktestResult) -> str:
     )
 
 
-def _a_year(metrics: Mapping[str, float]) -> str:
-    return f"{percent(metrics['cagr'])} a year"
+def _is_short(result: BacktestResult) -> bool:
+    """Whether figures a year would exaggerate what happened within less than one."""
+    return len(result.returns) < result.bars_per_year
+
+
+def _in_all(metrics: Mapping[str, float]) -> str:
+    return f"made {percent(metrics['total_return'])} in all"
 
 
 def _depth(result: BacktestResult) -> str:
+    if is_ruined(result.equity):
+        return ""
     low, high = ends_of(result.intervals, "max_drawdown")
     found = interval(-high, -low, True)
     return "" if found == UNKNOWN else f" ({percent(result.config.backtest.confidence, 0)} interval {found})"

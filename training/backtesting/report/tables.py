@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from configs.load import config_hash
-from training.backtesting.report.numbers import UNKNOWN, ends_of, interval, number, percent, with_error
+from training.backtesting.report.numbers import UNKNOWN, ends_of, interval, is_ruined, number, percent, with_error
 from training.backtesting.result import BacktestResult
 from training.backtesting.series import monthly_returns
 from training.registry.provenance import library_versions
@@ -46,7 +46,8 @@ def accounts(result: BacktestResult) -> Table:
     mass = result.config.backtest.confidence
     shown = (("cagr", True), ("volatility", True), ("sharpe", False), ("max_drawdown", True))
     ends = [interval(*ends_of(result.intervals, name), share) for name, share in shown]
-    rows.append([f"{percent(mass, 0)} interval", *ends, "", ""])
+    if not is_ruined(result.equity):
+        rows.append([f"{percent(mass, 0)} interval", *ends, "", ""])
     rows += [_account(one.title, result, one.simulation) for one in result.compared]
     caption = "return and Sharpe ratio after costs; turnover: times equity a year; costs: of starting cash"
     return Table(["", "return a year", "volatility", "Sharpe", "drawdown", "turnover", "costs"], rows, caption)
@@ -98,7 +99,7 @@ def significance(result: BacktestResult) -> Table:
         ["Sharpe ratio, annualised", number(result.sharpe_ratio)],
         [
             f"{percent(result.config.backtest.confidence, 0)} interval, block bootstrap",
-            interval(*ends_of(result.intervals, "sharpe")),
+            _sharpe_interval(result),
         ],
         ["probability of a ratio above 0 (PSR)", _probability(found.probabilistic)],
         ["trials in the store", f"{deflated.trials:g}"],
@@ -154,6 +155,10 @@ def _account(title: str, result: BacktestResult, account: Simulation) -> list[st
 def _month(value: float, times: float = 1.0) -> MonthCell:
     strength = min(abs(value) / (_FULL_COLOUR * times), 1.0)
     return MonthCell(number(value * 100.0, 1), value >= 0, round(60 * strength))
+
+
+def _sharpe_interval(result: BacktestResult) -> str:
+    return UNKNOWN if is_ruined(result.equity) else interval(*ends_of(result.intervals, "sharpe"))
 
 
 def _probability(value: float) -> str:
