@@ -75,7 +75,8 @@ def import_bars(
             refused[bars.symbol] = str(outcome).removeprefix(f"{bars.symbol}: ")
         else:
             appended.append(outcome)
-            covered[bars.symbol] = bars.dates
+            if lake.has_quarantine(bars.symbol):  # the dates of thousands of symbols would take much memory
+                covered[bars.symbol] = bars.dates
     lake.record(source.quarantine, covered)
     if not appended:
         if refused and not source.missing:

@@ -187,7 +187,8 @@ class FileSource:
                     delimiter=table.delimiter,
                 )
                 found += read.bars
-                parts.append(read.quarantine)
+                if len(read.quarantine):  # thousands of empty frames would take much memory
+                    parts.append(read.quarantine)
                 if table.ragged:
                     parts.append(ragged_rows(table, read.bars))
                 lines = (*table.lines, *read.lines)

@@ -91,6 +91,10 @@ class Lake:
             self.record(quarantine.of(bars.symbol), {bars.symbol: bars.dates})
         return attempts[-1]
 
+    def has_quarantine(self, symbol: str) -> bool:
+        """Whether rows of a symbol are quarantined."""
+        return self.store.exists(files.quarantine_file(symbol))
+
     def record(self, quarantine: Quarantine, covered: Mapping[str, Dates]) -> None:
         """Store the quarantined rows of an import.
 
@@ -226,7 +230,7 @@ class Lake:
 
     def _record(self, symbol: str, new: Quarantine, dates: Dates) -> None:
         relative = files.quarantine_file(symbol)
-        if not len(new) and not self.store.exists(relative):
+        if not len(new) and not self.has_quarantine(symbol):
             return
 
         def change(data: bytes | None) -> bytes | None:

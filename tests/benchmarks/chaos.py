@@ -49,6 +49,7 @@ class Chaos:
 
     def __init__(self, folder: Path, nodes: int, chance: random.Random) -> None:
         self.folder, self.nodes, self.chance = folder, nodes, chance
+        self.kept = Path(tempfile.gettempdir()) / f"chaos-{os.getpid()}"
         self.cluster = LocalCluster(nodes)
         self.watch = StoreWatch(folder / "store-0")
         self.stores = 0
@@ -151,6 +152,7 @@ def run(chaos: Chaos, kills: int, victims: list[str], after: float, report: Call
     undisturbed_s = time.monotonic() - start
     chaos.watch.close()
     expected = facts(chaos.watch)
+    shutil.copytree(chaos.watch.folder, chaos.kept / chaos.watch.folder.name)
     report(f"undisturbed: {len(expected[0])} blocks in {undisturbed_s:.0f} s on {chaos.nodes} nodes")
     chaos.begin_store()
     done, victim = 0, victims[0]
@@ -164,8 +166,12 @@ def run(chaos: Chaos, kills: int, victims: list[str], after: float, report: Call
         if chaos.watch.is_published or done == kills:
             code, output = chaos.finish(chaos.start(victim))
             chaos.watch.close()
-            is_equal = code == 0 and facts(chaos.watch) == expected
+            found = facts(chaos.watch)
+            is_equal = code == 0 and found == expected
             chaos.counts["unequal"] += not is_equal
+            if other := [name for name, digest in sorted(found[0].items()) if expected[0].get(name) != digest]:
+                report(f"  other bytes than in the first store: {', '.join(other)}")
+                shutil.copytree(chaos.watch.folder, chaos.kept / chaos.watch.folder.name, dirs_exist_ok=True)
             report(
                 f"the same command again: exit code {code}, {'same bytes' if is_equal else 'OTHER BYTES: ' + output}"
             )
