@@ -7,7 +7,8 @@ Trains the ``smoke`` preset, one symbol per block, with ``fleetcast train --addr
 this machine. A ``group`` is a command without ``--address``, whose whole process group is killed. The first run is
 undisturbed: all other runs must end with its blocks and manifests. Each later command suffers one kill, at a moment
 drawn from the duration of the first run, and is then given again on the same store. Once the store has versions, the
-command is given once more without a kill, and an empty store follows. Meanwhile finished blocks are watched, and
+command is given once more without a kill, and an empty store follows. Do not edit the code meanwhile: the names of
+blocks contain its hash. Meanwhile finished blocks are watched, and
 versions are read completely as soon as they are visible.
 
 The last line is JSON, over all kills: ``lost`` finished blocks that have disappeared or changed; ``trained_twice``
@@ -198,6 +199,10 @@ def main() -> None:
         finally:
             chaos.cluster.stop()
             chaos.watch.close()
+    if chaos.counts["unequal"]:
+        print(f"the first store and the unequal ones are in {chaos.kept}", flush=True)
+    else:
+        shutil.rmtree(chaos.kept, ignore_errors=True)
     minutes = round((time.monotonic() - start) / 60, 1)
     print(
         json.dumps(
