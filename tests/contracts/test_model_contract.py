@@ -109,7 +109,8 @@ def test_symbols_without_enough_to_fit_are_named_with_the_reason(case):
     first, second, third, fourth = case.bars
     flat = replace(second, **{name: np.full(len(second), 7.0) for name in PRICES})
     young = replace(third, **{name: getattr(third, name)[-30:] for name in ("dates", *PRICES, "volume")})
-    predictor = case.new().fit([first, flat, young, fourth], split=case.split)
+    with pytest.warns(UserWarning, match="BBB: the price is constant in all bars"):
+        predictor = case.new().fit([first, flat, young, fourth], split=case.split)
     assert predictor.symbols == ("AAA", "DDD")
     assert set(predictor.failures) == {"BBB", "CCC"}
     assert "0 training windows; at least 60 are needed" in predictor.failures["CCC"]

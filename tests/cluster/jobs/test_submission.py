@@ -225,7 +225,7 @@ def test_only_code_is_shipped(tmp_path):
     with packed(None, False, None) as package:
         assert package.files == 0
     with packed(None, True, None) as package:
-        assert 100 < package.files < 1000 and package.size < 2 * 2**20
+        assert 100 < package.files < 1000 and package.size < 4 * 2**20
     (checkout / "serving" / "big.py").write_bytes(b"#" * 6 * 2**20)
     with pytest.raises(ConfigError, match=r"serving/big\.py"), packed(str(checkout), True, None):
         pass

@@ -94,6 +94,6 @@ def test_reasons_of_symbols_that_cannot_be_fitted(made):
     )
     assert reasons == {
         "BBB": "9 validation windows; at least 10 are needed",
-        "CCC": "the price is constant over the whole training period",
+        "CCC": "the price is constant",
     }
     assert examples.insufficient_data() == {}
