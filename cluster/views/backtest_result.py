@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator
 
-import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -16,8 +15,7 @@ from configs.words import counted
 from features.store.store import Store
 from training.backtesting.monte_carlo import MonteCarlo
 from training.backtesting.result import BacktestResult
-
-_REASONS = 4
+from training.backtesting.statements import unchanged, why
 
 
 def show_backtest(result: BacktestResult, store: Store, as_json: bool) -> None:
@@ -43,7 +41,7 @@ def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
     yield Text(_interval(result))
     yield Text("")
     yield added_table(result)
-    yield from map(Text, _unchanged(result))
+    yield from (Text(f"{one} (strategy.caps, strategy.filter)") for one in unchanged(result))
     for title, reason in result.missing.items():
         yield Text(f"without {title}: {reason}")
     yield from (Text(sentence.replace("-", "−")) for sentence in _worth(result))
@@ -54,7 +52,7 @@ def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
         yield Text("")
         yield capacity_table(result)
     yield Text("")
-    yield Text(_why(result))
+    yield Text(why(result))
     if result.simulated is not None:
         yield from map(Text, _simulated(result.simulated))
     for note in (*result.notes, *result.simulation.notes):
@@ -75,14 +73,6 @@ def _interval(result: BacktestResult) -> str:
         f"by block bootstrap, {mass:.0%} of Sharpe ratios are between {low:.2f} and {high:.2f}, and of largest "
         f"drawdowns between {deep:.1%} and {flat:.1%}"
     ).replace("-", "−")
-
-
-def _unchanged(result: BacktestResult) -> Iterator[str]:
-    """Say where a model made no difference, which is no proof that it is as good as what replaced it."""
-    for one in result.compared:
-        if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held):
-            held = "holds the same positions" if result.num_trades else "holds nothing either"
-            yield f"{one.title} {held}: limits and filters decided, not the model (strategy.caps, strategy.filter)"
 
 
 def _alone(result: BacktestResult) -> str:
@@ -118,16 +108,6 @@ def _break_even(result: BacktestResult) -> str:
     if not limit > 0:
         return "there is no gross profit to pay costs from"
     return f"costs of {limit:.1f} bps of the traded value would use up the gross profit"
-
-
-def _why(result: BacktestResult) -> str:
-    counts = dict(result.why)
-    held = counts.pop("position")
-    total = (len(result.simulation.dates) - 1) * len(result.simulation.market.symbols)
-    text = f"a position is held in {held:,} of {counted(total, 'decision')}"
-    top = sorted(counts.items(), key=lambda item: -item[1])[:_REASONS]
-    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in top)
-    return f"{text}; the others are 0 because of: {reasons}" if top else text
 
 
 def _simulated(found: MonteCarlo) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from configs.words import signed
 from training.backtesting.result import BacktestResult
+from training.backtesting.statements import costs_paid
 from training.metrics.comparison import Comparison
 from training.validation.backtest.result import Simulation
 
@@ -43,10 +44,7 @@ def costs_table(result: BacktestResult) -> WideTable:
     """Return what each kind of cost took, in money and per traded value."""
     from cluster.views.wide_table import WideTable
 
-    traded = float(result.simulation.ledger.traded.sum()) or math.nan
-    paid = {str(kind): float(value) for kind, value in result.simulation.costs.items() if value}
-    paid["all"] = sum(paid.values())
-    rows = [[kind, f"{value:,.0f}", _number(value / traded * 1e4, 2)] for kind, value in paid.items()]
+    rows = [[kind, f"{value:,.0f}", _number(bps, 2)] for kind, value, bps in costs_paid(result)]
     return WideTable(["costs", "money", "bps of traded value"], rows)
 
 

@@ -4,7 +4,7 @@
 [--test-window 63] [--kinds direction,volatility] [--preset equities]``
 
 The symbols with the most bars, of which the last are used: so many that the windows fit, and one more. Each case runs
-in a process of its own, with an empty store, so libraries are imported and graphs traced in each. The last line is
+in a separate process, with an empty store, so libraries are imported and graphs traced in each. The last line is
 JSON:
 
 ``windows``, ``fits_cold``, ``fits_warm``, ``fits_after_one_window``

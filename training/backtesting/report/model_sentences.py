@@ -12,6 +12,7 @@ from configs.words import counted
 from training.backtesting.report.model_figures import best_baseline, sharpe_ranges
 from training.backtesting.report.numbers import interval, number, percent, with_error
 from training.backtesting.result import BacktestResult
+from training.backtesting.statements import unchanged
 from training.metrics.comparison import MetricSummary
 from training.registry.walk_forwards import KindScores
 from training.tasks import task_of
@@ -33,7 +34,7 @@ def notes(result: BacktestResult) -> list[str]:
     missing = [f"Without {title}: {reason}" for title, reason in result.missing.items()]
     return [
         *survivors,
-        *map(_sentence, (*ended, *missing, *unchanged(result), *result.notes, *result.simulation.notes)),
+        *map(as_sentence, (*ended, *missing, *unchanged(result), *result.notes, *result.simulation.notes)),
     ]
 
 
@@ -46,14 +47,6 @@ def ended_early(result: BacktestResult) -> Iterator[str]:
         names = shortened([market.symbols[s] for s in early])
         first = str(market.dates[min(last[s] for s in early)])[:10]
         yield f"the bars of {names} end before the period does, the first on {first}; later returns are of the others"
-
-
-def unchanged(result: BacktestResult) -> Iterator[str]:
-    """Yield where a model made no difference, which is no proof that it is as good as what replaced it."""
-    for one in result.compared:
-        if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held):
-            held = "holds the same positions" if result.num_trades else "holds nothing either"
-            yield f"{one.title} {held}: limits and filters decided, not the model"
 
 
 def losses(scores: KindScores) -> str:
@@ -130,7 +123,7 @@ def monte_carlo(result: BacktestResult) -> list[str]:
     for title, one in (("Noisy prices", found.noise), ("Other costs and settings", found.perturbed)):
         if one and "50%" in one["total_return"]:
             text.append(f"{title}: a loss in {percent(one['total_return']['below_zero'], 0)} of the simulations.")
-    return text + [_sentence(f"Without {title}: {reason}") for title, reason in found.missing.items()]
+    return text + [as_sentence(f"Without {title}: {reason}") for title, reason in found.missing.items()]
 
 
 def worth(result: BacktestResult) -> list[str]:
@@ -150,17 +143,6 @@ def worth(result: BacktestResult) -> list[str]:
     fees = [f"{number(fee * 1e4, 0)} bps at risk aversion {one}" for one, fee in found.fees.items()]
     text.append(f"The fee a year that is worth paying for the model instead of the EWMA is {' and '.join(fees)}.")
     return text
-
-
-def why(result: BacktestResult) -> str:
-    """Say how often a position was held, and what kept the others at 0."""
-    counts = dict(result.why)
-    held = counts.pop("position", 0)
-    total = (len(result.simulation.dates) - 1) * len(result.simulation.market.symbols)
-    top = sorted(counts.items(), key=lambda item: -item[1])[:4]
-    reasons = ", ".join(f"{reason} ({count:,})" for reason, count in top)
-    rest = f"; the others are 0 because of: {reasons}" if top else ""
-    return f"A position is held in {held:,} of {counted(total, 'decision')}{rest}."
 
 
 def significance(result: BacktestResult) -> str:
@@ -194,5 +176,6 @@ def _mean(values: np.ndarray, weight: np.ndarray) -> float:
     return float(np.average(values[known], weights=weight[known])) if known.any() else math.nan
 
 
-def _sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
+    """Return a statement with a capital and a full stop."""
     return text[:1].upper() + text[1:].rstrip(".") + "."

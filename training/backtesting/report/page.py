@@ -12,6 +12,7 @@ from training.backtesting.report import figures, model_figures, model_sentences,
 from training.backtesting.report.tables import Table
 from training.backtesting.result import BacktestResult
 from training.backtesting.series import quarter
+from training.backtesting.statements import why
 from training.tasks import task_of
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _sections(result: BacktestResult) -> Iterator[Section]:
         yield Section("Drawdowns", [sentences.drawdowns(result)], figures.drawdowns(result), is_wide=True)
         yield Section("Months", [sentences.months(result)], months=tables.months(result.simulation), is_wide=True)
         yield from _rolling(result)
-        exposures = [sentences.exposures(result), model_sentences.why(result)]
+        exposures = [sentences.exposures(result), model_sentences.as_sentence(why(result))]
         yield Section("Exposure", exposures, figures.exposures(result))
         yield Section("Turnover", [sentences.turnover(result)], figures.turnover(result))
         is_charged = bool(result.simulation.costs.abs().sum() > 0)
@@ -80,7 +81,7 @@ def _sections(result: BacktestResult) -> Iterator[Section]:
         yield Section("Contribution by symbol", [sentences.contribution(result)], figures.contribution(result))
         yield Section("Capacity", [sentences.capacity(result)], figures.capacity(result))
     else:
-        yield Section("Positions", [model_sentences.why(result)], is_wide=True)
+        yield Section("Positions", [model_sentences.as_sentence(why(result))], is_wide=True)
     yield from _models(result)
     ranges = model_figures.sharpe_ranges(result)
     chart = model_figures.monte_carlo(result) if ranges else None

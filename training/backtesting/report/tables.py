@@ -14,6 +14,7 @@ from configs.load import config_hash
 from training.backtesting.report.numbers import UNKNOWN, ends_of, interval, is_ruined, number, percent, with_error
 from training.backtesting.result import BacktestResult
 from training.backtesting.series import monthly_returns
+from training.backtesting.statements import costs_paid
 from training.registry.provenance import library_versions
 from training.validation.backtest.result import Simulation
 
@@ -83,10 +84,7 @@ def month_names() -> Sequence[str]:
 
 def costs(result: BacktestResult) -> Table:
     """Return what each kind of cost took, in money and per traded value."""
-    traded = float(result.simulation.ledger.traded.sum()) or math.nan
-    paid = {str(kind): float(value) for kind, value in result.simulation.costs.items() if value}
-    paid["all"] = sum(paid.values())
-    rows = [[kind, number(value, 0), number(value / traded * 1e4)] for kind, value in paid.items()]
+    rows = [[kind, number(value, 0), number(bps)] for kind, value, bps in costs_paid(result)]
     return Table(["costs", "money", "bps of traded value"], rows)
 
 
