@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson, Overrides, StorePath, StrategyName
+from cluster.options import DEFAULT_STORE
+
 
 def backtest(
     walk_forward: Annotated[
@@ -14,16 +17,14 @@ def backtest(
     version: Annotated[
         str | None, typer.Option(help="Use the test period of a version, champion, previous or latest instead.")
     ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="A strategy's name, or a class of yours as module:Class.")
-    ] = None,
+    strategy: StrategyName = None,
     benchmark: Annotated[str | None, typer.Option(help="Symbol to buy and hold for comparison.")] = None,
     simulations: Annotated[int | None, typer.Option(help="Monte Carlo simulations of each kind.")] = None,
     report: Annotated[str | None, typer.Option(help="Write a tear sheet, an HTML page, to this file.")] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with the sections strategy and backtest.")] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    store: StorePath = DEFAULT_STORE,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
 ) -> None:
     """Trade the forecasts of a walk-forward run or a version after costs, and say what the model added."""
     from cluster.backtest_options import chosen_forecasts, trading_config
