@@ -32,6 +32,7 @@ def backtest(
     from cluster.output_files import check_file, write_output
     from cluster.views.backtest_result import show_backtest
     from training.backtest import Backtest
+    from training.registry.reports import Reports
 
     resolved = trading_config(config, strategy, benchmark, simulations, overrides)
     if report is not None:
@@ -40,7 +41,9 @@ def backtest(
     check_store(driver.store, store)
     with interruptible("; no trial was counted"):
         result = driver.run(chosen_forecasts(driver.store, walk_forward, version))
+    show_backtest(result, driver.store, as_json)  # first: it is complete whether or not a file can be written
     if report is not None:
-        write_output("--report", report, result.to_html().encode())
-        typer.echo(f"tear sheet: {report}", err=True)
-    show_backtest(result, driver.store, as_json)
+        page = result.to_html().encode()
+        write_output("--report", report, page)
+        kept = Reports(driver.store).keep(f"{resolved.strategy.name} on {result.title}", page)
+        typer.echo(f"tear sheet: {report}; the page of fleetcast serve shows its copy {kept}", err=True)
