@@ -24,12 +24,16 @@ def backtest(
     config: Annotated[str | None, typer.Option(help="YAML file with the sections strategy and backtest.")] = None,
     store: StorePath = DEFAULT_STORE,
     overrides: Overrides = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port, for --simulations.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Trade the forecasts of a walk-forward run or a version after costs, and say what the model added."""
+    from contextlib import nullcontext
+
     from cluster.backtest_options import chosen_forecasts, trading_config
     from cluster.options import check_store, interruptible
     from cluster.output_files import check_file, write_output
+    from cluster.session import check_reachable, connect
     from cluster.views.backtest_result import show_backtest
     from training.backtest import Backtest
     from training.registry.reports import Reports
@@ -39,7 +43,9 @@ def backtest(
         check_file("--report", report)
     driver = Backtest(resolved, store)
     check_store(driver.store, store)
-    with interruptible("; no trial was counted"):
+    if address is not None:
+        check_reachable(address)
+    with interruptible("; no trial was counted"), nullcontext() if address is None else connect(address):
         result = driver.run(chosen_forecasts(driver.store, walk_forward, version))
     show_backtest(result, driver.store, as_json)  # first: it is complete whether or not a file can be written
     if report is not None:
