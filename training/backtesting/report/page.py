@@ -104,6 +104,8 @@ def _models(result: BacktestResult) -> Iterator[Section]:
             [model_sentences.gains(scores)],
             model_figures.gains(scores),
         )
+        if (table := tables.parameters(scores)) is not None:
+            yield Section(f"Fitted parameters of {kind} by window", table=table)
     for kind in dict.fromkeys(result.calibration["kind"] if len(result.calibration) else ()):
         chart = model_figures.calibration(result, kind)
         if chart is not None:
