@@ -9,6 +9,7 @@ import pytest
 
 from configs.errors import DataError
 from training.backtest import Backtest
+from training.backtesting.statements import added
 
 YEAR = 260.0
 
@@ -48,6 +49,14 @@ def test_what_the_model_added_is_the_difference_from_the_class_prior(one_symbol,
     assert prior.of_return.value == pytest.approx(returns.mean() * YEAR)
     assert prior.of_return.se == pytest.approx(returns.std(ddof=1) / np.sqrt(len(returns)) * YEAR)
     assert prior.of_return.value > 2 * prior.of_return.se
+    (sentence,) = added(found)
+    gain = f"{prior.of_return.value:+.1%}".removesuffix("%")
+    assert sentence.startswith(f"compared with the class prior, the model added {gain} ± ")
+    assert sentence.endswith(" % a year: more than chance explains")
+    same = replace(found, compared=(replace(prior, simulation=found.simulation),))
+    assert list(added(same)) == [
+        "with the class prior in place of the model every position is the same, so the model added nothing"
+    ]
 
 
 def test_no_edge_is_called_luck(one_symbol, settings, tmp_path):
