@@ -11,13 +11,19 @@ from training.backtesting.forecasts import view_of
 from training.backtesting.variations import Noise, Perturbation, with_noise, with_other_settings
 
 
-def squares(inputs, numbers):
-    if 7 in numbers and inputs == "bad":
-        raise DataError("seven")
-    return np.array([[number, number**2] for number in numbers], float)
+@pytest.fixture
+def squares():
+    """A batch of simulations, as a local function: workers cannot import this module."""
+
+    def batch(inputs, numbers):
+        if 7 in numbers and inputs == "bad":
+            raise DataError("seven")
+        return np.array([[number, number**2] for number in numbers], float)
+
+    return batch
 
 
-def test_simulations_on_ray_are_those_of_this_process(ray_cluster, one_symbol, settings, tmp_path):
+def test_simulations_on_ray_are_those_of_this_process(ray_cluster, squares, one_symbol, settings, tmp_path):
     assert in_batches(squares, None, 11)[:, 1].tolist() == [number**2 for number in range(11)]
     with pytest.raises(DataError, match="seven"):
         in_batches(squares, "bad", 11)
