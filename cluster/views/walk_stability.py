@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.views.wide_table import WideTable
 from configs.words import counted
 from training.registry.walk_forwards import KindScores
-from training.validation.stability import rank_correlation, stability, top_counts
+from training.validation.stability import COLUMNS, rank_correlation, stability, top_counts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,7 +31,10 @@ def parameters_table(scores: KindScores) -> WideTable | None:
 def parameters_json(scores: KindScores) -> dict[str, dict[str, float | None]]:
     """Return the figures of :func:`.stability` by parameter."""
     found = stability([window.parameters for window in scores.windows if window.parameters])
-    return {str(name): {key: _known(value) for key, value in row.items()} for name, row in found.iterrows()}
+    return {
+        str(name): {key: _known(value) for key, value in zip(COLUMNS, row, strict=True)}
+        for name, row in found.iterrows()
+    }
 
 
 def importance_parts(by_kind: Mapping[str, Mapping[int, Mapping[str, float]]]) -> Iterator[RenderableType]:

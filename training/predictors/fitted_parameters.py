@@ -27,7 +27,13 @@ from training.predictors.volatility_shared import SharedVolatility, members_from
 _ANCHOR = ("constant", *(f"mean_{bars}" for bars in LAGS[:-1]), *(f"fall_{bars}" for bars in FALLS))
 
 
-def volatility_parameters(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+def fitted_parameters(kind: str, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+    """Return some of what a block was fitted to, from its arrays; nothing for a block without a fit."""
+    of_kind = {"direction": _of_direction, "volatility": _of_volatility}.get(kind)
+    return _known(of_kind(arrays, config)) if arrays and of_kind is not None else {}
+
+
+def _of_volatility(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
     """Return the weights of members, coefficients of the anchor, and what intervals, market and GARCH were fitted to.
 
     ``weight.MEMBER`` and ``market.share`` are shared by all symbols. ``anchor.mean_5`` is the coefficient of the last
@@ -45,10 +51,10 @@ def volatility_parameters(arrays: Mapping[str, npt.NDArray[Any]], config: Config
         _, _, alpha, gamma, beta = garch.parameters.T
         out["garch.persistence"] = _mean(np.where(garch.is_log, beta, alpha + 0.5 * gamma + beta))
     ends = IntervalFleet.from_arrays(part_of(arrays, "interval")).ends
-    return _known(out | {"interval.low": _mean(ends[:, 0]), "interval.high": _mean(ends[:, 1])})
+    return out | {"interval.low": _mean(ends[:, 0]), "interval.high": _mean(ends[:, 1])}
 
 
-def direction_parameters(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+def _of_direction(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
     """Return the class prior, the calibration's scale, and the size and ridge of the logistic regression.
 
     ``calibration.scale`` multiplies logits: 0 means that forecasts are the class prior. ``logistic.size`` is the root
@@ -61,7 +67,7 @@ def direction_parameters(arrays: Mapping[str, npt.NDArray[Any]], config: Config)
     size = np.sqrt((logistic.weight.astype(np.float64) ** 2).sum(axis=(1, 2)))
     out |= {"calibration.scale": _mean(calibrator.parameters[:, 0]), "logistic.size": _mean(size)}
     with np.errstate(divide="ignore"):
-        return _known(out | {"logistic.log10_ridge": _mean(np.log10(logistic.ridge))})
+        return out | {"logistic.log10_ridge": _mean(np.log10(logistic.ridge))}
 
 
 def _mean(values: Float) -> float:

@@ -113,11 +113,5 @@ class DirectionTask(Task):
         """Return the label."""
         return {"label": config.direction.label.model_dump()}
 
-    def parameters(self, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
-        """Return :func:`~training.predictors.fitted_parameters.direction_parameters`."""
-        from training.predictors.fitted_parameters import direction_parameters
-
-        return direction_parameters(arrays, config)
-
 
 TASK = DirectionTask()

@@ -146,10 +146,6 @@ class Task(ABC):
     def check(self, config: Config) -> None:
         """Raise ConfigError where the settings name what this kind does not have."""
 
-    @abstractmethod
-    def parameters(self, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
-        """Return a few fitted parameters of a block by name, means over its symbols, from its arrays."""
-
     def coverage_level(self, config: Config) -> float:
         """Return the share of outcomes that its sets or intervals should contain."""
         level: float = getattr(config.section(self.kind), self.layout.coverage[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +107,6 @@ class VolatilityTask(Task):
         """Return the spaces of the configured members."""
         self.check(config)
         return {path: one for spec in fitted(config.volatility.used) for path, one in spec.space.items()}
-
-    def parameters(self, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
-        """Return :func:`~training.predictors.fitted_parameters.volatility_parameters`."""
-        from training.predictors.fitted_parameters import volatility_parameters
-
-        return volatility_parameters(arrays, config)
 
 
 TASK = VolatilityTask()

@@ -38,7 +38,7 @@ def rank_correlation(windows: Sequence[Mapping[str, float]]) -> float:
 
     Examples
     --------
-    >>> rank_correlation([{"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 10.0, "b": 20.0, "c": 30.0}])
+    >>> round(rank_correlation([{"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 10.0, "b": 20.0, "c": 30.0}]), 9)
     1.0
     """
     ranks = pd.DataFrame(list(windows)).rank(axis=1)
