@@ -101,13 +101,14 @@ def test_bodies_given_up_at_once_leave_room_at_once():
         reader, blocked = BodyReader(1_000, 10.0), asyncio.Event()
 
         def receives(size, stops):
-            sent = []
+            left = 10
 
             async def receive():
-                if sent and stops:
+                nonlocal left
+                if not left:
                     await blocked.wait()
-                sent.append(size)
-                return {"type": "http.request", "body": b" " * size, "more_body": stops}
+                left -= 1
+                return {"type": "http.request", "body": b" " * (size // 10), "more_body": stops or left > 0}
 
             return receive
 
@@ -118,7 +119,7 @@ def test_bodies_given_up_at_once_leave_room_at_once():
         found = await asyncio.gather(*new, return_exceptions=True)
         assert [len(body) for body in found] == [1_000] * 16
         with pytest.raises(BusyError):
-            await reader.read(receives(1, False))
+            await reader.read(receives(10, False))
         assert all(isinstance(one, SlowBodyError) for one in await asyncio.gather(*stopped, return_exceptions=True))
         for body in found:
             reader.release(body)
