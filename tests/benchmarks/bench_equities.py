@@ -25,13 +25,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from configs import Config, load_config
-from configs.words import signed
+from configs.words import counted, signed
 from features.bars.schema import SymbolBars
 from features.sources import open_source
 from features.sources.given import GivenSource
 from features.store.parquet import to_frame
 from features.store.store import Store
 from training.backtest import Backtest
+from training.backtesting.report.numbers import number, percent
 from training.backtesting.result import BacktestResult, known
 from training.backtesting.statements import added
 from training.metrics.clustered import long_run_se
@@ -164,9 +165,8 @@ def study(given: argparse.Namespace, store: str) -> dict[str, Any]:
         found = Backtest(load_config("equities", overrides=[f"strategy.name={name}", *given.overrides]), walk.store)
         traded = found.of_walk_forward(run.name)
         strategies[name] = summary(traded)
-        print(
-            f"{name}: Sharpe {traded.sharpe_ratio:.2f}, {traded.volatility:.1%} volatility, {traded.num_trades} orders"
-        )
+        ratio, volatility = number(traded.sharpe_ratio), percent(traded.volatility)
+        print(f"{name}: Sharpe {ratio}, volatility {volatility}, {counted(traded.num_trades, 'order')}")
         for sentence in (*added(traded), traded.sentence):
             print(f"  {sentence}")
     return {"symbols": len(run.symbols), "fits": result.fits, "years": years, "strategies": strategies}
