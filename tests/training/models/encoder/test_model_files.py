@@ -41,7 +41,7 @@ def test_a_missing_tensor_is_named(tmp_path: Path, name: str) -> None:
 def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
     arrays = tensors()
     arrays["classifier.bias"][1] = np.nan
-    with pytest.raises(ModelError, match="'classifier.bias' contains NaN"):
+    with pytest.raises(ModelError, match=r"'classifier\.bias' contains NaN"):
         EncoderScorer(write_tiny_bert(tmp_path, arrays=arrays))
 
 
