@@ -54,7 +54,7 @@ def market_frame(seed: int, after: np.datetime64 | None = None) -> pd.DataFrame:
     return pd.concat(frames)
 
 
-CONTEXT = ContextConfig(kinds={"VIX": "level", "OIL": "price", "10Y": "rate"})
+CONTEXT = ContextConfig(kinds={"VIX": "level", "OIL": "price", "10Y": "rate"}, lag_days={"OIL": 1, "10Y": 1})
 
 
 def world(seed: int = 0, count: int = 6) -> list[SymbolBars]:
