@@ -19,8 +19,8 @@ def decision_times(dates: Dates) -> Dates:
     """Return the instant in UTC up to which a bar may use what has become known, ``datetime64[ns]`` (N,).
 
     The close of the exchange whose calendar fits the dates (:func:`.schedule_of`), or the end of the day for series
-    that trade around the clock. Where neither is known (a bar on a day on which the exchange is closed, few bars, weekly
-    bars, intraday bars) it is the bar's own stamp, which is earlier: nothing of that day is used.
+    that trade around the clock. Where neither is known (a bar on a day on which the exchange is closed, few bars,
+    weekly bars, intraday bars) it is the bar's own stamp, which is earlier: nothing of that day is used.
     """
     return _of(np.ascontiguousarray(dates.astype("datetime64[ns]", copy=False)).tobytes()) if len(dates) else dates
 
@@ -32,7 +32,8 @@ def _of(content: bytes) -> Dates:
     if not isinstance(schedule, Sessions):
         return dates
     if schedule.calendar == ALWAYS:
-        return dates + _DAY - _INSTANT
+        ends: Dates = dates + _DAY - _INSTANT
+        return ends
     if schedule.calendar not in EXCHANGES or len(dates) < _MIN_BARS:
         return dates
     return session_closes(schedule.calendar, dates)
