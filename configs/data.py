@@ -62,6 +62,13 @@ class FeatureConfig(Frozen):
     technical_indicators: tuple[str, ...] = ()
     """Families of the catalog, whole groups, or the beginnings of columns (``sma``, ``ema``, ``rsi``); empty means all
     that the data allows."""
+    use_alternative_data: bool = False
+    """Whether to use series of the lake that are not bars (`fleetcast data import --kind`): the groups ``options``,
+    ``macro``, ``events`` and ``weather``, each as known at the bar's close."""
+    use_sentiment: bool = False
+    """Whether to use texts of the lake: the group ``sentiment``."""
+    without: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
+    """Groups of the catalog that are left out, such as ``options``; to measure what a group adds."""
     scaling_method: Literal["standard", "robust", "none"] = "standard"
     """How features are scaled; fitted on train rows only."""
     max_features: Positive | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,9 @@ import numpy.typing as npt
 from configs.data import ContextConfig
 from configs.errors import DataError
 from configs.safe_json import parse_json
+from features.alternative.groups import slug_of
 from features.alternative.instants import read_instants
+from features.alternative.known import KnownData
 from features.alternative.lags import fallback_lag
 from features.alternative.vintages import SUFFIXES, vintage_features
 from features.bars.closes import decision_times
@@ -37,13 +38,15 @@ class MarketContext:
     ``columns`` (k,) are the names of the features. ``tables`` has, for each series, the instants from which its values
     are known (n,) datetime64[ns] in UTC and its features (n, 4) float64, in the order of ``columns``. ``revised`` are
     the series that use a fallback lag: their values were revised after they became known. ``is_timed`` is whether some
-    values became known during a day, so that the hour at which a bar is decided matters.
+    values became known during a day, so that the hour at which a bar is decided matters. ``alternative`` has the series
+    and events of the lake, market-wide and per symbol.
     """
 
     columns: tuple[str, ...]
     tables: tuple[tuple[Dates, Float], ...]
     revised: tuple[str, ...] = ()
     is_timed: bool = False
+    alternative: KnownData | None = None
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, config: ContextConfig) -> MarketContext:
@@ -98,8 +101,7 @@ class MarketContext:
                 known_from = dates[rows] + lag * _DAY
                 revised += [series] * is_revised
             tables.append(vintage_features(dates[rows], known_from, values[rows], kind))
-            slug = re.sub(r"[^a-z0-9]+", "_", series.lower()).strip("_")
-            columns += [f"context_{slug}_{suffix}" for suffix in SUFFIXES[kind]]
+            columns += [f"context_{slug_of(series)}_{suffix}" for suffix in SUFFIXES[kind]]
         if len(set(columns)) < len(columns):
             raise DataError(
                 f"market context series {sorted(config.kinds)} differ only in case or punctuation. Rename one."
@@ -135,10 +137,25 @@ class MarketContext:
             first += features.shape[1]
         return out.T
 
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """The names of all features, those of alternative data last."""
+        return (*self.columns, *(self.alternative.columns if self.alternative is not None else ()))
+
+    def of(self, symbol: str, dates: Dates) -> Float:
+        """Return all features known at the bars of one symbol (N, columns of ``all_columns``)."""
+        market = self.at(dates)
+        if self.alternative is None:
+            return market
+        return np.concatenate([market.T, self.alternative.at(symbol, dates).T]).T
+
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the context as plain numeric arrays (names as UTF-8 JSON bytes, dates as int64 nanoseconds)."""
-        facts = {"columns": self.columns, "revised": self.revised, "is_timed": self.is_timed}
-        arrays: dict[str, npt.NDArray[Any]] = {"facts": np.frombuffer(json.dumps(facts).encode(), np.uint8)}
+        facts: dict[str, Any] = {"columns": self.columns, "revised": self.revised, "is_timed": self.is_timed}
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        if self.alternative is not None:
+            facts["alternative"], arrays = self.alternative.to_arrays()
+        arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         for i, (known_from, features) in enumerate(self.tables):
             arrays[f"dates.{i}"] = known_from.astype("datetime64[ns]").astype(np.int64)
             arrays[f"features.{i}"] = features
@@ -153,7 +170,8 @@ class MarketContext:
             (arrays[f"dates.{i}"].astype(np.int64).view("datetime64[ns]"), arrays[f"features.{i}"])
             for i in range(count)
         ]
-        return cls(tuple(facts["columns"]), tuple(tables), tuple(facts["revised"]), facts["is_timed"])
+        known = KnownData.from_arrays(facts["alternative"], arrays) if "alternative" in facts else None
+        return cls(tuple(facts["columns"]), tuple(tables), tuple(facts["revised"]), facts["is_timed"], known)
 
 
 def lag_days(series: str, config: ContextConfig) -> tuple[int, bool]:

@@ -32,8 +32,7 @@ def _of(content: bytes) -> Dates:
     if not isinstance(schedule, Sessions):
         return dates
     if schedule.calendar == ALWAYS:
-        ends: Dates = dates + _DAY - _INSTANT
-        return ends
+        return np.asarray(dates + _DAY - _INSTANT, "datetime64[ns]")
     if schedule.calendar not in EXCHANGES or len(dates) < _MIN_BARS:
         return dates
     return session_closes(schedule.calendar, dates)
