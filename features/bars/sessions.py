@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from features.bars.arrays import Dates
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
 
 ALWAYS, WEEKDAYS = "24/7", "24/5"
 # Europe and Africa, the Americas, Asia and Oceania: one of each group with the same holidays and hours.
@@ -65,7 +69,7 @@ def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str,
 
     In years for which a calendar's holidays are not known every weekday is open.
     """
-    start, is_open = _grid(_decade(first), _decade(last))
+    start, is_open = _grid(decade_of(first), decade_of(last))
     return _NAMES, is_open[:, int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
 
 
@@ -74,12 +78,13 @@ def sessions_between(name: str, first: np.datetime64, last: np.datetime64) -> Da
     if name in (ALWAYS, WEEKDAYS):
         days = np.arange(first, last + 1)
         return days if name == ALWAYS else days[np.is_busday(days)]
-    decades = range(_decade(first), _decade(last) + 1, 10)
+    decades = range(decade_of(first), decade_of(last) + 1, 10)
     sessions = np.concatenate([_exchange_sessions(name, decade) for decade in decades])
     return sessions[(sessions >= first) & (sessions <= last)]
 
 
-def _decade(day: np.datetime64) -> int:
+def decade_of(day: np.datetime64) -> int:
+    """Return the first year of a day's decade."""
     return 10 * (int(str(day)[:4]) // 10)
 
 
@@ -100,7 +105,16 @@ def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]
 
 @lru_cache(maxsize=256)
 def _exchange_sessions(name: str, decade: int) -> Dates:
-    """Return a decade's known sessions. Decades, so that symbols with different histories share cached calendars.
+    """Return a decade's known sessions. Decades, so that symbols with different histories share cached calendars."""
+    calendar = exchange_calendar(name, decade)
+    if calendar is None:
+        return np.array([], "datetime64[D]")
+    sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
+    return sessions
+
+
+def exchange_calendar(name: str, decade: int) -> ExchangeCalendar | None:
+    """Return an exchange's calendar of a decade, such as 2010 to 2019; None if none of its years is known.
 
     Holidays that follow no rule, such as Mumbai's, are known up to the last announced year.
     """
@@ -111,13 +125,9 @@ def _exchange_sessions(name: str, decade: int) -> Dates:
         # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1; not for sessions.
         warnings.simplefilter("ignore")
         try:
-            calendar = exchange_calendars.get_calendar(name, start=start, end=end)
+            return exchange_calendars.get_calendar(name, start=start, end=end)
         except ValueError:
             default = exchange_calendars.get_calendar(name)
             bounds = default.bound_min() or start, default.bound_max() or end
             start, end = max(start, bounds[0]), min(end, bounds[1])
-            if start >= end:
-                return np.array([], "datetime64[D]")
-            calendar = exchange_calendars.get_calendar(name, start=start, end=end)
-    sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
-    return sessions
+            return exchange_calendars.get_calendar(name, start=start, end=end) if start < end else None
