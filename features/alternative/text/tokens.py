@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"(?P<number>(?<![\w.])[+\-−–]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?![\w-]*[^\W\d_]))(?P<percent>\s?(?:%|percent\b|pct\b))?"
+    r"(?P<number>(?<![\w.])[+\-−–]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?![\w-]{0,20}[^\W\d_]))(?P<percent>\s?(?:%|percent\b|pct\b))?"
     r"|(?P<word>\d+-[^\W\d_]+|[^\W\d_]+(?:['’\-./&][^\W\d_]+)*)"
     r"|(?P<mark>[;:!?,()]|(?<!\bvs)(?<!\bInc)(?<!\bCo)(?<!\bNo)(?<!\bEst)\.(?=\s|$))"
 )

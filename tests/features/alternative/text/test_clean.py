@@ -30,7 +30,7 @@ def test_what_is_left(text: str, clean: str) -> None:
     assert clean_text(text) == clean
 
 
-@pytest.mark.parametrize("unit", ["Profit rose. ", "<", "<b>", "&", "&amp;", "\u0301", "a", "<a href='x'>", "9,", "😀"])
+@pytest.mark.parametrize("unit", ["Profit rose. ", "<b>", "&amp;", "\u0301", "9,", "9-"])
 def test_a_megabyte_takes_no_longer_than_its_beginning(unit: str) -> None:
     started = time.process_time()
     text = clean_text(unit * (1_000_000 // len(unit)))
