@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
-from features.alternative.events import SUFFIXES as EVENT_SUFFIXES
 from features.alternative.events import event_features
-from features.alternative.groups import Kind, group_of, group_of_column, kind_of, prefix_of, series_columns_of
+from features.alternative.groups import (
+    EVENT_SUFFIXES,
+    Kind,
+    group_of,
+    group_of_column,
+    kind_of,
+    prefix_of,
+    series_columns_of,
+)
 from features.alternative.vintages import vintage_features
 from features.bars.closes import decision_times
 
@@ -127,6 +135,18 @@ class KnownData:
                 self._joined.clear()
             self._joined[key] = joined
         return joined
+
+    def digest(self, until: np.datetime64) -> str:
+        """Return a hash of what had become known by an instant."""
+        digest = hashlib.sha256("\0".join(self.columns).encode())
+        for symbol, tables in self.tables.items():
+            for table in tables:
+                order = np.argsort(table.instants, kind="stable")
+                kept = order[: int(np.searchsorted(table.instants[order], until, side="right"))]
+                digest.update(f"\0{symbol}\0{table.prefix}\0".encode())
+                digest.update(np.ascontiguousarray(table.instants[kept]).data)
+                digest.update(np.ascontiguousarray(table.values[kept]).data)
+        return digest.hexdigest()
 
     def to_arrays(self) -> tuple[list[list[Any]], dict[str, npt.NDArray[Any]]]:
         """Return the tables as JSON facts and plain numeric arrays."""

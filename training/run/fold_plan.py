@@ -108,12 +108,16 @@ def _prefix_digests(bars: SymbolBars, stops: Collection[int]) -> dict[int, str]:
 
 
 def _digest(context: MarketContext | None, until: np.datetime64) -> str:
-    """Return the hash of what was known of market series at a date."""
+    """Return the hash of what was known of market series and alternative data by the end of a date."""
     if context is None:
         return ""
+    if context.is_timed or context.alternative is not None:
+        until = until + np.timedelta64(1, "D")
     digest = hashlib.sha256("\0".join(context.columns).encode())
     for known_from, features in context.tables:
         stop = int(np.searchsorted(known_from, until, side="right"))
         digest.update(np.ascontiguousarray(known_from[:stop]).data)
         digest.update(np.ascontiguousarray(features[:stop]).data)
+    if context.alternative is not None:
+        digest.update(context.alternative.digest(until).encode())
     return digest.hexdigest()
