@@ -144,8 +144,8 @@ class KnownData:
                 order = np.argsort(table.instants, kind="stable")
                 kept = order[: int(np.searchsorted(table.instants[order], until, side="right"))]
                 digest.update(f"\0{symbol}\0{table.prefix}\0".encode())
-                digest.update(np.ascontiguousarray(table.instants[kept]).data)
-                digest.update(np.ascontiguousarray(table.values[kept]).data)
+                digest.update(table.instants[kept].astype("datetime64[ns]").astype(np.int64).tobytes())
+                digest.update(np.ascontiguousarray(table.values[kept]).tobytes())
         return digest.hexdigest()
 
     def to_arrays(self) -> tuple[list[list[Any]], dict[str, npt.NDArray[Any]]]:
