@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from configs.data import DataConfig, FeatureConfig
 from features.alternative.groups import group_of
 from features.alternative.known import MARKET, KnownData
+from features.alternative.text.lexicon import LexiconScorer, PolicyScorer
+from features.alternative.text.stored_scores import stored_tones
 from features.store.alternative import AlternativeLake
 from features.store.store import Store
 
@@ -20,13 +24,33 @@ def load_known(store: Store, features: FeatureConfig, data: DataConfig) -> Known
     if not (features.use_alternative_data or features.use_sentiment):
         return None
     lake = AlternativeLake(store)
-    series = events = None
+    series = events = texts = None
+    if features.use_sentiment and "sentiment" not in features.without:
+        texts = _rows(lake, "text", data.symbols)
+        texts["tone"] = tones(lake, texts, features.sentiment_scorer)
     if features.use_alternative_data:
         series = _rows(lake, "series", data.symbols)
         groups = series["series"].map(group_of)
         series = series[~groups.isin(features.without).to_numpy(bool)]
         events = None if "events" in features.without else _rows(lake, "events", data.symbols)
-    return KnownData.from_frames(series, events, dict(data.context.kinds))
+    return KnownData.from_frames(series, events, dict(data.context.kinds), texts)
+
+
+def tones(lake: AlternativeLake, texts: pd.DataFrame, scorer: str | None) -> npt.NDArray[np.float64]:
+    """Return the tone of each text (N,) by the stored scores of a scorer, or by the embedded lexicon.
+
+    The lexicon has a list of its own for statements of central banks (kind ``fed``). Its scores are computed each time,
+    about 10,000 texts a second.
+    """
+    if scorer is not None:
+        return stored_tones(texts, lake.read("scores", scorer))
+    out = texts["score"].to_numpy(np.float64, copy=True)
+    is_fed = (texts["kind"] == "fed").to_numpy()
+    has_text = (texts["text"].str.strip() != "").to_numpy()
+    for rows, words in ((has_text & ~is_fed, LexiconScorer()), (has_text & is_fed, PolicyScorer())):
+        if rows.any():
+            out[rows] = words.score(texts["text"][rows].tolist()).tone
+    return out
 
 
 def alternative_stamp(store: Store, features: FeatureConfig) -> str:

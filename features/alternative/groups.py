@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Literal
 
+from features.alternative.text.windows import text_columns
 from features.alternative.vintages import SUFFIXES
 
 AlternativeGroup = Literal["sentiment", "options", "macro", "events", "weather"]
@@ -16,7 +17,8 @@ GROUPS: tuple[AlternativeGroup, ...] = ("sentiment", "options", "macro", "events
 AGE = "age"
 EVENT_SUFFIXES = ("next_1", "next_5", "days_until", "days_since")
 
-_ALL_SUFFIXES = sorted({AGE, *EVENT_SUFFIXES, *chain(*SUFFIXES.values())}, key=len, reverse=True)
+_TEXT_SUFFIXES = [column.removeprefix("_") for column in text_columns("")]
+_ALL_SUFFIXES = sorted({AGE, *EVENT_SUFFIXES, *chain(*SUFFIXES.values()), *_TEXT_SUFFIXES}, key=len, reverse=True)
 _USUALLY_PER_SYMBOL = ("sentiment", "options")
 _OPTIONS = re.compile(r"(iv|atm_iv|implied_vol)\d*|(skew|term_slope|put_call)\w*|(put|call)_(volume|open_interest|oi)")
 _LEVEL = re.compile(r"\^?v(ix|xn)\w*|iv\w*|atm_iv\w*|implied_vol\w*|put_call\w*|(put|call)_\w+")
