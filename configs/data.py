@@ -67,6 +67,9 @@ class FeatureConfig(Frozen):
     ``macro``, ``events`` and ``weather``, each as known at the bar's close."""
     use_sentiment: bool = False
     """Whether to use texts of the lake: the group ``sentiment``."""
+    sentiment_scorer: str | None = None
+    """The scorer whose stored scores are the tone of texts, such as ``finbert@…``; null scores them with the embedded
+    lexicon. Texts without a score have the one of their source, if any."""
     without: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
     """Groups of the catalog that are left out, such as ``options``; to measure what a group adds."""
     scaling_method: Literal["standard", "robust", "none"] = "standard"

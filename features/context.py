@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -148,6 +149,17 @@ class MarketContext:
         if self.alternative is None:
             return market
         return np.concatenate([market.T, self.alternative.at(symbol, dates).T]).T
+
+    def digest(self, until: np.datetime64) -> str:
+        """Return a hash of what had become known by the end of a date."""
+        digest = hashlib.sha256("\0".join(self.columns).encode())
+        for known_from, features in self.tables:
+            stop = int(np.searchsorted(known_from, until + _DAY if self.is_timed else until, side="right"))
+            digest.update(known_from[:stop].astype("datetime64[ns]").astype(np.int64).tobytes())
+            digest.update(np.ascontiguousarray(features[:stop]).tobytes())
+        if self.alternative is not None:
+            digest.update(self.alternative.digest(until + _DAY).encode())
+        return digest.hexdigest()
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the context as plain numeric arrays (names as UTF-8 JSON bytes, dates as int64 nanoseconds)."""

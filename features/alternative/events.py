@@ -8,13 +8,12 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
 
-SUFFIXES = ("next_1", "next_5", "days_until", "days_since")
 _MAX_DAYS = 60.0
 _LOOK_PAST = 8  # events that had not been announced yet between a bar and the next event that had
 
 
 def event_features(at: Dates, known_from: Dates, times: Dates, dates: Dates) -> Float:
-    """Return for each bar what was known of an event's dates (N, 4): ``SUFFIXES``.
+    """Return for each bar what was known of an event's dates (N, 4): ``EVENT_SUFFIXES``.
 
     ``next_1`` and ``next_5`` are 1 if the event takes place after the bar and within so many weekdays, else 0;
     ``days_until`` and ``days_since`` count days to the next and from the last event, at most 60. NaN before the first

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import chain
 from typing import Literal
 
+from features.alternative.text.windows import text_columns
 from features.alternative.vintages import SUFFIXES
 
 AlternativeGroup = Literal["sentiment", "options", "macro", "events", "weather"]
@@ -12,7 +15,10 @@ Kind = Literal["level", "price", "rate"]
 
 GROUPS: tuple[AlternativeGroup, ...] = ("sentiment", "options", "macro", "events", "weather")
 AGE = "age"
+EVENT_SUFFIXES = ("next_1", "next_5", "days_until", "days_since")
 
+_TEXT_SUFFIXES = [column.removeprefix("_") for column in text_columns("")]
+_ALL_SUFFIXES = sorted({AGE, *EVENT_SUFFIXES, *chain(*SUFFIXES.values()), *_TEXT_SUFFIXES}, key=len, reverse=True)
 _USUALLY_PER_SYMBOL = ("sentiment", "options")
 _OPTIONS = re.compile(r"(iv|atm_iv|implied_vol)\d*|(skew|term_slope|put_call)\w*|(put|call)_(volume|open_interest|oi)")
 _LEVEL = re.compile(r"\^?v(ix|xn)\w*|iv\w*|atm_iv\w*|implied_vol\w*|put_call\w*|(put|call)_\w+")
@@ -79,3 +85,19 @@ def series_columns_of(prefix: str, kind: Kind) -> tuple[str, ...]:
 def group_of_column(column: str) -> AlternativeGroup | None:
     """Return the group of a feature's column, or None if it is not of alternative data."""
     return next((group for group in GROUPS if column.startswith(f"{group}_")), None)
+
+
+def sources_of(columns: Sequence[str]) -> dict[str, list[int]]:
+    """Return the series of alternative data among the columns of a model, and the positions of their columns.
+
+    Examples
+    --------
+    >>> sources_of(["rsi_20", "options_iv30_log", "options_iv30_age", "macro_cpi_zscore"])
+    {'options_iv30': [1, 2], 'macro_cpi': [3]}
+    """
+    found: dict[str, list[int]] = {}
+    for position, column in enumerate(columns):
+        if group_of_column(column) is not None:
+            suffix = next((one for one in _ALL_SUFFIXES if column.endswith(f"_{one}")), "")
+            found.setdefault(column.removesuffix(f"_{suffix}"), []).append(position)
+    return found

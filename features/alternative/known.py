@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
-from features.alternative.events import SUFFIXES as EVENT_SUFFIXES
 from features.alternative.events import event_features
-from features.alternative.groups import Kind, group_of, group_of_column, kind_of, prefix_of, series_columns_of
+from features.alternative.groups import (
+    EVENT_SUFFIXES,
+    Kind,
+    group_of,
+    group_of_column,
+    kind_of,
+    prefix_of,
+    series_columns_of,
+)
+from features.alternative.text.changes import TextChanges, text_changes
+from features.alternative.text.windows import text_columns, text_features
 from features.alternative.vintages import vintage_features
 from features.bars.closes import decision_times
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Form = Literal["series", "event", "text"]
 Float = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
 
@@ -33,18 +44,21 @@ class KnownTable:
     """What was known of one series or event.
 
     ``prefix`` begins its ``columns``. ``instants`` (n,) datetime64[ns] are those from which a row counts. ``values`` of
-    a series are its features (n, 4); of an event (``is_event``) they are its times (n, 1) in nanoseconds since 1970.
+    a series are its features (n, 4), of an event its times (n, 1) in nanoseconds since 1970, and of texts the changes
+    of sums (n, 7) that :class:`.TextChanges` describes.
     """
 
     prefix: str
     columns: tuple[str, ...]
     instants: Dates
     values: Float | npt.NDArray[np.int64]
-    is_event: bool = False
+    form: Form = "series"
 
     def at(self, times: Dates, dates: Dates) -> Float:
         """Return the features at bars that are decided at ``times`` (N, columns); NaN where nothing is known."""
-        if self.is_event:
+        if self.form == "text":
+            return text_features(TextChanges(self.instants, self.values.astype(np.int64, copy=False)), times)
+        if self.form == "event":
             return event_features(self.values[:, 0].astype("datetime64[ns]"), self.instants, times, dates)
         out = np.full((len(self.columns), len(times)), np.nan)
         if len(self.instants):
@@ -57,6 +71,23 @@ class KnownTable:
         return out.T
 
 
+class _Joined(NamedTuple):
+    """The market-wide features (columns, N) of bars that are decided at these times."""
+
+    times: Dates
+    dates: Dates
+    values: Float
+
+    def rows(self, times: Dates, dates: Dates) -> slice | None:
+        """Return the rows of these bars if they are a part of it without holes, else None."""
+        if not len(dates):
+            return slice(0, 0)
+        first = int(np.searchsorted(self.dates, dates[0]))
+        rows = slice(first, first + len(dates))
+        same = np.array_equal(self.dates[rows], dates) and np.array_equal(self.times[rows], times)
+        return rows if same else None
+
+
 @dataclass(frozen=True, slots=True)
 class KnownData:
     """All alternative data of a run; immutable.
@@ -66,7 +97,7 @@ class KnownData:
 
     columns: tuple[str, ...]
     tables: Mapping[str, tuple[KnownTable, ...]]
-    _joined: dict[bytes, Float] = field(default_factory=dict, compare=False, repr=False)
+    _joined: list[_Joined] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def of(cls, tables: Mapping[str, Iterable[KnownTable]]) -> KnownData:
@@ -84,8 +115,12 @@ class KnownData:
         series: pd.DataFrame | None = None,
         events: pd.DataFrame | None = None,
         kinds: Mapping[str, Kind] | None = None,
+        texts: pd.DataFrame | None = None,
     ) -> KnownData:
-        """Return the data of rows of :data:`.SERIES` and :data:`.EVENTS`; ``kinds`` overrides the kinds of series."""
+        """Return the data of rows of :data:`.SERIES`, :data:`.EVENTS` and :data:`.TEXT`.
+
+        ``kinds`` overrides the kinds of series. ``texts`` have a further column ``tone`` in [−1, 1], NaN without score.
+        """
         tables: dict[str, list[KnownTable]] = {}
         if series is not None:
             for symbol, name, rows in _parts(series, "series"):
@@ -102,7 +137,13 @@ class KnownData:
                 prefix = prefix_of("events", name, is_market=symbol == MARKET)
                 columns = tuple(f"{prefix}_{suffix}" for suffix in EVENT_SUFFIXES)
                 at = _utc(rows["at"]).astype(np.int64)[:, None]
-                tables.setdefault(symbol, []).append(KnownTable(prefix, columns, _utc(rows["known_from"]), at, True))
+                tables.setdefault(symbol, []).append(KnownTable(prefix, columns, _utc(rows["known_from"]), at, "event"))
+        if texts is not None:
+            for symbol, name, rows in _parts(texts, "kind"):
+                prefix = prefix_of("sentiment", name, is_market=symbol == MARKET)
+                changes = text_changes(rows, rows["tone"])
+                table = KnownTable(prefix, text_columns(prefix), changes.instants, changes.values, "text")
+                tables.setdefault(symbol, []).append(table)
         return cls.of(tables)
 
     def at(self, symbol: str, dates: Dates) -> Float:
@@ -117,16 +158,27 @@ class KnownData:
         return out.T
 
     def _of_market(self, times: Dates, dates: Dates) -> Float:
-        """Return the features of market-wide tables (columns, N); symbols with the same dates share them."""
-        key = dates.tobytes()
-        joined = self._joined.get(key)
-        if joined is None:
-            parts = [table.at(times, dates).T for table in self.tables.get(MARKET, ())]
-            joined = np.concatenate(parts) if parts else np.empty((0, len(dates)))
-            if len(self._joined) >= _CACHED_JOINS:
-                self._joined.clear()
-            self._joined[key] = joined
-        return joined
+        """Return the features of market-wide tables (columns, N); symbols of one calendar share one join."""
+        for joined in list(self._joined):
+            if (rows := joined.rows(times, dates)) is not None:
+                return joined.values[:, rows]
+        parts = [table.at(times, dates).T for table in self.tables.get(MARKET, ())]
+        values = np.concatenate(parts) if parts else np.empty((0, len(dates)))
+        self._joined.append(_Joined(times, dates, values))
+        del self._joined[:-_CACHED_JOINS]
+        return values
+
+    def digest(self, until: np.datetime64) -> str:
+        """Return a hash of what had become known by an instant."""
+        digest = hashlib.sha256("\0".join(self.columns).encode())
+        for symbol, tables in self.tables.items():
+            for table in tables:
+                order = np.argsort(table.instants, kind="stable")
+                kept = order[: int(np.searchsorted(table.instants[order], until, side="right"))]
+                digest.update(f"\0{symbol}\0{table.prefix}\0".encode())
+                digest.update(table.instants[kept].astype("datetime64[ns]").astype(np.int64).tobytes())
+                digest.update(np.ascontiguousarray(table.values[kept]).tobytes())
+        return digest.hexdigest()
 
     def to_arrays(self) -> tuple[list[list[Any]], dict[str, npt.NDArray[Any]]]:
         """Return the tables as JSON facts and plain numeric arrays."""
@@ -135,16 +187,16 @@ class KnownData:
             for table in tables:
                 arrays[f"known.{len(facts)}"] = table.instants.astype("datetime64[ns]").astype(np.int64)
                 arrays[f"values.{len(facts)}"] = table.values
-                facts.append([symbol, table.prefix, table.columns, table.is_event])
+                facts.append([symbol, table.prefix, table.columns, table.form])
         return facts, arrays
 
     @classmethod
     def from_arrays(cls, facts: list[list[Any]], arrays: Mapping[str, npt.NDArray[Any]]) -> KnownData:
         """Invert :meth:`to_arrays`."""
         tables: dict[str, list[KnownTable]] = {}
-        for i, (symbol, prefix, columns, is_event) in enumerate(facts):
+        for i, (symbol, prefix, columns, form) in enumerate(facts):
             instants = arrays[f"known.{i}"].astype(np.int64).view("datetime64[ns]")
-            table = KnownTable(prefix, tuple(columns), instants, arrays[f"values.{i}"], is_event)
+            table = KnownTable(prefix, tuple(columns), instants, arrays[f"values.{i}"], form)
             tables.setdefault(symbol, []).append(table)
         return cls.of(tables)
 

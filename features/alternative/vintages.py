@@ -64,16 +64,18 @@ def in_order(x: Float, kind: str) -> Float:
 def revised(period: Dates, x: Float, first: int, kind: str) -> Float:
     """Return the features (n − first, 4) of the rows from ``first`` on, each from the values known then."""
     windows = np.full((len(x) - first, WINDOW), np.nan)
-    periods, values = [*period[:first].astype(np.int64).tolist()], [*x[:first].tolist()]
-    for row, (at, one) in enumerate(zip(period[first:].astype(np.int64).tolist(), x[first:].tolist(), strict=True)):
+    periods = period[:first].astype(np.int64).tolist()
+    values = np.full(WINDOW + len(x), np.nan)  # those of the known periods, in order, after a window of nothing
+    values[WINDOW : WINDOW + first] = x[:first]
+    for row, at in enumerate(period[first:].astype(np.int64).tolist()):
         position = bisect_left(periods, at)
-        if position < len(periods) and periods[position] == at:
-            values[position] = one
-        else:
+        if position == len(periods) or periods[position] != at:
+            values[WINDOW + position + 1 : WINDOW + len(periods) + 1] = values[
+                WINDOW + position : WINDOW + len(periods)
+            ]
             periods.insert(position, at)
-            values.insert(position, one)
-        window = values[-WINDOW:]
-        windows[row, WINDOW - len(window) :] = window
+        values[WINDOW + position] = x[first + row]
+        windows[row] = values[len(periods) : len(periods) + WINDOW]
     newest, mean = windows[:, -1], windows.mean(axis=1)
     variance = np.square(windows - mean[:, None]).mean(axis=1)
     variance[variance < _FLAT * np.square(windows).mean(axis=1)] = 0.0
