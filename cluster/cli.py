@@ -11,6 +11,7 @@ from cluster.commands import config, data, jobs, manifests, models, serve
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
 from cluster.commands.predict import predict
+from cluster.commands.score import score
 from cluster.commands.signals import signals
 from cluster.commands.train import train
 from cluster.commands.tune import tune
@@ -51,6 +52,7 @@ def _options(
 
 app.command()(train)
 app.command()(predict)
+app.command()(score)
 app.command()(tune)
 app.command("walk-forward")(walk_forward)
 app.command()(backtest)
