@@ -53,7 +53,7 @@ def main() -> None:
         "columns": len(data.columns),
         "checksum": checksum,
     }
-    print(json.dumps({**vars(given), **{name: round(value, 4) for name, value in figures.items()}}, indent=1))
+    print(json.dumps({**vars(given), **{name: round(value, 4) for name, value in figures.items()}}))
 
 
 def vintages(dates: np.ndarray, series: int, count: int) -> pd.DataFrame:
