@@ -129,8 +129,11 @@ class Account:
         if not self._some[t]:
             return
         setting, decided = self.setting, self.setting.decisions[t]
-        equity_of = (equity, setting.mark_value[t]) if setting.unit == "weight" else None
-        wanted = wanted_units(decided, equity_of, None if self._terms.lot is None else on(self._terms.lot, t))
+        of_equity = None
+        if setting.unit == "weight":
+            worth = setting.mark_value[t]
+            of_equity = equity, worth if self._complete else np.where(worth > 0, worth, 1.0)
+        wanted = wanted_units(decided, of_equity, None if self._terms.lot is None else on(self._terms.lot, t))
         if setting.levels is not None:
             wanted, self._locked = unlocked(decided, wanted, self._locked)
         self._wanted = wanted if self._all[t] else np.where(self._anything[t], wanted, self._wanted)

@@ -66,6 +66,11 @@ class Market:
         return np.asarray(known if self.before is None else known | self.before.traded)
 
     @cached_property
+    def all_have_volume(self) -> bool:
+        """Whether :attr:`has_volume` is true everywhere."""
+        return bool(self.has_volume.all())
+
+    @cached_property
     def tradable(self) -> Mask:
         """Where an order can be filled (T, S): there is a bar, and its volume is not 0 in a series that has volume."""
         return np.asarray(self.has_bar & ((self.volume > 0) | ~self.has_volume))

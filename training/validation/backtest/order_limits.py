@@ -13,10 +13,9 @@ from training.validation.backtest.units import whole_lots
 def within_volume(order: Float, t: int, market: Market, terms: Terms) -> Float:
     """Return orders (S,) of bar t, each at most the share ``terms.cap`` of the bar's volume."""
     assert terms.cap is not None
-    has_volume = market.has_volume[t]
     most = terms.cap * market.volume[t]
-    if not has_volume.all():
-        most[~has_volume] = np.inf
+    if not market.all_have_volume:
+        most[~market.has_volume[t]] = np.inf
     if not (np.abs(order) > most).any():
         return order
     filled: Float = np.minimum(np.maximum(order, -most), most)

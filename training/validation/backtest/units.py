@@ -14,14 +14,14 @@ def wanted_units(decided: Float, of_equity: tuple[float, Float] | None, lot: Fig
     Parameters
     ----------
     decided : (S,)
-        Units, or shares of equity if ``of_equity`` gives the equity and what a unit is worth (S,), 0 without a price.
+        Units, or shares of equity if ``of_equity`` gives the equity and what a unit is worth (S,), above 0.
     lot
         Units are multiples of it.
     """
     wanted = decided
     if of_equity is not None:
         equity, worth = of_equity
-        wanted = wanted * equity / np.where(worth > 0, worth, 1.0)
+        wanted = wanted * equity / worth
     return wanted if lot is None else whole_lots(wanted, lot)
 
 
