@@ -136,6 +136,7 @@ def _finished(frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
         name = "forecast" if name == "variance" else name
         frame[name] = frame[name].astype("float64")
     frame["label"] = frame["label"].fillna(-1).astype("int8")
+    frame["revision"] = frame["revision"].astype("Int64")
     frame.insert(
         2, "date", pd.to_datetime(frame.pop("bar_date"), utc=True).dt.tz_localize(None).astype("datetime64[ns]")
     )
