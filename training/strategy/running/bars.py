@@ -89,14 +89,14 @@ class RunningBars:
     def _smoothed(self, has_bar: Mask) -> Float:
         """Return the EWMA volatility, by the filter of :func:`features.labels.ewma_volatility`, which goes on."""
         known = np.isfinite(self.variance[has_bar])
-        sums = []
+        sums = list[Float]()
         for state, value in zip(self._ewma, (np.where(known, self.variance[has_bar], 0.0), known), strict=True):
             found, state[:, has_bar] = lfilter(
                 *self._taps, value[None].astype(np.float64), axis=0, zi=state[:, has_bar]
             )
             sums.append(found[0])
         out, mean = np.full(len(has_bar), np.nan), np.full(len(known), np.nan)
-        np.divide(*sums, out=mean, where=sums[1] > 0.0)
+        np.divide(sums[0], sums[1], out=mean, where=sums[1] > 0.0)
         out[has_bar] = np.sqrt(mean)
         return out
 

@@ -37,7 +37,7 @@ class AccountState:
     @classmethod
     def of(cls, cash: float, symbols: int) -> Self:
         """Return a new account of so many symbols."""
-        return cls(cash, *(np.zeros(symbols) for _ in range(3)))
+        return cls(cash, np.zeros(symbols), np.zeros(symbols), np.zeros(symbols))
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain JSON; Python writes every float so that it reads the same one."""
@@ -54,14 +54,14 @@ class AccountState:
             Something is missing or of another form.
         """
         try:
-            arrays = [np.array(stored[name], dtype=np.float64) for name in _ARRAYS]
-            found = cls(float(stored["cash"]), *arrays, bool(stored["is_closing"]))
+            arrays = {name: np.array(stored[name], dtype=np.float64) for name in _ARRAYS}
+            found = cls(cash=float(stored["cash"]), **arrays, is_closing=bool(stored["is_closing"]))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"the state of an account cannot be read ({type(error).__name__}: {error}); expected cash, is_closing "
                 f"and lists of numbers {', '.join(_ARRAYS)}."
             ) from error
-        if len({one.shape for one in arrays}) > 1:
+        if len({one.shape for one in arrays.values()}) > 1:
             raise DataError("the state of an account has lists of different lengths; expected one number a symbol.")
         return found
 

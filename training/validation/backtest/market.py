@@ -111,5 +111,5 @@ class Market:
         rows = self.has_bar[:, columns].any(axis=1)
         cut = {name: getattr(self, name)[rows][:, columns] for name in ("open", "high", "low", "close", "volume")}
         dividends = None if self.dividends is None else self.dividends[rows][:, columns]
-        before = None if self.before is None else Before(*(part[columns] for part in self.before))
+        before = None if self.before is None else Before(self.before.close[columns], self.before.traded[columns])
         return replace(self, dates=self.dates[rows], symbols=symbols, **cut, dividends=dividends, before=before)

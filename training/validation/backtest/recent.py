@@ -24,7 +24,7 @@ def look_back(market: Market, costs: Costs) -> int:
     if costs.half_spread_bps != CORWIN_SCHULTZ:
         return min(rows, len(market.dates))
     needed = spread.BARS + 2  # the spread of a bar needs the one before it
-    for column in np.flatnonzero(market.has_bar[-1]):
+    for column in np.flatnonzero(market.close[-1] == market.close[-1]):
         own = np.flatnonzero(market.close[:, column] == market.close[:, column])
         rows = max(rows, len(market.dates) - int(own[max(len(own) - needed, 0)]))
     return min(rows, len(market.dates))
