@@ -118,7 +118,7 @@ def step(
     units, locked = _units(weights, closed, setting)
     left = restrain(units, closed.position, closed.worth, verdict, config.bot.protections.max_orders)
     guard = replace(guard, active=(*verdict.stopped, *((ORDERS,) if left.dropped else ())))
-    booked = book_fills(state, closed.statement.fills, closed.position, closed.wanted, when)
+    booked = book_fills(state, closed.statement.fills, when)
     after = _after(state, bars, closed, decisions, left, locked, guard, date)
     changed = ~np.isnan(weights) | (left.wanted != units)
     orders, rows, is_open = new_orders(after, booked.open, changed, left.reasons, when)
@@ -245,13 +245,19 @@ def _checked(state: BotState, bars: Market, instant: datetime) -> np.datetime64:
     date = dates[-1]
     if state.date is None:
         if date != state.started:
-            raise BotError(f"the bot begins with the bar of {state.started}; the newest bar is of {date}.")
+            raise BotError(f"the bot begins with the bar of {_day(state.started)}; the newest bar is of {_day(date)}.")
         return np.datetime64(date)
     if date <= state.date:
-        raise BotError(f"the step of the bar of {date} is made already: the newest one is of {state.date}.")
+        raise BotError(
+            f"the step of the bar of {_day(date)} is made already: the newest one is of {_day(state.date)}."
+        )
     if len(dates) > 1 and dates[-2] > state.date:
         raise BotError(
-            f"the newest step is of the bar of {state.date}, and there is one of {dates[-2]} before that of {date}. "
-            "Make its step first."
+            f"the newest step is of the bar of {_day(state.date)}, and there is one of {_day(dates[-2])} before that of "
+            f"{_day(date)}. Make its step first."
         )
     return np.datetime64(date)
+
+
+def _day(date: np.datetime64) -> str:
+    return str(date.astype("datetime64[m]")).replace("T00:00", "")
