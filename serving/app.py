@@ -94,12 +94,16 @@ class Ingress:
 
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application that Serve sends requests to."""
+        from features.store.store import open_store
         from serving.web.api import build_api
+        from training.registry.reports import Reports
 
         if self._arguments.key_file is not None:
             self._keys = Keys(self._arguments.key_file)
-        arguments = self._arguments
-        return build_api(self._service, arguments.config, keys=self._keys, meter=self._meter, host=arguments.host)
+        arguments, reports = self._arguments, Reports(open_store(self._arguments.store))
+        return build_api(
+            self._service, arguments.config, keys=self._keys, meter=self._meter, host=arguments.host, reports=reports
+        )
 
     def check_health(self) -> None:
         """Read the key file; Serve calls this every second."""
