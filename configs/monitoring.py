@@ -26,6 +26,8 @@ class MonitoringConfig(Frozen):
     late_days: Annotated[int, Field(ge=0, le=10_000)] = 7
     """Days that tests wait for outcomes that are late, besides two for every bar of the horizon; then they go on
     without them."""
+    skill_days: Days = 365
+    """Calendar days of forecasts behind figures of live skill. Tests count every day once and have no end."""
     recent_days: Days = 63
     """Days of forecasts behind figures that are called recent, and behind feature drift."""
     watch_years: Annotated[float, Field(ge=0.1, le=1_000.0)] = 20.0

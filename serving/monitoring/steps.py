@@ -66,6 +66,7 @@ def complete_steps(
     config: MonitoringConfig,
     now: datetime,
     after: str = "",
+    baseline: str | None = None,
 ) -> list[Step]:
     """Return the steps later than ``after`` in order, up to the first one that has to wait.
 
@@ -77,6 +78,8 @@ def complete_steps(
         What each version's test promises.
     now
         Aware time; outcomes that became known later do not exist yet.
+    baseline
+        What to compare with, by default the kind's own baseline.
     """
     rows = counted_rows(kind, frame, now)
     rows = rows[rows["bar_date"] > (pd.Timestamp(after) if after else pd.Timestamp.min)]
@@ -87,7 +90,8 @@ def complete_steps(
     known = rows["is_known"].to_numpy()
     in_time = known & (rows["known_at"] <= rows["bar_date"] + wait).to_numpy()
     starts = np.flatnonzero(np.r_[True, np.diff(rows["bar_date"].to_numpy().astype("int64")) != 0])
-    evidence = row_evidence(kind, rows, outcome=f"first_{OUTCOME[kind]}", outlier=config.outlier)
+    outcome = f"first_{OUTCOME[kind]}"
+    evidence = row_evidence(kind, rows, baseline=baseline, outcome=outcome, outlier=config.outlier)
     steps = []
     for first, last in zip(starts, [*starts[1:], len(rows)], strict=True):
         part = slice(int(first), int(last))
