@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from configs.values import Frozen
+from configs.values import Frozen, host_name
 
 Days = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -35,3 +35,7 @@ class MonitoringConfig(Frozen):
     be watched; they are no alarms."""
     drift_false_rate: Annotated[float, Field(ge=1e-6, le=0.5)] = 0.01
     """Probability that a feature is called drifted although its distribution is that of the training period."""
+    metrics_host: Annotated[str, AfterValidator(host_name)] = "127.0.0.1"
+    """Address at which the bot's Prometheus metrics can be read."""
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """Port of the bot's Prometheus metrics; null opens none."""

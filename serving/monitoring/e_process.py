@@ -6,9 +6,9 @@ over steps for stakes that depend on the past only. By Ville's inequality the pr
 with probability at most α, whenever one looks and stops.
 
 The stakes are learned from the past by dividing the wealth between constant ones (the weights of a mixture grow with
-what each has won). The step from which skill is lost is not known: half of the wealth plays from the first step on, the
-rest joins step by step, so that a long good time before does not use up the evidence of a later loss. Both are mixtures
-of test martingales, and therefore test martingales.
+what each has won). The step from which skill is lost is not known: a quarter of the wealth plays from the first step
+on, the rest joins step by step, so that a long good time before does not use up the evidence of a later loss. Both are
+mixtures of test martingales, and therefore test martingales.
 
 References
 ----------
@@ -29,7 +29,8 @@ import numpy.typing as npt
 
 from training.metrics.ratio import Array
 
-STAKES = (0.05, 0.1, 0.2, 0.4, 0.8)
+STAKES = (0.1, 0.2, 0.4, 0.8)
+_WAITING = 0.75  # share of the wealth that waits for a change
 _MOST = 1e100  # more evidence than anyone needs; a bound from above keeps a supermartingale one
 
 
@@ -42,7 +43,7 @@ class Betting:
     stakes
         Constant stakes, each in (0, 1), that share the wealth equally at the start.
     change_steps
-        Scale of the time of a change in steps: after t steps the share 1 / (2 + 2 t / change_steps) of the wealth has
+        Scale of the time of a change in steps: after t steps the share 0.75 / (1 + t / change_steps) of the wealth has
         not joined yet. None: all of it plays from the first step on.
     """
 
@@ -59,7 +60,7 @@ class Betting:
         """Return the share of the wealth that has not joined before the step after ``steps`` steps."""
         if self.change_steps is None or steps < 0:
             return 0.0 if steps >= 0 else 1.0
-        return 0.5 / (1.0 + steps / self.change_steps)
+        return _WAITING / (1.0 + steps / self.change_steps)
 
 
 @dataclass(frozen=True)

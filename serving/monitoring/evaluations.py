@@ -99,8 +99,8 @@ def _baselines(kind: Kind, values: pd.Series[Any]) -> pd.DataFrame:
     found: list[Mapping[str, Any]] = [one or {} for one in values]
     names = dict.fromkeys(name for one in found for name in one)
     if kind == "volatility":
-        table = {f"forecast_{name}": np.array([one.get(name, np.nan) for one in found], np.float64) for name in names}
-        return pd.DataFrame(table, index=values.index)
+        by_name = {f"forecast_{name}": np.array([one.get(name, np.nan) for one in found], np.float64) for name in names}
+        return pd.DataFrame(by_name, index=values.index)
     nothing = [np.nan] * len(CLASSES)
     columns = dict[str, Any]()
     for name in names:

@@ -63,7 +63,7 @@ def baselines_of(kind: Kind, frame: pd.DataFrame) -> list[str]:
 def has_outcome(kind: Kind, frame: pd.DataFrame, outcome: str | None = None) -> npt.NDArray[np.bool_]:
     """Return where the outcome is known (n,)."""
     values = frame[outcome or OUTCOME[kind]].to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.isfinite(values) & (values >= 0)
+    return np.asarray(np.isfinite(values) & (values >= 0))
 
 
 def row_evidence(

@@ -22,11 +22,12 @@ from configs.monitoring import MonitoringConfig
 from serving.monitoring.cusum import limit_of, next_sum
 from serving.monitoring.e_process import Betting
 from serving.monitoring.steps import Step
-from serving.monitoring.streams import Streams
+from serving.monitoring.streams import CLIP, Streams
 from serving.monitoring.tested import TestedSkill
 
 SHARES: Mapping[str, float] = {"worse": 0.5, "faded": 0.25, "coverage": 0.25}
 """The share of false alarms of each test."""
+_CLIPS: Mapping[str, float | None] = {"worse": CLIP, "faded": CLIP, "coverage": None}
 _DAYS_PER_YEAR = 252.0
 
 
@@ -65,7 +66,8 @@ class KindState:
     @classmethod
     def initial(cls, horizon: int, config: MonitoringConfig) -> KindState:
         """Return the state before the first step."""
-        return cls(horizon, {name: Streams.initial(horizon, betting_of(horizon, config)) for name in SHARES})
+        betting = betting_of(horizon, config)
+        return cls(horizon, {name: Streams.initial(horizon, betting, _CLIPS[name]) for name in SHARES})
 
     def evidence(self, config: MonitoringConfig) -> dict[str, float]:
         """Return the evidence of each test."""

@@ -15,7 +15,7 @@ from configs.values import Kind
 from features.labels import CLASSES
 from serving.monitoring.kind_tests import betting_of
 from serving.monitoring.steps import complete_steps
-from serving.monitoring.streams import Streams
+from serving.monitoring.streams import CLIP, Streams
 
 _OTHER = "other"
 
@@ -34,6 +34,8 @@ class PairedTest:
         The date of the last step; ISO, UTC.
     steps
         How many days were compared.
+    peak
+        The largest evidence so far.
 
     Examples
     --------
@@ -46,11 +48,12 @@ class PairedTest:
     streams: Streams
     last: str = ""
     steps: int = 0
+    peak: float = 0.0
 
     @classmethod
     def initial(cls, horizon: int, config: MonitoringConfig) -> PairedTest:
         """Return the test before the first comparison."""
-        return cls(horizon, Streams.initial(horizon, betting_of(horizon, config)))
+        return cls(horizon, Streams.initial(horizon, betting_of(horizon, config), CLIP))
 
     def after(
         self, kind: Kind, version: pd.DataFrame, other: pd.DataFrame, config: MonitoringConfig, now: datetime
@@ -65,7 +68,8 @@ class PairedTest:
         for step in complete_steps(kind, rows, {}, config, now, self.last, baseline=_OTHER):
             gap = step.gaps.get("worse")
             streams = found.streams if gap is None else found.streams.after(step.start, step.end, gap, betting)
-            found = replace(found, streams=streams, last=step.start, steps=found.steps + (gap is not None))
+            peak = max(found.peak, streams.evidence(betting))
+            found = replace(found, streams=streams, last=step.start, steps=found.steps + (gap is not None), peak=peak)
         return found
 
     def evidence(self, config: MonitoringConfig) -> float:
@@ -73,18 +77,18 @@ class PairedTest:
         return self.streams.evidence(betting_of(self.horizon, config))
 
     def is_worse(self, config: MonitoringConfig) -> bool:
-        """Whether the evidence has reached 1 / ``monitoring.false_alarm_rate`` now; look after every day."""
-        return self.evidence(config) >= 1.0 / config.false_alarm_rate
+        """Whether the evidence has ever reached 1 / ``monitoring.false_alarm_rate``."""
+        return self.peak >= 1.0 / config.false_alarm_rate
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as JSON."""
-        return {"horizon": self.horizon, "last": self.last, "steps": self.steps, "streams": self.streams.to_json()}
+        plain = {name: getattr(self, name) for name in ("horizon", "last", "steps", "peak")}
+        return plain | {"streams": self.streams.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PairedTest:
         """Invert :meth:`to_json`."""
-        streams = Streams.from_json(value["streams"])
-        return cls(int(value["horizon"]), streams, str(value["last"]), int(value["steps"]))
+        return cls(**{**value, "streams": Streams.from_json(value["streams"])})
 
 
 def _joined(kind: Kind, version: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
