@@ -8,8 +8,8 @@ reaches 1/α with probability at most α.
 
 **Clipping.** The bound of a day's gap is what would happen if every symbol had its most favourable outcome on one day,
 far more than what does happen, and bets that fear it are small. With ``clip`` a gap is bounded at ± that many times the
-root mean square of earlier gaps, known when it was forecast, and divided by that bound. The null hypothesis is then about
-losses bounded at that size, which a single crash does not decide; it is tested exactly.
+root mean square of earlier gaps, known when it was forecast, and divided by that bound. The null hypothesis is then
+about losses bounded at that size, which a single crash does not decide; it is tested exactly.
 
 References
 ----------
