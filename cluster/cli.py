@@ -10,6 +10,7 @@ import typer
 from cluster.commands import config, data, jobs, journal, manifests, models, serve
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
+from cluster.commands.monitor import monitor
 from cluster.commands.predict import predict
 from cluster.commands.signals import signals
 from cluster.commands.train import train
@@ -56,6 +57,7 @@ app.command("walk-forward")(walk_forward)
 app.command()(backtest)
 app.command()(signals)
 app.command()(serve.serve)
+app.command()(monitor)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.command()(doctor)
 app.add_typer(config.app, name="config")
