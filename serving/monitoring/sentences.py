@@ -45,6 +45,8 @@ def test_title(report: KindReport, test: str) -> str:
 
 def test_sentence(report: KindReport, test: TestState) -> str:
     """Return the state of a test in a sentence without a full stop."""
+    if test.alarm is None and test.name == "faded" and not any(one.least_kept > 0 for one in report.tested.values()):
+        return "whether skill fades is not tested: no version's own test shows skill that is clear of noise"
     if test.alarm is None:
         return f"no sign of {test_title(report, test.name)} (evidence {test.evidence:.2g}, alarm at {test.threshold:g})"
     return _alarm(report, test.name, test.alarm, test.false_alarm_rate)
