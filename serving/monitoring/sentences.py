@@ -67,7 +67,8 @@ def summary(report: KindReport) -> str:
     clear = abs(gap.value) > 1.96 * gap.se
     than = f"{'lower' if gap.value < 0 else 'higher'} than" if clear else "not distinguishable from"
     figures = f"difference {signed(gap.value)}, standard error {gap.se:.4f}"
-    return f"{report.kind}: live {title} {found.model(loss).value:.4f} over {counted(days, 'day')}, {than} {name}'s ({figures})"
+    live = f"{report.kind}: live {title} {found.model(loss).value:.4f} over {counted(days, 'day')}"
+    return f"{live}, {than} {name}'s ({figures})"
 
 
 def findings(result: MonitoringResult) -> list[Finding]:
