@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from configs.values import Frozen, Seconds
+from configs.values import Frozen
 
 Severity = Literal["info", "warning", "critical"]
 Mode = Literal["on", "silent", "off"]
@@ -48,7 +48,7 @@ class TelegramConfig(Frozen):
     """Address of the Bot API; a server of your own, for instance."""
     minimum: Severity = "info"
     """Least severity that is sent."""
-    timeout_s: Seconds = 20.0
+    timeout_s: Annotated[float, Field(ge=0.1, le=30.0)] = 20.0
     """Seconds after which a message without an answer counts as unconfirmed."""
 
 

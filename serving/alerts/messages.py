@@ -44,7 +44,9 @@ class Earlier:
     expired: int = 0
 
 
-def compose(entries: Sequence[Entry], number: str, limit: int, earlier: Earlier | None = None) -> Message:
+def compose(
+    entries: Sequence[Entry], number: str, limit: int, earlier: Earlier | None = None, *, silent: bool = False
+) -> Message:
     """Return the message with these alerts, whose text has at most ``limit`` UTF-16 units.
 
     Every event has its heading and the number of its alerts. If the alerts do not fit, their further texts are left
@@ -77,7 +79,7 @@ def compose(entries: Sequence[Entry], number: str, limit: int, earlier: Earlier 
         full = _text(headings, fitted, footer)
     subject = f"[{entries[0].bot}] " + ", ".join(headings)
     worst = max((one.severity for one in entries), key=SEVERITIES.index)
-    return Message(number, one_line(subject, _MAX_SUBJECT), full, worst)
+    return Message(number, one_line(subject, _MAX_SUBJECT), full, worst, silent)
 
 
 def utf16_length(text: str) -> int:
@@ -138,9 +140,7 @@ def _footer(entries: Sequence[Entry], number: str, earlier: Earlier, *, shortene
     lines = [f"Bot {one_line(entries[0].bot, _SHORT)}, {when}"]
     if earlier.unconfirmed:
         lines.append("Earlier messages without confirmation, which may be missing:")
-        lines += [
-            f"- {one_line(_line(one), _SHORT)}, id {one.id[:8]}" for one in earlier.unconfirmed[:_MENTIONED]
-        ]
+        lines += [f"- {one_line(_line(one), _SHORT)}, id {one.id[:8]}" for one in earlier.unconfirmed[:_MENTIONED]]
         more = len(earlier.unconfirmed) - _MENTIONED
         lines += [f"- and {more:,} more: fleetcast alerts list --state unknown"] if more > 0 else []
     if earlier.expired:

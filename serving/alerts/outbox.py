@@ -105,7 +105,9 @@ def open_conditions(connection: Connection, bot: str, event: str) -> list[Row[An
 def _raise_lasting(
     connection: Connection, bot: str, event: str, alerts: Sequence[Alert], repeat: timedelta
 ) -> list[str]:
-    newest = {row.key: (row.id, row.since, row.created_at, row.severity) for row in open_conditions(connection, bot, event)}
+    newest = {
+        row.key: (row.id, row.since, row.created_at, row.severity) for row in open_conditions(connection, bot, event)
+    }
     rows: list[dict[str, Any]] = []
     replaced: list[dict[str, Any]] = []
     for alert in alerts:

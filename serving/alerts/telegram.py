@@ -62,7 +62,9 @@ class Telegram:
         token = secret_text(variable, settings.token_file, "Telegram's token", "alerts.telegram.token_file")
         if not _TOKEN.fullmatch(token):
             where = settings.token_file or variable
-            raise AlertError(f"{where!r} has no token of Telegram. One looks like 123456789:AAF…, as BotFather gives it.")
+            raise AlertError(
+                f"{where!r} has no token of Telegram. One looks like 123456789:AAF…, as BotFather gives it."
+            )
         self._token = SecretStr(token)
         self._settings, self._clock = settings, clock
         self.minimum: Severity = settings.minimum
