@@ -15,7 +15,8 @@ Floor = Annotated[float, Field(gt=0.0, le=1.0)]
 class RetrainConfig(Frozen):
     """When models are trained again; nothing here changes a fitted number.
 
-    Promotion is decided as after every training. Symbols are ordered by staleness × drift × exposure. Each factor has a floor, so that none is forgotten.
+    Promotion is decided as after every training. Symbols are ordered by staleness × drift × exposure, each with a
+    floor, so that none is forgotten.
     """
 
     enabled: bool = True
