@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.commands import alerts, config, data, jobs, manifests, models, serve
+from cluster.commands import alerts, config, data, jobs, journal, manifests, models, serve
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
 from cluster.commands.predict import predict
@@ -64,6 +64,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.keys, name="keys")
 app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(journal.app, name="journal")
 app.add_typer(manifests.app, name="manifests")
 
 

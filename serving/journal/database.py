@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -20,7 +21,7 @@ from configs.errors import ConfigError, DatabaseError, shown
 from configs.journal import JournalConfig
 from features.store.store import Store, open_store
 from serving.journal.faults import database_errors
-from serving.journal.types import aware
+from serving.journal.types import aware, to_json
 
 VARIABLE = "FLEETCAST_DATABASE"
 FILE = "journal.db"
@@ -145,6 +146,7 @@ def connect_journal(
     parsed = _database_url(url or os.environ.get(VARIABLE) or config.url, store)
     public = parsed.render_as_string(hide_password=True)
     options: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": config.busy_timeout_s}
+    options["json_serializer"] = to_json
     try:
         if parsed.get_backend_name() == "sqlite":
             engine = create_engine(parsed, connect_args={"timeout": config.busy_timeout_s}, **options)
@@ -159,6 +161,22 @@ def connect_journal(
             "pip install 'psycopg[binary]'."
         ) from error
     return Journal(engine, public)
+
+
+def checked_url(
+    url: str | None = None,
+    store: Store | str | os.PathLike[str] | None = None,
+    config: JournalConfig | None = None,
+) -> SecretStr:
+    """Return the URL, password included, that other processes open; open it once, so that an error comes now.
+
+    Raises
+    ------
+    ConfigError, DatabaseUnavailableError, DatabaseError
+        As for :func:`open_journal`.
+    """
+    with open_journal(url, store, config) as journal:
+        return SecretStr(journal.engine.url.render_as_string(hide_password=False))
 
 
 def _database_url(url: str | None, store: Store | str | os.PathLike[str] | None) -> URL:

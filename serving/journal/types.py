@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,9 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from configs.errors import ConfigError, shown
+from configs.errors import ConfigError, DataError, shown
+
+_SQLITE: TypeEngine[Any] = DATETIME()  # type: ignore[no-untyped-call]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -23,7 +26,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the type that stores it."""
-        return dialect.type_descriptor(DATETIME() if dialect.name == "sqlite" else DateTime(timezone=True))
+        return dialect.type_descriptor(_SQLITE if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the moment as it is stored.
@@ -59,3 +62,17 @@ def aware(value: object) -> datetime:
             "datetime(2026, 1, 2, 21, tzinfo=UTC)."
         )
     return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def to_json(value: Any) -> str:
+    """Return a value as JSON on one line.
+
+    Raises
+    ------
+    DataError
+        It has a number that is not finite, or something that JSON does not have.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{shown(value)} cannot be stored as JSON ({error}). Give finite numbers and text.") from error
