@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
 The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py``,
-``backtest.py``, ``journal.py``, ``alerts.py`` and ``retrain.py``.
+``backtest.py``, ``journal.py``, ``monitoring.py``, ``alerts.py`` and ``retrain.py``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from configs.backtest import BacktestConfig
 from configs.data import DataConfig, FeatureConfig, SplitConfig
 from configs.journal import JournalConfig
 from configs.models import DirectionConfig, VolatilityConfig
+from configs.monitoring import MonitoringConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
 from configs.retrain import RetrainConfig
 from configs.strategy import StrategyConfig
@@ -21,7 +22,10 @@ from configs.validation import WalkForwardConfig
 from configs.values import Frozen
 
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
-_NOT_OF_RUNS = {"serve", "tune", "deploy", "walk_forward", "strategy", "backtest", "journal", "alerts", "retrain"}
+_NOT_OF_RUNS = {
+    *("serve", "tune", "deploy", "walk_forward", "strategy", "backtest"),
+    *("journal", "monitoring", "alerts", "retrain"),
+}
 
 
 class Config(Frozen):
@@ -42,6 +46,7 @@ class Config(Frozen):
     journal: JournalConfig = JournalConfig()
     alerts: AlertsConfig = AlertsConfig()
     retrain: RetrainConfig = RetrainConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""
