@@ -11,6 +11,7 @@ from cluster.commands import alerts, config, data, jobs, journal, manifests, mod
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
 from cluster.commands.predict import predict
+from cluster.commands.retrain import retrain
 from cluster.commands.signals import signals
 from cluster.commands.train import train
 from cluster.commands.tune import tune
@@ -50,6 +51,7 @@ def _options(
 
 
 app.command()(train)
+app.command()(retrain)
 app.command()(predict)
 app.command()(tune)
 app.command("walk-forward")(walk_forward)
