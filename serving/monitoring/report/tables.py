@@ -13,6 +13,7 @@ from training.metrics.comparison import Comparison, MetricSummary
 from training.tasks import task_of
 
 _MOST_FEATURES = 15
+_PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 
 
 def tests(report: KindReport) -> Table:
@@ -32,7 +33,7 @@ def tests(report: KindReport) -> Table:
     years = f"once in {report.watch.years:g} years"
     rows.append(
         [
-            "losses above the test's (to be watched)",
+            "losses are above the test's (to be watched)",
             watch,
             number(report.watch.value),
             "",
@@ -40,7 +41,7 @@ def tests(report: KindReport) -> Table:
             years,
         ]
     )
-    headings = ["sign of", "alarm", "evidence now", "highest", "alarm at", "false alarms"]
+    headings = ["sign that", "alarm", "evidence now", "highest", "alarm at", "false alarms"]
     return Table(headings, rows, "false alarms: highest probability of ever raising one, however often one looks")
 
 
@@ -78,7 +79,7 @@ def promises(report: KindReport) -> Table:
     before, now = report.expected_before, report.expected
     rows = [
         [f"outcomes inside {inside}", _share(found.model("coverage")), _share(coverage), level],
-        ["share of the claimed gain that came true", _share(report.kept), _share(kept), "100%"],
+        ["share of the claimed gain that came true", _share(report.kept), _share(kept), percent(1.0, 0)],
         ["gain that forecasts claim", number(now.gain, 5), number(before.gain, 5), ""],
         ["loss that forecasts expect", number(now.loss, 4), number(before.loss, 4), ""],
     ]
@@ -146,13 +147,15 @@ def quality(report: KindReport) -> Table:
 def _figure(found: Comparison, factor: float) -> str:
     digits = 1 if factor == 100.0 else 4
     text = number(found.value * factor, digits)
-    return f"{text} ± {number(found.se * factor, digits)}" if found.is_known else text
+    return f"{text}{_PLUS_MINUS}{number(found.se * factor, digits)}" if found.is_known else text
 
 
 def _share(found: Comparison) -> str:
     if not math.isfinite(found.value):
         return UNKNOWN
-    return f"{percent(found.value)} ± {number(found.se * 100.0, 1)}" if found.is_known else percent(found.value)
+    return (
+        f"{percent(found.value)}{_PLUS_MINUS}{number(found.se * 100.0, 1)}" if found.is_known else percent(found.value)
+    )
 
 
 def _short(value: float) -> str:

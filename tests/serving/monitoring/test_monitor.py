@@ -133,10 +133,10 @@ def test_an_alarm_is_said_everywhere_and_once(journal, make_forecasts, fill):
     result = Monitor(journal).run(NOW)
     (finding,) = findings(result)
     assert (finding.event, finding.key) == ("skill", "direction/worse")
-    assert "worse than the class prior" in finding.title and "at most 2.50%" in finding.body
+    assert "forecasts are worse than the class prior" in finding.title and "at most 2.50%" in finding.body
     assert findings(Monitor(journal).run(NOW)) == [finding], "the same alarm has the same name"
-    assert verdicts(result)[0].startswith("ALARM: worse than the class prior since 2024-")
-    assert result.has_alarm and "ALARM: worse" in render(result)
+    assert verdicts(result)[0].startswith("ALARM: forecasts are worse than the class prior since 2024-")
+    assert result.has_alarm and "ALARM: forecasts are worse" in render(result)
     found = json.loads(json.dumps(result.to_json(), allow_nan=False))
     alarm = found["kinds"]["direction"]["tests"][0]["alarm"]
     assert found["alarm"] is True and alarm["steps"] < 90 and alarm["date"] == finding.occurrence
