@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,9 +99,41 @@ def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]
     return start, is_open
 
 
-@lru_cache(maxsize=256)
+def session_close(name: str, day: np.datetime64) -> np.datetime64 | None:
+    """Return when an exchange closes on a day, UTC ``datetime64[ns]``, early closes included; None without a session.
+
+    There is none on days that the calendar does not know either; see :func:`is_known`.
+    """
+    hours = _exchange_hours(name, _decade(day))
+    place = int(np.searchsorted(hours.sessions, day))
+    found = place < len(hours.sessions) and hours.sessions[place] == day
+    return hours.closes[place] if found else None
+
+
+def is_known(name: str, day: np.datetime64) -> bool:
+    """Return whether a calendar knows if there is a session on this day."""
+    if name in (ALWAYS, WEEKDAYS):
+        return True
+    hours = _exchange_hours(name, _decade(day))
+    return bool(hours.first <= day <= hours.last)
+
+
 def _exchange_sessions(name: str, decade: int) -> Dates:
-    """Return a decade's known sessions. Decades, so that symbols with different histories share cached calendars.
+    return _exchange_hours(name, decade).sessions
+
+
+class _Hours(NamedTuple):
+    """Sessions (``datetime64[D]``) and their closes (UTC) of the days from ``first`` to ``last`` that are known."""
+
+    sessions: Dates
+    closes: Dates
+    first: np.datetime64
+    last: np.datetime64
+
+
+@lru_cache(maxsize=256)
+def _exchange_hours(name: str, decade: int) -> _Hours:
+    """Return a decade of an exchange. Decades, so that symbols with different histories share cached calendars.
 
     Holidays that follow no rule, such as Mumbai's, are known up to the last announced year.
     """
@@ -108,7 +141,7 @@ def _exchange_sessions(name: str, decade: int) -> Dates:
 
     start, end = pd.Timestamp(f"{decade}-01-01"), pd.Timestamp(f"{decade + 9}-12-31")
     with warnings.catch_warnings():
-        # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1; not for sessions.
+        # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1.
         warnings.simplefilter("ignore")
         try:
             calendar = exchange_calendars.get_calendar(name, start=start, end=end)
@@ -117,7 +150,12 @@ def _exchange_sessions(name: str, decade: int) -> Dates:
             bounds = default.bound_min() or start, default.bound_max() or end
             start, end = max(start, bounds[0]), min(end, bounds[1])
             if start >= end:
-                return np.array([], "datetime64[D]")
+                none = np.array([], "datetime64[D]")
+                return _Hours(none, none.astype("datetime64[ns]"), _day_of(start), _day_of(end))
             calendar = exchange_calendars.get_calendar(name, start=start, end=end)
     sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
-    return sessions
+    return _Hours(sessions, calendar.closes_nanos.astype("datetime64[ns]"), _day_of(start), _day_of(end))
+
+
+def _day_of(time: pd.Timestamp) -> np.datetime64:
+    return np.datetime64(time, "D")
