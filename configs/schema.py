@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
-The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py`` and
-``backtest.py``.
+The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py``,
+``backtest.py`` and ``bot.py``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.backtest import BacktestConfig
+from configs.bot import BotConfig
 from configs.data import DataConfig, FeatureConfig, SplitConfig
 from configs.models import DirectionConfig, VolatilityConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
@@ -18,7 +19,7 @@ from configs.validation import WalkForwardConfig
 from configs.values import Frozen
 
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
-_NOT_OF_RUNS = {"serve", "tune", "deploy", "walk_forward", "strategy", "backtest"}
+_NOT_OF_RUNS = {"serve", "tune", "deploy", "walk_forward", "strategy", "backtest", "bot"}
 
 
 class Config(Frozen):
@@ -36,6 +37,7 @@ class Config(Frozen):
     walk_forward: WalkForwardConfig = WalkForwardConfig()
     strategy: StrategyConfig = StrategyConfig()
     backtest: BacktestConfig = BacktestConfig()
+    bot: BotConfig = BotConfig()
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""
