@@ -44,6 +44,18 @@ class ClusterError(FleetcastError):
     """Ray cannot be reached, or the cluster lacks the resources that the run asks for."""
 
 
+class DatabaseError(FleetcastError):
+    """The journal's database cannot be opened, read or written, or its schema is of another version."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The same for a reason that may pass: it is locked, full, or its server does not answer. Try again later."""
+
+
+class LeaseLostError(DatabaseError):
+    """Another process has taken over a lease, so that nothing may be written under the old one."""
+
+
 def require(value: object, types: type | tuple[type, ...], what: str, expected: str) -> None:
     """Raise ``ConfigError`` if a value is not of these types; True and False are no numbers."""
     if not isinstance(value, types) or (isinstance(value, bool) and types is int):

@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
 The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py``,
-``backtest.py`` and ``bot.py``.
+``backtest.py``, ``bot.py`` and ``journal.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from configs.backtest import BacktestConfig
 from configs.bot import BotConfig
 from configs.data import DataConfig, FeatureConfig, SplitConfig
+from configs.journal import JournalConfig
 from configs.models import DirectionConfig, VolatilityConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
 from configs.strategy import StrategyConfig
@@ -19,7 +20,7 @@ from configs.validation import WalkForwardConfig
 from configs.values import Frozen
 
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
-_NOT_OF_RUNS = {"serve", "tune", "deploy", "walk_forward", "strategy", "backtest", "bot"}
+_NOT_OF_RUNS = {"serve", "tune", "deploy", "walk_forward", "strategy", "backtest", "bot", "journal"}
 
 
 class Config(Frozen):
@@ -38,6 +39,7 @@ class Config(Frozen):
     strategy: StrategyConfig = StrategyConfig()
     backtest: BacktestConfig = BacktestConfig()
     bot: BotConfig = BotConfig()
+    journal: JournalConfig = JournalConfig()
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""
