@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from threading import Lock
@@ -83,7 +84,8 @@ class NewestBars:
         self.symbols = tuple(symbols)
         self.missing: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
-        self._configs, self._end = configs, choice.end
+        self._configs = configs
+        self._end: date | np.datetime64 | None = choice.end
         self._universe = frozenset(symbols)
         self._fitted = self._universe if fitted is None else fitted
         self._reading = Lock()
@@ -159,6 +161,14 @@ class NewestBars:
         with self._reading:
             return next((bars for bars in list(self.of_universe()) if bars.symbol == symbol), None)
 
+    def cut(self, bars: Sequence[SymbolBars], until: np.datetime64, history_bars: int) -> NewestBars:
+        """Return the same with these bars that were read before, up to a date and at most so many of each symbol."""
+        found = copy(self)
+        found.is_given, found.history_bars, found._end = True, history_bars, until
+        kept = [(one, int(np.searchsorted(one.dates, until, side="right"))) for one in bars]
+        found._buffer = [one.first(count).last(history_bars) for one, count in kept if count]
+        return found
+
     def release(self) -> None:
         """Free the buffered bars of a lake; they can be read again."""
         if self.name == "lake" and not self.is_given:
@@ -180,7 +190,7 @@ class NewestBars:
     def _usable(self, source: MendedSource, symbols: Sequence[str], refused: dict[str, str]) -> Iterator[SymbolBars]:
         """Yield the newest bars of these symbols, and add those that training would skip for a step to ``refused``."""
         data = self._data
-        for bars in source.load(symbols, end=self._end):
+        for bars in source.load(symbols, end=None if isinstance(self._end, np.datetime64) else self._end):
             newest = bars.last(self.history_bars)
             since = newest.dates[0] if data.start is None else max(newest.dates[0], np.datetime64(data.start, "ns"))
             if problem := source.problem(bars.symbol, data.max_unexplained_steps, since):

@@ -54,11 +54,41 @@ def build_snapshot(
     ModelError, DataError, StoreError
         A version or the bars cannot be read.
     """
+    fleets = load_fleets(manager, versions, previous, keep)
+    bars = open_bars(manager.store, fleets, config, previous, choice)
+    return snapshot_of(fleets, bars, config, previous, keep, stamp, versions)
+
+
+def load_fleets(
+    manager: ModelManager,
+    versions: Mapping[Kind, str],
+    previous: Snapshot | None = None,
+    keep: SymbolFilter | None = None,
+) -> dict[Kind, Fleet]:
+    """Return the models of these versions, without kinds that have none of this server's symbols.
+
+    Raises
+    ------
+    ModelError
+        A version cannot be read, or no kind has a symbol.
+    """
     loaded = {kind: _load_fleet(manager, kind, version, previous, keep) for kind, version in versions.items()}
     fleets = {kind: fleet for kind, fleet in loaded.items() if fleet is not None}
     if not fleets:
         raise ModelError("the served versions have none of this server's symbols. Use fewer shards.")
-    bars = open_bars(manager.store, fleets, config, previous, choice)
+    return fleets
+
+
+def snapshot_of(
+    fleets: Mapping[Kind, Fleet],
+    bars: NewestBars,
+    config: ServeConfig,
+    previous: Snapshot | None = None,
+    keep: SymbolFilter | None = None,
+    stamp: str | None = None,
+    versions: Mapping[Kind, str] | None = None,
+) -> Snapshot:
+    """Return the answers of these models from these bars; parameters are as for :func:`build_snapshot`."""
     stamp = bars.stamp() if stamp is None else stamp
     unseen = config.unseen == "pooled" and any(fleet.predictor.forecasts_unseen for fleet in fleets.values())
     unfitted = frozenset(bars.unfitted_symbols()) if unseen else frozenset[str]()
@@ -82,7 +112,7 @@ def build_snapshot(
             if not isinstance(forecasts[kind].get(symbol), Failure | None):
                 notes[symbol] = (*notes[symbol], *fleet.notes(last))
     snapshot = Snapshot(
-        versions=dict(versions),
+        versions=dict(versions or {kind: fleet.version for kind, fleet in fleets.items()}),
         fleets=fleets,
         windows=windows,
         forecasts=forecasts,

@@ -9,12 +9,11 @@ from typing import Literal
 import numpy as np
 
 from features.bars.arrays import Dates
+from features.bars.closes import bar_close, bar_date
 from features.bars.freshness import freshness
-from features.bars.schedule import BarSchedule, HoursOfWeek, Months, Period, Sessions, TradingWeekdays
+from features.bars.schedule import BarSchedule, HoursOfWeek, Sessions, TradingWeekdays
 from features.bars.sessions import ALWAYS, WEEKDAYS, is_known, session_close
 
-_DAY = np.timedelta64(1, "D")
-_NS = np.timedelta64(1, "ns")
 _FIRST_DAYS = 14  # a bot without a past begins with the newest date of these
 Problem = Literal["stale", "calendar_unknown", "no_bars"]
 
@@ -36,59 +35,33 @@ class ClosedBars:
     reason: str = ""
 
 
-def bar_close(schedule: BarSchedule, date: np.datetime64) -> datetime | None:
-    """Return when the bar of a date is complete, UTC; None where the calendar does not know the date.
-
-    A daily bar of an exchange is complete at the session's close. Where the calendar is not known exactly, or has no
-    session on this day, and around the clock, it is complete at the end of the day, UTC; stamped bars, and those of
-    weeks and months, at the end of their period.
-    """
-    match schedule:
-        case HoursOfWeek(seconds=seconds):
-            return _aware(date.astype("datetime64[ns]") + round(seconds * 1e9) * _NS)
-        case Sessions(calendar=name, exact=True) if name not in (ALWAYS, WEEKDAYS):
-            day = date.astype("datetime64[D]")
-            if not is_known(name, day):
-                return None
-            close = session_close(name, day)
-            return _aware(day + _DAY if close is None else close)
-        case Period(days=days):
-            return _aware(date.astype("datetime64[D]") + days * _DAY)
-        case Months(count=count):
-            month = (date + np.timedelta64(12, "h")).astype("datetime64[M]")
-            return _aware((month + count).astype("datetime64[D]"))
-        case _:
-            return _aware(date.astype("datetime64[D]") + _DAY)
-
-
 def closed_bars(symbol: str, schedule: BarSchedule, dates: Dates, now: datetime) -> ClosedBars:
     """Return which bars of a symbol with these dates (N,) are complete at ``now``, and what keeps it from being used.
 
     A bar that is still being formed is never counted.
     """
-    count = len(dates)
+    naive = now.astimezone(UTC).replace(tzinfo=None)
+    count = int(np.searchsorted(dates, np.datetime64(naive, "ns")))  # a bar is complete after its own date
+    unknown = ""
     while count:
         close = bar_close(schedule, dates[count - 1])
-        if close is None:
-            assert isinstance(schedule, Sessions)
-            reason = f"the sessions of {schedule.calendar} are not known for {_day(dates[count - 1])}"
-            return ClosedBars(symbol, schedule, 0, problem="calendar_unknown", reason=reason)
-        if close <= now:
+        if close is not None and close <= now:
             break
+        unknown = unknown or ("" if close else _unknown(schedule, dates[count - 1]))
         count -= 1
-    if not count:
-        return ClosedBars(symbol, schedule, 0, problem="no_bars", reason=f"no bar is complete at {now:%Y-%m-%d %H:%M}Z")
-    last = dates[count - 1]
-    found = ClosedBars(symbol, schedule, count, last, close)
-    naive = now.astimezone(UTC).replace(tzinfo=None, second=0, microsecond=0)
     today = np.datetime64(naive, "D")
     if isinstance(schedule, Sessions) and schedule.exact and not is_known(schedule.calendar, today):
-        reason = f"the sessions of {schedule.calendar} are not known for {today}"
-        return ClosedBars(symbol, schedule, count, last, close, "calendar_unknown", reason)
-    fresh = freshness(schedule, last.astype("datetime64[us]").item(), naive)
+        unknown = _unknown(schedule, today)
+    if not count:
+        reason = unknown or f"no bar is complete at {now:%Y-%m-%d %H:%M}Z"
+        return ClosedBars(symbol, schedule, 0, problem="calendar_unknown" if unknown else "no_bars", reason=reason)
+    last = dates[count - 1]
+    if unknown:
+        return ClosedBars(symbol, schedule, count, last, close, "calendar_unknown", unknown)
+    fresh = freshness(schedule, last.astype("datetime64[us]").item(), naive.replace(second=0, microsecond=0))
     if fresh.stale:
         return ClosedBars(symbol, schedule, count, last, close, "stale", fresh.text)
-    return found
+    return ClosedBars(symbol, schedule, count, last, close)
 
 
 def expected_close(schedule: BarSchedule, date: np.datetime64) -> datetime | None:
@@ -98,7 +71,7 @@ def expected_close(schedule: BarSchedule, date: np.datetime64) -> datetime | Non
     match schedule:
         case Sessions(calendar=name, exact=True) if name not in (ALWAYS, WEEKDAYS):
             close = session_close(name, day)
-            return None if close is None else _aware(close)
+            return None if close is None else bar_date(close)
         case Sessions(calendar=name):
             return bar_close(schedule, date) if name == ALWAYS or weekday < 5 else None
         case TradingWeekdays(open_days=open_days):
@@ -128,21 +101,26 @@ def ready_rows(
     """Return the dates after ``after`` whose bars can be acted on, in order; without one, the newest such date only.
 
     A date is ready when every symbol that should have a bar has it, or ``wait`` has passed since the bar was due. Later
-    dates are not ready before earlier ones. Symbols with a problem are not waited for.
+    dates are not ready before earlier ones. Symbols with a problem are not waited for, and if all have one there is
+    nothing to do.
 
     Parameters
     ----------
     symbols
         The verdict on each symbol at ``now``, and the dates of its bars.
     """
-    usable = {name: (one, dates[: one.count]) for name, (one, dates) in symbols.items() if one.problem is None}
-    newest = max((dates[-1] for _, dates in usable.values()), default=None)
+    usable = {
+        name: (one, dates[: one.count])
+        for name, (one, dates) in symbols.items()
+        if one.count and one.problem in (None, "stale")
+    }
+    newest = max((dates[-1] for one, dates in usable.values() if one.problem is None), default=None)
     if newest is None:
         return []
     since = after if after is not None else newest - np.timedelta64(_FIRST_DAYS, "D")
-    new = {name: dates[dates > since] for name, (_, dates) in usable.items()}
+    new = [dates[np.searchsorted(dates, since, side="right") :] for _, dates in usable.values()]
     rows: list[Row] = []
-    for date in np.unique(np.concatenate(list(new.values()))):
+    for date in np.unique(np.concatenate(new)):
         row = _row(date, usable, now, wait)
         if row is None:
             break
@@ -160,6 +138,9 @@ def _row(
         has_bar = place < len(dates) and dates[place] == date
         if not has_bar and place < len(dates):  # a hole, or before the symbol's first bar
             continue
+        if not has_bar and one.problem is not None:
+            late[name] = one.reason
+            continue
         key = one.schedule, has_bar
         if key not in closes:
             closes[key] = (bar_close if has_bar else expected_close)(one.schedule, date)
@@ -173,9 +154,9 @@ def _row(
     return Row(date, max(instants), late)
 
 
-def _aware(date: np.datetime64) -> datetime:
-    found: datetime = date.astype("datetime64[us]").item()
-    return found.replace(tzinfo=UTC)
+def _unknown(schedule: BarSchedule, date: np.datetime64) -> str:
+    assert isinstance(schedule, Sessions)
+    return f"the sessions of {schedule.calendar} are not known for {_day(date)}"
 
 
 def _day(date: np.datetime64) -> str:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from features.bars.closes import bar_close
 from features.bars.schedule import HoursOfWeek, Months, Period, Sessions, TradingWeekdays
 from features.bars.schedule_fit import schedule_of
 from features.bars.sessions import is_known, session_close, sessions_between
-from serving.bot.closed_bars import bar_close, closed_bars, ready_rows
+from serving.bot.closed_bars import closed_bars, ready_rows
 
 NEW_YORK, TOKYO = Sessions("XNYS"), Sessions("XTKS")
 CRYPTO = Sessions("24/7")
