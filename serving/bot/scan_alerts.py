@@ -11,6 +11,7 @@ from configs.alerts import AlertsConfig
 from features.bars.arrays import Dates
 from serving.alerts.events import Alert
 from serving.alerts.outbox import raise_alerts, resolve_alerts, settle
+from serving.alerts.signals import signal_alerts
 from serving.bot.closed_bars import ClosedBars
 from serving.bot.result import StepAlert, StepResult
 from serving.journal.database import Journal
@@ -34,7 +35,9 @@ def alert_writer(
 
     def write(connection: Connection, result: StepResult, found: Sequence[StepAlert]) -> None:
         bot, at = result.bot, result.instant
-        raised = _signals(result, settings.signal_change)
+        equity = result.account_row["equity"]
+        held = {one["symbol"]: one["value"] / equity for one in result.position_rows} if equity else {}
+        raised = signal_alerts(bot, result.signals, held, at, settings.signal_change)
         for one in found:
             if one.is_over:
                 resolve_alerts(connection, bot, one.event, [one.key], at)
@@ -61,17 +64,3 @@ def _settle(connection: Connection, bot: str, verdicts: Verdicts, at: datetime, 
             if one.problem is not None and _EVENTS[one.problem] == event
         ]
         settle(connection, bot, event, current, at, repeat=repeat)
-
-
-def _signals(result: StepResult, least: float) -> list[Alert]:
-    """Return an alert for each signal that changes a position by at least this share of equity."""
-    equity = result.account_row["equity"]
-    held = {one["symbol"]: one["value"] / equity for one in result.position_rows} if equity else {}
-    found = []
-    for one in result.signals:
-        change = one["position_size"] - held.get(one["symbol"], 0.0)
-        if one["action"] in ("buy", "sell") and abs(change) >= least:
-            confidence = "" if one.get("confidence") is None else f", {one['direction']} {one['confidence']:.0%}"
-            title = f"{one['action']} {one['symbol']} to {one['position_size']:+.1%} of equity{confidence}"
-            found.append(Alert(result.bot, "signal", one["symbol"], result.instant, title, data=one))
-    return found

@@ -182,15 +182,20 @@ alerts = Table(
     name("bot"),
     name("event"),
     name("key", 255),
-    count("occurrence", default="0"),
+    name("occurrence"),  # distinguishes alerts of one key
+    name("phase", 16),  # raised, repeated, resolved
     name("severity", 16),
     moment("created_at"),
+    moment("since"),  # when its condition began
     text("title"),
     text("body"),
     json_value("data"),
-    moment("resolved_at", null=True),
-    UniqueConstraint("bot", "event", "key", "occurrence"),
+    moment("resolved_at", null=True),  # null for the newest row of a condition that lasts
+    flag("routed"),  # whether its deliveries exist
+    UniqueConstraint("bot", "event", "key", "occurrence", "phase"),
     Index(None, "created_at"),
+    Index(None, "bot", "event", "resolved_at"),
+    Index(None, "bot", "routed"),
 )
 
 deliveries = Table(
@@ -198,13 +203,18 @@ deliveries = Table(
     metadata,
     identifier("alert_id", "alerts.id"),
     name("channel", key=True),
-    name("state", 16),  # waiting, sending, sent, failed, unknown, silent
+    name("state", 16),  # waiting, sending, sent, failed, unknown, off
+    moment("queued_at"),
     count("attempts", default="0"),
+    moment("attempted_at", null=True),
     moment("next_attempt_at", null=True),
     moment("sent_at", null=True),
-    name("group_id", null=True),
+    name("group_id", null=True),  # the message that contains it
+    count("token", default="0"),  # of the lease under which it was attempted
+    flag("mentioned"),  # whether a later message said that it may be missing
     text("error", null=True),
-    Index(None, "state", "next_attempt_at"),
+    Index(None, "channel", "state"),
+    Index(None, "channel", "attempted_at"),
 )
 
 leases = Table(

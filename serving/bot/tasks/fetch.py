@@ -56,13 +56,13 @@ def _starts(services: Services) -> dict[str, date]:
     """Return the first day to fetch, by symbol: some days before its newest bar, which the source may have revised."""
     config = services.config.bot.fetch
     lake = Lake(services.manager.store)
-    stored = set(lake.symbols())
+    stored = {one.symbol: one.last.date() for one in lake.info()}
     wanted: Sequence[str] = config.symbols or sorted(stored) or _of_models(services)
     if not wanted:
         raise DataError("there is nothing to fetch: the lake is empty and there are no models. Set bot.fetch.symbols.")
     starts: dict[str, date] = {}
     for symbol in dict.fromkeys(wanted):
-        newest = lake.last_date(symbol) if symbol in stored else None
+        newest = stored.get(symbol)
         starts[symbol] = config.start if newest is None else newest - timedelta(days=config.overlap_days)
     return starts
 

@@ -82,15 +82,15 @@ def test_stale_bars_and_no_bars_have_a_reason():
 
 
 def test_past_the_end_of_a_calendar_nothing_is_traded():
-    last = _last_known("XKRX")
-    dates = days("XKRX", "2024-01-01", str(last))
+    last = _last_known("XSHG")
+    dates = days("XSHG", "2024-01-01", str(last))
     now = datetime.fromisoformat(str(last + 20)).replace(tzinfo=UTC)
-    assert not is_known("XKRX", last + 20)
-    found = closed_bars("005930", Sessions("XKRX"), dates, now)
+    assert not is_known("XSHG", last + 20)
+    found = closed_bars("600519", Sessions("XSHG"), dates, now)
     assert found.problem == "calendar_unknown"
-    assert "sessions of XKRX are not known" in found.reason
+    assert "sessions of XSHG are not known" in found.reason
     beyond = np.append(dates, (last + 20).astype("datetime64[ns]"))
-    assert closed_bars("005930", Sessions("XKRX"), beyond, now + timedelta(days=2)).problem == "calendar_unknown"
+    assert closed_bars("600519", Sessions("XSHG"), beyond, now + timedelta(days=2)).problem == "calendar_unknown"
 
 
 def _last_known(name: str) -> np.datetime64:
