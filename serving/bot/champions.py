@@ -69,9 +69,8 @@ class Champions:
         sections = {kind: fleet.predictor.config.section(kind) for kind, fleet in self._fleets.items()}
         return self._given.model_copy(update=sections)
 
-    @property
-    def versions(self) -> Mapping[Kind, str]:
-        """The champions."""
+    def versions(self, row: Row | None = None) -> Mapping[Kind, str]:
+        """Return the champions."""
         return {kind: fleet.version for kind, fleet in self._fleets.items()}
 
     def refresh(self) -> None:
@@ -83,7 +82,7 @@ class Champions:
                 f"strategy {strategy.name} needs a champion of {' and '.join(missing)}, and there is one of "
                 f"{' and '.join(versions)} only. Train with --kinds direction,volatility, or choose another --strategy."
             )
-        if versions != self.versions:
+        if versions != self.versions():
             self._fleets = self._load(versions)
             self._stamp = ""
         whole = self._open()
@@ -108,7 +107,7 @@ class Champions:
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the forecasts of the bars of a date by these versions, without symbols that have no bar of it."""
         assert self._whole is not None
-        fleets = self._fleets if versions == self.versions else self._load(versions)
+        fleets = self._fleets if versions == self.versions() else self._load(versions)
         bars = [self._closed(one) for one in self._until(row)]
         cut = self._whole.cut([one for one in bars if len(one)], row.date, self._serve.history_bars)
         snapshot = snapshot_of(fleets, cut, self._serve, self._snapshot)

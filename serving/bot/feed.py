@@ -24,9 +24,8 @@ class Feed(Protocol):
         """The settings of the bot, with the horizons and labels of its models."""
         ...
 
-    @property
-    def versions(self) -> Mapping[Kind, str]:
-        """The models that forecast now."""
+    def versions(self, row: Row) -> Mapping[Kind, str]:
+        """Return the models that forecast the bars of a date."""
         ...
 
     def refresh(self) -> None:

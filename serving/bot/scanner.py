@@ -138,7 +138,7 @@ class Scanner:
     def _step(self, row: Row, lease: Lease) -> StepResult:
         date = bar_date(row.date)
         verdicts = self.feed.verdicts(row.instant)
-        versions = {**self.feed.versions, **own_versions(self._journal, self._made_by, date)}
+        versions = {**self.feed.versions(row), **own_versions(self._journal, self._made_by, date)}
         made = self.feed.forecasts(row, versions, self._made_by)
         with self._journal.begin() as connection:
             lease.guard(connection)

@@ -11,9 +11,8 @@ from serving.bot.task import TaskSpec
 
 def _run(services: Services, due: Due) -> str:
     done = deliver(services.journal, services.bot, services.config.alerts, clock=services.clock)
-    parts = [
-        f"{name}: {counted(one.sent, 'message')}" + (f", {one.error}" if one.error else "") for name, one in done.items()
-    ]
+    sent = {name: counted(one.sent, "message") + (f", {one.error}" if one.error else "") for name, one in done.items()}
+    parts = [f"{name}: {text}" for name, text in sent.items()]
     return "; ".join(parts) or "no channel is configured"
 
 
