@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -12,7 +12,7 @@ from configs.operation import ServeConfig
 from configs.values import Kind
 from features.store.store import Store
 from serving.answers import Failure
-from serving.fleets import Fleet, open_fleet
+from serving.fleets import Fleet, ForecastColumns, open_fleet
 from serving.latest_windows import FeatureRecipe, LatestWindows
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
 from serving.snapshot import Outcome, Snapshot
@@ -104,9 +104,10 @@ def snapshot_of(
     for latest in distinct.values():
         for symbol, found in latest.newest_notes().items():
             notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
-    forecasts = {
+    computed = {
         kind: _forecasts(fleet, windows[kind], unfitted, newest[id(windows[kind])]) for kind, fleet in fleets.items()
     }
+    forecasts = {kind: outcomes for kind, (outcomes, _) in computed.items()}
     for kind, fleet in fleets.items():
         for symbol, last in newest[id(windows[kind])].items():
             if not isinstance(forecasts[kind].get(symbol), Failure | None):
@@ -116,6 +117,7 @@ def snapshot_of(
         fleets=fleets,
         windows=windows,
         forecasts=forecasts,
+        columns={kind: columns for kind, (_, columns) in computed.items()},
         symbols=sorted(unfitted.union(*(fleet.position for fleet in fleets.values()))),
         last_bars={symbol: bar for bars_of_kind in newest.values() for symbol, bar in bars_of_kind.items()},
         notes=notes,
@@ -198,12 +200,13 @@ def _read_windows(
 
 def _forecasts(
     fleet: Fleet, latest: LatestWindows, unfitted: frozenset[str], last_bars: Mapping[str, LastBar]
-) -> dict[str, Outcome]:
+) -> tuple[dict[str, Outcome], tuple[Sequence[str], ForecastColumns] | None]:
+    """Return each symbol's forecast or why there is none, and the symbols and columns of the forecasts."""
     wanted = unfitted.union(fleet.position) if fleet.predictor.forecasts_unseen else frozenset(fleet.position)
     symbols, windows, refused = latest.windows_of(fleet.predictor, wanted)
     found: dict[str, Outcome] = dict(refused)
-    if windows is not None:
-        rows = np.array([fleet.row(symbol) for symbol in symbols], np.int64)
-        last = [last_bars[symbol] for symbol in symbols]
-        found |= dict(zip(symbols, fleet.forecast(windows, rows, last), strict=True))
-    return found
+    if windows is None:
+        return found, None
+    columns = fleet.columns(windows, np.array([fleet.row(symbol) for symbol in symbols], np.int64))
+    answers = fleet.answers(columns, [last_bars[symbol] for symbol in symbols])
+    return found | dict(zip(symbols, answers, strict=True)), (symbols, columns)

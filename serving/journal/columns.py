@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, ForeignKey, String, Text
-from sqlalchemy.dialects.postgresql import JSONB
 
 from serving.journal.types import UtcDateTime
 
 
 def json_value(name: str, *, null: bool = False) -> Column[Any]:
-    """Return a column of JSON."""
-    kind = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-    return Column(name, kind, nullable=null)
+    """Return a column of JSON, which both engines keep as it is written (Postgres' JSONB changes numbers)."""
+    return Column(name, JSON(none_as_null=True), nullable=null)
 
 
 def identifier(name: str = "id", references: str | None = None, *, key: bool = True, null: bool = False) -> Column[Any]:

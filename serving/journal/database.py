@@ -20,7 +20,7 @@ from configs.errors import ConfigError, DatabaseError, shown
 from configs.journal import JournalConfig
 from features.store.store import Store, open_store
 from serving.journal.faults import database_errors
-from serving.journal.types import aware
+from serving.journal.types import aware, to_json
 
 VARIABLE = "FLEETCAST_DATABASE"
 FILE = "journal.db"
@@ -145,6 +145,7 @@ def connect_journal(
     parsed = _database_url(url or os.environ.get(VARIABLE) or config.url, store)
     public = parsed.render_as_string(hide_password=True)
     options: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": config.busy_timeout_s}
+    options["json_serializer"] = to_json
     try:
         if parsed.get_backend_name() == "sqlite":
             engine = create_engine(parsed, connect_args={"timeout": config.busy_timeout_s}, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.dialects.sqlite import DATETIME
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from configs.errors import ConfigError, shown
+from configs.errors import ConfigError, DataError, shown
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,3 +60,17 @@ def aware(value: object) -> datetime:
             "datetime(2026, 1, 2, 21, tzinfo=UTC)."
         )
     return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def to_json(value: Any) -> str:
+    """Return a value as JSON on one line.
+
+    Raises
+    ------
+    DataError
+        It has a number that is not finite, or something that JSON does not have.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{shown(value)} cannot be stored as JSON ({error}). Give finite numbers and text.") from error

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import insert, select, text
 
-from configs import ConfigError
+from configs import ConfigError, DataError
 from serving.journal.schema import leases, monitor_states, steps
 
 MOMENTS = [
@@ -53,7 +53,7 @@ def test_json_and_dates_come_back_as_they_were(journal):
 def test_numbers_that_json_does_not_have_are_refused(journal):
     now = datetime.now(UTC)
     row = {"bot": "b", "instant": now, "started_at": now, "finished_at": now, "symbols": 1, "notes": [float("nan")]}
-    with pytest.raises(Exception, match="not JSON compliant"), journal.begin() as connection:
+    with pytest.raises(DataError, match="cannot be stored as JSON"), journal.begin() as connection:
         connection.execute(insert(steps), row)
 
 
