@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -103,6 +103,10 @@ class Champions:
                 found[symbol] = ClosedBars(symbol, Sessions(ALWAYS), 0, problem="no_bars", reason=reason), none
         self._usable = {symbol: one.count for symbol, (one, _) in found.items()}
         return found
+
+    def complete(self) -> Iterable[SymbolBars]:
+        """Return the bars that were complete at the time of the last call of :meth:`verdicts`."""
+        return (self._closed(bars) for name, bars in self._bars.items() if name in self._usable)
 
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the forecasts of the bars of a date by these versions, without symbols that have no bar of it."""

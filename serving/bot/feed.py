@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import pandas as pd
 from configs.schema import Config
 from configs.values import Kind
 from features.bars.arrays import Dates
+from features.bars.schema import SymbolBars
 from serving.bot.closed_bars import ClosedBars, Row
 from serving.journal.predictions import PredictionRow
 from training.validation.backtest.market import Market
@@ -40,6 +41,10 @@ class Feed(Protocol):
 
     def verdicts(self, now: datetime) -> dict[str, tuple[ClosedBars, Dates]]:
         """Return which bars of each symbol are complete, and the dates of all."""
+        ...
+
+    def complete(self) -> Iterable[SymbolBars]:
+        """Return the bars that were complete at the time of the last call of :meth:`verdicts`."""
         ...
 
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from configs.values import Kind
 from features.bars.arrays import Dates
 from features.bars.closes import bar_close, bar_date, end_of_day
 from features.bars.schedule_fit import schedule_of
+from features.bars.schema import SymbolBars
 from features.labels import CLASSES
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
 from serving.journal.predictions import PredictionRow
@@ -51,6 +52,8 @@ class PastFeed:
             update={"strategy": config.strategy, "backtest": config.backtest, "bot": bot, "alerts": config.alerts}
         )
         self._names = names
+        self._bars = {bars.symbol: bars for bars in found.bars}
+        self._complete: Mapping[str, int] = {}
         self._whole = self.terms.whole
         self._dates = {
             name: self._whole.dates[self._whole.has_bar[:, s]].astype("datetime64[ns]")
@@ -90,11 +93,30 @@ class PastFeed:
                 found[kind] = f"{self._names[kind]}{window}"
         return found
 
+    def models(self) -> dict[str, dict[str, str]]:
+        """Return, by kind, the first date of each of the models that forecast, as ISO text by their name."""
+        found: dict[str, dict[str, str]] = {}
+        for kind, table in self._tables.items():
+            dates = self._table_dates[kind]
+            within = table.assign(date=dates)[dates >= self.dates[0]]
+            groups = within.groupby("window")["date"].min() if "window" in table.columns else {"": within["date"].min()}
+            found[kind] = {
+                f"{self._names[kind]}-{int(window):03d}" if window != "" else self._names[kind]: str(date)[:10]
+                for window, date in groups.items()
+            }
+        return found
+
     def verdicts(self, now: datetime) -> dict[str, tuple[ClosedBars, Dates]]:
         """Return which bars of each symbol are complete, and the dates of all."""
-        return {
+        found = {
             name: (closed_bars(name, self._schedules[name], dates, now), dates) for name, dates in self._dates.items()
         }
+        self._complete = {name: one.count for name, (one, _) in found.items()}
+        return found
+
+    def complete(self) -> Iterable[SymbolBars]:
+        """Return the bars that were complete at the time of the last call of :meth:`verdicts`."""
+        return (self._bars[name].first(count) for name, count in self._complete.items())
 
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the recorded forecasts of the bars of a date."""

@@ -25,12 +25,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt ended: ``text`` is what it did, or why it ``failed``."""
+    """How an attempt ended: ``text`` is what it did, or why it ``failed``, with its ``error``."""
 
     task: str
     due: Due
     text: str
     failed: bool
+    error: Exception | None = None
 
 
 class Runner:
@@ -55,12 +56,14 @@ class Runner:
         self._wait = BackOff(config.retry_s, config.longest_retry_s)
         self._ended: SimpleQueue[Ended] = SimpleQueue()
         self._trouble = ""
+        self._stop = Event()
 
     def run(self, stop: Event) -> None:
         """Work until ``stop`` is set. The tasks in progress then finish; what they have not is done at the next start.
 
         Without the lease it waits to take over; without the database it tries again.
         """
+        self._stop = stop
         while not stop.is_set():
             leader = lead(self.services.journal, self.services.bot, self.services.config.bot.lease_s, stop)
             if leader is None:
@@ -98,7 +101,7 @@ class Runner:
                 states[name] = states[name].started(due, now)
                 if due.missed:
                     _log.warning("%s: %d runs were missed before %s", name, due.missed, due.at.isoformat())
-                self._start(self._specs[name], due, leader)
+                self._start(self._specs[name], due, leader, states[name].failures)
             pause = (next_tick(now, self._schedules, states) - self.services.clock()).total_seconds()
             states = self._collect(states, min(max(pause, 0.0), _LONGEST_SLEEP_S), stop)
         end = time.monotonic() + _GRACE_S
@@ -113,33 +116,36 @@ class Runner:
             states[name] = TaskState(last=done.get(name, now), pending=first)
         return states
 
-    def _start(self, spec: TaskSpec, due: Due, leader: Leader) -> None:
+    def _start(self, spec: TaskSpec, due: Due, leader: Leader, failures: int) -> None:
         def work() -> None:
-            self._ended.put(self._attempt(spec, due, leader))
+            self._ended.put(self._attempt(spec, due, leader, failures))
 
         Thread(target=work, name=f"task-{spec.name}", daemon=True).start()
 
-    def _attempt(self, spec: TaskSpec, due: Due, leader: Leader) -> Ended:
-        """Run a task for a tick and record it; no error leaves this function."""
-        services = replace(self.services, lease=leader.lease, stopped=lambda: leader.lost.is_set() or self._stopped())
+    def _attempt(self, spec: TaskSpec, due: Due, leader: Leader, failures: int = 0) -> Ended:
+        """Run a task for a tick, after so many failures, and record it; no error leaves this function."""
+        ending = (leader.lost, self._stop)
+        services = replace(self.services, lease=leader.lease, stopped=lambda: any(event.is_set() for event in ending))
         journal, clock, bot = services.journal, services.clock, services.bot
         text, failed = "", False
+        known: Exception | None = None
         try:
             record_start(journal, leader.lease, bot, spec.name, due, clock())
             text = spec.run(services, due)
         except LeaseLostError as error:
             leader.lost.set()
-            return Ended(spec.name, due, str(error), True)
+            return Ended(spec.name, due, str(error), True, error)
         except FleetcastError as error:
-            text, failed = str(error), True
+            text, failed, known = str(error), True, error
         except Exception as error:  # a bug in one task must not stop the others
             _log.exception("task %s failed", spec.name)
-            text, failed = f"{type(error).__name__}: {error}", True
+            text, failed, known = f"{type(error).__name__}: {error}", True, error
         try:
-            record_end(journal, leader.lease, bot, spec.name, due, clock(), text if failed else None)
-        except FleetcastError as error:
-            return Ended(spec.name, due, text if failed else str(error), True)
-        return Ended(spec.name, due, text, failed)
+            why = text if failed else None
+            record_end(journal, leader.lease, bot, spec.name, due, clock(), why, failures + failed)
+        except FleetcastError as problem:
+            return Ended(spec.name, due, text if failed else str(problem), True, known or problem)
+        return Ended(spec.name, due, text, failed, known)
 
     def _collect(self, states: dict[str, TaskState], wait_s: float, stop: Event) -> dict[str, TaskState]:
         """Wait for the end of a task, at most so long, and return the states after all that have ended."""
@@ -170,6 +176,3 @@ class Runner:
         elif not trouble:
             _log.info("tasks run again")
         self._trouble = trouble
-
-    def _stopped(self) -> bool:
-        return False

@@ -7,6 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select, update
 
+from configs.words import counted
+from serving.alerts.events import Alert
+from serving.alerts.outbox import raise_alert, resolve_alerts
 from serving.bot.schedule import Due
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
@@ -15,6 +18,8 @@ from serving.journal.upsert import insert
 
 DONE, FAILED = "done", "failed"
 _LONGEST_TEXT = 2_000
+_SCAN = "scan"
+_FAILURES = 3  # in succession, that are worth an alert
 
 
 def newest_done(journal: Journal, bot: str) -> dict[str, datetime]:
@@ -39,18 +44,34 @@ def record_start(journal: Journal, lease: Lease, bot: str, task: str, due: Due, 
         lease.guard(connection)
         statement = insert(connection, task_runs).values(bot=bot, task=task, due_at=due.at, **values)
         connection.execute(statement.on_conflict_do_update(index_elements=["bot", "task", "due_at"], set_=values))
+        if task == _SCAN and due.missed:
+            title = f"{counted(due.missed, 'scan')} before {due.at:%Y-%m-%d %H:%M}Z did not run"
+            raise_alert(connection, Alert(bot, "missed_scans", task, due.at, title, data={"missed": due.missed}))
 
 
 def record_end(
-    journal: Journal, lease: Lease, bot: str, task: str, due: Due, now: datetime, error: str | None = None
+    journal: Journal,
+    lease: Lease,
+    bot: str,
+    task: str,
+    due: Due,
+    now: datetime,
+    error: str | None = None,
+    failures: int = 0,
 ) -> None:
-    """Record the end of a run, and why it failed if it did."""
+    """Record the end of a run, and why it failed if it did; after three failures in succession there is an alert."""
     key = (task_runs.c.bot == bot) & (task_runs.c.task == task) & (task_runs.c.due_at == due.at)
     text = None if error is None else " ".join(error.split())[:_LONGEST_TEXT]
     values = {"finished_at": now, "outcome": DONE if error is None else FAILED, "error": text}
     with journal.begin() as connection:
         lease.guard(connection)
         connection.execute(update(task_runs).where(key).values(**values))
+        if error is None:
+            resolve_alerts(connection, bot, "task_failure", [task], now)
+        elif failures >= _FAILURES:
+            raise_alert(
+                connection, Alert(bot, "task_failure", task, now, f"task {task} failed {failures} times: {text}")
+            )
 
 
 def newest_runs(journal: Journal, bot: str) -> dict[str, Mapping[str, object]]:

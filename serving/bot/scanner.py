@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from serving.bot.step import open_state, step
 from serving.bot.step_writer import read_state, write_step
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
+from serving.journal.outcomes import fill_outcomes
 from serving.journal.predictions import PredictionRow, record
 
 _log = logging.getLogger(__name__)
@@ -81,6 +83,7 @@ class Scanner:
         self._journal, self._bot, self._broker = journal, bot, broker
         self._kill_switch, self._bars_per_year = kill_switch, bars_per_year
         self._made_by = f"bot:{bot}"
+        self._working = Lock()
         self._past: Past | None = None
         self._state: BotState | None = None
         self._record: Record | None = None
@@ -97,6 +100,19 @@ class Scanner:
         FleetcastError
             Models, bars or the journal cannot be read.
         """
+        with self._working:
+            return self._scan(lease, now, stopped)
+
+    def fill_outcomes(self, lease: Lease, now: datetime) -> int:
+        """Record what became of predictions, and return how many outcomes are new or revised."""
+        with self._working:
+            self.feed.refresh()
+            self.feed.verdicts(now)
+            with self._journal.begin() as connection:
+                lease.guard(connection)
+                return fill_outcomes(connection, self.feed.complete(), now)
+
+    def _scan(self, lease: Lease, now: datetime, stopped: Callable[[], bool]) -> ScanReport:
         self.feed.refresh()
         self._recall()
         verdicts = self.feed.verdicts(now)
