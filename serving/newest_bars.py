@@ -17,6 +17,7 @@ from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.context_source import available_context
 from features.sources import open_source
+from features.sources.given import GivenSource
 from features.sources.mended import MendedSource
 from features.sources.table_file import find
 from features.store.lake import Lake
@@ -161,12 +162,22 @@ class NewestBars:
         with self._reading:
             return next((bars for bars in list(self.of_universe()) if bars.symbol == symbol), None)
 
-    def cut(self, bars: Sequence[SymbolBars], until: np.datetime64, history_bars: int) -> NewestBars:
-        """Return the same with these bars that were read before, up to a date and at most so many of each symbol."""
+    def read(self, symbols: frozenset[str]) -> tuple[list[SymbolBars], dict[str, str]]:
+        """Return all bars of these symbols as their source has them, and why others have none."""
+        source = self._source().source
+        found = [one for one in source.load(() if self.is_given else sorted(symbols)) if one.symbol in symbols]
+        return found, dict(source.missing)
+
+    def mended(self, bars: Sequence[SymbolBars]) -> list[tuple[SymbolBars, str]]:
+        """Return bars that were read, mended, and why training would skip a symbol; an empty text if it would not."""
+        source = MendedSource(GivenSource(bars), self._data.on_steps)
+        return [(one, self._problem(source, one)) for one in source.load()]
+
+    def cut(self, bars: Sequence[SymbolBars], until: np.datetime64) -> NewestBars:
+        """Return the newest of these mended bars, which end at a date, in place of those of the source."""
         found = copy(self)
-        found.is_given, found.history_bars, found._end = True, history_bars, until
-        kept = [(one, int(np.searchsorted(one.dates, until, side="right"))) for one in bars]
-        found._buffer = [one.first(count).last(history_bars) for one, count in kept if count]
+        found.is_given, found._end = True, until
+        found._buffer = [one.last(self.history_bars) for one in bars]
         return found
 
     def release(self) -> None:
@@ -189,14 +200,17 @@ class NewestBars:
 
     def _usable(self, source: MendedSource, symbols: Sequence[str], refused: dict[str, str]) -> Iterator[SymbolBars]:
         """Yield the newest bars of these symbols, and add those that training would skip for a step to ``refused``."""
-        data = self._data
         for bars in source.load(symbols, end=None if isinstance(self._end, np.datetime64) else self._end):
-            newest = bars.last(self.history_bars)
-            since = newest.dates[0] if data.start is None else max(newest.dates[0], np.datetime64(data.start, "ns"))
-            if problem := source.problem(bars.symbol, data.max_unexplained_steps, since):
+            if problem := self._problem(source, bars):
                 refused[bars.symbol] = problem
             else:
-                yield newest
+                yield bars.last(self.history_bars)
+
+    def _problem(self, source: MendedSource, bars: SymbolBars) -> str:
+        """Return why training would skip a symbol for a step in its newest bars, or an empty text."""
+        first, start = bars.dates[max(len(bars) - self.history_bars, 0)], self._data.start
+        since = first if start is None else max(first, np.datetime64(start, "ns"))
+        return source.problem(bars.symbol, self._data.max_unexplained_steps, since)
 
     @property
     def _data(self) -> DataConfig:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -32,8 +31,6 @@ from training.strategy.catalog import choose
 from training.validation.backtest.market import Market
 from training.validation.backtest.read_market import read_market
 
-_ALL_BARS = 100_000  # the record of forecasts begins long before the newest window
-
 
 class Champions:
     """Newest bars and champions of a store; a :class:`.Feed`.
@@ -57,10 +54,10 @@ class Champions:
         self._fleets: dict[Kind, Fleet] = {}
         self._whole: NewestBars | None = None
         self._stamp = ""
-        self._bars: dict[str, SymbolBars] = {}
+        self._raw: dict[str, SymbolBars] = {}
         self._missing: Mapping[str, str] = {}
-        self._usable: Mapping[str, int] = {}
-        self._past: tuple[tuple[str, np.datetime64], dict[str, SymbolBars]] | None = None
+        self._closed: Mapping[str, int] = {}
+        self._mended: tuple[np.datetime64, list[tuple[SymbolBars, str]]] | None = None
         self._snapshot: Snapshot | None = None
 
     @property
@@ -85,46 +82,46 @@ class Champions:
         if versions != self.versions():
             self._fleets = self._load(versions)
             self._stamp = ""
-        whole = self._open()
+        whole = open_bars(self._manager.store, self._fleets, self._serve, None, self._choice)
         stamp = whole.stamp()
         if stamp != self._stamp:
-            self._bars, self._whole, self._stamp = self._read(whole), whole, stamp
+            found, self._missing = whole.read(frozenset(whole.symbols).union(self._traded()))
+            self._raw = {bars.symbol: bars for bars in found}
+            self._whole, self._stamp, self._mended = whole, stamp, None
 
     def verdicts(self, now: datetime) -> dict[str, tuple[ClosedBars, Dates]]:
         """Return which bars of each traded symbol are complete, and the dates of all."""
         found: dict[str, tuple[ClosedBars, Dates]] = {}
         none = np.array([], "datetime64[ns]")
         for symbol in self._traded():
-            if symbol in self._bars:
-                dates = self._bars[symbol].dates
+            if symbol in self._raw:
+                dates = self._raw[symbol].dates
                 found[symbol] = closed_bars(symbol, schedule_of(dates), dates, now), dates
             else:
                 reason = self._missing.get(symbol, "no bars are available")
                 found[symbol] = ClosedBars(symbol, Sessions(ALWAYS), 0, problem="no_bars", reason=reason), none
-        self._usable = {symbol: one.count for symbol, (one, _) in found.items()}
+        self._closed = {symbol: one.count for symbol, (one, _) in found.items()}
         return found
 
     def complete(self) -> Iterable[SymbolBars]:
         """Return the bars that were complete at the time of the last call of :meth:`verdicts`."""
-        return (self._closed(bars) for name, bars in self._bars.items() if name in self._usable)
+        assert self._whole is not None
+        bars = [self._raw[name].first(count) for name, count in self._closed.items() if count]
+        return [one for one, _ in self._whole.mended(bars)]
 
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the forecasts of the bars of a date by these versions, without symbols that have no bar of it."""
         assert self._whole is not None
         fleets = self._fleets if versions == self.versions() else self._load(versions)
-        bars = [self._closed(one) for one in self._until(row)]
-        cut = self._whole.cut([one for one in bars if len(one)], row.date, self._serve.history_bars)
-        snapshot = snapshot_of(fleets, cut, self._serve, self._snapshot)
-        self._snapshot = snapshot
-        has_bar = {one.symbol for one in bars if len(one) and row.date in one.dates[-1:]}
-        chosen = has_bar.intersection(self._traded())
-        return snapshot_rows(snapshot, made_by, symbols=chosen)
+        usable = [bars for bars, problem in self._until(row) if not problem]
+        self._snapshot = snapshot_of(fleets, self._whole.cut(usable, row.date), self._serve, self._snapshot)
+        chosen = {bars.symbol for bars in usable if bars.dates[-1] == row.date}.intersection(self._traded())
+        return snapshot_rows(self._snapshot, made_by, symbols=chosen)
 
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date, of the traded symbols and of those in ``also``."""
         wanted = {*self._traded(), *also}
-        bars = [_up_to(self._closed(one), row.date) for one in self._until(row) if one.symbol in wanted]
-        return read_market([one for one in bars if len(one)])
+        return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
 
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:
         """Return the forecasts of a version's test."""
@@ -138,31 +135,14 @@ class Champions:
     def _load(self, versions: Mapping[Kind, str]) -> dict[Kind, Fleet]:
         return load_fleets(self._manager, versions, self._snapshot)
 
-    def _open(self, end: date | None = None) -> NewestBars:
-        config = self._serve.model_copy(update={"history_bars": _ALL_BARS})
-        choice = self._choice if end is None else replace(self._choice, end=end)
-        return open_bars(self._manager.store, self._fleets, config, None, choice)
-
-    def _read(self, whole: NewestBars) -> dict[str, SymbolBars]:
-        wanted = frozenset(whole.symbols).union(self._traded())
-        found = {bars.symbol: bars for bars in whole.of_symbols(wanted)}
-        self._missing = whole.missing | whole.unreadable
-        whole.release()
-        return found
-
-    def _until(self, row: Row) -> Sequence[SymbolBars]:
-        """Return the bars that were known at a date, though later ones may be there: what they mend depends on them."""
-        if all(bars.dates[-1] <= row.date for bars in self._bars.values()):
-            return list(self._bars.values())
-        if self._past is None or self._past[0] != (self._stamp, row.date):
-            end = row.date.astype("datetime64[D]").item()
-            self._past = (self._stamp, row.date), self._read(self._open(end))
-        return [_up_to(bars, row.date) for bars in self._past[1].values()]
-
-    def _closed(self, bars: SymbolBars) -> SymbolBars:
-        """Return a symbol's bars without those that may not be complete."""
-        return bars.first(self._usable.get(bars.symbol, len(bars)))
-
-
-def _up_to(bars: SymbolBars, date: np.datetime64) -> SymbolBars:
-    return bars.first(int(np.searchsorted(bars.dates, date, side="right")))
+    def _until(self, row: Row) -> list[tuple[SymbolBars, str]]:
+        """Return the complete bars up to a date, mended by what was known then, and why a symbol is not forecast."""
+        assert self._whole is not None
+        if self._mended is None or self._mended[0] != row.date:
+            bars = []
+            for name, one in self._raw.items():
+                count = min(int(np.searchsorted(one.dates, row.date, side="right")), self._closed.get(name, len(one)))
+                if count:
+                    bars.append(one.first(count))
+            self._mended = row.date, self._whole.mended(bars)
+        return self._mended[1]
