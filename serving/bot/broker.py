@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
-from training.validation.backtest.market import Market
-
 OrderKind = Literal["market", "stop", "take_profit", "delisting"]
-OrderState = Literal["open", "filled", "part", "cancelled", "refused"]
+OrderState = Literal["open", "filled", "part", "cancelled"]
+"""``part`` is filled in part and open; a cancelled order may be filled in part."""
 _NAMESPACE = uuid.UUID("2f6c9a52-5d0f-5c0e-8a0c-6b1f0a7d3e11")
 
 
@@ -34,19 +33,15 @@ class Order:
         Prices at which the position is closed; None for none.
     reason
         Why, in words; empty for a decision of the strategy.
-    state
-        ``open`` until it is filled or replaced; ``part`` is filled in part and open.
     """
 
     id: str
     symbol: str
-    kind: OrderKind
     quantity: float
     target: float
     stop: float | None = None
     take_profit: float | None = None
     reason: str = ""
-    state: OrderState = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +92,8 @@ class Broker(Protocol):
     idempotent by :attr:`Order.id`.
     """
 
-    def statement(self, bars: Market) -> Statement:
-        """Return what happened up to the newest bar, since the last call."""
+    def statement(self) -> Statement:
+        """Return what happened since the last call."""
 
     def positions(self) -> Mapping[str, float]:
         """Return the units held by symbol; symbols without a position may be missing."""

@@ -13,7 +13,7 @@ from serving.bot.state import BotState
 
 @dataclass(frozen=True, slots=True)
 class StepAlert:
-    """Something to report: the arguments of an alert without bot and time."""
+    """Something to report: the arguments of an alert without bot and time; ``is_over`` ends the one of this key."""
 
     event: str
     key: str
@@ -27,12 +27,32 @@ class StepAlert:
 class StepResult:
     """All rows of a step.
 
-    ``signals`` are dictionaries of :class:`training.strategy.Signal`, one a symbol, with ``confidence`` and ``action``;
-    ``orders`` to submit to a broker; the other rows have the columns of the journal's tables.
+    Attributes
+    ----------
+    bot, instant, bar_date
+        Whose step, the close, and the date of its bars (aware).
+    strategy
+        The name of the strategy.
+    state
+        From which the next step goes on.
+    signals
+        One a symbol, with the fields of :class:`training.strategy.Signal` but ``as_of``: ``symbol``, ``action``,
+        ``direction``, ``confidence``, ``strength``, ``position_size``, ``stop``, ``take_profit``, ``volatility``,
+        ``regime`` and ``reasons``.
+    orders
+        To be submitted to a broker. One of quantity 0 only moves the levels of a position.
+    order_rows, fill_rows, position_rows, account_row
+        With the columns of the journal's tables. An order row replaces an earlier one of the same id.
+    alerts
+        On protections.
+    notes
+        Interest, protections, and changes of prices of the past, as JSON.
     """
 
     bot: str
     instant: datetime
+    bar_date: datetime
+    strategy: str
     state: BotState
     signals: tuple[dict[str, Any], ...]
     orders: tuple[Order, ...]
