@@ -1,0 +1,66 @@
+"""A replay of past bars: the account is the backtest's to the cent, and a replay that is interrupted is the same."""
+
+import pytest
+from sqlalchemy import select
+
+from configs.load import load_config
+from features.store.store import Store
+from serving.bot.replay import Replay
+from serving.journal import open_journal
+from serving.journal.schema import accounts, alerts, fills, orders, outcomes, positions, predictions, signals
+from training.backtesting.sources import of_walk_forward
+
+LEDGER = (predictions, outcomes, signals, orders, fills, positions, accounts, alerts)
+UNSTABLE = {"made_at", "known_at"}
+
+
+@pytest.fixture(scope="module")
+def found(walked):
+    return of_walk_forward(Store(walked.store), walked.name)
+
+
+@pytest.fixture(scope="module")
+def make_replay(walked, found):
+    def make(database, *overrides):
+        config = load_config("smoke", overrides=["bot.name=replay", *overrides])
+        return Replay(found, dict.fromkeys(found.tables, walked.name), config, Store(walked.store), database)
+
+    return make
+
+
+def rows_of(url: str) -> dict[str, list]:
+    with open_journal(url) as journal, journal.connect() as connection:
+        return {
+            table.name: sorted(
+                tuple((name, str(value)) for name, value in row.items() if name not in UNSTABLE)
+                for row in connection.execute(select(table)).mappings()
+            )
+            for table in LEDGER
+        }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["strategy.name=volatility_target"],
+        ["strategy.name=direction_x_volatility", "strategy.filter.skill=assumed", "strategy.stops.touch_probability=0.3"],
+    ],
+)
+def test_the_account_is_the_backtests_to_the_cent(make_replay, tmp_path, settings):
+    result = make_replay(f"sqlite:///{tmp_path}/replay.db", *settings).run()
+    assert result.fills > 10
+    assert result.difference < 0.005
+    assert result.equity != 1_000_000.0
+    assert len(result.models["direction"]) == 3
+
+
+def test_a_replay_in_parts_is_the_same(make_replay, tmp_path, found):
+    whole, parts = f"sqlite:///{tmp_path}/whole.db", f"sqlite:///{tmp_path}/parts.db"
+    make_replay(whole).run()
+    days = make_replay(parts).feed.dates
+    for last in (days[20], days[21], days[90], None):
+        make_replay(parts, *([] if last is None else [f"backtest.end={str(last)[:10]}"])).run()
+    first, second = rows_of(whole), rows_of(parts)
+    for name in first:
+        assert first[name] == second[name], name
+    assert first["outcomes"] and first["alerts"]
