@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cluster.commands import alerts, bot, config, data, jobs, manifests, models, serve
+from cluster.commands import alerts, bot, config, data, jobs, journal, manifests, models, serve
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
 from cluster.commands.predict import predict
+from cluster.commands.retrain import retrain
 from cluster.commands.signals import signals
 from cluster.commands.train import train
 from cluster.commands.tune import tune
@@ -50,6 +51,7 @@ def _options(
 
 
 app.command()(train)
+app.command()(retrain)
 app.command()(predict)
 app.command()(tune)
 app.command("walk-forward")(walk_forward)
@@ -65,6 +67,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.keys, name="keys")
 app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(journal.app, name="journal")
 app.add_typer(manifests.app, name="manifests")
 
 

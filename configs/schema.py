@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
 The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py``,
-``backtest.py``, ``bot.py``, ``journal.py``, ``alerts.py`` and ``retrain.py``.
+``backtest.py``, ``bot.py``, ``journal.py``, ``monitoring.py``, ``alerts.py`` and ``retrain.py``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from configs.bot import BotConfig
 from configs.data import DataConfig, FeatureConfig, SplitConfig
 from configs.journal import JournalConfig
 from configs.models import DirectionConfig, VolatilityConfig
+from configs.monitoring import MonitoringConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
 from configs.retrain import RetrainConfig
 from configs.strategy import StrategyConfig
@@ -24,7 +25,7 @@ from configs.values import Frozen
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
 _NOT_OF_RUNS = {
     *("serve", "tune", "deploy", "walk_forward", "strategy", "backtest"),
-    *("bot", "journal", "alerts", "retrain"),
+    *("bot", "journal", "monitoring", "alerts", "retrain"),
 }
 
 
@@ -47,6 +48,7 @@ class Config(Frozen):
     journal: JournalConfig = JournalConfig()
     alerts: AlertsConfig = AlertsConfig()
     retrain: RetrainConfig = RetrainConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""

@@ -113,7 +113,7 @@ def claim(
     same += [alerts.c.event == first.event] if settings.group_by != "scan" else []
     most = 1 if settings.group_by == "alert" else MOST
     rows = connection.execute(select(*_ALERT).select_from(joined).where(*same).order_by(*order).limit(most)).all()
-    entries = tuple(map(entry_of, rows))
+    entries = tuple(entry_of(row) for row in rows)
     number = message_number(channel.name, [one.id for one in entries])
     change = {
         "state": "sending",
@@ -175,7 +175,7 @@ def message_number(channel: str, ids: Sequence[str]) -> str:
     return ids[0] if len(ids) == 1 else row_id("message", channel, *sorted(ids))
 
 
-def entry_of(row: Row[Any]) -> Entry:
+def entry_of(row: Any) -> Entry:
     """Return an alert's row as messages show it."""
     facts = {name: value for name, value in row._asdict().items() if name in Entry.__dataclass_fields__}
     return Entry(**facts, at=row.created_at)
@@ -207,4 +207,4 @@ def _earlier(connection: Connection, bot: str, channel: str) -> tuple[Earlier, t
 
     unconfirmed, failed = those("unknown", MOST), those("failed", MOST)
     ids = tuple(row.id for row in (*unconfirmed, *failed))
-    return Earlier(tuple(map(entry_of, unconfirmed)), len(failed)), ids
+    return Earlier(tuple(entry_of(row) for row in unconfirmed), len(failed)), ids

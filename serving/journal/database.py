@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -160,6 +161,22 @@ def connect_journal(
             "pip install 'psycopg[binary]'."
         ) from error
     return Journal(engine, public)
+
+
+def checked_url(
+    url: str | None = None,
+    store: Store | str | os.PathLike[str] | None = None,
+    config: JournalConfig | None = None,
+) -> SecretStr:
+    """Return the URL, password included, that other processes open; open it once, so that an error comes now.
+
+    Raises
+    ------
+    ConfigError, DatabaseUnavailableError, DatabaseError
+        As for :func:`open_journal`.
+    """
+    with open_journal(url, store, config) as journal:
+        return SecretStr(journal.engine.url.render_as_string(hide_password=False))
 
 
 def _database_url(url: str | None, store: Store | str | os.PathLike[str] | None) -> URL:

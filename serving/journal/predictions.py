@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, select, update
 
 from configs.errors import DataError, shown
 from serving.journal.schema import predictions, row_id
+from serving.journal.types import aware
 from serving.journal.upsert import insert_new
 
 _CHUNK = 500  # rows of one statement
@@ -60,7 +61,7 @@ class PredictionRow:
     @property
     def id(self) -> str:
         """The identifier, by symbol, kind, bar, horizon and version: equal wherever the prediction is made."""
-        return row_id(self.symbol, self.kind, self.bar_date.isoformat(), self.horizon_bars, self.version)
+        return row_id(self.symbol, self.kind, aware(self.bar_date).isoformat(), self.horizon_bars, self.version)
 
 
 _NAMES = tuple(one.name for one in fields(PredictionRow))

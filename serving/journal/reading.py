@@ -143,7 +143,7 @@ def _finished(frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
     for name in ("bar_close", "target_close", "made_at", "first_served", "last_served", "known_at", "outcome_close"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     baselines = pd.DataFrame.from_records(frame.pop("baselines").tolist(), index=frame.index)
-    for name in sorted(baselines):
+    for name in sorted(map(str, baselines)):
         if kind == "volatility":
             frame[f"forecast_{name}"] = baselines[name].astype("float64")
             continue

@@ -12,6 +12,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from configs.errors import ConfigError, DataError, shown
 
+_SQLITE: TypeEngine[Any] = DATETIME()  # type: ignore[no-untyped-call]
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment, aware and in UTC, to the microsecond; equal rows on SQLite and Postgres whatever the host's time zone.
@@ -24,7 +26,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the type that stores it."""
-        return dialect.type_descriptor(DATETIME() if dialect.name == "sqlite" else DateTime(timezone=True))
+        return dialect.type_descriptor(_SQLITE if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the moment as it is stored.
