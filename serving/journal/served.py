@@ -2,7 +2,7 @@
 
 A request appends to a list and goes on. A thread counts what was served by prediction, and writes new predictions and
 the counts together every ``journal.flush_s`` seconds. While the database fails, counts wait in memory and the thread
-tries again, less and less often; beyond ``journal.queue_rows`` predictions they are dropped and counted.
+tries again, at least once a minute; beyond ``journal.queue_rows`` predictions they are dropped and counted.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ServedPredictions:
         self._waiting: dict[str, _Waiting] = {}
         self._known: dict[Key, str] = {}
         self._problem = ""
-        self._failures = 0
+        self._failures, self._next_write = 0, 0.0
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -111,20 +111,23 @@ class ServedPredictions:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        pause_s = self._config.flush_s
-        while not self._ended.wait(pause_s):
-            pause_s = self._turn()
+        while not self._ended.wait(self._config.flush_s):
+            self._turn()
+        self._next_write = 0.0
         self._turn()
         with self._lock:
             self._dropped += sum(one.served.count for one in self._waiting.values())
             self._waiting.clear()
+        self._report()
         if self._journal is not None:
             self._journal.close()
 
-    def _turn(self) -> float:
-        """Collect and write; return the seconds until the next turn."""
+    def _turn(self) -> None:
+        """Collect, and write unless the last attempts have failed and the next one is not due."""
         try:
             self._collect()
+            if time.monotonic() < self._next_write:
+                return
             self._write()
             self._problem, self._failures = "", 0
         except FleetcastError as error:
@@ -135,13 +138,16 @@ class ServedPredictions:
                 self._dropped += sum(one.served.count for one in self._waiting.values())
                 self._waiting.clear()
             self._failed(f"internal: {type(error).__name__}; the server's log has the reason")
-        self._report()
-        return min(_LONGEST_PAUSE_S, self._config.flush_s * 2.0 ** min(self._failures, 16))
+        finally:
+            self._report()
 
     def _failed(self, problem: str) -> None:
         if problem != self._problem:
             _log.warning("%s Predictions wait in memory", problem)
         self._problem, self._failures = problem, self._failures + 1
+        self._next_write = time.monotonic() + min(
+            _LONGEST_PAUSE_S, self._config.flush_s * 2.0 ** min(self._failures, 16)
+        )
 
     def _collect(self) -> None:
         """Count the events by prediction, and make the rows of those that are new."""

@@ -66,7 +66,7 @@ def test_the_label_is_that_of_training(journal, make_prediction):
     with journal.begin() as connection:
         record(connection, [make_prediction("AAA", day=day, band=band) for day in range(days)])
     assert fill(journal, bars) == days - 1
-    labels = direction_labels(bars.close, np.full(days, np.nan), 1, LabelConfig(mode="fixed", threshold=band))
+    labels = direction_labels(bars.close, np.full(days, np.nan), 1, LabelConfig(mode="threshold", threshold=band))
     assert read(journal, "direction")["label"].tolist() == labels.tolist() and set(labels) == {-1, 0, 1, 2}
 
 
