@@ -22,6 +22,7 @@ from scipy.stats import norm
 ALLOWANCE = 0.5  # half of the shift, in standard deviations, that is found quickest
 _NODES = 60
 _LARGEST = 20.0  # signals once in a billion observations
+_SHORTEST = 3.5  # a limit of 0 signals after 3.2 observations
 _CLIP = 3.0  # one outlier is no shift
 
 
@@ -54,8 +55,8 @@ def run_length(limit: float, allowance: float = ALLOWANCE, shift: float = 0.0) -
 
 @lru_cache(maxsize=32)
 def limit_of(observations: float, allowance: float = ALLOWANCE) -> float:
-    """Return the limit h with this mean number of observations between false signals, at least 2."""
-    longest = max(float(observations), 2.0)
+    """Return the limit h with this mean number of observations between false signals, at least 3.5."""
+    longest = max(float(observations), _SHORTEST)
     return float(brentq(lambda limit: np.log(run_length(limit, allowance) / longest), 0.01, _LARGEST, xtol=1e-10))
 
 

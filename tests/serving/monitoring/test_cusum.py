@@ -18,7 +18,7 @@ def test_a_shift_of_one_standard_deviation_is_found_in_two_weeks():
 def test_twenty_years_of_days():
     assert limit_of(20 * 252) == pytest.approx(6.677, abs=1e-3)
     for observations in (2.0, 50.0, 252_000.0):
-        assert run_length(limit_of(observations)) == pytest.approx(max(observations, 2.0), rel=1e-6)
+        assert run_length(limit_of(observations)) == pytest.approx(max(observations, 3.5), rel=1e-6)
 
 
 def test_a_simulated_chart_signals_as_often_as_computed():
