@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from serving.answers import Prediction, PredictionRequest, PredictionResponse
+    from serving.bot.prediction_bot import MLPredictionBot
     from serving.client import FleetcastClient
     from serving.engine import PredictionEngine
 
-__all__ = ["FleetcastClient", "Prediction", "PredictionEngine", "PredictionRequest", "PredictionResponse"]
+__all__ = [
+    "FleetcastClient",
+    "MLPredictionBot",
+    "Prediction",
+    "PredictionEngine",
+    "PredictionRequest",
+    "PredictionResponse",
+]
 
 _MODULES = {
     "FleetcastClient": "serving.client",
+    "MLPredictionBot": "serving.bot.prediction_bot",
     "Prediction": "serving.answers",
     "PredictionEngine": "serving.engine",
     "PredictionRequest": "serving.answers",

@@ -88,7 +88,7 @@ def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
         c = predictions.c
         wanted = select(c.symbol, c.kind, c.bar_date, c.version, c.made_at, *names.values())
         first = min(date for date, _ in used)
-        rows = connection.execute(wanted.where(c.is_shadow.is_(False), c.bar_date >= first)).all()
+        rows = connection.execute(wanted.where(c.bar_date >= first)).all()
     found: dict[Kind, list[tuple[object, ...]]] = {}
     for row in rows:
         version, finished_at = used.get((row.bar_date, row.kind), ("", None))

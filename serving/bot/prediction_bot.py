@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, nullcontext
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -18,10 +19,12 @@ from serving.bot.catalog import catalog, schedules
 from serving.bot.champions import Champions
 from serving.bot.runner import Ended, Runner
 from serving.bot.scanner import Scanner
-from serving.bot.services import Clock, Retrain, Services, utc_now
+from serving.bot.services import Clock, Cluster, Services, utc_now
 from serving.bot.status import BotStatus, bot_status, newest_signals
 from serving.bot.task import TaskSpec
+from serving.bot.tasks.retraining import train_again
 from serving.journal.database import open_journal
+from serving.monitoring.metrics import BotMetrics, metrics_server
 from serving.newest_bars import USUAL, BarsChoice
 from training.registry.manager import ModelManager
 
@@ -44,7 +47,7 @@ class MLPredictionBot:
         An account at a broker, in place of the simulated one.
     bars
         Where to read bars in place of the lake.
-    clock, retrain
+    clock, cluster
         As for :class:`.Services`.
 
     Raises
@@ -76,7 +79,7 @@ class MLPredictionBot:
         broker: Broker | None = None,
         bars: BarsChoice = USUAL,
         clock: Clock = utc_now,
-        retrain: Retrain | None = None,
+        cluster: Cluster = nullcontext,
     ) -> None:
         require(paper_mode, bool, "paper_mode", "True or False")
         if not paper_mode and broker is None:
@@ -95,7 +98,8 @@ class MLPredictionBot:
         scanner = Scanner(
             feed, self.journal, self.config.bot.name, broker=broker, kill_switch=lambda: self._kill_switch()
         )
-        self.services = Services(self.config, manager, self.journal, scanner, clock, retrain)
+        self.metrics = BotMetrics()
+        self.services = Services(self.config, manager, self.journal, scanner, clock, cluster, self.metrics)
         self.runner = Runner(self.services, list(catalog().values()), schedules(self.config.bot.schedules))
 
     def run_scan(self) -> list[dict[str, Any]]:
@@ -117,16 +121,24 @@ class MLPredictionBot:
     def retrain_models(self, force_retrain: bool = False) -> str:
         """Train the models that are due, or all with ``force_retrain``, and return what was done in words.
 
+        A new version is promoted by the gate of every training.
+
         Raises
         ------
         ModelError
-            This bot was made without ``retrain``.
+            There is no champion to train again, or a kind could not be trained.
         """
-        raise NotImplementedError
+        require(force_retrain, bool, "force_retrain", "True or False")
+        return train_again(self.services, force=force_retrain)
 
     def run(self, stop: Event) -> None:
-        """Run all tasks on their schedules until ``stop`` is set."""
-        self.runner.run(stop)
+        """Run all tasks on their schedules until ``stop`` is set, and serve metrics if ``monitoring`` names a port."""
+        settings = self.config.monitoring
+        self.metrics.heartbeat(self.services.clock(), is_leader=False)
+        with ExitStack() as end:
+            if settings.metrics_port is not None:
+                end.enter_context(metrics_server(self.metrics, settings.metrics_host, settings.metrics_port))
+            self.runner.run(stop)
 
     def run_once(self, tasks: list[TaskSpec]) -> list[Ended]:
         """Run each of these tasks once, in order."""

@@ -12,7 +12,7 @@ from threading import Event, Thread
 from configs.errors import ClusterError, DatabaseUnavailableError, FleetcastError, LeaseLostError
 from serving.bot.leader import Leader, lead, lease_name
 from serving.bot.planner import BackOff, TaskState, next_tick, plan
-from serving.bot.runs import newest_done, record_end, record_start
+from serving.bot.runs import DONE, FAILED, newest_done, record_end, record_start
 from serving.bot.schedule import Due, Schedule
 from serving.bot.services import Services
 from serving.bot.task import TaskSpec
@@ -126,7 +126,7 @@ class Runner:
         """Run a task for a tick, after so many failures, and record it; no error leaves this function."""
         ending = (leader.lost, self._stop)
         services = replace(self.services, lease=leader.lease, stopped=lambda: any(event.is_set() for event in ending))
-        journal, clock, bot = services.journal, services.clock, services.bot
+        journal, clock, bot, began = services.journal, services.clock, services.bot, time.monotonic()
         text, failed = "", False
         known: Exception | None = None
         try:
@@ -140,6 +140,8 @@ class Runner:
         except Exception as error:  # a bug in one task must not stop the others
             _log.exception("task %s failed", spec.name)
             text, failed, known = f"{type(error).__name__}: {error}", True, error
+        if services.metrics is not None:
+            services.metrics.task(spec.name, FAILED if failed else DONE, time.monotonic() - began, due.missed)
         try:
             why = text if failed else None
             record_end(journal, leader.lease, bot, spec.name, due, clock(), why, failures + failed)

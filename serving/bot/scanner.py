@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from configs.errors import ModelError
 from configs.values import Kind
 from features.bars.closes import bar_date
 from serving.bot.broker import Broker
@@ -26,7 +27,8 @@ from serving.bot.step_writer import read_state, write_step
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
 from serving.journal.outcomes import fill_outcomes
-from serving.journal.predictions import PredictionRow, record
+from serving.journal.predictions import PredictionRow, as_shadow, record
+from serving.retraining.shadows import open_shadows
 
 _log = logging.getLogger(__name__)
 
@@ -43,11 +45,15 @@ class ScanReport:
         Of the newest of these steps, one a symbol; empty without a step.
     problems
         Why symbols are not traded now.
+    symbols, orders
+        How many symbols were looked at, and how many orders the steps have.
     """
 
     instants: tuple[datetime, ...] = ()
     signals: tuple[dict[str, Any], ...] = ()
     problems: Mapping[str, str] = field(default_factory=dict)
+    symbols: int = 0
+    orders: int = 0
 
 
 class Scanner:
@@ -119,15 +125,16 @@ class Scanner:
         problems = {name: one.reason for name, (one, _) in verdicts.items() if one.problem is not None}
         wait = timedelta(seconds=self.feed.config.bot.wait_s)
         after = None if self._past is None else self._past.date
-        instants, signals = list[datetime](), tuple[dict[str, Any], ...]()
+        instants, signals, orders = list[datetime](), tuple[dict[str, Any], ...](), 0
         for row in ready_rows(verdicts, after, now, wait):
             if stopped():
                 break
-            signals = self._step(row, lease).signals
+            result = self._step(row, lease)
+            signals, orders = result.signals, orders + len(result.orders)
             instants.append(row.instant)
         if not instants:
             settle_data(self._journal, lease, self._bot, self.feed.verdicts(now), now)
-        return ScanReport(tuple(instants), signals, problems)
+        return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:
         """Read state and record from the journal unless they are those of its newest step."""
@@ -156,9 +163,11 @@ class Scanner:
         verdicts = self.feed.verdicts(row.instant)
         versions = {**self.feed.versions(row), **own_versions(self._journal, self._made_by, date)}
         made = self.feed.forecasts(row, versions, self._made_by)
+        shadows = self._shadow_forecasts(row)
         with self._journal.begin() as connection:
             lease.guard(connection)
             stored = record(connection, made)
+            record(connection, shadows)
         if self._record is None:
             self._record = self._first_record(versions, row.date)
         for kind, rows in _by_kind(stored).items():
@@ -187,6 +196,18 @@ class Scanner:
         self._remember(row, result, versions)
         _log.info("step of %s: %d signals, %d orders", row.instant, len(result.signals), len(result.orders))
         return result
+
+    def _shadow_forecasts(self, row: Row) -> list[PredictionRow]:
+        """Return the forecasts of former champions that are compared with their successors."""
+        with self._journal.connect() as connection:
+            versions = open_shadows(connection)
+        if not versions:
+            return []
+        try:
+            return as_shadow(self.feed.forecasts(row, versions, self._made_by))
+        except ModelError as error:  # it may have been deleted; nothing is traded on it
+            _log.warning("no forecasts of the former champion: %s", error)
+            return []
 
     def _remember(self, row: Row, result: StepResult, versions: Mapping[Kind, str]) -> None:
         held = {one["symbol"] for one in result.position_rows if one["quantity"]} | {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from serving.journal.leases import Lease
 
 if TYPE_CHECKING:
     from serving.bot.scanner import Scanner
+    from serving.monitoring.metrics import BotMetrics
     from training.registry.manager import ModelManager
 
 Clock = Callable[[], datetime]
-Retrain = Callable[["Services"], str]
+Cluster = Callable[[], AbstractContextManager[None]]
 
 
 def utc_now() -> datetime:
@@ -41,8 +43,10 @@ class Services:
         Scans; it stays in memory between them.
     clock
         The time, aware.
-    retrain
-        Trains what is due, and returns what it did in words; None where training is not possible.
+    cluster
+        Returns a context in which Ray is connected, for trainings; by default they run in this process.
+    metrics
+        For Prometheus.
     lease
         The leader's, set for each run of a task.
     stopped
@@ -54,7 +58,8 @@ class Services:
     journal: Journal
     scanner: Scanner
     clock: Clock = utc_now
-    retrain: Retrain | None = None
+    cluster: Cluster = nullcontext
+    metrics: BotMetrics | None = None
     lease: Lease | None = None
     stopped: Callable[[], bool] = lambda: False
 

@@ -1,7 +1,7 @@
 """A replay of past bars: the account is the backtest's to the cent, and a replay that is interrupted is the same."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from configs.load import load_config
 from features.store.store import Store
@@ -43,7 +43,11 @@ def rows_of(url: str) -> dict[str, list]:
     "settings",
     [
         ["strategy.name=volatility_target"],
-        ["strategy.name=direction_x_volatility", "strategy.filter.skill=assumed", "strategy.stops.touch_probability=0.3"],
+        [
+            "strategy.name=direction_x_volatility",
+            "strategy.filter.skill=assumed",
+            "strategy.stops.touch_probability=0.3",
+        ],
     ],
 )
 def test_the_account_is_the_backtests_to_the_cent(make_replay, tmp_path, settings):
@@ -64,3 +68,42 @@ def test_a_replay_in_parts_is_the_same(make_replay, tmp_path, found):
     for name in first:
         assert first[name] == second[name], name
     assert first["outcomes"] and first["alerts"]
+
+
+class Crash(BaseException):
+    """The end of a process: no code of the bot catches it."""
+
+
+def test_a_process_that_ends_before_any_commit_changes_nothing(make_replay, tmp_path):
+    days = [str(day)[:10] for day in make_replay(f"sqlite:///{tmp_path}/x.db").feed.dates]
+    period = (f"backtest.start={days[30]}", f"backtest.end={days[33]}", "bot.lease_s=1")
+    whole = f"sqlite:///{tmp_path}/whole.db"
+    commits = _commits(lambda: make_replay(whole, *period).run(), crash_at=None)
+    expected = rows_of(whole)
+    assert len(expected["accounts"]) == 4 and commits > 10
+    for crash_at in range(1, commits + 1):
+        url = f"sqlite:///{tmp_path}/{crash_at}.db"
+        with pytest.raises(Crash):
+            _commits(lambda url=url: make_replay(url, *period).run(), crash_at=crash_at)
+        make_replay(url, *period).run()
+        found = rows_of(url)
+        for name in expected:
+            assert found[name] == expected[name], (crash_at, name)
+
+
+def _commits(run, crash_at) -> int:
+    """Run, and end before the commit of this number; return how many there were."""
+    count = 0
+
+    def on_commit(connection) -> None:
+        nonlocal count
+        count += 1
+        if count == crash_at:
+            raise Crash
+
+    event.listen(Engine, "commit", on_commit)
+    try:
+        run()
+    finally:
+        event.remove(Engine, "commit", on_commit)
+    return count
