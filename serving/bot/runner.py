@@ -20,6 +20,7 @@ from serving.journal.leases import acquire
 
 _LONGEST_SLEEP_S = 2.0  # after which a changed clock is noticed
 _GRACE_S = 20.0  # for the tasks in progress when the bot is stopped; Kubernetes allows 30
+_JOURNAL = "journal"
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +56,7 @@ class Runner:
         config = services.config.bot
         self._wait = BackOff(config.retry_s, config.longest_retry_s)
         self._ended: SimpleQueue[Ended] = SimpleQueue()
-        self._trouble = ""
+        self._troubles: dict[str, str] = {}
         self._stop = Event()
 
     def run(self, stop: Event) -> None:
@@ -73,7 +74,7 @@ class Runner:
                 try:
                     self._work(leader, stop)
                 except DatabaseUnavailableError as error:
-                    self._report(f"{error} Trying again.")
+                    self._report(_JOURNAL, f"{error} Trying again.")
                     stop.wait(_LONGEST_SLEEP_S)
 
     def once(self, tasks: Sequence[TaskSpec]) -> list[Ended]:
@@ -163,18 +164,20 @@ class Runner:
             state = states[ended.task]
             if ended.failed:
                 states[ended.task] = state.failed(ended.due, self.services.clock(), self._wait)
-                self._report(f"{ended.task}: {ended.text}")
+                no_journal = isinstance(ended.error, DatabaseUnavailableError)
+                self._report(_JOURNAL if no_journal else ended.task, ended.text)
             else:
                 states[ended.task] = state.succeeded()
                 _log.info("%s: %s", ended.task, ended.text)
-                if self._trouble:
-                    self._report("")
+                for name in (ended.task, _JOURNAL):
+                    self._report(name, "")
             deadline = time.monotonic()  # others may be waiting for it
 
-    def _report(self, trouble: str) -> None:
-        """Log a problem once, until it changes or ends."""
-        if trouble and trouble != self._trouble:
-            _log.error("%s", trouble)
-        elif not trouble:
-            _log.info("tasks run again")
-        self._trouble = trouble
+    def _report(self, name: str, trouble: str) -> None:
+        """Log the trouble of a task once, until it changes or ends."""
+        before = self._troubles.get(name, "")
+        if trouble and trouble != before:
+            _log.error("%s: %s", name, trouble)
+        elif before and not trouble:
+            _log.warning("%s: works again", name)
+        self._troubles[name] = trouble

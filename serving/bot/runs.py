@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from configs.words import counted
 from serving.alerts.events import Alert
@@ -19,6 +19,7 @@ from serving.journal.upsert import insert
 DONE, FAILED = "done", "failed"
 _LONGEST_TEXT = 2_000
 _SCAN = "scan"
+_KEPT = timedelta(days=14)
 _FAILURES = 3  # in succession, that are worth an alert
 
 
@@ -59,13 +60,18 @@ def record_end(
     error: str | None = None,
     failures: int = 0,
 ) -> None:
-    """Record the end of a run, and why it failed if it did; after three failures in succession there is an alert."""
+    """Record the end of a run, and why it failed if it did; after three failures in succession there is an alert.
+
+    Runs of the task before the last two weeks are deleted.
+    """
     key = (task_runs.c.bot == bot) & (task_runs.c.task == task) & (task_runs.c.due_at == due.at)
     text = None if error is None else " ".join(error.split())[:_LONGEST_TEXT]
     values = {"finished_at": now, "outcome": DONE if error is None else FAILED, "error": text}
     with journal.begin() as connection:
         lease.guard(connection)
         connection.execute(update(task_runs).where(key).values(**values))
+        old = (task_runs.c.bot == bot) & (task_runs.c.task == task) & (task_runs.c.due_at < now - _KEPT)
+        connection.execute(delete(task_runs).where(old, task_runs.c.due_at < due.at))
         if error is None:
             resolve_alerts(connection, bot, "task_failure", [task], now)
         elif failures >= _FAILURES:
