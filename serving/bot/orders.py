@@ -32,17 +32,9 @@ class Booked(NamedTuple):
     open: Mapping[str, OpenOrder]
 
 
-def book_fills(state: BotState, fills: Sequence[Fill], position: Float, wanted: Float, when: When) -> Booked:
-    """Return what fills are of which orders.
-
-    Parameters
-    ----------
-    state
-        Before the step.
-    position, wanted : (S,)
-        Units after the fills, and those that were to be held.
-    """
-    place = {name: s for s, name in enumerate(state.symbols)}
+def book_fills(state: BotState, fills: Sequence[Fill], when: When) -> Booked:
+    """Return what fills are of which orders, given the state before them."""
+    held = dict(zip(state.symbols, state.numbers["position"].tolist(), strict=True))
     is_open = dict(state.orders)
     orders: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
@@ -58,8 +50,8 @@ def book_fills(state: BotState, fills: Sequence[Fill], position: Float, wanted: 
                 **{name: getattr(fill, name) for name in _OF_FILL},
             }
         )
-        s = place[fill.symbol]
-        if fill.kind != "market" or _is_done(float(wanted[s] - position[s]), float(position[s])):
+        held[fill.symbol] += fill.quantity
+        if fill.kind != "market" or _is_done(order.target - held[fill.symbol], held[fill.symbol]):
             changed = replace(order, state="filled")
             is_open.pop(fill.symbol, None) if fill.kind == "market" else None
         else:

@@ -64,7 +64,7 @@ class PaperBroker:
     def state(self) -> AccountState:
         """The account now."""
         found = self._newest
-        wanted = found.wanted
+        wanted = found.wanted.copy()
         for symbol, units in self._wanted.items():
             wanted[self._setting.market.symbols.index(symbol)] = units
         return AccountState(found.cash, found.position, wanted, found.locked, found.is_closing)

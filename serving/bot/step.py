@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,7 +12,8 @@ from configs.schema import Config
 from features.bars.period import bar_period
 from serving.bot import report
 from serving.bot.basis import Rebased, rebased
-from serving.bot.broker import Broker, Statement
+from serving.bot.broker import Broker
+from serving.bot.closing import AtClose, at_close, units_to_hold
 from serving.bot.guard import ORDERS, Close, Guard, protect
 from serving.bot.orders import When, book_fills, new_orders
 from serving.bot.paper import PaperBroker
@@ -27,9 +28,6 @@ from training.strategy.follow import Bars, through_bar
 from training.strategy.pipeline import decide
 from training.strategy.series import Float
 from training.validation.backtest.market import Market
-from training.validation.backtest.setting import Setting
-from training.validation.backtest.terms import on
-from training.validation.backtest.units import unlocked, wanted_units
 
 
 def open_state(bot: str, bars: Market, config: Config, *, bars_per_year: float | None = None) -> BotState:
@@ -106,7 +104,7 @@ def step(
     moved = rebased(state, bars) if broker is None else Rebased(state, {}, ())
     state = moved.state
     setting = setting_at(bars, state, config)
-    closed = _closed(state, setting, PaperBroker(setting, state.account) if broker is None else broker)
+    closed = at_close(state, setting, PaperBroker(setting, state.account) if broker is None else broker)
     decisions = _decided(state, bars, record, config)
     guard, verdict = protect(
         state.guard,
@@ -115,10 +113,10 @@ def step(
         kill_switch,
     )
     weights = np.where(decisions.path.kept[0], np.nan, decisions.weights[0])
-    units, locked = _units(weights, closed, setting)
+    units, locked = units_to_hold(weights, closed, setting)
     left = restrain(units, closed.position, closed.worth, verdict, config.bot.protections.max_orders)
     guard = replace(guard, active=(*verdict.stopped, *((ORDERS,) if left.dropped else ())))
-    booked = book_fills(state, closed.statement.fills, closed.position, closed.wanted, when)
+    booked = book_fills(state, closed.statement.fills, when)
     after = _after(state, bars, closed, decisions, left, locked, guard, date)
     changed = ~np.isnan(weights) | (left.wanted != units)
     orders, rows, is_open = new_orders(after, booked.open, changed, left.reasons, when)
@@ -140,37 +138,6 @@ def step(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Closed:
-    """The account at the close, before decisions; arrays are (S,). ``worth`` is what a unit is worth."""
-
-    statement: Statement
-    position: Float
-    cash: float
-    worth: Float
-    value: Float
-    equity: float
-    wanted: Float
-    locked: Float
-    is_closing: bool
-
-
-def _closed(state: BotState, setting: Setting, broker: Broker) -> _Closed:
-    statement = broker.statement()
-    held, cash = broker.positions(), broker.cash()
-    position = np.array([held.get(name, 0.0) for name in state.symbols])
-    worth = setting.mark_value[-1]
-    value = position * worth
-    equity = cash + float(value.sum())
-    wanted, locked = state.numbers["wanted"].copy(), state.numbers["locked"].copy()
-    place = {name: s for s, name in enumerate(state.symbols)}
-    for fill in statement.fills:
-        if fill.kind in ("stop", "take_profit"):
-            wanted[place[fill.symbol]], locked[place[fill.symbol]] = 0.0, -np.sign(fill.quantity)
-    ruined = state.is_closing or equity <= 0.0
-    return _Closed(statement, position, cash, worth, value, equity, wanted, locked, ruined)
-
-
 def _decided(state: BotState, bars: Market, record: Record, config: Config) -> Decisions:
     view = record.view(bars, config.strategy)
     held = None
@@ -180,22 +147,10 @@ def _decided(state: BotState, bars: Market, record: Record, config: Config) -> D
     return decide(view, config.strategy, held=held, first=-1)
 
 
-def _units(weights: Float, closed: _Closed, setting: Setting) -> tuple[Float, Float]:
-    """Return units to hold and locks (S,), as an account decides them."""
-    if closed.is_closing:
-        return np.zeros_like(closed.wanted), closed.locked
-    lot = None if setting.terms.lot is None else on(setting.terms.lot, len(setting.market.dates) - 1)
-    units = wanted_units(weights, (closed.equity, np.where(closed.worth > 0, closed.worth, 1.0)), lot)
-    locked = closed.locked
-    if setting.levels is not None:
-        units, locked = unlocked(weights, units, locked)
-    return np.where(np.isnan(weights), closed.wanted, units), locked
-
-
 def _after(
     state: BotState,
     bars: Market,
-    closed: _Closed,
+    closed: AtClose,
     decisions: Decisions,
     left: Restrained,
     locked: Float,
@@ -245,13 +200,17 @@ def _checked(state: BotState, bars: Market, instant: datetime) -> np.datetime64:
     date = dates[-1]
     if state.date is None:
         if date != state.started:
-            raise BotError(f"the bot begins with the bar of {state.started}; the newest bar is of {date}.")
+            raise BotError(f"the bot begins with the bar of {_day(state.started)}; the newest bar is of {_day(date)}.")
         return np.datetime64(date)
     if date <= state.date:
-        raise BotError(f"the step of the bar of {date} is made already: the newest one is of {state.date}.")
+        raise BotError(f"the step of the bar of {_day(date)} is made already: the newest one is of {_day(state.date)}.")
     if len(dates) > 1 and dates[-2] > state.date:
         raise BotError(
-            f"the newest step is of the bar of {state.date}, and there is one of {dates[-2]} before that of {date}. "
-            "Make its step first."
+            f"the newest step is of the bar of {_day(state.date)}, and there is one of {_day(dates[-2])} before "
+            f"that of {_day(date)}. Make its step first."
         )
     return np.datetime64(date)
+
+
+def _day(date: np.datetime64) -> str:
+    return str(date.astype("datetime64[m]")).replace("T00:00", "")

@@ -232,12 +232,8 @@ class ForecastView:
 
     def returns_before_month(self, row: int, dates: int) -> Float:
         """Return the log returns (≤ ``dates``, S) of the dates before the month of a row."""
-        first = int(self._month_starts[row])
+        first = int(month_starts(self.dates[: row + 1])[-1])
         return self.returns[max(first - dates, 0) : first]
-
-    @cached_property
-    def _month_starts(self) -> Ints:
-        return month_starts(self.dates)
 
 
 def _log_returns(close: Float) -> Float:
