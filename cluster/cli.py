@@ -10,6 +10,7 @@ import typer
 from cluster.commands import alerts, bot, config, data, jobs, journal, manifests, models, serve
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
+from cluster.commands.monitor import monitor
 from cluster.commands.predict import predict
 from cluster.commands.retrain import retrain
 from cluster.commands.signals import signals
@@ -58,6 +59,7 @@ app.command("walk-forward")(walk_forward)
 app.command()(backtest)
 app.command()(signals)
 app.command()(serve.serve)
+app.command()(monitor)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.command()(doctor)
 app.add_typer(alerts.app, name="alerts")

@@ -34,6 +34,9 @@ class JournalConfig(Frozen):
     """Seconds to wait for another writer, or for a database server to answer, before it is an error."""
     keep_days: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Days for which ``journal prune`` keeps predictions and what follows from them; null needs ``--keep-days``."""
+    renamed: dict[str, str] = Field(default_factory=dict)
+    """New names of symbols by old ones, such as ``{FB: META}``: what became of predictions of the old name comes from
+    the bars of the new one."""
     queue_rows: Positive = 20_000
     """Predictions of ``serve --journal`` that may wait for the database in a replica; more are dropped and counted."""
     flush_s: Seconds = 0.5

@@ -20,6 +20,7 @@ from serving.web.keys import Keys
 
 if TYPE_CHECKING:
     from serving.journal.served import ServedPredictions
+    from serving.web.live_monitoring import LiveMonitoring
     from serving.web.meter import Meter
     from serving.web.prediction_service import PredictionService
 
@@ -99,7 +100,14 @@ class Ingress:
         if self._arguments.key_file is not None:
             self._keys = Keys(self._arguments.key_file)
         arguments = self._arguments
-        return build_api(self._service, arguments.config, keys=self._keys, meter=self._meter, host=arguments.host)
+        return build_api(
+            self._service,
+            arguments.config,
+            keys=self._keys,
+            meter=self._meter,
+            host=arguments.host,
+            monitoring=_monitoring(arguments),
+        )
 
     def check_health(self) -> None:
         """Read the key file; Serve calls this every second."""
@@ -188,6 +196,18 @@ def _journal(arguments: Arguments, meter: "Meter") -> "ServedPredictions | None"
 
     url, config = arguments.journal.get_secret_value(), arguments.journal_config
     return ServedPredictions(lambda: open_journal(url, config=config), config, meter.journal)
+
+
+def _monitoring(arguments: Arguments) -> "LiveMonitoring | None":
+    if arguments.journal is None:
+        return None
+    from serving.journal import open_journal
+    from serving.monitoring.monitor import Monitor
+    from serving.web.live_monitoring import LiveMonitoring
+    from training.registry.manager import ModelManager
+
+    url, config = arguments.journal.get_secret_value(), arguments.journal_config
+    return LiveMonitoring(lambda: Monitor(open_journal(url, config=config), ModelManager(arguments.store)))
 
 
 def _scaling(config: ServeConfig) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Standin:
     """
 
     def __init__(self):
-        self.script, self.received = [], []
+        self.script, self.received, self.acted = [], [], []
         self.clock = lambda: None
         self.ended = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -52,6 +52,7 @@ class Standin:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 standin.received.append(Received(standin.clock(), self.path, body))
                 act = standin.script.pop(0) if standin.script else 200
+                standin.acted.append(act)
                 with suppress(ConnectionError):
                     self._answer(act)
 

@@ -58,11 +58,11 @@ def import_(
     from cluster.views.data_tables import show_import, show_preview
     from features.lake_import import import_bars
     from features.sources.files import FileSource
+    from features.sources.processes import usable_processors
     from features.store.store import Store
 
-    source = FileSource(
-        paths, symbol, reading_of(columns, symbol_column, date_format, decimal, timezone, period, max_unpacked_mib)
-    )
+    reading = reading_of(columns, symbol_column, date_format, decimal, timezone, period, max_unpacked_mib)
+    source = FileSource(paths, symbol, reading, processes=usable_processors())
     if dry_run:
         show_preview(preview_bars(source), as_json)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from configs.values import Kind
 from training.run.kind_result import KindResult
 
 
@@ -29,7 +30,7 @@ def next_steps(results: Sequence[KindResult], option: str = "") -> list[str]:
     return [*lines, "other markets belong in a store of their own: --store FOLDER"]
 
 
-def where_to_ask(url: str, versions: Mapping[str, str], example: str, metrics: str, *, has_keys: bool) -> str:
+def where_to_ask(url: str, versions: Mapping[Kind, str], example: str, metrics: str, *, has_keys: bool) -> str:
     """Return what ``serve`` prints when it is ready: what is served, and where to ask."""
     key = " -H 'Authorization: Bearer KEY'" if has_keys else ""
     return (

@@ -13,11 +13,13 @@ from configs.reading import ReadingConfig
 from features.bars.merge import between
 from features.bars.quarantine import Quarantine
 from features.bars.reading.names import field_of
-from features.bars.schema import SymbolBars, read_frame
+from features.bars.schema import SymbolBars
 from features.sources.base import SourceSpec
-from features.sources.file_parts import join_files, ragged_rows
+from features.sources.file_parts import join_files
+from features.sources.one_file import FileBars, FileReader, ProbedFile
+from features.sources.processes import Processes
 from features.sources.table_file import TableFile, find, is_remote
-from features.sources.tables import probe, read_tables, symbols_in
+from features.sources.tables import symbols_in
 from features.sources.text_table import Probe
 from features.store.store import Store
 
@@ -37,13 +39,20 @@ class FileSource:
         The symbol of a single file.
     reading
         What the files' content cannot decide.
+    processes
+        Processes of this machine that read a folder of thousands of files; the main module must be importable.
     """
 
     name = "files"
 
     def __init__(
-        self, spec: str | Sequence[str], symbol: str | None = None, reading: ReadingConfig | None = None
+        self,
+        spec: str | Sequence[str],
+        symbol: str | None = None,
+        reading: ReadingConfig | None = None,
+        processes: int = 1,
     ) -> None:
+        self._processes = processes
         self.reading = reading or ReadingConfig()
         self.read_as: dict[str, tuple[str, ...]] = {}
         self._probes: dict[TableFile, Probe | DataError] = {}
@@ -94,24 +103,38 @@ class FileSource:
 
     def _bars(self, wanted: set[str], parts: list[Quarantine]) -> Iterator[SymbolBars]:
         """Yield symbols of a single file as they are read, then those that several files have, joined."""
-        names = {file: self._name(file) for file in self.files}
-        counts = Counter(names.values())
-        inside = self._inside([file for file, name in names.items() if name is None]) if len(counts) > 1 else set()
-        shared = [
-            file for file, name in names.items() if name is None or counts[name] > 1 or inside is None or name in inside
-        ]
-        for file, name in names.items():
-            if file not in shared and (not wanted or name in wanted):
-                yield from self._read(file, name, wanted, parts)
+        with Processes(self._processes) as processes:
+            left = [file for file in self.files if file not in self._probes]
+            probed = processes.map(FileReader(self.reading).probe, left)
+            self._probes |= {one.file: one.probed for one in probed}
+            names = {file: self._name(file) for file in self.files}
+            counts = Counter(names.values())
+            inside = self._inside([file for file, name in names.items() if name is None]) if len(counts) > 1 else set()
+            shared = [
+                file
+                for file, name in names.items()
+                if name is None or counts[name] > 1 or inside is None or name in inside
+            ]
+            of_several = frozenset(shared)
+            single = [file for file in names if file not in of_several and (not wanted or names[file] in wanted)]
+            reader = FileReader(self.reading, self.symbol, tuple(sorted(wanted)))
+            found = processes.map(reader.read, [ProbedFile(file, self._probes[file]) for file in single])
+            for file, one in zip(single, found, strict=True):
+                yield from self._take(one, names[file] or str(file), parts)
         if len(shared) == 1:
             yield from self._read(shared[0], names[shared[0]], wanted, parts)
             return
-        unique = self._in_one_file({file: names[file] for file in shared})
+        yield from self._joined({file: names[file] for file in shared}, wanted, parts)
+
+    def _joined(
+        self, names: Mapping[TableFile, str | None], wanted: set[str], parts: list[Quarantine]
+    ) -> Iterator[SymbolBars]:
+        unique = self._in_one_file(names)
         found, unlike = dict[str, SymbolBars](), dict[str, str]()
-        for file in shared:
-            if wanted and names[file] is not None and names[file] not in wanted:
+        for file, name in names.items():
+            if wanted and name is not None and name not in wanted:
                 continue
-            for bars in self._read(file, names[file], wanted, parts):
+            for bars in self._read(file, name, wanted, parts):
                 if bars.symbol in unique:
                     yield bars
                     continue
@@ -161,10 +184,7 @@ class FileSource:
 
     def _probe(self, file: TableFile) -> Probe:
         if file not in self._probes:
-            try:
-                self._probes[file] = probe(file, self.reading)
-            except DataError as error:
-                self._probes[file] = error
+            self._probes[file] = FileReader(self.reading).probe(file).probed
         found = self._probes[file]
         if isinstance(found, DataError):
             raise found
@@ -173,32 +193,19 @@ class FileSource:
     def _read(
         self, file: TableFile, symbol: str | None, wanted: set[str], parts: list[Quarantine]
     ) -> Iterator[SymbolBars]:
-        place, found = repr(str(file)), list[SymbolBars]()
-        try:
-            for table in read_tables(file, self._probe(file), sorted(wanted), self.reading):
-                if wanted and table.frame.empty:
-                    continue
-                read = read_frame(
-                    table.frame,
-                    self.symbol,
-                    place=place,
-                    default_symbol=table.symbol,
-                    reading=self.reading,
-                    delimiter=table.delimiter,
-                )
-                found += read.bars
-                if len(read.quarantine):  # thousands of empty frames would take much memory
-                    parts.append(read.quarantine)
-                if table.ragged:
-                    parts.append(ragged_rows(table, read.bars))
-                lines = (*table.lines, *read.lines)
-                self.read_as |= {bars.symbol: lines for bars in read.bars}
-        except DataError as error:
-            if len(self.files) == 1:
-                raise
-            self.missing[symbol or str(file)] = str(error)
-            return
-        yield from found
+        reader = FileReader(self.reading, self.symbol, tuple(sorted(wanted)))
+        yield from self._take(reader.read(ProbedFile(file, self._probes[file])), symbol or str(file), parts)
+
+    def _take(self, found: FileBars, name: str, parts: list[Quarantine]) -> list[SymbolBars]:
+        """Add what reading a file said to that of the others; return its bars."""
+        parts += found.quarantine
+        self.read_as |= found.read_as
+        if found.error is None:
+            return found.bars
+        if len(self.files) == 1:
+            raise found.error
+        self.missing[name] = str(found.error)
+        return []
 
 
 def _accepts(spec: str) -> bool:

@@ -153,7 +153,8 @@ def finish(connection: Connection, claimed: Claim, receipt: Receipt, now: dateti
 def history(connection: Connection, channel: str, now: datetime) -> History:
     """Return what is recorded of a channel's attempts."""
     own = deliveries.c.channel == channel
-    last_sent = connection.execute(select(func.max(deliveries.c.sent_at)).where(own)).scalar()
+    sent = select(deliveries.c.sent_at).where(own, deliveries.c.state == "sent")
+    last_sent = connection.execute(sent.order_by(deliveries.c.attempted_at.desc()).limit(1)).scalar()
     tried = [own, deliveries.c.attempted_at.is_not(None)]
     since = tried if last_sent is None else [*tried, deliveries.c.attempted_at > last_sent]
     failed = connection.execute(

@@ -83,7 +83,7 @@ class Alert:
         Further facts as JSON; numbers that are not finite become null.
     occurrence
         What distinguishes this alert from earlier ones of the same bot, event and key, at most 64 characters; by
-        default ``at``.
+        default ``at``. Of conditions that last it has no effect: they are one until they end.
 
     Raises
     ------

@@ -48,7 +48,7 @@ def raise_alerts(connection: Connection, alerts: Iterable[Alert], repeat: timede
         if EVENTS[event].lasts:
             written += _raise_lasting(connection, bot, event, list(found), repeat)
         else:
-            rows = [_row(alert, "raised", alert.at) for alert in found]
+            rows = [_row(alert, "raised", alert.at, alert.occurrence) for alert in found]
             connection.execute(insert_new(connection, table), rows)
             written += [row["id"] for row in rows]
     return written
@@ -115,7 +115,7 @@ def _raise_lasting(
         phase = phase_of(alert.at, alert.level, Lasting(*last[2:]) if last else None, repeat)
         if phase is None:
             continue
-        row = _row(alert, phase, last[1] if last else alert.at)
+        row = _row(alert, phase, last[1] if last else alert.at, alert.at.isoformat())
         if last is not None and last[0] != row["id"]:
             replaced.append({"replaced": last[0], "at": alert.at})
         rows.append(row)
@@ -151,13 +151,13 @@ def _end(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(change, rows)
 
 
-def _row(alert: Alert, phase: Phase, since: datetime) -> dict[str, Any]:
+def _row(alert: Alert, phase: Phase, since: datetime, occurrence: str | None) -> dict[str, Any]:
     return {
-        "id": row_id("alert", alert.bot, alert.event, alert.key, alert.occurrence, phase),
+        "id": row_id("alert", alert.bot, alert.event, alert.key, occurrence, phase),
         "bot": alert.bot,
         "event": alert.event,
         "key": alert.key,
-        "occurrence": alert.occurrence,
+        "occurrence": occurrence,
         "phase": phase,
         "severity": alert.level,
         "created_at": alert.at,

@@ -69,7 +69,7 @@ class Journal:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """Run a transaction that only reads; all of it sees one state of a SQLite database.
+        """Run a transaction that only reads; all of it sees one state of the database.
 
         Raises
         ------
@@ -77,6 +77,8 @@ class Journal:
             As for :meth:`begin`.
         """
         with database_errors(self.url), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
 
     def now(self, connection: Connection) -> datetime:

@@ -18,10 +18,10 @@ def prune(connection: Connection, keep_days: int, now: datetime, *, dry_run: boo
     """Delete rows older than ``keep_days``, and return how many of each table.
 
     Kept whatever their age: the last step, account and positions of each bot; orders that are open, and the orders,
-    fills and signals of symbols in which a bot has a position; alerts that are not delivered, and the newest of each
-    key if it is not resolved; shadows that are being tested, with the predictions of both versions since the test
-    began; the newest state of each test; retrainings that run. A strategy measures the skill of its past predictions,
-    so what it does afterwards may differ.
+    fills and signals of symbols in which a bot has a position; alerts that are not delivered, and conditions that
+    last; shadows that are being tested, with the predictions of both versions since the test began; the newest shadow
+    and the newest retraining of each kind, and those that run; the newest state of each test. A strategy measures the
+    skill of its past predictions, so what it does afterwards may differ.
 
     Parameters
     ----------
@@ -58,8 +58,12 @@ def _old_rows(cutoff: datetime) -> Mapping[Table, ColumnElement[bool]]:
         s.deliveries: s.deliveries.c.alert_id.in_(select(s.alerts.c.id).where(alert)),
         s.alerts: alert,
         s.task_runs: and_(s.task_runs.c.started_at < cutoff, s.task_runs.c.finished_at.is_not(None)),
-        s.retrainings: and_(s.retrainings.c.started_at < cutoff, s.retrainings.c.finished_at.is_not(None)),
-        s.shadows: and_(s.shadows.c.since < cutoff, s.shadows.c.ended_at.is_not(None)),
+        s.retrainings: and_(
+            s.retrainings.c.started_at < cutoff,
+            s.retrainings.c.finished_at.is_not(None),
+            s.retrainings.c.started_at < _newest_of_kind(s.retrainings, "started_at"),
+        ),
+        s.shadows: and_(s.shadows.c.ended_at < cutoff, s.shadows.c.since < _newest_of_kind(s.shadows, "since")),
         s.monitor_states: and_(s.monitor_states.c.day < cutoff.date(), s.monitor_states.c.day < _newest_state()),
     }
 
@@ -69,6 +73,12 @@ def _newest(table: Table, of: Table | None = None) -> Any:
     other = table.alias()
     bot = (table if of is None else of).c.bot
     return select(func.max(other.c.instant)).where(other.c.bot == bot).scalar_subquery()
+
+
+def _newest_of_kind(table: Table, time: str) -> Any:
+    """Return the newest time of the same kind of models in a table."""
+    other = table.alias()
+    return select(func.max(other.c[time])).where(other.c.kind == table.c.kind).scalar_subquery()
 
 
 def _newest_state() -> Any:
@@ -96,7 +106,4 @@ def _of_running_test() -> ColumnElement[bool]:
 def _needed_alert() -> ColumnElement[bool]:
     delivery, alert = schema.deliveries, schema.alerts
     waiting = exists().where(delivery.c.alert_id == alert.c.id, delivery.c.state.in_(_UNSENT))
-    later = alert.alias()
-    same = and_(*(later.c[name] == alert.c[name] for name in ("bot", "event", "key")))
-    is_newest = ~exists().where(same, later.c.occurrence > alert.c.occurrence)
-    return or_(waiting, and_(alert.c.resolved_at.is_(None), is_newest))
+    return or_(waiting, alert.c.resolved_at.is_(None))

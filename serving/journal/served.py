@@ -28,7 +28,7 @@ from serving.snapshot import Snapshot
 
 MADE_BY = "serve"
 _LONGEST_PAUSE_S = 60.0
-_MOST_KNOWN = 200_000  # identifiers of predictions that are written already
+_MOST_KNOWN = 200_000  # identifiers of predictions that were written or wait
 _CLOSE_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -115,9 +115,7 @@ class ServedPredictions:
             self._turn()
         self._next_write = 0.0
         self._turn()
-        with self._lock:
-            self._dropped += sum(one.served.count for one in self._waiting.values())
-            self._waiting.clear()
+        self._drop()
         self._report()
         if self._journal is not None:
             self._journal.close()
@@ -134,12 +132,16 @@ class ServedPredictions:
             self._failed(str(error))
         except Exception as error:  # the thread must live: answers go on without the journal
             _log.exception("predictions cannot be written to the journal")
-            with self._lock:
-                self._dropped += sum(one.served.count for one in self._waiting.values())
-                self._waiting.clear()
+            self._drop()
             self._failed(f"internal: {type(error).__name__}; the server's log has the reason")
         finally:
             self._report()
+
+    def _drop(self) -> None:
+        with self._lock:
+            self._dropped += sum(one.served.count for one in self._waiting.values())
+            self._waiting.clear()
+        self._known.clear()  # some of them were not written
 
     def _failed(self, problem: str) -> None:
         if problem != self._problem:
@@ -184,6 +186,7 @@ class ServedPredictions:
                 waiting.served += served
             elif len(self._waiting) < self._config.queue_rows:
                 self._waiting[number] = _Waiting(served, None if known is not None else row)
+                self._known[key] = number
             else:
                 self._dropped += served.count
 
@@ -202,9 +205,6 @@ class ServedPredictions:
             self._waiting.clear()
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
-        for row in rows:
-            key: Any = row.kind, row.version, row.symbol, np.datetime64(row.bar_date.replace(tzinfo=None), "ns")
-            self._known[key] = row.id
 
     def _report(self) -> None:
         stats, before = self.stats(), self._observed

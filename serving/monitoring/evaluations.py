@@ -36,6 +36,13 @@ def kinds_of(connection: Connection) -> list[tuple[Kind, int]]:
     return sorted(found)
 
 
+def newest_bar(connection: Connection, kind: Kind, horizon: int) -> datetime | None:
+    """Return the newest bar date with a forecast; None if there is none."""
+    chosen = (predictions.c.kind == kind, predictions.c.horizon_bars == horizon)
+    found: datetime | None = connection.execute(select(func.max(predictions.c.bar_date)).where(*chosen)).scalar()
+    return found
+
+
 def read_evaluations(
     connection: Connection,
     kind: Kind,

@@ -107,12 +107,11 @@ def excess_misses(missed: npt.ArrayLike, allowed: npt.ArrayLike) -> tuple[Array,
     return miss - rate, rate.copy()
 
 
-def step_gap(excess: Array, room: Array, most: float = np.inf) -> float:
-    r"""Return the gap of one step, at least −1, of all its rows (n,): :math:`\min(\sum excess / \sum room, most)`.
+def step_gap(excess: float, room: float, most: float = np.inf) -> float:
+    r"""Return the gap of one step, at least −1, from the sums over its rows: :math:`\min(excess / room, most)`.
 
     It is the average of the rows' gaps :math:`excess_i / room_i` with weights in proportion to ``room``, which are
     known before the outcomes; an average of e-values under any dependence is one. A bound ``most`` from above only
     lowers its mean. Without room there is nothing to bet on: 0.
     """
-    total = float(room.sum())
-    return min(float(excess.sum()) / total, most) if total > 0.0 else 0.0
+    return float(np.clip(excess / room, -1.0, most)) if room > 0.0 else 0.0

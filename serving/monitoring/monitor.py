@@ -14,7 +14,7 @@ from configs.values import Kind
 from serving.journal import Journal
 from serving.journal.types import aware
 from serving.monitoring.calibrated import calibration_bins
-from serving.monitoring.evaluations import kinds_of, read_evaluations
+from serving.monitoring.evaluations import kinds_of, newest_bar, read_evaluations
 from serving.monitoring.expected import expected_skill
 from serving.monitoring.feature_drift import FeatureDrift
 from serving.monitoring.forecast_rows import BASELINE
@@ -133,7 +133,8 @@ class Monitor:
     def _report(self, connection: Connection, kind: Kind, horizon: int, now: datetime, with_drift: bool) -> KindReport:
         config, name = self.config, state_name(kind, horizon)
         state = read_state(connection, name, horizon, config)
-        first = now - timedelta(days=config.skill_days) - wait_of(horizon, config)
+        newest = min(now, newest_bar(connection, kind, horizon) or now)
+        first = newest - timedelta(days=config.skill_days) - wait_of(horizon, config)
         frame = read_evaluations(connection, kind, horizon, since=min(filter(None, (first, _after(state)))))
         tested = self._tested(kind, horizon, frame, read_tested(connection, kind))
         history = [DayFigures(*one) for one in read_history(connection, name)]

@@ -33,20 +33,24 @@ def baseline_title(kind: Kind, name: str) -> str:
 
 
 def test_title(report: KindReport, test: str) -> str:
-    """Return what an alarm of a test says."""
+    """Return what an alarm of a test says, as a clause."""
     inside = "label sets" if report.kind == "direction" else "intervals"
     titles = {
-        "worse": f"worse than {baseline_title(report.kind, report.baseline)}",
-        "faded": "less skill than at the test",
-        "coverage": f"outcomes outside their {inside} too often",
+        "worse": f"forecasts are worse than {baseline_title(report.kind, report.baseline)}",
+        "faded": "forecasts have less skill than at the test",
+        "coverage": f"outcomes miss their {inside} too often",
     }
     return titles[test]
 
 
 def test_sentence(report: KindReport, test: TestState) -> str:
     """Return the state of a test in a sentence without a full stop."""
+    if test.alarm is None and test.name == "faded" and not any(one.least_kept > 0 for one in report.tested.values()):
+        return "whether skill fades is not tested: no version's own test shows skill that is clear of noise"
     if test.alarm is None:
-        return f"no sign of {test_title(report, test.name)} (evidence {test.evidence:.2g}, alarm at {test.threshold:g})"
+        return (
+            f"no sign that {test_title(report, test.name)} (evidence {test.evidence:.2g}, alarm at {test.threshold:g})"
+        )
     return _alarm(report, test.name, test.alarm, test.false_alarm_rate)
 
 
@@ -61,10 +65,10 @@ def summary(report: KindReport) -> str:
     if not gap.is_known:
         return f"{report.kind}: {counted(days, 'day')} with outcomes, too few to compare with {name}"
     clear = abs(gap.value) > 1.96 * gap.se
-    word = ("lower" if gap.value < 0 else "higher") if clear else "not distinguishable from it"
+    than = f"{'lower' if gap.value < 0 else 'higher'} than" if clear else "not distinguishable from"
     figures = f"difference {signed(gap.value)}, standard error {gap.se:.4f}"
-    than = f"{word} than {name}'s" if clear else f"{word} ({name})"
-    return f"{report.kind}: live {title} {found.model(loss).value:.4f} over {counted(days, 'day')}, {than} ({figures})"
+    live = f"{report.kind}: live {title} {found.model(loss).value:.4f} over {counted(days, 'day')}"
+    return f"{live}, {than} {name}'s ({figures})"
 
 
 def findings(result: MonitoringResult) -> list[Finding]:

@@ -19,10 +19,10 @@ import pandas as pd
 
 from configs.monitoring import MonitoringConfig
 from configs.values import Kind
-from serving.monitoring.forecast_rows import OUTCOME, has_outcome, row_evidence
-from serving.monitoring.losses import LossGaps, excess_loss, excess_misses, step_gap
+from serving.monitoring.forecast_rows import OUTCOME, RowEvidence, has_outcome, row_evidence
+from serving.monitoring.losses import excess_loss, excess_misses, step_gap
 from serving.monitoring.tested import TestedSkill
-from training.metrics.ratio import Array
+from training.metrics.ratio import ratio
 
 _DAYS_PER_BAR = 2  # of a horizon on a calendar with weekends
 
@@ -88,21 +88,22 @@ def complete_steps(
     rows = rows.sort_values(["bar_date", "symbol"], ignore_index=True)
     wait, today = wait_of(int(rows["horizon_bars"].max()), config), pd.Timestamp(now).tz_localize(None)
     known = rows["is_known"].to_numpy()
-    in_time = known & (rows["known_at"] <= rows["bar_date"] + wait).to_numpy()
-    starts = np.flatnonzero(np.r_[True, np.diff(rows["bar_date"].to_numpy().astype("int64")) != 0])
+    starts = np.flatnonzero(np.r_[True, np.diff(rows["bar_date"].to_numpy().astype(np.int64)) != 0])
+    dates = rows["bar_date"].iloc[starts]
+    is_complete = np.logical_and.reduceat(known, starts) | (today >= dates + wait).to_numpy()
+    if not is_complete.all():
+        starts = starts[: int(is_complete.argmin())]
+        rows = rows.iloc[: 0 if not len(starts) else _end_of(rows, starts)]
+    if rows.empty:
+        return []
+    step = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(rows)]))
+    in_time = (rows["is_known"] & (rows["known_at"] <= rows["bar_date"] + wait)).to_numpy()
+    chosen, place = rows[in_time], step[in_time]
+    if chosen.empty:
+        return []
     outcome = f"first_{OUTCOME[kind]}"
-    evidence = row_evidence(kind, rows, baseline=baseline, outcome=outcome, outlier=config.outlier)
-    steps = []
-    for first, last in zip(starts, [*starts[1:], len(rows)], strict=True):
-        part = slice(int(first), int(last))
-        if not known[part].all() and today < rows["bar_date"].iloc[first] + wait:
-            break
-        chosen = np.flatnonzero(in_time[part]) + int(first)
-        losses = LossGaps(*(values[chosen] for values in evidence.losses))
-        step = _step(rows, chosen, losses, evidence.missed[chosen], tested)
-        if step is not None:
-            steps.append(_with_missing(step, int(last - first) - len(chosen)))
-    return steps
+    evidence = row_evidence(kind, chosen, baseline=baseline, outcome=outcome, outlier=config.outlier)
+    return _steps(chosen, place, np.bincount(step, minlength=len(starts)), evidence, tested)
 
 
 def counted_rows(kind: Kind, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
@@ -119,37 +120,53 @@ def counted_rows(kind: Kind, frame: pd.DataFrame, now: datetime) -> pd.DataFrame
     return rows.assign(is_known=known, known_at=rows["known_at"].dt.tz_localize(None), end_date=rows["end_date"])
 
 
-def _step(
+def _end_of(rows: pd.DataFrame, starts: npt.NDArray[np.intp]) -> int:
+    """Return the row after those of the last step."""
+    last = rows["bar_date"].iloc[int(starts[-1])]
+    return int((rows["bar_date"] <= last).sum())
+
+
+def _steps(
     rows: pd.DataFrame,
-    chosen: npt.NDArray[np.intp],
-    losses: LossGaps,
-    missed: Array,
+    place: npt.NDArray[np.intp],
+    counts: npt.NDArray[np.intp],
+    evidence: RowEvidence,
     tested: Mapping[str, TestedSkill],
-) -> Step | None:
-    if not len(chosen):
-        return None
-    part = rows.iloc[chosen]
-    versions = part["version"].to_numpy(dtype=object)
-    unknown = TestedSkill.unknown()
-    skills = [tested.get(str(version), unknown) for version in versions]
-    compared, covered = np.isfinite(losses.gap), np.isfinite(missed)
-    gaps: dict[str, float] = {}
-    if compared.any():
-        known = LossGaps(*(values[compared] for values in losses))
-        gaps["worse"] = step_gap(*excess_loss(known), most=1.0)
-        kept = np.array([skill.least_kept for skill in skills])[compared]
-        if (proven := kept > 0.0).any():
-            gaps["faded"] = step_gap(*excess_loss(LossGaps(*(v[proven] for v in known)), kept[proven]), most=1.0)
-    if covered.any():
-        levels = part["level"].to_numpy(dtype=np.float64)
-        allowed = np.array([one.most_missed(level) for one, level in zip(skills, levels, strict=True)])
-        gaps["coverage"] = step_gap(*excess_misses(missed[covered], allowed[covered]))
-    loss = float(losses.gap[compared].mean()) if compared.any() else float("nan")
-    names, counts = np.unique(versions.astype(str), return_counts=True)
-    end = part["end_date"].max()
-    start = part["bar_date"].iloc[0]
-    return Step(start.isoformat(), end.isoformat(), str(names[counts.argmax()]), gaps, loss, len(chosen), 0)
-
-
-def _with_missing(step: Step, missing: int) -> Step:
-    return Step(step.start, step.end, step.version, step.gaps, step.loss, step.rows, missing)
+) -> list[Step]:
+    """Return the steps that have rows; ``place`` (n,) is the step of each row, ``counts`` (K,) have those without."""
+    versions, codes = np.unique(rows["version"].to_numpy(dtype=str), return_inverse=True)
+    skills = [tested.get(str(version), TestedSkill.unknown()) for version in versions]
+    kept = np.array([one.least_kept for one in skills], np.float64)[codes]
+    levels, level = np.unique(rows["level"].to_numpy(dtype=np.float64), return_inverse=True)
+    allowed = np.array([[one.most_missed(float(value)) for value in levels] for one in skills]).reshape(-1, len(levels))
+    losses, total = evidence.losses, len(counts)
+    compared, covered = np.isfinite(losses.gap), np.isfinite(evidence.missed) & np.isfinite(rows["level"].to_numpy())
+    proven = compared & (kept > 0.0)
+    by_test = {
+        "worse": (*excess_loss(losses), compared, 1.0),
+        "faded": (*excess_loss(losses, kept), proven, 1.0),
+        "coverage": (*excess_misses(np.where(covered, evidence.missed, 0.0), allowed[codes, level]), covered, np.inf),
+    }
+    gaps: list[dict[str, float]] = [{} for _ in range(total)]
+    for test, (excess, room, usable, most) in by_test.items():
+        sums, rooms = (np.bincount(place[usable], one[usable], total) for one in (excess, room))
+        for k in np.flatnonzero(np.bincount(place[usable], minlength=total)):
+            gaps[k][test] = step_gap(sums[k], rooms[k], most)
+    loss = ratio(*(np.bincount(place[compared], one, total) for one in (losses.gap[compared], np.ones(compared.sum()))))
+    used = np.bincount(place, minlength=total)
+    most_rows = np.bincount(place * len(versions) + codes, minlength=total * len(versions)).reshape(total, -1)
+    first = np.searchsorted(place, np.arange(total))
+    start, end = rows["bar_date"].to_numpy(), rows["end_date"].to_numpy()
+    return [
+        Step(
+            start=pd.Timestamp(start[first[k]]).isoformat(),
+            end=pd.Timestamp(end[first[k] : first[k] + used[k]].max()).isoformat(),
+            version=str(versions[most_rows[k].argmax()]),
+            gaps=gaps[k],
+            loss=float(loss[k]),
+            rows=int(used[k]),
+            missing=int(counts[k] - used[k]),
+        )
+        for k in range(total)
+        if used[k]
+    ]

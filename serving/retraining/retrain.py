@@ -194,14 +194,15 @@ def _only(plan: RunPlan, order: Sequence[str], left: set[str]) -> RunPlan:
 
 
 def _alert(bot: str, plan: KindPlan, result: Retrained, at: datetime, identifier: str) -> Alert:
-    name = f"{plan.kind}: {result.version}" if result.version else f"{plan.kind}: no new version"
+    state = "promoted" if result.promoted else "not promoted"
+    title = f"{plan.kind}: {result.version} is {state}" if result.version else f"{plan.kind}: no new version"
     return Alert(
         bot,
         "retraining",
         plan.kind,
         at,
-        f"{name} ({result.text})",
-        f"Why it was trained: {plan.due.reason}.",
+        title,
+        f"{result.text}.\nWhy it was trained: {plan.due.reason}.",
         severity="warning" if result.failed else "info",
         data={"version": result.version, "promoted": result.promoted, "left": result.left},
         occurrence=identifier,

@@ -95,7 +95,7 @@ class BodyReader:
 
     def __init__(self, max_body: int, timeout_s: float) -> None:
         self._max_body, self._timeout_s = max_body, timeout_s
-        self._arriving: dict[asyncio.Timeout, None] = {}  # the oldest first
+        self._arriving: dict[asyncio.Timeout, int] = {}  # bytes of each so far; the oldest first
         self._bytes = 0
 
     async def read(self, receive: Receive) -> bytes | None:
@@ -108,14 +108,14 @@ class BodyReader:
         SlowBodyError
             It did not arrive in time, or was given up for others.
         BusyError
-            The bodies in memory leave no room for it.
+            The bodies of requests that are being processed leave no room for it.
         """
         chunks: list[bytes] = []
-        size, complete = 0, False
+        complete = False
         deadline = asyncio.timeout(self._timeout_s)
         try:
             async with deadline:
-                self._arriving[deadline] = None
+                self._arriving[deadline] = 0
                 if len(self._arriving) > _MAX_READERS:
                     self._give_up_oldest(deadline)
                 while not complete:
@@ -123,18 +123,13 @@ class BodyReader:
                     if message["type"] == "http.disconnect":
                         return None
                     chunk = message.get("body", b"")
-                    size += len(chunk)
-                    self._bytes += len(chunk)
-                    if size > self._max_body:
-                        raise TooLargeError
-                    if self._bytes > _MAX_BODIES * self._max_body and not self._give_up_oldest(deadline):
-                        raise BusyError("too many large requests are in progress")
+                    self._add(deadline, len(chunk))
                     chunks.append(chunk)
                     complete = not message.get("more_body", False)
         except TimeoutError:
             raise SlowBodyError from None
         finally:
-            self._arriving.pop(deadline, None)
+            size = self._arriving.pop(deadline, 0)
             if not complete:
                 self._bytes -= size
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -143,10 +138,23 @@ class BodyReader:
         """Count a body no more: its request has been answered."""
         self._bytes -= len(body)
 
+    def _add(self, reader: asyncio.Timeout, count: int) -> None:
+        """Count bytes that arrived, and give up older bodies until all are within the limit."""
+        if reader not in self._arriving:  # given up while these bytes arrived: its deadline has passed
+            raise SlowBodyError
+        self._arriving[reader] += count
+        self._bytes += count
+        if self._arriving[reader] > self._max_body:
+            raise TooLargeError
+        while self._bytes > _MAX_BODIES * self._max_body:
+            if not self._give_up_oldest(reader):
+                raise BusyError("too many large requests are in progress")
+
     def _give_up_oldest(self, new: asyncio.Timeout) -> bool:
         oldest = next((one for one in self._arriving if one is not new), None)
         if oldest is None:
             return False
-        del self._arriving[oldest]
+        # Its bytes count no more at once: its task wakes up only after others that are waiting to be admitted.
+        self._bytes -= self._arriving.pop(oldest)
         oldest.reschedule(asyncio.get_running_loop().time())
         return True

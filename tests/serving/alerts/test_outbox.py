@@ -42,6 +42,19 @@ def test_a_condition_is_raised_once_repeated_after_a_day_and_at_once_when_it_bec
     assert one.phase == "repeated" and one.since == clock() - timedelta(hours=47)
 
 
+def test_a_condition_with_an_occurrence_of_its_own_is_repeated_every_day_and_can_come_back(desk, clock):
+    for _ in range(4):
+        assert len(desk.raise_(desk.alert("skill", "direction", "worse", occurrence="2026-01-02"))) == 1
+        clock.forward(hours=24)
+    with desk.journal.begin() as connection:
+        assert len(open_conditions(connection, "bot", "skill")) == 1
+        resolve_alerts(connection, "bot", "skill", ["direction"], clock())
+    clock.forward(hours=1)
+    desk.raise_(desk.alert("skill", "direction", "worse", occurrence="2026-01-02"))
+    phases = [row.phase for row in sorted(desk.rows(), key=lambda row: row.created_at)]
+    assert phases == ["raised", "repeated", "repeated", "repeated", "resolved", "raised"]
+
+
 def test_settle_ends_what_no_longer_holds_and_leaves_what_was_not_judged(desk, clock):
     with desk.journal.begin() as connection:
         settle(connection, "bot", "drift", [desk.alert("drift", name) for name in "ABC"], clock())

@@ -73,6 +73,16 @@ def test_a_transaction_that_fails_leaves_nothing(journal, make_prediction):
     assert stored_count(journal) == 0
 
 
+def test_a_reading_transaction_sees_one_state(journal, make_prediction):
+    count = select(func.count()).select_from(predictions)
+    with journal.connect() as connection:
+        assert connection.execute(count).scalar_one() == 0
+        with journal.begin() as other:
+            record(other, [make_prediction()])
+        assert connection.execute(count).scalar_one() == 0
+    assert stored_count(journal) == 1
+
+
 def test_served_predictions_are_counted(journal, make_prediction):
     row, at = make_prediction(), datetime(2026, 1, 6, tzinfo=UTC)
     later, earlier = at + timedelta(hours=1), at - timedelta(hours=1)

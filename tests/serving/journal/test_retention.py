@@ -40,10 +40,18 @@ def account(connection, moment, bot="paper", **held):
 
 def alert(connection, key, moment, delivery="sent", resolved=NEW, occurrence=0):
     number = schema.row_id("paper", "drift", key, occurrence)
-    about = {"bot": "paper", "event": "drift", "key": key, "occurrence": occurrence, "severity": "warning"}
-    texts = {"title": "t", "body": "b", "data": {}}
+    about = {"bot": "paper", "event": "drift", "key": key, "occurrence": str(occurrence), "severity": "warning"}
+    texts = {"title": "t", "body": "b", "data": {}, "phase": "raised", "since": moment, "routed": True}
     put(connection, schema.alerts, id=number, created_at=moment, resolved_at=resolved, **about, **texts)
-    put(connection, schema.deliveries, alert_id=number, channel="telegram", state=delivery)
+    put(
+        connection,
+        schema.deliveries,
+        alert_id=number,
+        channel="telegram",
+        state=delivery,
+        queued_at=moment,
+        mentioned=False,
+    )
 
 
 def left(journal, column):
@@ -77,7 +85,7 @@ def test_predictions_of_a_running_test_stay(journal, make_prediction):
     with journal.begin() as connection:
         record(connection, [make_prediction(version=version) for version in ("v0", "v1", "v2", "v3")])
         record(connection, [make_prediction(version="v3", day=400)])
-        ended = {"shadow": "v0", "since": OLD - timedelta(days=99), "ended_at": OLD, **shadow, "champion": "v3"}
+        ended = {"shadow": "v0", "since": OLD - timedelta(days=199), "ended_at": OLD, **shadow, "champion": "v3"}
         put(connection, schema.shadows, kind="direction", **ended)
         put(connection, schema.shadows, kind="direction", shadow="v1", since=OLD - timedelta(days=99), **shadow)
         put(connection, schema.shadows, kind="volatility", shadow="v3", since=OLD - timedelta(days=99), **shadow)
@@ -90,7 +98,7 @@ def test_alerts_states_and_runs_that_are_needed_stay(journal):
         alert(connection, "done", OLD)
         alert(connection, "waiting", OLD, "waiting")
         alert(connection, "unresolved", OLD, resolved=None)
-        alert(connection, "repeated", OLD, resolved=None)
+        alert(connection, "repeated", OLD)
         alert(connection, "repeated", NEW, resolved=None, occurrence=1)
         for name, day in (("skill", OLD), ("skill", OLD + timedelta(days=1)), ("coverage", OLD)):
             put(connection, schema.monitor_states, name=name, day=day.date(), state={})
@@ -99,8 +107,9 @@ def test_alerts_states_and_runs_that_are_needed_stay(journal):
             put(connection, schema.steps, bot="paper", instant=day, **step)
         put(connection, schema.task_runs, bot="paper", task="scan", due_at=OLD, started_at=OLD, finished_at=OLD)
         put(connection, schema.task_runs, bot="paper", task="fetch", due_at=OLD, started_at=OLD)
-        for number, finished in (("1", OLD), ("2", None)):
-            run = {"kind": "direction", "reason": "weekly", "started_at": OLD, "finished_at": finished}
+        for number, kind, finished in (("1", "direction", OLD), ("2", "direction", None), ("3", "volatility", OLD)):
+            started = OLD - timedelta(days=number == "1")
+            run = {"kind": kind, "reason": "weekly", "started_at": started, "finished_at": finished}
             put(connection, schema.retrainings, id=number, **run)
     expected = {"alerts": 2, "deliveries": 2, "monitor_states": 1, "steps": 1, "task_runs": 1, "retrainings": 1}
     assert pruned(journal) == expected

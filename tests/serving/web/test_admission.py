@@ -1,5 +1,6 @@
 """Slow, unfinished and too many requests: their client is refused, and the others are answered."""
 
+import asyncio
 import json
 import threading
 import time
@@ -8,6 +9,7 @@ import pytest
 from raw_http import answer, ask, stalled
 
 from configs.operation import ServeConfig
+from serving.web.admission import BodyReader, BusyError, SlowBodyError
 from serving.web.api import build_api
 from serving.web.keys import Keys, add_key
 from serving.web.prediction_service import EngineService
@@ -92,6 +94,38 @@ def test_large_unfinished_bodies_are_given_up_for_new_ones(start):
         found = [ask(url, URL, method="POST", body=BODY) for _ in range(10)]
         assert [status for status, _ in found] == [200] * 10 and max(seconds for _, seconds in found) < 2
         assert answer(sockets[0])[0] == 408, "the oldest"
+
+
+def test_bodies_given_up_at_once_leave_room_at_once():
+    async def main():
+        reader, blocked = BodyReader(1_000, 10.0), asyncio.Event()
+
+        def receives(size, stops):
+            left = 10
+
+            async def receive():
+                nonlocal left
+                if not left:
+                    await blocked.wait()
+                left -= 1
+                return {"type": "http.request", "body": b" " * (size // 10), "more_body": stops or left > 0}
+
+            return receive
+
+        stopped = [asyncio.ensure_future(reader.read(receives(1_000, True))) for _ in range(16)]
+        await asyncio.sleep(0)
+        # All arrive before a body that is given up notices: the first takes the room of the oldest.
+        new = [asyncio.ensure_future(reader.read(receives(1_000, False))) for _ in range(16)]
+        found = await asyncio.gather(*new, return_exceptions=True)
+        assert [len(body) for body in found] == [1_000] * 16
+        with pytest.raises(BusyError):
+            await reader.read(receives(10, False))
+        assert all(isinstance(one, SlowBodyError) for one in await asyncio.gather(*stopped, return_exceptions=True))
+        for body in found:
+            reader.release(body)
+        assert len(await reader.read(receives(1_000, False))) == 1_000
+
+    asyncio.run(main())
 
 
 def test_a_server_without_keys_stays_available_however_many_bodies_are_unfinished(start):

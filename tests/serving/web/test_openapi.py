@@ -13,7 +13,14 @@ from schemathesis.specs.openapi.checks import (
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 WITH_INPUT = ("POST /v1/predictions", "GET /v1/predictions/{symbol}", "GET /v1/history/{symbol}")
-WITHOUT_INPUT = ("GET /v1/symbols", "GET /v1/models", "GET /v1/stats", "GET /v1/health/live", "GET /v1/health/ready")
+WITHOUT_INPUT = (
+    "GET /v1/symbols",
+    "GET /v1/models",
+    "GET /v1/stats",
+    "GET /v1/monitoring",
+    "GET /v1/health/live",
+    "GET /v1/health/ready",
+)
 CASES = [(GenerationMode.POSITIVE, label) for label in (*WITH_INPUT, *WITHOUT_INPUT)]
 CASES += [(GenerationMode.NEGATIVE, label) for label in WITH_INPUT]
 
