@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -20,7 +21,7 @@ _SHOWN_ALERTS = 10
 
 def as_json(value: Any) -> str:
     """Return a value as one JSON document; times are ISO text, and dates of bars are too."""
-    return json.dumps(value, default=_plain, allow_nan=False)
+    return json.dumps(_finite(value), default=_plain, allow_nan=False)
 
 
 def show_status(found: BotStatus, wants_json: bool) -> None:
@@ -68,6 +69,12 @@ def show_replay(found: ReplayResult, wants_json: bool) -> None:
     print(f"{found.title}, {found.first} to {found.last}: {counted(found.days, 'day')} in {found.seconds:g} s")
     print(f"  equity {found.equity:,.2f}; the backtest's {found.backtest_equity:,.2f}")
     print(f"  largest difference on any day {found.difference:.2f}; {counted(found.fills, 'fill')}")
+    for kind, skill in found.skill.items():
+        alarms = ", ".join(f"{test} {date}" for test, date in skill.alarms.items()) or "none"
+        print(
+            f"  {kind}: live loss {skill.loss:.6f} (backtest's {skill.backtest_loss:.6f}, baseline's "
+            f"{skill.baseline_loss:.6f}) over {counted(skill.days, 'day')}; alarms: {alarms}"
+        )
     for kind, models in found.models.items():
         print(f"  {kind}: " + ", ".join(f"{name} from {first}" for name, first in models.items()))
     print(f"  journal {found.journal}")
@@ -90,6 +97,15 @@ def _profits(one: Mapping[str, Any]) -> list[str]:
 
 def _minute(at: Any) -> str:
     return _NONE if at is None else f"{at:%Y-%m-%d %H:%M}Z"
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with null in place of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:

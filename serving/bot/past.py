@@ -75,6 +75,11 @@ class PastFeed:
         """Dates of the backtest's account: from the first decision to the bar after the last."""
         return self.terms.market.dates.astype("datetime64[ns]")
 
+    @property
+    def bar_dates(self) -> Mapping[str, Dates]:
+        """Dates of all bars, by symbol."""
+        return self._dates
+
     def clock(self, date: np.datetime64) -> datetime:
         """Return when all bars of a date are complete, of symbols that have none on it too."""
         closes = {bar_close(schedule, date) or end_of_day(date) for schedule in set(self._schedules.values())}
@@ -122,10 +127,15 @@ class PastFeed:
         """Return the recorded forecasts of the bars of a date."""
         out: list[PredictionRow] = []
         at = int(np.searchsorted(self._whole.dates, row.date))
+        levels = {
+            "direction": self.config.direction.conformal_level,
+            "volatility": self.config.volatility.interval_level,
+        }
         for kind, version in versions.items():
             table = self._tables[kind].iloc[self._rows(kind, row.date)]
             section = self.config.section(kind)
-            for one in table.to_dict("records"):
+            for record in table.to_dict("records"):
+                one = {str(column): value for column, value in record.items()}
                 name = str(one["symbol"])
                 s = self._whole.symbols.index(name)
                 values = _direction(one) if kind == "direction" else _volatility(one)
@@ -142,7 +152,7 @@ class PastFeed:
                         made_by=made_by,
                         close=float(self._whole.close[at, s]),
                         bars_per_year=float(self._year[s]),
-                        level=section.conformal_level if kind == "direction" else section.interval_level,
+                        level=levels[kind],
                         **values,
                     )
                 )
@@ -160,7 +170,7 @@ class PastFeed:
         table = self._tables.get(kind)
         if table is None:
             raise DataError(f"there are no forecasts of {kind} to replay. Choose others.")
-        return table[self._table_dates[kind] < self.dates[0]]
+        return pd.DataFrame(table[self._table_dates[kind] < self.dates[0]])
 
     def _rows(self, kind: Kind, date: np.datetime64) -> slice:
         dates = self._table_dates[kind]

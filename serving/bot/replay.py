@@ -20,6 +20,7 @@ from features.store.store import Store
 from serving.bot.leader import Leader, lease_name
 from serving.bot.memory import past_of
 from serving.bot.past import PastFeed
+from serving.bot.replay_skill import ReplaySkill, replay_skill
 from serving.bot.scanner import Scanner
 from serving.journal.database import Journal, open_journal
 from serving.journal.leases import Lease, acquire
@@ -46,6 +47,8 @@ class ReplayResult:
         Orders that were filled, in whole or in part.
     models
         The dates from which other models forecast, by kind.
+    skill
+        Live skill and alarms by kind, next to the backtest's.
     seconds
         How long it took, of this call.
     journal
@@ -62,6 +65,7 @@ class ReplayResult:
     difference: float
     fills: int
     models: Mapping[str, Mapping[str, str]]
+    skill: Mapping[str, ReplaySkill]
     seconds: float
     journal: str
 
@@ -143,6 +147,7 @@ class Replay:
             equity = np.array(connection.execute(own).scalars().all())
             count = connection.execute(select(func.count()).select_from(fills).where(fills.c.bot == bot)).scalar_one()
         same = len(equity) == len(expected)
+        ended = self.feed.clock(self.feed.dates[-1])
         return ReplayResult(
             bot=bot,
             title=self._found.title,
@@ -154,6 +159,7 @@ class Replay:
             difference=float(np.abs(equity - expected).max()) if same else float("inf"),
             fills=int(count),
             models=self.feed.models(),
+            skill=replay_skill(journal, self._found, self.feed, self._config.monitoring, ended),
             seconds=round(seconds, 2),
             journal=journal.url,
         )

@@ -12,6 +12,7 @@ from training.backtesting.sources import of_walk_forward
 
 LEDGER = (predictions, outcomes, signals, orders, fills, positions, accounts, alerts)
 UNSTABLE = {"made_at", "known_at"}
+PERIOD = ("backtest.start=2016-02-01", "backtest.end=2016-04-29")  # of two windows
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +52,22 @@ def rows_of(url: str) -> dict[str, list]:
     ],
 )
 def test_the_account_is_the_backtests_to_the_cent(make_replay, tmp_path, settings):
-    result = make_replay(f"sqlite:///{tmp_path}/replay.db", *settings).run()
+    result = make_replay(f"sqlite:///{tmp_path}/replay.db", *settings, *PERIOD).run()
     assert result.fills > 10
     assert result.difference < 0.005
     assert result.equity != 1_000_000.0
-    assert len(result.models["direction"]) == 3
+    assert len(result.models["direction"]) == 2
+    for skill in result.skill.values():
+        assert skill.rows > 150
+        assert skill.loss == pytest.approx(skill.backtest_loss, rel=1e-6)
 
 
 def test_a_replay_in_parts_is_the_same(make_replay, tmp_path, found):
     whole, parts = f"sqlite:///{tmp_path}/whole.db", f"sqlite:///{tmp_path}/parts.db"
-    make_replay(whole).run()
-    days = make_replay(parts).feed.dates
-    for last in (days[20], days[21], days[90], None):
-        make_replay(parts, *([] if last is None else [f"backtest.end={str(last)[:10]}"])).run()
+    make_replay(whole, *PERIOD).run()
+    days = make_replay(parts, *PERIOD).feed.dates
+    for last in (days[8], days[9], days[-1]):
+        make_replay(parts, PERIOD[0], f"backtest.end={str(last)[:10]}").run()
     first, second = rows_of(whole), rows_of(parts)
     for name in first:
         assert first[name] == second[name], name
@@ -76,7 +80,7 @@ class Crash(BaseException):
 
 def test_a_process_that_ends_before_any_commit_changes_nothing(make_replay, tmp_path):
     days = [str(day)[:10] for day in make_replay(f"sqlite:///{tmp_path}/x.db").feed.dates]
-    period = (f"backtest.start={days[30]}", f"backtest.end={days[33]}", "bot.lease_s=1")
+    period = (f"backtest.start={days[30]}", f"backtest.end={days[33]}", "bot.lease_s=3600")
     whole = f"sqlite:///{tmp_path}/whole.db"
     commits = _commits(lambda: make_replay(whole, *period).run(), crash_at=None)
     expected = rows_of(whole)
