@@ -71,7 +71,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What happened to an account since the step before: fills, and by symbol the money that was paid or received.
+    """What happened to an account between two steps: fills, and by symbol the money that was paid or received.
 
     ``dividends`` are received, ``borrow`` and ``funding`` paid; ``interest`` is paid on cash, negative if earned.
     """
@@ -92,8 +92,11 @@ class Broker(Protocol):
     idempotent by :attr:`Order.id`.
     """
 
-    def statement(self) -> Statement:
-        """Return what happened since the last call."""
+    def statement(self, after: datetime | None, until: datetime) -> Statement:
+        """Return what happened after the step of one instant, None for the first step, and up to another.
+
+        It may be asked for again: a step that was not written is made once more.
+        """
 
     def positions(self) -> Mapping[str, float]:
         """Return the units held by symbol; symbols without a position may be missing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -43,9 +44,9 @@ class AtClose:
     is_closing: bool
 
 
-def at_close(state: BotState, setting: Setting, broker: Broker) -> AtClose:
+def at_close(state: BotState, setting: Setting, broker: Broker, instant: datetime) -> AtClose:
     """Return the account of a broker at the close of the last row of ``setting``."""
-    statement = broker.statement()
+    statement = broker.statement(state.instant, instant)
     held, cash = broker.positions(), broker.cash()
     position = np.array([held.get(name, 0.0) for name in state.symbols])
     worth = setting.mark_value[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class PaperBroker:
         self._account: Account | None = None
         self._wanted = dict[str, float]()
 
-    def statement(self) -> Statement:
+    def statement(self, after: datetime | None, until: datetime) -> Statement:
         """Return the fills of the bar, and what positions and cash cost and earned."""
         row = len(self._setting.market.dates) - 1
         account = self._account = Account(self._setting, state=self._state)

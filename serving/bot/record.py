@@ -52,6 +52,7 @@ class Record:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._rows: dict[Kind, dict[int, _Rows]] = {"direction": {}, "volatility": {}}
+        self._symbols = pd.Index([], dtype=str)
         self._running: RunningView | None = None
         self._seen: Market | None = None
         self._earliest: int | None = None  # date that was added since
@@ -94,7 +95,11 @@ class Record:
             symbols, values = np.append(known.symbols, symbols), np.concatenate([known.values, values])
         index = pd.Index(symbols)
         newest = ~index.duplicated(keep="last")
-        self._rows[kind][date] = _Rows(index[newest], values[newest])
+        index = index[newest]
+        if self._symbols.equals(index):  # the same of most dates, so stored once
+            index = self._symbols
+        self._symbols = index
+        self._rows[kind][date] = _Rows(index, values[newest])
         self._earliest = date if self._earliest is None else min(date, self._earliest)
 
     def view(self, bars: Market, settings: StrategyConfig) -> ForecastView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Self
 
 import numpy as np
@@ -54,8 +55,8 @@ class BotState:
     ----------
     bot
         The bot's name.
-    started, date
-        Dates of the bars of the first and the newest step; ``date`` is None before the first.
+    started, date, instant
+        Dates of the bars of the first and the newest step, and the close of the newest; both None before the first.
     bars_per_year
         By which yearly costs are divided.
     symbols
@@ -67,6 +68,7 @@ class BotState:
 
     bot: str
     started: np.datetime64
+    instant: datetime | None
     date: np.datetime64 | None
     bars_per_year: float
     cash: float
@@ -134,6 +136,7 @@ class BotState:
             "version": _VERSION,
             "bot": self.bot,
             "started": str(self.started),
+            "instant": None if self.instant is None else self.instant.isoformat(),
             "date": None if self.date is None else str(self.date),
             **{name: getattr(self, name) for name in _PLAIN},
             "symbols": symbols,
@@ -165,6 +168,7 @@ class BotState:
             return cls(
                 bot=stored["bot"],
                 started=_date(stored["started"]),
+                instant=None if stored["instant"] is None else datetime.fromisoformat(stored["instant"]),
                 date=None if stored["date"] is None else _date(stored["date"]),
                 **{name: stored[name] for name in _PLAIN},
                 symbols=tuple(symbols),

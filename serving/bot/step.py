@@ -45,6 +45,7 @@ def open_state(bot: str, bars: Market, config: Config, *, bars_per_year: float |
     return BotState(
         bot=bot,
         started=bars.dates[-1].astype("datetime64[ns]"),
+        instant=None,
         date=None,
         bars_per_year=bars_per_year,
         cash=cash,
@@ -104,7 +105,7 @@ def step(
     moved = rebased(state, bars) if broker is None else Rebased(state, {}, ())
     state = moved.state
     setting = setting_at(bars, state, config)
-    closed = at_close(state, setting, PaperBroker(setting, state.account) if broker is None else broker)
+    closed = at_close(state, setting, PaperBroker(setting, state.account) if broker is None else broker, instant)
     decisions = _decided(state, bars, record, config)
     guard, verdict = protect(
         state.guard,
@@ -117,7 +118,7 @@ def step(
     left = restrain(units, closed.position, closed.worth, verdict, config.bot.protections.max_orders)
     guard = replace(guard, active=(*verdict.stopped, *((ORDERS,) if left.dropped else ())))
     booked = book_fills(state, closed.statement.fills, when)
-    after = _after(state, bars, closed, decisions, left, locked, guard, date)
+    after = _after(state, bars, closed, decisions, left, locked, guard, date, instant)
     changed = ~np.isnan(weights) | (left.wanted != units)
     orders, rows, is_open = new_orders(after, booked.open, changed, left.reasons, when)
     after = replace(after, orders=is_open)
@@ -129,7 +130,7 @@ def step(
         state=after,
         signals=report.signals(decisions, after, left),
         orders=orders,
-        order_rows=(*booked.order_rows, *rows),
+        order_rows=tuple({row["id"]: row for row in (*booked.order_rows, *rows)}.values()),
         fill_rows=booked.fill_rows,
         position_rows=report.positions(after, closed.value, setting.market.mark[-1], when),
         account_row=report.account(after, closed.value, when),
@@ -156,6 +157,7 @@ def _after(
     locked: Float,
     guard: Guard,
     date: np.datetime64,
+    instant: datetime,
 ) -> BotState:
     """Return the state after the decisions; its open orders are still those before them."""
     decided, profits = decisions.decided(), profits_after(state, closed.statement)
@@ -168,6 +170,7 @@ def _after(
     one = state.numbers
     return replace(
         state,
+        instant=instant,
         date=date,
         cash=closed.cash,
         interest=state.interest + closed.statement.interest,

@@ -81,11 +81,10 @@ class OwnBroker:
     """A broker that fills at once, at a price of 100 and without costs."""
 
     def __init__(self):
-        self.held, self.money, self.seen, self.new = {}, 50_000.0, {}, []
+        self.held, self.money, self.seen, self.done, self.now = {}, 50_000.0, {}, [], None
 
-    def statement(self):
-        found, self.new = Statement(tuple(self.new)), []
-        return found
+    def statement(self, after, until):
+        return Statement(tuple(fill for when, fill in self.done if after is None or after == when))
 
     def positions(self):
         return self.held
@@ -101,7 +100,8 @@ class OwnBroker:
                 self.seen[order.id] = order
                 self.held[order.symbol] = self.held.get(order.symbol, 0.0) + order.quantity
                 self.money -= 100.0 * order.quantity
-                self.new.append(Fill(order.symbol, "market", order.quantity, 100.0, 100.0, 100.0 * order.quantity))
+                paid = 100.0 * order.quantity
+                self.done.append((self.now, Fill(order.symbol, "market", order.quantity, 100.0, 100.0, paid)))
 
 
 def test_an_own_broker_is_an_account_of_four_methods(bot_of):
@@ -109,6 +109,7 @@ def test_an_own_broker_is_an_account_of_four_methods(bot_of):
     assert isinstance(broker, Broker)
     for row in range(95, 110):
         result = bot.step(row, broker=broker)
+        broker.now = result.instant
         broker.submit(result.orders)
         broker.submit(result.orders)  # again, as after a crash
         done = sum(row["realised_pnl"] + row["unrealised_pnl"] for row in result.position_rows)
