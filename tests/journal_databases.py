@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from serving.journal import Journal
 
 USER, PASSWORD = "fleetcast", "se:cret/@"
+_LEAST_MEMORY = 2**30
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=16MB")
 
 
@@ -44,7 +46,8 @@ def postgres() -> Iterator[str]:
     if initdb is None or server is None:
         pytest.skip("Postgres is not installed (apt-get install postgresql), so only SQLite is tested")
     rights = _unprivileged()
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder, closing(socket.socket()) as free:
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > _LEAST_MEMORY else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=memory) as folder, closing(socket.socket()) as free:
         data = Path(folder) / "data"
         (Path(folder) / "password").write_text(PASSWORD)
         for path in (Path(folder), Path(folder) / "password"):
@@ -64,7 +67,7 @@ def postgres() -> Iterator[str]:
             _wait(process, Path(folder) / "log")
             yield f"postgresql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/"
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # ends without waiting for clients
             process.wait(30)
 
 
@@ -76,27 +79,36 @@ def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def make_database(postgres: str) -> Callable[[str | None], str]:
-    """Return a function that makes a Postgres database, empty or like another one, and returns its URL."""
-    import psycopg
-
-    def make(template: str | None = None) -> str:
-        name = f"journal_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(f"{postgres}postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
-        return f"{postgres}{name}"
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def postgres_template(make_database: Callable[[str | None], str]) -> str:
+def postgres_template(postgres: str) -> str:
     """The name of a Postgres database with the journal's tables, which others are made from."""
     from serving.journal import open_journal
 
-    url = make_database(None)
-    open_journal(url).close()
-    return url.rpartition("/")[2]
+    name = "journal_template"
+    _execute(postgres, f"CREATE DATABASE {name}")
+    open_journal(f"{postgres}{name}").close()
+    return name
+
+
+@pytest.fixture
+def make_database(postgres: str) -> Iterator[Callable[..., str]]:
+    """Return a function that makes a Postgres database, empty or like another one, and returns its URL."""
+    made: list[str] = []
+
+    def make(template: str | None = None) -> str:
+        made.append(f"journal_{uuid.uuid4().hex[:12]}")
+        _execute(postgres, f"CREATE DATABASE {made[-1]}" + (f" TEMPLATE {template}" if template else ""))
+        return f"{postgres}{made[-1]}"
+
+    yield make
+    for name in made:
+        _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(server: str, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
+        connection.execute(statement)
 
 
 @pytest.fixture(scope="session")

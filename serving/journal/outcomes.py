@@ -59,29 +59,50 @@ def fill_outcomes(
 ) -> int:
     """Write the outcomes that these bars decide, and return how many were new or revised.
 
+    Call it in a transaction of :meth:`.Journal.begin`. Where reading the bars takes long, call :func:`due_outcomes`
+    before and :func:`record_outcomes` in the transaction. Parameters are those of :func:`due_outcomes`.
+    """
+    return record_outcomes(connection, due_outcomes(connection, bars, now, renamed=renamed, revised_days=revised_days))
+
+
+def due_outcomes(
+    connection: Connection,
+    bars: Iterable[SymbolBars],
+    now: datetime,
+    *,
+    renamed: Mapping[str, str] | None = None,
+    revised_days: int = _REVISED_DAYS,
+) -> list[dict[str, Any]]:
+    """Return rows of the table ``outcomes`` that these bars decide or revise; nothing is written.
+
     An outcome is known when ``horizon_bars`` later *bars* of the symbol exist, however many days that takes; of a
-    symbol that was delisted before, it stays unknown. Call it in a transaction of :meth:`.Journal.begin`.
+    symbol that was delisted before, it stays unknown.
 
     Parameters
     ----------
+    connection
+        Of :meth:`.Journal.connect`.
     bars
         Complete bars; leave out one that is still being formed.
     now
         When the outcomes are known, aware.
     renamed
-        New names of symbols by old ones: a prediction of the old one is decided by the bars of the new one.
+        New names of symbols by old ones (``journal.renamed``): a prediction of the old one is decided by the bars of
+        the new one.
     revised_days
         Predictions of bars that are older are not compared with revised bars.
     """
     pending: dict[str, list[OpenPrediction]] = {}
     for one in open_predictions(connection, now, revised_days):
         pending.setdefault(current_name(one.symbol, renamed or {}), []).append(one)
-    rows: list[dict[str, Any]] = []
-    for symbol in bars:
-        rows += decided(pending.get(symbol.symbol, ()), symbol, now)
-    if rows:
-        connection.execute(insert_new(connection, outcomes), rows)
-    return len(rows)
+    return [row for symbol in bars for row in decided(pending.get(symbol.symbol, ()), symbol, now)]
+
+
+def record_outcomes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Write rows of :func:`due_outcomes`, and return how many the journal did not have."""
+    if not rows:
+        return 0
+    return connection.execute(insert_new(connection, outcomes), [dict(row) for row in rows]).rowcount
 
 
 def decided(pending: Sequence[OpenPrediction], bars: SymbolBars, now: datetime) -> list[dict[str, Any]]:

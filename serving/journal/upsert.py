@@ -15,5 +15,5 @@ def insert(connection: Connection, table: Table) -> Any:
 
 
 def insert_new(connection: Connection, table: Table) -> Any:
-    """Return an insert that leaves rows whose key exists as they are."""
-    return insert(connection, table).on_conflict_do_nothing()
+    """Return an insert that leaves rows whose key exists as they are; its result's ``rowcount`` are the others."""
+    return insert(connection, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from features.bars.schema import SymbolBars
 from features.labels import bar_variance, direction_labels, forward_return, volatility_target
-from serving.journal.outcomes import current_name, fill_outcomes
+from serving.journal.outcomes import current_name, due_outcomes, fill_outcomes, record_outcomes
 from serving.journal.predictions import record
 from serving.journal.reading import read_predictions
 from serving.journal.schema import outcomes
@@ -112,6 +112,14 @@ def test_a_renamed_symbol_has_the_outcome_of_its_new_bars(journal, recorded):
     assert fill(journal, bars_of("CCC", range(9)), renamed={"AAA": "BBB", "BBB": "CCC"}) == 2
     assert read(journal, "direction")["symbol"].tolist() == ["AAA"]
     assert current_name("X", {"X": "Y", "Y": "X"}) in ("X", "Y")
+
+
+def test_outcomes_that_two_processes_find_are_written_once(journal, recorded):
+    with journal.connect() as connection:
+        rows = due_outcomes(connection, [bars_of("AAA", range(7))], NOW)
+    for expected in (2, 0):
+        with journal.begin() as connection:
+            assert record_outcomes(connection, rows) == expected
 
 
 def test_old_predictions_are_decided_late_but_not_revised(journal, recorded):

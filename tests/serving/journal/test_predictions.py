@@ -106,10 +106,10 @@ from serving.journal.predictions import record
 
 def write(name):
     with open_journal(sys.argv[1]) as journal:
-        for start in range(0, 1000, 20):
-            rows = [prediction(f"S{i}", version=name) for i in range(start, start + 20)]
+        for start in range(0, 1000, 50):
+            rows = [prediction(f"S{i}", version=name) for i in range(start, start + 50)]
             with journal.begin() as connection:
-                assert len(record(connection, rows)) == 20
+                assert len(record(connection, rows)) == 50
 
 threads = [Thread(target=write, args=(f"writer {sys.argv[2]} {i}",)) for i in range(4)]
 for thread in threads: thread.start()
@@ -118,7 +118,7 @@ for thread in threads: thread.join()
 
 
 def test_eight_writers_write_a_thousand_rows_each(journal, journal_url):
-    """Two processes with four threads each, in 400 transactions."""
+    """Two processes with four threads each, in 160 transactions."""
     command = [sys.executable, "-c", WRITER, journal_url]
     here = str(Path(__file__).parent)
     writers = [subprocess.Popen([*command, str(i), here], stderr=subprocess.PIPE, text=True) for i in range(2)]
