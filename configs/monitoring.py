@@ -33,8 +33,9 @@ class MonitoringConfig(Frozen):
     watch_years: Annotated[float, Field(ge=0.1, le=1_000.0)] = 20.0
     """Mean years between signals of the control chart of losses (CUSUM) while nothing has changed. Its signals are to
     be watched; they are no alarms."""
-    drift_false_rate: Annotated[float, Field(ge=1e-6, le=0.5)] = 0.01
-    """Probability that a feature is called drifted although its distribution is that of the training period."""
+    drift_false_rate: Annotated[float, Field(ge=1e-6, le=0.5)] = 0.05
+    """Probability that features are reported to differ from training although they do not. It takes 1 / rate − 1
+    earlier periods of ``recent_days`` to show it: five years of days for 0.05."""
     metrics_host: Annotated[str, AfterValidator(host_name)] = "127.0.0.1"
     """Address at which the bot's Prometheus metrics can be read."""
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None

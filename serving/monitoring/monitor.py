@@ -16,7 +16,7 @@ from serving.journal.types import aware
 from serving.monitoring.calibrated import calibration_bins
 from serving.monitoring.evaluations import kinds_of, newest_bar, read_evaluations
 from serving.monitoring.expected import expected_skill
-from serving.monitoring.feature_drift import FeatureDrift
+from serving.monitoring.feature_drift import Drift
 from serving.monitoring.forecast_rows import BASELINE
 from serving.monitoring.kind_tests import SHARES, KindState, advance, threshold, watch_limit
 from serving.monitoring.live_skill import kept_share, live_scores
@@ -35,6 +35,7 @@ from serving.monitoring.tested import TestedSkill, tested_skill
 from training.registry.manager import ModelManager
 
 Guard = Callable[[Connection], None]
+_NO_DRIFT = Drift([], float("nan"))
 
 
 class Monitor:
@@ -145,7 +146,7 @@ class Monitor:
         judged = rows[rows["is_known"].to_numpy()]
         border = _recent_from(frame, config.recent_days)
         version = str(rows["version"].iloc[-1]) if len(rows) else str(frame["version"].iloc[-1])
-        drift, reason = self._drift(kind, version) if with_drift else ([], "it was not asked for")
+        drift, reason = self._drift(kind, version) if with_drift else (_NO_DRIFT, "it was not asked for")
         levels = rows["level"].dropna()
         return KindReport(
             kind=kind,
@@ -170,7 +171,9 @@ class Monitor:
             expected=expected_skill(kind, rows[rows["bar_date"] >= border]),
             expected_before=expected_skill(kind, rows[rows["bar_date"] < border]),
             calibration=calibration_bins(kind, judged, horizon),
-            drift=drift,
+            drift=drift.features,
+            drift_chance=drift.chance,
+            has_drifted=drift.chance <= config.drift_false_rate,
             no_drift=reason,
             quality=quality_of(kind, frame, frame[frame["bar_date"] >= border], horizon, config, now),
         )
@@ -189,11 +192,11 @@ class Monitor:
             for name, share in SHARES.items()
         ]
 
-    def _drift(self, kind: Kind, version: str) -> tuple[list[FeatureDrift], str]:
+    def _drift(self, kind: Kind, version: str) -> tuple[Drift, str]:
         from serving.monitoring.version_features import drift_or_reason
 
         if self.manager is None:
-            return [], "there is no registry to read the version from"
+            return _NO_DRIFT, "there is no registry to read the version from"
         return drift_or_reason(self.manager, kind, version, self.config)
 
 

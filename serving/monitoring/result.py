@@ -78,7 +78,10 @@ class KindReport:
     calibration
         Forecasts and frequencies.
     drift, no_drift
-        Features that differ from training, or why that is not known.
+        Features next to those of the training, or why they are not known.
+    drift_chance, has_drifted
+        Probability of such a difference of all features by chance, and whether it is at most
+        ``monitoring.drift_false_rate``.
     quality
         Whether forecasts arrive, on time and from good data.
     """
@@ -105,6 +108,8 @@ class KindReport:
     calibration: Sequence[CalibrationBin]
     drift: Sequence[FeatureDrift]
     no_drift: str
+    drift_chance: float
+    has_drifted: bool
     quality: Quality
 
     @property

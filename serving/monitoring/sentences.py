@@ -72,7 +72,7 @@ def summary(report: KindReport) -> str:
 
 
 def findings(result: MonitoringResult) -> list[Finding]:
-    """Return what is to be reported: an event ``skill`` for each alarm, ``drift`` for each kind with drifted features.
+    """Return what is to be reported: an event ``skill`` for each alarm, ``drift`` for each kind whose features differ.
 
     Their keys and occurrences stay the same for as long as they last.
     """
@@ -85,10 +85,9 @@ def findings(result: MonitoringResult) -> list[Finding]:
             body = f"{_alarm(report, test.name, test.alarm, test.false_alarm_rate)}.\n{summary(report)}."
             data = {"kind": report.kind, "test": test.name, "version": report.version, "evidence": test.alarm.evidence}
             out.append(Finding("skill", f"{report.kind}/{test.name}", test.alarm.date, title, body, data))
-        drifted = [one for one in report.drift if one.is_drifted]
-        if drifted:
-            names = [one.name for one in drifted]
-            title = f"{report.kind}: {counted(len(names), 'feature')} of {len(report.drift)} drifted"
+        if report.has_drifted:
+            names = [one.name for one in report.drift if one.is_drifted]
+            title = f"{report.kind}: features differ from those of the training"
             data = {"kind": report.kind, "version": report.version, "features": names[:20]}
             out.append(Finding("drift", report.kind, report.version, title, drift_sentence(report) + ".", data))
     return out
@@ -98,14 +97,13 @@ def drift_sentence(report: KindReport) -> str:
     """Return which features differ from training in a sentence without a full stop."""
     if not report.drift:
         return f"feature drift is not known: {report.no_drift}"
-    drifted = [one for one in report.drift if one.is_drifted]
-    if not drifted:
-        return f"none of {counted(len(report.drift), 'feature')} differs from training more than in earlier periods"
-    names = ", ".join(one.name for one in drifted[:5]) + (", …" if len(drifted) > 5 else "")
-    return (
-        f"{len(drifted)} of {counted(len(report.drift), 'feature')} differ from training more than in any of "
-        f"{counted(drifted[0].periods, 'earlier period')}: {names}. This explains a loss of skill; it does not show one"
-    )
+    periods = counted(report.drift[0].periods, "earlier period")
+    chance = f"probability by chance {report.drift_chance:.2g}, from {periods}"
+    if not report.has_drifted:
+        return f"features differ from training no more than in earlier periods ({chance})"
+    names = [one.name for one in report.drift if one.is_drifted]
+    most = f"; most of all {', '.join(names[:5])}{', …' if len(names) > 5 else ''}" if names else ""
+    return f"features differ from training ({chance}){most}. This explains a loss of skill; it does not show one"
 
 
 def quality_sentences(report: KindReport) -> Sequence[str]:

@@ -13,7 +13,7 @@ from configs.monitoring import MonitoringConfig
 from configs.values import Kind
 from features.universe import MIN_SYMBOLS, UniverseFacts
 from serving.latest_windows import FeatureRecipe
-from serving.monitoring.feature_drift import FeatureDrift, feature_drift
+from serving.monitoring.feature_drift import Drift, feature_drift
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
 from training.registry.manager import ModelManager
 from training.registry.manifest import block_of_version
@@ -25,7 +25,7 @@ _HISTORY_BARS = 2_500
 
 def drift_of_version(
     manager: ModelManager, kind: Kind, version: str, config: MonitoringConfig, choice: BarsChoice = USUAL
-) -> list[FeatureDrift]:
+) -> Drift:
     """Return the drift of a version's features since its training, from at most 40 of its symbols.
 
     The version stores no distribution of its features, so they are computed again from the bars of its training.
@@ -70,14 +70,12 @@ def drift_of_version(
     )
 
 
-def drift_or_reason(
-    manager: ModelManager, kind: Kind, version: str, config: MonitoringConfig
-) -> tuple[list[FeatureDrift], str]:
+def drift_or_reason(manager: ModelManager, kind: Kind, version: str, config: MonitoringConfig) -> tuple[Drift, str]:
     """Return the drift, or none and why it is not known: monitoring goes on without an explanation."""
     try:
         return drift_of_version(manager, kind, version, config), ""
     except FleetcastError as error:
-        return [], str(error)
+        return Drift([], float("nan")), str(error)
 
 
 def _recipe(config: Any, meta: dict[str, Any], members: frozenset[str]) -> FeatureRecipe:

@@ -70,10 +70,24 @@ def test_only_the_feature_that_changed_has_drifted():
     values[-63:, :, 1] += 6.0
     values[::50, 0, 2] = np.nan
     dates = np.repeat(np.datetime64("2020-01-01") + np.arange(days), symbols).astype("datetime64[ns]")
-    found = feature_drift(values.reshape(-1, 3), dates, ("a", "b", "c"), np.datetime64("2022-06-01"), 63)
+    found, chance = feature_drift(values.reshape(-1, 3), dates, ("a", "b", "c"), np.datetime64("2022-06-01"), 63)
+    assert 1 / 15 <= chance < 0.5
     assert [one.name for one in found if one.is_drifted] == ["b"]
     assert found[0].name == "b" and found[0].shift > 1 and found[0].distance > 0.9 and found[0].periods >= 13
     autocorrelated = {one.name: one.psi for one in found if one.name != "b"}
     by_chance = psi_quantile(10, 1000 * symbols, 63 * symbols, 0.01)
     assert min(autocorrelated.values()) > by_chance, "a limit for independent rows would call all of them drifted"
-    assert feature_drift(values.reshape(-1, 3), dates, ("a", "b", "c"), np.datetime64("2020-02-01"), 63) == []
+    assert feature_drift(values.reshape(-1, 3), dates, ("a", "b", "c"), np.datetime64("2020-02-01"), 63).features == []
+
+
+def test_drift_of_all_features_is_rarely_found_where_there_is_none():
+    """Twenty features with a common factor, days independent: 19 earlier periods show a chance of 1 in 20."""
+    rng, names, found = np.random.default_rng(7), [f"f{i}" for i in range(20)], []
+    dates = np.datetime64("2020-01-01", "ns") + np.arange(800) * np.timedelta64(1, "D")
+    for _ in range(60):
+        values = rng.normal(size=(800, 1)) + rng.normal(size=(800, 20))
+        found.append(feature_drift(values, dates, names, dates[759], 40).chance)
+    chances = np.array(found)
+    assert chances.min() >= 0.05 and (chances <= 0.05).mean() <= 0.15 and 0.4 < chances.mean() < 0.65
+    values[-40:] *= 2.0
+    assert feature_drift(values, dates, names, dates[759], 40).chance == pytest.approx(0.05)
