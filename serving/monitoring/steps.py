@@ -142,10 +142,11 @@ def _steps(
     losses, total = evidence.losses, len(counts)
     compared, covered = np.isfinite(losses.gap), np.isfinite(evidence.missed) & np.isfinite(rows["level"].to_numpy())
     proven = compared & (kept > 0.0)
+    missed, rate = np.where(covered, evidence.missed, 0.0), np.where(covered, allowed[codes, level], 0.5)
     by_test = {
         "worse": (*excess_loss(losses), compared, 1.0),
         "faded": (*excess_loss(losses, kept), proven, 1.0),
-        "coverage": (*excess_misses(np.where(covered, evidence.missed, 0.0), allowed[codes, level]), covered, np.inf),
+        "coverage": (*excess_misses(missed, rate), covered, np.inf),
     }
     gaps: list[dict[str, float]] = [{} for _ in range(total)]
     for test, (excess, room, usable, most) in by_test.items():

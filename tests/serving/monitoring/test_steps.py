@@ -103,6 +103,11 @@ def test_a_late_outcome_is_waited_for_and_then_left_out(make_forecasts):
     assert complete_steps("direction", frame, {}, CONFIG, LATE)[2] == after[2], "it comes too late for ever"
 
 
+def test_forecasts_without_a_label_set_have_no_test_of_coverage(make_forecasts):
+    frame = make_forecasts("direction", 10, 4).assign(level=np.nan)
+    assert [set(one.gaps) for one in complete_steps("direction", frame, {}, CONFIG, LATE)] == [{"worse"}] * 10
+
+
 def test_forecasts_made_after_their_outcome_and_shadows_and_second_versions_do_not_count(make_forecasts):
     frame = make_forecasts("direction", 6, 3)
     known = complete_steps("direction", frame, {}, CONFIG, LATE)
