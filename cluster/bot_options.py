@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cluster.options import bars_named, check_store
 from configs.errors import ConfigError
@@ -110,10 +110,11 @@ def replay_past(
     place = Store(store)
     check_store(place, store)
     found = chosen_forecasts(place, walk_forward, version)
-    if version is None:
-        names = dict.fromkeys(found.tables, WalkForwards(place).read(walk_forward or LATEST).name)
-    else:
-        names = dict(ModelManager(place).find_all(version))
+    names = dict[Any, str](
+        dict.fromkeys(found.tables, WalkForwards(place).read(walk_forward or LATEST).name)
+        if version is None
+        else ModelManager(place).find_all(version)
+    )
     replay = Replay(found, names, config, place, database)
     with interruptible("; run it again to go on from there"):
         return replay.run()

@@ -13,7 +13,7 @@ from configs.values import Kind
 from features.store.store import Store
 from serving.answers import Failure
 from serving.fleets import Fleet, ForecastColumns, open_fleet
-from serving.latest_windows import FeatureRecipe, LatestWindows
+from serving.latest_windows import FeatureRecipe, Featurise, LatestWindows
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
 from serving.snapshot import Outcome, Snapshot
 from serving.spelling import Spelling
@@ -87,6 +87,7 @@ def snapshot_of(
     keep: SymbolFilter | None = None,
     stamp: str | None = None,
     versions: Mapping[Kind, str] | None = None,
+    featurise: Featurise | None = None,
 ) -> Snapshot:
     """Return the answers of these models from these bars; parameters are as for :func:`build_snapshot`."""
     stamp = bars.stamp() if stamp is None else stamp
@@ -94,7 +95,7 @@ def snapshot_of(
     unfitted = frozenset(bars.unfitted_symbols()) if unseen else frozenset[str]()
     if keep is not None:
         unfitted = frozenset(filter(keep, unfitted))
-    windows = _windows(fleets, bars, stamp, previous, unfitted)
+    windows = _windows(fleets, bars, stamp, previous, unfitted, featurise)
     bars.release()
     if previous is not None and previous.bars_stamp == stamp and previous.bars.symbols == bars.symbols:
         bars = previous.bars
@@ -165,7 +166,12 @@ def _load_fleet(
 
 
 def _windows(
-    fleets: Mapping[Kind, Fleet], bars: NewestBars, stamp: str, previous: Snapshot | None, unfitted: frozenset[str]
+    fleets: Mapping[Kind, Fleet],
+    bars: NewestBars,
+    stamp: str,
+    previous: Snapshot | None,
+    unfitted: frozenset[str],
+    featurise: Featurise | None,
 ) -> dict[Kind, LatestWindows]:
     """Return each kind's newest windows; kinds with equal recipes share theirs, and unchanged ones are reused."""
     recipes = {kind: FeatureRecipe.of(fleet.predictor, fleet.universe) for kind, fleet in fleets.items()}
@@ -179,12 +185,17 @@ def _windows(
         symbols = unfitted.union(*(fleets[other].position for other in alike))
         old = previous.windows.values() if previous is not None and previous.bars_stamp == stamp else ()
         usable = (latest for latest in old if latest.recipe == recipe and latest.covers(length, symbols))
-        out[kind] = next(usable, None) or _read_windows(recipe, length, symbols, bars, stamp)
+        out[kind] = next(usable, None) or _read_windows(recipe, length, symbols, bars, stamp, featurise)
     return out
 
 
 def _read_windows(
-    recipe: FeatureRecipe, length: int, symbols: frozenset[str], bars: NewestBars, stamp: str
+    recipe: FeatureRecipe,
+    length: int,
+    symbols: frozenset[str],
+    bars: NewestBars,
+    stamp: str,
+    featurise: Featurise | None,
 ) -> LatestWindows:
     """Return the windows that another server has stored, or else featurise the bars and store the result."""
     cache = None if bars.is_given else WindowCache(recipe, length, symbols, bars, stamp)
@@ -192,7 +203,8 @@ def _read_windows(
         return found
     table, note = recipe.table(bars.of_universe())
     context = bars.context(recipe.config)
-    fresh = LatestWindows.build(recipe, length, bars.of_symbols(symbols), symbols, table, context, note)
+    chosen = bars.of_symbols(symbols)
+    fresh = LatestWindows.build(recipe, length, chosen, symbols, table, context, note, featurise)
     if cache is not None:
         cache.write(fresh)
     return fresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from features.bars.schema import SymbolBars
 from features.bars.sessions import ALWAYS
 from serving.answers import KINDS
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
+from serving.bot.featurising import FeaturisingProcess
 from serving.fleets import Fleet, resolve_versions
 from serving.journal.forecasts import snapshot_rows
 from serving.journal.predictions import PredictionRow
@@ -49,8 +51,10 @@ class Champions:
 
     def __init__(self, manager: ModelManager, config: Config, choice: BarsChoice = USUAL) -> None:
         self._manager, self._given, self._choice = manager, config, choice
-        unseen = "pooled" if config.bot.symbols else "refuse"
-        self._serve = ServeConfig(history_bars=config.bot.history_bars, unseen=unseen)
+        self._serve = ServeConfig(
+            history_bars=config.bot.history_bars, unseen="pooled" if config.bot.symbols else "refuse"
+        )
+        self._helper = FeaturisingProcess()
         self._fleets: dict[Kind, Fleet] = {}
         self._whole: NewestBars | None = None
         self._stamp = ""
@@ -63,7 +67,7 @@ class Champions:
     @property
     def config(self) -> Config:
         """The settings of the bot, with the horizons and labels of the champions."""
-        sections = {kind: fleet.predictor.config.section(kind) for kind, fleet in self._fleets.items()}
+        sections: dict[str, Any] = {kind: fleet.predictor.config.section(kind) for kind, fleet in self._fleets.items()}
         return self._given.model_copy(update=sections)
 
     def versions(self, row: Row | None = None) -> Mapping[Kind, str]:
@@ -114,7 +118,8 @@ class Champions:
         assert self._whole is not None
         fleets = self._fleets if versions == self.versions() else self._load(versions)
         usable = [bars for bars, problem in self._until(row) if not problem]
-        self._snapshot = snapshot_of(fleets, self._whole.cut(usable, row.date), self._serve, self._snapshot)
+        cut = self._whole.cut(usable, row.date)
+        self._snapshot = snapshot_of(fleets, cut, self._serve, self._snapshot, featurise=self._helper)
         chosen = {bars.symbol for bars in usable if bars.dates[-1] == row.date}.intersection(self._traded())
         return snapshot_rows(self._snapshot, made_by, symbols=chosen)
 
@@ -126,6 +131,10 @@ class Champions:
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:
         """Return the forecasts of a version's test."""
         return tested_table(self._manager, kind, version)
+
+    def close(self) -> None:
+        """End the process that helps to featurise."""
+        self._helper.close()
 
     def _traded(self) -> Sequence[str]:
         if self._given.bot.symbols:

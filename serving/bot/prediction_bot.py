@@ -94,9 +94,9 @@ class MLPredictionBot:
         manager = ModelManager(self.store)
         schedules(self.config.bot.schedules)
         self.journal = open_journal(database, self.store, self.config.journal)
-        feed = Champions(manager, self.config, bars)
+        self._feed = Champions(manager, self.config, bars)
         scanner = Scanner(
-            feed, self.journal, self.config.bot.name, broker=broker, kill_switch=lambda: self._kill_switch()
+            self._feed, self.journal, self.config.bot.name, broker=broker, kill_switch=lambda: self._kill_switch()
         )
         self.metrics = BotMetrics()
         self.services = Services(self.config, manager, self.journal, scanner, clock, cluster, self.metrics)
@@ -149,7 +149,8 @@ class MLPredictionBot:
         return bot_status(self.journal, self.config, now or self.services.clock())
 
     def close(self) -> None:
-        """Close the journal."""
+        """Close the journal, and end the process that helps to featurise."""
+        self._feed.close()
         self.journal.close()
 
     def __enter__(self) -> Self:

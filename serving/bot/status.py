@@ -77,11 +77,11 @@ def bot_status(journal: Journal, config: Config, now: datetime) -> BotStatus:
         wanted = _rows(connection, signals, bot, signals.c.bar_close, step)
         is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
         conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings().all()
-    lives = lease is not None and lease.holder != _FREE and lease.expires_at > now
+    leader = lease if lease is not None and lease.holder != _FREE and lease.expires_at > now else None
     schedule = schedules(config.bot.schedules).get("scan")
     silent = 0 if schedule is None or last_scan is None else schedule.passed(last_scan, now)[1]
     problems = []
-    if not lives:
+    if leader is None:
         problems.append(f"no process runs bot {bot}")
     if last_scan is None:
         problems.append("no scan has ended well yet")
@@ -90,8 +90,8 @@ def bot_status(journal: Journal, config: Config, now: datetime) -> BotStatus:
     return BotStatus(
         bot=bot,
         at=now,
-        holder=lease.holder if lives else "",
-        lives_until=lease.expires_at if lives else None,
+        holder="" if leader is None else leader.holder,
+        lives_until=None if leader is None else leader.expires_at,
         last_scan=last_scan,
         silent_periods=silent,
         step=step,
