@@ -73,10 +73,13 @@ class FeaturisingProcess:
     def _receive(self) -> list[Piece] | None:
         assert self._connection is not None
         try:
-            found = self._connection.recv()
+            found: list[Piece] | Exception = self._connection.recv()
         except (OSError, EOFError) as error:
-            return self._failed(error)
-        return self._failed(found) if isinstance(found, Exception) else found
+            found = error
+        if isinstance(found, Exception):
+            self._failed(found)
+            return None
+        return found
 
     def _failed(self, error: Exception) -> None:
         _log.warning("the second process for features failed (%r); this one computes all of them", error)

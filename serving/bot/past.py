@@ -103,7 +103,7 @@ class PastFeed:
         found: dict[str, dict[str, str]] = {}
         for kind, table in self._tables.items():
             dates = self._table_dates[kind]
-            within = table.assign(date=dates)[dates >= self.dates[0]]
+            within = table.assign(date=dates)[(dates >= self.dates[0]) & (dates <= self.dates[-1])]
             groups = within.groupby("window")["date"].min() if "window" in table.columns else {"": within["date"].min()}
             found[kind] = {
                 f"{self._names[kind]}-{int(window):03d}" if window != "" else self._names[kind]: str(date)[:10]
