@@ -47,12 +47,16 @@ def write_output(option: str, path: str, data: bytes) -> None:
         sys.stdout.buffer.flush()
         return
     target = Path(path).expanduser()
+    temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            temporary = file.name
             file.write(data)
         os.chmod(file.name, 0o644)
         os.replace(file.name, target)
     except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
         raise ConfigError(
             f"{option} {path!r} cannot be written ({error.strerror}). Give a path in a folder of yours."
         ) from error

@@ -5,8 +5,9 @@ Names are imported when they are first used, so that importing an error class do
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from configs.data import ContextConfig, DataConfig, FeatureConfig, SplitConfig
@@ -34,34 +35,6 @@ if TYPE_CHECKING:
     )
     from configs.operation import DeployConfig, RunConfig, ServeConfig
     from configs.schema import Config
-
-_HOMES = {
-    "configs.data": ("ContextConfig", "DataConfig", "FeatureConfig", "SplitConfig"),
-    "configs.errors": (
-        "ClusterError",
-        "ConfigError",
-        "DataError",
-        "DatabaseError",
-        "DatabaseUnavailableError",
-        "FleetcastError",
-        "LeaseLostError",
-        "ModelError",
-        "StoreError",
-    ),
-    "configs.journal": ("JournalConfig",),
-    "configs.load": ("config_hash", "load_config", "preset_names"),
-    "configs.models": (
-        "DirectionConfig",
-        "FitConfig",
-        "BoostingConfig",
-        "ForestConfig",
-        "LabelConfig",
-        "NetworkConfig",
-        "VolatilityConfig",
-    ),
-    "configs.operation": ("DeployConfig", "RunConfig", "ServeConfig"),
-    "configs.schema": ("Config",),
-}
 
 __all__ = [
     "BoostingConfig",
@@ -94,9 +67,33 @@ __all__ = [
     "preset_names",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(module), name)
-    raise AttributeError(f"module 'configs' has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "configs.data": ["ContextConfig", "DataConfig", "FeatureConfig", "SplitConfig"],
+        "configs.errors": [
+            "ClusterError",
+            "ConfigError",
+            "DataError",
+            "DatabaseError",
+            "DatabaseUnavailableError",
+            "FleetcastError",
+            "LeaseLostError",
+            "ModelError",
+            "StoreError",
+        ],
+        "configs.journal": ["JournalConfig"],
+        "configs.load": ["config_hash", "load_config", "preset_names"],
+        "configs.models": [
+            "BoostingConfig",
+            "DirectionConfig",
+            "FitConfig",
+            "ForestConfig",
+            "LabelConfig",
+            "NetworkConfig",
+            "VolatilityConfig",
+        ],
+        "configs.operation": ["DeployConfig", "RunConfig", "ServeConfig"],
+        "configs.schema": ["Config"],
+    },
+)

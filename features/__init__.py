@@ -5,8 +5,9 @@ Public names are imported on first use, so that importing the package is fast.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from configs.data import FeatureConfig, SplitConfig
@@ -52,31 +53,23 @@ __all__ = [
     "walk_forward",
 ]
 
-_MODULES = {
-    "configs.data": ("FeatureConfig", "SplitConfig"),
-    "configs.models": ("LabelConfig",),
-    "configs.reading": ("ReadingConfig",),
-    "features.any_bars": ("load_bars",),
-    "features.bars.schema": ("SymbolBars", "bars_from_frame"),
-    "features.catalog": ("describe_features",),
-    "features.context": ("MarketContext",),
-    "features.cross_validation": ("PurgedWalkForward",),
-    "features.engineer": ("EngineeredFeatures", "FeatureEngineer", "build_panel", "feature_names"),
-    "features.panel": ("Panel",),
-    "features.scaling": ("FleetScaler",),
-    "features.selection": ("select_features",),
-    "features.splits": ("Split", "SplitRows", "resolve_split", "split_rows", "walk_forward"),
-    "features.universe": ("UniverseTable",),
-    "features.universe_build": ("build_universe",),
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'features' has no attribute {name!r}")
-    return getattr(import_module(_MODULE_OF[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "configs.data": ["FeatureConfig", "SplitConfig"],
+        "configs.models": ["LabelConfig"],
+        "configs.reading": ["ReadingConfig"],
+        "features.any_bars": ["load_bars"],
+        "features.bars.schema": ["SymbolBars", "bars_from_frame"],
+        "features.catalog": ["describe_features"],
+        "features.context": ["MarketContext"],
+        "features.cross_validation": ["PurgedWalkForward"],
+        "features.engineer": ["EngineeredFeatures", "FeatureEngineer", "build_panel", "feature_names"],
+        "features.panel": ["Panel"],
+        "features.scaling": ["FleetScaler"],
+        "features.selection": ["select_features"],
+        "features.splits": ["Split", "SplitRows", "resolve_split", "split_rows", "walk_forward"],
+        "features.universe": ["UniverseTable"],
+        "features.universe_build": ["build_universe"],
+    },
+)

@@ -5,8 +5,9 @@ Names are imported on first use, so that importing the package does not import T
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from serving.answers import Prediction, PredictionRequest, PredictionResponse
@@ -23,21 +24,12 @@ __all__ = [
     "PredictionResponse",
 ]
 
-_MODULES = {
-    "FleetcastClient": "serving.client",
-    "MLPredictionBot": "serving.bot.prediction_bot",
-    "Prediction": "serving.answers",
-    "PredictionEngine": "serving.engine",
-    "PredictionRequest": "serving.answers",
-    "PredictionResponse": "serving.answers",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'serving' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "serving.answers": ["Prediction", "PredictionRequest", "PredictionResponse"],
+        "serving.bot.prediction_bot": ["MLPredictionBot"],
+        "serving.client": ["FleetcastClient"],
+        "serving.engine": ["PredictionEngine"],
+    },
+)

@@ -95,7 +95,9 @@ class Ingress:
 
     def __serve_build_asgi_app__(self) -> Any:
         """Return the application that Serve sends requests to."""
+        from features.store.store import open_store
         from serving.web.api import build_api
+        from training.registry.reports import Reports
 
         if self._arguments.key_file is not None:
             self._keys = Keys(self._arguments.key_file)
@@ -106,6 +108,7 @@ class Ingress:
             keys=self._keys,
             meter=self._meter,
             host=arguments.host,
+            reports=Reports(open_store(arguments.store)),
             monitoring=_monitoring(arguments),
         )
 

@@ -1,6 +1,7 @@
 """Fixtures of all tests: the command line, a Ray cluster, servers, random universes, small configurations."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -222,6 +223,22 @@ def block_files() -> Callable[[Path], dict[str, bytes]]:
 def make_universe() -> Callable[..., list[SymbolBars]]:
     """Return the function that makes random universes: ``make_universe(symbols, bars, seed)``."""
     return random_universe
+
+
+@contextmanager
+def limited_file_size(size: int) -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.fixture(scope="session")
+def file_size_limit() -> Callable[[int], AbstractContextManager[None]]:
+    """Return a context in which no file of this process may grow beyond so many bytes, as on a full disk."""
+    return limited_file_size
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ Names are imported when they are first used, so that importing the package does 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from training.backtest_validator import BacktestValidator
@@ -27,22 +28,15 @@ __all__ = [
     "VolatilityPredictor",
 ]
 
-_HOME_OF = {
-    "BacktestValidator": "training.backtest_validator",
-    "BasePredictor": "training.predictors.base",
-    "EnsemblePredictor": "training.predictors.ensemble",
-    "ModelManager": "training.registry.manager",
-    "ModelTrainer": "training.trainer",
-    "PriceDirectionPredictor": "training.predictors.direction",
-    "VolatilityPredictor": "training.predictors.volatility",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'training' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "training.backtest_validator": ["BacktestValidator"],
+        "training.predictors.base": ["BasePredictor"],
+        "training.predictors.direction": ["PriceDirectionPredictor"],
+        "training.predictors.ensemble": ["EnsemblePredictor"],
+        "training.predictors.volatility": ["VolatilityPredictor"],
+        "training.registry.manager": ["ModelManager"],
+        "training.trainer": ["ModelTrainer"],
+    },
+)

@@ -29,12 +29,13 @@ from training.registry.block_files import is_finished
 from training.registry.blocks import read_block
 from training.registry.walk_forwards import WalkForwards
 from training.run.market_file import read_market
+from training.run.plan_bars import bars_of_plan
 from training.run.run_plan import RunPlan
-from training.run.staging import read_staged
 from training.tasks import task_of
 from training.validation.folds import stop_of
 from training.validation.look_ahead import Forecaster, LookAhead, bars_needed, check_look_ahead, sampled_cuts
 from training.walk_forward import WalkForward, WalkForwardResult
+from training.walk_importances import importances_by_window
 
 _SYMBOLS = 8  # enough to show a column that uses the future, few enough for seconds
 _LENGTHS = (60, 90, 130, 200, 300, 500, 750, 1000, 1500, 2000)
@@ -52,11 +53,15 @@ class Refitted:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What checks found, by kind of model; empty where none was asked for."""
+    """What checks found, by kind of model; empty where none was asked for.
+
+    ``importances`` are those of features by window, see :func:`.importances_by_window`.
+    """
 
     look_ahead: dict[str, LookAhead] = field(default_factory=dict)
     refitted: dict[str, Refitted] = field(default_factory=dict)
     history: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    importances: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -64,8 +69,13 @@ class Checks:
         return any(one.leaks for one in self.look_ahead.values()) or any(x.different for x in self.refitted.values())
 
 
-def run_checks(walk: WalkForward, result: WalkForwardResult, future: bool, past: bool) -> Checks:
-    """Check each kind of model of a run for use of the ``future``, and for how much of the ``past`` it needs."""
+def run_checks(
+    walk: WalkForward, result: WalkForwardResult, *, future: bool = False, past: bool = False, features: bool = False
+) -> Checks:
+    """Check each kind of model of a run.
+
+    For use of the ``future``, for how much of the ``past`` it needs, and for which ``features`` it uses in each window.
+    """
     checks = Checks()
     for kind in result.plan.config.run.kinds:
         if future:
@@ -73,6 +83,8 @@ def run_checks(walk: WalkForward, result: WalkForwardResult, future: bool, past:
             checks.refitted[kind] = refitted(walk, result, kind)
         if past:
             checks.history[kind] = history_needed(walk.store, result, kind)
+        if features:
+            checks.importances[kind] = importances_by_window(walk.store, result.plan, kind)
     return checks
 
 
@@ -97,7 +109,7 @@ def refitted(walk: WalkForward, result: WalkForwardResult, kind: Kind) -> Refitt
     plan, store = result.plan, walk.store
     fold = plan.fold(kind, len(plan.folds[kind]) - 1)
     horizon = plan.config.section(kind).horizon
-    bars = [one.first(stop_of(one.dates, fold, horizon)) for one in _all_bars(store, plan)]
+    bars = [one.first(stop_of(one.dates, fold, horizon)) for one in bars_of_plan(store, plan)]
     universe, context = read_market(store, plan.market)
     # What was decided on all bars stays: which were mended, left out or too few, and the lag of the universe.
     values = plan.config.model_dump()
@@ -130,19 +142,11 @@ def _marks(bars: Sequence[SymbolBars], clean: Collection[str]) -> Quarantine:
     return Quarantine(pd.DataFrame(rows, columns=list(COLUMNS))) if rows else Quarantine.empty()
 
 
-def _all_bars(store: Store, plan: RunPlan, most: int | None = None) -> list[SymbolBars]:
-    bars = list[SymbolBars]()
-    for name, symbols in dict.fromkeys(part for job in plan.jobs for part in job.inputs if job.is_block):
-        if most is None or len(bars) < most:
-            bars += read_staged(store, name, symbols)
-    return bars[:most]
-
-
 def _inputs(
     store: Store, plan: RunPlan, kind: Kind
 ) -> tuple[list[SymbolBars], MarketContext | None, Forecaster | None]:
     """Return some symbols' bars, the market series, and the newest window's models of these symbols."""
-    bars = _all_bars(store, plan, _SYMBOLS)
+    bars = bars_of_plan(store, plan, _SYMBOLS)
     _, context = read_market(store, plan.market)
     fits = [job.fit for job in plan.blocks(kind) if bars[0].symbol in job.symbols and job.fit is not None]
     blocks = (read_block(store, fit) for fit in reversed(fits) if is_finished(store, fit))

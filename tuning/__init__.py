@@ -5,20 +5,13 @@ Names are imported when they are first used, so that importing the package does 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from tuning.optimizer import Callbacks, HyperparameterOptimizer
 
 __all__ = ["Callbacks", "HyperparameterOptimizer"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'tuning' has no attribute {name!r}")
-    return getattr(import_module("tuning.optimizer"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, {"tuning.optimizer": __all__})

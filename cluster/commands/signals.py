@@ -6,19 +6,20 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson, Overrides, StorePath, StrategyName
+from cluster.options import DEFAULT_STORE
+
 
 def signals(
-    strategy: Annotated[
-        str | None, typer.Option(help="A strategy's name, or a class of yours as module:Class.")
-    ] = None,
+    strategy: StrategyName = None,
     symbols: Annotated[str | None, typer.Option(help="Names separated by commas; by default all.")] = None,
     bars: Annotated[
         str | None, typer.Option(help="File, folder, 'lake' or 'embedded'; by default the lake or what was trained on.")
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with the section strategy.")] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    store: StorePath = DEFAULT_STORE,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print the positions that a strategy takes on the champions' newest forecasts, and why others are 0."""
     from cluster.backtest_options import trading_config

@@ -7,6 +7,20 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import (
+    Address,
+    AsJson,
+    Bars,
+    ConfigFile,
+    Kinds,
+    MoreBars,
+    Overrides,
+    Preset,
+    StorePath,
+    Symbols,
+)
+from cluster.options import DEFAULT_STORE
+
 
 class Promote(StrEnum):
     """When a new version becomes champion."""
@@ -17,25 +31,21 @@ class Promote(StrEnum):
 
 
 def train(
-    preset: Annotated[
-        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities for other bars.")
-    ] = None,
-    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
-    bars: Annotated[str | None, typer.Option(help="Files, a folder or a glob of bars; 'lake' or 'embedded'.")] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Names separated by commas; by default all of the source.")
-    ] = None,
-    kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    bars: Bars = None,
+    symbols: Symbols = None,
+    kinds: Kinds = None,
+    store: StorePath = DEFAULT_STORE,
+    overrides: Overrides = None,
     promote: Annotated[Promote, typer.Option(help="When the new version becomes champion.")] = Promote.auto,
     study: Annotated[
         list[str] | None,
         typer.Option(help="Use the settings that this study found; may be repeated for the other kind."),
     ] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="FILE")] = None,
+    address: Address = None,
+    as_json: AsJson = False,
+    more_bars: MoreBars = None,
 ) -> None:
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
     from contextlib import nullcontext

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import Address, AsJson, Bars, ConfigFile, MoreBars, Overrides, Preset, StorePath
+from cluster.options import DEFAULT_STORE
+
 
 def tune(
     kind: Annotated[str, typer.Option(help="direction or volatility.")] = "direction",
-    preset: Annotated[
-        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities for other bars.")
-    ] = None,
-    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
-    bars: Annotated[str | None, typer.Option(help="Files, a folder or a glob of bars; 'lake' or 'embedded'.")] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    bars: Bars = None,
     symbols: Annotated[str | None, typer.Option(help="Names separated by commas; by default a sample.")] = None,
     trials: Annotated[int | None, typer.Option(help="Total number of trials of the study.")] = None,
     time_budget: Annotated[str | None, typer.Option(help="Start no trial after this time: 90s, 30m or 2h.")] = None,
@@ -25,11 +26,11 @@ def tune(
     storage: Annotated[
         str | None, typer.Option(envvar="FLEETCAST_STUDIES", help="Database URL; by default SQLite in the store.")
     ] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="FILE")] = None,
+    store: StorePath = DEFAULT_STORE,
+    overrides: Overrides = None,
+    address: Address = None,
+    as_json: AsJson = False,
+    more_bars: MoreBars = None,
 ) -> None:
     """Search for the settings of a kind of model, on folds before the test period."""
     from cluster.options import bars_given, interruptible

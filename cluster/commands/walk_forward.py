@@ -6,17 +6,27 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import (
+    Address,
+    AsJson,
+    Bars,
+    ConfigFile,
+    Kinds,
+    MoreBars,
+    Overrides,
+    Preset,
+    StorePath,
+    Symbols,
+)
+from cluster.options import DEFAULT_STORE
+
 
 def walk_forward(
-    preset: Annotated[
-        str | None, typer.Option(help="demo, smoke, equities or gpu; by default demo, or equities for other bars.")
-    ] = None,
-    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
-    bars: Annotated[str | None, typer.Option(help="Files, a folder or a glob of bars; 'lake' or 'embedded'.")] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Names separated by commas; by default all of the source.")
-    ] = None,
-    kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    bars: Bars = None,
+    symbols: Symbols = None,
+    kinds: Kinds = None,
     train_window: Annotated[int | None, typer.Option(help="Dates that a fit may see; 1000 by default.")] = None,
     test_window: Annotated[int | None, typer.Option(help="Dates that test it before the next fit; 63.")] = None,
     expanding: Annotated[
@@ -25,17 +35,20 @@ def walk_forward(
     purge: Annotated[str | None, typer.Option(help="Bars dropped between parts; auto is the horizon.")] = None,
     embargo: Annotated[int | None, typer.Option(help="Further bars dropped there.")] = None,
     refit_every: Annotated[int | None, typer.Option(help="Test windows that one fit serves.")] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    store: StorePath = DEFAULT_STORE,
+    overrides: Overrides = None,
     look_ahead_check: Annotated[
         bool, typer.Option("--look-ahead-check", help="Cut the bars, compute again, and name what used the future.")
     ] = False,
     warm_up_check: Annotated[
         bool, typer.Option("--warm-up-check", help="Say how many bars a feature and a forecast need.")
     ] = False,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-    more_bars: Annotated[list[str] | None, typer.Argument(hidden=True, metavar="FILE")] = None,
+    importances: Annotated[
+        bool, typer.Option("--importances", help="Say which features the models use, window by window.")
+    ] = False,
+    address: Address = None,
+    as_json: AsJson = False,
+    more_bars: MoreBars = None,
 ) -> None:
     """Fit every window's models, and score their forecasts of the bars that follow. Finished fits are kept."""
     from contextlib import nullcontext
@@ -60,7 +73,7 @@ def walk_forward(
         callbacks.planned(prepared.plan, len(prepared.done))
         with nullcontext() if prepared.is_finished else connect(address, resume_hint=hint):
             result = walk.run(prepared, callbacks.progress)
-        checks = run_checks(walk, result, look_ahead_check, warm_up_check)
+        checks = run_checks(walk, result, future=look_ahead_check, past=warm_up_check, features=importances)
     show_walk(result, walk.store, as_json, checks)
     if not result.run.symbols or checks.failed:
         raise typer.Exit(1)

@@ -15,13 +15,14 @@ from configs.words import counted
 from features.store.store import Store
 from training.backtesting.monte_carlo import MonteCarlo
 from training.backtesting.result import BacktestResult
-from training.backtesting.statements import unchanged, why
+from training.backtesting.statements import added, unchanged, why
 
 
 def show_backtest(result: BacktestResult, store: Store, as_json: bool) -> None:
     """Print the tables of a backtest, and last whether it could be luck; or one JSON document."""
     if as_json:
-        print(json.dumps(result.to_json() | {"store": store.uri}, allow_nan=False))
+        found = result.to_json() | {"model_added": list(added(result)), "store": store.uri}
+        print(json.dumps(found, allow_nan=False))
         return
     console = make_console()
     for part in render_backtest(result):
@@ -29,7 +30,7 @@ def show_backtest(result: BacktestResult, store: Store, as_json: bool) -> None:
 
 
 def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
-    """Yield the tables and sentences of a backtest; the last one says whether it could be luck."""
+    """Yield the tables and sentences of a backtest; the last say what models added, and whether it could be luck."""
     dates, market = result.simulation.dates, result.simulation.market
     symbols = counted(len(market.symbols), "symbol")
     yield Text(f"\n{result.config.strategy.name} on {result.title}", style="bold")
@@ -60,7 +61,7 @@ def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
     yield Text("")
     if math.isfinite(result.judgement.probabilistic):
         yield Text(_alone(result))
-    yield Text(result.sentence, style="bold")
+    yield from (Text(sentence, style="bold") for sentence in (*added(result), result.sentence))
 
 
 def _interval(result: BacktestResult) -> str:

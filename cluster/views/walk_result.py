@@ -11,6 +11,7 @@ from rich.text import Text
 from cluster.options import DEFAULT_STORE
 from cluster.views.console import make_console
 from cluster.views.walk_checks import check_sentences
+from cluster.views.walk_stability import importance_parts, importances_json
 from cluster.views.walk_tables import render_walk, walk_json
 from configs.errors import shortened
 from configs.words import counted
@@ -22,10 +23,13 @@ from training.walk_forward import WalkForwardResult
 def show_walk(result: WalkForwardResult, store: Store, as_json: bool, checks: Checks) -> None:
     """Print the tables of a walk-forward run, its checks and where its forecasts are, or one JSON document."""
     if as_json:
-        print(json.dumps(walk_json(result) | asdict(checks), allow_nan=False))
+        found = asdict(checks) | {"importances": importances_json(checks.importances)}
+        print(json.dumps(walk_json(result) | found, allow_nan=False))
         return
     console = make_console()
     for part in render_walk(result.run):
+        console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
+    for part in importance_parts(checks.importances):
         console.print(part, highlight=False, soft_wrap=isinstance(part, Text))
     for sentence in check_sentences(checks):
         console.print(sentence, highlight=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.views.leaderboard import verdicts
 from cluster.views.scores_table import figure, scores_table
+from cluster.views.walk_stability import parameters_json, parameters_table
 from configs.words import counted, signed
 from training.metrics.comparison import Comparison, MetricSummary
 from training.registry.walk_forwards import KindScores, WalkForwardRun
@@ -56,6 +57,8 @@ def render_walk(run: WalkForwardRun) -> Iterator[RenderableType]:
             yield Text(sentence)
         yield _by_window(scores)
         yield from map(Text, _sentences(scores))
+        if (table := parameters_table(scores)) is not None:
+            yield table
 
 
 def _as_result(scores: KindScores) -> KindResult:
@@ -111,6 +114,7 @@ def _kind_json(scores: KindScores) -> dict[str, Any]:
         "trend": _known(slope.value),
         "trend_se": _known(slope.se),
         "best": dict(best_by_window(scores.kind, [window.metrics for window in scores.windows])),
+        "parameters": parameters_json(scores),
         "by_window": [window.model_dump(exclude={"file", "sha256", "blocks"}) for window in scores.windows],
     }
 

@@ -146,8 +146,8 @@ def finish(connection: Connection, claimed: Claim, receipt: Receipt, now: dateti
         mine = and_(mine, deliveries.c.state == "sending")
     connection.execute(update(deliveries).where(mine).values(values))
     if receipt.outcome == "sent" and claimed.mentioned:
-        told = and_(deliveries.c.channel == claimed.channel, deliveries.c.alert_id.in_(claimed.mentioned))
-        connection.execute(update(deliveries).where(told).values(mentioned=True))
+        named = and_(deliveries.c.channel == claimed.channel, deliveries.c.alert_id.in_(claimed.mentioned))
+        connection.execute(update(deliveries).where(named).values(mentioned=True))
 
 
 def history(connection: Connection, channel: str, now: datetime) -> History:

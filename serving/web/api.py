@@ -34,6 +34,8 @@ from serving.web.live_monitoring import LiveMonitoring
 from serving.web.meter import Meter
 from serving.web.page import add_page
 from serving.web.prediction_service import AnswerBatch, PredictionService
+from serving.web.reports import add_reports
+from training.registry.reports import Reports
 
 _JSON = "application/json"
 _LARGE_BODY = 65_536  # bytes from which a body's size is checked before it is validated
@@ -50,6 +52,7 @@ def build_api(
     keys: Keys | None = None,
     meter: Meter | None = None,
     host: str | None = None,
+    reports: Reports | None = None,
     monitoring: LiveMonitoring | None = None,
 ) -> FastAPI:
     """Return the application that serves a prediction service.
@@ -66,6 +69,8 @@ def build_api(
         Records requests.
     host
         Address that the server listens at, which decides the ``Host`` headers that are answered; None: not known.
+    reports
+        Tear sheets that the page links; None: there are none.
     monitoring
         What live forecasts are worth; None without a journal.
     """
@@ -182,6 +187,7 @@ def build_api(
         status = await service.status()
         return JSONResponse({"status": status}, 503 if status == "unavailable" else 200)
 
+    add_reports(api, reports)
     add_page(api)
     return api
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, FailFast, Field, model_validator
 from pydantic_core import from_json
 from typing_extensions import TypeAliasType
 
@@ -144,6 +144,14 @@ class ModelFacts(BaseModel):
     calibrated_to: str | None
     verdict: Verdict
     metrics: dict[str, Any]
+
+
+class ReportFacts(BaseModel):
+    """A tear sheet of a backtest: its name, when it was made (UTC), and its size."""
+
+    name: str
+    created: AwareDatetime
+    size_bytes: int
 
 
 class History(BaseModel):

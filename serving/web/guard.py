@@ -15,7 +15,7 @@ from serving.web.hosts import Hosts
 from serving.web.keys import Keys
 from serving.web.rate_limit import RateLimit
 
-_GUARDED = "/v1/"
+_GUARDED = ("/v1/", "/reports/")
 _PROBES = frozenset({"/v1/health/live", "/v1/health/ready"})
 _PAGE_FILES = 16  # sent at the same time: without a key no one may occupy the replica with files of megabytes
 _ANONYMOUS = "anonymous"
@@ -29,10 +29,10 @@ Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Guard:
     """ASGI middleware that decides which requests are answered, and how many at the same time.
 
-    Every request must name an allowed host. Those to ``/v1/`` also need a valid key, and are limited: the body is
-    received first, in ``config.body_timeout_s``; only then does the request occupy one of ``config.max_ongoing``
-    slots. The page, the documentation and the health probes need no key, because they contain no forecast; files of
-    the page have few slots of their own, and probes need none.
+    Every request must name an allowed host. Those to ``/v1/`` and ``/reports/`` also need a valid key, and are limited:
+    the body is received first, in ``config.body_timeout_s``; only then does the request occupy one of
+    ``config.max_ongoing`` slots. The page, the documentation and the health probes need no key, because they contain no
+    forecast; files of the page have few slots of their own, and probes need none.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Guard:
     hosts
         Which ``Host`` headers are answered.
     observe
-        Called with the route, status and seconds of each request to ``/v1/``.
+        Called with the route, status and seconds of each request that needs a key.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """How fast GARCH models are fitted, against ``arch``, and whether they are as likely and forecast as well.
 
-``python tests/benchmarks/bench_garch.py [--bars BARS.parquet] [--symbols 60] [--bars-per-symbol 2500] [--kind GJR]``
+``python tests/benchmarks/bench_garch.py [--bars BARS.parquet] [--symbols 60] [--bars-per-symbol 2500] [--kind GJR]
+[--end 2014-12-31]``
 
 Without bars, returns are simulated. Each symbol is fitted by us and by ``arch`` in turn, on the bars before its last
 250; its variance one bar ahead is scored on those. Times are CPU milliseconds, best of ``--repeats``.
@@ -62,13 +63,15 @@ def simulated(symbols: int, bars: int) -> list[Float]:
     return out
 
 
-def read(path: str, symbols: int, bars: int) -> list[Float]:
-    """Return log returns of the longest histories, each cut to its last bars."""
+def read(path: str, symbols: int, bars: int, end: str | None = None) -> list[Float]:
+    """Return log returns of the longest histories, each cut to its last bars before the day ``end``."""
     import pandas as pd
 
     from features import bars_from_frame
 
     found, _ = bars_from_frame(pd.read_parquet(path), place=path)
+    if end is not None:
+        found = [one.first(int(np.searchsorted(one.dates, np.datetime64(end)))) for one in found]
     longest = sorted((one for one in found if len(one) > bars), key=len, reverse=True)[:symbols]
     return [np.diff(np.log(one.close))[-bars:] for one in longest]
 
@@ -110,11 +113,12 @@ def main() -> None:
     parser.add_argument("--bars", help="bars in any form that fleetcast reads as one Parquet file")
     parser.add_argument("--symbols", type=int, default=60)
     parser.add_argument("--bars-per-symbol", type=int, default=2500)
+    parser.add_argument("--end", help="use bars before this day; by default all")
     parser.add_argument("--kind", choices=list(KINDS), default="GJR")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     bars = given.bars_per_symbol + _TEST
-    returns = read(given.bars, given.symbols, bars) if given.bars else simulated(given.symbols, bars)
+    returns = read(given.bars, given.symbols, bars, given.end) if given.bars else simulated(given.symbols, bars)
     fits, failed = list[Fit](), 0
     for one in returns:
         try:

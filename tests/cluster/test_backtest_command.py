@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from features.store.store import Store
+from training.registry.reports import Reports
 from training.registry.trials import TrialLedger
 
 
@@ -57,6 +58,20 @@ def test_a_tear_sheet_is_a_file_and_replaces_the_one_before(call, store, tmp_pat
     assert done.code == 0 and str(path) in done.err and page.lstrip().startswith("<!doctype html>")
     assert done.out.strip().splitlines()[-1].removeprefix("after ") in page
     assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["sheet.html"], "no file is left over"
+    (kept,) = Reports(Store(store)).newest_first()
+    assert kept.name in done.err and Reports(Store(store)).newest() == path.read_bytes()
+    assert "the model added" in done.out.strip().splitlines()[-2] and "he model added" in page
+
+
+def test_a_full_disk_costs_the_tear_sheet_only(call, store, tmp_path, file_size_limit):
+    path = tmp_path / "sheet.html"
+    path.write_text("old")
+    with file_size_limit(1_000_000):
+        done = call("backtest", "--store", store, "--report", str(path))
+    assert done.code == 2 and "File too large" in done.err and done.err.count("\n") == 1
+    assert done.out.strip().splitlines()[-1].startswith("after 1 trial the Sharpe of ")
+    assert path.read_text() == "old" and [one.name for one in tmp_path.iterdir() if one.is_file()] == ["sheet.html"]
+    assert not Store(store).names("reports")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from serving.fleets import resolve_versions
 from training.registry.manager import ModelManager
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-SUBJECTS = ("models", "training runs", "the lake", "featurised windows")
+SUBJECTS = ("models", "training runs", "walk-forward runs", "the lake", "featurised windows")
 
 
 @pytest.fixture(scope="module")

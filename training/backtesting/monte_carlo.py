@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
 
 from configs.errors import DataError
 from configs.strategy import StrategyConfig
-from features.bars.schema import SymbolBars
 from training.backtesting.account import Terms
-from training.backtesting.forecasts import OutOfSample, view_of
+from training.backtesting.batches import in_batches
+from training.backtesting.forecasts import OutOfSample
+from training.backtesting.variations import METRICS, Noise, Perturbation, with_noise, with_other_settings
 from training.metrics.ratio import Array
 from training.strategy.decisions import Decisions
-from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
-from training.validation.backtest.cost_settings import scaled
 from training.validation.backtest.random_timing import random_timing
 from training.validation.backtest.result import Simulation
 from training.validation.significance.shuffles import shuffled_drawdowns
 
-_METRICS = ("sharpe", "total_return", "max_drawdown")
 _QUANTILES = (0.05, 0.5, 0.95)
-_SIZED = ("volatility_target", "kelly_fraction")
-_CAPPED = ("name", "group", "gross", "net", "volatility", "no_trade_band")
 
 Summary = dict[str, dict[str, float]]
 """By metric: quantiles ``5%``, ``50%`` and ``95%``, and the share of simulations ``below_zero``."""
@@ -66,7 +60,9 @@ def monte_carlo(
     terms: Terms,
     intervals: pd.DataFrame,
 ) -> MonteCarlo:
-    """Make ``backtest.simulations`` simulations of each kind; equal seeds give equal figures.
+    """Make ``backtest.simulations`` simulations of each kind; equal seeds give equal figures, on Ray or without it.
+
+    Noisy prices, which need every window's models, and other settings are simulated on Ray if it was started.
 
     Parameters
     ----------
@@ -89,7 +85,7 @@ def monte_carlo(
     if found.models is None:
         missing["noisy prices"] = found.no_models
     else:
-        noise = summary(_noisy(found, strategy, terms, simulations), terms.bars_per_year)
+        noise = summary(in_batches(with_noise, Noise(found, strategy, terms), simulations))
     returns = own.returns.dropna().to_numpy()
     return MonteCarlo(
         simulations=simulations,
@@ -97,19 +93,17 @@ def monte_carlo(
         timing=timing,
         drawdowns=quantiles(shuffled_drawdowns(returns, simulations, seed=seed)),
         noise=noise,
-        perturbed=summary(_perturbed(view, strategy, terms, simulations), terms.bars_per_year),
+        perturbed=summary(in_batches(with_other_settings, Perturbation(view, strategy, terms), simulations)),
         missing=missing,
         intervals=intervals,
     )
 
 
-def summary(accounts: Iterable[Simulation], bars_per_year: float) -> Summary:
-    """Return the quantiles of metrics over simulated accounts, of which one is in memory at a time."""
-    values = [[account.metrics(bars_per_year)[name] for name in _METRICS] for account in accounts]
-    table = np.array(values, np.float64).reshape(-1, len(_METRICS))
+def summary(table: Array) -> Summary:
+    """Return the quantiles of ``METRICS`` over simulations (n, 3)."""
     return {
         name: {**quantiles(column), "below_zero": float((column < 0).mean()) if len(column) else float("nan")}
-        for name, column in zip(_METRICS, table.T, strict=True)
+        for name, column in zip(METRICS, table.T, strict=True)
     }
 
 
@@ -117,54 +111,3 @@ def quantiles(values: Array) -> dict[str, float]:
     """Return the 5 %, 50 % and 95 % quantiles of what is known; empty if nothing is."""
     kept = values[np.isfinite(values)]
     return {f"{q:.0%}": float(np.quantile(kept, q)) for q in _QUANTILES} if len(kept) else {}
-
-
-def noisy_bars(bars: Iterable[SymbolBars], share: float, rng: np.random.Generator) -> list[SymbolBars]:
-    """Return bars whose four prices are multiplied by the same exp(ε), so that each bar stays valid.
-
-    ε is normal with ``share`` times the standard deviation of the symbol's log returns, independent between bars.
-    """
-    out = []
-    for one in bars:
-        sigma = float(np.std(np.diff(np.log(one.close)))) if len(one) > 1 else 0.0
-        factor = np.exp(share * sigma * rng.standard_normal(len(one)))
-        prices = {name: getattr(one, name) * factor for name in ("open", "high", "low", "close")}
-        out.append(replace(one, **prices))
-    return out
-
-
-def _noisy(found: OutOfSample, strategy: StrategyConfig, terms: Terms, simulations: int) -> Iterator[Simulation]:
-    for i in range(simulations):
-        bars = noisy_bars(found.bars, terms.config.price_noise, np.random.default_rng([terms.config.seed, 1, i]))
-        other = terms.on(found.market(bars))
-        view = view_of(found.again(bars), other.whole, found.config)
-        yield other.follow(decide(view, strategy, first=other.first))
-
-
-def _perturbed(view: ForecastView, strategy: StrategyConfig, terms: Terms, simulations: int) -> Iterator[Simulation]:
-    most = terms.config.perturbation
-    for i in range(simulations):
-        rng = np.random.default_rng([terms.config.seed, 2, i])
-        settings = perturbed(strategy, lambda: float(rng.uniform(1.0 - most, 1.0 + most)))  # noqa: B023
-        costs = scaled(terms.costs, float(rng.uniform(1.0 - most, 1.0 + most)))
-        yield terms.follow(decide(view, settings, first=terms.first), costs)
-
-
-def perturbed(strategy: StrategyConfig, factor: Callable[[], float]) -> StrategyConfig:
-    """Return settings whose sizes, limits, cost of the filter and numeric parameters are each multiplied by a factor.
-
-    Values that leave their bounds keep the old one; whole numbers stay whole.
-    """
-    values = strategy.model_dump()
-    places = [(values["size"], name) for name in _SIZED] + [(values["caps"], name) for name in _CAPPED]
-    places += [(values["filter"], "cost_bps")] + [(values["parameters"], name) for name in strategy.parameters]
-    for section, name in places:
-        before = section[name]
-        if isinstance(before, bool) or not isinstance(before, int | float):
-            continue
-        section[name] = type(before)(round(before * factor()) if isinstance(before, int) else before * factor())
-        try:
-            StrategyConfig.model_validate(values)
-        except ValidationError:
-            section[name] = before
-    return StrategyConfig.model_validate(values)

@@ -1,4 +1,4 @@
-"""What console and page both say of a backtest: what costs took, why positions are 0, where no model decided."""
+"""What console and page both say of a backtest: what models added, what costs took, and why positions are 0."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from configs.words import counted
+from configs.words import counted, signed
 from training.backtesting.result import BacktestResult
+from training.metrics.comparison import Comparison
 
 _REASONS = 4
+_ERRORS = 1.96
+_REPLACED = {
+    "volatility_target_ewma": "the EWMA volatility",
+    "strategy_ewma": "the EWMA volatility",
+    "strategy_prior": "the class prior",
+}
 
 
 def costs_paid(result: BacktestResult) -> list[tuple[str, float, float]]:
@@ -19,6 +26,40 @@ def costs_paid(result: BacktestResult) -> list[tuple[str, float, float]]:
     paid = {str(kind): float(value) for kind, value in result.simulation.costs.items() if value}
     paid["all"] = sum(paid.values())
     return [(kind, value, value / traded * 1e4) for kind, value in paid.items()]
+
+
+def added(result: BacktestResult) -> Iterator[str]:
+    """Yield what each model added to the strategy: its result less that of the same strategy without the model.
+
+    Both are paired by bar, with a standard error that allows for overlapping forecasts. Where positions are the same,
+    nothing can be said of the model.
+    """
+    for one in result.compared:
+        if not one.is_model_free:
+            continue
+        what = _REPLACED[one.name]
+        if np.array_equal(one.simulation.held, result.simulation.held):
+            yield f"with {what} in place of the model every position is the same, so the model added nothing"
+            continue
+        ratio, profit = one.of_sharpe, one.of_return
+        gain = f"{_with_error(profit, 1, 100.0)} % a year"
+        if math.isfinite(ratio.value):
+            gain = f"{_with_error(ratio, 2)} to the Sharpe ratio and {gain} to the return"
+        judged = ratio if ratio.is_known else profit
+        yield f"compared with {what}, the model added {gain}: {_verdict(judged)}"
+
+
+def _verdict(found: Comparison) -> str:
+    if not found.is_known:
+        return "too few bars to judge"
+    if abs(found.value) <= _ERRORS * found.se:
+        return "not distinguishable from chance"
+    return "more than chance explains" if found.value > 0 else "it made the strategy worse"
+
+
+def _with_error(found: Comparison, digits: int, factor: float = 1.0) -> str:
+    error = f"{found.se * factor:.{digits}f}" if math.isfinite(found.se) else "?"
+    return f"{signed(found.value * factor, digits)} ± {error}"
 
 
 def unchanged(result: BacktestResult) -> Iterator[str]:

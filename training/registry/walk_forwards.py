@@ -32,7 +32,7 @@ class WindowScores(Frozen):
     ``periods`` has the first and last day of train, valid and test; ``metrics`` are as of a training run; ``skipped``
     symbols have too few bars in the window, ``failed`` ones could not be fitted, each with the reason. ``file`` is the
     table of forecasts within the run's folder, and ``sha256`` its hash; empty if no symbol was fitted. ``blocks`` names
-    the stored fits.
+    the stored fits, and ``parameters`` has some of what was fitted, as means over symbols.
     """
 
     number: int
@@ -44,6 +44,7 @@ class WindowScores(Frozen):
     file: str = ""
     sha256: str = ""
     blocks: tuple[str, ...] = ()
+    parameters: dict[str, float] = Field(default_factory=dict)
 
 
 class KindScores(Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +24,7 @@ from features.store.store import Store
 from training.run.block_jobs import jobs_of
 from training.run.gathered import Gathered, gather
 from training.run.job import Job
-from training.run.run_plan import RunPlan, fold_text, plan_of
+from training.run.run_plan import FoldText, RunPlan, fold_text, plan_of
 from training.run.staging import read_staged
 from training.validation.folds import Fold, folds_of, known_to, stop_of
 
@@ -44,51 +44,65 @@ def make_fold_plan(source: Source, config: Config, store: Store, context: Market
         No symbol can be trained, or there are too few dates for one fold.
     """
     found = gather(source, config, store, context, by_length=False)
-    folds: dict[str, list[Fold]] = {}
+    folds: dict[Kind, list[Fold]] = {}
     left_over = 0
     for kind in config.run.kinds:
         horizon = config.section(kind).horizon
         folds[kind], left_over = folds_of(found.dates, config.walk_forward, config.split, horizon)
     jobs = list[Job]()
-    for kind in config.run.kinds:
-        for fold, (fitted, tested) in zip(folds[kind], _seen_by(found, store, config, kind, folds[kind]), strict=True):
+    for kind, seen in _seen_by(found, store, config, folds).items():
+        for fold, (fitted, tested) in zip(folds[kind], seen, strict=True):
             jobs += jobs_of(config, kind, found.inputs, found.clean, [fitted], fold.number, tested)
     jobs.sort(key=lambda job: (job.fold, job.is_block, job.kind, job.name))
     logger.info("%d jobs for %d symbols in %d folds", len(jobs), len(found.trained), max(map(len, folds.values())))
-    texts = {kind: tuple(map(fold_text, some)) for kind, some in folds.items()}
+    texts: dict[str, tuple[FoldText, ...]] = {kind: tuple(map(fold_text, some)) for kind, some in folds.items()}
     return plan_of(found, config, jobs, config_hash(found.fingerprints(), found.market), folds=texts), left_over
 
 
 def _seen_by(
-    found: Gathered, store: Store, config: Config, kind: Kind, folds: Sequence[Fold]
-) -> Iterator[tuple[object, object]]:
-    """Yield for each fold what determines its fit, and its test: hashes of the bars and market series they see."""
-    horizon = config.section(kind).horizon
-    digests: list[tuple[dict[str, str], dict[str, str]]] = [({}, {}) for _ in folds]
+    found: Gathered, store: Store, config: Config, folds: Mapping[Kind, Sequence[Fold]]
+) -> dict[Kind, list[tuple[object, object]]]:
+    """Return by kind, for each fold, what determines its fit, and its test: hashes of the bars and series they see."""
+    known: dict[Kind, list[tuple[dict[str, str], dict[str, str]]]]
+    known = {kind: [({}, {}) for _ in some] for kind, some in folds.items()}
     for block in found.staged:
         for bars in read_staged(store, block.name, [s for s in block.symbols if s in found.trained]):
-            stops = [(known_to(bars.dates, fold), stop_of(bars.dates, fold, horizon)) for fold in folds]
-            prefixes = _prefix_digests(bars, sorted({stop for pair in stops for stop in pair}))
-            for pair, both in zip(digests, stops, strict=True):
-                for known, stop in zip(pair, both, strict=True):
-                    known[bars.symbol] = prefixes[stop]
-    shared = [sorted(found.clean), found.universe.lag, found.feature_names]
-    for fold, (fitted, tested) in zip(folds, digests, strict=True):
-        split, days = fold.split, [str(fold.train_start)]
-        days += [str(day) for day in (split.train_end, split.valid_start, split.valid_end)]
-        yield (
-            [shared, days, split.purge, split.embargo, sorted(fitted.items()), _digest(found.context, split.valid_end)],
-            [fold_text(fold), sorted(tested.items()), _digest(found.context, split.test_end)],
-        )
+            stops = {
+                kind: [
+                    (known_to(bars.dates, one), stop_of(bars.dates, one, config.section(kind).horizon)) for one in some
+                ]
+                for kind, some in folds.items()
+            }
+            hashes = _prefix_digests(bars, {stop for some in stops.values() for pair in some for stop in pair})
+            for kind, some in stops.items():
+                for (fitted, tested), (fit_stop, test_stop) in zip(known[kind], some, strict=True):
+                    fitted[bars.symbol], tested[bars.symbol] = hashes[fit_stop], hashes[test_stop]
+    return {
+        kind: [_identity(found, fold, *pair) for fold, pair in zip(some, known[kind], strict=True)]
+        for kind, some in folds.items()
+    }
 
 
-def _prefix_digests(bars: SymbolBars, stops: Sequence[int]) -> dict[int, str]:
-    """Return the hash of the first bars up to each of these ascending stops."""
+def _identity(
+    found: Gathered, fold: Fold, fitted: Mapping[str, str], tested: Mapping[str, str]
+) -> tuple[object, object]:
+    """Return what determines a fold's fit, and its test, given the hash of the bars that each sees of each symbol."""
+    split, shared = fold.split, [sorted(found.clean), found.universe.lag, found.feature_names]
+    days = [str(day) for day in (fold.train_start, split.train_end, split.valid_start, split.valid_end)]
+    return (
+        [shared, days, split.purge, split.embargo, sorted(fitted.items()), _digest(found.context, split.valid_end)],
+        [fold_text(fold), sorted(tested.items()), _digest(found.context, split.test_end)],
+    )
+
+
+def _prefix_digests(bars: SymbolBars, stops: Collection[int]) -> dict[int, str]:
+    """Return the hash of the first bars up to each of these stops, whatever the other stops are."""
     digest, out = hashlib.sha256(f"{bars.symbol}\0{bars.has_range:d}{bars.has_volume:d}".encode()), dict[int, str]()
-    for start, stop in pairwise([0, *stops]):
-        digest.update(np.ascontiguousarray(bars.dates[start:stop].astype("datetime64[ns]").astype("<i8")).data)
-        for name in _FIELDS:
-            digest.update(np.ascontiguousarray(getattr(bars, name)[start:stop] + 0.0, dtype="<f8").data)
+    columns = [bars.dates.astype("datetime64[ns]").astype("<i8")]
+    columns += [(getattr(bars, name) + 0.0).astype("<f8").view("<i8") for name in _FIELDS]
+    rows = np.stack(columns, axis=1)
+    for start, stop in pairwise([0, *sorted(stops)]):
+        digest.update(rows[start:stop].data)
         out[stop] = digest.copy().hexdigest()
     return out
 

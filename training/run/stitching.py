@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,7 +73,7 @@ def _window(
     """Return the scores of one window, its daily sums (None without a fitted symbol), and the fitted symbols."""
     tables, daily = list[pa.Table](), None
     skipped, failed, fitted, blocks = dict[str, str](), dict[str, str](), set[str](), list[str]()
-    kind = ""
+    kind, parameters = "", list[tuple[int, Mapping[str, float]]]()
     for job in jobs:
         kind = job.kind
         if job.output in given_up:
@@ -86,6 +86,7 @@ def _window(
         if not index.metrics["per_symbol"] or table is None:
             continue
         fitted |= index.metrics["per_symbol"].keys()
+        parameters.append((len(index.metrics["per_symbol"]), index.metrics["parameters"]))
         blocks.append(job.fit or job.output)
         tables.append(_with_window(table, fold.number))
         part: Any = task_of(kind).sums.from_arrays(part_of(read_arrays(store, job.output, index), "daily"))
@@ -106,8 +107,16 @@ def _window(
         file=file,
         sha256=sha256,
         blocks=tuple(blocks),
+        parameters=_mean(parameters),
     )
     return scores, daily, fitted
+
+
+def _mean(blocks: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Return the mean of each parameter over symbols, given the number of symbols and the means of each block."""
+    names = dict.fromkeys(name for _, found in blocks for name in found)
+    parts = {name: [(count, found[name]) for count, found in blocks if name in found] for name in names}
+    return {name: sum(n * value for n, value in part) / sum(n for n, _ in part) for name, part in parts.items()}
 
 
 def _with_window(table: pa.Table, number: int) -> pa.Table:

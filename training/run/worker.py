@@ -20,6 +20,7 @@ from features.universe import UniverseTable
 from training.data.arrays import prefixed
 from training.data.examples import Examples
 from training.predictors import BarsPredictor
+from training.predictors.fitted_parameters import fitted_parameters
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
@@ -148,11 +149,14 @@ def _fold_block(store: Store, job: Job, fit: str, examples: Examples, config: Co
     if not is_finished(store, fit):
         predictor = _fit(examples, read_block(store, job.needs).arrays if job.needs else {}, config, job.kind)
         arrays, meta = (predictor.to_arrays(), predictor.meta()) if predictor.symbols else ({}, {})
-        fitted = Block(job.kind, predictor.symbols, arrays, meta, {"failed": predictor.failures, "per_symbol": {}})
+        figures: dict[str, Any] = {"failed": predictor.failures, "per_symbol": {}}
+        figures["parameters"] = fitted_parameters(job.kind, arrays, config)
+        fitted = Block(job.kind, predictor.symbols, arrays, meta, figures)
         write_block(store, fit, fitted, share=_shares(job, fitted))
         clock.lap("fit")
     fitted = read_block(store, fit)
     metrics: dict[str, Any] = {"failed": fitted.metrics["failed"], "per_symbol": {}}
+    metrics["parameters"] = fitted.metrics["parameters"]
     if not fitted.symbols:
         return Block(job.kind, (), {}, {}, metrics)
     predictor = task_of(job.kind).predictor.from_state(fitted.symbols, fitted.arrays, fitted.meta)

@@ -8,8 +8,9 @@ The public names are imported when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from training.strategy.decisions import Decisions
@@ -23,23 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Decisions", "ForecastView", "Held", "Signal", "Targets", "check_past_only", "decide", "read_view"]
 
-_HOME_OF = {
-    "Decisions": "training.strategy.decisions",
-    "ForecastView": "training.strategy.view",
-    "Held": "training.strategy.follow",
-    "Signal": "training.strategy.signal",
-    "Targets": "training.strategy.spec",
-    "check_past_only": "training.strategy.look_ahead",
-    "decide": "training.strategy.pipeline",
-    "read_view": "training.strategy.tables",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'training.strategy' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "training.strategy.decisions": ["Decisions"],
+        "training.strategy.follow": ["Held"],
+        "training.strategy.look_ahead": ["check_past_only"],
+        "training.strategy.pipeline": ["decide"],
+        "training.strategy.signal": ["Signal"],
+        "training.strategy.spec": ["Targets"],
+        "training.strategy.tables": ["read_view"],
+        "training.strategy.view": ["ForecastView"],
+    },
+)

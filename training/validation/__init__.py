@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from training.validation.backtest.costs import Costs
@@ -14,17 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Costs", "simulate"]
 
-_HOME_OF = {
-    "Costs": "training.validation.backtest.costs",
-    "simulate": "training.validation.backtest.simulate",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'training.validation' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"training.validation.backtest.costs": ["Costs"], "training.validation.backtest.simulate": ["simulate"]},
+)

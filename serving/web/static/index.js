@@ -23,6 +23,7 @@ async function load() {
   for (let i = 0; i < symbols.length; i += SYMBOLS_PER_REQUEST) {
     found.push(...(await request("/v1/predictions", { symbols: symbols.slice(i, i + SYMBOLS_PER_REQUEST) })).predictions);
   }
+  await showReport();
   items = found;
   document.getElementById("problem").hidden = true;
   show();
@@ -32,6 +33,26 @@ async function load() {
   place.className = status === "ok" ? "" : "problem";
   const problems = status === "ok" ? [] : await healthProblems();
   document.getElementById("notes").replaceChildren(...problems.map((text) => make("li", text)));
+}
+
+/* The link to the newest tear sheet. A browser sends no API key with a link, so with a key the file is downloaded. */
+async function showReport() {
+  const [newest] = await request("/v1/reports"), link = document.getElementById("report");
+  link.hidden = !newest;
+  if (!newest) return;
+  link.title = `made ${day(newest.created)} UTC`;
+  const key = sessionStorage.getItem(KEY);
+  link.onclick = key && ((event) => { event.preventDefault(); download(link.href, newest.name, key).catch(showError); });
+}
+
+async function download(path, name, key) {
+  const response = await fetch(path, { headers: { Authorization: `Bearer ${key}` } });
+  if (!response.ok) throw new Error((await response.json()).error.message);
+  const file = make("a");
+  file.href = URL.createObjectURL(await response.blob());
+  file.download = name;
+  file.click();
+  URL.revokeObjectURL(file.href);
 }
 
 /* Why the server, or one of its shards, is stale or degraded. */

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from configs import load_config
 from features.bars.quarantine import COLUMNS, Quarantine
@@ -26,6 +27,7 @@ from serving.window_cache import WindowCache
 from training.registry.block_files import find_pooled, is_finished, read_index
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.manager import ModelManager
+from training.registry.walk_forwards import KindScores, WalkForwardRun, WalkForwards, WindowScores
 from training.run.run_plan import make_plan, read_plan, write_plan
 from training.run.staging import read_staged
 
@@ -165,6 +167,35 @@ def make_windows(folder: Path) -> Callable[[], Any]:
     return read
 
 
+def make_walk(folder: Path) -> Callable[[], Any]:
+    """A walk-forward run of two windows of each kind: its scores and its tables of forecasts."""
+    store, kinds = Store(folder), dict[str, KindScores]()
+    runs = WalkForwards(store)
+    for kind in ("direction", "volatility"):
+        windows = []
+        for number in range(2):
+            dates = bars_of("IBM").dates[50 * number : 50 * number + 50]
+            forecast = np.random.default_rng([number, *kind.encode()]).uniform(size=50)
+            table = pa.table({"symbol": ["IBM"] * 50, "date": dates, "window": [number] * 50, "forecast": forecast})
+            sink = pa.BufferOutputStream()
+            pq.write_table(table, sink)
+            file, sha256 = runs.write_table("r1", kind, number, sink.getvalue().to_pybytes())
+            day = (str(dates[0])[:10], str(dates[-1])[:10])
+            facts = {"number": number, "periods": {"test": day}, "symbols": 1, "metrics": {"loss": 0.3 + number}}
+            windows.append(WindowScores(**facts, file=file, sha256=sha256, parameters={"weight.garch": 0.1 * number}))
+        kinds[kind] = KindScores(kind=kind, horizon=5, metrics={"loss": 0.8}, windows=tuple(windows))
+    facts = {"name": "r1", "created": "2026-01-01T00:00:00+00:00", "config": {}, "data_hash": "d", "bars": "embedded"}
+    inputs = (("runs/bars/x", ("IBM",)),)
+    rest = {"symbols": ("IBM",), "left_over": 3, "inputs": inputs, "market": "runs/m", "feature_names": ("a", "b")}
+    runs.write(WalkForwardRun(**facts, **rest, kinds=kinds))
+
+    def read() -> Any:
+        run = WalkForwards(store).read("r1")
+        return [run, *(WalkForwards(store).forecasts(run, kind) for kind in run.kinds)]
+
+    return read
+
+
 def recipe_names(config: Any, newest: NewestBars) -> tuple[str, ...]:
     """Return the features of these bars."""
     from features.engineer import feature_names
@@ -177,6 +208,7 @@ def recipe_names(config: Any, newest: NewestBars) -> tuple[str, ...]:
 SUBJECTS = {
     "models": Subject(make_registry, ("models", "saved")),
     "training runs": Subject(make_run, may_miss=True),
+    "walk-forward runs": Subject(make_walk, ("walk_forward",)),
     "the lake": Subject(make_lake, ("lake",)),
     "featurised windows": Subject(make_windows, ("tails",), may_miss=True),
 }

@@ -21,7 +21,7 @@ def test_the_same_alert_raised_again_is_one_row(desk):
     assert desk.raise_(desk.alert(occurrence="2")) != first and len(desk.rows()) == 2
 
 
-def test_a_condition_is_raised_once_repeated_after_a_day_and_at_once_when_it_becomes_severe(desk, clock):
+def test_a_condition_is_raised_once_repeated_after_a_day_and_raised_again_when_it_becomes_severe(desk, clock):
     def found(**facts):
         return desk.raise_(desk.alert("dead_data", "AAPL", "no bar", **facts))
 

@@ -10,12 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from configs.errors import StoreError
 from configs.operation import ServeConfig
+from features.store.store import Store
 from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
 from serving.web.api import build_api
 from serving.web.keys import Keys, add_key
 from serving.web.prediction_service import EngineService
+from training.registry.reports import Reports
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 URL = "/v1/predictions"
@@ -245,6 +248,28 @@ def test_a_path_prefix_does_not_bypass_the_guard(engine, tmp_path):
         assert client.get("/ml/v1/symbols", headers=headers).status_code == 200
         assert client.post(f"/ml{URL}", content=b"x" * 5000, headers=headers).status_code == 413
         assert client.get("/ml/v1/health/live").status_code == 200
+
+
+def test_the_newest_tear_sheet_needs_a_key_and_runs_in_its_own_origin(engine, tmp_path):
+    key = {"Authorization": f"Bearer {add_key(tmp_path / 'keys', 'desk')}"}
+    reports = Reports(Store(tmp_path / "store"))
+    with client_of(engine, keys=Keys(tmp_path / "keys"), reports=reports) as client:
+        assert client.get("/reports/latest").status_code == client.get("/v1/reports").status_code == 401
+        assert client.get("/v1/reports", headers=key).json() == []
+        missing = client.get("/reports/latest", headers=key)
+        assert missing.status_code == 404 and "fleetcast backtest --report" in missing.json()["error"]["message"]
+        names = [reports.keep("Volatility target on run <1>", f"<p>{i}</p>".encode()) for i in range(12)]
+        found = client.get("/v1/reports", headers=key).json()
+        assert [one["name"] for one in found] == names[:1:-1] and names[0].endswith("-volatility-target-on-run-1.html")
+        assert found[0]["size_bytes"] == 9 and found[0]["created"].endswith("Z")
+        page = client.get("/reports/latest", headers=key)
+        assert page.text == "<p>11</p>" and page.headers["content-type"].startswith("text/html")
+        assert page.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+        assert client.get("/reports/../v1/symbols").status_code == 401
+    with client_of(engine) as client:
+        assert client.get("/v1/reports").json() == [] and client.get("/reports/latest").status_code == 404
+    with pytest.raises(StoreError, match="expected at most 33,554,432"):
+        reports.keep("large", bytes(32 * 2**20 + 1))
 
 
 def test_the_documentation_accepts_a_key(engine, tmp_path):

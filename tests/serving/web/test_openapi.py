@@ -16,6 +16,7 @@ WITH_INPUT = ("POST /v1/predictions", "GET /v1/predictions/{symbol}", "GET /v1/h
 WITHOUT_INPUT = (
     "GET /v1/symbols",
     "GET /v1/models",
+    "GET /v1/reports",
     "GET /v1/stats",
     "GET /v1/monitoring",
     "GET /v1/health/live",

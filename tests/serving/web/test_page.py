@@ -17,6 +17,7 @@ from serving.engine import PredictionEngine
 from serving.web.api import build_api
 from serving.web.keys import Keys, add_key
 from serving.web.prediction_service import EngineService
+from training.registry.reports import Reports
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 SHOWN = "document.body.dataset.state"
@@ -79,6 +80,21 @@ def test_all_symbols_are_shown_with_their_forecasts_and_the_models_skill(page_ur
     remarks = "".join(f'<div class="range">{text}</div>' for text in (POOLED, BASELINE))
     assert re.findall(rf">(\w+)</a>{remarks}", page) == ["HALT"]
     assert (page.count(POOLED), page.count(BASELINE)) == (2, 1) and "prices step" in page
+
+
+def test_the_newest_tear_sheet_is_linked_and_shown(page_engine, start_server, seen, browser, tmp_path):
+    reports = Reports(Store(tmp_path))
+    url = start_server(build_api(EngineService(page_engine, 512), ServeConfig(), reports=reports))
+    assert browser_hides_link(seen(url))
+    script = "<script>document.title = 'run'; try { sessionStorage.x } catch { document.title = 'alone'; }</script>"
+    reports.keep("a strategy", f"<!doctype html><p>equity</p>{script}".encode())
+    assert not browser_hides_link(seen(url))
+    assert "equity" in seen(f"{url}/reports/latest", "document.title === 'alone'")
+
+
+def browser_hides_link(page):
+    (link,) = re.findall(r'<a id="report"[^>]*>', page)
+    return "hidden" in link
 
 
 def test_a_symbol_has_its_price_cone_history_and_remarks(page_url, seen):

@@ -1,5 +1,6 @@
 """Forecasts made by hand: a planted edge is found with its Sharpe ratio, and no edge is called luck."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,18 +9,18 @@ import pytest
 
 from configs.errors import DataError
 from training.backtest import Backtest
+from training.backtesting.statements import added
 
 YEAR = 260.0
 
 
-def edge(right, sigma=0.01):
-    """Return the annual Sharpe ratio of the side that is right so often, of normal returns: E|r| = σ √(2/π)."""
-    mean = (2.0 * right - 1.0) * sigma * np.sqrt(2.0 / np.pi)
-    return mean / np.sqrt(sigma**2 - mean**2) * np.sqrt(YEAR)
+@pytest.fixture
+def edge(simulated_market):
+    return simulated_market.true_sharpe
 
 
 @pytest.mark.parametrize(("seed", "right"), [(0, 0.60), (1, 0.54), (2, 0.60)])
-def test_a_planted_edge_is_found_with_its_sharpe_ratio(one_symbol, settings, tmp_path, seed, right):
+def test_a_planted_edge_is_found_with_its_sharpe_ratio(one_symbol, settings, edge, tmp_path, seed, right):
     found = Backtest(settings("backtest.capitals=[1e6]"), tmp_path / "store").run(one_symbol(seed, right))
     error = float(found.intervals.loc["sharpe", "se"])
     assert abs(found.sharpe_ratio - edge(right)) < 2 * error < 1.4
@@ -30,7 +31,7 @@ def test_a_planted_edge_is_found_with_its_sharpe_ratio(one_symbol, settings, tmp
 
 
 @pytest.mark.slow
-def test_an_edge_is_lost_at_other_times_and_survives_noise_and_other_settings(one_symbol, settings, tmp_path):
+def test_an_edge_is_lost_at_other_times_and_survives_noise_and_other_settings(one_symbol, settings, edge, tmp_path):
     ask = settings("backtest.simulations=9", "backtest.capitals=[1e6]")
     found = Backtest(ask, tmp_path / "store").run(one_symbol(0, 0.65, bars=600)).simulated
     assert found.timing_p_value == pytest.approx(1 / 10) and found.timing["95%"] < edge(0.65) / 2
@@ -48,6 +49,14 @@ def test_what_the_model_added_is_the_difference_from_the_class_prior(one_symbol,
     assert prior.of_return.value == pytest.approx(returns.mean() * YEAR)
     assert prior.of_return.se == pytest.approx(returns.std(ddof=1) / np.sqrt(len(returns)) * YEAR)
     assert prior.of_return.value > 2 * prior.of_return.se
+    (sentence,) = added(found)
+    gain = f"{prior.of_return.value:+.1%}".removesuffix("%")
+    assert sentence.startswith(f"compared with the class prior, the model added {gain} ± ")
+    assert sentence.endswith(" % a year: more than chance explains")
+    same = replace(found, compared=(replace(prior, simulation=found.simulation),))
+    assert list(added(same)) == [
+        "with the class prior in place of the model every position is the same, so the model added nothing"
+    ]
 
 
 def test_no_edge_is_called_luck(one_symbol, settings, tmp_path):
@@ -58,6 +67,12 @@ def test_no_edge_is_called_luck(one_symbol, settings, tmp_path):
         luck += "not distinguishable from luck" in found.sentence
         assert found.judgement.deflated.trials == seed + 1
     assert luck == 5
+
+
+def test_the_benchmark_of_significance_tells_edges_from_chance(simulated_market):
+    found = importlib.import_module("bench_significance").figures(seeds=4, right=0.6, models=2, bars=400)
+    assert abs(found["planted_sharpe"] - found["planted_true"]) < 3 * found["planted_sharpe_se"] < 2.0
+    assert found["planted_said"] == 4 and found["no_edge_said"] >= 3 and found["spa_false_positives"] <= 1
 
 
 def test_costs_of_a_turned_position_by_hand(one_symbol, settings, tmp_path):

@@ -118,6 +118,7 @@ def test_a_walk_forward_run_has_its_losses_by_window_and_its_hashes(store):
     page = Reader(result.to_html())
     text = " ".join(page.text)
     scores = result.origin.windows["volatility"]
+    assert "Fitted parameters of volatility by window" in text and "garch.persistence" in text
     assert "QLIKE by window" in text and "Log loss by window" in text and "of 3 windows" in text
     assert result.origin.facts["hash of the data"] in text and result.origin.facts["walk-forward run"] in text
     own = model_figures.losses(scores).data[-1]

@@ -2,12 +2,17 @@
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from configs.errors import ConfigError, DataError, ModelError
+from cluster.views.walk_stability import importance_parts
+from cluster.views.walk_tables import render_walk
+from configs.errors import ConfigError, DataError, ModelError, StoreError
 from features.any_bars import load_bars
 from features.sources.given import GivenSource
 from features.store.parquet import to_frame
@@ -17,7 +22,9 @@ from training.registry.block_files import read_index, read_test
 from training.registry.walk_forwards import WalkForwards
 from training.run.execute import do_jobs
 from training.run.run_plan import make_plan, write_plan
+from training.validation.stability import stability
 from training.walk_forward import WalkForward
+from training.walk_importances import importances_by_window
 
 NAMES = ("AAA", "BBB", "CCC")
 WINDOWS = ["walk_forward={train_window: 260, test_window: 60}", "run.block_symbols=8"]
@@ -55,6 +62,12 @@ def cold(config, store, bars):
     result = run(config, store, bars)
     assert result.fits == result.jobs == 12 and not result.failed and result.run.left_over == 10
     return result
+
+
+def render(*parts):
+    console = Console(file=StringIO(), width=100)
+    console.print(*parts)
+    return console.file.getvalue()
 
 
 def table(store, run, kind, **options):
@@ -156,6 +169,40 @@ def test_the_command_shows_a_stored_run(cold, store, bars, tmp_path, call, tiny_
     assert done.code == 2 and "--purge 'soon' is not usable; expected auto" in done.err
     done = call("walk-forward", "--store", str(tmp_path), "--bars", "embedded", "--train-window", "9000")
     assert done.code == 2 and "dates are given; one train window of 9000" in done.err
+
+
+def test_a_disk_that_is_full_while_stitching_loses_nothing(walked, tiny_config, tmp_path, file_size_limit):
+    store = Store(str(copytree(walked.store, tmp_path / "store")))
+    before = WalkForwards(store).read()
+    config = tiny_config(f"data.bars={walked.bars}", *WINDOWS, "volatility.members=[boosting]")
+    store.delete(f"walk_forward/{before.name}")
+    walk = WalkForward(config, store)
+    prepared = walk.prepare()
+    assert prepared.is_finished and prepared.plan.name == before.name
+    with file_size_limit(2_000), pytest.raises(StoreError, match=r"window-00000\.parquet.*File too large.*space"):
+        walk.run(prepared)
+    assert WalkForwards(store).names() == [], "a run without all tables does not appear"
+    again = walk.run(prepared)
+    assert again.fits == 0 and again.run.kinds == before.kinds, "bytes included"
+
+
+def test_fitted_parameters_and_importances_are_shown_by_window(cold, store):
+    for kind in KINDS:
+        found = [window.parameters for window in cold.run.kinds[kind].windows]
+        assert len(found) == 3 and all(one.keys() == found[0].keys() for one in found)
+        expected = {"weight.boosting", "anchor.mean_5", "garch.persistence", "interval.low", "interval.high"}
+        assert (expected if kind == "volatility" else {"prior.up", "calibration.scale"}) <= found[0].keys()
+        importances = importances_by_window(store, cold.plan, kind)
+        assert list(importances) == [0, 1, 2]
+        for one in importances.values():
+            assert tuple(one) == cold.plan.feature_names and np.isfinite(list(one.values())).all() and any(one.values())
+    shown = render(*render_walk(cold.run))
+    assert "fitted parameter" in shown and "garch.persistence" in shown and "calibration.scale" in shown
+    persistence = [window.parameters["garch.persistence"] for window in cold.run.kinds["volatility"].windows]
+    assert 0 < min(persistence) <= max(persistence) <= 1
+    text = render(*importance_parts({"volatility": importances_by_window(store, cold.plan, "volatility")}))
+    best = stability(list(importances_by_window(store, cold.plan, "volatility").values()))["mean"].idxmax()
+    assert "in 3 windows" in text and "rank correlation" in text and text.splitlines()[1].startswith(f"{best} ")
 
 
 def test_from_python(store, bars):

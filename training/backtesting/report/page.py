@@ -12,7 +12,7 @@ from training.backtesting.report import figures, model_figures, model_sentences,
 from training.backtesting.report.tables import Table
 from training.backtesting.result import BacktestResult
 from training.backtesting.series import quarter
-from training.backtesting.statements import why
+from training.backtesting.statements import added, why
 from training.tasks import task_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def render(result: BacktestResult) -> str:
         "training.backtesting.report",
         title=f"{result.config.strategy.name} on {result.title}",
         period=_period(result),
-        verdict=_capital(result.sentence),
+        verdicts=[model_sentences.as_sentence(one) for one in (*added(result), result.sentence)],
         notes=model_sentences.notes(result),
         overview=[tables.accounts(result), tables.added(result)],
         worth=model_sentences.worth(result),
@@ -120,6 +120,8 @@ def _models(result: BacktestResult) -> Iterator[Section]:
             [model_sentences.gains(scores)],
             model_figures.gains(scores),
         )
+        if (table := tables.parameters(scores)) is not None:
+            yield Section(f"Fitted parameters of {kind} by window", table=table)
     for kind in dict.fromkeys(result.calibration["kind"] if len(result.calibration) else ()):
         chart = model_figures.calibration(result, kind)
         if chart is not None:

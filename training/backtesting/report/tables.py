@@ -16,7 +16,9 @@ from training.backtesting.result import BacktestResult
 from training.backtesting.series import monthly_returns
 from training.backtesting.statements import costs_paid
 from training.registry.provenance import library_versions
+from training.registry.walk_forwards import KindScores
 from training.validation.backtest.result import Simulation
+from training.validation.stability import stability
 
 _LIBRARIES = ("fleetcast", "numpy", "pandas", "arch", "plotly")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -86,6 +88,17 @@ def costs(result: BacktestResult) -> Table:
     """Return what each kind of cost took, in money and per traded value."""
     rows = [[kind, number(value, 0), number(bps)] for kind, value, bps in costs_paid(result)]
     return Table(["costs", "money", "bps of traded value"], rows)
+
+
+def parameters(scores: KindScores) -> Table | None:
+    """Return how fitted parameters vary through windows; None if the run has none."""
+    found = stability([window.parameters for window in scores.windows if window.parameters])
+    if not len(found):
+        return None
+    shown = found[["mean", "sd", "first", "last"]].to_numpy(np.float64)
+    rows = [[str(name), *(number(value, 4) for value in row)] for name, row in zip(found.index, shown, strict=True)]
+    caption = "means over symbols; sd: standard deviation over windows, whose train dates overlap"
+    return Table(["parameter", "mean", "sd", "first window", "last window"], rows, caption)
 
 
 def significance(result: BacktestResult) -> Table:
