@@ -25,7 +25,7 @@ from configs.values import Frozen
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
 _NOT_OF_RUNS = {
     *("serve", "tune", "deploy", "walk_forward", "strategy", "backtest"),
-    *("journal", "monitoring", "alerts", "retrain", "bot"),
+    *("bot", "journal", "monitoring", "alerts", "retrain"),
 }
 
 
