@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from features.alternative.known import KnownData
-from features.bars.closes import decision_times
+from features.bars.decisions import decision_times
 from features.bars.sessions import sessions_between
 
 
