@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,14 @@ from features.alternative.checks import ReadingOptions, TableRows
 from features.alternative.quarantine import RefusedRows
 from features.alternative.read_series import read_events, read_option_days, read_series
 from features.alternative.read_texts import read_chain, read_text
+from features.alternative.text.demo import demo_headlines
 from features.alternative.user_files import read_files
+from features.sources.embedded import embedded_series
 from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
 from features.store.store import Store
 
+EMBEDDED = "embedded"
 KINDS = ("text", "macro", "options", "series", "events")
 
 
@@ -57,12 +60,12 @@ def import_rows(
     now = now or np.datetime64(pd.Timestamp.now("UTC").tz_localize(None), "ns")
     read = list[TableRows]()
     for path in paths:
-        for file, frame in read_files(path):
-            options = ReadingOptions(file.stem, now, timezone, dict(lag_days or {}))
+        for place, stem, frame in _embedded(kind) if path == EMBEDDED else _of_files(path):
+            options = ReadingOptions(stem, now, timezone, dict(lag_days or {}))
             try:
-                read.append(_reader(kind, frame, file.stem)(frame, options))
+                read.append(_reader(kind, frame, stem)(frame, options))
             except DataError as error:
-                raise DataError(f"{str(file)!r}: {error}") from error
+                raise DataError(f"{place!r}: {error}") from error
     for rows in read:
         outcome = lake.append(rows.table, rows.rows)
         lake.record(rows.refused)
@@ -93,6 +96,22 @@ def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[st
             symbol, one = key
             rows.append({"table": table, "symbol": str(symbol), "name": str(one), **_facts(some, of, now)})
     return rows
+
+
+def _of_files(path: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for file, frame in read_files(path):
+        yield str(file), file.stem, frame
+
+
+def _embedded(kind: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield what ships with Fleetcast: synthetic headlines, or monthly economic series."""
+    if kind == "text":
+        headlines = demo_headlines().to_pandas()
+        yield EMBEDDED, "synthetic", headlines.rename(columns={"known_from": "updated_at"})
+    elif kind in ("macro", "series"):
+        yield EMBEDDED, "arch", embedded_series()
+    else:
+        raise DataError(f"nothing of kind {kind} is embedded; expected text or macro. Give a file.")
 
 
 def _facts(rows: pd.DataFrame, of: str, now: np.datetime64) -> dict[str, Any]:

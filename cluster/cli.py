@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from cluster.commands import config, data, jobs, manifests, models, serve
+from cluster.commands import alerts, bot, config, data, jobs, journal, manifests, models, serve
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
+from cluster.commands.monitor import monitor
 from cluster.commands.predict import predict
+from cluster.commands.retrain import retrain
 from cluster.commands.score import score
 from cluster.commands.signals import signals
 from cluster.commands.train import train
@@ -51,6 +53,7 @@ def _options(
 
 
 app.command()(train)
+app.command()(retrain)
 app.command()(predict)
 app.command()(score)
 app.command()(tune)
@@ -58,13 +61,17 @@ app.command("walk-forward")(walk_forward)
 app.command()(backtest)
 app.command()(signals)
 app.command()(serve.serve)
+app.command()(monitor)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.command()(doctor)
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(bot.app, name="bot")
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(serve.keys, name="keys")
 app.add_typer(jobs.jobs, name="jobs")
+app.add_typer(journal.app, name="journal")
 app.add_typer(manifests.app, name="manifests")
 
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, get_args
@@ -118,6 +119,20 @@ def duration_s(option: str, text: str) -> float:
     if found is None or not float(found[1]):
         raise ConfigError(f"{option} {text!r} is not a duration. Give one such as 90s, 30m or 2h.")
     return float(found[1]) * _SECONDS[found[2]]
+
+
+def day_named(option: str, text: str) -> datetime:
+    """Return the beginning of a day such as ``2026-01-31``, UTC.
+
+    Raises
+    ------
+    ConfigError
+        The text is not a day.
+    """
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ConfigError(f"{option} {text!r} is not a day. Give one such as 2026-01-31.") from error
 
 
 def holds_secret(text: str) -> bool:

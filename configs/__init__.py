@@ -11,7 +11,18 @@ from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from configs.data import ContextConfig, DataConfig, FeatureConfig, SplitConfig
-    from configs.errors import ClusterError, ConfigError, DataError, FleetcastError, ModelError, StoreError
+    from configs.errors import (
+        ClusterError,
+        ConfigError,
+        DatabaseError,
+        DatabaseUnavailableError,
+        DataError,
+        FleetcastError,
+        LeaseLostError,
+        ModelError,
+        StoreError,
+    )
+    from configs.journal import JournalConfig
     from configs.load import config_hash, load_config, preset_names
     from configs.models import (
         BoostingConfig,
@@ -33,13 +44,17 @@ __all__ = [
     "ContextConfig",
     "DataConfig",
     "DataError",
+    "DatabaseError",
+    "DatabaseUnavailableError",
     "DeployConfig",
     "DirectionConfig",
     "FeatureConfig",
     "FitConfig",
     "FleetcastError",
     "ForestConfig",
+    "JournalConfig",
     "LabelConfig",
+    "LeaseLostError",
     "ModelError",
     "NetworkConfig",
     "RunConfig",
@@ -56,7 +71,18 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "configs.data": ["ContextConfig", "DataConfig", "FeatureConfig", "SplitConfig"],
-        "configs.errors": ["ClusterError", "ConfigError", "DataError", "FleetcastError", "ModelError", "StoreError"],
+        "configs.errors": [
+            "ClusterError",
+            "ConfigError",
+            "DataError",
+            "DatabaseError",
+            "DatabaseUnavailableError",
+            "FleetcastError",
+            "LeaseLostError",
+            "ModelError",
+            "StoreError",
+        ],
+        "configs.journal": ["JournalConfig"],
         "configs.load": ["config_hash", "load_config", "preset_names"],
         "configs.models": [
             "BoostingConfig",

@@ -6,10 +6,12 @@ Every message says what was given, what was expected, and what to do. The comman
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Sequence
 
 _SHOWN = 80
+_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s@]+@")
 _BOUNDED = reprlib.Repr()  # a short value, by aliases or by nesting, can have a text of gigabytes
 _BOUNDED.maxlevel = 4
 _BOUNDED.maxlist = _BOUNDED.maxtuple = _BOUNDED.maxdict = _BOUNDED.maxset = _BOUNDED.maxfrozenset = 16
@@ -44,6 +46,22 @@ class ClusterError(FleetcastError):
     """Ray cannot be reached, or the cluster lacks the resources that the run asks for."""
 
 
+class BotError(FleetcastError):
+    """The bot cannot go on from its stored state, or with the bars that it is given."""
+
+
+class DatabaseError(FleetcastError):
+    """The journal's database cannot be opened, read or written, or its schema is of another version."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The same for a reason that may pass: it is locked, full, or its server does not answer. Try again later."""
+
+
+class LeaseLostError(DatabaseError):
+    """Another process has taken over a lease, so that nothing may be written under the old one."""
+
+
 def require(value: object, types: type | tuple[type, ...], what: str, expected: str) -> None:
     """Raise ``ConfigError`` if a value is not of these types; True and False are no numbers."""
     if not isinstance(value, types) or (isinstance(value, bool) and types is int):
@@ -51,8 +69,16 @@ def require(value: object, types: type | tuple[type, ...], what: str, expected: 
 
 
 def shown(value: object) -> str:
-    """Return a value as it is written in Python, on one line and at most 80 characters long, for messages."""
-    return " ".join(_BOUNDED.repr(value).split())[:_SHOWN]
+    """Return a value as it is written in Python, on one line and at most 80 characters long, for messages.
+
+    Passwords in URLs are masked.
+    """
+    return masked(" ".join(_BOUNDED.repr(value).split()))[:_SHOWN]
+
+
+def masked(text: str) -> str:
+    """Return a text without the passwords of its URLs."""
+    return _PASSWORD.sub(r"\1***@", text)
 
 
 def last_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.errors import ConfigError, shown
+from configs.errors import ConfigError, masked, shown
 from configs.yaml_text import MAX_BYTES, MAX_DEPTH, parsed_yaml
 
 PRESETS = Path(__file__).parent / "presets"
@@ -65,7 +65,7 @@ def of_override(text: str) -> Layer:
             f"--set {shown(text)} is not of the form section.key=value, such as --set direction.fit.epochs=5."
         )
     value = parsed_yaml(raw, f"--set {key[:80]}: value {shown(raw)}")
-    return of_option(f"--set {' '.join(text.split()):.80}", key, value)
+    return of_option(f"--set {masked(' '.join(text.split())):.80}", key, value)
 
 
 def of_option(source: str, path: str, value: Any) -> Layer:

@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
-The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py`` and
-``backtest.py``.
+The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py``,
+``backtest.py``, ``journal.py``, ``monitoring.py``, ``alerts.py``, ``retrain.py`` and ``bot.py``.
 """
 
 from __future__ import annotations
@@ -9,16 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from configs.alerts import AlertsConfig
 from configs.backtest import BacktestConfig
+from configs.bot import BotConfig
 from configs.data import DataConfig, FeatureConfig, SplitConfig
+from configs.journal import JournalConfig
 from configs.models import DirectionConfig, VolatilityConfig
+from configs.monitoring import MonitoringConfig
 from configs.operation import DeployConfig, RunConfig, ServeConfig, TuneConfig
+from configs.retrain import RetrainConfig
 from configs.strategy import StrategyConfig
 from configs.validation import WalkForwardConfig
 from configs.values import Frozen
 
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
-_NOT_OF_RUNS = {"serve", "tune", "deploy", "walk_forward", "strategy", "backtest"}
+_NOT_OF_RUNS = {
+    *("serve", "tune", "deploy", "walk_forward", "strategy", "backtest"),
+    *("bot", "journal", "monitoring", "alerts", "retrain"),
+}
 
 
 class Config(Frozen):
@@ -36,6 +44,11 @@ class Config(Frozen):
     walk_forward: WalkForwardConfig = WalkForwardConfig()
     strategy: StrategyConfig = StrategyConfig()
     backtest: BacktestConfig = BacktestConfig()
+    bot: BotConfig = BotConfig()
+    journal: JournalConfig = JournalConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    monitoring: MonitoringConfig = MonitoringConfig()
 
     def section(self, kind: str) -> DirectionConfig | VolatilityConfig:
         """Return the settings of a kind of models."""

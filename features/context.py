@@ -19,7 +19,7 @@ from features.alternative.instants import read_instants
 from features.alternative.known import KnownData
 from features.alternative.lags import fallback_lag
 from features.alternative.vintages import SUFFIXES, vintage_features
-from features.bars.closes import decision_times
+from features.bars.decisions import decision_times
 
 if TYPE_CHECKING:
     import pandas as pd

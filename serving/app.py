@@ -10,14 +10,17 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 from ray import serve
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 
+from configs.journal import JournalConfig
 from configs.operation import ServeConfig
 from serving.web.keys import Keys
 
 if TYPE_CHECKING:
+    from serving.journal.served import ServedPredictions
+    from serving.web.live_monitoring import LiveMonitoring
     from serving.web.meter import Meter
     from serving.web.prediction_service import PredictionService
 
@@ -29,7 +32,8 @@ class Arguments(BaseModel):
     """Arguments of ``build``: the store, what to serve, and how.
 
     ``store`` and ``key_file`` must be reachable from every node that may run a replica. ``host`` is the address that
-    Serve listens at: without keys it decides which ``Host`` headers are answered.
+    Serve listens at: without keys it decides which ``Host`` headers are answered. ``journal`` is the URL of the
+    database that served predictions are recorded in.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +43,8 @@ class Arguments(BaseModel):
     key_file: str | None = None
     host: str | None = None
     config: ServeConfig = ServeConfig()
+    journal: SecretStr | None = None
+    journal_config: JournalConfig = JournalConfig()
 
 
 class Replica:
@@ -68,7 +74,14 @@ class Replica:
         self._engine = PredictionEngine(
             arguments.store, alias=arguments.alias, config=config, keep=keep if shards > 1 else None
         )
-        self._service = EngineService(self._engine, config.max_queued, self._meter, time.perf_counter() - start)
+        self._journal = _journal(arguments, self._meter)
+        ready_s = time.perf_counter() - start
+        self._service = EngineService(self._engine, config.max_queued, self._meter, ready_s, self._journal)
+
+    def __del__(self) -> None:
+        """Write what waits for the journal; Serve calls this when a replica ends."""
+        if (journal := getattr(self, "_journal", None)) is not None:
+            journal.close()
 
 
 class Ingress:
@@ -88,9 +101,15 @@ class Ingress:
 
         if self._arguments.key_file is not None:
             self._keys = Keys(self._arguments.key_file)
-        arguments, reports = self._arguments, Reports(open_store(self._arguments.store))
+        arguments = self._arguments
         return build_api(
-            self._service, arguments.config, keys=self._keys, meter=self._meter, host=arguments.host, reports=reports
+            self._service,
+            arguments.config,
+            keys=self._keys,
+            meter=self._meter,
+            host=arguments.host,
+            reports=Reports(open_store(arguments.store)),
+            monitoring=_monitoring(arguments),
         )
 
     def check_health(self) -> None:
@@ -170,6 +189,28 @@ def count_shards(arguments: Arguments) -> int:
     versions = resolve_versions(manager, arguments.alias)
     symbols = {symbol for kind, version in versions.items() for symbol in manager.roster(kind, version).symbols()}
     return -(-len(symbols) // arguments.config.shard_symbols)
+
+
+def _journal(arguments: Arguments, meter: "Meter") -> "ServedPredictions | None":
+    if arguments.journal is None:
+        return None
+    from serving.journal import open_journal
+    from serving.journal.served import ServedPredictions
+
+    url, config = arguments.journal.get_secret_value(), arguments.journal_config
+    return ServedPredictions(lambda: open_journal(url, config=config), config, meter.journal)
+
+
+def _monitoring(arguments: Arguments) -> "LiveMonitoring | None":
+    if arguments.journal is None:
+        return None
+    from serving.journal import open_journal
+    from serving.monitoring.monitor import Monitor
+    from serving.web.live_monitoring import LiveMonitoring
+    from training.registry.manager import ModelManager
+
+    url, config = arguments.journal.get_secret_value(), arguments.journal_config
+    return LiveMonitoring(lambda: Monitor(open_journal(url, config=config), ModelManager(arguments.store)))
 
 
 def _scaling(config: ServeConfig) -> dict[str, Any]:

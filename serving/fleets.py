@@ -19,11 +19,24 @@ from serving.kinds import SERVED_KINDS
 from serving.targets import LastBar, in_sample_note
 from training.data.windows import Windows
 from training.predictors.bars_predictor import BarsPredictor
+from training.predictors.chunks import joined
 from training.registry.manager import ModelManager
 
 _CHUNK = 512  # windows of one forward pass
 
 Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ForecastColumns:
+    """What a model forecasts for n windows: ``values`` by column (n,), ``baselines`` by name, each row's ``basis``.
+
+    Columns and baselines are those of :meth:`.PredictorFleet.forecast_with_baselines`.
+    """
+
+    values: Mapping[str, npt.NDArray[Any]]
+    baselines: Mapping[str, npt.NDArray[Any]]
+    basis: Sequence[Basis]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -56,11 +69,19 @@ class Fleet:
 
         ``rows`` (n,) are rows of this fleet, ``last`` the n last bars of the windows.
         """
+        return self.answers(self.columns(windows, rows), last)
+
+    def columns(self, windows: Windows, rows: Int64) -> ForecastColumns:
+        """Return the columns of n windows with those of the baselines; ``rows`` are as for :meth:`forecast`."""
         chunks = np.split(np.arange(len(rows)), range(_CHUNK, len(rows), _CHUNK))
-        parts = [self.predictor.forecast_windows(windows.take(chunk), rows[chunk]) for chunk in chunks]
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        parts = [self.predictor.forecast_with_baselines(windows.take(chunk), rows[chunk]) for chunk in chunks]
+        values, baselines = joined([part for part, _ in parts]), joined([others for _, others in parts])
         basis: list[Basis] = ["own" if row < len(self.position) else "pooled" for row in rows.tolist()]
-        return SERVED_KINDS[self.kind].forecasts(self.predictor, columns, self.version, basis, last)
+        return ForecastColumns(values, baselines, basis)
+
+    def answers(self, found: ForecastColumns, last: Sequence[LastBar]) -> Sequence[Forecast]:
+        """Return n forecasts of columns and the last bars before them."""
+        return SERVED_KINDS[self.kind].forecasts(self.predictor, found.values, self.version, found.basis, last)
 
     def notes(self, last: LastBar) -> tuple[str, ...]:
         """Return a warning where the fit has seen outcomes after the bar that a forecast follows."""

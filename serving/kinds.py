@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from configs.schema import Config
 from configs.values import Kind
-from features.labels import CLASSES, annualised, direction_labels, volatility_target
+from features.labels import CLASSES, annualised, direction_labels, sideways_band, volatility_target
 from features.panel import Panel
 from serving.answers import Basis, DirectionForecast, Forecast, Probabilities, VolatilityForecast
 from serving.targets import LastBar, band_of, target_date
@@ -36,6 +36,13 @@ class ServedKind(Protocol):
         self, predictor: BarsPredictor, columns: Columns, version: str, basis: Sequence[Basis], last: Sequence[LastBar]
     ) -> list[Forecast]:
         """Return the forecast of each row; ``columns``, ``basis`` and the ``last`` bars have n rows."""
+        ...
+
+    def recorded(self, predictor: BarsPredictor, columns: Columns, last: Sequence[LastBar]) -> dict[str, list[Any]]:
+        """Return what the journal records of each row besides what all kinds have: its columns, as lists of length n.
+
+        They are named as in test tables. ``last`` are the n last bars.
+        """
         ...
 
     def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
@@ -88,6 +95,17 @@ class _Direction:
             )
         ]
 
+    def recorded(self, predictor: BarsPredictor, columns: Columns, last: Sequence[LastBar]) -> dict[str, list[Any]]:
+        settings = predictor.config.direction
+        vol = np.array([bar.ewma_vol for bar in last])
+        band = sideways_band(vol, settings.horizon, settings.label)
+        return {
+            **{f"p_{name}": columns[name].tolist() for name in CLASSES},
+            **{f"in_set_{name}": columns[f"in_set_{name}"].tolist() for name in CLASSES},
+            "band": [value if np.isfinite(value) else None for value in band.tolist()],
+            "level": [settings.conformal_level] * len(last),
+        }
+
     def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
         names = {**{name: f"p_{name}" for name in CLASSES}, "loss_prior": "loss_prior"}
         return {name: table[other].to_numpy().astype(np.float64) for name, other in names.items()}
@@ -137,6 +155,12 @@ class _Volatility:
                 *(columns[name].tolist() for name in names), basis, last, strict=True
             )
         ]
+
+    def recorded(self, predictor: BarsPredictor, columns: Columns, last: Sequence[LastBar]) -> dict[str, list[Any]]:
+        names = {"variance": "variance", "low": "variance_low", "high": "variance_high"}
+        found = {name: columns[other].tolist() for name, other in names.items()}
+        found |= {name: columns[name].tolist() for name in ("bars_per_year", "fallback")}
+        return {**found, "level": [predictor.config.volatility.interval_level] * len(last)}
 
     def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
         names = {"volatility": "forecast", "volatility_low": "low", "volatility_high": "high"}

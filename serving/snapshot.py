@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from configs.values import Kind
 from features.bars.freshness import Freshness, freshness
 from serving.answers import KINDS, Failure, Forecast, Prediction
-from serving.fleets import Fleet
+from serving.fleets import Fleet, ForecastColumns
 from serving.latest_windows import LatestWindows
 from serving.newest_bars import NewestBars
 from serving.spelling import Spelling
@@ -34,6 +34,8 @@ class Snapshot:
         The version of each kind; a shard without any of its symbols has no entry in ``fleets`` for it.
     fleets, windows, forecasts
         By kind: the models, the newest windows, and each symbol's forecast or the reason why it has none.
+    columns
+        By kind: the symbols that have a forecast, and the columns with those of the baselines that it was made of.
     symbols
         All symbols that have an answer, sorted.
     unfitted
@@ -64,6 +66,7 @@ class Snapshot:
     bars_stamp: str
     max_age: timedelta | None
     spelling: Spelling
+    columns: Mapping[Kind, tuple[Sequence[str], ForecastColumns] | None] = field(default_factory=dict)
     unseen: bool = True
     unfitted: frozenset[str] = frozenset()
     loaded: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -37,7 +37,7 @@ settings.load_profile("fleetcast")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
-
+pytest_plugins = ["journal_databases", "telegram_standin"]
 
 _ON_NODES = ("test_buckets", "test_nodes")
 _ALONE = ("test_submission", "test_service", "test_tune_command", "test_search", "test_doctor")

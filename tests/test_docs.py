@@ -13,9 +13,10 @@ from configs import preset_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DEEPER = ("training/validation", "serving/journal", "serving/monitoring")
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
-    for path in (ROOT / "README.md", *ROOT.glob("*/README.md"), ROOT / "training" / "validation" / "README.md")
+    for path in (ROOT / "README.md", *ROOT.glob("*/README.md"), *(ROOT / page / "README.md" for page in DEEPER))
 }
 BLOCKS = [
     (page, language, code)

@@ -20,6 +20,8 @@ def serve(
     alias: Annotated[str, typer.Option(help="What to serve: an alias, latest, or a version.")] = "champion",
     api_key_file: Annotated[str | None, typer.Option(help="Require a key of this file; see fleetcast keys.")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond this machine without keys.")] = False,
+    journal: Annotated[bool, typer.Option("--journal", help="Record served predictions in the journal.")] = False,
+    database: Annotated[str | None, typer.Option(envvar="FLEETCAST_DATABASE", help="Of --journal, its URL.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="serve.key=value; may be repeated.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
 ) -> None:
@@ -32,11 +34,14 @@ def serve(
     from cluster.ports import check_port
     from cluster.service import check_exposure, metrics_url, ray_silenced, service, wait_for_end
     from cluster.session import check_reachable, connect
+    from cluster.views.next_steps import where_to_ask
     from configs.load import load_config
 
-    resolved = load_config(preset, config, list(overrides or [])).serve
+    settings = load_config(preset, config, list(overrides or []))
+    resolved = settings.serve
     check_exposure(host, api_key_file, insecure)
     from serving.fleets import resolve_versions
+    from serving.journal.database import checked_url
     from serving.web.connections import Limits
     from serving.web.keys import Keys
     from training.registry.manager import ModelManager
@@ -44,6 +49,7 @@ def serve(
     manager = ModelManager(store)
     versions = resolve_versions(manager, alias)
     key_file = None if api_key_file is None else str(Keys(Path(api_key_file).absolute()).path)
+    recorded_in = checked_url(database, manager.store, settings.journal) if journal else None
     check_port(host, port) if address is None else check_reachable(address)
     prepare_ingress(resolved.fast_ingress, Limits.of(resolved))
     typer.echo("starting Ray and loading models (half a minute)")
@@ -51,14 +57,10 @@ def serve(
         from serving.app import Arguments
 
         arguments = Arguments(store=manager.store.uri, alias=alias, key_file=key_file, config=resolved)
+        arguments = arguments.model_copy(update={"journal": recorded_in, "journal_config": settings.journal})
         with service(arguments, host, port, is_local=address is None) as url:
             example = next(iter(manager.roster(*next(iter(versions.items()))).symbols()))
-            key = " -H 'Authorization: Bearer KEY'" if key_file else ""
-            typer.echo(
-                f"serving {' and '.join(f'{kind} {version}' for kind, version in versions.items())} at {url}\n"
-                f'  try   curl -s{key} {url}/v1/predictions -d \'{{"symbols": ["{example}"]}}\'\n'
-                f"  page  {url}\n  docs  {url}/docs\n  Prometheus  {metrics_url()}\n  stop  Ctrl-C"
-            )
+            typer.echo(where_to_ask(url, versions, example, metrics_url(), has_keys=key_file is not None))
             wait_for_end()
             typer.echo("draining")
             end.enter_context(ray_silenced())  # until Ray has ended

@@ -21,9 +21,14 @@ _COLUMNS = {
     "first": "first",
     "last": "last",
     "median_lag_days": "lag",
-    "most_vintages": "vintages",
+    "most_vintages": "vint.",
     "longest_gap_days": "gap",
     "age_days": "age",
+}
+
+_MARKS = {
+    "stopped": "no new row for three times the usual distance:",
+    "revised_values": "without publication times, revised values:",
 }
 
 
@@ -53,18 +58,20 @@ def show_inspected_rows(rows: Sequence[dict[str, Any]], refused: RefusedRows, as
     if not rows:
         console.print("The lake has no alternative data. Add some: fleetcast data import --kind macro FILE")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("table", "symbol", "name", *_COLUMNS.values(), ""):
-        table.add_column(name, justify="left" if name in ("table", "symbol", "name", "") else "right", no_wrap=True)
+    for name in ("symbol", "series", *_COLUMNS.values()):
+        table.add_column(name, justify="left" if name in ("symbol", "series") else "right", overflow="fold")
     for row in rows[:_SHOWN]:
-        marks = ["stopped"] * row["stopped"] + ["revised values"] * row["revised_values"]
         figures = [f"{row[key]:,}" if isinstance(row[key], int | float) else row[key] for key in _COLUMNS]
-        symbol = escape(row["symbol"]) or "(market)"
-        table.add_row(row["table"], symbol, escape(row["name"]), *figures, ", ".join(marks))
+        table.add_row(escape(row["symbol"]) or "(market)", escape(row["name"]), *figures)
     if rows:
         console.print(table)
         console.print("lag (median), gap (longest) and age of the newest row in days")
     if len(rows) > _SHOWN:
         console.print(f"… and {len(rows) - _SHOWN:,} more; --json lists all")
+    for mark, meaning in _MARKS.items():
+        found = [f"{row['symbol']} {row['name']}".strip() for row in rows if row[mark]]
+        if found:
+            console.print(f"[yellow]{meaning}[/yellow] {escape(shortened(found))}", soft_wrap=True)
     show_refused(console, refused)
 
 

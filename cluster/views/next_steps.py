@@ -1,9 +1,10 @@
-"""The last lines of ``fleetcast train``: what the versions of the run can be used for, and how."""
+"""What a command's result can be used for, and how: the last lines of ``train``, the first of ``serve``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from configs.values import Kind
 from training.run.kind_result import KindResult
 
 
@@ -27,3 +28,13 @@ def next_steps(results: Sequence[KindResult], option: str = "") -> list[str]:
     promote = "; ".join(f"fleetcast models promote {one.version} --kind {one.kind}{option}" for one in left)
     lines.append(f"to use it all the same: {promote}")
     return [*lines, "other markets belong in a store of their own: --store FOLDER"]
+
+
+def where_to_ask(url: str, versions: Mapping[Kind, str], example: str, metrics: str, *, has_keys: bool) -> str:
+    """Return what ``serve`` prints when it is ready: what is served, and where to ask."""
+    key = " -H 'Authorization: Bearer KEY'" if has_keys else ""
+    return (
+        f"serving {' and '.join(f'{kind} {version}' for kind, version in versions.items())} at {url}\n"
+        f'  try   curl -s{key} {url}/v1/predictions -d \'{{"symbols": ["{example}"]}}\'\n'
+        f"  page  {url}\n  docs  {url}/docs\n  Prometheus  {metrics}\n  stop  Ctrl-C"
+    )

@@ -24,7 +24,7 @@ from features.alternative.groups import (
 from features.alternative.text.changes import TextChanges, text_changes
 from features.alternative.text.windows import text_columns, text_features
 from features.alternative.vintages import vintage_features
-from features.bars.closes import decision_times
+from features.bars.decisions import decision_times
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,61 +1,53 @@
-"""When the bar of a session is decided: its exchange's close in UTC, early closes included."""
+"""When a bar is complete."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from datetime import UTC, datetime
 
 import numpy as np
 
-from features.bars.arrays import Dates
-from features.bars.schedule import Sessions
-from features.bars.schedule_fit import schedule_of
-from features.bars.sessions import ALWAYS, EXCHANGES, decade_of, exchange_calendar
+from features.bars.schedule import BarSchedule, HoursOfWeek, Months, Period, Sessions
+from features.bars.sessions import ALWAYS, WEEKDAYS, is_known, session_close
 
-_MIN_BARS = 60  # fewer have too few holidays to tell exchanges apart
-_DAY, _INSTANT = np.timedelta64(1, "D"), np.timedelta64(1, "ns")
+_DAY = np.timedelta64(1, "D")
+_NS = np.timedelta64(1, "ns")
 
 
-def decision_times(dates: Dates) -> Dates:
-    """Return the instant in UTC up to which a bar may use what has become known, ``datetime64[ns]`` (N,).
+def bar_close(schedule: BarSchedule, date: np.datetime64) -> datetime | None:
+    """Return when the bar of a date is complete, UTC; None where the calendar does not know the date.
 
-    The close of the exchange whose calendar fits the dates (:func:`.schedule_of`), or the end of the day for series
-    that trade around the clock. Where neither is known (a bar on a day on which the exchange is closed, few bars,
-    weekly bars, intraday bars) it is the bar's own stamp, which is earlier: nothing of that day is used.
+    A daily bar of an exchange is complete at the session's close. Where the calendar is not known exactly, or has no
+    session on this day, and around the clock, it is complete at the end of the day, UTC; stamped bars, and those of
+    weeks and months, at the end of their period.
     """
-    return _of(np.ascontiguousarray(dates.astype("datetime64[ns]", copy=False)).tobytes()) if len(dates) else dates
+    match schedule:
+        case HoursOfWeek(seconds=seconds):
+            return _aware(date.astype("datetime64[ns]") + round(seconds * 1e9) * _NS)
+        case Sessions(calendar=name, exact=True) if name not in (ALWAYS, WEEKDAYS):
+            day = date.astype("datetime64[D]")
+            if not is_known(name, day):
+                return None
+            close = session_close(name, day)
+            return _aware(day + _DAY if close is None else close)
+        case Period(days=days):
+            return _aware(date.astype("datetime64[D]") + days * _DAY)
+        case Months(count=count):
+            month = (date + np.timedelta64(12, "h")).astype("datetime64[M]")
+            return _aware((month + count).astype("datetime64[D]"))
+        case _:
+            return end_of_day(date)
 
 
-@lru_cache(maxsize=256)
-def _of(content: bytes) -> Dates:
-    dates = np.frombuffer(content, "datetime64[ns]")
-    schedule = schedule_of(dates)
-    if not isinstance(schedule, Sessions):
-        return dates
-    if schedule.calendar == ALWAYS:
-        return np.asarray(dates + _DAY - _INSTANT, "datetime64[ns]")
-    if schedule.calendar not in EXCHANGES or len(dates) < _MIN_BARS:
-        return dates
-    return session_closes(schedule.calendar, dates)
+def end_of_day(date: np.datetime64) -> datetime:
+    """Return the end of a date's day, UTC: when a daily bar is complete whose calendar is not known."""
+    return _aware(date.astype("datetime64[D]") + _DAY)
 
 
-def session_closes(calendar: str, dates: Dates) -> Dates:
-    """Return an exchange's closes on these days in UTC, ``datetime64[ns]`` (N,); the day itself where it is closed."""
-    days = dates.astype("datetime64[D]")
-    out = dates.astype("datetime64[ns]")
-    decades = np.array([decade_of(day) for day in np.unique(days.astype("datetime64[Y]"))])
-    for decade in np.unique(decades).tolist():
-        sessions, closes = _exchange_closes(calendar, decade)
-        if len(sessions):
-            at = np.minimum(np.searchsorted(sessions, days), len(sessions) - 1)
-            np.copyto(out, closes[at], where=(sessions[at] == days) & (dates == days))
-    return out
+def bar_date(date: np.datetime64) -> datetime:
+    """Return the date of a bar as an aware time: midnight UTC of a session, the UTC stamp of an intraday bar."""
+    return _aware(date)
 
 
-@lru_cache(maxsize=256)
-def _exchange_closes(name: str, decade: int) -> tuple[Dates, Dates]:
-    calendar = exchange_calendar(name, decade)
-    if calendar is None:
-        return np.array([], "datetime64[D]"), np.array([], "datetime64[ns]")
-    sessions = calendar.sessions.to_numpy().astype("datetime64[D]")
-    closes = calendar.closes.dt.tz_convert("UTC").dt.tz_localize(None)
-    return sessions, closes.to_numpy().astype("datetime64[ns]")
+def _aware(date: np.datetime64) -> datetime:
+    found: datetime = date.astype("datetime64[us]").item()
+    return found.replace(tzinfo=UTC)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from features.bars.arrays import Dates
-
-if TYPE_CHECKING:
-    from exchange_calendars import ExchangeCalendar
 
 ALWAYS, WEEKDAYS = "24/7", "24/5"
 # Europe and Africa, the Americas, Asia and Oceania: one of each group with the same holidays and hours.
@@ -69,7 +66,7 @@ def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str,
 
     In years for which a calendar's holidays are not known every weekday is open.
     """
-    start, is_open = _grid(decade_of(first), decade_of(last))
+    start, is_open = _grid(_decade(first), _decade(last))
     return _NAMES, is_open[:, int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
 
 
@@ -78,13 +75,12 @@ def sessions_between(name: str, first: np.datetime64, last: np.datetime64) -> Da
     if name in (ALWAYS, WEEKDAYS):
         days = np.arange(first, last + 1)
         return days if name == ALWAYS else days[np.is_busday(days)]
-    decades = range(decade_of(first), decade_of(last) + 1, 10)
+    decades = range(_decade(first), _decade(last) + 1, 10)
     sessions = np.concatenate([_exchange_sessions(name, decade) for decade in decades])
     return sessions[(sessions >= first) & (sessions <= last)]
 
 
-def decade_of(day: np.datetime64) -> int:
-    """Return the first year of a day's decade."""
+def _decade(day: np.datetime64) -> int:
     return 10 * (int(str(day)[:4]) // 10)
 
 
@@ -103,18 +99,53 @@ def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]
     return start, is_open
 
 
-@lru_cache(maxsize=256)
+def session_close(name: str, day: np.datetime64) -> np.datetime64 | None:
+    """Return when an exchange closes on a day, UTC ``datetime64[ns]``, early closes included; None without a session.
+
+    There is none on days that the calendar does not know either; see :func:`is_known`.
+    """
+    hours = _exchange_hours(name, _decade(day))
+    place = int(np.searchsorted(hours.sessions, day))
+    found = place < len(hours.sessions) and hours.sessions[place] == day
+    return hours.closes[place] if found else None
+
+
+def session_closes(name: str, dates: Dates) -> Dates:
+    """Return an exchange's closes on these days in UTC, ``datetime64[ns]`` (N,); the date itself without a session."""
+    days, out = dates.astype("datetime64[D]"), dates.astype("datetime64[ns]")
+    decades = 10 * ((days.astype("datetime64[Y]").astype(np.int64) + 1970) // 10)
+    for decade in np.unique(decades).tolist():
+        hours = _exchange_hours(name, decade)
+        if len(hours.sessions):
+            at = np.minimum(np.searchsorted(hours.sessions, days), len(hours.sessions) - 1)
+            np.copyto(out, hours.closes[at], where=(hours.sessions[at] == days) & (days == dates))
+    return out
+
+
+def is_known(name: str, day: np.datetime64) -> bool:
+    """Return whether a calendar knows if there is a session on this day."""
+    if name in (ALWAYS, WEEKDAYS):
+        return True
+    hours = _exchange_hours(name, _decade(day))
+    return bool(hours.first <= day <= hours.last)
+
+
 def _exchange_sessions(name: str, decade: int) -> Dates:
-    """Return a decade's known sessions. Decades, so that symbols with different histories share cached calendars."""
-    calendar = exchange_calendar(name, decade)
-    if calendar is None:
-        return np.array([], "datetime64[D]")
-    sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
-    return sessions
+    return _exchange_hours(name, decade).sessions
 
 
-def exchange_calendar(name: str, decade: int) -> ExchangeCalendar | None:
-    """Return an exchange's calendar of a decade, such as 2010 to 2019; None if none of its years is known.
+class _Hours(NamedTuple):
+    """Sessions (``datetime64[D]``) and their closes (UTC) of the days from ``first`` to ``last`` that are known."""
+
+    sessions: Dates
+    closes: Dates
+    first: np.datetime64
+    last: np.datetime64
+
+
+@lru_cache(maxsize=256)
+def _exchange_hours(name: str, decade: int) -> _Hours:
+    """Return a decade of an exchange. Decades, so that symbols with different histories share cached calendars.
 
     Holidays that follow no rule, such as Mumbai's, are known up to the last announced year.
     """
@@ -122,12 +153,21 @@ def exchange_calendar(name: str, decade: int) -> ExchangeCalendar | None:
 
     start, end = pd.Timestamp(f"{decade}-01-01"), pd.Timestamp(f"{decade + 9}-12-31")
     with warnings.catch_warnings():
-        # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1; not for sessions.
+        # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1.
         warnings.simplefilter("ignore")
         try:
-            return exchange_calendars.get_calendar(name, start=start, end=end)
+            calendar = exchange_calendars.get_calendar(name, start=start, end=end)
         except ValueError:
             default = exchange_calendars.get_calendar(name)
             bounds = default.bound_min() or start, default.bound_max() or end
             start, end = max(start, bounds[0]), min(end, bounds[1])
-            return exchange_calendars.get_calendar(name, start=start, end=end) if start < end else None
+            if start >= end:
+                none = np.array([], "datetime64[D]")
+                return _Hours(none, none.astype("datetime64[ns]"), _day_of(start), _day_of(end))
+            calendar = exchange_calendars.get_calendar(name, start=start, end=end)
+    sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
+    return _Hours(sessions, calendar.closes_nanos.astype("datetime64[ns]"), _day_of(start), _day_of(end))
+
+
+def _day_of(time: pd.Timestamp) -> np.datetime64:
+    return np.datetime64(time, "D")

@@ -25,6 +25,9 @@ class Meter:
     def batch(self, responses: Sequence[PredictionResponse], waiting: int) -> None:
         """Record one batch of forecasts from bars in requests, and the length of the queue behind it."""
 
+    def journal(self, written: int, dropped: int, waiting: int) -> None:
+        """Record served predictions that were written to the journal or dropped, and how many wait."""
+
 
 class RayMeter(Meter):
     """Records to Ray, which exports to Prometheus; names begin with ``fleetcast_``. Works only inside a replica."""
@@ -38,6 +41,9 @@ class RayMeter(Meter):
         self._sizes = metrics.Histogram("fleetcast_batch_size", "Predictions of one forward pass.", boundaries=_SIZES)
         self._waiting = metrics.Gauge("fleetcast_waiting", "Predictions that wait for a forward pass.")
         self._sources = metrics.Counter("fleetcast_predictions", "Predictions by source.", tag_keys=("source",))
+        self._written = metrics.Counter("fleetcast_journal_written", "Served predictions written to the journal.")
+        self._dropped = metrics.Counter("fleetcast_journal_dropped", "Served predictions that the journal lacks.")
+        self._journal_waiting = metrics.Gauge("fleetcast_journal_waiting", "Served predictions that wait for it.")
         self._errors = metrics.Counter("fleetcast_errors", "Symbols without a forecast, by code.", tag_keys=("code",))
 
     def request(self, route: str, status: int, seconds: float) -> None:
@@ -59,3 +65,10 @@ class RayMeter(Meter):
         if computed := sum(response.source == "computed" for response in responses):
             self._sizes.observe(computed)
         self._waiting.set(waiting)
+
+    def journal(self, written: int, dropped: int, waiting: int) -> None:
+        """Record what the journal's writer did."""
+        for counter, count in ((self._written, written), (self._dropped, dropped)):
+            if count:
+                counter.inc(count)
+        self._journal_waiting.set(waiting)

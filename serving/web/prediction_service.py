@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from configs.values import Kind
 from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
+from serving.journal.served import ServedPredictions
 from serving.kinds import data_ends
 from serving.snapshot import RenderedAnswer, utc_now
 from serving.web.batcher import Batcher
@@ -86,12 +87,19 @@ class EngineService:
         Records answers.
     ready_s
         Seconds that loading and warming up took, for the statistics.
+    journal
+        Records the predictions that are served from the newest bars.
     """
 
     def __init__(
-        self, engine: PredictionEngine, max_waiting: int, meter: Meter | None = None, ready_s: float | None = None
+        self,
+        engine: PredictionEngine,
+        max_waiting: int,
+        meter: Meter | None = None,
+        ready_s: float | None = None,
+        journal: ServedPredictions | None = None,
     ) -> None:
-        self._engine, self._meter, self._ready_s = engine, meter or Meter(), ready_s
+        self._engine, self._meter, self._ready_s, self._journal = engine, meter or Meter(), ready_s, journal
         self._forecasts: Batcher[_BarsRequest, list[PredictionResponse]] = Batcher(
             self._forecast_batch, _MAX_BATCH, max_waiting
         )
@@ -110,6 +118,9 @@ class EngineService:
         if not bars:
             snapshot, answers = self._engine.render(symbols, kinds, versions)
             self._meter.snapshot(len(answers), [answer.code for answer in answers if answer.code is not None])
+            if self._journal is not None:
+                served = [symbol for symbol, answer in zip(symbols, answers, strict=True) if answer.has_forecast]
+                self._journal.offer(snapshot, served, kinds)
             return _answer_batch(snapshot.versions, answers)
         responses = await self._forecasts.submit(_BarsRequest(symbols, kinds, bars, versions), len(symbols))
         return _answer_batch(responses[0].versions, [RenderedAnswer.of(response.prediction) for response in responses])
@@ -155,7 +166,8 @@ class EngineService:
     async def stats(self) -> dict[str, Any]:
         """Return health and performance of the engine."""
         performance = {"ready_s": self._ready_s, **self._engine.get_performance_stats()}
-        return {"health": self._engine.health_check(), "performance": performance}
+        found = {"health": self._engine.health_check(), "performance": performance}
+        return found if self._journal is None else found | {"journal": self._journal.stats()}
 
     async def status(self) -> str:
         """Return the engine's status."""
@@ -173,11 +185,23 @@ class EngineService:
                 [single for i in together for single in requests[i].per_symbol()], versions
             )
             self._meter.batch(responses, self._forecasts.waiting)
+            self._record(responses, [kind for i in together for kind in [requests[i].kinds] * len(requests[i].symbols)])
             start = 0
             for i in together:
                 out[i] = responses[start : start + len(requests[i].symbols)]
                 start += len(requests[i].symbols)
         return out
+
+    def _record(self, responses: Sequence[PredictionResponse], kinds: Sequence[tuple[Kind, ...]]) -> None:
+        """Record the answers from the newest bars among those of a batch, in which other symbols came with bars."""
+        if self._journal is None:
+            return
+        snapshot = self._engine.snapshot_of(responses[0].versions)
+        for response, wanted in zip(responses, kinds, strict=True):
+            prediction, last = response.prediction, snapshot.last_bars.get(response.prediction.symbol)
+            is_newest = response.source == "snapshot" and last is not None and last.as_of == prediction.as_of
+            if is_newest and prediction.forecasts:
+                self._journal.offer(snapshot, [prediction.symbol], wanted)
 
     def _history_batch(self, requests: Sequence[tuple[str, int]]) -> list[dict[str, Any] | None]:
         return [self._engine.history(symbol, bars) for symbol, bars in requests]

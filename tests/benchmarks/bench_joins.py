@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from features.alternative.known import KnownData
-from features.bars.closes import decision_times
+from features.bars.decisions import decision_times
 from features.bars.sessions import sessions_between
 
 
@@ -53,7 +53,7 @@ def main() -> None:
         "columns": len(data.columns),
         "checksum": checksum,
     }
-    print(json.dumps({**vars(given), **{name: round(value, 4) for name, value in figures.items()}}, indent=1))
+    print(json.dumps({**vars(given), **{name: round(value, 4) for name, value in figures.items()}}))
 
 
 def vintages(dates: np.ndarray, series: int, count: int) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """How fast forecasts are served, and what faults cost.
 
 ``python tests/benchmarks/bench_serving.py [--symbols 500] [--bars 750] [--seconds 6] [--store DIR]
-[--parts engine,http,plain,faults]``
+[--parts engine,http,plain,faults,journal]``
 
 Trains small models of random walks (their weights do not matter for time), keeps them in a temporary store, and runs
 each part in a process of its own. Client and server share the machine's cores: read ratios, which are of one run.
@@ -33,6 +33,9 @@ The last line is JSON:
 ``promote_failures``, ``kill_failure_share``, ``kill_recovery_s``
     Two replicas under constant load: failed requests during ten promotions and rollbacks, the share that failed when
     one replica was killed, and seconds until there were two again.
+``ratio_with_journal``, ``journal_dropped``
+    Requests a second for one symbol by its name, 32 clients, of a server that records what it serves over those of one
+    that does not, on the same Serve: the median of eight pairs; and the predictions that it did not record.
 """
 
 from __future__ import annotations
@@ -51,6 +54,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from conftest import random_universe  # noqa: E402
+from serving_journal import journal_part  # noqa: E402
 from serving_parts import engine_part, faults_part, http_part  # noqa: E402
 
 from configs.load import load_config  # noqa: E402
@@ -105,7 +109,7 @@ def summary(parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if http and "plain" in parts:
         out["replica_first_ready_s"] = parts["plain"]["replica_ready_s"]
         out["throughput_flags_ratio"] = out["requests_per_s_32"] / parts["plain"]["ours_32"]["per_s"]
-    for name in ("engine", "faults"):
+    for name in ("engine", "faults", "journal"):
         out |= parts.get(name, {})
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in out.items()}
 
@@ -116,7 +120,7 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=500)
     parser.add_argument("--bars", type=int, default=750)
     parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--parts", default="engine,http,plain,faults")
+    parser.add_argument("--parts", default="engine,http,plain,faults,journal")
     parser.add_argument("--store", help="keep the models here; they are not trained again")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -127,6 +131,7 @@ def main() -> None:
             "http": lambda: http_part(given.store, given.seconds, True),
             "plain": lambda: http_part(given.store, given.seconds, False),
             "faults": lambda: faults_part(given.store, given.seconds),
+            "journal": lambda: journal_part(given.store, given.seconds),
         }
         print(json.dumps(jobs[given.part]()))
         return

@@ -109,9 +109,9 @@ def serving(folder: str, fast: bool, *settings: str, key_file: str | None = None
             yield port, time.perf_counter() - start
 
 
-def named(symbols: list[str]) -> bytes:
+def named(symbols: list[str], prefix: str = "") -> bytes:
     """Return a request for symbols by name."""
-    return raw_request(PREDICT, json.dumps({"symbols": symbols}).encode())
+    return raw_request(f"{prefix}{PREDICT}", json.dumps({"symbols": symbols}).encode())
 
 
 def http_part(folder: str, seconds: float, rivals: bool) -> dict[str, Any]:

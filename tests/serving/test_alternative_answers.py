@@ -52,12 +52,12 @@ def test_answers_use_what_was_known_and_name_the_sources_that_are_missing(store,
         ask = [PredictionRequest(symbol) for symbol in ("AAA", "CCC")]
         (full, lacking) = [answer.prediction for answer in engine.predict_batch(ask)]
         assert not [note for note in full.notes if "options_iv30" in note]
-        assert [note for note in lacking.notes if "the model reads options_iv30, sentiment_news, which have no" in note]
+        assert [note for note in lacking.notes if "the model reads sentiment_news, options_iv30, which have no" in note]
         assert not engine.refresh()
-        late = series_of("iv30", "AAA", dates[-1:], shift=9.0)
+        late = series_of("iv30", "AAA", dates[-2:-1], shift=9.0)
         lake.append(
             "series", read_series(late.assign(known_from=late["known_from"] + pd.Timedelta(hours=1)), OPTIONS, "x").rows
         )
-        assert engine.refresh(), "a revision of the last day is a new state"
+        assert engine.refresh(), "a revision of the day before is a new state"
         (after, same) = [answer.prediction for answer in engine.predict_batch(ask)]
         assert after.volatility != full.volatility and same.volatility == lacking.volatility

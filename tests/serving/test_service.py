@@ -18,6 +18,8 @@ from cluster.ports import free_port
 from configs.errors import ConfigError
 from serving.answers import KINDS
 from serving.client import FleetcastClient, ServerError
+from serving.journal import open_journal
+from serving.journal.reading import read_predictions
 from serving.web.keys import add_key
 from training import ModelManager
 
@@ -50,7 +52,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(start, trained_store, tmp_path_factory):
-    """Two replicas behind the fast ingress, with API keys."""
+    """Two replicas behind the fast ingress, with API keys and a journal."""
     folder = tmp_path_factory.mktemp("service")
     shutil.copytree(trained_store, folder / "store")
     key, port = add_key(folder / "keys", "tests"), free_port()
@@ -63,6 +65,7 @@ def server(start, trained_store, tmp_path_factory):
     options = [part for setting in settings for part in ("--set", setting)]
     process = start(
         *("serve", "--store", str(folder / "store"), "--port", str(port), "--api-key-file", str(folder / "keys")),
+        "--journal",
         *options,
     )
     lines = []
@@ -140,7 +143,27 @@ def test_metrics_are_exported_to_prometheus(server):
     with server.client() as client:
         client.predict([*SYMBOLS, "nosuch"])
     wanted = ("fleetcast_request_seconds", "fleetcast_predictions", "fleetcast_errors", 'code="unknown_symbol"')
+    wanted += ("fleetcast_journal_written",)
     wait_until(lambda: all(name in httpx2.get(place).text for name in wanted), 60)
+
+
+@pytest.mark.slow
+def test_what_both_replicas_serve_is_in_the_journal_once(server):
+    def served():
+        with open_journal(store=server.store) as journal, journal.connect() as connection:
+            frames = [read_predictions(connection, kind) for kind in KINDS]
+        assert all(frame["symbol"].is_unique or frame["version"].nunique() > 1 for frame in frames)
+        return sum(int(frame["times_served"].sum()) for frame in frames)
+
+    before = served()
+    with server.client() as client:
+        for _ in range(20):
+            client.predict(SYMBOLS)
+        wait_until(lambda: served() >= before + 20 * len(SYMBOLS) * len(KINDS))
+        assert client.stats()["journal"]["dropped"] == 0
+        monitored = client.monitoring()
+        assert set(monitored["kinds"]) == set(KINDS) and not monitored["alarm"]
+        assert monitored["kinds"]["direction"]["quality"]["pending"] > 0
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from configs.data import ContextConfig
 from features.alternative.known import KnownData
-from features.bars.closes import decision_times
+from features.bars.decisions import decision_times
 from features.bars.sessions import sessions_between
 from features.context import MarketContext
 

@@ -9,8 +9,8 @@ from configs.errors import DataError
 from features.alternative.instants import read_instants
 from features.alternative.lags import fallback_lag
 from features.alternative.vintages import in_order, revised, vintage_features
-from features.bars.closes import decision_times, session_closes
-from features.bars.sessions import sessions_between
+from features.bars.decisions import decision_times
+from features.bars.sessions import session_closes, sessions_between
 from features.context import MarketContext
 
 NEW_YORK, TOKYO = (

@@ -18,6 +18,7 @@ WITHOUT_INPUT = (
     "GET /v1/models",
     "GET /v1/reports",
     "GET /v1/stats",
+    "GET /v1/monitoring",
     "GET /v1/health/live",
     "GET /v1/health/ready",
 )

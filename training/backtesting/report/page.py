@@ -35,18 +35,9 @@ class Section:
 
 def render(result: BacktestResult) -> str:
     """Return the page. It loads nothing: scripts, styles and data are in it, and its policy refuses all else."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
-
-    environment = Environment(
-        loader=PackageLoader("training.backtesting.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sections = list(_sections(result))
-    return environment.get_template("page.html").render(
+    return rendered(
+        "training.backtesting.report",
         title=f"{result.config.strategy.name} on {result.title}",
         period=_period(result),
         verdicts=[model_sentences.as_sentence(one) for one in (*added(result), result.sentence)],
@@ -55,13 +46,38 @@ def render(result: BacktestResult) -> str:
         worth=model_sentences.worth(result),
         sections=sections,
         month_names=tables.month_names(),
-        charts=_embedded([one.figure for one in sections if one.figure is not None]),
+        figures=[one.figure for one in sections if one.figure is not None],
         provenance=tables.provenance(result),
         settings=tables.settings(result),
         significance=tables.significance(result),
         significance_note=model_sentences.significance(result),
-        plotly=get_plotlyjs(),
     )
+
+
+def rendered(package: str, *, figures: Sequence[Figure], **values: Any) -> str:
+    """Return the ``page.html`` of a package, which may use the style, the charts and the tables of this one.
+
+    Parameters
+    ----------
+    package
+        Where the template is.
+    figures
+        The charts, in the order of the elements of class ``plot``.
+    values
+        What else the template shows; text is escaped.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader("training.backtesting.report", "")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html")
+    return page.render(charts=_embedded(figures), plotly=get_plotlyjs(), **values)
 
 
 def _sections(result: BacktestResult) -> Iterator[Section]:

@@ -1,0 +1,82 @@
+"""``fleetcast alerts``: what bots reported, whether it was sent, and whether the channels work."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List alerts and their deliveries, send those that wait, test channels.", no_args_is_help=True)
+
+Store = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")]
+Database = Annotated[str | None, typer.Option("--database", help="The journal's URL; by default in the store.")]
+Config = Annotated[str | None, typer.Option("--config", help="YAML file with the section alerts.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="alerts.key=value; may be repeated.")]
+Bot = Annotated[str, typer.Option("--bot", help="The bot's name.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+@app.command("list")
+def list_alerts(
+    state: Annotated[
+        str | None, typer.Option(help="Deliveries: waiting, sending, sent, failed, unknown or off; or open conditions.")
+    ] = None,
+    event: Annotated[str | None, typer.Option(help="Only this event, such as rollback.")] = None,
+    identifier: Annotated[str | None, typer.Option("--id", help="Beginning of an alert's or a message's id.")] = None,
+    bot: Annotated[str | None, typer.Option("--bot", help="Only this bot's.")] = None,
+    last: Annotated[int, typer.Option(min=1, max=100_000, help="Number of newest alerts.")] = 50,
+    store: Store = ".fleetcast",
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """List the newest alerts with the state of their deliveries."""
+    from cluster.views.alert_table import show_alerts
+    from serving.alerts.records import find_alerts
+    from serving.journal import open_journal
+
+    with open_journal(database, store, create=False) as journal, journal.connect() as connection:
+        found = find_alerts(connection, state=state, event=event, identifier=identifier, bot=bot, last=last)
+    show_alerts(found, as_json)
+
+
+@app.command()
+def deliver(
+    bot: Bot = "bot",
+    seconds: Annotated[float, typer.Option(min=0, max=3600, help="Longest wait for the services' limits.")] = 20,
+    store: Store = ".fleetcast",
+    database: Database = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Send the alerts that wait; the bot does so itself."""
+    from cluster.views.alert_table import show_delivered
+    from configs.load import load_config
+    from serving.alerts.deliver import deliver as send
+    from serving.journal import open_journal
+
+    settings = load_config(None, config, overrides or []).alerts
+    with open_journal(database, store, create=False) as journal:
+        done = send(journal, bot, settings, budget_s=seconds)
+    show_delivered(done, as_json)
+    if any(one.error for one in done.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def test(
+    channel: Annotated[str | None, typer.Option("--channel", help="Only this channel; by default each.")] = None,
+    bot: Bot = "bot",
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Send a test message through each channel, and print which arrive."""
+    from cluster.views.alert_table import show_tests
+    from configs.load import load_config
+    from serving.alerts.checks import check_channels
+
+    results = check_channels(load_config(None, config, overrides or []).alerts, bot, channel)
+    show_tests(results, as_json)
+    if any(results.values()):
+        raise typer.Exit(1)

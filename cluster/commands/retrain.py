@@ -1,0 +1,63 @@
+"""``fleetcast retrain``: train again what is due, the most urgent symbols first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def retrain(
+    due: Annotated[bool, typer.Option("--due", help="Train the kinds that are due; the default.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train now, due or not.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be trained and why; train nothing.")
+    ] = False,
+    kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
+    bot: Annotated[str, typer.Option("--bot", help="Whose positions and alerts count.")] = "bot",
+    config: Annotated[str | None, typer.Option(help="YAML file with sections such as retrain and run.")] = None,
+    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    database: Annotated[str | None, typer.Option(help="The journal's URL; by default in the store.")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Train models again by the settings of their champions, and promote those that pass the gate."""
+    from datetime import UTC, datetime
+
+    from cluster.options import check_store, interruptible, kind_named, names
+    from configs.errors import ConfigError
+    from configs.load import load_config
+
+    if due and force:
+        raise ConfigError("--due and --force exclude each other: --force trains what is not due too. Give one of them.")
+    wanted = [] if kinds is None else [kind_named(one) for one in names("--kinds", kinds)]
+    settings = load_config(None, config, overrides or [])
+    from cluster.session import check_reachable, connect
+    from cluster.views.progress import watching
+    from cluster.views.retrain_table import show_plans, show_retrained
+    from serving.journal import open_journal
+    from serving.retraining.plan import plan_retraining
+    from serving.retraining.retrain import retrain as train_again
+    from serving.retraining.shadows import check_shadows
+    from training.registry.manager import ModelManager
+
+    models = ModelManager(store)
+    check_store(models.store, store)
+    if address is not None:
+        check_reachable(address)
+    hint = "; finished blocks are kept: run the same command again to continue"
+    with open_journal(database, store, settings.journal) as journal, interruptible(hint):
+        plans = plan_retraining(journal, models, settings, bot, kinds=wanted, force=force)
+        if dry_run or not as_json:
+            show_plans(plans, as_json)
+        if dry_run:
+            return
+        with watching(as_json) as callbacks:
+            done = train_again(
+                journal, models, settings, bot, plans, cluster=lambda: connect(address), callbacks=callbacks
+            )
+        check_shadows(journal, models, settings, bot, datetime.now(UTC))
+    show_retrained(plans, done, as_json)
+    if any(one.failed for one in done):
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The tables of the journal as steps, oldest first; `alembic` runs them."""

@@ -1,0 +1,154 @@
+"""Predictions in the journal: each is written once, however often and by however many processes it is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, bindparam, case, select, update
+
+from configs.errors import DataError, shown
+from serving.journal.schema import predictions, row_id
+from serving.journal.types import aware
+from serving.journal.upsert import insert_new
+
+_CHUNK = 500  # rows of one statement
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionRow:
+    """One prediction: what a version forecasts for a symbol from the bar of ``bar_date``.
+
+    The bar was complete at ``bar_close``; ``target_close`` is when the last of the ``horizon_bars`` next ones will be,
+    if that is known. All times are aware. Direction has probabilities ``p_*``, the conformal label set ``in_set_*`` and
+    ``band``, the half width of *sideways* as a log return; volatility has the mean ``variance`` a bar, its interval
+    from ``low`` to ``high`` and ``bars_per_year``. ``level`` is the nominal coverage of set or interval.
+    ``baselines`` are the forecasts of the version's baselines: by name a variance, or three probabilities.
+    ``is_shadow`` marks those that no one acts on.
+    """
+
+    symbol: str
+    kind: str
+    bar_date: datetime
+    bar_close: datetime
+    horizon_bars: int
+    version: str
+    made_at: datetime
+    made_by: str
+    close: float
+    basis: str = "own"
+    fallback: bool = False
+    band: float | None = None
+    p_down: float | None = None
+    p_sideways: float | None = None
+    p_up: float | None = None
+    in_set_down: bool | None = None
+    in_set_sideways: bool | None = None
+    in_set_up: bool | None = None
+    variance: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    bars_per_year: float | None = None
+    target_close: datetime | None = None
+    baselines: Mapping[str, Any] = field(default_factory=dict)
+    is_shadow: bool = False
+
+    @property
+    def id(self) -> str:
+        """The identifier, by symbol, kind, bar, horizon and version: equal wherever the prediction is made."""
+        return row_id(self.symbol, self.kind, aware(self.bar_date).isoformat(), self.horizon_bars, self.version)
+
+
+_NAMES = tuple(one.name for one in fields(PredictionRow))
+_NUMBERS = tuple(name for name in _NAMES if name in predictions.c and predictions.c[name].type.python_type is float)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How often a prediction was served between two times."""
+
+    count: int
+    first: datetime
+    last: datetime
+
+    def __add__(self, other: Served) -> Served:
+        """Return both together."""
+        return Served(self.count + other.count, min(self.first, other.first), max(self.last, other.last))
+
+
+def record(connection: Connection, rows: Sequence[PredictionRow]) -> list[PredictionRow]:
+    """Write predictions that the journal does not have, and return what it has now, in the order of the rows.
+
+    A prediction that exists stays as it is, so a process that starts again goes on from the numbers of before. Call it
+    in a transaction of :meth:`.Journal.begin`.
+
+    Raises
+    ------
+    DataError
+        A number is not finite.
+    """
+    values = [_values(row) for row in rows]
+    if not values:
+        return []
+    written = connection.execute(insert_new(connection, predictions), values).rowcount
+    if written == len(rows):
+        return list(rows)
+    ids = [value["id"] for value in values]
+    stored = {row.id: row for row in _stored(connection, ids)}
+    return [stored[one] for one in ids]
+
+
+def count_served(connection: Connection, served: Mapping[str, Served]) -> None:
+    """Add to how often predictions were served, by identifier."""
+    if not served:
+        return
+    table = predictions.c
+    is_first = table.first_served.is_(None) | (table.first_served > bindparam("first"))
+    is_last = table.last_served.is_(None) | (table.last_served < bindparam("last"))
+    statement = (
+        update(predictions)
+        .where(table.id == bindparam("key"))
+        .values(
+            times_served=table.times_served + bindparam("count"),
+            first_served=case((is_first, bindparam("first")), else_=table.first_served),
+            last_served=case((is_last, bindparam("last")), else_=table.last_served),
+        )
+    )
+    ordered = sorted(served.items())  # every process locks rows in the same order, so that none waits for ever
+    rows = [{"key": key, "count": one.count, "first": one.first, "last": one.last} for key, one in ordered]
+    connection.execute(statement, rows)
+
+
+def _stored(connection: Connection, ids: Sequence[str]) -> Iterator[PredictionRow]:
+    columns = [predictions.c[name] for name in _NAMES]
+    for part in chunks(sorted(set(ids)), _CHUNK):
+        for row in connection.execute(select(*columns).where(predictions.c.id.in_(part))):
+            yield PredictionRow(**row._mapping)
+
+
+def _values(row: PredictionRow) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in _NAMES}
+    for name in _NUMBERS:
+        value = values[name]
+        if value is not None and not math.isfinite(value):
+            raise DataError(
+                f"the {row.kind} prediction of {row.symbol} on {row.bar_date:%Y-%m-%d} has {name} = {shown(value)}; "
+                "expected a finite number. Leave out what is not known."
+            )
+    values["id"] = row.id
+    return values
+
+
+def chunks(items: Sequence[_T], size: int) -> Iterable[Sequence[_T]]:
+    """Yield the items in parts of at most ``size``."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def as_shadow(rows: Iterable[PredictionRow]) -> list[PredictionRow]:
+    """Return predictions marked as those of a shadow, which no one acts on."""
+    return [replace(row, is_shadow=True) for row in rows]

@@ -1,0 +1,216 @@
+"""Writes what a server answers to the journal, off the path of requests.
+
+A request appends to a list and goes on. A thread counts what was served by prediction, and writes new predictions and
+the counts together every ``journal.flush_s`` seconds. While the database fails, counts wait in memory and the thread
+tries again, at least once a minute; beyond ``journal.queue_rows`` predictions they are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event, Lock, Thread
+from typing import Any
+
+import numpy as np
+
+from configs.errors import FleetcastError
+from configs.journal import JournalConfig
+from configs.values import Kind
+from serving.journal.database import Journal
+from serving.journal.forecasts import snapshot_rows
+from serving.journal.predictions import PredictionRow, Served, count_served, record
+from serving.snapshot import Snapshot
+
+MADE_BY = "serve"
+_LONGEST_PAUSE_S = 60.0
+_MOST_KNOWN = 200_000  # identifiers of predictions that were written or wait
+_CLOSE_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+Key = tuple[Kind, str, str, np.datetime64]  # kind, version, symbol, date of the bar
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    snapshot: Snapshot
+    symbols: Sequence[str]
+    kinds: Sequence[Kind]
+    time_s: float
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What is to be written of one prediction; without a ``row`` the journal has it already."""
+
+    served: Served
+    row: PredictionRow | None
+
+
+class ServedPredictions:
+    """The queue and the thread of a server. :meth:`offer` never waits and never raises.
+
+    Parameters
+    ----------
+    open_database
+        Opens the journal; called in the thread, again after an error.
+    config
+        Sizes and times.
+    observe
+        Called in the thread with the predictions that were written and dropped since the last call, and how many wait.
+    """
+
+    def __init__(
+        self,
+        open_database: Callable[[], Journal],
+        config: JournalConfig | None = None,
+        observe: Callable[[int, int, int], None] = lambda written, dropped, waiting: None,
+    ) -> None:
+        self._open, self._config, self._observe = open_database, config or JournalConfig(), observe
+        self._journal: Journal | None = None
+        self._lock, self._ended = Lock(), Event()
+        self._events: list[_Event] = []
+        self._offered = self._written = self._dropped = 0
+        self._observed = 0, 0
+        self._waiting: dict[str, _Waiting] = {}
+        self._known: dict[Key, str] = {}
+        self._problem = ""
+        self._failures, self._next_write = 0, 0.0
+        self._thread = Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def offer(self, snapshot: Snapshot, symbols: Sequence[str], kinds: Sequence[Kind]) -> None:
+        """Note that a snapshot's forecasts of these symbols and kinds were served now."""
+        count = len(symbols) * len(kinds)
+        with self._lock:
+            if self._offered + count > self._config.queue_rows:
+                self._dropped += count
+            elif count:
+                self._offered += count
+                self._events.append(_Event(snapshot, symbols, kinds, time.time()))
+
+    def stats(self) -> dict[str, Any]:
+        """Return the served predictions that were ``written``, wait and were ``dropped``, and the present problem."""
+        with self._lock:
+            waiting = self._offered + sum(one.served.count for one in list(self._waiting.values()))
+            return {
+                "written": self._written,
+                "waiting": waiting,
+                "dropped": self._dropped,
+                "problem": self._problem or None,
+            }
+
+    def close(self, timeout_s: float = _CLOSE_S) -> None:
+        """Write what waits, for at most ``timeout_s`` seconds; the rest is dropped."""
+        self._ended.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._config.flush_s):
+            self._turn()
+        self._next_write = 0.0
+        self._turn()
+        self._drop()
+        self._report()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _turn(self) -> None:
+        """Collect, and write unless the last attempts have failed and the next one is not due."""
+        try:
+            self._collect()
+            if time.monotonic() < self._next_write:
+                return
+            self._write()
+            self._problem, self._failures = "", 0
+        except FleetcastError as error:
+            self._failed(str(error))
+        except Exception as error:  # the thread must live: answers go on without the journal
+            _log.exception("predictions cannot be written to the journal")
+            self._drop()
+            self._failed(f"internal: {type(error).__name__}; the server's log has the reason")
+        finally:
+            self._report()
+
+    def _drop(self) -> None:
+        with self._lock:
+            self._dropped += sum(one.served.count for one in self._waiting.values())
+            self._waiting.clear()
+        self._known.clear()  # some of them were not written
+
+    def _failed(self, problem: str) -> None:
+        if problem != self._problem:
+            _log.warning("%s Predictions wait in memory", problem)
+        self._problem, self._failures = problem, self._failures + 1
+        self._next_write = time.monotonic() + min(
+            _LONGEST_PAUSE_S, self._config.flush_s * 2.0 ** min(self._failures, 16)
+        )
+
+    def _collect(self) -> None:
+        """Count the events by prediction, and make the rows of those that are new."""
+        with self._lock:
+            events, self._events, self._offered = self._events, [], 0
+        by_snapshot: dict[int, tuple[Snapshot, list[_Event]]] = {}
+        for event in events:
+            by_snapshot.setdefault(id(event.snapshot), (event.snapshot, []))[1].append(event)
+        for snapshot, served in by_snapshot.values():
+            self._count(snapshot, served)
+
+    def _count(self, snapshot: Snapshot, events: Sequence[_Event]) -> None:
+        counts = Counter[tuple[Kind, str]]()
+        for event in events:
+            for kind in event.kinds:
+                counts.update((kind, symbol) for symbol in event.symbols)
+        first, last = (datetime.fromtimestamp(event.time_s, UTC) for event in (events[0], events[-1]))
+        keys = {one: self._key(snapshot, *one) for one in counts if one[1] in snapshot.last_bars}
+        new = {one for one, key in keys.items() if key not in self._known}
+        rows = dict[tuple[str, str], PredictionRow]()
+        for row in snapshot_rows(snapshot, MADE_BY, symbols={symbol for _, symbol in new}) if new else ():
+            rows[row.kind, row.symbol] = row
+        for one, count in counts.items():
+            if one in keys:
+                self._add(keys[one], rows.get(one), Served(count, first, last))
+
+    def _add(self, key: Key, row: PredictionRow | None, served: Served) -> None:
+        known = self._known.get(key)
+        if known is None and row is None:  # this kind has no forecast of the symbol
+            return
+        number = known if known is not None else row.id if row is not None else ""
+        with self._lock:
+            if (waiting := self._waiting.get(number)) is not None:
+                waiting.served += served
+            elif len(self._waiting) < self._config.queue_rows:
+                self._waiting[number] = _Waiting(served, None if known is not None else row)
+                self._known[key] = number
+            else:
+                self._dropped += served.count
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        if self._journal is None:
+            self._journal = self._open()
+        batch = dict(self._waiting)
+        rows = [one.row for one in batch.values() if one.row is not None]
+        with self._journal.begin() as connection:
+            record(connection, rows)
+            count_served(connection, {number: one.served for number, one in batch.items()})
+        with self._lock:
+            self._written += sum(one.served.count for one in batch.values())
+            self._waiting.clear()
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+
+    def _report(self) -> None:
+        stats, before = self.stats(), self._observed
+        self._observed = stats["written"], stats["dropped"]
+        self._observe(stats["written"] - before[0], stats["dropped"] - before[1], stats["waiting"])
+
+    @staticmethod
+    def _key(snapshot: Snapshot, kind: Kind, symbol: str) -> Key:
+        return kind, snapshot.versions[kind], symbol, snapshot.last_bars[symbol].date.astype("datetime64[ns]")

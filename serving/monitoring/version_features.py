@@ -1,0 +1,83 @@
+"""The features that a version reads, of the newest bars and of those that it was trained on."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from configs.errors import DataError, FleetcastError, ModelError
+from configs.load import validated
+from configs.monitoring import MonitoringConfig
+from configs.values import Kind
+from features.universe import MIN_SYMBOLS, UniverseFacts
+from serving.latest_windows import FeatureRecipe
+from serving.monitoring.feature_drift import Drift, feature_drift
+from serving.newest_bars import USUAL, BarsChoice, NewestBars
+from training.registry.manager import ModelManager
+from training.registry.manifest import block_of_version
+
+_SYMBOLS = 40  # that stand for all
+_CHUNK = 10
+_HISTORY_BARS = 2_500
+
+
+def drift_of_version(
+    manager: ModelManager, kind: Kind, version: str, config: MonitoringConfig, choice: BarsChoice = USUAL
+) -> Drift:
+    """Return the drift of a version's features since its training, from at most 40 of its symbols.
+
+    The version stores no distribution of its features, so they are computed again from the bars of its training.
+
+    Raises
+    ------
+    ModelError, DataError
+        The version or its bars cannot be read.
+    """
+    manifest = manager.manifest(kind, version)
+    _, index = block_of_version(manager.store, manifest, 0)
+    meta = index.meta
+    if not meta.get("trained_to"):
+        raise ModelError(f"{kind} {version} does not say up to when it was trained. Train it again.")
+    trained = validated(manifest.config, f"the settings of {kind} {version}")
+    roster = manager.roster(kind, version)
+    recipe = _recipe(trained, meta, roster.universe())
+    symbols = roster.symbols()
+    chosen = frozenset(symbols[:: max(1, -(-len(symbols) // _SYMBOLS))])
+    universe = sorted(roster.universe().union(symbols))
+    bars = NewestBars(manager.store, trained.data.bars, universe, _HISTORY_BARS, [trained], choice, frozenset(symbols))
+    table, _ = recipe.table(bars.of_universe())
+    context = bars.context(trained)
+    values, dates, series = [], [], bars.of_symbols(chosen)
+    while chunk := list(islice(series, _CHUNK)):
+        panel = recipe.panel(chunk, table, context)
+        for i in range(len(panel.symbols)):
+            rows = panel.rows(i)
+            kept = slice(rows.start + panel.warmup, rows.stop)
+            values.append(panel.features[kept])
+            dates.append(panel.dates[kept])
+    if not values:
+        raise DataError(f"there are no bars of the symbols of {kind} {version}. Check `fleetcast data list`.")
+    last = np.datetime64(str(meta["trained_to"])[:19], "ns")
+    return feature_drift(
+        np.concatenate(values),
+        np.concatenate(dates),
+        recipe.feature_names,
+        last,
+        config.recent_days,
+        config.drift_false_rate,
+    )
+
+
+def drift_or_reason(manager: ModelManager, kind: Kind, version: str, config: MonitoringConfig) -> tuple[Drift, str]:
+    """Return the drift, or none and why it is not known: monitoring goes on without an explanation."""
+    try:
+        return drift_of_version(manager, kind, version, config), ""
+    except FleetcastError as error:
+        return Drift([], float("nan")), str(error)
+
+
+def _recipe(config: Any, meta: dict[str, Any], members: frozenset[str]) -> FeatureRecipe:
+    facts = UniverseFacts(**meta["universe"]) if meta.get("universe") else UniverseFacts(MIN_SYMBOLS, 0)
+    return FeatureRecipe(config, tuple(meta["feature_names"]), facts, members)

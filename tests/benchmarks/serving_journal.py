@@ -1,0 +1,51 @@
+"""The part ``journal`` of ``bench_serving.py``: what it costs to record served predictions."""
+
+from __future__ import annotations
+
+import time
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx2
+import numpy as np
+from http_load import measure
+from serving_parts import named, serving
+
+from configs.load import load_config
+from features.store.lake import Lake
+from features.store.store import Store
+
+_ROUNDS = 8
+
+
+def journal_part(folder: str, seconds: float) -> dict[str, Any]:
+    """Measure two applications on one Serve in turn, of which one records what it serves; ratios are of neighbours."""
+    from ray import serve
+
+    symbols = Lake(Store(folder)).symbols()[:200]
+    with serving(folder, True) as (port, _), TemporaryDirectory() as place:
+        from serving.app import Arguments, application
+
+        config = load_config("demo", overrides=["serve.cpus_per_replica=0.5"]).serve
+        arguments = Arguments(store=folder, config=config, journal=f"sqlite:///{place}/journal.db")
+        serve.run(application(arguments), name="journal", route_prefix="/journal")
+        asks = {prefix: [named([one], prefix) for one in symbols] for prefix in ("", "/journal")}
+        for requests in asks.values():
+            measure(port, requests, 32, 2.0)
+        found: dict[str, list[dict[str, Any]]] = {prefix: [] for prefix in asks}
+        for turn in range(_ROUNDS):
+            for prefix in ("", "/journal")[:: 1 if turn % 2 else -1]:
+                found[prefix].append(measure(port, asks[prefix], 32, seconds))
+        time.sleep(2.0)
+        stats = httpx2.get(f"http://127.0.0.1:{port}/journal/v1/stats").json()["journal"]
+    pairs = zip(found["/journal"], found[""], strict=True)
+    ratios = sorted(one["per_s"] / other["per_s"] for one, other in pairs)
+    return {
+        "ratio_with_journal": float(np.median(ratios)),
+        "ratios_with_journal": ratios,
+        "journal_p99_ms": float(np.median([one["p99_ms"] for one in found["/journal"]])),
+        "without_p99_ms": float(np.median([one["p99_ms"] for one in found[""]])),
+        "journal_written": stats["written"],
+        "journal_dropped": stats["dropped"],
+        "journal_failed": sum(one["failed"] for one in found["/journal"]),
+    }

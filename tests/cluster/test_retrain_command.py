@@ -1,0 +1,44 @@
+"""``fleetcast retrain``: what is due and why. Trainings are tested in ``tests/serving/retraining``."""
+
+import json
+
+import pytest
+
+from training.registry.manager import ModelManager
+
+
+def test_a_dry_run_says_what_is_due_and_in_which_order(call, trained, tmp_path):
+    database = ("--database", f"sqlite:///{tmp_path / 'journal.db'}")
+    where = ("--kinds", "direction", "--store", str(trained.store), *database)
+    models = ModelManager(trained.store)
+    versions = models.versions("direction")
+    done = call("retrain", "--dry-run", *where)
+    assert done.code == 0 and "direction is trained: " in done.out and "days have passed" in done.out
+    assert done.out.split("\n")[1].split() == ["symbol", "priority", "staleness", "drift", "exposure"]
+    found = json.loads(call("retrain", "--dry-run", "--force", "--json", *where).out)
+    assert [(one["kind"], one["reason"]) for one in found] == [("direction", "it was asked for")]
+    assert found[0]["champion"] == models.aliases("direction").champion
+    assert sorted(one["symbol"] for one in found[0]["order"]) == models.roster("direction", versions[-1]).symbols()
+    quiet = call("retrain", "--set", "retrain.every_days=100000", *where)
+    assert quiet.code == 0 and "direction is not trained: next on" in quiet.out
+    assert models.versions("direction") == versions
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--due", "--force"), "exclude each other"),
+        (("--kinds", "price"), "is not a kind of model"),
+        (("--store", "/nonexistent-store"), "there is no store"),
+        (("--set", "retrain.alpha=2"), "retrain.alpha"),
+    ],
+)
+def test_what_cannot_be_is_one_error(call, arguments, says):
+    done = call("retrain", *arguments)
+    assert done.code == 2 and says in done.err
+
+
+def test_a_store_without_models_says_how_to_make_one(call, tmp_path):
+    (tmp_path / "store").mkdir()
+    done = call("retrain", "--dry-run", "--store", str(tmp_path / "store"))
+    assert done.code == 2 and "has no champion to train again. Make one: fleetcast train" in done.err

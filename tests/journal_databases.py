@@ -1,0 +1,153 @@
+"""Fixtures of tests of the journal: each runs on a SQLite file and on a real Postgres server on loopback."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+if TYPE_CHECKING:
+    from serving.journal import Journal
+
+USER, PASSWORD = "fleetcast", "se:cret/@"
+_LEAST_MEMORY = 2**30
+_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "shared_buffers=16MB")
+
+
+def _binary(name: str) -> str | None:
+    places = [str(path) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+    return shutil.which(name, path=os.pathsep.join([*places, os.environ.get("PATH", "")]))
+
+
+def _unprivileged() -> dict[str, Any]:
+    """Return whom to run the server as: it refuses root."""
+    if os.getuid() != 0:
+        return {}
+    known = {one.pw_name for one in pwd.getpwall()}
+    account = pwd.getpwnam("postgres" if "postgres" in known else "nobody")
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a Postgres server without a database's name; it ends with the session."""
+    initdb, server = _binary("initdb"), _binary("postgres")
+    if initdb is None or server is None:
+        pytest.skip("Postgres is not installed (apt-get install postgresql), so only SQLite is tested")
+    rights = _unprivileged()
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > _LEAST_MEMORY else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=memory) as folder, closing(socket.socket()) as free:
+        data = Path(folder) / "data"
+        (Path(folder) / "password").write_text(PASSWORD)
+        for path in (Path(folder), Path(folder) / "password"):
+            if rights:
+                os.chown(path, rights["user"], rights["group"])
+        made = [initdb, "-D", str(data), "-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
+        made += ["--pwfile", str(Path(folder) / "password")]
+        subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=120, **rights)
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        options = [word for option in (*_QUICK, "listen_addresses=127.0.0.1") for word in ("-c", option)]
+        command = [server, "-D", str(data), "-p", str(port), "-k", folder, *options]
+        with open(Path(folder) / "log", "wb") as log:
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **rights)
+        try:
+            _wait(process, Path(folder) / "log")
+            yield f"postgresql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/"
+        finally:
+            process.send_signal(signal.SIGINT)  # ends without waiting for clients
+            process.wait(30)
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while "ready to accept connections" not in log.read_text(errors="replace"):
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    """The name of a Postgres database with the journal's tables, which others are made from."""
+    from serving.journal import open_journal
+
+    name = "journal_template"
+    _execute(postgres, f"CREATE DATABASE {name}")
+    open_journal(f"{postgres}{name}").close()
+    return name
+
+
+@pytest.fixture
+def make_database(postgres: str) -> Iterator[Callable[..., str]]:
+    """Return a function that makes a Postgres database, empty or like another one, and returns its URL."""
+    made: list[str] = []
+
+    def make(template: str | None = None) -> str:
+        made.append(f"journal_{uuid.uuid4().hex[:12]}")
+        _execute(postgres, f"CREATE DATABASE {made[-1]}" + (f" TEMPLATE {template}" if template else ""))
+        return f"{postgres}{made[-1]}"
+
+    yield make
+    for name in made:
+        _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(server: str, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(f"{server}postgres", autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the journal's tables, which others are made from."""
+    from serving.journal import open_journal
+
+    file = tmp_path_factory.mktemp("journal") / "journal.db"
+    open_journal(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """The database engine that a test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables."""
+    if engine_name == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    return str(request.getfixturevalue("make_database")(None))
+
+
+@pytest.fixture
+def journal_url(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a database with the journal's tables and no rows."""
+    if engine_name == "sqlite":
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "journal.db")
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    return str(request.getfixturevalue("make_database")(request.getfixturevalue("postgres_template")))
+
+
+@pytest.fixture
+def journal(journal_url: str) -> "Iterator[Journal]":
+    """An empty journal, on each engine in turn."""
+    from serving.journal import open_journal
+
+    with open_journal(journal_url) as opened:
+        yield opened

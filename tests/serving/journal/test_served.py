@@ -1,0 +1,222 @@
+"""Served predictions are recorded off the path of requests, once each, with how often; drops are counted."""
+
+import asyncio
+import shutil
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from datetime import timedelta
+
+import httpx2
+import numpy as np
+import pytest
+
+from configs import DatabaseUnavailableError, JournalConfig
+from configs.operation import ServeConfig
+from features.bars.closes import bar_date
+from serving.answers import KINDS
+from serving.fleets import ForecastColumns
+from serving.journal import open_journal
+from serving.journal.forecasts import fleet_rows, snapshot_rows
+from serving.journal.reading import read_predictions
+from serving.journal.served import ServedPredictions
+from serving.web.api import build_api
+from serving.web.prediction_service import EngineService
+from training.tasks import task_of
+
+QUICK = JournalConfig(flush_s=0.01, busy_timeout_s=0.05)
+
+
+def read(journal, kind="direction"):
+    with journal.connect() as connection:
+        return read_predictions(connection, kind)
+
+
+def until(condition, timeout_s=20.0):
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+@pytest.fixture
+def url(sqlite_template, tmp_path):
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'journal.db')}"
+
+
+@pytest.fixture
+def recorder(url):
+    """The writer of a server's predictions on a SQLite file."""
+    served = ServedPredictions(lambda: open_journal(url, config=QUICK), QUICK)
+    yield served
+    served.close()
+
+
+def test_rows_of_a_snapshot_equal_its_answers_and_have_the_baselines(engine):
+    snapshot = engine.snapshot
+    rows = {(row.kind, row.symbol): row for row in snapshot_rows(snapshot, "test")}
+    assert set(rows) == {(kind, symbol) for kind in KINDS for symbol in snapshot.symbols}
+    for (kind, symbol), row in rows.items():
+        answer, last = snapshot.forecasts[kind][symbol], snapshot.last_bars[symbol]
+        assert (row.version, row.basis, row.horizon_bars) == (answer.version, answer.basis, answer.horizon_bars)
+        assert row.bar_date == bar_date(last.date) and row.close == last.close and row.level == answer.level
+        assert row.bar_close - row.bar_date == timedelta(days=1)  # weekdays: no exchange is known
+        assert list(row.baselines) == [name for name, _ in task_of(kind).layout.references]
+        if kind == "direction":
+            probabilities = answer.probabilities
+            assert (row.p_down, row.p_sideways, row.p_up) == (
+                probabilities.down,
+                probabilities.sideways,
+                probabilities.up,
+            )
+            members = [name for name in ("down", "sideways", "up") if getattr(row, f"in_set_{name}")]
+            assert tuple(members) == answer.label_set and row.band == pytest.approx(answer.band.log_return, rel=1e-12)
+            assert all(sum(three) == pytest.approx(1.0) for three in row.baselines.values())
+        else:
+            year = answer.bars_per_year
+            assert np.sqrt(year * row.variance) == pytest.approx(answer.annualised, rel=1e-12)
+            assert row.low < row.variance < row.high and row.bars_per_year == year and row.fallback == answer.fallback
+            assert all(value > 0.0 for value in row.baselines.values())
+
+
+def test_baselines_are_those_that_the_predictor_compares_with(engine):
+    snapshot = engine.snapshot
+    for kind, fleet in snapshot.fleets.items():
+        symbols, windows, _ = snapshot.windows[kind].windows_of(fleet.predictor, {"BBB"})
+        _, others = fleet.predictor.forecast_with_baselines(windows, np.array([fleet.row("BBB")]))
+        row = next(row for row in snapshot_rows(snapshot, "test", kinds=[kind], symbols=symbols))
+        for name, value in row.baselines.items():
+            assert np.asarray(value) == pytest.approx(others[name][0], rel=1e-5)
+
+
+def test_a_thousand_rows_are_made_in_half_a_second(engine):
+    snapshot, rows = engine.snapshot, []
+    started = time.process_time()
+    for kind, fleet in snapshot.fleets.items():
+        symbols, columns = snapshot.columns[kind]
+        times = 500 // len(symbols)
+        many = ForecastColumns(
+            {name: np.tile(values, times) for name, values in columns.values.items()},
+            {name: np.concatenate([values] * times) for name, values in columns.baselines.items()},
+            list(columns.basis) * times,
+        )
+        last = [snapshot.last_bars[symbol] for symbol in symbols] * times
+        rows += fleet_rows(fleet, list(symbols) * times, many, last, "test", snapshot.loaded)
+    assert time.process_time() - started < 0.5 and len(rows) == 1000
+    assert rows[:5] == snapshot_rows(snapshot, "test")[:5]
+
+
+def test_a_thousand_requests_for_one_prediction_are_one_row(engine, recorder, url):
+    service = EngineService(engine, 16, journal=recorder)
+    with httpx2.Client(transport=Served(build_api(service, ServeConfig())), base_url="http://127.0.0.1") as client:
+        for _ in range(1000):
+            assert client.get("/v1/predictions/AAA", params={"types": "direction"}).status_code == 200
+        until(lambda: recorder.stats()["written"] == 1000)
+        stats = client.get("/v1/stats").json()["journal"]
+    assert stats == {"written": 1000, "waiting": 0, "dropped": 0, "problem": None}
+    with open_journal(url) as journal:
+        frame = read(journal)
+        assert frame[["symbol", "times_served", "made_by"]].to_numpy().tolist() == [["AAA", 1000, "serve"]]
+        assert len(read(journal, "volatility")) == 0
+
+
+class Served(httpx2.BaseTransport):
+    """Calls an ASGI application in this process, one request at a time."""
+
+    def __init__(self, application):
+        self._inner, self._loop = httpx2.ASGITransport(application), asyncio.new_event_loop()
+
+    def handle_request(self, request):
+        async def answer():
+            response = await self._inner.handle_async_request(request)
+            return httpx2.Response(response.status_code, headers=response.headers, content=await response.aread())
+
+        return self._loop.run_until_complete(answer())
+
+    def close(self):
+        self._loop.close()
+
+
+def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, recorder, url, universe, rows_of):
+    service = EngineService(engine, 16, journal=recorder)
+    bars = {"BBB": rows_of(universe["BBB"].first(470))}
+    asyncio.run(service.answer(["AAA", "BBB", "ZZZ"], KINDS, bars))
+    until(lambda: recorder.stats()["written"] == 2)
+    with open_journal(url) as journal:
+        assert read(journal)["symbol"].tolist() == read(journal, "volatility")["symbol"].tolist() == ["AAA"]
+
+
+def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url):
+    is_down = threading.Event()
+    is_down.set()
+
+    def opened():
+        if is_down.is_set():
+            raise DatabaseUnavailableError("the server does not answer.")
+        return open_journal(url)
+
+    recorder = ServedPredictions(opened, JournalConfig(flush_s=0.01, queue_rows=6))
+    for _ in range(50):  # more than the queue, but of two predictions
+        recorder.offer(engine.snapshot, ["AAA", "BBB"], ["direction"])
+        until(lambda: not recorder._events)
+    until(lambda: recorder.stats()["problem"] is not None)
+    assert recorder.stats() == {"written": 0, "waiting": 100, "dropped": 0, "problem": "the server does not answer."}
+    is_down.clear()
+    recorder.close()
+    assert recorder.stats() == {"written": 100, "waiting": 0, "dropped": 0, "problem": None}
+    with open_journal(url) as journal:
+        assert read(journal)["times_served"].tolist() == [50, 50]
+
+
+def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        config = JournalConfig(flush_s=0.01, busy_timeout_s=0.05, queue_rows=3)
+        seen = []
+        recorder = ServedPredictions(
+            lambda: open_journal(url, config=config), config, lambda *counts: seen.append(counts)
+        )
+        recorder.offer(engine.snapshot, ["AAA", "BBB"], KINDS)  # four at a time do not fit
+        recorder.offer(engine.snapshot, ["AAA", "BBB", "CCC"], ["direction"])
+        until(lambda: recorder.stats()["problem"])
+        recorder.offer(engine.snapshot, ["DDD"], ["direction"])
+        until(lambda: recorder.stats()["dropped"] == 5)
+        assert recorder.stats()["waiting"] == 3 and "lock" in recorder.stats()["problem"]
+        other.rollback()
+    recorder.close()
+    assert recorder.stats()["written"] == 3 and recorder.stats()["dropped"] == 5
+    assert [sum(column) for column in zip(*seen, strict=True)][:2] == [3, 5] and seen[-1][2] == 0
+
+
+def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped(engine, caplog):
+    def down():
+        raise DatabaseUnavailableError("the server does not answer.")
+
+    recorder = ServedPredictions(down, QUICK)
+    recorder.offer(engine.snapshot, ["AAA"], KINDS)
+    until(lambda: recorder.stats()["problem"])
+    recorder.close()
+    assert recorder.stats() == {"written": 0, "waiting": 0, "dropped": 2, "problem": "the server does not answer."}
+    assert len([record for record in caplog.records if "does not answer" in record.message]) == 1
+
+
+def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, bars_of, url, recorder):
+    from features.store.lake import Lake
+    from training.registry.manager import ModelManager
+
+    engine = start_engine()
+    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
+    Lake(store).append(bars_of("AAA", 481))
+    assert engine.refresh()
+    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
+    manager = ModelManager(store)
+    manager.promote("direction", manager.resolve("direction", "latest"), "test")
+    assert engine.refresh()
+    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
+    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
+    until(lambda: recorder.stats()["written"] == 4)
+    with open_journal(url) as journal:
+        frame = read(journal)
+    assert frame["times_served"].tolist() == [1, 1, 2] and frame["version"].nunique() == 2
+    assert frame["date"].nunique() == 2
