@@ -124,18 +124,6 @@ def quality_sentences(report: KindReport) -> Sequence[str]:
     return out or ["every symbol has a forecast of the newest bar, and no outcome is overdue"]
 
 
-def in_words(result: MonitoringResult) -> dict[Kind, dict[str, Any]]:
-    """Return the state of each kind in sentences, as JSON: ``summary``, ``tests`` by name, and ``supply``."""
-    return {
-        one.kind: {
-            "summary": summary(one),
-            "tests": {test.name: test_sentence(one, test) for test in one.tests},
-            "supply": list(quality_sentences(one)),
-        }
-        for one in result.kinds
-    }
-
-
 def _alarm(report: KindReport, test: str, alarm: Raised, rate: float) -> str:
     return (
         f"ALARM: {test_title(report, test)} since {alarm.date[:10]}, after {counted(alarm.steps, 'day')} "

@@ -33,7 +33,7 @@ class LiveMonitoring(SharedAnswer):
 
     def _computed(self) -> bytes:
         """Return the result; nothing is written, because the bot does that."""
-        from serving.monitoring.sentences import in_words
+        from serving.monitoring.words import in_words
 
         if self._monitor is None:
             self._monitor = self._open()
