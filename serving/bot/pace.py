@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import Connection, select
 
@@ -44,8 +45,7 @@ def pace_of(connection: Connection, bot: str) -> Pace:
     newest = select(task_runs.c.due_at, task_runs.c.missed).where(own).order_by(task_runs.c.due_at.desc()).limit(_RUNS)
     rows = list(connection.execute(newest))
     periods = [
-        (later.due_at - earlier.due_at).total_seconds() / (later.missed + 1)
-        for later, earlier in zip(rows[:-1], rows[1:], strict=True)
+        (later.due_at - earlier.due_at).total_seconds() / (later.missed + 1) for later, earlier in pairwise(rows)
     ]
     return Pace(max(periods, default=_default_s()))
 

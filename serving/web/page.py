@@ -1,4 +1,4 @@
-"""The page for people: all symbols at ``/``, one at ``/symbols/…``, trading bots at ``/bot``; it uses the HTTP routes."""
+"""The page for people: all symbols at ``/``, one at ``/symbols/…``, trading bots at ``/bot``; it uses HTTP routes."""
 
 from __future__ import annotations
 

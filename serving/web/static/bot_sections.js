@@ -2,6 +2,7 @@
 /* What the page shows of a bot: its health, account, alerts, signals, positions and tasks; and the trials of versions. */
 
 const STALLED_S = 900; // after which a task in progress has the reader's attention
+const NOTES_SHOWN = 10;
 
 function showHealth(bot) {
   const { state, title } = life(bot), place = document.getElementById("health");
@@ -26,7 +27,9 @@ function showHealth(bot) {
 function noteLines(step) {
   const notes = step?.notes ?? {}, lines = [];
   for (const text of Object.values(notes.stopped ?? {})) lines.push(`Trading is stopped: ${text}.`);
-  for (const [symbol, reason] of Object.entries(notes.late ?? {})) lines.push(`${symbol} was left out: ${reason}.`);
+  const late = Object.entries(notes.late ?? {});
+  for (const [symbol, reason] of late.slice(0, NOTES_SHOWN)) lines.push(`${symbol} was left out: ${reason}.`);
+  if (late.length > NOTES_SHOWN) lines.push(`${plural(late.length - NOTES_SHOWN, "symbol")} more were left out.`);
   if (notes.dropped_orders) lines.push(`${plural(notes.dropped_orders, "order")} dropped, more than bot.protections.max_orders.`);
   return lines;
 }

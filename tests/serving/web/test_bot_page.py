@@ -1,4 +1,4 @@
-"""The page of trading bots in a real browser: what it shows, its states in words, keyboard, phone, and hostile names."""
+"""The page of trading bots in a real browser: what it shows, its states in words, keyboard, phone, hostile names."""
 
 import sqlite3
 from urllib.parse import quote
@@ -9,7 +9,9 @@ from sqlalchemy import func, select, text, update
 from configs.operation import ServeConfig
 from serving.alerts.events import Alert
 from serving.alerts.outbox import raise_alerts
+from serving.bot.leader import lease_name
 from serving.journal import open_journal
+from serving.journal.leases import acquire
 from serving.journal.schema import accounts, positions, signals, steps
 from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
@@ -154,6 +156,18 @@ def test_names_and_texts_are_only_text(browser, copy, serve):
         assert path == "/" or page.count(HOSTILE) >= 6
 
 
+def test_a_bot_is_chosen_by_its_name_and_one_that_has_just_begun_says_so(browser, copy, serve):
+    with copy.open() as journal:
+        acquire(journal, lease_name("second"), term_s=60.0)
+    page = look(browser, f"{serve(copy.bots())}/bot#second")
+    for words in ("Bot second has not scanned yet", "there are no signals", "Nothing has been bought or sold yet"):
+        assert words in page
+    assert browser.value("document.querySelector('#choice [aria-current]').innerText") == "second"
+    browser.value("document.querySelector('#choice a:not([aria-current])').click()")
+    browser.value("new Promise((done) => setTimeout(done))")
+    assert "Bot paper is alive" in browser.value(TEXT)
+
+
 def test_a_database_that_breaks_leaves_the_page_with_the_time_it_is_of(browser, copy, serve):
     url = serve(copy.bots())
     look(browser, f"{url}/bot")
@@ -167,15 +181,14 @@ def test_a_database_that_breaks_leaves_the_page_with_the_time_it_is_of(browser, 
     assert "The trading bots are not known: " in forecasts and "5 of 5 symbols" in forecasts
 
 
-def test_without_a_bot_or_a_journal_the_page_says_what_to_start(browser, desk, serve, tmp_path):
+def test_without_a_bot_or_a_journal_the_page_says_what_to_start(browser, desk, serve, url, tmp_path):
     database = f"sqlite:///{tmp_path / 'journal.db'}"
     open_journal(database).close()
     empty = serve(desk._replace(url=database).bots(), desk._replace(url=database).monitoring())
     page = look(browser, f"{empty}/bot")
     assert "No bot has worked in this journal yet. Start one: fleetcast bot run" in page
     assert "No forecast has been journaled yet" in page and "AAA" not in page
-    none = serve(None)
-    assert "fleetcast serve --journal" in look(browser, f"{none}/bot")
-    look(browser, none)
+    assert "fleetcast serve --journal" in look(browser, f"{url}/bot")
+    look(browser, url)
     assert browser.value("document.getElementById('bot-link').hidden") is True
     assert browser.value("document.getElementById('bots').children.length") == 0
