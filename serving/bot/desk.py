@@ -51,15 +51,14 @@ def read_desk(journal: Journal, now: datetime) -> dict[str, Any]:
         ended = shadows.c.ended_at
         compared = _rows(connection, select(shadows).order_by(ended.is_not(None), shadows.c.since.desc()))
         trained = _rows(connection, select(retrainings).order_by(retrainings.c.started_at.desc()))
-    return _plain(
-        {
-            "at": now,
-            "bots": found,
-            "bots_count": len(names),
-            "shadows": _without(compared, "state"),
-            "retrainings": _without(trained, "data"),
-        }
-    )
+    document = {
+        "at": now,
+        "bots": found,
+        "bots_count": len(names),
+        "shadows": _without(compared, "state"),
+        "retrainings": _without(trained, "data"),
+    }
+    return {key: _plain(value) for key, value in document.items()}
 
 
 def _names(connection: Connection) -> list[str]:
