@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
 The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py``,
-``backtest.py``, ``bot.py``, ``journal.py``, ``monitoring.py``, ``alerts.py`` and ``retrain.py``.
+``backtest.py``, ``journal.py``, ``monitoring.py``, ``alerts.py``, ``retrain.py`` and ``bot.py``.
 """
 
 from __future__ import annotations
