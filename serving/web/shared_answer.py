@@ -17,7 +17,7 @@ class SharedAnswer:
     Parameters
     ----------
     compute
-        Returns the answer; called in a thread, never twice at a time.
+        Returns the answer; called in a thread, never twice at a time, although clients leave meanwhile.
     fresh_s
         Seconds for which an answer is given again. An error is given again for at most 5 s, so that clients that poll
         do not each wait for a database that does not answer.
@@ -28,7 +28,7 @@ class SharedAnswer:
         self._answer = b""
         self._error: FleetcastError | None = None
         self._until = float("-inf")
-        self._lock = asyncio.Lock()
+        self._running: asyncio.Future[None] | None = None
 
     async def answer(self) -> bytes:
         """Return the answer; concurrent requests share one computation.
@@ -38,14 +38,20 @@ class SharedAnswer:
         FleetcastError
             That of ``compute``.
         """
-        async with self._lock:
-            if time.monotonic() > self._until:
-                try:
-                    self._answer, self._error = await asyncio.to_thread(self._compute), None
-                except FleetcastError as error:
-                    self._error = error
-                wait_s = self._fresh_s if self._error is None else min(self._fresh_s, _ERROR_S)
-                self._until = time.monotonic() + wait_s
-            if self._error is not None:
-                raise self._error
-            return self._answer
+        if self._running is None and time.monotonic() > self._until:
+            self._running = asyncio.ensure_future(self._renewed())
+        if self._running is not None:
+            await asyncio.shield(self._running)
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        return self._answer
+
+    async def _renewed(self) -> None:
+        try:
+            self._answer, self._error = await asyncio.to_thread(self._compute), None
+            self._until = time.monotonic() + self._fresh_s
+        except FleetcastError as error:
+            self._error = error
+            self._until = time.monotonic() + min(self._fresh_s, _ERROR_S)
+        finally:
+            self._running = None
