@@ -27,6 +27,7 @@ from training.registry.trials import Trial, TrialLedger
 from training.registry.walk_forwards import LATEST
 from training.strategy.catalog import choose
 from training.strategy.decisions import Decisions
+from training.strategy.look_ahead import check_past_only
 from training.strategy.pipeline import decide
 from training.validation.backtest.capacity import capacity_curve
 from training.validation.backtest.result import Simulation
@@ -65,7 +66,7 @@ class Backtest:
         Raises
         ------
         ConfigError
-            The strategy does not exist, or a setting does not fit the symbols.
+            The strategy does not exist, a user's class raises or uses the future, or a setting does not fit.
         DataError
             The strategy needs forecasts that there are none of, or dates are asked for that no forecast covers.
         StoreError
@@ -81,6 +82,8 @@ class Backtest:
         terms = terms_of(found, part)
         view = view_of(found.tables, terms.whole, found.config)
         decisions = decide(view, strategy, first=terms.first)
+        if ":" in strategy.name:
+            check_past_only(view, strategy, whole=decisions)
         own = terms.follow(decisions)
         compared, missing = comparisons(own, found, view, strategy, terms)
         metrics = own.metrics(terms.bars_per_year)

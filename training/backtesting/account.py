@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from configs.backtest import BacktestConfig
@@ -16,6 +17,7 @@ from configs.errors import ConfigError, DataError, last_line, shortened
 from features.bars.period import bar_period
 from training.backtesting.forecasts import OutOfSample
 from training.strategy.decisions import Decisions
+from training.strategy.series import last_row
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.costs import Costs
 from training.validation.backtest.market import Market
@@ -23,6 +25,7 @@ from training.validation.backtest.result import Simulation
 from training.validation.backtest.simulate import simulate
 
 _TICK = np.timedelta64(1, "ns")
+_WEEK = np.timedelta64(7, "D")
 _FIELDS = ("open", "high", "low", "close", "volume")
 
 
@@ -49,6 +52,14 @@ class Terms:
     def rows(self) -> int:
         """Number of dates on which positions are decided and filled: all but the last."""
         return len(self.market.dates) - 1
+
+    def trades(self) -> npt.NDArray[np.bool_]:
+        """Return the symbols (T, S) that had a bar in the week up to each date: those of other calendars do too."""
+        columns = [self.whole.symbols.index(name) for name in self.market.symbols]
+        newest = last_row(self.whole.has_bar[:, columns])
+        ages = self.whole.dates[:, None] - self.whole.dates[np.maximum(newest, 0)]
+        recent = (newest >= 0) & (ages <= _WEEK)
+        return np.asarray(recent[np.searchsorted(self.whole.dates, self.market.dates)])
 
     @cached_property
     def options(self) -> dict[str, Any]:

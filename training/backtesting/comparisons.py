@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from training.metrics.ratio import Array
 from training.strategy.catalog import choose
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
+from training.validation.backtest.market import Market, Mask
 from training.validation.backtest.result import Simulation
 from training.validation.paired import return_difference, sharpe_difference
 
@@ -73,24 +74,34 @@ def _volatility_target(strategy: StrategyConfig) -> StrategyConfig:
 
 
 def _passive(terms: Terms) -> Iterator[tuple[str, str, Simulation]]:
-    """Yield buy and hold, and equal weights that are restored each month."""
+    """Yield buy and hold, and equal weights that are restored each month.
+
+    Both hold the symbols that trade at the time. One without a bar that day, such as a stock on a Saturday, is bought
+    in its next bar.
+    """
     market, symbol = terms.market, terms.config.benchmark
     if symbol is not None and symbol not in market.symbols:
         raise ConfigError(
             f"backtest.benchmark {symbol!r} has no bars here; expected one of {shortened(list(market.symbols))}."
         )
-    wanted = np.array([symbol in (None, name) for name in market.symbols]) & market.has_bar[0]
-    held = np.full(market.shape, np.nan)
-    held[0] = wanted / max(wanted.sum(), 1)
+    trades = terms.trades()
+    wanted = trades[0] if symbol is None else np.array([symbol == name for name in market.symbols])
     title = "buy and hold" if symbol is None else f"buy and hold {symbol}"
-    yield "buy_and_hold", title, terms.run(_frame(held, terms))
+    yield "buy_and_hold", title, terms.run(_frame(_from_first_bar({0: wanted}, market), terms))
     month = market.dates.astype("datetime64[M]")
     starts = np.flatnonzero(np.concatenate([[True], month[1:] != month[:-1]]))
-    equal = np.full(market.shape, np.nan)
-    for row in starts:
-        has_bar = market.has_bar[row]
-        equal[row] = has_bar / max(has_bar.sum(), 1)
+    equal = _from_first_bar({int(row): trades[row] for row in starts}, market)
     yield "equal_weight", "equal weight, monthly", terms.run(_frame(equal, terms))
+
+
+def _from_first_bar(wanted: Mapping[int, Mask], market: Market) -> Array:
+    """Return equal weights (T, S) of the symbols that are wanted on some rows, each decided once it has had a bar."""
+    out = np.full(market.shape, np.nan)
+    for row, chosen in wanted.items():
+        at = np.maximum(row, market.first_bar)
+        columns = np.flatnonzero((at == row) | chosen)
+        out[at[columns], columns] = chosen[columns] / max(chosen.sum(), 1)
+    return out
 
 
 def _frame(weights: Array, terms: Terms) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.labels import CLASSES
 from training.backtesting.origin import Origin
+from training.backtesting.unscored import with_unscored_rows
 from training.strategy.tables import read_view
 from training.strategy.view import ForecastView
 from training.validation.backtest.market import Market
@@ -114,8 +115,11 @@ _PROBABILITIES = tuple(f"p_{label}" for label in CLASSES)
 
 
 def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
-    """Return what is known at each close of a market with these forecasts."""
-    return read_view(
+    """Return what is known at each close of a market with these forecasts.
+
+    Bars whose forecast no outcome judged have the newest one before; see :func:`with_unscored_rows`.
+    """
+    view = read_view(
         market,
         tables.get("direction"),
         tables.get("volatility"),
@@ -123,6 +127,8 @@ def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
         volatility_horizon=config.volatility.horizon,
         label=config.direction.label,
     )
+    purge = config.walk_forward.purge or 0
+    return with_unscored_rows(view, max(view.horizon, purge), max(view.volatility_horizon, purge))
 
 
 def with_class_prior(tables: Tables) -> Tables | None:
