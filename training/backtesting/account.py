@@ -72,11 +72,14 @@ class Terms:
                     f"backtest.{name} has {shortened(unknown)}, of which there are no forecasts; expected some of "
                     f"{shortened(sorted(known))}."
                 )
+        # A symbol that is delisted after the account ends is not yet so in it.
+        ends = dict(zip(self.whole.symbols, self.whole.dates[self.whole.last_bar], strict=True))
+        last = self.market.dates[-1]
         return {
             "cash": part.cash,
             "fill": part.fill,
             "max_leverage": part.max_leverage,
-            "delisted": part.delisted,
+            "delisted": {name: value for name, value in part.delisted.items() if ends[name] <= last},
             "currency": part.currency,
             "fx_rates": None if part.fx_rates is None else read_rates(part.fx_rates),
             "account_currency": part.account_currency,
@@ -140,9 +143,14 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
     stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
     if config.end is not None:
         stop = int(rows[-1])
-    bars_per_year = float(bar_period(whole.dates[: stop + 1].astype("datetime64[ns]")).bars_per_year)
+    dates = whole.dates[: stop + 1].astype("datetime64[ns]")
+    bars_per_year = float(bar_period(dates).bars_per_year)
+    own = {
+        name: float(bar_period(dates[whole.has_bar[: stop + 1, s]]).bars_per_year)
+        for s, name in enumerate(whole.symbols)
+    }
     market = _part(whole, whole.dates[rows[0]], whole.dates[stop])
-    return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols), bars_per_year)
+    return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols, own), bars_per_year)
 
 
 def read_rates(path: str) -> pd.DataFrame:
