@@ -33,10 +33,9 @@ def symbol_bars(name, dates, seed, sigma):
 def bars():
     weekdays = pd.bdate_range("2016-01-01", "2017-12-29")
     stock = symbol_bars("STOCK", weekdays, 1, 0.01)
-    frozen = [
-        np.where((weekdays >= "2017-05-08") & (weekdays < "2017-05-22"), stock.close[352], one)
-        for one in stock_prices(stock)
-    ]
+    halt = (weekdays >= "2017-05-08") & (weekdays < "2017-05-22")
+    last = stock.close[halt.argmax() - 1]
+    frozen = {name: np.where(halt, last, getattr(stock, name)) for name in ("open", "high", "low", "close")}
     return (
         symbol_bars("COIN", pd.date_range("2016-01-01", "2017-12-30"), 0, 0.03),
         replace(stock, **frozen),
