@@ -93,8 +93,8 @@ def _worth(result: BacktestResult) -> Iterator[str]:
     if found is None:
         return
     yield (
-        f"equal parts of all symbols, each scaled to a volatility of 10% by the model, had {found.volatility:.1%} "
-        f"together, by the EWMA {found.volatility_ewma:.1%}; less than 10% is what diversification removed"
+        f"equal shares of all symbols, each scaled to a volatility of 10%, had {found.volatility:.1%} with the model "
+        f"and {found.volatility_ewma:.1%} with the EWMA; several symbols together have less than each"
     )
     if math.isfinite(found.gain.value):
         yield (

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from configs.errors import ConfigError, shortened
@@ -149,7 +148,7 @@ def _run(setting: Setting) -> Simulation:
         notes.append(
             "nothing was traded: no position was worth a whole lot; give more cash, or set lot=0 for fractions"
         )
-    ended = (account.held[-1] != 0) & _has_ended(market)
+    ended = (account.held[-1] != 0) & market.has_ended
     if ended.any():
         names = [market.symbols[s] for s in np.flatnonzero(ended)]
         notes.append(
@@ -157,16 +156,6 @@ def _run(setting: Setting) -> Simulation:
             "they were delisted, give delisted= with the return on it"
         )
     return Simulation(market, fills, book, account.held, setting.cash, tuple(notes))
-
-
-def _has_ended(market: Market) -> npt.NDArray[np.bool_]:
-    """Return which symbols (S,) end before the market by more than their usual weekends and holidays."""
-    gaps = market.dates[-1] - market.dates[market.last_bar]
-    found = gaps > np.timedelta64(0, "ns")
-    for s in np.flatnonzero(found):
-        between = np.diff(market.dates[market.has_bar[:, s]])
-        found[s] = not len(between) or gaps[s] > np.sort(between)[int(0.99 * (len(between) - 1))]
-    return np.asarray(found)
 
 
 def _delisting(delisted: Mapping[str, float] | None, market: Market) -> Float:
