@@ -89,7 +89,12 @@ class Backtest:
         metrics = own.metrics(terms.bars_per_year)
         paths = max(part.paths, part.simulations)
         intervals = bootstrap_metrics(
-            own.returns.to_numpy(), terms.bars_per_year, paths, confidence=part.confidence, seed=part.seed
+            own.returns.to_numpy(),
+            terms.bars_per_year,
+            paths,
+            confidence=part.confidence,
+            seed=part.seed,
+            metrics=own.return_metrics,
         )
         simulated = None
         if part.simulations:
@@ -123,7 +128,7 @@ class Backtest:
                 sharpe=sharpe if np.isfinite(sharpe) else None,
             )
         )
-        return judge(own.returns.to_numpy(), bars_per_year, ledger.tried())
+        return judge(own.excess_returns.to_numpy(), bars_per_year, ledger.tried())
 
 
 def _check_needs(found: OutOfSample, strategy: StrategyConfig) -> None:

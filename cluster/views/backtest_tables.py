@@ -37,7 +37,7 @@ def added_table(result: BacktestResult) -> WideTable:
         for one in sorted(result.compared, key=lambda one: not one.is_model_free)
     ]
     caption = "± standard error, paired by bar; a Sharpe of – is that of cash"
-    return WideTable(["what the strategy added", "return, % a year", "Sharpe"], rows, caption=caption)
+    return WideTable(["what the strategy added", "mean return, % a year", "Sharpe"], rows, caption=caption)
 
 
 def costs_table(result: BacktestResult) -> WideTable:

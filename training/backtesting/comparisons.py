@@ -111,7 +111,7 @@ def _frame(weights: Array, terms: Terms) -> pd.DataFrame:
 def _compared(
     own: Simulation, name: str, title: str, other: Simulation, terms: Terms, horizon: int, is_free: bool = False
 ) -> Compared:
-    returns, theirs = own.returns.to_numpy(), other.returns.to_numpy()
+    returns, theirs = own.excess_returns.to_numpy(), other.excess_returns.to_numpy()
     return Compared(
         name,
         title,

@@ -63,7 +63,7 @@ def added(result: BacktestResult) -> Table:
         for one in sorted(result.compared, key=lambda one: not one.is_model_free)
     ]
     caption = "± standard error, paired by bar; a difference below two errors is not distinguishable from chance"
-    return Table(["", "return, % a year", "Sharpe"], rows, caption)
+    return Table(["", "mean return, % a year", "Sharpe"], rows, caption)
 
 
 def months(account: Simulation) -> list[tuple[str, list[MonthCell | None], MonthCell]]:

@@ -82,4 +82,4 @@ def _newest(values: Array) -> Array:
 
 
 def _sharpe(market: Market, targets: pd.DataFrame, costs: Costs, options: dict[str, Any]) -> float:
-    return float(sharpe(simulate(market, targets, costs, **options).returns.to_numpy()))
+    return float(sharpe(simulate(market, targets, costs, **options).excess_returns.to_numpy()))

@@ -153,9 +153,9 @@ def _run(setting: Setting) -> Simulation:
         names = [market.symbols[s] for s in np.flatnonzero(ended)]
         notes.append(
             f"{shortened(names)}: the bars end before the account does, and positions are valued at the last close; if "
-            "they were delisted, give delisted= with the return on it"
+            "they were delisted, give the return on it by symbol: delisted, in settings backtest.delisted={NAME: -0.3}"
         )
-    return Simulation(market, fills, book, account.held, setting.cash, tuple(notes))
+    return Simulation(market, fills, book, account.held, setting.cash, tuple(notes), setting.terms.earned)
 
 
 def _delisting(delisted: Mapping[str, float] | None, market: Market) -> Float:
