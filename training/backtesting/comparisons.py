@@ -11,7 +11,7 @@ import pandas as pd
 from configs.errors import ConfigError, shortened
 from configs.strategy import StrategyConfig
 from training.backtesting.account import Terms
-from training.backtesting.forecasts import OutOfSample, Tables, view_of, with_class_prior, with_ewma
+from training.backtesting.forecasts import OutOfSample, Tables, tested_view, with_class_prior, with_ewma
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array
 from training.strategy.catalog import choose
@@ -61,7 +61,7 @@ def comparisons(
         if tables is None:
             missing[title] = f"{found.title} has no forecasts of the class prior. Run it again with this release."
             continue
-        decisions = decide(view_of(tables, terms.whole, found.config), settings, first=terms.first)
+        decisions = decide(tested_view(tables, terms.whole, found.config), settings, first=terms.first)
         account = terms.follow(decisions)
         out.append(_compared(own, name, title, account, terms, found.horizon, settings.name == strategy.name))
     return out, missing

@@ -115,11 +115,8 @@ _PROBABILITIES = tuple(f"p_{label}" for label in CLASSES)
 
 
 def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
-    """Return what is known at each close of a market with these forecasts.
-
-    Bars whose forecast no outcome judged have the newest one before; see :func:`with_unscored_rows`.
-    """
-    view = read_view(
+    """Return what is known at each close of a market with these forecasts."""
+    return read_view(
         market,
         tables.get("direction"),
         tables.get("volatility"),
@@ -127,7 +124,11 @@ def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
         volatility_horizon=config.volatility.horizon,
         label=config.direction.label,
     )
-    purge = config.walk_forward.purge or 0
+
+
+def tested_view(tables: Tables, market: Market, config: Config) -> ForecastView:
+    """Return the same of tables that lack rows without an outcome; see :func:`with_unscored_rows`."""
+    view, purge = view_of(tables, market, config), config.walk_forward.purge or 0
     return with_unscored_rows(view, max(view.horizon, purge), max(view.volatility_horizon, purge))
 
 

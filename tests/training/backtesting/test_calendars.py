@@ -12,7 +12,7 @@ from features.labels import bar_variance, volatility_target
 from training.backtest import Backtest
 from training.backtesting.account import terms_of
 from training.backtesting.economics import economic_value
-from training.backtesting.forecasts import OutOfSample, view_of
+from training.backtesting.forecasts import OutOfSample, tested_view
 from training.strategy.pipeline import decide
 
 FIRST = "2017-03-04"  # a Saturday
@@ -100,7 +100,9 @@ def test_decisions_do_not_depend_on_bars_after_them(found, bars):
     made = []
     for some, table in ((bars, found.tables), (shorter, tables)):
         terms = terms_of(replace(found, bars=some, tables=table), settings.backtest)
-        made.append(decide(view_of(table, terms.whole, found.config), settings.strategy, first=terms.first).targets())
+        made.append(
+            decide(tested_view(table, terms.whole, found.config), settings.strategy, first=terms.first).targets()
+        )
     days = made[1].index[made[1].index <= "2017-08-24"]
     pd.testing.assert_frame_equal(made[0].loc[days], made[1].loc[days])
 
@@ -136,9 +138,9 @@ def test_the_scaled_portfolio_earns_what_stocks_do_over_weekends(found):
     terms = terms_of(found, load_config("demo").backtest)
     only = found.only("STOCK")
     alone = terms_of(only, load_config("demo").backtest)
-    view = view_of(only.tables, alone.whole, found.config)
+    view = tested_view(only.tables, alone.whole, found.config)
     own = economic_value(only, view, alone)
-    mixed = view_of(only.tables, terms.whole, found.config)
+    mixed = tested_view(only.tables, terms.whole, found.config)
     assert own is not None
     both = economic_value(only, mixed, terms)
     assert both is not None

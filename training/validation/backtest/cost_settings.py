@@ -43,9 +43,9 @@ def costs_of(
         A value does not make sense, a symbol is not one of ``symbols``, or ``bars_per_year`` is not positive.
     """
     base = preset(config.preset, bars_per_year)
-    if own is not None and base.borrow_bps_per_bar and any(own[symbol] != bars_per_year for symbol in symbols):
-        fee = preset(config.preset, 1.0).borrow_bps_per_bar
-        base = replace(base, borrow_bps_per_bar={symbol: fee / own[symbol] for symbol in symbols})
+    fee = base.borrow_bps_per_bar
+    if own is not None and isinstance(fee, float) and fee:
+        base = replace(base, borrow_bps_per_bar={symbol: fee * bars_per_year / own[symbol] for symbol in symbols})
     values = {name: getattr(config, name) for name in type(config).model_fields if name != "preset"}
     given = {name: value for name, value in values.items() if value is not None}
     for name, value in given.items():
