@@ -19,7 +19,7 @@ from features.store.store import Store, open_store
 from training.backtesting.account import Terms, terms_of
 from training.backtesting.comparisons import comparisons
 from training.backtesting.economics import economic_value
-from training.backtesting.forecasts import OutOfSample, tested_view
+from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.backtesting.monte_carlo import monte_carlo
 from training.backtesting.result import BacktestResult
 from training.backtesting.sources import of_version, of_walk_forward
@@ -80,7 +80,7 @@ class Backtest:
         strategy, part = self.config.strategy, self.config.backtest
         _check_needs(found, strategy)
         terms = terms_of(found, part)
-        view = tested_view(found.tables, terms.whole, found.config)
+        view = backtest_view(found.tables, terms.whole, found.config)
         decisions = decide(view, strategy, first=terms.first)
         if ":" in strategy.name:
             check_past_only(view, strategy, whole=decisions)

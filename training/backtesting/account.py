@@ -85,10 +85,10 @@ class Terms:
             "account_currency": part.account_currency,
         }
 
-    def run(self, targets: pd.DataFrame, costs: Costs | None = None, **levels: Any) -> Simulation:
-        """Return the account that follows weights (dates × symbols)."""
+    def run(self, targets: pd.DataFrame, costs: Costs | None = None, **others: Any) -> Simulation:
+        """Return the account that follows weights (dates × symbols), with levels and ``others`` of the options."""
         chosen = self.costs if costs is None else costs
-        return simulate(self.market, targets, chosen, unit="weight", **self.options, **levels)
+        return simulate(self.market, targets, chosen, unit="weight", **{**self.options, **others})
 
     def follow(self, decisions: Decisions, costs: Costs | None = None) -> Simulation:
         """Return the account that follows a strategy's decisions, with their stops and profit targets."""

@@ -11,7 +11,7 @@ import pandas as pd
 from configs.errors import ConfigError, shortened
 from configs.strategy import StrategyConfig
 from training.backtesting.account import Terms
-from training.backtesting.forecasts import OutOfSample, Tables, tested_view, with_class_prior, with_ewma
+from training.backtesting.forecasts import OutOfSample, Tables, backtest_view, with_class_prior, with_ewma
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array
 from training.strategy.catalog import choose
@@ -61,7 +61,7 @@ def comparisons(
         if tables is None:
             missing[title] = f"{found.title} has no forecasts of the class prior. Run it again with this release."
             continue
-        decisions = decide(tested_view(tables, terms.whole, found.config), settings, first=terms.first)
+        decisions = decide(backtest_view(tables, terms.whole, found.config), settings, first=terms.first)
         account = terms.follow(decisions)
         out.append(_compared(own, name, title, account, terms, found.horizon, settings.name == strategy.name))
     return out, missing
@@ -77,9 +77,10 @@ def _passive(terms: Terms) -> Iterator[tuple[str, str, Simulation]]:
     """Yield buy and hold, and equal weights that are restored each month.
 
     Both hold the symbols that trade at the time. One without a bar that day, such as a stock on a Saturday, is bought
-    in its next bar.
+    in its next bar. They borrow nothing, even if prices rise before the fill or what ended cannot be sold.
     """
     market, symbol = terms.market, terms.config.benchmark
+    most = min(terms.config.max_leverage or 1.0, 1.0)
     if symbol is not None and symbol not in market.symbols:
         raise ConfigError(
             f"backtest.benchmark {symbol!r} has no bars here; expected one of {shortened(list(market.symbols))}."
@@ -87,11 +88,11 @@ def _passive(terms: Terms) -> Iterator[tuple[str, str, Simulation]]:
     trades = terms.trades()
     wanted = trades[0] if symbol is None else np.array([symbol == name for name in market.symbols])
     title = "buy and hold" if symbol is None else f"buy and hold {symbol}"
-    yield "buy_and_hold", title, terms.run(_frame(_from_first_bar({0: wanted}, market), terms))
+    yield "buy_and_hold", title, terms.run(_frame(_from_first_bar({0: wanted}, market), terms), max_leverage=most)
     month = market.dates.astype("datetime64[M]")
     starts = np.flatnonzero(np.concatenate([[True], month[1:] != month[:-1]]))
     equal = _from_first_bar({int(row): trades[row] for row in starts}, market)
-    yield "equal_weight", "equal weight, monthly", terms.run(_frame(equal, terms))
+    yield "equal_weight", "equal weight, monthly", terms.run(_frame(equal, terms), max_leverage=most)
 
 
 def _from_first_bar(wanted: Mapping[int, Mask], market: Market) -> Array:

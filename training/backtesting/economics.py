@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from training.backtesting.account import Terms
-from training.backtesting.forecasts import OutOfSample, tested_view, with_ewma
+from training.backtesting.forecasts import OutOfSample, backtest_view, with_ewma
 from training.backtesting.series import quarter
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array
@@ -62,7 +62,7 @@ def economic_value(found: OutOfSample, view: ForecastView, terms: Terms) -> Econ
     else:
         figures = (np.nan, np.nan, Comparison(np.nan, np.nan))
     own = _scaled_returns(view, terms)
-    theirs = _scaled_returns(tested_view({"volatility": other}, terms.whole, found.config), terms)
+    theirs = _scaled_returns(backtest_view({"volatility": other}, terms.whole, found.config), terms)
     year = terms.bars_per_year
     return EconomicValue(
         *figures,

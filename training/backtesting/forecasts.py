@@ -126,7 +126,7 @@ def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
     )
 
 
-def tested_view(tables: Tables, market: Market, config: Config) -> ForecastView:
+def backtest_view(tables: Tables, market: Market, config: Config) -> ForecastView:
     """Return the same of tables that lack rows without an outcome; see :func:`with_unscored_rows`."""
     view, purge = view_of(tables, market, config), config.walk_forward.purge or 0
     return with_unscored_rows(view, max(view.horizon, purge), max(view.volatility_horizon, purge))
