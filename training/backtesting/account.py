@@ -14,6 +14,7 @@ import pandas as pd
 
 from configs.backtest import BacktestConfig
 from configs.errors import ConfigError, DataError, last_line, shortened
+from features.bars.arrays import Dates
 from features.bars.period import bar_period
 from training.backtesting.forecasts import OutOfSample
 from training.strategy.decisions import Decisions
@@ -26,6 +27,7 @@ from training.validation.backtest.simulate import simulate
 
 _TICK = np.timedelta64(1, "ns")
 _WEEK = np.timedelta64(7, "D")
+_LEAST_DATES = 60  # whose calendar is known; a shorter account has that of all bars before
 _FIELDS = ("open", "high", "low", "close", "volume")
 
 
@@ -143,14 +145,18 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
     stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
     if config.end is not None:
         stop = int(rows[-1])
-    dates = whole.dates[: stop + 1].astype("datetime64[ns]")
-    bars_per_year = float(bar_period(dates).bars_per_year)
+    first = int(rows[0]) if stop - int(rows[0]) >= _LEAST_DATES else 0
+    bars_per_year = _bars_per_year(whole.dates[first : stop + 1])
     own = {
-        name: float(bar_period(dates[whole.has_bar[: stop + 1, s]]).bars_per_year)
+        name: _bars_per_year(whole.dates[: stop + 1][whole.has_bar[: stop + 1, s]])
         for s, name in enumerate(whole.symbols)
     }
     market = _part(whole, whole.dates[rows[0]], whole.dates[stop])
     return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols, own), bars_per_year)
+
+
+def _bars_per_year(dates: Dates) -> float:
+    return float(bar_period(dates.astype("datetime64[ns]")).bars_per_year)
 
 
 def read_rates(path: str) -> pd.DataFrame:

@@ -82,6 +82,13 @@ def test_buy_and_hold_and_equal_weights_buy_stocks_although_they_begin_on_a_satu
         assert one.cash.min() > -1e-6, "nothing is borrowed, although what ended cannot be sold"
 
 
+def test_a_year_has_the_bars_of_the_accounts_calendar(found, bars):
+    """Stocks were there long before the coin: a year of both has 365 dates, although most of all dates are weekdays."""
+    late = {name: getattr(bars[0], name)[bars[0].dates >= np.datetime64("2017-02-01")] for name in FIELDS}
+    terms = terms_of(replace(found, bars=(replace(bars[0], **late), *bars[1:])), load_config("demo").backtest)
+    assert terms.bars_per_year == 365
+
+
 def test_a_position_is_not_closed_because_of_what_only_later_bars_tell(found, tmp_path):
     result = run(found, tmp_path / "store", "backtest.delisted={GONE: -0.5}")
     orders = result.simulation.orders
