@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.commands import alerts, config, data, jobs, journal, manifests, models, serve
+from cluster.commands import alerts, bot, config, data, jobs, journal, manifests, models, serve
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
 from cluster.commands.monitor import monitor
@@ -63,6 +63,7 @@ app.command()(monitor)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(jobs.submit)
 app.command()(doctor)
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(bot.app, name="bot")
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")

@@ -46,6 +46,10 @@ class ClusterError(FleetcastError):
     """Ray cannot be reached, or the cluster lacks the resources that the run asks for."""
 
 
+class BotError(FleetcastError):
+    """The bot cannot go on from its stored state, or with the bars that it is given."""
+
+
 class DatabaseError(FleetcastError):
     """The journal's database cannot be opened, read or written, or its schema is of another version."""
 

@@ -23,6 +23,9 @@ class MonitoringConfig(Frozen):
     outlier: Annotated[float, Field(ge=2.0, le=1_000.0)] = 10.0
     """Realised variances above this multiple of the larger of the model's and the baseline's forecast count as this
     multiple in the tests of volatility."""
+    miss_tolerance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.25
+    """By which share outcomes may miss their label sets or intervals more often than promised before it counts: misses
+    cluster in restless times, so a share that is right on average is exceeded for months."""
     late_days: Annotated[int, Field(ge=0, le=10_000)] = 7
     """Days that tests wait for outcomes that are late, besides two for every bar of the horizon; then they go on
     without them."""

@@ -1,7 +1,7 @@
 """The schema of a configuration. Every value is validated, frozen, and stored with the version that it made.
 
 The sections are defined in ``configs/data.py``, ``models.py``, ``operation.py``, ``strategy.py``, ``validation.py``,
-``backtest.py``, ``journal.py``, ``monitoring.py``, ``alerts.py`` and ``retrain.py``.
+``backtest.py``, ``journal.py``, ``monitoring.py``, ``alerts.py``, ``retrain.py`` and ``bot.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from configs.alerts import AlertsConfig
 from configs.backtest import BacktestConfig
+from configs.bot import BotConfig
 from configs.data import DataConfig, FeatureConfig, SplitConfig
 from configs.journal import JournalConfig
 from configs.models import DirectionConfig, VolatilityConfig
@@ -24,7 +25,7 @@ from configs.values import Frozen
 _NO_EFFECT_ON_MODELS = {"workers", "retries"}
 _NOT_OF_RUNS = {
     *("serve", "tune", "deploy", "walk_forward", "strategy", "backtest"),
-    *("journal", "monitoring", "alerts", "retrain"),
+    *("bot", "journal", "monitoring", "alerts", "retrain"),
 }
 
 
@@ -43,6 +44,7 @@ class Config(Frozen):
     walk_forward: WalkForwardConfig = WalkForwardConfig()
     strategy: StrategyConfig = StrategyConfig()
     backtest: BacktestConfig = BacktestConfig()
+    bot: BotConfig = BotConfig()
     journal: JournalConfig = JournalConfig()
     alerts: AlertsConfig = AlertsConfig()
     retrain: RetrainConfig = RetrainConfig()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -80,7 +81,7 @@ def _read(bars: AnyBars, symbol: str | None, default_symbol: str, place: str, re
     else:
         frame = _frame_of(bars, place)
         return bars_from_frame(frame, symbol, place=place, default_symbol=default_symbol, reading=reading)
-    if repeated := sorted({one.symbol for one in found if sum(one.symbol == other.symbol for other in found) > 1}):
+    if repeated := sorted(name for name, count in Counter(one.symbol for one in found).items() if count > 1):
         raise DataError(f"{place} has {shortened(repeated)} twice; expected each symbol once. Join or rename them.")
     if symbol is None:
         return found, quarantine

@@ -33,25 +33,28 @@ def change(x: Float, bars: int) -> Float:
 
 def rolling_sum(x: Float, window: int) -> Float:
     """Return the sum of the last ``window`` values; the first ``window − 1`` rows are NaN."""
-    rows = len(x) - window + 1
     out = np.empty(len(x))
     out[: window - 1] = np.nan
-    if rows <= 0:
-        return out
-    total = out[window - 1 :]
+    if len(x) >= window:
+        add_windows(x, window, out[window - 1 :])
+    return out
+
+
+def add_windows(x: Float, window: int, out: Float) -> None:
+    """Set ``out`` (N − window + 1, …) to the sums of all ``window`` values that follow each other along rows (N, …)."""
+    rows = len(out)
     block, size, covered = x, 1, 0  # block[i] is the sum of x[i : i + size]
     while covered < window:
         if window & size:
             part = block[covered : covered + rows]
             if covered:
-                total += part
+                out += part
             else:
-                total[:] = part
+                out[:] = part
             covered += size
         if covered < window:
             block = block[:-size] + block[size:]
             size *= 2
-    return out
 
 
 def rolling_mean(x: Float, window: int) -> Float:

@@ -11,15 +11,24 @@ from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from serving.answers import Prediction, PredictionRequest, PredictionResponse
+    from serving.bot.prediction_bot import MLPredictionBot
     from serving.client import FleetcastClient
     from serving.engine import PredictionEngine
 
-__all__ = ["FleetcastClient", "Prediction", "PredictionEngine", "PredictionRequest", "PredictionResponse"]
+__all__ = [
+    "FleetcastClient",
+    "MLPredictionBot",
+    "Prediction",
+    "PredictionEngine",
+    "PredictionRequest",
+    "PredictionResponse",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "serving.answers": ["Prediction", "PredictionRequest", "PredictionResponse"],
+        "serving.bot.prediction_bot": ["MLPredictionBot"],
         "serving.client": ["FleetcastClient"],
         "serving.engine": ["PredictionEngine"],
     },

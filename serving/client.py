@@ -141,6 +141,11 @@ class FleetcastClient:
         found: dict[str, Any] = self._request("GET", "/v1/stats")
         return found
 
+    def monitoring(self) -> dict[str, Any]:
+        """Return live skill next to baselines and its alarms; the server needs a journal."""
+        found: dict[str, Any] = self._request("GET", "/v1/monitoring")
+        return found
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

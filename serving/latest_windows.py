@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Self
@@ -80,6 +80,29 @@ class FeatureRecipe:
         return build_panel(bars, self.config.features, table, context, self.label, columns=self.feature_names)
 
 
+Piece = tuple[Float32, Panel]
+Featurise = Callable[[FeatureRecipe, int, Iterator[SymbolBars], UniverseTable, MarketContext | None], Iterable[Piece]]
+"""Returns the newest windows of symbols, and their history without features, in pieces, in the order of the bars."""
+
+
+def in_chunks(
+    recipe: FeatureRecipe,
+    length: int,
+    bars: Iterator[SymbolBars],
+    table: UniverseTable,
+    context: MarketContext | None,
+) -> Iterator[Piece]:
+    """Featurise some symbols at a time; one empty piece without any."""
+    is_first = True
+    while (chunk := list(islice(bars, _CHUNK))) or is_first:
+        is_first = False
+        panel = recipe.panel(chunk, table, context)
+        yield (
+            _last_rows(panel, length),
+            replace(panel, feature_names=(), features=np.empty((len(panel.dates), 0), np.float32)),
+        )
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LatestWindows:
     """The newest windows of S symbols, and the longer series that some forecasts need.
@@ -116,14 +139,12 @@ class LatestWindows:
         table: UniverseTable,
         context: MarketContext | None,
         note: str = "",
+        featurise: Featurise | None = None,
     ) -> Self:
         """Featurise a stream of symbols and keep the last ``length`` bars of each."""
-        pieces, histories = list[Float32](), list[Panel]()
-        while (chunk := list(islice(bars, _CHUNK))) or not pieces:
-            panel = recipe.panel(chunk, table, context)
-            pieces.append(_last_rows(panel, length))
-            histories.append(replace(panel, feature_names=(), features=np.empty((len(panel.dates), 0), np.float32)))
-        return cls(recipe, requested, np.concatenate(pieces), Panel.concat(histories), table, context, note)
+        pieces = list((featurise or in_chunks)(recipe, length, bars, table, context))
+        features, history = np.concatenate([one for one, _ in pieces]), Panel.concat([panel for _, panel in pieces])
+        return cls(recipe, requested, features, history, table, context, note)
 
     def notes(self, features: Float32) -> list[tuple[str, ...]]:
         """Return the warnings about forecasts from each of these last bars; ``features`` is (n, F)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from threading import Lock
@@ -16,6 +17,7 @@ from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.context_source import available_context
 from features.sources import open_source
+from features.sources.given import GivenSource
 from features.sources.mended import MendedSource
 from features.sources.table_file import find
 from features.store.lake import Lake
@@ -83,7 +85,8 @@ class NewestBars:
         self.symbols = tuple(symbols)
         self.missing: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
-        self._configs, self._end = configs, choice.end
+        self._configs = configs
+        self._end: date | np.datetime64 | None = choice.end
         self._universe = frozenset(symbols)
         self._fitted = self._universe if fitted is None else fitted
         self._reading = Lock()
@@ -159,6 +162,24 @@ class NewestBars:
         with self._reading:
             return next((bars for bars in list(self.of_universe()) if bars.symbol == symbol), None)
 
+    def read(self, symbols: frozenset[str]) -> tuple[list[SymbolBars], dict[str, str]]:
+        """Return all bars of these symbols as their source has them, and why others have none."""
+        source = self._source().source
+        found = [one for one in source.load(() if self.is_given else sorted(symbols)) if one.symbol in symbols]
+        return found, dict(source.missing)
+
+    def mended(self, bars: Sequence[SymbolBars]) -> list[tuple[SymbolBars, str]]:
+        """Return bars that were read, mended, and why training would skip a symbol; an empty text if it would not."""
+        source = MendedSource(GivenSource(bars), self._data.on_steps)
+        return [(one, self._problem(source, one)) for one in source.load()]
+
+    def cut(self, bars: Sequence[SymbolBars], until: np.datetime64) -> NewestBars:
+        """Return the newest of these mended bars, which end at a date, in place of those of the source."""
+        found = copy(self)
+        found.is_given, found._end = True, until
+        found._buffer = [one.last(self.history_bars) for one in bars]
+        return found
+
     def release(self) -> None:
         """Free the buffered bars of a lake; they can be read again."""
         if self.name == "lake" and not self.is_given:
@@ -179,14 +200,17 @@ class NewestBars:
 
     def _usable(self, source: MendedSource, symbols: Sequence[str], refused: dict[str, str]) -> Iterator[SymbolBars]:
         """Yield the newest bars of these symbols, and add those that training would skip for a step to ``refused``."""
-        data = self._data
-        for bars in source.load(symbols, end=self._end):
-            newest = bars.last(self.history_bars)
-            since = newest.dates[0] if data.start is None else max(newest.dates[0], np.datetime64(data.start, "ns"))
-            if problem := source.problem(bars.symbol, data.max_unexplained_steps, since):
+        for bars in source.load(symbols, end=None if isinstance(self._end, np.datetime64) else self._end):
+            if problem := self._problem(source, bars):
                 refused[bars.symbol] = problem
             else:
-                yield newest
+                yield bars.last(self.history_bars)
+
+    def _problem(self, source: MendedSource, bars: SymbolBars) -> str:
+        """Return why training would skip a symbol for a step in its newest bars, or an empty text."""
+        first, start = bars.dates[max(len(bars) - self.history_bars, 0)], self._data.start
+        since = first if start is None else max(first, np.datetime64(start, "ns"))
+        return source.problem(bars.symbol, self._data.max_unexplained_steps, since)
 
     @property
     def _data(self) -> DataConfig:

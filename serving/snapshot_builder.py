@@ -13,7 +13,7 @@ from configs.values import Kind
 from features.store.store import Store
 from serving.answers import Failure
 from serving.fleets import Fleet, ForecastColumns, open_fleet
-from serving.latest_windows import FeatureRecipe, LatestWindows
+from serving.latest_windows import FeatureRecipe, Featurise, LatestWindows
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
 from serving.snapshot import Outcome, Snapshot
 from serving.spelling import Spelling
@@ -54,17 +54,48 @@ def build_snapshot(
     ModelError, DataError, StoreError
         A version or the bars cannot be read.
     """
+    fleets = load_fleets(manager, versions, previous, keep)
+    bars = open_bars(manager.store, fleets, config, previous, choice)
+    return snapshot_of(fleets, bars, config, previous, keep, stamp, versions)
+
+
+def load_fleets(
+    manager: ModelManager,
+    versions: Mapping[Kind, str],
+    previous: Snapshot | None = None,
+    keep: SymbolFilter | None = None,
+) -> dict[Kind, Fleet]:
+    """Return the models of these versions, without kinds that have none of this server's symbols.
+
+    Raises
+    ------
+    ModelError
+        A version cannot be read, or no kind has a symbol.
+    """
     loaded = {kind: _load_fleet(manager, kind, version, previous, keep) for kind, version in versions.items()}
     fleets = {kind: fleet for kind, fleet in loaded.items() if fleet is not None}
     if not fleets:
         raise ModelError("the served versions have none of this server's symbols. Use fewer shards.")
-    bars = open_bars(manager.store, fleets, config, previous, choice)
+    return fleets
+
+
+def snapshot_of(
+    fleets: Mapping[Kind, Fleet],
+    bars: NewestBars,
+    config: ServeConfig,
+    previous: Snapshot | None = None,
+    keep: SymbolFilter | None = None,
+    stamp: str | None = None,
+    versions: Mapping[Kind, str] | None = None,
+    featurise: Featurise | None = None,
+) -> Snapshot:
+    """Return the answers of these models from these bars; parameters are as for :func:`build_snapshot`."""
     stamp = bars.stamp() if stamp is None else stamp
     unseen = config.unseen == "pooled" and any(fleet.predictor.forecasts_unseen for fleet in fleets.values())
     unfitted = frozenset(bars.unfitted_symbols()) if unseen else frozenset[str]()
     if keep is not None:
         unfitted = frozenset(filter(keep, unfitted))
-    windows = _windows(fleets, bars, stamp, previous, unfitted)
+    windows = _windows(fleets, bars, stamp, previous, unfitted, featurise)
     bars.release()
     if previous is not None and previous.bars_stamp == stamp and previous.bars.symbols == bars.symbols:
         bars = previous.bars
@@ -83,7 +114,7 @@ def build_snapshot(
             if not isinstance(forecasts[kind].get(symbol), Failure | None):
                 notes[symbol] = (*notes[symbol], *fleet.notes(last))
     snapshot = Snapshot(
-        versions=dict(versions),
+        versions=dict(versions or {kind: fleet.version for kind, fleet in fleets.items()}),
         fleets=fleets,
         windows=windows,
         forecasts=forecasts,
@@ -135,7 +166,12 @@ def _load_fleet(
 
 
 def _windows(
-    fleets: Mapping[Kind, Fleet], bars: NewestBars, stamp: str, previous: Snapshot | None, unfitted: frozenset[str]
+    fleets: Mapping[Kind, Fleet],
+    bars: NewestBars,
+    stamp: str,
+    previous: Snapshot | None,
+    unfitted: frozenset[str],
+    featurise: Featurise | None,
 ) -> dict[Kind, LatestWindows]:
     """Return each kind's newest windows; kinds with equal recipes share theirs, and unchanged ones are reused."""
     recipes = {kind: FeatureRecipe.of(fleet.predictor, fleet.universe) for kind, fleet in fleets.items()}
@@ -149,12 +185,17 @@ def _windows(
         symbols = unfitted.union(*(fleets[other].position for other in alike))
         old = previous.windows.values() if previous is not None and previous.bars_stamp == stamp else ()
         usable = (latest for latest in old if latest.recipe == recipe and latest.covers(length, symbols))
-        out[kind] = next(usable, None) or _read_windows(recipe, length, symbols, bars, stamp)
+        out[kind] = next(usable, None) or _read_windows(recipe, length, symbols, bars, stamp, featurise)
     return out
 
 
 def _read_windows(
-    recipe: FeatureRecipe, length: int, symbols: frozenset[str], bars: NewestBars, stamp: str
+    recipe: FeatureRecipe,
+    length: int,
+    symbols: frozenset[str],
+    bars: NewestBars,
+    stamp: str,
+    featurise: Featurise | None,
 ) -> LatestWindows:
     """Return the windows that another server has stored, or else featurise the bars and store the result."""
     cache = None if bars.is_given else WindowCache(recipe, length, symbols, bars, stamp)
@@ -162,7 +203,8 @@ def _read_windows(
         return found
     table, note = recipe.table(bars.of_universe())
     context = bars.context(recipe.config)
-    fresh = LatestWindows.build(recipe, length, bars.of_symbols(symbols), symbols, table, context, note)
+    chosen = bars.of_symbols(symbols)
+    fresh = LatestWindows.build(recipe, length, chosen, symbols, table, context, note, featurise)
     if cache is not None:
         cache.write(fresh)
     return fresh

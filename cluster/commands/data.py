@@ -54,8 +54,9 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Import bars from files into the lake; running it again changes nothing."""
-    from cluster.lake_bars import import_bars, preview_bars
+    from cluster.lake_bars import preview_bars
     from cluster.views.data_tables import show_import, show_preview
+    from features.lake_import import import_bars
     from features.sources.files import FileSource
     from features.sources.processes import usable_processors
     from features.store.store import Store
@@ -78,9 +79,9 @@ def fetch(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch bars from a source into the lake."""
-    from cluster.lake_bars import import_bars
     from cluster.options import names
     from cluster.views.data_tables import show_import
+    from features.lake_import import import_bars
     from features.sources import open_source
     from features.store.store import Store
 

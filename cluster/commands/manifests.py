@@ -21,7 +21,7 @@ def render(
         list[str] | None,
         typer.Argument(
             help="ray-cluster, ray-job, ray-cron-job, ray-service (these four by default), ray-up-aws, ray-up-gcp, "
-            "containerfile or serve.",
+            "containerfile, serve, bot (a Deployment) or bot-unit (systemd).",
             metavar="[KIND]...",
         ),
     ] = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.manifests.bot import bot_deployment, bot_needs, bot_unit, unit_needs
 from cluster.manifests.containerfile import containerfile
 from cluster.manifests.kube import ray_cluster, ray_cron_job, ray_job, ray_service
 from cluster.manifests.machines import ray_up_aws, ray_up_gcp
@@ -177,5 +178,7 @@ MANIFESTS = {
     "ray-up-gcp": Manifest("ray-up-gcp.yaml", ray_up_gcp, _machine_needs("--with google-api-python-client")),
     "containerfile": Manifest("Containerfile", containerfile, _image_needs),
     "serve": Manifest("serve.yaml", serve_config, _serve_needs),
+    "bot": Manifest("bot.yaml", bot_deployment, lambda target: [*bot_needs(target), *_store_needs(target)]),
+    "bot-unit": Manifest("fleetcast-bot.service", bot_unit, unit_needs),
 }
 """Every kind of manifest, by the name that ``fleetcast manifests render`` takes."""

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cluster.lake_bars import ImportedBars, InspectedBars, PreviewedBars
+from cluster.lake_bars import InspectedBars, PreviewedBars
 from configs.words import counted
 from features.bars.arrays import VALUES
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.stale import StaleRun
 from features.bars.steps import Step
+from features.lake_import import ImportedBars
 from features.store.lake import Lake
 
 _SHOWN, _READ_LINES = 30, 12

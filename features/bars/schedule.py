@@ -206,6 +206,10 @@ class HoursOfWeek:
         dates: Dates = last.astype("datetime64[ns]") + steps
         return dates
 
+    def has_start(self, date: np.datetime64) -> bool:
+        """Return whether a bar usually begins at this time of the week."""
+        return _minute(date) % WEEK_MINUTES in self.starts
+
     def _until(self, minute: int) -> int:
         """Return the number of starts since a fixed Monday, up to this minute."""
         weeks, rest = divmod(minute, WEEK_MINUTES)

@@ -4,7 +4,7 @@
 - ``faded``: of the gain that forecasts claim over the baseline, at least the share that the version's test showed (less
   two standard errors) comes true. An alarm: forecasts still differ from the baseline but no longer for a reason.
 - ``coverage``: outcomes miss their label sets or intervals at most as often as at the test (plus two standard errors),
-  or as promised. An alarm: intervals are too narrow.
+  or as promised (plus ``monitoring.miss_tolerance``). An alarm: intervals are too narrow.
 
 The tests follow the kind, not a version: weekly retraining must not reset them before they can see anything. The first
 two standard errors of luck aside, each alarm is false with at most its share of ``monitoring.false_alarm_rate``, for

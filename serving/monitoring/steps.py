@@ -103,7 +103,7 @@ def complete_steps(
         return []
     outcome = f"first_{OUTCOME[kind]}"
     evidence = row_evidence(kind, chosen, baseline=baseline, outcome=outcome, outlier=config.outlier)
-    return _steps(chosen, place, np.bincount(step, minlength=len(starts)), evidence, tested)
+    return _steps(chosen, place, np.bincount(step, minlength=len(starts)), evidence, tested, config.miss_tolerance)
 
 
 def counted_rows(kind: Kind, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
@@ -132,13 +132,16 @@ def _steps(
     counts: npt.NDArray[np.intp],
     evidence: RowEvidence,
     tested: Mapping[str, TestedSkill],
+    tolerance: float,
 ) -> list[Step]:
     """Return the steps that have rows; ``place`` (n,) is the step of each row, ``counts`` (K,) have those without."""
     versions, codes = np.unique(rows["version"].to_numpy(dtype=str), return_inverse=True)
     skills = [tested.get(str(version), TestedSkill.unknown()) for version in versions]
     kept = np.array([one.least_kept for one in skills], np.float64)[codes]
     levels, level = np.unique(rows["level"].to_numpy(dtype=np.float64), return_inverse=True)
-    allowed = np.array([[one.most_missed(float(value)) for value in levels] for one in skills]).reshape(-1, len(levels))
+    allowed = np.array([[one.most_missed(float(value), tolerance) for value in levels] for one in skills]).reshape(
+        -1, len(levels)
+    )
     losses, total = evidence.losses, len(counts)
     compared, covered = np.isfinite(losses.gap), np.isfinite(evidence.missed) & np.isfinite(rows["level"].to_numpy())
     proven = compared & (kept > 0.0)

@@ -77,12 +77,14 @@ class TestedSkill:
             return 0.0
         return min(max(self.kept.value - _ERRORS * self.kept.se, 0.0), 1.0)
 
-    def most_missed(self, level: float) -> float:
-        """Return the share of outcomes that may be missed: two errors above the test's, or the nominal 1 − level."""
-        nominal = min(max(1.0 - level, 1e-3), 1.0 - 1e-3)
-        if not self.missed.is_known:
-            return nominal
-        return min(max(nominal, self.missed.value + _ERRORS * self.missed.se), 1.0 - 1e-3)
+    def most_missed(self, level: float, tolerance: float = 0.0) -> float:
+        """Return the share of outcomes that may be missed.
+
+        It is the larger of two errors above the test's and (1 + tolerance) times the nominal 1 − level.
+        """
+        nominal = (1.0 - level) * (1.0 + tolerance)
+        tested = self.missed.value + _ERRORS * self.missed.se if self.missed.is_known else 0.0
+        return min(max(nominal, tested, 1e-3), 1.0 - 1e-3)
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON; null where unknown."""

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cluster.lake_bars import import_bars
+from features.lake_import import import_bars
 from features.sources.files import FileSource
 from features.store.store import Store
 

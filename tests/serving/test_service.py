@@ -161,6 +161,9 @@ def test_what_both_replicas_serve_is_in_the_journal_once(server):
             client.predict(SYMBOLS)
         wait_until(lambda: served() >= before + 20 * len(SYMBOLS) * len(KINDS))
         assert client.stats()["journal"]["dropped"] == 0
+        monitored = client.monitoring()
+        assert set(monitored["kinds"]) == set(KINDS) and not monitored["alarm"]
+        assert monitored["kinds"]["direction"]["quality"]["pending"] > 0
 
 
 @pytest.mark.slow

@@ -58,16 +58,30 @@ def class_returns(k: Float, outcome: Float, known: Ints) -> ClassReturns:
     known : (D, S)
         Row at whose close the outcome is known.
     """
-    normal = normal_class_returns(k)
-    mean, second = normal.mean.copy(), normal.second.copy()
     of_class = {UP: outcome > k, DOWN: outcome < -k}
     of_class[SIDEWAYS] = np.isfinite(outcome) & np.isfinite(k) & ~of_class[UP] & ~of_class[DOWN]
+    sums = np.empty((len(k), len(CLASSES), 3))
     for label in range(len(CLASSES)):
         own = np.where(of_class[label], outcome, np.nan)
-        by_day = [sums_by_row(part, known, len(k)) for part in (own * 0.0 + 1.0, own, own * own)]
-        count, first, square = (np.cumsum(part) for part in by_day)
-        days = np.cumsum(by_day[0] > 0.0)
-        share = (days / (days + PRIOR_DAYS))[:, None]
+        for place, part in enumerate((own * 0.0 + 1.0, own, own * own)):
+            sums[:, label, place] = sums_by_row(part, known, len(k))
+    return shrunk(normal_class_returns(k), np.cumsum(sums[..., 0] > 0.0, axis=0), np.cumsum(sums, axis=0))
+
+
+def shrunk(normal: ClassReturns, days: Ints, sums: Float) -> ClassReturns:
+    """Return moments (D, S, 3) between the normal ones and those of past outcomes.
+
+    Parameters
+    ----------
+    days : (D, 3)
+        Days so far on which an outcome of each class became known.
+    sums : (D, 3, 3)
+        Of each class: the number of its outcomes so far, their sum, and that of their squares.
+    """
+    mean, second = normal.mean.copy(), normal.second.copy()
+    for label in range(len(CLASSES)):
+        share = (days[:, label] / (days[:, label] + PRIOR_DAYS))[:, None]
+        count, first, square = sums[:, label].T
         n = np.maximum(count, 1.0)
         mean[..., label] += share * ((first / n)[:, None] - mean[..., label])
         second[..., label] += share * ((square / n)[:, None] - second[..., label])

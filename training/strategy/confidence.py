@@ -31,6 +31,23 @@ def past_rank(values: Float) -> Float:
     return np.where(known & (total > 0), rank / np.maximum(total, 1.0), np.nan)
 
 
+class RankCounts:
+    """The values of all dates so far, of which :func:`past_rank` is made date by date."""
+
+    def __init__(self) -> None:
+        self._past = np.zeros(_BINS, dtype=np.int64)
+
+    def past_rank(self, values: Float) -> Float:
+        """Return the ranks (S,) of a date's values among those before, and add them."""
+        known = np.isfinite(values)
+        place = np.minimum(np.where(known, values, 0.0) * _BINS, _BINS - 1).astype(np.int64)
+        below = np.cumsum(self._past)
+        total = float(below[-1])
+        rank = below[place] - 0.5 * self._past[place]
+        self._past += np.bincount(place[known], minlength=_BINS)
+        return np.where(known & (total > 0), rank / max(total, 1.0), np.nan)
+
+
 def rejections(
     edge: Edge, confidence: Float, strength: Float, days: Float, cost: float, settings: FilterConfig
 ) -> Flags:

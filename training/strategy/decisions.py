@@ -60,6 +60,13 @@ class Decisions:
         stops, takes = (path.stops[place - 1], path.take_profits[place - 1]) if place else (nothing, nothing)
         return Held(path.held[place], stops, takes, path.waiting[place])
 
+    def decided(self, row: int = -1) -> Held:
+        """Return what was decided on a date, which :func:`.through_bar` takes to the close of the next bar."""
+        place = range(len(self.weights))[row]
+        return Held(
+            self.weights[place], self.path.stops[place], self.path.take_profits[place], self.path.waiting[place]
+        )
+
     def signals(self, row: int = -1) -> list[Signal]:
         """Return the signals of one date, by default the newest, one a symbol."""
         place = range(len(self.weights))[row]

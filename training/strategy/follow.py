@@ -108,8 +108,7 @@ def follow(
     for t in range(shape[0]):
         side = np.sign(own)
         if t:
-            own, closed = _through_bar(own, stop, take, bars, t)
-            waiting = np.where(closed, levels.wait, np.maximum(waiting - 1, 0))
+            own, stop, take, waiting = through_bar(Held(own, stop, take, waiting), bars, t, levels.wait)
         limit = limits(t)
         held[t], waits[t], base = own, waiting, limit(own)
         target = np.where(waiting > 0, 0.0, np.where(wanted.undecided[t], base, wanted.target[t]))
@@ -123,13 +122,17 @@ def follow(
     return Path(held, weights, (weights == held) & (weights != 0.0), stops, takes, waits)
 
 
-def _through_bar(weights: Float, stop: Float, take: Float, bars: Bars, t: int) -> tuple[Float, Mask]:
-    """Return shares of equity at the end of a bar, and where a stop or a target closed the position in it."""
+def through_bar(decided: Held, bars: Bars, t: int, wait: int) -> Held:
+    """Return what is held at the close of bar ``t`` of what was decided at the close before.
+
+    Weights drift with prices. A position whose stop or target the bar reaches is closed at the price of the exit, and
+    its symbol waits for ``wait`` dates.
+    """
+    weights, stop, take, waiting = decided
     exit_price, _ = exit_fill(weights, stop, take, bars.open[t], bars.high[t], bars.low[t])
     closed = np.isfinite(exit_price)
     growth = np.where(closed, exit_price, bars.close[t]) / bars.before[t]
     growth = np.where(np.isfinite(growth), growth, 1.0)
     equity = 1.0 + float((weights * (growth - 1.0)).sum())
-    if equity <= 0.0:
-        return np.zeros_like(weights), closed
-    return np.where(closed, 0.0, weights * growth / equity), closed
+    own = np.zeros_like(weights) if equity <= 0.0 else np.where(closed, 0.0, weights * growth / equity)
+    return Held(own, stop, take, np.where(closed, wait, np.maximum(waiting - 1, 0)))

@@ -16,7 +16,6 @@ from training.strategy.edge import Edge, edges
 from training.strategy.follow import Held
 from training.strategy.portfolio import hold, stop_distances
 from training.strategy.reasons import Flags, Reason, flagged
-from training.strategy.regime import forward_filter, most_likely
 from training.strategy.relative import above_median
 from training.strategy.series import Float
 from training.strategy.sizing import equal_risk_size, kelly_size, risk_budget_size, volatility_target_size
@@ -54,7 +53,7 @@ def decide(
     start = min(view.first_forecast, len(view.dates) - 1) if first is None else range(len(view.dates))[first]
     fresh = view.carried(settings.max_age)
     wanted, reasons = _wanted(fresh, chosen, settings)
-    regime = most_likely(forward_filter(view.log_variance, view.regimes(settings.regime.states)))
+    regime = view.regime(settings.regime.states)
     turbulent = regime == settings.regime.states - 1
     if settings.regime.turbulent_size == 0.0:
         reasons = reasons | flagged(turbulent, Reason.REGIME)
@@ -101,12 +100,11 @@ def _wanted(view: ForecastView, chosen: Chosen, settings: StrategyConfig) -> tup
             "with strategy.size.method=given."
         )
     position = np.nan_to_num(position, nan=0.0)
-    has = {"direction": view.has_direction & np.isfinite(view.sigma), "volatility": view.has_volatility}
     lacks = np.zeros(view.shape, dtype=bool)
     ever = np.ones(view.shape, dtype=bool)
     for need in chosen.spec.needs:
-        lacks |= ~has[need]
-        ever &= np.logical_or.accumulate(has[need], axis=0)
+        lacks |= ~view.usable[need]
+        ever &= view.has_had[need]
     reasons = (
         flagged(~view.has_bar, Reason.NO_BAR)
         | flagged(view.has_bar & lacks, Reason.NO_FORECAST)

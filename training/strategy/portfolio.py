@@ -9,9 +9,9 @@ import numpy as np
 from configs.errors import DataError, shortened, shown
 from configs.strategy import StopConfig, StrategyConfig
 from training.strategy.caps import Limits
-from training.strategy.correlation import correlations, groups_of, month_starts
+from training.strategy.correlation import correlations, groups_of
 from training.strategy.follow import Bars, Held, Levels, Path, Wanted, follow
-from training.strategy.series import Float, Ints, at_rows, last_row
+from training.strategy.series import Float, Ints
 from training.strategy.stops import level, stop_distance
 from training.strategy.view import ForecastView
 
@@ -25,21 +25,20 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
     ``max_halt`` days.
     """
     caps = settings.caps
-    volatility = at_rows(view.volatility, last_row(np.isfinite(view.volatility)))
-    volatility = np.where(np.isfinite(volatility), volatility, _UNKNOWN_VOLATILITY)
-    months, newest = month_starts(view.dates), last_row(view.has_bar)
+    volatility = np.where(np.isfinite(view.newest_volatility), view.newest_volatility, _UNKNOWN_VOLATILITY)
+    months = view.dates.astype("datetime64[M]")
 
     @cache
-    def of_month(first: int) -> tuple[Float, Ints]:
-        correlation = correlations(view.returns[max(first - caps.correlation_window, 0) : first])
+    def of_month(month: np.datetime64) -> tuple[Float, Ints]:
+        returns = view.returns_before_month(int(np.searchsorted(months, month)), caps.correlation_window)
+        correlation = correlations(returns)
         return correlation, groups_of(correlation, caps.group_correlation)
 
     def limits(t: int) -> Limits:
-        correlation, group = of_month(int(months[start + t]))
+        correlation, group = of_month(months[start + t])
         return Limits(caps, settings.short, group, correlation, volatility[start + t])
 
-    halted = (view.dates[:, None] - view.dates[np.maximum(newest, 0)]) / np.timedelta64(1, "D")
-    undecided = ~view.has_bar & (newest >= 0) & (halted <= settings.max_halt)
+    undecided = ~view.has_bar & (view.halted_days <= settings.max_halt)
     now = slice(start, None)
     return follow(
         Wanted(target[now], undecided[now]),

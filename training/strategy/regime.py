@@ -56,16 +56,16 @@ def fit_regimes(x: Float, states: int) -> Regimes:
     return Regimes(mean, spread, transition)
 
 
-def forward_filter(x: Float, regimes: Regimes) -> Float:
+def forward_filter(x: Float, regimes: Regimes, start: Float | None = None) -> Float:
     """Return the probability (D, S, K) of each state at each date, given x (D, S) up to it.
 
     A date without a value leaves the probabilities as they were; before the first one, all states are equally likely.
-    NaN for symbols without regimes.
+    NaN for symbols without regimes. ``start`` (S, K) are the probabilities before the first date, where it goes on.
     """
     dates, symbols = x.shape
     states = regimes.mean.shape[1]
     out = np.empty((dates, symbols, states))
-    p = np.where(np.isnan(regimes.mean), np.nan, 1.0 / states)
+    p = np.where(np.isnan(regimes.mean), np.nan, 1.0 / states) if start is None else start
     for t in range(dates):
         z = (x[t][:, None] - regimes.mean) / regimes.spread
         log_like = -0.5 * z * z - np.log(regimes.spread)

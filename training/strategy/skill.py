@@ -38,7 +38,12 @@ def measured_skill(forecast: Float, outcome: Float, known: Ints, horizon: int) -
     """
     dates = len(forecast)
     own = sums_by_row(forecast * forecast + 0.0 * outcome, known, dates)
-    cross = sums_by_row(forecast * outcome, known, dates)
+    return skill_of_sums(own, sums_by_row(forecast * outcome, known, dates), horizon)
+
+
+def skill_of_sums(own: Float, cross: Float, horizon: int) -> Skill:
+    """Return the skill known at each date, from the sums A and B (D,) of the forecasts whose outcomes it made known."""
+    dates = len(own)
     rows = np.flatnonzero(own > 0.0)
     a, b = own[rows], cross[rows]
     days = np.arange(1, len(rows) + 1, dtype=np.float64)

@@ -36,7 +36,8 @@ class StrategySpec:
     """A strategy: its name, what it needs, and its sizing unless the configuration names one.
 
     ``needs`` are the forecasts without which a symbol has no position. A strategy that needs directions is filtered by
-    confidence and net edge; ``relative`` measures both against the other symbols of the date.
+    confidence and net edge; ``relative`` measures both against the other symbols of the date. ``of_date`` is true if
+    the positions of a date need no other row of the view, so that a bot need not compute the others.
     """
 
     name: str
@@ -45,3 +46,4 @@ class StrategySpec:
     needs: frozenset[Need]
     size: SizeMethod
     relative: bool = False
+    of_date: bool = False

@@ -11,16 +11,17 @@ import pyarrow as pa
 
 from configs.errors import DataError, shortened
 from configs.models import LabelConfig
+from features.bars.arrays import Dates
 from features.bars.period import bar_period
 from features.labels import CLASSES, ewma_volatility, sideways_band
-from training.strategy.series import Float, over_own_bars
+from training.strategy.series import Float, Mask, over_own_bars
 from training.strategy.view import ForecastView
 from training.validation.backtest.market import Market
 
 Table: TypeAlias = pa.Table | pd.DataFrame
 _DIRECTION = tuple(f"p_{name}" for name in CLASSES)
 _VOLATILITY = ("forecast", "low", "high")
-_LEAST_DATES = 60  # that bars a year are taken from, if forecasts begin earlier
+LEAST_DATES = 60  # that bars a year are taken from, if forecasts begin earlier
 
 
 def read_view(
@@ -55,10 +56,17 @@ def read_view(
     """
     if direction is None and volatility is None:
         raise DataError("there are no forecasts: both tables are None. Give forecasts of direction or volatility.")
-    label = LabelConfig() if label is None else label
     p = _placed(direction, market, _DIRECTION, _DIRECTION, "direction forecasts")
     v = _placed(volatility, market, _VOLATILITY, _VOLATILITY[:1], "volatility forecasts")
-    _check_probabilities(p)
+    check_probabilities(p)
+    return view_of_arrays(market, p, v, horizon=horizon, volatility_horizon=volatility_horizon, label=label)
+
+
+def view_of_arrays(
+    market: Market, p: Float, v: Float, *, horizon: int, volatility_horizon: int, label: LabelConfig | None = None
+) -> ForecastView:
+    """Return what is known at each close, from probabilities and from variances with intervals, (D, S, 3) each."""
+    label = LabelConfig() if label is None else label
     bar_variance = _bar_variance(market)
     vol = over_own_bars(lambda one: ewma_volatility(one, label.ewma_lambda), bar_variance, market.has_bar)
     known = np.flatnonzero((np.isfinite(p).any(axis=-1) | np.isfinite(v[..., 0])).any(axis=1))
@@ -76,7 +84,7 @@ def read_view(
         variance=v[..., 0],
         variance_low=v[..., 1],
         variance_high=v[..., 2],
-        bars_per_year=_bars_per_year(market, int(known[0]) if len(known) else len(market.dates)),
+        bars_per_year=bars_per_year(market.dates, market.has_bar, int(known[0]) if len(known) else len(market.dates)),
         horizon=horizon,
         volatility_horizon=volatility_horizon,
     )
@@ -110,7 +118,8 @@ def _placed(table: Table | None, market: Market, columns: Sequence[str], needed:
     return out
 
 
-def _check_probabilities(p: Float) -> None:
+def check_probabilities(p: Float) -> None:
+    """Raise :class:`DataError` if probabilities (…, 3) that are not NaN are no probabilities."""
     known = p[np.isfinite(p).any(axis=-1)]
     wrong = ~((known >= 0.0).all(axis=-1) & (np.abs(known.sum(axis=-1) - 1.0) < 1e-3))
     if wrong.any():
@@ -128,15 +137,18 @@ def _bar_variance(market: Market) -> Float:
         open_, high, low, close = (
             np.ascontiguousarray(one[rows, s]) for one in (market.open, market.high, market.low, market.close)
         )
-        overnight, body = np.log(open_[1:] / close[:-1]), np.log(close[1:] / open_[1:])
-        spread = np.log(high[1:] / low[1:])
-        out[rows[1:], s] = overnight**2 + 0.5 * spread**2 - (2.0 * np.log(2.0) - 1.0) * body**2
+        out[rows[1:], s] = variance_of_bars(open_[1:], high[1:], low[1:], close[1:], close[:-1])
     return out
 
 
-def _bars_per_year(market: Market, stop: int) -> Float:
+def variance_of_bars(open_: Float, high: Float, low: Float, close: Float, before: Float) -> Float:
+    """Return v of bars (N,) as :func:`features.labels.bar_variance`; ``before`` are the closes before them."""
+    overnight, body = np.log(open_ / before), np.log(close / open_)
+    spread = np.log(high / low)
+    return np.asarray(overnight**2 + 0.5 * spread**2 - (2.0 * np.log(2.0) - 1.0) * body**2)
+
+
+def bars_per_year(dates: Dates, has_bar: Mask, stop: int) -> Float:
     """Return bars a year of each symbol from the dates before row ``stop``, which later dates do not change."""
-    dates, stop = market.dates.astype("datetime64[ns]"), max(stop, _LEAST_DATES)
-    return np.array(
-        [bar_period(dates[:stop][market.has_bar[:stop, s]]).bars_per_year for s in range(len(market.symbols))]
-    )
+    days, stop = dates.astype("datetime64[ns]"), max(stop, LEAST_DATES)
+    return np.array([bar_period(days[:stop][has_bar[:stop, s]]).bars_per_year for s in range(has_bar.shape[1])])

@@ -13,15 +13,16 @@ from features.labels import CLASSES
 from features.rolling import rolling_mean
 from training.strategy.class_returns import ClassReturns, class_returns
 from training.strategy.confidence import past_rank
+from training.strategy.correlation import month_starts
 from training.strategy.edge import promised_return
 from training.strategy.outcomes import Outcomes, outcomes
-from training.strategy.regime import Regimes, fit_regimes
+from training.strategy.regime import fit_regimes, forward_filter, most_likely
 from training.strategy.relative import above_median_known
 from training.strategy.series import Float, Ints, Mask, at_rows, bars_since, last_row, over_own_bars
 from training.strategy.skill import Skill, measured_skill
 
-_REALISED_BARS = 5
-_CONSTANT_BARS = 20
+REALISED_BARS = 5
+CONSTANT_BARS = 20
 _OF_VOLATILITY = ("variance", "variance_low", "variance_high")
 
 
@@ -130,7 +131,7 @@ class ForecastView:
     @cached_property
     def is_constant(self) -> Mask:
         """Where the price of a symbol has not moved for 20 bars (D, S)."""
-        return over_own_bars(_bars_since_move, self.returns, self.has_bar) >= _CONSTANT_BARS
+        return over_own_bars(_bars_since_move, self.returns, self.has_bar) >= CONSTANT_BARS
 
     @cached_property
     def bar_sigma(self) -> Float:
@@ -199,12 +200,40 @@ class ForecastView:
     @cached_property
     def log_variance(self) -> Float:
         """Log of the mean variance of a symbol's last five bars (D, S)."""
-        mean = over_own_bars(lambda v: rolling_mean(v, _REALISED_BARS), self.bar_variance, self.has_bar)
+        mean = over_own_bars(lambda v: rolling_mean(v, REALISED_BARS), self.bar_variance, self.has_bar)
         return np.log(np.where(mean > 0.0, mean, np.nan))
 
-    def regimes(self, states: int) -> Regimes:
-        """Return the regimes of the bars before the first forecast."""
-        return fit_regimes(self.log_variance[: self.first_forecast], states)
+    def regime(self, states: int) -> Ints:
+        """Return the most likely regime (D, S), of those of the bars before the first forecast; −1 if unknown."""
+        regimes = fit_regimes(self.log_variance[: self.first_forecast], states)
+        return most_likely(forward_filter(self.log_variance, regimes))
+
+    @cached_property
+    def has_had(self) -> dict[str, Mask]:
+        """Where each kind of forecast was usable at this date or before (D, S)."""
+        return {kind: np.logical_or.accumulate(known, axis=0) for kind, known in self.usable.items()}
+
+    @property
+    def usable(self) -> dict[str, Mask]:
+        """Where a strategy can use each kind of forecast (D, S)."""
+        return {"direction": self.has_direction & np.isfinite(self.sigma), "volatility": self.has_volatility}
+
+    @cached_property
+    def newest_volatility(self) -> Float:
+        """The newest annualised volatility up to each date (D, S); NaN before the first."""
+        return at_rows(self.volatility, last_row(np.isfinite(self.volatility)))
+
+    @cached_property
+    def halted_days(self) -> Float:
+        """Days since the newest bar of a symbol (D, S); NaN before its first."""
+        newest = last_row(self.has_bar)
+        days = (self.dates[:, None] - self.dates[np.maximum(newest, 0)]) / np.timedelta64(1, "D")
+        return np.where(newest >= 0, days, np.nan)
+
+    def returns_before_month(self, row: int, dates: int) -> Float:
+        """Return the log returns (≤ ``dates``, S) of the dates before the month of a row."""
+        first = int(month_starts(self.dates[: row + 1])[-1])
+        return self.returns[max(first - dates, 0) : first]
 
 
 def _log_returns(close: Float) -> Float:

@@ -1,6 +1,7 @@
 """``fleetcast monitor`` on a store with models and a journal of their test forecasts."""
 
 import json
+import signal
 from datetime import UTC, timedelta
 
 import pandas as pd
@@ -98,6 +99,19 @@ def test_live_figures_of_test_forecasts_are_those_of_the_test(call, trained_stor
         assert report["no_drift"] == "it was not asked for" and not report["drift"]
     direction = found["kinds"]["direction"]
     assert direction["steps"] > 20 and direction["tests"][0]["threshold"] == 40.0
+
+
+def test_watching_prints_again_until_it_is_interrupted(start, trained_store, journaled):
+    where = ("--store", str(trained_store), "--database", journaled)
+    process = start("monitor", "--watch", "--every", "0.2s", "--no-features", *where)
+    seen = 0
+    for line in process.stdout:
+        seen += line.startswith("No alarm")
+        if seen == 2:
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert seen == 2 and process.returncode == 130 and err.strip() == "interrupted"
 
 
 def test_what_is_missing_is_said_in_one_line(call, trained_store, tmp_path):

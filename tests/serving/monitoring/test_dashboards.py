@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import yaml
 
 import serving.monitoring
 from configs.errors import ConfigError
+from serving.monitoring.feature_drift import FeatureDrift
 from serving.monitoring.metrics import BotMetrics, metrics_server
 from serving.monitoring.monitor import Monitor
 
@@ -37,8 +39,9 @@ def metrics(sqlite_template, make_forecasts, fill, tmp_path_factory):
         with journal.begin() as connection:
             fill(connection, "direction", make_forecasts("direction", 90, 8, real=-1.0))
             fill(connection, "volatility", make_forecasts("volatility", 20, 4))
-        found.live(Monitor(journal).run(NOW))
-    found._drifted.labels("direction").set(0)
+        result = Monitor(journal).run(NOW)
+    drift = [FeatureDrift("rsi_14", 0.2, 0.1, 0.05, 19, 0.3, 0.5, True)]
+    found.live(replace(result, kinds=tuple(replace(one, drift=drift) for one in result.kinds)))
     found.heartbeat(datetime.now(UTC), is_leader=True)
     found.scanned(NOW, 1.5, 600.0, {"forecast": 8, "stopped": 1})
     for outcome in ("ok", "failed", "failed", "failed", "failed"):

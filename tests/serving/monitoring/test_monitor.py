@@ -142,6 +142,18 @@ def test_an_alarm_is_said_everywhere_and_once(journal, make_forecasts, fill):
     assert found["alarm"] is True and alarm["steps"] < 90 and alarm["date"] == finding.occurrence
 
 
+def test_a_name_is_text_on_the_page_and_never_a_tag(journal, make_forecasts, fill):
+    frame = make_forecasts("direction", 8, 2)
+    hostile = "<img src=x onerror=alert(1)>{{7*7}}"
+    frame["symbol"] = frame["symbol"].replace("S01", hostile)
+    with journal.begin() as connection:
+        fill(connection, "direction", frame[(frame["symbol"] == "S00") | (frame["bar_date"] < frame["bar_date"].max())])
+    result = Monitor(journal).run(NOW)
+    page = render(result)
+    assert result.kinds[0].quality.behind == (hostile,)
+    assert "<img" not in page and "&lt;img src=x onerror=alert(1)&gt;{{7*7}}" in page
+
+
 def test_an_empty_journal_and_one_without_outcomes_are_said_in_words(journal, make_forecasts, fill):
     empty = Monitor(journal).run(NOW)
     assert not empty.kinds and "no forecast yet" in verdicts(empty)[0] and "no forecast yet" in render(empty)

@@ -23,4 +23,5 @@ SPEC = StrategySpec(
     build=Direction,
     needs=frozenset({"direction"}),
     size="kelly",
+    of_date=True,
 )

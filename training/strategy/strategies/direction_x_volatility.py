@@ -24,4 +24,5 @@ SPEC = StrategySpec(
     build=DirectionTimesVolatility,
     needs=frozenset({"direction", "volatility"}),
     size="volatility_target",
+    of_date=True,
 )

@@ -56,4 +56,5 @@ SPEC = StrategySpec(
     needs=frozenset({"direction"}),
     size="equal_risk",
     relative=True,
+    of_date=True,
 )

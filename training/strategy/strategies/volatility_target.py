@@ -23,4 +23,5 @@ SPEC = StrategySpec(
     build=VolatilityTarget,
     needs=frozenset({"volatility"}),
     size="volatility_target",
+    of_date=True,
 )

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from features.rolling import add_windows
 from training.validation.backtest.market import Float, Market
 
 BARS = 20
@@ -43,35 +44,40 @@ _KNOWN: WeakKeyDictionary[Market, tuple[int, Float]] = WeakKeyDictionary()
 
 
 def _impact_scale(market: Market, bars: int) -> Float:
+    """Return what :func:`impact_scale` does; a row depends on the ``bars`` rows before it, and no older one."""
     instants, symbols = market.shape
-    squares, volume, count = (np.zeros((instants + 1, symbols)) for _ in range(3))
-    mark = market.mark
-    np.divide(mark[1:], mark[:-1], out=squares[2:], where=mark[:-1] > 0)
-    squares[2:] -= mark[:-1] > 0
-    np.multiply(squares, squares, out=squares)
-    volume[1:] = market.volume
     complete = bool(market.has_bar.all())
+    squares, volume = np.zeros((instants + bars, symbols)), np.zeros((instants + bars, symbols))
+    mark, earlier = market.mark, market.mark_before
+    change, known = squares[bars:], earlier > 0
+    np.divide(mark, earlier, out=change, where=known)
+    change -= known
+    np.multiply(change, change, out=change)
+    volume[bars:] = market.volume
+    has_bar = None
     if not complete:
-        volume[1:][~market.has_bar] = 0.0
-        np.cumsum(market.has_bar, axis=0, out=count[1:])
-    np.cumsum(squares, axis=0, out=squares)
-    np.cumsum(volume, axis=0, out=volume)
+        volume[bars:][~market.has_bar] = 0.0
+        has_bar = np.concatenate([np.zeros((bars, symbols)), market.has_bar])
     out = np.empty((instants, symbols))
+    total, traded, n = (np.empty((_CHUNK, symbols)) for _ in range(3))
     for start in range(0, instants, _CHUNK):
-        rows = np.arange(start, min(start + _CHUNK, instants))
-        first = np.maximum(rows - bars, 0)
-        now = slice(start, start + len(rows))
-        n = (rows - first)[:, None] if complete else count[now] - count[first]
+        stop = min(start + _CHUNK, instants)
+        rows, padded = stop - start, slice(start, stop + bars - 1)
+        first = np.maximum(np.arange(start, stop) - bars, 0)
+        add_windows(squares[padded], bars, total[:rows])
+        add_windows(volume[padded], bars, traded[:rows])
+        if has_bar is None:
+            n[:rows] = (np.arange(start, stop) - first)[:, None]
+        else:
+            add_windows(has_bar[padded], bars, n[:rows])
         # The first bar of all has no return.
-        returns = n - ((first == 0)[:, None] if complete else count[first] == 0)
-        traded = volume[now] - volume[first]
-        own = (returns <= 0) | (traded <= 0)
-        total = np.maximum(squares[now] - squares[first], 0.0) * n
-        out[now] = np.sqrt(total / np.where(own, 1.0, returns * traded))
+        returns = n[:rows] - ~known[first]
+        own = (returns <= 0) | (traded[:rows] <= 0)
+        out[start:stop] = np.sqrt(total[:rows] * n[:rows] / np.where(own, 1.0, returns * traded[:rows]))
         if own.any():
-            high, low, single = (getattr(market, name)[now][own] for name in ("high", "low", "volume"))
+            high, low, single = (getattr(market, name)[start:stop][own] for name in ("high", "low", "volume"))
             variance = np.log(high / low) ** 2 / (4.0 * np.log(2.0))
-            out[now][own] = np.sqrt(np.divide(variance, single, out=np.zeros(len(single)), where=single > 0))
+            out[start:stop][own] = np.sqrt(np.divide(variance, single, out=np.zeros(len(single)), where=single > 0))
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,20 @@ Dates = npt.NDArray[np.datetime64]
 _USUAL = 0.99  # of the distances between bars: halts are not usual
 
 
+class Before(NamedTuple):
+    """What symbols had before the first row: the newest close (S,), 0 for none, and whether any volume (S,)."""
+
+    close: Float
+    traded: Mask
+
+
 @dataclass(frozen=True, eq=False)
 class Market:
     """Aligned bars. Prices are NaN, and volume is 0, where a symbol has no bar at an instant.
 
     ``dates`` (T,) ascending and unique; ``open high low close volume`` (T, S); ``dividends`` (T, S) is cash a share on
-    the ex-date, or None where prices contain it; ``notes`` says which rows were left out.
+    the ex-date, or None where prices contain it; ``notes`` says which rows were left out; ``before`` is what
+    symbols had before the first row, None for nothing.
     """
 
     dates: Dates
@@ -32,6 +41,7 @@ class Market:
     volume: Float
     dividends: Float | None = None
     notes: tuple[str, ...] = ()
+    before: Before | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -52,7 +62,15 @@ class Market:
     def has_volume(self) -> Mask:
         """Where a symbol has had volume in this bar or before (T, S); other series, as of currencies, have none."""
         traded = self.volume > 0
-        return np.asarray(traded if traded.all() else np.logical_or.accumulate(traded, axis=0))
+        if traded.all():
+            return np.asarray(traded)
+        known = np.logical_or.accumulate(traded, axis=0)
+        return np.asarray(known if self.before is None else known | self.before.traded)
+
+    @cached_property
+    def all_have_volume(self) -> bool:
+        """Whether :attr:`has_volume` is true everywhere."""
+        return bool(self.has_volume.all())
 
     @cached_property
     def tradable(self) -> Mask:
@@ -66,7 +84,16 @@ class Market:
             return self.close
         place = np.where(self.has_bar, np.arange(len(self.dates))[:, None], 0)
         np.maximum.accumulate(place, axis=0, out=place)
-        return np.nan_to_num(np.take_along_axis(self.close, place, axis=0), copy=False, nan=0.0)
+        found = np.take_along_axis(self.close, place, axis=0)
+        if self.before is not None:
+            return np.where(found == found, found, self.before.close)
+        return np.nan_to_num(found, copy=False, nan=0.0)
+
+    @cached_property
+    def mark_before(self) -> Float:
+        """The mark of the row before (T, S); 0 where there is none."""
+        first = np.zeros((1, self.shape[1])) if self.before is None else self.before.close[None]
+        return np.concatenate([first, self.mark[:-1]])
 
     @cached_property
     def first_bar(self) -> npt.NDArray[np.int64]:
@@ -96,10 +123,5 @@ class Market:
         rows = self.has_bar[:, columns].any(axis=1)
         cut = {name: getattr(self, name)[rows][:, columns] for name in ("open", "high", "low", "close", "volume")}
         dividends = None if self.dividends is None else self.dividends[rows][:, columns]
-        return replace(
-            self,
-            dates=self.dates[rows],
-            symbols=symbols,
-            **cut,
-            dividends=dividends,
-        )
+        before = None if self.before is None else Before(self.before.close[columns], self.before.traded[columns])
+        return replace(self, dates=self.dates[rows], symbols=symbols, **cut, dividends=dividends, before=before)

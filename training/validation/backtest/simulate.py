@@ -11,17 +11,17 @@ import pandas as pd
 
 from configs.errors import ConfigError, shortened
 from features.any_bars import AnyBars
-from training.validation.backtest.account import Account, Setting
+from training.validation.backtest.account import Account
 from training.validation.backtest.costs import Costs
 from training.validation.backtest.decisions import decisions_on, known_symbols, levels_on, target_frame
 from training.validation.backtest.exchange import exchange_rates
 from training.validation.backtest.exits import Levels
-from training.validation.backtest.fills import FillModel, reference_price
+from training.validation.backtest.fills import FillModel
 from training.validation.backtest.ledger import ledger
 from training.validation.backtest.market import Float, Market
 from training.validation.backtest.read_market import read_market
 from training.validation.backtest.result import Simulation
-from training.validation.backtest.terms import resolve
+from training.validation.backtest.setting import Setting
 
 
 def simulate(
@@ -106,21 +106,18 @@ def simulate(
         frame.columns = pd.Index(whole.symbols)
     known_symbols(frame, whole)
     market = whole.select(tuple(frame.columns))
-    fx = exchange_rates(currency, fx_rates, market, account_currency)
-    terms = resolve(costs, market, fx, fills_at_close=fill == "close")
-    reference = reference_price(market, fill)
     levels = tuple(
         levels_on(one, market, symbol or (market.symbols[0] if len(market.symbols) == 1 else None), what)
         for one, what in ((limits, "limits"), (stops, "stops"), (take_profits, "take_profits"))
     )
-    setting = Setting(
-        market=market,
-        decisions=decisions_on(frame, market),
+    setting = Setting.of(
+        market,
+        decisions_on(frame, market),
+        costs,
         unit=unit,
-        terms=terms,
+        fill=fill,
         cash=float(cash),
-        reference=reference if market.has_bar.all() else np.where(market.has_bar, reference, 0.0),
-        mark_value=market.mark if terms.unit_value is None else market.mark * terms.unit_value,
+        exchange=exchange_rates(currency, fx_rates, market, account_currency),
         levels=Levels(*levels) if any(one is not None for one in levels) else None,
         delisting=_delisting(delisted, market),
         max_leverage=max_leverage,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from features.rolling import add_windows
 from training.validation.backtest.market import Float, Market
 
 BARS = 21
@@ -50,10 +51,9 @@ def estimated_half_spread(market: Market, bars: int = BARS) -> Float:
 def past_mean(values: Float, bars: int) -> Float:
     """Return, for each row, the mean of the ``bars`` rows before it, without NaN; NaN if there are none."""
     known = ~np.isnan(values)
-    total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(np.where(known, values, 0.0), axis=0)])
-    count = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(known, axis=0)])
-    stop = np.arange(len(values))
-    start = np.maximum(stop - bars, 0)
-    n = count[stop] - count[start]
-    mean = (total[stop] - total[start]) / np.maximum(n, 1.0)
-    return np.where(n > 0, np.maximum(mean, 0.0), np.nan)
+    head = np.zeros((bars, *values.shape[1:]))
+    total, n = np.empty(values.shape), np.empty(values.shape)
+    if len(values):
+        add_windows(np.concatenate([head, np.where(known, values, 0.0)[:-1]]), bars, total)
+        add_windows(np.concatenate([head, known[:-1]]), bars, n)
+    return np.where(n > 0, total / np.maximum(n, 1.0), np.nan)

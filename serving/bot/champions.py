@@ -1,0 +1,157 @@
+"""The bars of the lake and the champions' forecasts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.errors import ModelError
+from configs.operation import ServeConfig
+from configs.schema import Config
+from configs.values import Kind
+from features.bars.arrays import Dates
+from features.bars.schedule import Sessions
+from features.bars.schedule_fit import schedule_of
+from features.bars.schema import SymbolBars
+from features.bars.sessions import ALWAYS
+from serving.answers import KINDS
+from serving.bot.closed_bars import ClosedBars, Row, closed_bars
+from serving.bot.featurising import FeaturisingProcess
+from serving.fleets import Fleet, resolve_versions
+from serving.journal.forecasts import snapshot_rows
+from serving.journal.predictions import PredictionRow
+from serving.newest_bars import USUAL, BarsChoice, NewestBars
+from serving.snapshot import Snapshot
+from serving.snapshot_builder import load_fleets, open_bars, snapshot_of
+from training.backtesting.sources import tested_table
+from training.registry.manager import ModelManager
+from training.strategy.catalog import choose
+from training.validation.backtest.market import Market
+from training.validation.backtest.read_market import read_market
+
+
+class Champions:
+    """Newest bars and champions of a store; a :class:`.Feed`.
+
+    Bars are read once, and again when they change.
+
+    Parameters
+    ----------
+    manager
+        The models and the store of the lake.
+    config
+        Settings of the bot, of its strategy and account.
+    choice
+        Bars to read in place of the lake's.
+    """
+
+    def __init__(self, manager: ModelManager, config: Config, choice: BarsChoice = USUAL) -> None:
+        self._manager, self._given, self._choice = manager, config, choice
+        self._serve = ServeConfig(
+            history_bars=config.bot.history_bars, unseen="pooled" if config.bot.symbols else "refuse"
+        )
+        self._helper = FeaturisingProcess()
+        self._fleets: dict[Kind, Fleet] = {}
+        self._whole: NewestBars | None = None
+        self._stamp = ""
+        self._raw: dict[str, SymbolBars] = {}
+        self._missing: Mapping[str, str] = {}
+        self._closed: Mapping[str, int] = {}
+        self._mended: tuple[np.datetime64, list[tuple[SymbolBars, str]]] | None = None
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def config(self) -> Config:
+        """The settings of the bot, with the horizons and labels of the champions."""
+        sections: dict[str, Any] = {kind: fleet.predictor.config.section(kind) for kind, fleet in self._fleets.items()}
+        return self._given.model_copy(update=sections)
+
+    def versions(self, row: Row | None = None) -> Mapping[Kind, str]:
+        """Return the champions."""
+        return {kind: fleet.version for kind, fleet in self._fleets.items()}
+
+    def refresh(self) -> None:
+        """Read newer bars and other champions, if there are any; see :meth:`.Feed.refresh`."""
+        versions = resolve_versions(self._manager, "champion", KINDS)
+        strategy = self._given.strategy
+        if missing := sorted(choose(strategy).spec.needs - set(versions)):
+            raise ModelError(
+                f"strategy {strategy.name} needs a champion of {' and '.join(missing)}, and there is one of "
+                f"{' and '.join(versions)} only. Train with --kinds direction,volatility, or choose another --strategy."
+            )
+        if versions != self.versions():
+            self._fleets = self._load(versions)
+            self._stamp = ""
+        whole = open_bars(self._manager.store, self._fleets, self._serve, None, self._choice)
+        stamp = whole.stamp()
+        if stamp != self._stamp:
+            found, self._missing = whole.read(frozenset(whole.symbols).union(self._traded()))
+            self._raw = {bars.symbol: bars for bars in found}
+            self._whole, self._stamp, self._mended = whole, stamp, None
+
+    def verdicts(self, now: datetime) -> dict[str, tuple[ClosedBars, Dates]]:
+        """Return which bars of each traded symbol are complete, and the dates of all."""
+        found: dict[str, tuple[ClosedBars, Dates]] = {}
+        none = np.array([], "datetime64[ns]")
+        for symbol in self._traded():
+            if symbol in self._raw:
+                dates = self._raw[symbol].dates
+                found[symbol] = closed_bars(symbol, schedule_of(dates), dates, now), dates
+            else:
+                reason = self._missing.get(symbol, "no bars are available")
+                found[symbol] = ClosedBars(symbol, Sessions(ALWAYS), 0, problem="no_bars", reason=reason), none
+        self._closed = {symbol: one.count for symbol, (one, _) in found.items()}
+        return found
+
+    def complete(self) -> Iterable[SymbolBars]:
+        """Return the bars that were complete at the time of the last call of :meth:`verdicts`."""
+        assert self._whole is not None
+        bars = [self._raw[name].first(count) for name, count in self._closed.items() if count]
+        return [one for one, _ in self._whole.mended(bars)]
+
+    def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
+        """Return the forecasts of the bars of a date by these versions, without symbols that have no bar of it."""
+        assert self._whole is not None
+        fleets = self._fleets if versions == self.versions() else self._load(versions)
+        usable = [bars for bars, problem in self._until(row) if not problem]
+        cut = self._whole.cut(usable, row.date)
+        self._snapshot = snapshot_of(fleets, cut, self._serve, self._snapshot, featurise=self._helper)
+        chosen = {bars.symbol for bars in usable if bars.dates[-1] == row.date}.intersection(self._traded())
+        return snapshot_rows(self._snapshot, made_by, symbols=chosen)
+
+    def market(self, row: Row, also: Sequence[str]) -> Market:
+        """Return all bars up to a date, of the traded symbols and of those in ``also``."""
+        wanted = {*self._traded(), *also}
+        return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
+
+    def tested(self, kind: Kind, version: str) -> pd.DataFrame:
+        """Return the forecasts of a version's test."""
+        return tested_table(self._manager, kind, version)
+
+    def close(self) -> None:
+        """End the process that helps to featurise."""
+        self._helper.close()
+
+    def _traded(self) -> Sequence[str]:
+        if self._given.bot.symbols:
+            return self._given.bot.symbols
+        return sorted(frozenset[str]().union(*(fleet.position for fleet in self._fleets.values())))
+
+    def _load(self, versions: Mapping[Kind, str]) -> dict[Kind, Fleet]:
+        return load_fleets(self._manager, versions, self._snapshot)
+
+    def _until(self, row: Row) -> list[tuple[SymbolBars, str]]:
+        """Return the complete bars up to a date, mended by what was known then, and why a symbol is not forecast."""
+        assert self._whole is not None
+        if self._mended is None or self._mended[0] != row.date:
+            bars = []
+            for name, one in self._raw.items():
+                count = min(int(np.searchsorted(one.dates, row.date, side="right")), self._closed.get(name, len(one)))
+                if count:
+                    bars.append(one.first(count))
+            self._mended = row.date, self._whole.mended(bars)
+        return self._mended[1]

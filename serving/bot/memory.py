@@ -1,0 +1,131 @@
+"""What a bot that starts again reads from its journal: its newest step, and the forecasts of all its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from configs.values import Kind
+from features.labels import CLASSES
+from serving.answers import KINDS
+from serving.journal.database import Journal
+from serving.journal.predictions import PredictionRow
+from serving.journal.schema import orders, positions, predictions, steps
+
+_COLUMNS: Mapping[Kind, Mapping[str, str]] = {
+    "direction": {f"p_{label}": f"p_{label}" for label in CLASSES},
+    "volatility": {"variance": "forecast", "low": "low", "high": "high"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The steps of a bot.
+
+    Attributes
+    ----------
+    instant, date
+        Of the newest step: its close, and the date of its bars.
+    first_versions
+        The models of the first step, whose test tables the record begins with.
+    first_date
+        The date of the bars of the first step.
+    held
+        Symbols with a position or an open order.
+    """
+
+    instant: datetime
+    date: np.datetime64
+    first_versions: Mapping[Kind, str]
+    first_date: np.datetime64
+    held: tuple[str, ...]
+
+
+def newest_instant(journal: Journal, bot: str) -> datetime | None:
+    """Return the close of a bot's newest step; None before its first."""
+    newest = select(steps.c.instant).where(steps.c.bot == bot).order_by(steps.c.instant.desc()).limit(1)
+    with journal.connect() as connection:
+        return connection.execute(newest).scalar_one_or_none()
+
+
+def past_of(journal: Journal, bot: str) -> Past | None:
+    """Return where a bot is; None before its first step."""
+    own = select(steps.c.instant, steps.c.notes).where(steps.c.bot == bot)
+    with journal.connect() as connection:
+        newest = connection.execute(own.order_by(steps.c.instant.desc()).limit(1)).one_or_none()
+        if newest is None:
+            return None
+        oldest = connection.execute(own.order_by(steps.c.instant).limit(1)).one()
+        return Past(
+            newest.instant,
+            _date(newest.notes["bar_date"]),
+            oldest.notes["versions"],
+            _date(oldest.notes["bar_date"]),
+            _held(connection, bot, newest.instant),
+        )
+
+
+def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
+    """Return the forecasts that the steps of a bot were made from, by kind, as rows of a test table.
+
+    Predictions that were journaled for the same bars afterwards, or by other versions, are not among them.
+    """
+    with journal.connect() as connection:
+        own = select(steps.c.notes, steps.c.finished_at).where(steps.c.bot == bot)
+        used = {
+            (datetime.fromisoformat(notes["bar_date"]), kind): (version, finished_at)
+            for notes, finished_at in connection.execute(own)
+            for kind, version in notes["versions"].items()
+        }
+        if not used:
+            return {}
+        names = {name: predictions.c[name] for kind in KINDS for name in _COLUMNS[kind]}
+        c = predictions.c
+        wanted = select(c.symbol, c.kind, c.bar_date, c.version, c.made_at, *names.values())
+        first = min(date for date, _ in used)
+        rows = connection.execute(wanted.where(c.bar_date >= first)).all()
+    found: dict[Kind, list[tuple[object, ...]]] = {}
+    for row in rows:
+        version, finished_at = used.get((row.bar_date, row.kind), ("", None))
+        if row.version == version and row.made_at <= finished_at:
+            columns = _COLUMNS[row.kind]
+            found.setdefault(row.kind, []).append((row.symbol, row.bar_date, *(row._mapping[name] for name in columns)))
+    return {kind: _table(kind, some) for kind, some in found.items()}
+
+
+def table_of(kind: Kind, rows: Sequence[PredictionRow]) -> pd.DataFrame:
+    """Return predictions of one kind as rows of a test table."""
+    names = _COLUMNS[kind]
+    values = [(row.symbol, row.bar_date, *(getattr(row, name) for name in names)) for row in rows]
+    return _table(kind, values)
+
+
+def own_versions(journal: Journal, made_by: str, date: datetime) -> dict[Kind, str]:
+    """Return the versions by which a bot has forecast the bars of a date before, by kind."""
+    c = predictions.c
+    wanted = select(c.kind, c.version).where(c.bar_date == date, c.made_by == made_by, c.is_shadow.is_(False))
+    with journal.connect() as connection:
+        return {kind: version for kind, version in connection.execute(wanted.distinct().order_by(c.version))}
+
+
+def _held(connection: Connection, bot: str, instant: datetime) -> tuple[str, ...]:
+    own = select(positions.c.symbol).where(
+        positions.c.bot == bot, positions.c.instant == instant, positions.c.quantity != 0.0
+    )
+    waiting = select(orders.c.symbol).where(orders.c.bot == bot, orders.c.state.in_(("open", "part")))
+    return tuple(sorted(set(connection.execute(own.union(waiting)).scalars())))
+
+
+def _table(kind: Kind, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["symbol", "date", *_COLUMNS[kind].values()])
+    table["date"] = pd.to_datetime(table["date"], utc=True).dt.tz_localize(None)
+    return table
+
+
+def _date(text: str) -> np.datetime64:
+    return np.datetime64(datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None), "ns")

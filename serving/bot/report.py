@@ -1,0 +1,122 @@
+"""A step's signals, positions, account, alerts and notes, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from serving.bot.basis import Rebased
+from serving.bot.guard import ORDERS, Verdict
+from serving.bot.orders import When
+from serving.bot.restraint import TEXT, Restrained
+from serving.bot.result import StepAlert
+from serving.bot.state import BotState
+from training.strategy.decisions import Decisions
+from training.strategy.series import Float
+
+
+def signals(decisions: Decisions, state: BotState, left: Restrained) -> tuple[dict[str, Any], ...]:
+    """Return what is to be done, one a symbol; a protection's reason is among the reasons."""
+    found = []
+    numbers = state.numbers
+    for s, signal in enumerate(decisions.signals()):
+        row = asdict(signal)
+        del row["as_of"]
+        row["reasons"] = list(signal.reasons)
+        if s in left.reasons:
+            row |= {
+                "action": _action(float(numbers["position"][s]), float(numbers["wanted"][s])),
+                "position_size": float(numbers["weight"][s]),
+                "stop": _number(numbers["stop"][s]),
+                "take_profit": _number(numbers["take_profit"][s]),
+                "reasons": [*signal.reasons, *left.reasons[s]],
+            }
+        found.append(row)
+    return tuple(found)
+
+
+def positions(state: BotState, value: Float, mark: Float, when: When) -> tuple[dict[str, Any], ...]:
+    """Return units, value and profit of every symbol that was ever held."""
+    numbers = state.numbers
+    has = np.zeros(len(state.symbols), bool)
+    for name in ("position", "basis", "realised", "costs"):
+        has |= numbers[name] != 0.0
+    found = [
+        {
+            "bot": when.bot,
+            "instant": when.instant,
+            "symbol": state.symbols[s],
+            "quantity": float(numbers["position"][s]),
+            "mark": float(mark[s]) if mark[s] > 0.0 else None,
+            "value": float(value[s]),
+            "realised_pnl": float(numbers["realised"][s]),
+            "unrealised_pnl": float(value[s] - numbers["basis"][s]),
+            "costs": float(numbers["costs"][s]),
+        }
+        for s in np.flatnonzero(has)
+    ]
+    nothing = {"quantity": 0.0, "mark": None, "value": 0.0, "unrealised_pnl": 0.0}
+    for symbol, (realised, costs) in state.retired.items():
+        row = {"bot": when.bot, "instant": when.instant, "symbol": symbol, **nothing}
+        found.append({**row, "realised_pnl": realised, "costs": costs})
+    return tuple(found)
+
+
+def account(state: BotState, value: Float, when: When) -> dict[str, Any]:
+    """Return the account."""
+    return {
+        "bot": when.bot,
+        "instant": when.instant,
+        "cash": state.cash,
+        "equity": state.guard.equity,
+        "gross": float(np.abs(value).sum()),
+        "net": float(value.sum()),
+        "daily_return": state.guard.daily_return,
+        "drawdown": state.guard.drawdown,
+    }
+
+
+def alerts(active: Sequence[str], verdict: Verdict, left: Restrained) -> tuple[StepAlert, ...]:
+    """Return which protections begin and cease to act, given those that did at the close before."""
+    what = "positions are closed" if verdict.is_closing else "positions are only reduced"
+    now = {name: (f"trading is stopped, {what}", text) for name, text in verdict.stopped.items()}
+    if left.dropped:
+        now[ORDERS] = (f"{left.dropped} orders are dropped", "more of them than bot.protections.max_orders")
+    begun = [
+        StepAlert("protection", name, f"{_title(name)}: {title}", text)
+        for name, (title, text) in now.items()
+        if name not in active
+    ]
+    over = [StepAlert("protection", name, f"{_title(name)}: over", is_over=True) for name in active if name not in now]
+    return (*begun, *over)
+
+
+def _title(name: str) -> str:
+    return TEXT[name].partition(": ")[2].capitalize()
+
+
+def notes(state: BotState, verdict: Verdict, moved: Rebased, left: Restrained) -> dict[str, Any]:
+    """Return what else a reader of the journal needs: the interest paid so far, and what changed prices or orders."""
+    found: dict[str, Any] = {"interest": state.interest}
+    if verdict.stopped:
+        found["stopped"] = dict(verdict.stopped)
+    if left.dropped:
+        found["dropped_orders"] = left.dropped
+    if moved.factors:
+        found["rebased"] = dict(moved.factors)
+    if moved.corrected:
+        found["corrected"] = list(moved.corrected)
+    return found
+
+
+def _action(position: float, wanted: float) -> str:
+    if wanted == position:
+        return "hold" if position else "none"
+    return "buy" if wanted > position else "sell"
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

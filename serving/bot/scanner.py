@@ -1,0 +1,225 @@
+"""Scans: from closed bars to journaled predictions, signals and orders, one step for each date, each exactly once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from configs.errors import ModelError
+from configs.values import Kind
+from features.bars.closes import bar_date
+from serving.bot.broker import Broker
+from serving.bot.closed_bars import Row, ready_rows
+from serving.bot.feed import Feed
+from serving.bot.memory import Past, forecasts_of_steps, newest_instant, own_versions, past_of, table_of
+from serving.bot.record import Record
+from serving.bot.result import StepResult
+from serving.bot.scan_alerts import alert_writer, settle_data
+from serving.bot.state import BotState
+from serving.bot.step import open_state, step
+from serving.bot.step_writer import read_state, write_step
+from serving.journal.database import Journal
+from serving.journal.leases import Lease
+from serving.journal.outcomes import fill_outcomes
+from serving.journal.predictions import PredictionRow, as_shadow, record
+from serving.retraining.shadows import open_shadows
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan did.
+
+    Attributes
+    ----------
+    instants
+        Closes of the steps that it made.
+    signals
+        Of the newest of these steps, one a symbol; empty without a step.
+    problems
+        Why symbols are not traded now.
+    symbols, orders
+        How many symbols were looked at, and how many orders the steps have.
+    """
+
+    instants: tuple[datetime, ...] = ()
+    signals: tuple[dict[str, Any], ...] = ()
+    problems: Mapping[str, str] = field(default_factory=dict)
+    symbols: int = 0
+    orders: int = 0
+
+
+class Scanner:
+    """Makes the steps of one bot, and keeps its state and its record of forecasts in memory between scans.
+
+    Both are read again from the journal when another process has made a step since.
+
+    Parameters
+    ----------
+    feed
+        Bars and forecasts.
+    journal, bot
+        Where steps are written, and under which name.
+    broker
+        The account; by default the paper account, which is part of the bot's state.
+    kill_switch
+        Returns the content of the kill switch's file; None without one.
+    bars_per_year
+        By which yearly costs are divided; by default that of the bars of the first step.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        journal: Journal,
+        bot: str,
+        *,
+        broker: Broker | None = None,
+        kill_switch: Callable[[], str | None] = lambda: None,
+        bars_per_year: float | None = None,
+    ) -> None:
+        self.feed = feed
+        self._journal, self._bot, self._broker = journal, bot, broker
+        self._kill_switch, self._bars_per_year = kill_switch, bars_per_year
+        self._made_by = f"bot:{bot}"
+        self._working = Lock()
+        self._past: Past | None = None
+        self._state: BotState | None = None
+        self._record: Record | None = None
+
+    def scan(self, lease: Lease, now: datetime, stopped: Callable[[], bool] = lambda: False) -> ScanReport:
+        """Make the steps of all dates whose bars are ready.
+
+        It ends early, between two steps, if ``stopped`` returns True. The next scan goes on from there.
+
+        Raises
+        ------
+        LeaseLostError
+            Another process leads the bot.
+        FleetcastError
+            Models, bars or the journal cannot be read.
+        """
+        with self._working:
+            return self._scan(lease, now, stopped)
+
+    def fill_outcomes(self, lease: Lease, now: datetime) -> int:
+        """Record what became of predictions, and return how many outcomes are new or revised."""
+        with self._working:
+            self.feed.refresh()
+            self.feed.verdicts(now)
+            with self._journal.begin() as connection:
+                lease.guard(connection)
+                return fill_outcomes(connection, self.feed.complete(), now)
+
+    def _scan(self, lease: Lease, now: datetime, stopped: Callable[[], bool]) -> ScanReport:
+        self.feed.refresh()
+        self._recall()
+        verdicts = self.feed.verdicts(now)
+        problems = {name: one.reason for name, (one, _) in verdicts.items() if one.problem is not None}
+        wait = timedelta(seconds=self.feed.config.bot.wait_s)
+        after = None if self._past is None else self._past.date
+        instants, signals, orders = list[datetime](), tuple[dict[str, Any], ...](), 0
+        for row in ready_rows(verdicts, after, now, wait):
+            if stopped():
+                break
+            result = self._step(row, lease)
+            signals, orders = result.signals, orders + len(result.orders)
+            instants.append(row.instant)
+        if not instants:
+            settle_data(self._journal, lease, self._bot, self.feed.verdicts(now), now)
+        return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
+
+    def _recall(self) -> None:
+        """Read state and record from the journal unless they are those of its newest step."""
+        newest = newest_instant(self._journal, self._bot)
+        known = None if self._past is None else self._past.instant
+        if self._record is not None and newest == known:
+            return
+        self._past = past_of(self._journal, self._bot)
+        self._state = read_state(self._journal, self._bot)
+        self._record = None
+        if self._past is not None:
+            self._record = self._first_record(self._past.first_versions, self._past.first_date)
+            for kind, table in forecasts_of_steps(self._journal, self._bot).items():
+                self._record.add(kind, table)
+
+    def _first_record(self, versions: Mapping[Kind, str], before: np.datetime64) -> Record:
+        """Return the record that a bot begins with: the tests of its first models, up to its first date."""
+        found = Record(self.feed.config)
+        for kind, version in versions.items():
+            table = self.feed.tested(kind, version)
+            found.add(kind, table[table["date"].to_numpy() < before])
+        return found
+
+    def _step(self, row: Row, lease: Lease) -> StepResult:
+        date = bar_date(row.date)
+        verdicts = self.feed.verdicts(row.instant)
+        versions = {**self.feed.versions(row), **own_versions(self._journal, self._made_by, date)}
+        made = self.feed.forecasts(row, versions, self._made_by)
+        shadows = self._shadow_forecasts(row)
+        with self._journal.begin() as connection:
+            lease.guard(connection)
+            stored = record(connection, made)
+            record(connection, shadows)
+        if self._record is None:
+            self._record = self._first_record(versions, row.date)
+        for kind, rows in _by_kind(stored).items():
+            self._record.add(kind, table_of(kind, rows))
+        market = self.feed.market(row, () if self._past is None else self._past.held)
+        config = self.feed.config
+        if self._state is None:
+            self._state = open_state(self._bot, market, config, bars_per_year=self._bars_per_year)
+        result = step(
+            self._state,
+            market,
+            self._record,
+            config,
+            row.instant,
+            broker=self._broker,
+            kill_switch=self._kill_switch(),
+        )
+        notes = {"bar_date": date.isoformat(), "versions": versions, "late": row.late}
+        result = replace(result, notes={**result.notes, **notes})
+        if not write_step(self._journal, lease, result, alert_writer(verdicts, config.alerts)):
+            _log.warning("the step of %s is in the journal already", row.instant.isoformat())
+            self._record = None  # read everything again
+            return result
+        if self._broker is not None:
+            self._broker.submit(result.orders)
+        self._remember(row, result, versions)
+        _log.info("step of %s: %d signals, %d orders", row.instant, len(result.signals), len(result.orders))
+        return result
+
+    def _shadow_forecasts(self, row: Row) -> list[PredictionRow]:
+        """Return the forecasts of former champions that are compared with their successors."""
+        with self._journal.connect() as connection:
+            versions = open_shadows(connection)
+        if not versions:
+            return []
+        try:
+            return as_shadow(self.feed.forecasts(row, versions, self._made_by))
+        except ModelError as error:  # it may have been deleted; nothing is traded on it
+            _log.warning("no forecasts of the former champion: %s", error)
+            return []
+
+    def _remember(self, row: Row, result: StepResult, versions: Mapping[Kind, str]) -> None:
+        held = {one["symbol"] for one in result.position_rows if one["quantity"]} | {
+            one.symbol for one in result.orders
+        }
+        first = (versions, row.date) if self._past is None else (self._past.first_versions, self._past.first_date)
+        self._past = Past(row.instant, row.date, *first, tuple(sorted(held)))
+        self._state = result.state
+
+
+def _by_kind(rows: list[PredictionRow]) -> dict[Kind, list[PredictionRow]]:
+    found: dict[Kind, list[PredictionRow]] = {}
+    for row in rows:
+        found.setdefault(row.kind, []).append(row)  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,1 @@
+"""The tasks of the bot, a module each; see :mod:`serving.bot.task`."""

@@ -1,0 +1,81 @@
+"""``fleetcast bot``: a process that scans, ends in an orderly way, and says how it is; replays; bad input."""
+
+import json
+import shutil
+import signal
+import time
+
+import pytest
+
+from features.store.store import Store
+
+
+@pytest.fixture
+def past_store(walked, tmp_path):
+    shutil.copytree(walked.store, tmp_path / "store")
+    return str(tmp_path / "store")
+
+
+def test_replay_prints_the_account_next_to_the_backtests(call, past_store):
+    ran = call("bot", "replay", "--store", past_store, "--json", "--from", "2016-03-01", "--to", "2016-03-31")
+    found = json.loads(ran.out)
+    assert found["difference"] < 0.005 and found["days"] == 23
+    again = call("bot", "replay", "--store", past_store, "--from", "2016-03-01", "--to", "2016-03-31")
+    assert "largest difference on any day 0.00" in again.out
+
+
+def test_status_of_a_bot_that_never_ran(call, tmp_path):
+    Store(tmp_path / "store").write("x", b"")
+    ran = call("bot", "status", "--store", str(tmp_path / "store"))
+    assert ran.code == 2 and "journal" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--every", "soon"], "no period from 1s to 366d"),
+        (["run", "--task", "scam"], "there is no task 'scam'. Did you mean 'scan'?"),
+        (["run", "--live"], "none that trades money is included"),
+        (["run", "--store", "/no/such/store"], "there is no store"),
+        (["scan", "--set", "bot.name=a b"], "bot.name"),
+        (["run", "--set", "bot.schedules.scan=0 0 * * * Mars"], "time zone 'Mars'"),
+    ],
+)
+def test_bad_input_is_one_line(call, arguments, message, tmp_path):
+    if "--store" not in arguments:
+        (tmp_path / "store").mkdir(exist_ok=True)
+        arguments = [*arguments, "--store", str(tmp_path / "store")]
+    ran = call("bot", *arguments)
+    assert ran.code == 2 and message in ran.err and ran.err.count("\n") == 1
+
+
+@pytest.fixture
+def running(start, tmp_path):
+    """A bot in a process, on a store without models."""
+    store = str(tmp_path / "store")
+    Store(store).write("x", b"")
+    process = start("bot", "run", "--store", store, "--every", "10m")
+    yield process, store
+    process.kill()
+    process.wait()
+
+
+def test_a_bot_without_models_reports_it_and_ends_at_sigterm(running, call):
+    """Tasks that fail do not end the process; SIGTERM does, with the lease given back."""
+    process, store = running
+    deadline = time.monotonic() + 120.0
+    while time.monotonic() < deadline:
+        status = call("bot", "status", "--json", "--store", store)
+        tasks = json.loads(status.out)["tasks"] if status.out else {}
+        if tasks.get("scan", {}).get("outcome") == "failed" and tasks.get("heartbeat", {}).get("outcome") == "done":
+            break
+        assert process.poll() is None
+        time.sleep(0.5)
+    assert "holds no direction model" in tasks["scan"]["error"]
+    assert json.loads(status.out)["holder"]
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    after = json.loads(call("bot", "status", "--json", "--store", store).out)
+    assert after["holder"] == "" and after["problems"][0] == "no process runs bot paper"

@@ -1,0 +1,167 @@
+"""The bot on a lake that grows: signals, paper trades, protections, restarts, and what it refuses."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from configs.errors import ClusterError, ConfigError
+from configs.schema import Config
+from features.store.lake import Lake
+from serving import MLPredictionBot
+from serving.bot.leader import lease_name
+from serving.bot.status import bot_status
+from serving.journal.leases import acquire
+from serving.journal.schema import accounts, fills, orders, outcomes, predictions, steps
+
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
+
+
+class Clock:
+    """A time that a test sets."""
+
+    def __init__(self, bars) -> None:
+        self.to(bars)
+
+    def to(self, bars, **later) -> None:
+        end = bars.dates[-1].astype("datetime64[us]").item().replace(tzinfo=UTC)
+        self.now = end + timedelta(days=1) + timedelta(**later)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock(bars_of) -> Clock:
+    return Clock(bars_of("AAA", 480))
+
+
+@pytest.fixture
+def grow(store, bars_of, clock):
+    """Import more bars of all symbols but some, and set the clock to their close."""
+
+    def grow(count: int, without: tuple[str, ...] = ()) -> None:
+        for symbol in SYMBOLS:
+            if symbol not in without:
+                Lake(store).append(bars_of(symbol, count))
+        clock.to(bars_of("AAA", count))
+
+    return grow
+
+
+@pytest.fixture
+def make_bot(store, clock):
+    bots: list[MLPredictionBot] = []
+
+    def make(**bot) -> MLPredictionBot:
+        config = Config.model_validate({"bot": {"wait_s": 3600.0, **bot}})
+        bots.append(MLPredictionBot(config=config, store=store, clock=clock))
+        return bots[-1]
+
+    yield make
+    for bot in bots:
+        bot.close()
+
+
+def count(bot, table) -> int:
+    with bot.journal.connect() as connection:
+        return len(connection.execute(select(table)).all())
+
+
+def test_a_scan_returns_signals_once_a_bar(make_bot, grow):
+    bot = make_bot()
+    signals = bot.run_scan()
+    assert [signal["symbol"] for signal in signals] == list(SYMBOLS)
+    assert {signal["action"] for signal in signals} <= {"buy", "sell", "none"}
+    assert all(0.0 < signal["confidence"] < 1.0 for signal in signals if signal["confidence"] is not None)
+    assert count(bot, predictions) == 10
+    assert bot.run_scan() == signals
+    assert (count(bot, predictions), count(bot, steps)) == (10, 1)
+    grow(481)
+    bot.run_scan()
+    assert (count(bot, predictions), count(bot, steps), count(bot, accounts)) == (20, 2, 2)
+    assert count(bot, fills) > 0
+
+
+def test_a_restarted_bot_goes_on_like_one_that_was_never_stopped(make_bot, grow, store):
+    one, other = make_bot(name="one"), make_bot(name="other")
+    for bars in range(480, 485):
+        grow(bars)
+        one.run_scan()
+        make_bot(name="other").run_scan()
+    rows = {}
+    with one.journal.connect() as connection:
+        for name in ("one", "other"):
+            own = select(accounts).where(accounts.c.bot == name).order_by("instant")
+            rows[name] = [row[1:] for row in connection.execute(own)]
+    assert rows["one"] == rows["other"] and len(rows["one"]) == 5
+    assert other.status().account["equity"] == one.status().account["equity"]
+
+
+def test_a_bot_that_was_off_makes_the_steps_of_all_days(make_bot, grow):
+    bot = make_bot()
+    bot.run_scan()
+    grow(484)
+    bot.run_scan()
+    assert count(bot, steps) == 5
+
+
+def test_a_late_symbol_is_waited_for_and_then_left_out(make_bot, grow, clock, bars_of):
+    bot = make_bot()
+    bot.run_scan()
+    grow(481, without=("CCC",))
+    bot.run_scan()
+    assert count(bot, steps) == 1
+    clock.to(bars_of("AAA", 481), hours=1)
+    bot.run_scan()
+    assert (count(bot, steps), count(bot, predictions)) == (2, 10 + 8)
+    with bot.journal.connect() as connection:
+        notes = connection.execute(select(steps.c.notes).order_by(steps.c.instant.desc())).scalars().first()
+    assert list(notes["late"]) == ["CCC"]
+
+
+def test_outcomes_and_status(make_bot, grow):
+    bot = make_bot()
+    bot.run_scan()
+    grow(481)
+    ended = bot.run_once([spec for name, spec in _tasks().items() if name in ("scan", "outcomes", "heartbeat")])
+    assert [one.failed for one in ended] == [False] * 3
+    assert count(bot, outcomes) == 5  # direction one bar ahead; volatility needs five
+    status = bot.status()
+    assert status.problems == ("no process runs bot paper",)
+    assert status.silent_periods == 0 and len(status.signals) == 5
+    late = bot_status(bot.journal, bot.config, status.at + timedelta(minutes=25))
+    assert "no scan for 2 periods" in late.problems[1]
+
+
+def test_dead_data_and_the_kill_switch_are_reported(make_bot, grow, store):
+    bot = make_bot()
+    bot.run_scan()
+    open(f"{store.root}/kill-switch", "w").close()
+    grow(486, without=("DDD",))
+    bot.run_scan()
+    found = {(one["event"], one["key"]) for one in bot.status().alerts}
+    assert ("dead_data", "DDD") in found
+    assert any(event == "protection" for event, _ in found)
+    with bot.journal.connect() as connection:
+        newest = connection.execute(select(orders.c.quantity).where(orders.c.bar_close == bot.status().step)).all()
+    assert newest == []
+
+
+def test_what_a_bot_refuses(make_bot, store):
+    with pytest.raises(ConfigError, match="there is no broker"):
+        MLPredictionBot(paper_mode=False, store=store)
+    with pytest.raises(ConfigError, match=r"no task 'scna'. Did you mean 'scan'"):
+        make_bot(schedules={"scna": "every 10m"})
+    with pytest.raises(ConfigError, match=r"bot.schedules.scan: schedule 'sometimes' is not understood"):
+        make_bot(schedules={"scan": "sometimes"})
+    bot = make_bot()
+    acquire(bot.journal, lease_name("paper"), term_s=60.0)
+    with pytest.raises(ClusterError, match="another process runs bot paper"):
+        bot.run_scan()
+
+
+def _tasks():
+    from serving.bot.catalog import catalog
+
+    return catalog()

@@ -1,0 +1,175 @@
+"""The loop: one leader, tasks in threads, failures that stop nothing else, restarts, and an orderly end."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+from time import monotonic
+
+import pytest
+from sqlalchemy import select
+
+from configs.errors import ClusterError, DataError, LeaseLostError
+from serving.bot.leader import Leader, lease_name
+from serving.bot.runner import Runner
+from serving.bot.runs import newest_done, newest_runs
+from serving.bot.schedule import Due, parse_schedule
+from serving.bot.task import TaskSpec
+from serving.journal.leases import acquire
+from serving.journal.schema import task_runs
+
+SOON = parse_schedule("every 1s")
+
+
+def spec(name: str, run, place: int = 10, **more) -> TaskSpec:
+    return TaskSpec(name, name, place, "every 1s", run, **more)
+
+
+class Loop:
+    """A runner in a thread."""
+
+    def __init__(self, services, *specs):
+        self.stop = Event()
+        self.runner = Runner(services, specs, {one.name: SOON for one in specs})
+        self.thread = Thread(target=self.runner.run, args=(self.stop,))
+        self.thread.start()
+
+    def end(self) -> float:
+        began = monotonic()
+        self.stop.set()
+        self.thread.join(30.0)
+        assert not self.thread.is_alive()
+        return monotonic() - began
+
+
+def runs_of(journal, task: str) -> list:
+    with journal.connect() as connection:
+        rows = select(task_runs).where(task_runs.c.task == task).order_by(task_runs.c.due_at)
+        return connection.execute(rows).all()
+
+
+def test_a_failure_stops_no_other_task_and_is_recorded(make_services, journal, caplog):
+    ran = Event()
+
+    def fails(services, due):
+        raise DataError("no bars of any symbol. Check the source.")
+
+    def works(services, due):
+        with services.journal.begin() as connection:
+            services.the_lease().guard(connection)
+        ran.set()
+        return "3 steps"
+
+    with caplog.at_level(logging.ERROR, "serving.bot.runner"):
+        loop = Loop(make_services(retry_s=60.0), spec("bad", fails), spec("good", works, after=("bad",)))
+        assert ran.wait(10.0)
+        loop.end()
+    (bad,) = runs_of(journal, "bad")
+    assert (bad.outcome, bad.error) == ("failed", "no bars of any symbol. Check the source.")
+    assert {run.outcome for run in runs_of(journal, "good")} == {"done"}
+    assert [record.message for record in caplog.records] == ["bad: no bars of any symbol. Check the source."]
+
+
+def test_a_bug_in_a_task_is_a_failure_of_this_task(make_services, journal):
+    done = Event()
+
+    def bug(services, due):
+        done.set()
+        raise KeyError("symbol")
+
+    loop = Loop(make_services(retry_s=60.0), spec("bug", bug))
+    assert done.wait(10.0)
+    loop.end()
+    assert newest_runs(journal, "paper")["bug"]["error"] == "KeyError: 'symbol'"
+
+
+def test_stopping_waits_for_the_run_in_progress(make_services, journal):
+    begun, go_on = Event(), Event()
+
+    def slow(services, due):
+        begun.set()
+        go_on.wait(10.0)
+        return "finished"
+
+    loop = Loop(make_services(), spec("slow", slow))
+    assert begun.wait(10.0)
+    loop.stop.set()
+    go_on.set()
+    loop.end()
+    assert [run.outcome for run in runs_of(journal, "slow")] == ["done"]
+    assert acquire(journal, lease_name("paper")) is not None  # it was given back
+
+
+def test_of_two_bots_one_works_and_the_other_takes_over(make_services, journal):
+    first_ran, second_ran = Event(), Event()
+
+    def one(services, due):
+        first_ran.set()
+        return ""
+
+    def two(services, due):
+        second_ran.set()
+        return ""
+
+    first = Loop(make_services(), spec("scan", one))
+    assert first_ran.wait(10.0)
+    second = Loop(make_services(), spec("scan", two))
+    assert not second_ran.wait(1.2)
+    first.end()
+    assert second_ran.wait(10.0)
+    second.end()
+
+
+def test_a_former_leader_writes_nothing(make_services, journal):
+    services = make_services()
+    old = acquire(journal, lease_name("paper"), clock=lambda: datetime(2026, 1, 1, tzinfo=UTC), term_s=2.0)
+    new = acquire(journal, lease_name("paper"))
+    assert new.token == old.token + 1
+    runner = Runner(services, [], {})
+    ran = Event()
+
+    def task(services, due):
+        ran.set()
+        return ""
+
+    leader = Leader(old)
+    ended = runner._attempt(spec("scan", task), Due(datetime(2026, 1, 1, tzinfo=UTC), 0), leader)
+    assert ended.failed and "taken over" in ended.text
+    assert leader.lost.is_set() and not ran.is_set()
+    assert runs_of(journal, "scan") == []
+    with pytest.raises(LeaseLostError), journal.begin() as connection:
+        old.guard(connection)
+
+
+def test_after_a_restart_an_interrupted_run_is_repeated_and_a_finished_one_is_not(make_services, journal):
+    clock = datetime(2026, 1, 1, 12, 0, 5, tzinfo=UTC)
+    hourly = parse_schedule("every 1h")
+    services = make_services(clock=lambda: clock)
+    seen = []
+
+    def task(services, due):
+        seen.append(due)
+        if len(seen) == 1:
+            raise DataError("interrupted")
+        return ""
+
+    one = spec("scan", task)
+    services_once = Runner(services, [one], {"scan": hourly})
+    (failed,) = services_once.once([one])
+    assert failed.failed
+    assert newest_done(journal, "paper") == {}
+    (done,) = services_once.once([one])
+    assert not done.failed
+    assert newest_done(journal, "paper") == {"scan": clock}
+    states = Runner(make_services(clock=lambda: clock + timedelta(hours=2)), [one], {"scan": hourly})._first_states()
+    assert (states["scan"].last, states["scan"].pending) == (clock, None)
+
+
+def test_tasks_run_once_in_order_and_not_while_another_bot_leads(make_services, journal):
+    order = []
+    tasks = [spec(name, lambda services, due, name=name: order.append(name) or name) for name in ("fetch", "scan")]
+    runner = Runner(make_services(), tasks, {one.name: SOON for one in tasks})
+    assert [ended.text for ended in runner.once(tasks)] == ["fetch", "scan"]
+    assert order == ["fetch", "scan"]
+    acquire(journal, lease_name("paper"), term_s=60.0)
+    with pytest.raises(ClusterError, match="another process runs bot paper"):
+        runner.once(tasks)
