@@ -105,6 +105,12 @@ def simulate(
     if unnamed and len(whole.symbols) == 1:
         frame.columns = pd.Index(whole.symbols)
     known_symbols(frame, whole)
+    for what, given in (("delisted", delisted), ("currency", currency)):
+        if unknown := sorted(set(given or {}) - set(whole.symbols)):
+            raise ConfigError(
+                f"{what} has {shortened(unknown)}, of which there are no bars; expected some of "
+                f"{shortened(list(whole.symbols))}."
+            )
     market = whole.select(tuple(frame.columns))
     levels = tuple(
         levels_on(one, market, symbol or (market.symbols[0] if len(market.symbols) == 1 else None), what)
