@@ -24,7 +24,7 @@ def accounts_table(result: BacktestResult) -> WideTable:
     headings = ["% a year", "return", "vol.", "Sharpe", "drawdown", "turnover", "costs"]
     rows = [_account("strategy", result, result.simulation)]
     rows += [_account(one.title, result, one.simulation) for one in result.compared]
-    caption = "drawdown: the largest; turnover: purchases and sales, times equity a year; costs: of starting cash"
+    caption = "drawdown: the largest; turnover: all trades over equity, a year; costs: of starting cash"
     return WideTable(headings, rows, caption=caption, first_bold=True)
 
 

@@ -52,7 +52,7 @@ def accounts(result: BacktestResult) -> Table:
     if not is_ruined(result.equity):
         rows.append([f"{percent(mass, 0)} interval", *ends, "", ""])
     rows += [_account(one.title, result, one.simulation) for one in result.compared]
-    caption = "return and Sharpe ratio after costs; turnover: purchases and sales, times equity a year; costs: of starting cash"
+    caption = "return and Sharpe ratio after costs; turnover: all trades over equity, a year; costs: of starting cash"
     return Table(["", "return a year", "volatility", "Sharpe", "drawdown", "turnover", "costs"], rows, caption)
 
 
