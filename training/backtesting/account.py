@@ -145,8 +145,8 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
     stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
     if config.end is not None:
         stop = int(rows[-1])
-    first = int(rows[0]) if stop - int(rows[0]) >= _LEAST_DATES else 0
-    bars_per_year = _bars_per_year(whole.dates[first : stop + 1])
+    begin = int(rows[0]) if stop - int(rows[0]) >= _LEAST_DATES else 0
+    bars_per_year = _bars_per_year(whole.dates[begin : stop + 1])
     own = {
         name: _bars_per_year(whole.dates[: stop + 1][whole.has_bar[: stop + 1, s]])
         for s, name in enumerate(whole.symbols)
