@@ -59,7 +59,8 @@ def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str
         is_wanted = found or not names or spec.name in names or spec.group in names
         if is_wanted and spec.group not in without:
             kept = tuple(column for column in columns if not names or column in found)
-            chosen.append(Chosen(spec, kept, any(name != spec.group and part for name, part in of_name.items())))
+            is_named = any(name != spec.group and part for name, part in of_name.items())
+            chosen.append(Chosen(spec, kept, is_named or (spec.name in names and spec.group in GROUPS)))
         used |= {name for name, part in of_name.items() if part} | ({spec.name, spec.group} & set(names))
     if unknown := [given for given, name in zip(wanted, names, strict=True) if name not in used]:
         families = [spec.name for spec in all_specs()]
