@@ -44,10 +44,9 @@ def decide(
     r"""Decide whether the challenger becomes champion.
 
     The first version of a kind does, unless it is worse than a baseline on its own test period or the policy is
-    ``never``. After that, ``auto``
-    promotes a challenger whose mean loss over the rows (symbol, date) of both test periods is lower, or equal with
-    weights that saw newer labels, unless it lacks more than a tenth of the champion's symbols, was trained for another
-    target, or fails (loss not finite) where the champion does not.
+    ``never``. After that, ``auto`` promotes a challenger whose mean loss over the rows (symbol, date) of both test
+    periods is lower, or equal with weights that saw newer labels, unless it lacks more than a tenth of the champion's
+    symbols, was trained for another target, or fails (loss not finite) where the champion does not.
 
     Parameters
     ----------
