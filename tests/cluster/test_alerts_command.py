@@ -57,7 +57,7 @@ def test_alerts_are_listed_and_delivered(call, chat, telegram_standin, reported)
     found = call("alerts", "list", "--id", number[:8], *reported).out
     assert "AAPL: PSI 0.31" in found and "abcdef is back" in found and "telegram sent" in found
     assert "rollback" not in call("alerts", "list", "--state", "open", *reported).out
-    assert call("alerts", "list", "--state", "failed", *reported).out == "No alert fits.\n"
+    assert call("alerts", "list", "--state", "failed", *reported).out == "There is no such alert.\n"
     assert call("alerts", "deliver", *reported).out.startswith("No channel is configured")
 
 
