@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from configs.bot import BotConfig
+
 if TYPE_CHECKING:
     from serving.bot.prediction_bot import MLPredictionBot
 
@@ -28,7 +30,12 @@ def run_bot(bot: MLPredictionBot) -> None:
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         name, journal = bot.config.bot.name, bot.journal.url
-        typer.echo(f"bot {name}, journal {journal}\n  status  fleetcast bot status\n  stop    Ctrl-C", err=True)
+        own = f" --store {bot.store.uri}" + (f" --set bot.name={name}" if name != BotConfig().name else "")
+        typer.echo(
+            f"bot {name}, journal {journal}\n  status  fleetcast bot status{own}\n  stop    Ctrl-C\n"
+            "  log     fleetcast --verbose bot run logs what each task does",
+            err=True,
+        )
         bot.run(stop)
     finally:
         for number, handler in before.items():

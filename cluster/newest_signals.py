@@ -16,7 +16,7 @@ from configs.strategy import StrategyConfig
 from configs.values import Kind
 from features.labels import CLASSES
 from serving.answers import KINDS, DirectionForecast, Forecast, VolatilityForecast
-from serving.fleets import resolve_versions
+from serving.fleets import require_kinds, resolve_versions
 from serving.newest_bars import BarsChoice
 from serving.snapshot import Snapshot
 from serving.snapshot_builder import build_snapshot, open_bars
@@ -57,12 +57,7 @@ def newest_signals(
         A symbol that was asked for has no forecast.
     """
     versions = resolve_versions(manager, "champion", KINDS)
-    needs = choose(strategy).spec.needs
-    if missing := sorted(needs - set(versions)):
-        raise ModelError(
-            f"strategy {strategy.name} needs a champion of {' and '.join(missing)}, and there is one of "
-            f"{' and '.join(versions)} only. Train with --kinds direction,volatility, or choose another --strategy."
-        )
+    require_kinds(manager, versions, choose(strategy).spec.needs, strategy.name)
     snapshot = build_snapshot(manager, versions, ServeConfig(), choice=choice)
     newest = _newest(snapshot)
     known = sorted({symbol for table in newest.values() for symbol in table["symbol"]})

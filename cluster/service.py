@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAME = "fleetcast"
 _LOCAL_DRAIN_POLL_S = 0.2  # the only proxy ends together with the replicas
 _DELETED_WITHIN_S = 60.0
+_PROXY_LOGS = "/tmp/ray/session_latest/logs/serve"
 REQUEST_MARGIN_S = 5.0
 """How much longer Serve's proxy waits than a replica, so that the replica reports a timeout."""
 
@@ -34,9 +35,10 @@ def service(arguments: Arguments, host: str, port: int, *, is_local: bool = Fals
     Raises
     ------
     ClusterError
-        No replica becomes ready; the message has the last one's reason.
+        No replica becomes ready, and the message has the last one's reason; or the HTTP proxy does not start.
     """
     from ray import serve
+    from ray.exceptions import RayError
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
 
@@ -47,8 +49,17 @@ def service(arguments: Arguments, host: str, port: int, *, is_local: bool = Fals
     arguments = arguments.model_copy(update={"host": host})
     _check_free(arguments)
     options = HTTPOptions(host=host, port=port, request_timeout_s=arguments.config.timeout_s + REQUEST_MARGIN_S)
-    serve.start(http_options=options, logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"))
     try:
+        try:
+            serve.start(
+                http_options=options, logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING")
+            )
+        except RayError as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ClusterError(
+                f"the HTTP proxy of Ray Serve does not start on {host}:{port}: {reason} Its log is in {_PROXY_LOGS}. A "
+                "machine that is short of memory or processors is the usual reason: give it more, or try again."
+            ) from error
         try:
             app = application(arguments, _LOCAL_DRAIN_POLL_S) if is_local else application(arguments)
             serve.run(app, name=NAME, route_prefix="/")

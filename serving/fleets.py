@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -119,6 +119,26 @@ def resolve_versions(manager: ModelManager, alias: str, kinds: Sequence[Kind] = 
     if not found:
         raise ModelError(" ".join(reasons))
     return found
+
+
+def require_kinds(manager: ModelManager, found: Container[str], needs: Collection[str], strategy: str) -> None:
+    """Check that there is a champion of each kind of models that a strategy needs.
+
+    Raises
+    ------
+    ModelError
+        There is none of a kind; the message says whether there are versions of it that could be promoted.
+    """
+    for kind in sorted(needs):
+        if kind in found:
+            continue
+        head = f"strategy {strategy} needs a champion of {kind}, and there is none"
+        if not (versions := manager.versions(kind)):
+            raise ModelError(f"{head}. Train one (`fleetcast train --kinds {kind}`), or choose another --strategy.")
+        raise ModelError(
+            f"{head}: {versions[-1]} is not promoted (`fleetcast models show {versions[-1]}` says why). Promote it "
+            f"(`fleetcast models promote {versions[-1]} --kind {kind}`), or choose another --strategy."
+        )
 
 
 def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[str] | None = None) -> Fleet:

@@ -12,7 +12,7 @@ Store = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="F
 Database = Annotated[str | None, typer.Option("--database", help="The journal's URL; by default in the store.")]
 Config = Annotated[str | None, typer.Option("--config", help="YAML file with the section alerts.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="alerts.key=value; may be repeated.")]
-Bot = Annotated[str, typer.Option("--bot", help="The bot's name.")]
+Bot = Annotated[str | None, typer.Option("--bot", help="The bot's name; by default bot.name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -41,7 +41,7 @@ def list_alerts(
 
 @app.command()
 def deliver(
-    bot: Bot = "bot",
+    bot: Bot = None,
     seconds: Annotated[float, typer.Option(min=0, max=3600, help="Longest wait for the services' limits.")] = 20,
     store: Store = ".fleetcast",
     database: Database = None,
@@ -55,9 +55,9 @@ def deliver(
     from serving.alerts.deliver import deliver as send
     from serving.journal import open_journal
 
-    settings = load_config(None, config, overrides or []).alerts
-    with open_journal(database, store, create=False) as journal:
-        done = send(journal, bot, settings, budget_s=seconds)
+    settings = load_config(None, config, overrides or [])
+    with open_journal(database, store, settings.journal, create=False) as journal:
+        done = send(journal, bot or settings.bot.name, settings.alerts, budget_s=seconds)
     show_delivered(done, as_json)
     if any(one.error for one in done.values()):
         raise typer.Exit(1)
@@ -66,7 +66,7 @@ def deliver(
 @app.command()
 def test(
     channel: Annotated[str | None, typer.Option("--channel", help="Only this channel; by default each.")] = None,
-    bot: Bot = "bot",
+    bot: Bot = None,
     config: Config = None,
     overrides: Overrides = None,
     as_json: Json = False,
@@ -76,7 +76,8 @@ def test(
     from configs.load import load_config
     from serving.alerts.checks import check_channels
 
-    results = check_channels(load_config(None, config, overrides or []).alerts, bot, channel)
+    settings = load_config(None, config, overrides or [])
+    results = check_channels(settings.alerts, bot or settings.bot.name, channel)
     show_tests(results, as_json)
     if any(results.values()):
         raise typer.Exit(1)

@@ -14,7 +14,9 @@ def retrain(
         bool, typer.Option("--dry-run", help="Print what would be trained and why; train nothing.")
     ] = False,
     kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
-    bot: Annotated[str, typer.Option("--bot", help="Whose positions and alerts count.")] = "bot",
+    bot: Annotated[
+        str | None, typer.Option("--bot", help="Whose positions and alerts count; by default bot.name.")
+    ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with sections such as retrain and run.")] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
     database: Annotated[str | None, typer.Option(help="The journal's URL; by default in the store.")] = None,
@@ -33,6 +35,7 @@ def retrain(
         raise ConfigError("--due and --force exclude each other: --force trains what is not due too. Give one of them.")
     wanted = [] if kinds is None else [kind_named(one) for one in names("--kinds", kinds)]
     settings = load_config(None, config, overrides or [])
+    name = bot or settings.bot.name
     from cluster.session import check_reachable, connect
     from cluster.views.progress import watching
     from cluster.views.retrain_table import show_plans, show_retrained
@@ -48,16 +51,16 @@ def retrain(
         check_reachable(address)
     hint = "; finished blocks are kept: run the same command again to continue"
     with open_journal(database, store, settings.journal) as journal, interruptible(hint):
-        plans = plan_retraining(journal, models, settings, bot, kinds=wanted, force=force)
+        plans = plan_retraining(journal, models, settings, name, kinds=wanted, force=force)
         if dry_run or not as_json:
             show_plans(plans, as_json)
         if dry_run:
             return
         with watching(as_json) as callbacks:
             done = train_again(
-                journal, models, settings, bot, plans, cluster=lambda: connect(address), callbacks=callbacks
+                journal, models, settings, name, plans, cluster=lambda: connect(address), callbacks=callbacks
             )
-        check_shadows(journal, models, settings, bot, datetime.now(UTC))
+        check_shadows(journal, models, settings, name, datetime.now(UTC))
     show_retrained(plans, done, as_json)
     if any(one.failed for one in done):
         raise typer.Exit(1)

@@ -13,7 +13,7 @@ from cluster.views.wide_table import WideTable
 from serving.alerts.deliver import Delivered
 from serving.alerts.records import Record
 
-_NONE = "No alert fits."
+_NONE = "There is no such alert."
 _NO_CHANNEL = "No channel is configured; alerts stay in the journal. See `fleetcast config describe alerts`."
 
 
@@ -27,7 +27,9 @@ def show_alerts(found: Sequence[Record], as_json: bool) -> None:
         for one in found
     ]
     headings = ["id", "time (UTC)", "bot", "event", "severity", "condition", "deliveries", "alert"]
-    _print(WideTable(headings, lines, left=headings) if lines else _NONE)
+    used = [i for i in range(len(headings)) if any(line[i] for line in lines)]
+    shown = [[line[i] for i in used] for line in lines]
+    _print(WideTable([headings[i] for i in used], shown, left=headings) if lines else _NONE)
 
 
 def show_delivered(done: Mapping[str, Delivered], as_json: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from configs.words import counted, signed
+from configs.words import counted
 
 if TYPE_CHECKING:
     from serving.bot.replay import ReplayResult
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NONE = "–"
 _SHOWN_ALERTS = 10
+_SHOWN_ORDERS = 6
 
 
 def as_json(value: Any) -> str:
@@ -47,6 +48,8 @@ def show_status(found: BotStatus, wants_json: bool) -> None:
             f"  account equity {account['equity']:,.2f}, cash {account['cash']:,.2f}, gross {account['gross']:,.2f}, "
             f"drawdown {account['drawdown']:.2%}"
         )
+    if found.orders:
+        line(f"  orders  {_orders(found)}")
     rows = [
         [name, _minute(one["started_at"]), one["outcome"] or "running", one["error"] or ""]
         for name, one in found.tasks.items()
@@ -80,19 +83,41 @@ def show_replay(found: ReplayResult, wants_json: bool) -> None:
     print(f"  journal {found.journal}")
 
 
+def _orders(found: BotStatus) -> str:
+    """Return which orders wait, in words."""
+    some = [
+        f"{'buy' if one['quantity'] > 0 else 'sell'} {_units(abs(one['quantity']))} {one['symbol']}"
+        for one in found.orders[:_SHOWN_ORDERS]
+    ]
+    more = len(found.orders) - len(some)
+    waiting = f"{counted(len(found.orders), 'order')} for the next bar: {', '.join(some)}"
+    return waiting + (f" and {more:,} more" if more else "")
+
+
 def _positions(found: BotStatus) -> Any:
+    """Return the profits of every symbol that was ever held, and their sum, which is the change of equity."""
     from cluster.views.wide_table import WideTable
 
-    headings = ["symbol", "units", "value", "realised", "unrealised", "costs"]
-    rows = [
-        [one["symbol"], f"{one['quantity']:,.4g}", f"{one['value']:,.2f}", *_profits(one), f"{one['costs']:,.2f}"]
-        for one in found.positions
-    ]
-    return WideTable(headings, rows, caption="money of the account; costs are part of the profits")
+    names = ("value", "realised_pnl", "unrealised_pnl", "costs")
+    total = {name: sum(one[name] for one in found.positions) for name in names}
+    rows = [_position(one, one["symbol"], _units(one["quantity"])) for one in found.positions]
+    if len(rows) > 1:
+        rows.append(_position(total, "total", ""))
+    caption = "money of the account; profit = realised + unrealised − costs"
+    if found.interest:
+        caption = f"{caption}\ninterest {'paid' if found.interest > 0 else 'received'}: {abs(found.interest):,.2f}"
+    return WideTable(["symbol", "units", "value", "profit", "realised", "unrealised", "costs"], rows, caption=caption)
 
 
-def _profits(one: Mapping[str, Any]) -> list[str]:
-    return [signed(one["realised_pnl"], 2), signed(one["unrealised_pnl"], 2)]
+def _position(one: Mapping[str, Any], symbol: str, units: str) -> list[str]:
+    realised, unrealised, costs = one["realised_pnl"], one["unrealised_pnl"], one["costs"]
+    profits = [f"{each:+,.2f}".replace("-", "−") for each in (realised + unrealised - costs, realised, unrealised)]
+    return [symbol, units, f"{one['value']:,.2f}", *profits, f"{costs:,.2f}"]
+
+
+def _units(quantity: float) -> str:
+    """Return a number of units, whole ones without decimals."""
+    return f"{quantity:,.0f}" if quantity == round(quantity) else f"{quantity:,.6f}".rstrip("0")
 
 
 def _minute(at: Any) -> str:

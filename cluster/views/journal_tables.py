@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
-
 from cluster.views.console import make_console
+from cluster.views.wide_table import WideTable
+from configs.words import counted
 
 
 def show_overview(found: Mapping[str, Any], as_json: bool) -> None:
@@ -22,19 +22,20 @@ def show_overview(found: Mapping[str, Any], as_json: bool) -> None:
     print(", ".join(f"{name} {count:,}" for name, count in rows.items()) or "no rows yet")
     if not found["predictions"]:
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("kind", "version"):
-        table.add_column(name, no_wrap=True)
-    for name in ("symbols", "predictions", "outcomes", "served"):
-        table.add_column(name, justify="right")
-    for name in ("first", "last"):
-        table.add_column(name, no_wrap=True)
-    for row in found["predictions"]:
-        counts = (f"{row[name]:,}" for name in ("symbols", "predictions", "outcomes", "served"))
-        shadow = " (shadow)" if row["is_shadow"] else ""
-        table.add_row(row["kind"], f"{row['version']}{shadow}", *counts, row["first"][:10], row["last"][:10])
+    counts = ("symbols", "predictions", "outcomes", "served")
+    lines = [
+        [
+            f"{row['version']}{' (shadow)' if row['is_shadow'] else ''}",
+            row["kind"],
+            *(f"{row[name]:,}" for name in counts),
+            row["first"][:10],
+            row["last"][:10],
+        ]
+        for row in found["predictions"]
+    ]
+    headings = ["version", "kind", *counts, "first bar", "last bar"]
     print()
-    console.print(table)
+    console.print(WideTable(headings, lines, left=["kind"]))
 
 
 def show_counts(counts: Mapping[str, int], done: str, as_json: bool) -> None:
@@ -44,4 +45,4 @@ def show_counts(counts: Mapping[str, int], done: str, as_json: bool) -> None:
         return
     some = {name: count for name, count in counts.items() if count}
     text = ", ".join(f"{name} {count:,}" for name, count in some.items())
-    print(f"{sum(some.values()):,} rows {done}" + (f": {text}" if text else ""))
+    print(f"{counted(sum(some.values()), 'row')} {done}" + (f": {text}" if text else ""))

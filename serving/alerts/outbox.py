@@ -129,14 +129,15 @@ def _raise_lasting(
 def _resolve(connection: Connection, ended: Sequence[Row[Any]], at: datetime) -> list[str]:
     if not ended:
         return []
-    _end(connection, [{"replaced": row.id, "at": at} for row in ended])
+    ends = {row.id: max(at, row.created_at) for row in ended}  # steps of the past are made up later than they were due
+    _end(connection, [{"replaced": key, "at": end} for key, end in ends.items()])
     rows = [
         {
             **row._asdict(),
             "id": row_id("alert", row.id, "resolved"),
             "phase": "resolved",
-            "created_at": at,
-            "resolved_at": at,
+            "created_at": ends[row.id],
+            "resolved_at": ends[row.id],
             "routed": False,
         }
         for row in {row.key: row for row in ended}.values()

@@ -13,9 +13,14 @@ _FACTS = ("action", "direction", "confidence", "strength", "position_size", "sto
 
 
 def signal_alerts(
-    bot: str, signals: Iterable[Mapping[str, Any]], held: Mapping[str, float], at: datetime, change: float
+    bot: str,
+    signals: Iterable[Mapping[str, Any]],
+    held: Mapping[str, float],
+    at: datetime,
+    change: float,
+    planned: Mapping[str, float] | None = None,
 ) -> list[Alert]:
-    """Return an alert for every signal to buy or sell that changes a position by at least ``change``.
+    """Return an alert for every signal to buy or sell that changes what was decided before by at least ``change``.
 
     Parameters
     ----------
@@ -27,12 +32,15 @@ def signal_alerts(
         Present positions as signed shares of equity; symbols that are not named have none.
     change
         ``alerts.signal_change``, a share of equity.
+    planned
+        What orders that are not filled yet lead to, so that those are reported once; by default ``held``.
     """
     found = []
+    decided = held if planned is None else planned
     for signal in signals:
         symbol, size = str(signal["symbol"]), float(signal["position_size"])
         before = held.get(symbol, 0.0)
-        if signal["action"] not in _TRADES or abs(size - before) < change:
+        if signal["action"] not in _TRADES or abs(size - decided.get(symbol, 0.0)) < change:
             continue
         data = {name: signal.get(name) for name in _FACTS} | {"position_before": before}
         title = f"{signal['action']} {symbol}: {before:.1%} to {size:.1%} of equity{_forecast(signal)}"

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from configs.errors import ModelError
 from configs.operation import ServeConfig
 from configs.schema import Config
 from configs.values import Kind
@@ -21,7 +20,7 @@ from features.bars.sessions import ALWAYS
 from serving.answers import KINDS
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
 from serving.bot.featurising import FeaturisingProcess
-from serving.fleets import Fleet, resolve_versions
+from serving.fleets import Fleet, require_kinds, resolve_versions
 from serving.journal.forecasts import snapshot_rows
 from serving.journal.predictions import PredictionRow
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
@@ -78,11 +77,7 @@ class Champions:
         """Read newer bars and other champions, if there are any; see :meth:`.Feed.refresh`."""
         versions = resolve_versions(self._manager, "champion", KINDS)
         strategy = self._given.strategy
-        if missing := sorted(choose(strategy).spec.needs - set(versions)):
-            raise ModelError(
-                f"strategy {strategy.name} needs a champion of {' and '.join(missing)}, and there is one of "
-                f"{' and '.join(versions)} only. Train with --kinds direction,volatility, or choose another --strategy."
-            )
+        require_kinds(self._manager, versions, choose(strategy).spec.needs, strategy.name)
         if versions != self.versions():
             self._fleets = self._load(versions)
             self._stamp = ""

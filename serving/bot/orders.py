@@ -51,7 +51,7 @@ def book_fills(state: BotState, fills: Sequence[Fill], when: When) -> Booked:
             }
         )
         held[fill.symbol] += fill.quantity
-        if fill.kind != "market" or _is_done(order.target - held[fill.symbol], held[fill.symbol]):
+        if fill.kind != "market" or is_done(order.target - held[fill.symbol], held[fill.symbol]):
             changed = replace(order, state="filled")
             is_open.pop(fill.symbol, None) if fill.kind == "market" else None
         else:
@@ -85,7 +85,7 @@ def new_orders(
     for s, symbol in enumerate(state.symbols):
         order = is_open.get(symbol)
         target, position = float(numbers["wanted"][s]), float(numbers["position"][s])
-        missing = 0.0 if _is_done(target - position, position) else target - position
+        missing = 0.0 if is_done(target - position, position) else target - position
         if order is not None and (missing == 0.0 or (changed[s] and order.target != target)):
             rows.append(_row(replace(order, state="cancelled"), symbol, "market", when.bot))
             order = None
@@ -106,7 +106,8 @@ def new_orders(
 _OF_FILL = ("quantity", "price", "spread", "slippage", "impact", "commission")
 
 
-def _is_done(missing: float, position: float) -> bool:
+def is_done(missing: float, position: float) -> bool:
+    """Return whether what is missing to the units wanted is only a rounding error of the position."""
     return abs(missing) <= _ROUNDING * abs(position)
 
 

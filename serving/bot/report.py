@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from serving.bot.basis import Rebased
+from serving.bot.closing import AtClose
 from serving.bot.guard import ORDERS, Verdict
-from serving.bot.orders import When
+from serving.bot.orders import When, is_done
 from serving.bot.restraint import TEXT, Restrained
 from serving.bot.result import StepAlert
 from serving.bot.state import BotState
@@ -19,16 +20,20 @@ from training.strategy.series import Float
 
 
 def signals(decisions: Decisions, state: BotState, left: Restrained) -> tuple[dict[str, Any], ...]:
-    """Return what is to be done, one a symbol; a protection's reason is among the reasons."""
+    """Return what is to be done, one a symbol; a protection's reason is among the reasons.
+
+    Actions are those of the account: a position that was decided and is not bought yet is still to be bought, and a
+    change of less than a unit is none.
+    """
     found = []
     numbers = state.numbers
     for s, signal in enumerate(decisions.signals()):
         row = asdict(signal)
         del row["as_of"]
+        row["action"] = _action(float(numbers["position"][s]), float(numbers["wanted"][s]))
         row["reasons"] = list(signal.reasons)
         if s in left.reasons:
             row |= {
-                "action": _action(float(numbers["position"][s]), float(numbers["wanted"][s])),
                 "position_size": float(numbers["weight"][s]),
                 "stop": _number(numbers["stop"][s]),
                 "take_profit": _number(numbers["take_profit"][s]),
@@ -36,6 +41,14 @@ def signals(decisions: Decisions, state: BotState, left: Restrained) -> tuple[di
             }
         found.append(row)
     return tuple(found)
+
+
+def planned(state: BotState, closed: AtClose) -> dict[str, float]:
+    """Return the shares of equity that the orders decided before lead to, by symbol, at the newest prices."""
+    if closed.equity <= 0.0:
+        return {}
+    shares = np.where(closed.wanted != 0.0, closed.wanted * closed.worth, 0.0) / closed.equity
+    return dict(zip(state.symbols, shares.tolist(), strict=True))
 
 
 def positions(state: BotState, value: Float, mark: Float, when: When) -> tuple[dict[str, Any], ...]:
@@ -113,7 +126,7 @@ def notes(state: BotState, verdict: Verdict, moved: Rebased, left: Restrained) -
 
 
 def _action(position: float, wanted: float) -> str:
-    if wanted == position:
+    if is_done(wanted - position, position):
         return "hold" if position else "none"
     return "buy" if wanted > position else "sell"
 

@@ -39,6 +39,8 @@ class StepResult:
         One a symbol, with the fields of :class:`training.strategy.Signal` but ``as_of``: ``symbol``, ``action``,
         ``direction``, ``confidence``, ``strength``, ``position_size``, ``stop``, ``take_profit``, ``volatility``,
         ``regime`` and ``reasons``.
+    planned
+        Shares of equity that the orders decided before lead to, by symbol; a position without an order is its own.
     orders
         To be submitted to a broker. One of quantity 0 only moves the levels of a position.
     order_rows, fill_rows, position_rows, account_row
@@ -55,6 +57,7 @@ class StepResult:
     strategy: str
     state: BotState
     signals: tuple[dict[str, Any], ...]
+    planned: Mapping[str, float]
     orders: tuple[Order, ...]
     order_rows: tuple[dict[str, Any], ...]
     fill_rows: tuple[dict[str, Any], ...]

@@ -88,7 +88,10 @@ class Runner:
         bot = self.services.bot
         lease = acquire(self.services.journal, lease_name(bot), term_s=self.services.config.bot.lease_s)
         if lease is None:
-            raise ClusterError(f"another process runs bot {bot}. Stop it, or name another bot: --set bot.name=NAME.")
+            raise ClusterError(
+                f"another process runs bot {bot}. Stop it, or name another bot: --set bot.name=NAME. If it was killed, "
+                f"wait until its lease ends, within {self.services.config.bot.lease_s:g} s."
+            )
         with Leader(lease) as leader:
             due = Due(self.services.clock().replace(microsecond=0), 0)
             return [self._attempt(spec, due, leader) for spec in tasks]

@@ -37,7 +37,7 @@ def alert_writer(
         bot, at = result.bot, result.instant
         equity = result.account_row["equity"]
         held = {one["symbol"]: one["value"] / equity for one in result.position_rows} if equity else {}
-        raised = signal_alerts(bot, result.signals, held, at, settings.signal_change)
+        raised = signal_alerts(bot, result.signals, held, at, settings.signal_change, result.planned)
         for one in found:
             if one.is_over:
                 resolve_alerts(connection, bot, one.event, [one.key], at)
@@ -49,11 +49,13 @@ def alert_writer(
     return write
 
 
-def settle_data(journal: Journal, lease: Lease, bot: str, verdicts: Verdicts, at: datetime) -> None:
+def settle_data(
+    journal: Journal, lease: Lease, bot: str, verdicts: Verdicts, at: datetime, settings: AlertsConfig
+) -> None:
     """Raise and end alerts on data where a scan makes no step, because all symbols may have a problem."""
     with journal.begin() as connection:
         lease.guard(connection)
-        _settle(connection, bot, verdicts, at, timedelta(hours=24))
+        _settle(connection, bot, verdicts, at, timedelta(hours=settings.repeat_hours))
 
 
 def _settle(connection: Connection, bot: str, verdicts: Verdicts, at: datetime, repeat: timedelta) -> None:

@@ -133,7 +133,8 @@ class Scanner:
             signals, orders = result.signals, orders + len(result.orders)
             instants.append(row.instant)
         if not instants:
-            settle_data(self._journal, lease, self._bot, self.feed.verdicts(now), now)
+            found = self.feed.verdicts(now)
+            settle_data(self._journal, lease, self._bot, found, now, self.feed.config.alerts)
         return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:

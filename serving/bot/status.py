@@ -15,7 +15,7 @@ from serving.bot.leader import lease_name
 from serving.bot.runs import DONE, newest_runs
 from serving.bot.schedule import Schedule
 from serving.journal.database import Journal
-from serving.journal.schema import accounts, alerts, leases, positions, signals, steps, task_runs
+from serving.journal.schema import accounts, alerts, leases, orders, positions, signals, steps, task_runs
 
 _SILENT_PERIODS = 2
 _FREE = ""
@@ -34,7 +34,11 @@ class BotStatus:
     step
         Close of the bars of its newest step.
     account, positions
-        Rows of the newest step; amounts are money.
+        Rows of the newest step; amounts are money. Realised and unrealised profits are before costs.
+    interest
+        What the account has paid for borrowed money since the bot began, less what it was paid.
+    orders
+        That wait for the next bar of their symbol.
     signals
         Of the newest step.
     tasks
@@ -54,6 +58,8 @@ class BotStatus:
     step: datetime | None
     account: Mapping[str, Any]
     positions: tuple[Mapping[str, Any], ...]
+    interest: float
+    orders: tuple[Mapping[str, Any], ...]
     signals: tuple[Mapping[str, Any], ...]
     tasks: Mapping[str, Mapping[str, Any]]
     alerts: tuple[Mapping[str, Any], ...]
@@ -80,6 +86,10 @@ def status_of(journal: Journal, bot: str, schedule: Schedule | None, now: dateti
         account = _rows(connection, accounts, bot, accounts.c.instant, step)
         held = _rows(connection, positions, bot, positions.c.instant, step)
         wanted = _rows(connection, signals, bot, signals.c.bar_close, step)
+        waiting = select(orders).where(orders.c.bot == bot, orders.c.state.in_(("open", "part")))
+        waits = connection.execute(waiting.order_by(orders.c.symbol)).mappings().all()
+        own = select(steps.c.notes).where(steps.c.bot == bot, steps.c.instant == step)
+        notes = connection.execute(own).scalar_one_or_none() or {}
         is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
         conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings().all()
     leader = lease if lease is not None and lease.holder != _FREE and lease.expires_at > now else None
@@ -101,6 +111,8 @@ def status_of(journal: Journal, bot: str, schedule: Schedule | None, now: dateti
         step=step,
         account=account[0] if account else {},
         positions=tuple(held),
+        interest=float(notes.get("interest", 0.0)),
+        orders=tuple(dict(row) for row in waits),
         signals=tuple(wanted),
         tasks={name: tasks[name] for name in catalog() if name in tasks},
         alerts=tuple(dict(row) for row in conditions),

@@ -129,6 +129,7 @@ def step(
         strategy=config.strategy.name,
         state=after,
         signals=report.signals(decisions, after, left),
+        planned=report.planned(state, closed),
         orders=orders,
         order_rows=tuple({row["id"]: row for row in (*booked.order_rows, *rows)}.values()),
         fill_rows=booked.fill_rows,

@@ -12,7 +12,10 @@ from serving.journal.schema import metadata, outcomes, predictions
 
 
 def overview(journal: Journal) -> dict[str, Any]:
-    """Return the URL, the tables' version, rows by table, and predictions by kind and version; times are ISO text."""
+    """Return the URL, the tables' version, rows by table, and predictions by kind and version.
+
+    ``first`` and ``last`` are dates of bars, as ISO text.
+    """
     with journal.connect() as connection:
         counts = {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
@@ -38,11 +41,11 @@ def _by_version(connection: Connection) -> list[dict[str, Any]]:
             func.count(distinct(table.symbol)).label("symbols"),
             func.sum(table.times_served).label("served"),
             func.count().filter(known).label("outcomes"),
-            func.min(table.bar_close).label("first"),
-            func.max(table.bar_close).label("last"),
+            func.min(table.bar_date).label("first"),
+            func.max(table.bar_date).label("last"),
         )
         .group_by(table.kind, table.version, table.is_shadow)
-        .order_by(table.kind, func.max(table.bar_close).desc(), table.version)
+        .order_by(table.kind, func.max(table.bar_date).desc(), table.version)
     )
     rows = [dict(row._mapping) for row in connection.execute(statement)]
     for row in rows:

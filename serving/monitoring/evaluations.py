@@ -14,7 +14,7 @@ from configs.values import Kind
 from features.labels import CLASSES
 from serving.journal.schema import outcomes, predictions
 
-_TIMES = ("bar_date", "bar_close", "made_at")
+_TIMES = ("bar_date", "bar_close", "made_at", "target_close")
 _PLAIN = ("symbol", "version", "horizon_bars", "basis", "fallback", "level", "is_shadow", "times_served")
 _OF_KIND = {
     "direction": (*(f"p_{name}" for name in CLASSES), *(f"in_set_{name}" for name in CLASSES)),

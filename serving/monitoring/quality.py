@@ -26,7 +26,9 @@ class Quality:
     newest_bar, age_s
         The newest bar's close, and its age now in seconds.
     symbols, behind
-        Symbols with a forecast in recent days, and those of them whose newest forecast is older than others'.
+        Symbols with a forecast in recent days, and those of them without one of their newest bar: the newest is older
+        than others', and the bar that it is for has closed by the close of theirs. Where that is not known, older is
+        enough.
     fallback, pooled
         Shares of recent rows that a baseline forecast, and that no fitted model of the symbol forecast.
     pending, overdue
@@ -66,8 +68,9 @@ def quality_of(
     moment = pd.Timestamp(now)
     is_due = (own["bar_date"] + wait_of(horizon, config) < moment.tz_convert("UTC").tz_localize(None)).to_numpy()
     newest = own["bar_close"].max()
-    last = few.groupby("symbol")["bar_date"].max()
-    behind = sorted(last.index[last < last.max()]) if len(last) else []
+    last = few.sort_values("bar_date", kind="stable").drop_duplicates("symbol", keep="last").set_index("symbol")
+    older = last["bar_date"] < last["bar_date"].max()
+    behind = sorted(last.index[older & ~(last["target_close"] > last["bar_close"].max())])
     delay = (few["made_at"] - few["bar_close"]).dt.total_seconds().to_numpy(dtype=np.float64)
     late = own["end_close"].notna() & (own["made_at"] >= own["end_close"])
     return Quality(

@@ -58,6 +58,8 @@ def summary(report: KindReport) -> str:
     """Return the live skill next to the baseline in a sentence without a full stop."""
     found, loss = MetricSummary(report.scores), LOSS[report.kind]
     days = int(report.scores.get("days", 0))
+    if not days and report.quality.too_late:
+        return f"{report.kind}: no forecast that was made before its outcome has one yet"
     if not days:
         return f"{report.kind}: no outcome is known yet"
     name = baseline_title(report.kind, report.baseline)

@@ -22,9 +22,9 @@ class KindFacts:
     champion
         Its champion; None without one.
     seen_to
-        When the last outcome was that its weights have seen; None if not known.
+        When the last outcome was that it has seen, in calibration too; None if not known.
     last_started
-        When the last training of the kind started; None without one.
+        When the last training of the kind started, or its champion was made; None without one.
     running_since
         When the training started that is in progress; None without one.
     unfinished

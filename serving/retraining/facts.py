@@ -20,6 +20,7 @@ from serving.retraining.runs import newest_run, running_since, unfinished
 from training.registry.manager import ModelManager
 
 _DAY_S = 86_400.0
+_SEEN = ("trained_to", "calibrated_to")
 
 
 def kind_facts(
@@ -39,7 +40,7 @@ def kind_facts(
     if champion is None:
         return KindFacts(kind, None)
     run = newest_run(connection, kind)
-    last = None if run is None else run.started_at
+    last = max(filter(None, (_made_at(models, kind, champion, now), run and run.started_at)), default=None)
     horizon = horizon_of(models, kind, champion)
     state = read_state(connection, state_name(kind, horizon), horizon, config.monitoring)
     alarms = [
@@ -53,7 +54,7 @@ def kind_facts(
     return KindFacts(
         kind,
         champion,
-        seen_to=trained_to(models, kind, champion),
+        seen_to=seen_to(models, kind, champion),
         last_started=last,
         running_since=running_since(connection, kind, lease_now),
         unfinished=unfinished(run),
@@ -74,7 +75,7 @@ def symbol_facts(
 ) -> list[SymbolFacts]:
     """Return what the order of the champion's symbols, and of those in ``also``, depends on."""
     champion = models.resolve(kind, "champion")
-    seen = trained_to(models, kind, champion)
+    seen = seen_to(models, kind, champion)
     age = 0.0 if seen is None else max((now - seen).total_seconds() / _DAY_S, 0.0)
     own = set(models.roster(kind, champion).symbols())
     horizon = horizon_of(models, kind, champion)
@@ -104,11 +105,11 @@ def exposures(connection: Connection, bot: str) -> dict[str, float]:
     return {row.symbol: abs(row.value) / equity for row in connection.execute(held)}
 
 
-def trained_to(models: ModelManager, kind: Kind, version: str) -> datetime | None:
-    """Return the day of the last outcome that a version's weights have seen; None if it is not known."""
+def seen_to(models: ModelManager, kind: Kind, version: str) -> datetime | None:
+    """Return the day of the last outcome that a version has seen, in calibration too; None if it is not known."""
     notes = models.manifest(kind, version).notes
-    text = str((notes or {}).get("trained_to") or "") if isinstance(notes, dict) else ""
-    return _moment(text) if text else None
+    days = [str(notes.get(name) or "") for name in _SEEN] if isinstance(notes, dict) else []
+    return max((_moment(day) for day in days if day), default=None)
 
 
 def horizon_of(models: ModelManager, kind: Kind, version: str) -> int:
@@ -117,6 +118,12 @@ def horizon_of(models: ModelManager, kind: Kind, version: str) -> int:
     if not isinstance(section, dict) or not isinstance(section.get("horizon"), int):
         raise ModelError(f"{kind} {version} does not say its horizon. Train again.")
     return int(section["horizon"])
+
+
+def _made_at(models: ModelManager, kind: Kind, version: str, now: datetime) -> datetime | None:
+    """Return when a version was made; None for one of later than ``now``, which may be in the past."""
+    created = models.manifest(kind, version).created.astimezone(UTC)
+    return created if created <= now else None
 
 
 def _moment(text: str) -> datetime:

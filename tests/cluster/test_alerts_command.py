@@ -23,8 +23,8 @@ def reported(journal_url):
         raise_alerts(
             connection,
             [
-                Alert("bot", "drift", "AAPL", AT, "AAPL: PSI 0.31"),
-                Alert("bot", "rollback", "direction", AT, "direction: 20260101T000000Z-abcdef is back"),
+                Alert("paper", "drift", "AAPL", AT, "AAPL: PSI 0.31"),
+                Alert("paper", "rollback", "direction", AT, "direction: 20260101T000000Z-abcdef is back"),
             ],
         )
     return ("--database", journal_url)
@@ -49,13 +49,15 @@ def test_without_channels_it_says_how_to_get_one(call, chat):
 def test_alerts_are_listed_and_delivered(call, chat, telegram_standin, reported):
     listed = json.loads(call("alerts", "list", "--json", *reported).out)
     assert [one["event"] for one in listed] == ["drift", "rollback"] and not listed[0]["deliveries"]
+    assert "nothing sent" in call("alerts", "deliver", "--bot", "other", *chat, *reported).out
+    assert "nothing sent" in call("alerts", "deliver", "--set", "bot.name=other", *chat, *reported).out
     done = call("alerts", "deliver", *chat, *reported)
     assert done.code == 0 and done.out == "telegram: 1 sent\n" and len(telegram_standin.received) == 1
     number = telegram_standin.texts[0].rpartition("id ")[2]
     found = call("alerts", "list", "--id", number[:8], *reported).out
     assert "AAPL: PSI 0.31" in found and "abcdef is back" in found and "telegram sent" in found
     assert "rollback" not in call("alerts", "list", "--state", "open", *reported).out
-    assert call("alerts", "list", "--state", "failed", *reported).out == "No alert fits.\n"
+    assert call("alerts", "list", "--state", "failed", *reported).out == "There is no such alert.\n"
     assert call("alerts", "deliver", *reported).out.startswith("No channel is configured")
 
 

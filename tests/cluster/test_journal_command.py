@@ -26,7 +26,12 @@ def store(sqlite_template, tmp_path):
 
 def test_it_shows_rows_and_versions(call, store):
     done = call("journal", "show", *store)
-    assert done.code == 0 and "predictions 2" in done.out and "direction  v1" in done.out
+    assert done.code == 0 and "predictions 2" in done.out
+    days = [f"{NOW - timedelta(days=400):%Y-%m-%d}", f"{NOW:%Y-%m-%d}"]
+    assert done.out.split("\n\n")[1].split() == [
+        *("version", "kind", "symbols", "predictions", "outcomes", "served", "first", "bar"),
+        *("v1", "direction", "2", "2", "0", "0", days[0], "version", "last", "bar", "v1", days[1]),
+    ]
     document = json.loads(call("journal", "show", *store, "--json").out)["journal"]
     assert document["rows"]["predictions"] == 2
     assert document["predictions"][0]["symbols"] == 2 and document["predictions"][0]["outcomes"] == 0
@@ -35,12 +40,12 @@ def test_it_shows_rows_and_versions(call, store):
 def test_it_exports_tables_since_a_day(call, store, tmp_path):
     since = (NOW - timedelta(days=2)).strftime("%Y-%m-%d")
     done = call("journal", "export", str(tmp_path / "out"), "--tables", "predictions", "--since", since, *store)
-    assert done.code == 0 and done.out.startswith("1 rows written")
+    assert done.code == 0 and done.out.startswith("1 row written")
     assert pq.read_table(tmp_path / "out" / "predictions.parquet")["symbol"].to_pylist() == ["AAA"]
 
 
 def test_it_deletes_old_rows(call, store):
-    assert "1 rows would be deleted" in call("journal", "prune", "--keep-days", "30", "--dry-run", *store).out
+    assert "1 row would be deleted" in call("journal", "prune", "--keep-days", "30", "--dry-run", *store).out
     assert json.loads(call("journal", "prune", "--keep-days", "30", "--json", *store).out)["rows"]["predictions"] == 1
     assert call("journal", "prune", "--set", "journal.keep_days=30", *store).out == "0 rows deleted\n"
 

@@ -44,7 +44,7 @@ def render(result: MonitoringResult) -> str:
 def verdicts(result: MonitoringResult) -> list[str]:
     """Return the sentences that come first: alarms, or that there is none, and the live skill of each kind."""
     if not result.kinds:
-        return ["The journal has no forecast yet. Run fleetcast bot, or serve with --journal."]
+        return ["The journal has no forecast yet. Run fleetcast bot run, or fleetcast serve --journal."]
     alarms = [test_sentence(one, test) for one in result.kinds for test in one.tests if test.alarm is not None]
     found = alarms or [f"No alarm: nothing shows that {' or '.join(one.kind for one in result.kinds)} lost its skill"]
     return [f"{text[:1].upper()}{text[1:]}." for text in (*found, *map(summary, result.kinds))]

@@ -96,12 +96,12 @@ function showSignals(bot) {
 }
 
 function showPositions(bot) {
-  const total = (row) => row.realised_pnl + row.unrealised_pnl, equity = bot.account?.equity ?? null;
+  const total = (row) => row.realised_pnl + row.unrealised_pnl - row.costs, equity = bot.account?.equity ?? null;
   const profit = (title, value, hint) => column(title, value, (row) => signedMoney(value(row)), { number: true, hint, className: (row) => gainClass(value(row)) });
   const cut = bot.positions_count > bot.positions.length ? ` The first ${bot.positions.length.toLocaleString("en")} of ${bot.positions_count.toLocaleString("en")} are shown.` : "";
   showLedger("positions", {
     rows: bot.positions, key: (row) => row.symbol, empty: "Nothing has been bought or sold yet.",
-    note: `Amounts are in the account's currency; costs are part of the profits.${cut}`,
+    note: `Amounts are in the account's currency. Profit = realised + unrealised − costs.${cut}`,
     columns: [
       column("symbol", (row) => row.symbol, (row) => symbolLink(row.symbol)),
       column("units", (row) => row.quantity, (row) => quantity(row.quantity), { number: true, hint: "negative: sold short" }),
@@ -110,7 +110,7 @@ function showPositions(bot) {
       column("of equity", (row) => row.value, (row) => (equity ? share(row.value / equity) : DASH), { number: true }),
       profit("unrealised", (row) => row.unrealised_pnl),
       profit("realised", (row) => row.realised_pnl),
-      profit("profit", total, "realised and unrealised"),
+      profit("profit", total, "after costs"),
       column("costs", (row) => row.costs, (row) => money(row.costs), { number: true }),
     ],
   });

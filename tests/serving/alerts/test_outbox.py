@@ -107,3 +107,13 @@ def test_texts_and_data_that_no_database_or_service_takes_are_made_plain(desk, c
     (row,) = desk.rows()
     assert row.key == "A B?" and row.title.startswith("t i t?le") and len(row.title) == 300 and row.body == "b ?\nc"
     assert row.data == {"psi": None, "n": 2.5, "names": ["A", "B"], "3": None}
+
+
+def test_a_condition_does_not_end_before_it_was_reported(desk, clock):
+    """A bot that was off reports at once that bars are missing, and then makes the steps of the past."""
+    desk.raise_(desk.alert("dead_data", "AAPL", "no bar"))
+    with desk.journal.begin() as connection:
+        resolve_alerts(connection, "bot", "dead_data", ["AAPL"], clock() - timedelta(days=21))
+    rows = desk.rows()
+    assert sorted(row.phase for row in rows) == ["raised", "resolved"]
+    assert {row.created_at for row in rows} == {row.resolved_at for row in rows} == {clock()}

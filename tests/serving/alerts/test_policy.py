@@ -80,3 +80,10 @@ def test_a_signal_is_significant_if_it_changes_a_position():
         "buy A: 0.0% to 8.0% of equity (up 47%, volatility 21%, stop 95.466)",
         "sell D: 5.0% to 0.0% of equity (up 47%, volatility 21%, stop 95.466)",
     ]
+
+
+def test_an_order_that_waits_is_reported_once():
+    signals = [{"symbol": "A", "action": "buy", "position_size": 0.08}]
+    assert [one.title for one in signal_alerts("bot", signals, {}, NOW, 0.02, {})] == ["buy A: 0.0% to 8.0% of equity"]
+    assert signal_alerts("bot", signals, {}, NOW, 0.02, {"A": 0.081}) == []
+    assert len(signal_alerts("bot", signals, {}, NOW, 0.02, {"A": 0.02})) == 1

@@ -78,9 +78,16 @@ def test_a_scan_returns_signals_once_a_bar(make_bot, grow):
     assert bot.run_scan() == signals
     assert (count(bot, predictions), count(bot, steps)) == (10, 1)
     grow(481)
+    assert [one["symbol"] for one in bot.status().orders] == [
+        one["symbol"] for one in signals if one["action"] == "buy"
+    ]
     bot.run_scan()
     assert (count(bot, predictions), count(bot, steps), count(bot, accounts)) == (20, 2, 2)
     assert count(bot, fills) > 0
+    status = bot.status()
+    profit = sum(one["realised_pnl"] + one["unrealised_pnl"] - one["costs"] for one in status.positions)
+    cash = bot.config.backtest.cash
+    assert profit - status.interest == pytest.approx(status.account["equity"] - cash, abs=0.004)
 
 
 def test_a_restarted_bot_goes_on_like_one_that_was_never_stopped(make_bot, grow, store):

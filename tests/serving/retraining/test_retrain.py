@@ -111,6 +111,18 @@ def test_one_training_of_a_kind_is_in_progress(ledger, models, config):
     assert found.due.is_due and "it was interrupted" in found.due.reason
 
 
+def test_a_champion_that_was_made_just_now_is_not_due(ledger, models, config):
+    """Its weights do not see the newest outcomes, which calibrate it, and its bars may end long ago."""
+    manifest = models.manifest(KIND, models.aliases(KIND).champion)
+    made = manifest.created
+    assert not planned(ledger, models, config, made + timedelta(days=6.9)).due.is_due
+    assert planned(ledger, models, config, made + timedelta(days=7.1)).due.reason == "7.1 days have passed"
+    seen = datetime.fromisoformat(manifest.notes["calibrated_to"]).replace(tzinfo=UTC)
+    assert seen > datetime.fromisoformat(manifest.notes["trained_to"]).replace(tzinfo=UTC)
+    before = planned(ledger, models, config, seen + timedelta(days=14))
+    assert before.due.reason == "14.0 days have passed" and before.order[0].staleness == 2.0
+
+
 def test_drift_and_worse_losses_put_a_symbol_first(ledger, models, config):
     version = models.aliases(KIND).champion
     chances, labels = market(30, sharpness=0.4)

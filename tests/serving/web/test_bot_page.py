@@ -70,7 +70,10 @@ def test_the_desk_is_shown_with_its_units_and_reasons(browser, desk, desk_url):
     assert shown.keys() == {row.symbol for row in wanted}
     for row in wanted:
         assert row.action in shown[row.symbol] and all(reason in shown[row.symbol] for reason in row.reasons)
-    assert {row.split()[0] for row in rows_of(browser, "positions")} == {row.symbol for row in held}
+    owned = {row.split()[0]: row for row in rows_of(browser, "positions")}
+    assert owned.keys() == {row.symbol for row in held} and "realised + unrealised − costs" in page
+    for row in held:
+        assert row.costs > 0.0 and f"{abs(row.realised_pnl + row.unrealised_pnl - row.costs):,.2f}" in owned[row.symbol]
     assert "DDD was left out: " in page and "heartbeat just now" in page
     assert "in the account's currency" in page and "volatility is per year" in page
     assert browser.value("document.querySelectorAll('#equity .main-svg').length") > 0

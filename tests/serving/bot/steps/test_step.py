@@ -30,6 +30,21 @@ def test_signals_are_dictionaries_of_plain_values(bot_of):
     assert {type(value) for value in signal.values()} <= {str, float, list, type(None)}
 
 
+def test_actions_are_those_of_the_account(bot_of):
+    """A weekend, on which most symbols have no bar, makes no sale of a position that is not bought yet."""
+    waits = 0
+    for result in bot_of(1, "volatility_target", stops=True).run():
+        units = {row["symbol"]: row["quantity"] for row in result.position_rows}
+        orders = {name: order.target for name, order in result.state.orders.items()}
+        for signal in result.signals:
+            held = units.get(signal["symbol"], 0.0)
+            goal = orders.get(signal["symbol"], held)
+            expected = "hold" if held == goal != 0.0 else {0: "none", 1: "buy", -1: "sell"}[int(np.sign(goal - held))]
+            assert signal["action"] == expected
+            waits += result.planned[signal["symbol"]] != 0.0 and held == 0.0
+    assert waits > 10
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
