@@ -44,10 +44,16 @@ def schedule_of(dates: Dates) -> BarSchedule:
     dates
         ``datetime64[ns]`` (N,), sorted, N ≥ 1: midnight for sessions, UTC stamps for intraday bars.
     """
-    recent = dates[-_RECENT_BARS:]
+    return _of_recent(dates[-_RECENT_BARS:].astype("datetime64[ns]", copy=False).tobytes()) or _hours_of_week(dates)
+
+
+@lru_cache(maxsize=256)  # most symbols of a universe have the same dates
+def _of_recent(content: bytes) -> BarSchedule | None:
+    """Return the schedule of these dates; None if they are intraday."""
+    recent = np.frombuffer(content, "datetime64[ns]")
     stamped = np.count_nonzero(recent.astype("datetime64[D]") != recent) > _STAMPED_SHARE * len(recent)
     if stamped and (len(recent) == 1 or np.median(np.diff(recent).astype(np.int64)) < _ns(_LONGER_THAN_DAILY)):
-        return _hours_of_week(dates)
+        return None
     return _daily(np.unique(recent.astype("datetime64[D]")).tobytes())
 
 

@@ -20,4 +20,5 @@ SPEC = FeatureSpec(
     warmup=lambda layout: 0,
     needs=frozenset({"context"}),
     market_wide=lambda layout: layout.context,
+    is_windowed=True,
 )
