@@ -18,8 +18,8 @@ from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineered import mark_features, mark_target
 from features.feature_plan import FeaturePlan, plan_features
-from features.labels import bar_variance, direction_labels, ewma_volatility
 from features.inputs import Inputs
+from features.labels import bar_variance, direction_labels, ewma_volatility
 from features.panel import Float32, Panel
 from features.universe import UniverseTable
 from features.usable_bars import usable_bars
@@ -153,10 +153,10 @@ def newest_features(
     label: LabelConfig,
     columns: Sequence[str],
 ) -> tuple[Float32, Panel]:
-    """Return the newest rows of :func:`build_panel`, (S, rows, F), NaN before a symbol's first, and a panel without any.
+    """Return the newest rows of a panel's features (S, rows, F), NaN before a symbol's first, and a panel without any.
 
-    Numbers are equal to those of the panel, and most are computed from the newest bars only, which takes a third of
-    the time.
+    Numbers are those of :func:`build_panel`; most are computed from the newest bars only, which takes half of the time
+    for 750 bars and a fifth for 2,500.
     """
     plan = plan_features(config, universe=universe, context=context, columns=columns)
     panel = _panel_of(plan, bars, 0)

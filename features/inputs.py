@@ -77,7 +77,9 @@ class Inputs:
         """Return the inputs of the newest rows, with quantities that depend on all bars as they are of all bars."""
         if rows >= len(self.bars):
             return self
-        prices = {name: getattr(self.bars, name)[-rows:] for name in ("dates", "open", "high", "low", "close", "volume")}
+        prices = {
+            name: getattr(self.bars, name)[-rows:] for name in ("dates", "open", "high", "low", "close", "volume")
+        }
         found = Inputs(replace(self.bars, splits=None, **prices), self.layout, self._universe, self.context)
         found._all = self
         for name in ("open", "high", "low", "close"):  # in units of the first close of all bars

@@ -96,9 +96,7 @@ def in_chunks(
     is_first = True
     while (chunk := list(islice(bars, _CHUNK))) or is_first:
         is_first = False
-        yield newest_features(
-            chunk, length, recipe.config.features, table, context, recipe.label, recipe.feature_names
-        )
+        yield newest_features(chunk, length, recipe.config.features, table, context, recipe.label, recipe.feature_names)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
