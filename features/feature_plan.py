@@ -26,7 +26,8 @@ class FeaturePlan:
     """The columns of a panel and the families that compute them, the same for every symbol.
 
     ``steps`` pairs a family with the position of each of its columns in ``names``, −1 for unused ones. ``warmup`` is
-    the number of leading bars in which some column is not defined yet.
+    the number of leading bars in which some column is not defined yet: the longest warm-up of the families, at least 1,
+    because the first bar has no previous close.
     """
 
     layout: Layout
@@ -34,18 +35,23 @@ class FeaturePlan:
     steps: tuple[tuple[FeatureSpec, tuple[int, ...]], ...]
     universe: UniverseTable | None
     context: MarketContext | None
-
-    @property
-    def warmup(self) -> int:
-        """The longest warm-up of the families in use, at least 1: the first bar has no previous close."""
-        lag = self.universe.lag if self.universe is not None else 0
-        warmups = (spec.warmup(self.layout) + lag * ("universe" in spec.needs) for spec, _ in self.steps)
-        return max([1, *warmups])
+    warmup: int
 
     def compute(self, bars: SymbolBars, out: Float32) -> None:
         """Write one symbol's features to ``out`` (N, F) float32, row-major; NaN where a feature is not defined."""
-        inputs = Inputs(bars, self.layout, self.universe, self.context)
-        columns = np.full((len(self.names), len(bars)), np.nan, np.float32)
+        self._fill(Inputs(bars, self.layout, self.universe, self.context), len(bars), out)
+
+    def compute_newest(self, inputs: Inputs, out: Float32) -> None:
+        """Write the newest rows of :meth:`compute` to ``out`` (n, F): the same numbers, from fewer operations."""
+        rows = min(len(out), len(inputs.bars))
+        out[: len(out) - rows] = np.nan
+        self._fill(inputs, rows, out[len(out) - rows :])
+
+    def _fill(self, inputs: Inputs, rows: int, out: Float32) -> None:
+        """Write the newest ``rows`` rows, n of N; families with windows compute them from the newest bars."""
+        bars = inputs.bars
+        columns = np.full((len(self.names), rows), np.nan, np.float32)
+        newest = inputs if rows == len(bars) else inputs.newest(rows + self.warmup)
         # Families may return undefined values (0/0, log 0): they become NaN below, in one place.
         with np.errstate(all="ignore"):
             for spec, positions in self.steps:
@@ -53,9 +59,10 @@ class FeaturePlan:
                 lacks_volume = "volume" in spec.needs and not bars.has_volume
                 if lacks_range or lacks_volume or not len(bars):
                     continue
-                for position, values in zip(positions, spec.compute(inputs), strict=True):
+                found = spec.compute(newest if spec.is_windowed else inputs)
+                for position, values in zip(positions, found, strict=True):
                     if position >= 0:
-                        columns[position] = values
+                        columns[position] = values[len(values) - rows :]
         for start in range(0, len(columns), _BLOCK):
             block = columns[start : start + _BLOCK]
             block[~np.isfinite(block)] = np.nan
@@ -166,4 +173,6 @@ def plan_features(
         positions = tuple(position.get(name, -1) for name in spec.columns(layout))
         if max(positions, default=-1) >= 0:
             steps.append((spec, positions))
-    return FeaturePlan(layout, names, tuple(steps), universe if has_universe else None, context)
+    lag = universe.lag if universe is not None and has_universe else 0
+    warmup = max([1, *(spec.warmup(layout) + lag * ("universe" in spec.needs) for spec, _ in steps)])
+    return FeaturePlan(layout, names, tuple(steps), universe if has_universe else None, context, warmup)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
@@ -43,10 +45,18 @@ def ewma_volatility(variance: Float, lam: float) -> Float:
     """
     known = np.isfinite(variance)
     total = lfilter([1.0], [1.0, -lam], np.where(known, variance, 0.0))
-    weight = lfilter([1.0], [1.0, -lam], known.astype(np.float64))
+    weight = _weight(known.tobytes(), lam)
     out = np.full(len(variance), np.nan)
     np.divide(total, weight, out=out, where=weight > 0.0)
     return np.asarray(np.sqrt(out))
+
+
+@lru_cache(maxsize=64)  # most symbols of a universe have a value at every bar but the first
+def _weight(known: bytes, lam: float) -> Float:
+    """Return the sum of the weights of the values so far, given where there are any, (N,)."""
+    found: Float = lfilter([1.0], [1.0, -lam], np.frombuffer(known, np.bool_).astype(np.float64))
+    found.flags.writeable = False
+    return found
 
 
 def forward_return(close: Float, horizon: int) -> Float:

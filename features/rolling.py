@@ -86,7 +86,8 @@ def percent_rank(x: Float, window: int) -> Float:
     """Return the mid-rank of x[t] among the last ``window`` values, in (0, 1); NaN if one of them is."""
     out = np.full(len(x), np.nan)
     if window <= len(x):
-        windows = np.lib.stride_tricks.sliding_window_view(x, window).T  # (window, rows): inner loops over rows
+        x = np.ascontiguousarray(x)  # (window, rows): inner loops over rows
+        windows = np.ndarray((window, len(x) - window + 1), x.dtype, x, strides=(x.itemsize, x.itemsize))
         last = x[window - 1 :]
         below, not_above = _count(windows < last), _count(windows <= last)
         out[window - 1 :] = np.where(np.isnan(last), np.nan, (below + not_above) / (2.0 * window))

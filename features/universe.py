@@ -7,8 +7,8 @@ unless all symbols share one trading calendar, a bar uses rows of earlier days o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,20 +43,28 @@ class UniverseRows:
     volatility: Float
     _position: npt.NDArray[np.int64]
     _quantiles: Mapping[str, Float32]
+    _derived: dict[Hashable, Float] = field(default_factory=dict, repr=False)
+
+    def once(self, name: Hashable, compute: Callable[[], Float]) -> Float:
+        """Return what ``compute`` makes of these rows; it is kept, for other symbols with the same dates."""
+        if name not in self._derived:
+            self._derived[name] = compute()
+        return self._derived[name]
 
     def rank(self, name: str, values: Float) -> Float:
         """Return the cross-sectional rank of ``values`` (N,), −½ … ½; NaN for NaN values and without a row."""
         grid = self._quantiles[name]  # (D, Q)
         last = grid.shape[1] - 1
-        x = np.clip(values, -RANK_LIMIT, RANK_LIMIT).astype(np.float32)
-        flat, left = grid.ravel(), np.maximum(self._position, 0) * grid.shape[1]
-        start = left.copy()
+        x = np.minimum(np.maximum(values, -RANK_LIMIT), RANK_LIMIT).astype(np.float32)
+        flat, start = grid.ravel(), np.maximum(self._position, 0) * grid.shape[1]
+        left = start.copy()
         step = last // 2
         while step:  # binary search in every row at once: Q − 1 is a power of two
             left += step * (flat[left + step] <= x)
             step //= 2
         low, high = flat[left], flat[left + 1]
-        fraction = np.clip((x - low) / np.where(high > low, high - low, np.float32(1.0)), 0.0, 1.0)
+        fraction = (x - low) / np.where(high > low, high - low, np.float32(1.0))
+        fraction = np.minimum(np.maximum(fraction, 0.0), 1.0)
         rank = (left - start + fraction.astype(np.float64)) / last - 0.5
         return np.where((self._position < 0) | np.isnan(low) | np.isnan(x), np.nan, rank)
 
@@ -94,6 +102,7 @@ class UniverseTable:
     volatility: Float
     quantiles: Mapping[str, Float32]
     calendars: tuple[str, ...] = ()
+    _newest_rows: dict[bytes, UniverseRows] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     @property
     def is_empty(self) -> bool:
@@ -126,7 +135,19 @@ class UniverseTable:
         )
 
     def at(self, dates: Dates) -> UniverseRows:
-        """Return the latest rows known at bars of these dates (N,)."""
+        """Return the latest rows known at bars of these dates (N,).
+
+        The rows of the last call are kept, because most symbols of a universe have the same dates.
+        """
+        key = dates.tobytes()
+        found = self._newest_rows.get(key)
+        if found is None:
+            found = self._at(dates)
+            self._newest_rows.clear()
+            self._newest_rows[key] = found
+        return found
+
+    def _at(self, dates: Dates) -> UniverseRows:
         if self.lag:
             position = np.searchsorted(self.dates, dates.astype("datetime64[D]"), side="left") - 1
         else:

@@ -94,17 +94,20 @@ class _Accumulator:
             volatility = np.sqrt(inputs.variance)
             ranked = inputs.ranked_quantities
         # A symbol's dates are unique, so indexed addition counts every row.
-        self.sums["symbols"][rows] += 1.0
-        self.sums["returns"][rows] += np.isfinite(inputs.returns)
-        self.sums["return"][rows] += returns
-        self.sums["return_squared"][rows] += returns**2
-        self.sums["rising"][rows] += returns > 0.0
-        self.sums["variances"][rows] += np.isfinite(volatility)
-        self.sums["volatility"][rows] += np.nan_to_num(volatility, posinf=0.0)
+        own: slice | npt.NDArray[np.intp] = rows if len(rows) < len(self.dates) else slice(None)
+        self.sums["symbols"][own] += 1.0
+        self.sums["returns"][own] += np.isfinite(inputs.returns)
+        self.sums["return"][own] += returns
+        self.sums["return_squared"][own] += returns**2
+        self.sums["rising"][own] += returns > 0.0
+        self.sums["variances"][own] += np.isfinite(volatility)
+        self.sums["volatility"][own] += np.nan_to_num(volatility, posinf=0.0)
         for name, values in ranked.items():
             known = np.flatnonzero(~np.isnan(values))
-            bins = (np.clip(values[known], -RANK_LIMIT, RANK_LIMIT) + RANK_LIMIT) * (_BINS / (2.0 * RANK_LIMIT))
-            self.counts[name][rows[known], np.minimum(bins.astype(np.int64), _BINS - 1)] += 1
+            clipped = np.minimum(np.maximum(values[known], -RANK_LIMIT), RANK_LIMIT)
+            bins = (clipped + RANK_LIMIT) * (_BINS / (2.0 * RANK_LIMIT))
+            flat = rows[known] * _BINS + np.minimum(bins.astype(np.int64), _BINS - 1)
+            self.counts[name].reshape(-1)[flat] += 1
 
     def table(self, lag: int, calendars: tuple[str, ...]) -> UniverseTable:
         rows = np.flatnonzero(self.sums["symbols"] >= MIN_SYMBOLS)
@@ -136,14 +139,16 @@ def _quantiles(counts: npt.NDArray[np.int32], rows: npt.NDArray[np.intp]) -> Flo
         block = rows[start : start + _BLOCK]
         density = counts[block]
         cumulative = np.cumsum(density, axis=1)
-        total = cumulative[:, -1]
-        row = np.arange(len(block))
-        for j, level in enumerate(np.linspace(0.0, 1.0, QUANTILES)):
-            # The tiny offset puts level 0 at the lower edge of the first non-empty bin, not of the histogram.
-            target = np.maximum(level, 1e-9) * total
-            index = np.minimum(np.count_nonzero(cumulative < target[:, None], axis=1), _BINS - 1)
-            mass = np.maximum(density[row, index], 1)
-            inside = (target - (cumulative[row, index] - density[row, index])) / mass
-            edge = (index + inside) * (2.0 * RANK_LIMIT / _BINS) - RANK_LIMIT
-            out[start : start + len(block), j] = np.where(total >= MIN_SYMBOLS, edge, np.nan)
+        total = cumulative[:, -1:]
+        row = np.arange(len(block))[:, None]
+        # The tiny offset puts level 0 at the lower edge of the first non-empty bin, not of the histogram.
+        target = np.maximum(np.linspace(0.0, 1.0, QUANTILES), 1e-9) * total
+        # Each row's counts are shifted above those of the row before, so that one search finds the bins of all rows.
+        shift = row * (int(total.max(initial=0)) + 1)
+        found = np.searchsorted((cumulative + shift).ravel(), (np.ceil(target).astype(np.int64) + shift).ravel())
+        index = np.minimum(found.reshape(target.shape) - row * _BINS, _BINS - 1)
+        mass = np.maximum(density[row, index], 1)
+        inside = (target - (cumulative[row, index] - density[row, index])) / mass
+        edge = (index + inside) * (2.0 * RANK_LIMIT / _BINS) - RANK_LIMIT
+        out[start : start + len(block)] = np.where(total >= MIN_SYMBOLS, edge, np.nan)
     return out

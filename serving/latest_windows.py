@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Self
 
@@ -17,7 +17,7 @@ from features.alternative.groups import group_of_column, sources_of
 from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
-from features.engineer import build_panel
+from features.engineer import build_panel, newest_features
 from features.feature_plan import series_columns, universe_columns
 from features.panel import Panel
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
@@ -99,11 +99,7 @@ def in_chunks(
     is_first = True
     while (chunk := list(islice(bars, _CHUNK))) or is_first:
         is_first = False
-        panel = recipe.panel(chunk, table, context)
-        yield (
-            _last_rows(panel, length),
-            replace(panel, feature_names=(), features=np.empty((len(panel.dates), 0), np.float32)),
-        )
+        yield newest_features(chunk, length, recipe.config.features, table, context, recipe.label, recipe.feature_names)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -209,12 +205,3 @@ def why_no_forecast(predictor: BarsPredictor, panel: Panel, symbol: int) -> Fail
     if np.ptp(close) <= 1e-9 * close[0]:
         return Failure("bad_bars", f"the price is {close[0]:g} in all {bars:,} bars; give bars of a price that moves")
     return None
-
-
-def _last_rows(panel: Panel, length: int) -> Float32:
-    """Return each symbol's last ``length`` rows (S, length, F), NaN where it has fewer."""
-    out = np.full((len(panel.symbols), length, panel.features.shape[1]), np.nan, np.float32)
-    for i in range(len(panel.symbols)):
-        rows = panel.features[panel.rows(i)][-length:]
-        out[i, length - len(rows) :] = rows
-    return out

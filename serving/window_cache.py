@@ -1,6 +1,6 @@
 """Stores the newest windows, so that the next server or replica with the same bars starts without featurising them.
 
-Featurising takes 6 to 8 ms per symbol (2,500 bars, 132 features): half a minute for a shard of 5,000.
+Featurising takes 2 to 3 ms per symbol (2,500 bars, 132 features): over ten seconds for a shard of 5,000.
 """
 
 from __future__ import annotations

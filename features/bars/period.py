@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError, shortened
 from features.bars.arrays import Dates, Float
+from features.bars.by_content import ByContent
 
 Int64 = npt.NDArray[np.int64]
 
@@ -143,14 +143,8 @@ def bar_period(dates: Dates) -> BarPeriod:
     of an exchange, 260 of currencies, or 365 around the clock, so that symbols of one market have the same year.
     """
     if len(dates) <= _CACHED_BARS:
-        return _cached(np.ascontiguousarray(dates.astype("datetime64[ns]", copy=False)).tobytes())
+        return _known_period(dates)
     return _period(dates[-_RECENT_BARS:])
-
-
-@lru_cache(maxsize=128)
-def _cached(dates: bytes) -> BarPeriod:
-    """Return the period of dates as bytes: the symbols of a universe mostly have the same."""
-    return _period(np.frombuffer(dates, "datetime64[ns]"))
 
 
 def _period(dates: Dates) -> BarPeriod:
@@ -169,6 +163,9 @@ def _period(dates: Dates) -> BarPeriod:
     length = max(round(typical), 1)
     regular = steps[steps <= 5.0 * typical]
     return BarPeriod(f"{length}-day", length * _DAY_S, float(_YEAR_DAYS / regular.mean()))
+
+
+_known_period = ByContent(_period, most=8192)
 
 
 def _intraday(dates: Dates) -> BarPeriod:

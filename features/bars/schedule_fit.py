@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from features.bars.arrays import Dates
+from features.bars.by_content import ByContent
 from features.bars.period import bar_period
 from features.bars.schedule import (
     MONDAY,
@@ -44,16 +44,21 @@ def schedule_of(dates: Dates) -> BarSchedule:
     dates
         ``datetime64[ns]`` (N,), sorted, N ≥ 1: midnight for sessions, UTC stamps for intraday bars.
     """
-    recent = dates[-_RECENT_BARS:]
+    return _known_schedule(dates[-_RECENT_BARS:]) or _hours_of_week(dates)
+
+
+def _of_recent(recent: Dates) -> BarSchedule | None:
+    """Return the schedule of these dates; None if they are intraday."""
     stamped = np.count_nonzero(recent.astype("datetime64[D]") != recent) > _STAMPED_SHARE * len(recent)
     if stamped and (len(recent) == 1 or np.median(np.diff(recent).astype(np.int64)) < _ns(_LONGER_THAN_DAILY)):
-        return _hours_of_week(dates)
-    return _daily(np.unique(recent.astype("datetime64[D]")).tobytes())
+        return None
+    return _daily(np.unique(recent.astype("datetime64[D]")))
 
 
-@lru_cache(maxsize=8192)
-def _daily(content: bytes) -> BarSchedule:
-    days = np.frombuffer(content, "datetime64[D]")
+_known_schedule = ByContent(_of_recent, most=8192)
+
+
+def _daily(days: Dates) -> BarSchedule:
     steps = np.diff(days).astype(np.int64)
     usual = int(np.median(steps)) if len(steps) else 1
     if usual >= _MIN_PERIOD_DAYS or bar_period(days.astype("datetime64[ns]")).name.endswith("-day"):

@@ -22,7 +22,9 @@ class FeatureSpec:
     depends on bars ≤ t only, and not on the units of prices and volume. Undefined values may be NaN or ±inf, with
     numpy's warnings: the caller suppresses them and replaces non-finite values with NaN. ``warmup(layout)`` is the
     first row from which all columns are defined on ordinary data. ``market_wide(layout)`` are the columns that are
-    equal for all symbols with the same trading days.
+    equal for all symbols with the same trading days. ``is_windowed`` declares that a row is a function, to the last
+    bit, of so many bars before it as the warm-up has (one more if the universe's rows are lagged), and of quantities
+    of :class:`.Inputs`: the newest rows are then computed from the newest bars only.
     """
 
     name: str
@@ -33,6 +35,7 @@ class FeatureSpec:
     warmup: Callable[[Layout], int]
     needs: frozenset[Need] = frozenset()
     market_wide: Callable[[Layout], tuple[str, ...]] = lambda layout: ()
+    is_windowed: bool = False
 
 
 def per_period(periods: Sequence[int], *names: str) -> tuple[str, ...]:

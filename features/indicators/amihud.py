@@ -26,4 +26,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.periods[-1],
     needs=frozenset({"volume"}),
+    is_windowed=True,
 )

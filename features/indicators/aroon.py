@@ -19,4 +19,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(layout.longer, "aroon"),
     compute=_compute,
     warmup=lambda layout: layout.longer[-1],
+    is_windowed=True,
 )

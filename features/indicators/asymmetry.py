@@ -34,4 +34,5 @@ SPEC = FeatureSpec(
     columns=_columns,
     compute=_compute,
     warmup=lambda layout: _WINDOWS[-1],
+    is_windowed=True,
 )

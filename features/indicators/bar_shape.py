@@ -25,4 +25,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.middle - 1,
     needs=frozenset({"range"}),
+    is_windowed=True,
 )

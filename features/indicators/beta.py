@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from features.indicators._spec import FeatureSpec, per_period
@@ -10,13 +12,15 @@ from features.rolling import rolling_mean, rolling_var
 
 
 def _compute(inputs: Inputs) -> list[Float]:
+    assert inputs.market is not None
     own, market = inputs.market_returns
     product = own * market
     columns = []
     for p in inputs.layout.longer:
-        own_mean, market_mean = rolling_mean(own, p), rolling_mean(market, p)
+        own_mean = rolling_mean(own, p)
+        market_mean = inputs.market.once(("mean", p), partial(rolling_mean, market, p))
         covariance = rolling_mean(product, p) - own_mean * market_mean
-        market_variance = rolling_var(market, p, market_mean)
+        market_variance = inputs.market.once(("variance", p), partial(rolling_var, market, p, market_mean))
         correlation = covariance / np.sqrt(market_variance * rolling_var(own, p, own_mean))
         columns += [covariance / market_variance, np.clip(correlation, -1.0, 1.0)]
     return columns
@@ -30,4 +34,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.longer[-1],
     needs=frozenset({"universe"}),
+    is_windowed=True,
 )

@@ -24,4 +24,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(layout.longer, "bollinger_position", "bollinger_width"),
     compute=_compute,
     warmup=lambda layout: layout.longer[-1] - 1,
+    is_windowed=True,
 )

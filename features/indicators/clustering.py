@@ -28,4 +28,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(layout.periods[-1:], "volatility_clustering", "return_autocorrelation"),
     compute=_compute,
     warmup=lambda layout: layout.periods[-1] + 1,
+    is_windowed=True,
 )

@@ -24,4 +24,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(layout.longer, "trend_efficiency", "trend_consistency"),
     compute=_compute,
     warmup=lambda layout: layout.longer[-1],
+    is_windowed=True,
 )

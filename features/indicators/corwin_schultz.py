@@ -31,4 +31,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.periods[-1] + 1,
     needs=frozenset({"range"}),
+    is_windowed=True,
 )

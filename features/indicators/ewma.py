@@ -6,7 +6,6 @@ import numpy as np
 
 from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs
-from features.labels import ewma_volatility
 
 _FAST_LAMBDA = 0.75
 _BURN_IN = 20
@@ -14,7 +13,7 @@ _BURN_IN = 20
 
 def _compute(inputs: Inputs) -> list[Float]:
     slow = np.log(inputs.ewma_vol)
-    return [slow, np.log(ewma_volatility(inputs.variance, _FAST_LAMBDA)) - slow]
+    return [slow, np.log(inputs.ewma(_FAST_LAMBDA)) - slow]
 
 
 SPEC = FeatureSpec(
@@ -24,4 +23,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: ("ewma_volatility", "ewma_fast_ratio"),
     compute=_compute,
     warmup=lambda layout: _BURN_IN,
+    is_windowed=True,
 )

@@ -23,4 +23,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(HAR_WINDOWS, "har"),
     compute=_compute,
     warmup=lambda layout: HAR_WINDOWS[-1],
+    is_windowed=True,
 )

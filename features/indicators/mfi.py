@@ -25,4 +25,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.middle,
     needs=frozenset({"volume"}),
+    is_windowed=True,
 )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from features.indicators._spec import FeatureSpec, per_period
 from features.inputs import Float, Inputs
 from features.rolling import rolling_slope
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    balance = np.cumsum(np.where(np.isnan(inputs.returns), 0.0, np.sign(inputs.returns) * inputs.volume))
-    return [rolling_slope(balance, p) / inputs.mean("volume", p) for p in inputs.layout.longer]
+    return [rolling_slope(inputs.balance, p) / inputs.mean("volume", p) for p in inputs.layout.longer]
 
 
 SPEC = FeatureSpec(
@@ -22,4 +19,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.longer[-1] - 1,
     needs=frozenset({"volume"}),
+    is_windowed=True,
 )

@@ -28,4 +28,5 @@ SPEC = FeatureSpec(
     columns=_columns,
     compute=_compute,
     warmup=lambda layout: layout.longer[-1] - 1,
+    is_windowed=True,
 )

@@ -38,4 +38,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.middle,
     needs=frozenset({"range"}),
+    is_windowed=True,
 )

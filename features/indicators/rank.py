@@ -28,4 +28,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: layout.periods[-1],
     needs=frozenset({"universe"}),
+    is_windowed=True,
 )

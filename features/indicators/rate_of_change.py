@@ -27,4 +27,5 @@ SPEC = FeatureSpec(
     columns=_columns,
     compute=_compute,
     warmup=lambda layout: layout.periods[-1],
+    is_windowed=True,
 )

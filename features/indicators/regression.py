@@ -26,4 +26,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(layout.longer, "slope", "trend_fit"),
     compute=_compute,
     warmup=lambda layout: layout.longer[-1] - 1,
+    is_windowed=True,
 )

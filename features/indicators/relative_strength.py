@@ -31,4 +31,5 @@ SPEC = FeatureSpec(
     warmup=lambda layout: layout.periods[-1],
     needs=frozenset({"universe"}),
     market_wide=_market_wide,
+    is_windowed=True,
 )

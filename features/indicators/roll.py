@@ -23,4 +23,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(layout.periods[-1:], "roll_spread"),
     compute=_compute,
     warmup=lambda layout: layout.periods[-1] + 1,
+    is_windowed=True,
 )

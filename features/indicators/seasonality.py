@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from features.indicators._spec import FeatureSpec
@@ -21,7 +23,12 @@ _COLUMNS = (
 
 
 def _compute(inputs: Inputs) -> list[Float]:
-    dates = inputs.bars.dates
+    return _of_dates(np.ascontiguousarray(inputs.bars.dates).tobytes())
+
+
+@lru_cache(maxsize=4)  # most symbols of a universe have the same dates
+def _of_dates(content: bytes) -> list[Float]:
+    dates = np.frombuffer(content, "datetime64[ns]")
     days = dates.astype("datetime64[D]")
     # Calendar arithmetic is done once a month of the series, and trigonometry once a day of the week, month and year.
     months = np.arange(days[0].astype("datetime64[M]"), days[-1].astype("datetime64[M]") + 2)
@@ -40,13 +47,16 @@ def _compute(inputs: Inputs) -> list[Float]:
     gap[1:] = np.log((dates[1:] - dates[:-1]) / np.timedelta64(1, "D"))
     of_week, of_month = (day + 3) % 7, month_length * _LONGEST + month_day
     waves = [wave(harmonic * years)[year_day] for harmonic in _HARMONICS for wave in (np.sin, np.cos)]
-    return [
+    columns = [
         *(wave(weeks)[of_week] for wave in (np.sin, np.cos)),
         *(wave(spans).ravel()[of_month] for wave in (np.sin, np.cos)),
         turn,
         gap,
         *waves,
     ]
+    for column in columns:
+        column.flags.writeable = False
+    return columns
 
 
 SPEC = FeatureSpec(
@@ -57,4 +67,5 @@ SPEC = FeatureSpec(
     compute=_compute,
     warmup=lambda layout: 1,
     market_wide=lambda layout: _COLUMNS,
+    is_windowed=True,
 )

@@ -38,4 +38,5 @@ SPEC = FeatureSpec(
     warmup=lambda layout: max(HAR_WINDOWS[-1], layout.periods[-1]),
     needs=frozenset({"universe"}),
     market_wide=lambda layout: tuple(name for name in _columns(layout) if name != _OWN),
+    is_windowed=True,
 )

@@ -19,4 +19,5 @@ SPEC = FeatureSpec(
     columns=lambda layout: per_period(layout.periods, "williams_r"),
     compute=_compute,
     warmup=lambda layout: layout.periods[-1] - 1,
+    is_windowed=True,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from serving.bot.result import StepAlert
 from serving.bot.state import BotState
 from training.strategy.decisions import Decisions
 from training.strategy.series import Float
+from training.strategy.signal import Signal
+
+_SIGNAL = tuple(one.name for one in fields(Signal) if one.name != "as_of")
 
 
 def signals(decisions: Decisions, state: BotState, left: Restrained) -> tuple[dict[str, Any], ...]:
@@ -28,10 +31,8 @@ def signals(decisions: Decisions, state: BotState, left: Restrained) -> tuple[di
     found = []
     numbers = state.numbers
     for s, signal in enumerate(decisions.signals()):
-        row = asdict(signal)
-        del row["as_of"]
+        row = {name: getattr(signal, name) for name in _SIGNAL} | {"reasons": list(signal.reasons)}
         row["action"] = _action(float(numbers["position"][s]), float(numbers["wanted"][s]))
-        row["reasons"] = list(signal.reasons)
         if s in left.reasons:
             row |= {
                 "position_size": float(numbers["weight"][s]),

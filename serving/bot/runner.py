@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
@@ -148,7 +149,8 @@ class Runner:
             services.metrics.task(spec.name, FAILED if failed else DONE, time.monotonic() - began, due.missed)
         try:
             why = text if failed else None
-            record_end(journal, leader.lease, bot, spec.name, due, clock(), why, failures + failed)
+            repeat = timedelta(hours=services.config.alerts.repeat_hours)
+            record_end(journal, leader.lease, bot, spec.name, due, clock(), why, failures + failed, repeat)
         except FleetcastError as problem:
             return Ended(spec.name, due, text if failed else str(problem), True, known or problem)
         return Ended(spec.name, due, text, failed, known)

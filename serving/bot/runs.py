@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from configs.words import counted
 from serving.alerts.events import Alert
-from serving.alerts.outbox import raise_alert, resolve_alerts
+from serving.alerts.outbox import REPEAT, raise_alert, resolve_alerts
 from serving.bot.schedule import Due
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
@@ -59,10 +59,11 @@ def record_end(
     now: datetime,
     error: str | None = None,
     failures: int = 0,
+    repeat: timedelta = REPEAT,
 ) -> None:
     """Record the end of a run, and why it failed if it did; after three failures in succession there is an alert.
 
-    Runs of the task before the last two weeks are deleted.
+    ``repeat`` is ``alerts.repeat_hours``. Runs of the task before the last two weeks are deleted.
     """
     key = (task_runs.c.bot == bot) & (task_runs.c.task == task) & (task_runs.c.due_at == due.at)
     text = None if error is None else " ".join(error.split())[:_LONGEST_TEXT]
@@ -75,9 +76,8 @@ def record_end(
         if error is None:
             resolve_alerts(connection, bot, "task_failure", [task], now)
         elif failures >= _FAILURES:
-            raise_alert(
-                connection, Alert(bot, "task_failure", task, now, f"task {task} failed {failures} times: {text}")
-            )
+            title = f"task {task} failed {failures} times: {text}"
+            raise_alert(connection, Alert(bot, "task_failure", task, now, title), repeat)
 
 
 def newest_runs(journal: Journal, bot: str) -> dict[str, Mapping[str, object]]:

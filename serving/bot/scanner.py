@@ -27,7 +27,7 @@ from serving.bot.step_writer import read_state, write_step
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
 from serving.journal.outcomes import fill_outcomes
-from serving.journal.predictions import PredictionRow, as_shadow, record
+from serving.journal.predictions import SERVED, PredictionRow, as_shadow, record
 from serving.retraining.shadows import open_shadows
 
 _log = logging.getLogger(__name__)
@@ -133,8 +133,7 @@ class Scanner:
             signals, orders = result.signals, orders + len(result.orders)
             instants.append(row.instant)
         if not instants:
-            found = self.feed.verdicts(now)
-            settle_data(self._journal, lease, self._bot, found, now, self.feed.config.alerts)
+            settle_data(self._journal, lease, self._bot, verdicts, now, self.feed.config.alerts)
         return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:
@@ -167,7 +166,7 @@ class Scanner:
         shadows = self._shadow_forecasts(row)
         with self._journal.begin() as connection:
             lease.guard(connection)
-            stored = record(connection, made)
+            stored = record(connection, made, instead_of=(SERVED,))
             record(connection, shadows)
         if self._record is None:
             self._record = self._first_record(versions, row.date)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from serving.journal.schema import predictions, row_id
 from serving.journal.types import aware
 from serving.journal.upsert import insert_new
 
+SERVED = "serve"  # which program makes the predictions of servers
 _CHUNK = 500  # rows of one statement
 _T = TypeVar("_T")
 
@@ -81,11 +82,20 @@ class Served:
         return Served(self.count + other.count, min(self.first, other.first), max(self.last, other.last))
 
 
-def record(connection: Connection, rows: Sequence[PredictionRow]) -> list[PredictionRow]:
+def record(
+    connection: Connection, rows: Sequence[PredictionRow], instead_of: Container[str] = ()
+) -> list[PredictionRow]:
     """Write predictions that the journal does not have, and return what it has now, in the order of the rows.
 
     A prediction that exists stays as it is, so a process that starts again goes on from the numbers of before. Call it
     in a transaction of :meth:`.Journal.begin`.
+
+    Parameters
+    ----------
+    connection, rows
+        Where to write what.
+    instead_of
+        Programs whose predictions are replaced where the numbers differ; how often they were served stays.
 
     Raises
     ------
@@ -100,7 +110,15 @@ def record(connection: Connection, rows: Sequence[PredictionRow]) -> list[Predic
         return list(rows)
     ids = [value["id"] for value in values]
     stored = {row.id: row for row in _stored(connection, ids)}
-    return [stored[one] for one in ids]
+    others = {
+        one: row
+        for one, row in zip(ids, rows, strict=True)
+        if stored[one].made_by in instead_of and row != replace(stored[one], made_at=row.made_at, made_by=row.made_by)
+    }
+    if others:
+        changes = [{"key": one, **_values(row)} for one, row in sorted(others.items())]
+        connection.execute(update(predictions).where(predictions.c.id == bindparam("key")), changes)
+    return [others.get(one, stored[one]) for one in ids]
 
 
 def count_served(connection: Connection, served: Mapping[str, Served]) -> None:

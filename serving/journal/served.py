@@ -3,6 +3,9 @@
 A request appends to a list and goes on. A thread counts what was served by prediction, and writes new predictions and
 the counts together every ``journal.flush_s`` seconds. While the database fails, counts wait in memory and the thread
 tries again, at least once a minute; beyond ``journal.queue_rows`` predictions they are dropped and counted.
+
+Forecasts of a bar that was still being formed when the server read it are not journaled: they are of another bar than
+the one that outcomes and bots refer to.
 """
 
 from __future__ import annotations
@@ -22,11 +25,10 @@ from configs.errors import FleetcastError
 from configs.journal import JournalConfig
 from configs.values import Kind
 from serving.journal.database import Journal
-from serving.journal.forecasts import snapshot_rows
-from serving.journal.predictions import PredictionRow, Served, count_served, record
+from serving.journal.forecasts import close_of, snapshot_rows
+from serving.journal.predictions import SERVED, PredictionRow, Served, count_served, record
 from serving.snapshot import Snapshot
 
-MADE_BY = "serve"
 _LONGEST_PAUSE_S = 60.0
 _MOST_KNOWN = 200_000  # identifiers of predictions that were written or wait
 _CLOSE_S = 5.0
@@ -167,10 +169,10 @@ class ServedPredictions:
             for kind in event.kinds:
                 counts.update((kind, symbol) for symbol in event.symbols)
         first, last = (datetime.fromtimestamp(event.time_s, UTC) for event in (events[0], events[-1]))
-        keys = {one: self._key(snapshot, *one) for one in counts if one[1] in snapshot.last_bars}
+        keys = {one: self._key(snapshot, *one) for one in counts if _is_complete(snapshot, one[1])}
         new = {one for one, key in keys.items() if key not in self._known}
         rows = dict[tuple[str, str], PredictionRow]()
-        for row in snapshot_rows(snapshot, MADE_BY, symbols={symbol for _, symbol in new}) if new else ():
+        for row in snapshot_rows(snapshot, SERVED, symbols={symbol for _, symbol in new}) if new else ():
             rows[row.kind, row.symbol] = row
         for one, count in counts.items():
             if one in keys:
@@ -214,3 +216,9 @@ class ServedPredictions:
     @staticmethod
     def _key(snapshot: Snapshot, kind: Kind, symbol: str) -> Key:
         return kind, snapshot.versions[kind], symbol, snapshot.last_bars[symbol].date.astype("datetime64[ns]")
+
+
+def _is_complete(snapshot: Snapshot, symbol: str) -> bool:
+    """Whether a symbol has bars, and the last one was complete when the snapshot was made."""
+    last = snapshot.last_bars.get(symbol)
+    return last is not None and close_of(last.schedule, last.date) <= snapshot.loaded

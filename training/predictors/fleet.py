@@ -143,7 +143,7 @@ class PredictorFleet(ABC):
     def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
         """Return what a forecast of these rows reads."""
         places, symbol = panel_rows(panel, rows)
-        series, year = self._series(panel)[places], panel.bars_per_year[symbol]
+        series, year = self._series_at(panel, places, symbol), panel.bars_per_year[symbol]
         return Windows.of(panel.dates[places], panel.features, places, series, year, self.window)
 
     def chunks(self, panel: Panel, rows: Sequence[Int64]) -> Iterator[tuple[Windows, Int64]]:
@@ -153,6 +153,10 @@ class PredictorFleet(ABC):
     def _series(self, panel: Panel) -> Float:
         """Return what forecasts read of a symbol's history before the window, (rows, K)."""
         return np.zeros((len(panel.dates), 0))
+
+    def _series_at(self, panel: Panel, places: Int64, symbol: Int64) -> Float:
+        """Return rows ``places`` (n,) of :meth:`_series`, which are of each ``symbol`` (n,), in ascending order."""
+        return self._series(panel)[places]
 
     @abstractmethod
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:

@@ -239,6 +239,9 @@ class VolatilityPredictor(BarsPredictor):
     def _series(self, panel: Panel) -> Float:
         return self._ensemble.series(panel, self._rows_of(panel))
 
+    def _series_at(self, panel: Panel, places: Int64, symbol: Int64) -> Float:
+        return self._ensemble.series_at(panel, self._rows_of(panel), places, symbol)
+
     def _errors(self, examples: Examples) -> tuple[Float, Int64]:
         """Return ln(y / f) of the validation rows, and each row's symbol."""
         chunks = self.chunks(examples.panel, examples.part("valid"))

@@ -12,7 +12,7 @@ from serving import MLPredictionBot
 from serving.bot.leader import lease_name
 from serving.bot.status import bot_status
 from serving.journal.leases import acquire
-from serving.journal.schema import accounts, fills, orders, outcomes, predictions, steps
+from serving.journal.schema import accounts, alerts, fills, orders, outcomes, predictions, steps
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
 
@@ -153,6 +153,21 @@ def test_dead_data_and_the_kill_switch_are_reported(make_bot, grow, store):
     with bot.journal.connect() as connection:
         newest = connection.execute(select(orders.c.quantity).where(orders.c.bar_close == bot.status().step)).all()
     assert newest == []
+
+
+def test_dead_data_is_reported_again_after_the_hours_of_the_settings(store, bars_of, clock):
+    """Scans that make no step, because all symbols are stale."""
+    config = Config.model_validate({"alerts": {"repeat_hours": 2.0}})
+    with MLPredictionBot(config=config, store=store, clock=clock) as bot:
+        bot.run_scan()
+        clock.to(bars_of("AAA", 480), days=30)
+        for _ in range(5):
+            bot.run_scan()
+            clock.now += timedelta(hours=1)
+        with bot.journal.connect() as connection:
+            dead = select(alerts.c.phase).where(alerts.c.event == "dead_data", alerts.c.key == "AAA")
+            found = connection.execute(dead.order_by("created_at")).scalars().all()
+    assert found == ["raised", "repeated", "repeated"]
 
 
 def test_what_a_bot_refuses(make_bot, store):

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from configs.errors import ClusterError, DataError, LeaseLostError
 from serving.bot.leader import Leader, lease_name
 from serving.bot.runner import Runner
-from serving.bot.runs import newest_done, newest_runs
+from serving.bot.runs import newest_done, newest_runs, record_end, record_start
 from serving.bot.schedule import Due, parse_schedule
 from serving.bot.task import TaskSpec
 from serving.journal.leases import acquire
-from serving.journal.schema import task_runs
+from serving.journal.schema import alerts, task_runs
 
 SOON = parse_schedule("every 1s")
 
@@ -80,6 +80,22 @@ def test_a_bug_in_a_task_is_a_failure_of_this_task(make_services, journal):
     assert done.wait(10.0)
     loop.end()
     assert newest_runs(journal, "paper")["bug"]["error"] == "KeyError: 'symbol'"
+
+
+def test_a_task_that_goes_on_failing_is_reported_again_after_the_hours_of_the_settings(make_services, journal):
+    begin = datetime(2026, 1, 5, tzinfo=UTC)
+    lease = acquire(journal, lease_name("paper"), term_s=60.0)
+    for hours in range(5):
+        now = begin + timedelta(hours=hours)
+        record_start(journal, lease, "paper", "fetch", Due(now, 0), now)
+        record_end(journal, lease, "paper", "fetch", Due(now, 0), now, "no bars", 3, timedelta(hours=2))
+    with journal.connect() as connection:
+        rows = connection.execute(select(alerts.c.created_at, alerts.c.phase).order_by("created_at")).all()
+    assert [(row.created_at - begin, row.phase) for row in rows] == [
+        (timedelta(hours=0), "raised"),
+        (timedelta(hours=2), "repeated"),
+        (timedelta(hours=4), "repeated"),
+    ]
 
 
 def test_stopping_waits_for_the_run_in_progress(make_services, journal):

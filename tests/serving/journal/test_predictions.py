@@ -39,6 +39,26 @@ def test_a_prediction_is_written_once_and_stays_as_it_was_first(journal, make_pr
     assert stored_count(journal) == 5
 
 
+def test_predictions_of_a_program_are_replaced_where_numbers_differ_and_stay_counted(journal, make_prediction):
+    served = [make_prediction(symbol, made_by="serve") for symbol in ("AAA", "BBB")]
+    when = served[0].made_at
+    with journal.begin() as connection:
+        record(connection, served)
+        count_served(connection, {one.id: Served(3, when, when) for one in served})
+    later = when + timedelta(hours=1)
+    own = [replace(one, made_by="bot:paper", made_at=later) for one in served]
+    own[1] = replace(own[1], close=101.0, p_down=0.2, p_up=0.5, baselines={"prior": [0.2, 0.5, 0.3]})
+    new = make_prediction("CCC", made_by="bot:paper")
+    with journal.begin() as connection:
+        assert record(connection, [*own, new], instead_of=("serve",)) == [served[0], own[1], new]
+    again = [replace(one, close=7.0) for one in own]
+    with journal.begin() as connection:  # its own stay as they are
+        assert record(connection, again[1:], instead_of=("serve",)) == own[1:]
+        columns = predictions.c["symbol", "close", "times_served", "made_by"]
+        rows = connection.execute(select(*columns).order_by("symbol")).all()
+    assert rows == [("AAA", 100.0, 3, "serve"), ("BBB", 101.0, 3, "bot:paper"), ("CCC", 100.0, 0, "bot:paper")]
+
+
 def test_another_bar_horizon_or_version_is_another_prediction(journal, make_prediction):
     first = make_prediction()
     others = [make_prediction(day=1), replace(first, horizon_bars=5), replace(first, version="v2")]

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx2
@@ -199,6 +200,20 @@ def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped
     recorder.close()
     assert recorder.stats() == {"written": 0, "waiting": 0, "dropped": 2, "problem": "the server does not answer."}
     assert len([record for record in caplog.records if "does not answer" in record.message]) == 1
+
+
+def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, recorder, url):
+    snapshot = engine.snapshot
+    closes = {row.symbol: row.bar_close for row in snapshot_rows(snapshot, "test", kinds=["direction"])}
+    formed = replace(snapshot, loaded=closes["AAA"] - timedelta(minutes=10))
+    complete = replace(snapshot, loaded=closes["AAA"])
+    recorder.offer(formed, ["AAA"], ["direction"])
+    until(lambda: not recorder._events)
+    recorder.offer(complete, ["BBB"], ["direction"])
+    until(lambda: recorder.stats()["written"] == 1)
+    assert recorder.stats() == {"written": 1, "waiting": 0, "dropped": 0, "problem": None}
+    with open_journal(url) as journal:
+        assert read(journal)["symbol"].tolist() == ["BBB"]
 
 
 def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, bars_of, url, recorder):

@@ -24,6 +24,7 @@ from training.models.volatility.har import har_lags
 
 LAGS = (1, 5, 22, 66, 252)
 FALLS = (1, 5, 22)
+LONGEST = max(LAGS)  # bars that a row reads where none of them is without a variance
 TERMS = 1 + len(LAGS) - 1 + len(FALLS)  # one, relative log means, falls
 COMPLETE_AFTER = LAGS[-2]  # bars after which all regressors exist, see har_lags
 

@@ -15,7 +15,7 @@ from training.data.arrays import Float
 from training.data.design import Design
 from training.data.examples import Int64
 from training.data.windows import Windows
-from training.models.volatility.anchor import TERMS, anchor_inputs
+from training.models.volatility.anchor import LONGEST, TERMS, anchor_inputs
 from training.models.volatility.combination import Combination
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.market import MarketFleet
@@ -58,6 +58,21 @@ class VolatilityEnsemble:
         for spec, series in self._series():
             fleet = self.members[spec.name]
             parts.append(series.compute(panel, fleet.take(row_index(len(fleet), rows))))
+        return np.concatenate(parts, axis=1)
+
+    def series_at(self, panel: Panel, rows: Int64, places: Int64, symbol: Int64) -> Float:
+        """Return rows ``places`` (n,) of :meth:`series`, which are of each ``symbol`` (n,), in ascending order.
+
+        What has windows is computed from the bars that these rows read.
+        """
+        if len(np.unique(symbol)) < len(panel.symbols):
+            return self.series(panel, rows)[places]
+        cut, at = panel.before(places, symbol, LONGEST)
+        parts = [anchor_inputs(cut.variance, cut.close, cut.offsets)[at]]
+        for spec, series in self._series():
+            fleet = self.members[spec.name]
+            where, chosen = (cut, at) if series.is_windowed else (panel, places)
+            parts.append(series.compute(where, fleet.take(row_index(len(fleet), rows)))[chosen])
         return np.concatenate(parts, axis=1)
 
     def member_forecasts(self, windows: Windows, symbols: Int64) -> tuple[Float, dict[str, Float]]:

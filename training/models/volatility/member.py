@@ -126,12 +126,14 @@ def row_index(rows: int, symbols: Int64) -> Int64:
 class Series:
     """What a member reads of a symbol's history: ``compute(panel, fleet)`` returns (rows, ``width``).
 
-    ``fleet`` has a row for each symbol of the panel, in order. Row t uses bars ≤ t. Members may share a series.
+    ``fleet`` has a row for each symbol of the panel, in order. Row t uses bars ≤ t. Members may share a series. With
+    ``is_windowed``, row t is a function of the newest ``anchor.LONGEST`` bars if each of them has a variance.
     """
 
     name: str
     width: int
     compute: Callable[[Panel, Any], Float]
+    is_windowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

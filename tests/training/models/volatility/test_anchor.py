@@ -3,7 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.models.volatility.anchor import COMPLETE_AFTER, FALLS, LAGS, TERMS, anchor_inputs, log_response
+from features.bars.period import BarPeriod
+from features.panel import Panel
+from training.models.volatility.anchor import COMPLETE_AFTER, FALLS, LAGS, LONGEST, TERMS, anchor_inputs, log_response
+from training.models.volatility.har import BASELINE_LAGS, har_design
 
 BARS = 400
 OFFSETS = np.array([0, BARS, 2 * BARS])
@@ -85,3 +88,22 @@ def test_the_response_is_against_the_long_mean_and_floored_at_a_hundredth():
     inputs[:, 0] = np.log(1e-4)
     found = log_response(np.array([2e-4, 1e-9, 0.0, np.nan]), inputs)
     np.testing.assert_allclose(found, [np.log(2), np.log(0.01), np.log(0.01), np.nan])
+
+
+@pytest.mark.parametrize("missing", [None, BARS + 300])
+@pytest.mark.parametrize("rows", [((BARS - 1,), (BARS - 1,)), ((70,), (251, 252, 253)), ((3, 399, 90), (398, 50))])
+def test_rows_of_the_parts_that_they_read_are_bit_for_bit_those_of_all_bars(bars, rows, missing):
+    variance, close = bars
+    if missing is not None:
+        variance[missing] = np.nan
+    none, periods = np.empty((2 * BARS, 0), np.float32), (BarPeriod(),) * 2
+    panel = Panel(("A", "B"), (), OFFSETS, np.arange(2 * BARS).view("datetime64[ns]"), none, close, variance, close,
+                  periods, 0)  # fmt: skip
+    places = np.concatenate([np.array(own) + OFFSETS[i] for i, own in enumerate(rows)])
+    cut, at = panel.before(places, np.repeat([0, 1], [len(own) for own in rows]), LONGEST)
+    np.testing.assert_array_equal(cut.dates[at], panel.dates[places])
+    assert len(cut.dates) < 2 * BARS
+    found = anchor_inputs(cut.variance, cut.close, cut.offsets)[at]
+    np.testing.assert_array_equal(found, anchor_inputs(variance, close, OFFSETS)[places])
+    found = har_design(cut.variance, cut.offsets, BASELINE_LAGS)[at]
+    np.testing.assert_array_equal(found, har_design(variance, OFFSETS, BASELINE_LAGS)[places])

@@ -29,7 +29,7 @@ def _fit_own(data: FitData, shared: HarFleet) -> HarFleet:
     return fit_per_symbol(lags(panel, None), data.examples.targets, panel.offsets, data.known, BASELINE_LAGS)
 
 
-LAGS = Series("har_lags", 1 + len(BASELINE_LAGS), lags)
+LAGS = Series("har_lags", 1 + len(BASELINE_LAGS), lags, is_windowed=True)
 
 SPEC = MemberSpec(
     name="log_har",
