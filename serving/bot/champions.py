@@ -91,7 +91,8 @@ class Champions:
         if stamp != self._stamp:
             found, self._missing = whole.read(frozenset(whole.symbols).union(self._traded()))
             self._raw = {bars.symbol: bars for bars in found}
-            self._whole, self._stamp, self._mended = whole, stamp, None
+            self._whole, self._mended = whole, None
+            self._stamp = "" if whole.unreadable else stamp  # a file that could not be read is read again
 
     def verdicts(self, now: datetime) -> dict[str, tuple[ClosedBars, Dates]]:
         """Return which bars of each traded symbol are complete, and the dates of all."""
@@ -105,6 +106,9 @@ class Champions:
                 reason = self._missing.get(symbol, "no bars are available")
                 found[symbol] = ClosedBars(symbol, Sessions(ALWAYS), 0, problem="no_bars", reason=reason), none
         self._closed = {symbol: one.count for symbol, (one, _) in found.items()}
+        for symbol, bars in self._raw.items():  # features of the universe may not see a bar that is being formed either
+            if symbol not in found:
+                self._closed[symbol] = closed_bars(symbol, schedule_of(bars.dates), bars.dates, now).count
         return found
 
     def complete(self) -> Iterable[SymbolBars]:
@@ -126,6 +130,10 @@ class Champions:
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date, of the traded symbols and of those in ``also``."""
         wanted = {*self._traded(), *also}
+        if self._whole is not None and (unread := wanted - self._raw.keys() - self._missing.keys()):
+            found, missing = self._whole.read(frozenset(unread))  # held, and of no model any more
+            self._raw |= {bars.symbol: bars for bars in found}
+            self._missing, self._mended = {**self._missing, **missing}, None
         return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
 
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:

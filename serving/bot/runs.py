@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 
 from configs.words import counted
-from serving.alerts.events import Alert
-from serving.alerts.outbox import raise_alert, resolve_alerts
+from serving.alerts.events import Alert, one_line
+from serving.alerts.outbox import REPEAT, raise_alert, resolve_alerts
 from serving.bot.schedule import Due
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
@@ -17,7 +17,7 @@ from serving.journal.schema import task_runs
 from serving.journal.upsert import insert
 
 DONE, FAILED = "done", "failed"
-_LONGEST_TEXT = 2_000
+LONGEST_TEXT = 2_000
 _SCAN = "scan"
 _KEPT = timedelta(days=14)
 _FAILURES = 3  # in succession, that are worth an alert
@@ -59,13 +59,14 @@ def record_end(
     now: datetime,
     error: str | None = None,
     failures: int = 0,
+    repeat: timedelta = REPEAT,
 ) -> None:
     """Record the end of a run, and why it failed if it did; after three failures in succession there is an alert.
 
     Runs of the task before the last two weeks are deleted.
     """
     key = (task_runs.c.bot == bot) & (task_runs.c.task == task) & (task_runs.c.due_at == due.at)
-    text = None if error is None else " ".join(error.split())[:_LONGEST_TEXT]
+    text = None if error is None else one_line(error, LONGEST_TEXT)
     values = {"finished_at": now, "outcome": DONE if error is None else FAILED, "error": text}
     with journal.begin() as connection:
         lease.guard(connection)
@@ -75,9 +76,8 @@ def record_end(
         if error is None:
             resolve_alerts(connection, bot, "task_failure", [task], now)
         elif failures >= _FAILURES:
-            raise_alert(
-                connection, Alert(bot, "task_failure", task, now, f"task {task} failed {failures} times: {text}")
-            )
+            title = f"task {task} failed {failures} times: {text}"
+            raise_alert(connection, Alert(bot, "task_failure", task, now, title), repeat)
 
 
 def newest_runs(journal: Journal, bot: str) -> dict[str, Mapping[str, object]]:

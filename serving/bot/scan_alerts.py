@@ -49,11 +49,13 @@ def alert_writer(
     return write
 
 
-def settle_data(journal: Journal, lease: Lease, bot: str, verdicts: Verdicts, at: datetime) -> None:
+def settle_data(
+    journal: Journal, lease: Lease, bot: str, verdicts: Verdicts, at: datetime, settings: AlertsConfig
+) -> None:
     """Raise and end alerts on data where a scan makes no step, because all symbols may have a problem."""
     with journal.begin() as connection:
         lease.guard(connection)
-        _settle(connection, bot, verdicts, at, timedelta(hours=24))
+        _settle(connection, bot, verdicts, at, timedelta(hours=settings.repeat_hours))
 
 
 def _settle(connection: Connection, bot: str, verdicts: Verdicts, at: datetime, repeat: timedelta) -> None:

@@ -14,6 +14,7 @@ from serving.bot.catalog import catalog, schedules
 from serving.bot.leader import lease_name
 from serving.bot.runs import DONE, newest_runs
 from serving.journal.database import Journal
+from serving.journal.leases import is_valid
 from serving.journal.schema import accounts, alerts, leases, positions, signals, steps, task_runs
 
 _SILENT_PERIODS = 2
@@ -77,7 +78,7 @@ def bot_status(journal: Journal, config: Config, now: datetime) -> BotStatus:
         wanted = _rows(connection, signals, bot, signals.c.bar_close, step)
         is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
         conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings().all()
-    leader = lease if lease is not None and lease.holder != _FREE and lease.expires_at > now else None
+    leader = lease if lease is not None and lease.holder != _FREE and is_valid(lease.expires_at, now) else None
     schedule = schedules(config.bot.schedules).get("scan")
     silent = 0 if schedule is None or last_scan is None else schedule.passed(last_scan, now)[1]
     problems = []
