@@ -60,7 +60,7 @@ class Champions:
         self._stamp = ""
         self._raw: dict[str, SymbolBars] = {}
         self._missing: Mapping[str, str] = {}
-        self._closed: Mapping[str, int] = {}
+        self._closed: dict[str, int] = {}
         self._mended: tuple[np.datetime64, list[tuple[SymbolBars, str]]] | None = None
         self._snapshot: Snapshot | None = None
 
@@ -106,9 +106,7 @@ class Champions:
                 reason = self._missing.get(symbol, "no bars are available")
                 found[symbol] = ClosedBars(symbol, Sessions(ALWAYS), 0, problem="no_bars", reason=reason), none
         self._closed = {symbol: one.count for symbol, (one, _) in found.items()}
-        for symbol, bars in self._raw.items():  # features of the universe may not see a bar that is being formed either
-            if symbol not in found:
-                self._closed[symbol] = closed_bars(symbol, schedule_of(bars.dates), bars.dates, now).count
+        self._closed |= _closed_counts((bars for name, bars in self._raw.items() if name not in found), now)
         return found
 
     def complete(self) -> Iterable[SymbolBars]:
@@ -133,6 +131,7 @@ class Champions:
         if self._whole is not None and (unread := wanted - self._raw.keys() - self._missing.keys()):
             found, missing = self._whole.read(frozenset(unread))  # held, and of no model any more
             self._raw |= {bars.symbol: bars for bars in found}
+            self._closed |= _closed_counts(found, row.instant)
             self._missing, self._mended = {**self._missing, **missing}, None
         return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
 
@@ -163,3 +162,8 @@ class Champions:
                     bars.append(one.first(count))
             self._mended = row.date, self._whole.mended(bars)
         return self._mended[1]
+
+
+def _closed_counts(bars: Iterable[SymbolBars], now: datetime) -> dict[str, int]:
+    """Return how many bars are complete: features of the universe may not see one that is being formed either."""
+    return {one.symbol: closed_bars(one.symbol, schedule_of(one.dates), one.dates, now).count for one in bars}
