@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from configs.errors import ModelError
+from configs.errors import DataError, ModelError, StoreError
 from configs.operation import ServeConfig
 from configs.schema import Config
 from configs.values import Kind
@@ -129,10 +129,14 @@ class Champions:
         """Return all bars up to a date, of the traded symbols and of those in ``also``."""
         wanted = {*self._traded(), *also}
         if self._whole is not None and (unread := wanted - self._raw.keys() - self._missing.keys()):
-            found, missing = self._whole.read(frozenset(unread))  # held, and of no model any more
+            try:
+                found, missing = self._whole.read(frozenset(unread))  # held, and of no model any more
+            except (DataError, StoreError) as error:  # they keep their last price, and stop no other symbol
+                found, missing = [], dict.fromkeys(unread, str(error))
             self._raw |= {bars.symbol: bars for bars in found}
             self._closed |= _closed_counts(found, row.instant)
-            self._missing, self._mended = {**self._missing, **missing}, None
+            self._missing = {**self._missing, **dict.fromkeys(unread, "no bars are available"), **missing}
+            self._mended = None
         return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
 
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:
