@@ -81,8 +81,7 @@ def _read(bars: AnyBars, symbol: str | None, default_symbol: str, place: str, re
     else:
         frame = _frame_of(bars, place)
         return bars_from_frame(frame, symbol, place=place, default_symbol=default_symbol, reading=reading)
-    counts = Counter(one.symbol for one in found)
-    if repeated := sorted(name for name, count in counts.items() if count > 1):
+    if repeated := sorted(name for name, count in Counter(one.symbol for one in found).items() if count > 1):
         raise DataError(f"{place} has {shortened(repeated)} twice; expected each symbol once. Join or rename them.")
     if symbol is None:
         return found, quarantine

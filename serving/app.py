@@ -20,6 +20,7 @@ from serving.web.keys import Keys
 
 if TYPE_CHECKING:
     from serving.journal.served import ServedPredictions
+    from serving.web.live_bots import LiveBots
     from serving.web.live_monitoring import LiveMonitoring
     from serving.web.meter import Meter
     from serving.web.prediction_service import PredictionService
@@ -110,6 +111,7 @@ class Ingress:
             host=arguments.host,
             reports=Reports(open_store(arguments.store)),
             monitoring=_monitoring(arguments),
+            bots=_bots(arguments),
         )
 
     def check_health(self) -> None:
@@ -211,6 +213,16 @@ def _monitoring(arguments: Arguments) -> "LiveMonitoring | None":
 
     url, config = arguments.journal.get_secret_value(), arguments.journal_config
     return LiveMonitoring(lambda: Monitor(open_journal(url, config=config), ModelManager(arguments.store)))
+
+
+def _bots(arguments: Arguments) -> "LiveBots | None":
+    if arguments.journal is None:
+        return None
+    from serving.journal import open_journal
+    from serving.web.live_bots import LiveBots
+
+    url, config = arguments.journal.get_secret_value(), arguments.journal_config
+    return LiveBots(lambda: open_journal(url, config=config, create=False))
 
 
 def _scaling(config: ServeConfig) -> dict[str, Any]:

@@ -146,6 +146,11 @@ class FleetcastClient:
         found: dict[str, Any] = self._request("GET", "/v1/monitoring")
         return found
 
+    def bot(self) -> dict[str, Any]:
+        """Return the trading bots: health, signals, positions, accounts and alerts; the server needs a journal."""
+        found: dict[str, Any] = self._request("GET", "/v1/bot")
+        return found
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

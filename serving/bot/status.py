@@ -13,6 +13,7 @@ from configs.schema import Config
 from serving.bot.catalog import catalog, schedules
 from serving.bot.leader import lease_name
 from serving.bot.runs import DONE, newest_runs
+from serving.bot.schedule import Schedule
 from serving.journal.database import Journal
 from serving.journal.leases import is_valid
 from serving.journal.schema import accounts, alerts, leases, positions, signals, steps, task_runs
@@ -67,7 +68,11 @@ class BotStatus:
 
 def bot_status(journal: Journal, config: Config, now: datetime) -> BotStatus:
     """Return the status of the bot ``config.bot.name`` at a time (aware)."""
-    bot = config.bot.name
+    return status_of(journal, config.bot.name, schedules(config.bot.schedules).get("scan"), now)
+
+
+def status_of(journal: Journal, bot: str, schedule: Schedule | None, now: datetime) -> BotStatus:
+    """Return the status of a bot that scans by a schedule, at a time (aware); None: it does not scan by itself."""
     tasks = newest_runs(journal, bot)
     with journal.connect() as connection:
         lease = connection.execute(select(leases).where(leases.c.name == lease_name(bot))).one_or_none()
@@ -79,7 +84,6 @@ def bot_status(journal: Journal, config: Config, now: datetime) -> BotStatus:
         is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
         conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings().all()
     leader = lease if lease is not None and lease.holder != _FREE and is_valid(lease.expires_at, now) else None
-    schedule = schedules(config.bot.schedules).get("scan")
     silent = 0 if schedule is None or last_scan is None else schedule.passed(last_scan, now)[1]
     problems = []
     if leader is None:

@@ -30,7 +30,9 @@ from serving.web.error_responses import error_response, handle_errors, invalid_r
 from serving.web.guard import Guard
 from serving.web.hosts import Hosts
 from serving.web.keys import Keys
+from serving.web.live_bots import LiveBots
 from serving.web.live_monitoring import LiveMonitoring
+from serving.web.live_routes import add_live
 from serving.web.meter import Meter
 from serving.web.page import add_page
 from serving.web.prediction_service import AnswerBatch, PredictionService
@@ -54,6 +56,7 @@ def build_api(
     host: str | None = None,
     reports: Reports | None = None,
     monitoring: LiveMonitoring | None = None,
+    bots: LiveBots | None = None,
 ) -> FastAPI:
     """Return the application that serves a prediction service.
 
@@ -73,6 +76,8 @@ def build_api(
         Tear sheets that the page links; None: there are none.
     monitoring
         What live forecasts are worth; None without a journal.
+    bots
+        The trading bots; None without a journal.
     """
     meter = meter or Meter()
     api = FastAPI(
@@ -161,18 +166,6 @@ def build_api(
         """Return this replica's counts and processing times, and the health of its models and bars."""
         return await service.stats()
 
-    @api.get(
-        "/v1/monitoring", response_model=dict[str, Any], responses={404: {"model": ErrorResponse}}, tags=["health"]
-    )
-    async def live_skill() -> Response:
-        """Return live skill next to baselines, sequential tests and their alarms; 404 without ``serve --journal``."""
-        if monitoring is None:
-            return error_response(404, "no_journal", "nothing is journaled; start the server with --journal")
-        try:
-            return Response(await monitoring.answer(), media_type=_JSON)
-        except FleetcastError as error:
-            return error_response(503, "unavailable", str(error), retry_after_s=30)
-
     @api.get("/v1/health/live", tags=["health"])
     async def live() -> dict[str, str]:
         """Return 200 as long as the process runs."""
@@ -187,6 +180,7 @@ def build_api(
         status = await service.status()
         return JSONResponse({"status": status}, 503 if status == "unavailable" else 200)
 
+    add_live(api, monitoring, bots)
     add_reports(api, reports)
     add_page(api)
     return api

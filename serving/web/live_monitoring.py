@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
+
+from serving.web.shared_answer import SharedAnswer
 
 if TYPE_CHECKING:
     from serving.monitoring.monitor import Monitor
@@ -15,38 +15,27 @@ if TYPE_CHECKING:
 _FRESH_S = 60.0
 
 
-class LiveMonitoring:
-    """Answers from a monitor that is opened on first use.
+class LiveMonitoring(SharedAnswer):
+    """The JSON of :meth:`.MonitoringResult.to_json`, with ``words``: the same in sentences, by kind.
 
     Parameters
     ----------
     open_monitor
-        Opens the journal and returns its monitor; called in a thread, and again after an error.
+        Opens the journal and returns its monitor; called in a thread on first use, and again after an error.
     fresh_s
         Seconds for which an answer is given again.
     """
 
     def __init__(self, open_monitor: Callable[[], Monitor], fresh_s: float = _FRESH_S) -> None:
-        self._open, self._fresh_s = open_monitor, fresh_s
+        super().__init__(self._computed, fresh_s)
+        self._open = open_monitor
         self._monitor: Monitor | None = None
-        self._answer: tuple[float, bytes] | None = None
-        self._lock = asyncio.Lock()
-
-    async def answer(self) -> bytes:
-        """Return the JSON of :meth:`.MonitoringResult.to_json`; concurrent requests share one computation.
-
-        Raises
-        ------
-        DatabaseError
-            The journal cannot be read.
-        """
-        async with self._lock:
-            if self._answer is None or time.monotonic() - self._answer[0] > self._fresh_s:
-                self._answer = (time.monotonic(), await asyncio.to_thread(self._computed))
-            return self._answer[1]
 
     def _computed(self) -> bytes:
         """Return the result; nothing is written, because the bot does that."""
+        from serving.monitoring.words import in_words
+
         if self._monitor is None:
             self._monitor = self._open()
-        return to_json(self._monitor.run(store=False).to_json())
+        result = self._monitor.run(store=False)
+        return to_json(result.to_json() | {"words": in_words(result)})

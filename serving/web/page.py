@@ -1,4 +1,4 @@
-"""The page for people: all symbols at ``/``, one at ``/symbols/…``. It uses the routes of the HTTP interface."""
+"""The page for people: all symbols at ``/``, one at ``/symbols/…``, trading bots at ``/bot``; it uses HTTP routes."""
 
 from __future__ import annotations
 
@@ -36,6 +36,10 @@ def add_page(api: FastAPI) -> None:
     @api.get("/", include_in_schema=False)
     async def index() -> Response:
         return document("index.html")
+
+    @api.get("/bot", include_in_schema=False)
+    async def bot() -> Response:
+        return document("bot.html")
 
     @api.get("/symbols/{symbol:path}", include_in_schema=False)
     async def symbol(symbol: str) -> Response:

@@ -164,6 +164,7 @@ def test_what_both_replicas_serve_is_in_the_journal_once(server):
         monitored = client.monitoring()
         assert set(monitored["kinds"]) == set(KINDS) and not monitored["alarm"]
         assert monitored["kinds"]["direction"]["quality"]["pending"] > 0
+        assert client.bot()["bots"] == [], "none has run on this journal"
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ async function request(path, body) {
   const response = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body) });
   const content = await response.json();
   if (response.status === 401) { askForKey(); throw new Error("an API key is needed"); }
-  if (!response.ok && content.error && !content.symbol) throw new Error(content.error.message);
+  if (!response.ok && content.error && !content.symbol) throw Object.assign(new Error(content.error.message), { code: content.error.code });
   return content;
 }
 

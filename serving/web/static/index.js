@@ -13,6 +13,7 @@ const VALUES = {
 };
 
 async function load() {
+  await showBots();
   const models = await request("/v1/models");
   const open = [...document.querySelectorAll("#models details")].map((card) => card.open);
   document.getElementById("models").replaceChildren(...models.map(skillCard));
@@ -43,6 +44,34 @@ async function showReport() {
   link.title = `made ${day(newest.created)} UTC`;
   const key = sessionStorage.getItem(KEY);
   link.onclick = key && ((event) => { event.preventDefault(); download(link.href, newest.name, key).catch(showError); });
+}
+
+/* One line for each trading bot; a server without a journal has none, and a database that is down hides nothing else. */
+async function showBots() {
+  const place = document.getElementById("bots"), link = document.getElementById("bot-link");
+  try {
+    const desk = await request("/v1/bot");
+    serverClock.set(desk.at);
+    place.replaceChildren(...desk.bots.map(botLine));
+    link.hidden = false;
+  } catch (error) {
+    if (!error.code) throw error;
+    const known = error.code !== "no_journal";
+    link.hidden = !known;
+    place.replaceChildren(...(known ? [make("p", `The trading bots are not known: ${error.message}`, "problem")] : []));
+  }
+}
+
+function botLine(bot) {
+  const { state, title } = life(bot), line = make("p", undefined, `card strip ${state}`), link = make("a", title);
+  link.href = `/bot#${encodeURIComponent(bot.bot)}`;
+  const trades = bot.signals.filter((row) => row.action === "buy" || row.action === "sell").length;
+  const facts = [`${plural(trades, "order")} for the next bar`, plural(bot.alerts_count, "open alert")];
+  if (bot.account) facts.unshift(`equity ${money(bot.account.equity)} (${signedShare(bot.account.daily_return)})`);
+  const scan = make("span", "last scan ");
+  scan.append(timeNode(bot.last_scan));
+  line.append(link, scan, ...facts.map((text) => make("span", text)));
+  return line;
 }
 
 async function download(path, name, key) {
@@ -104,6 +133,7 @@ function row(item) {
 }
 
 for (const head of document.querySelectorAll("th[data-key]")) {
+  head.onkeydown = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); head.click(); } };
   head.onclick = () => {
     order = { key: head.dataset.key, down: order.key === head.dataset.key && !order.down };
     for (const other of document.querySelectorAll("th")) other.removeAttribute("aria-sort");

@@ -7,19 +7,35 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import urlopen
 
 import pytest
 import uvicorn
+from sqlalchemy import update
 from websockets.sync.client import connect
 
+from configs.load import load_config
 from configs.operation import ServeConfig
+from features.store.lake import Lake
+from features.store.store import Store
+from serving import MLPredictionBot
+from serving.bot.catalog import catalog
+from serving.bot.leader import lease_name
+from serving.journal import Journal, open_journal
+from serving.journal.leases import acquire
+from serving.journal.schema import predictions
+from serving.monitoring.monitor import Monitor
 from serving.web.api import build_api
+from serving.web.live_bots import LiveBots
+from serving.web.live_monitoring import LiveMonitoring
 from serving.web.prediction_service import EngineService
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _TIMEOUT_S = 60.0
+_KEYS = {"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowUp": 38, "ArrowDown": 40}
 
 
 class Browser:
@@ -59,6 +75,13 @@ class Browser:
         found = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press and release a key, such as Tab."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        for action in ("keyDown" if text else "rawKeyDown", "keyUp"):
+            code = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}
+            self._call("Input.dispatchKeyEvent", type=action, **code, **text)
 
     def screenshot(self, file: Path) -> None:
         """Write the whole page as a PNG."""
@@ -118,8 +141,9 @@ def start_server():
         return f"http://127.0.0.1:{port}"
 
     yield start
-    for server, thread in running:
+    for server, _ in running:
         server.should_exit = True
+    for _, thread in running:
         thread.join(10)
 
 
@@ -127,3 +151,46 @@ def start_server():
 def url(engine, start_server):
     """The URL of a server without API keys."""
     return start_server(build_api(EngineService(engine, 512), ServeConfig()))
+
+
+class Desk(NamedTuple):
+    """A journal in which a bot has worked, and the time at which it is looked at."""
+
+    url: str
+    now: datetime
+
+    def bots(self, **later: float) -> LiveBots:
+        """Return what a server reads of it, at a later time; nothing is remembered between requests."""
+        return LiveBots(self.open, lambda: self.now + timedelta(**later), fresh_s=0.0)
+
+    def monitoring(self) -> LiveMonitoring:
+        """Return what a server reads of its skill."""
+        return LiveMonitoring(lambda: Monitor(self.open()))
+
+    def open(self) -> Journal:
+        """Open the journal."""
+        return open_journal(self.url, create=False)
+
+
+@pytest.fixture(scope="session")
+def desk(trained_store, bars_of, tmp_path_factory):
+    """Five daily steps of a bot on a lake that grows, one symbol without bars; its lease is taken."""
+    folder = tmp_path_factory.mktemp("desk")
+    store = Store(shutil.copytree(trained_store, folder / "store"))
+    times = [bars_of("AAA", count).dates[-1].astype("datetime64[us]").item() for count in range(480, 486)]
+    now = times[0].replace(tzinfo=UTC) + timedelta(days=1)
+    config = load_config("smoke", overrides=["strategy.name=volatility_target", "bot.wait_s=0"])
+    desk = Desk(f"sqlite:///{folder / 'journal.db'}", now)
+    with MLPredictionBot(config=config, store=store, database=desk.url, clock=lambda: desk.now) as bot:
+        tasks = [spec for name, spec in catalog().items() if name in ("scan", "outcomes", "monitoring", "heartbeat")]
+        for count, date in zip(range(480, 486), times, strict=True):
+            for symbol in ("AAA", "BBB", "CCC", "EEE", *(["DDD"] if count < 482 else [])):
+                Lake(store).append(bars_of(symbol, count))
+            desk = desk._replace(now=date.replace(tzinfo=UTC) + timedelta(days=1))
+            bot.run_once(tasks[:1])
+        with bot.journal.begin() as connection:
+            connection.execute(update(predictions).values(made_at=predictions.c.bar_close))  # not years later
+        bot.run_once(tasks[1:])
+    with desk.open() as journal:
+        assert acquire(journal, lease_name("paper"), term_s=3600.0) is not None
+    return desk

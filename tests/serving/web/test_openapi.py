@@ -19,6 +19,7 @@ WITHOUT_INPUT = (
     "GET /v1/reports",
     "GET /v1/stats",
     "GET /v1/monitoring",
+    "GET /v1/bot",
     "GET /v1/health/live",
     "GET /v1/health/ready",
 )

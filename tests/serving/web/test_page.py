@@ -189,7 +189,9 @@ def test_without_a_key_the_page_asks_for_one(engine, start_server, seen, tmp_pat
 
 
 def test_the_page_loads_nothing_from_another_host(url):
-    for path in ("/", "/symbols/AAA", "/static/page.css", "/static/common.js", "/static/index.js", "/static/symbol.js"):
+    scripts = ("common", "index", "symbol", "bot", "bot_words", "bot_sections", "live_skill", "ledger")
+    files = (*(f"{name}.js" for name in scripts), "page.css", "bot.css")
+    for path in ("/", "/symbols/AAA", "/bot", *(f"/static/{name}" for name in files)):
         answer = httpx2.get(url + path)
         assert answer.status_code == 200
         assert not re.search(r"https?://", answer.text), path
