@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,7 @@ class Champions:
         none = np.array([], "datetime64[ns]")
         for symbol in self._traded():
             if symbol in self._raw:
-                dates = self._raw[symbol].dates
+                dates = _past(self._raw[symbol].dates, now)
                 found[symbol] = closed_bars(symbol, schedule_of(dates), dates, now), dates
             else:
                 reason = self._missing.get(symbol, "no bars are available")
@@ -170,4 +170,11 @@ class Champions:
 
 def _closed_counts(bars: Iterable[SymbolBars], now: datetime) -> dict[str, int]:
     """Return how many bars are complete: features of the universe may not see one that is being formed either."""
-    return {one.symbol: closed_bars(one.symbol, schedule_of(one.dates), one.dates, now).count for one in bars}
+    dates = {one.symbol: _past(one.dates, now) for one in bars}
+    return {name: closed_bars(name, schedule_of(own), own, now).count for name, own in dates.items()}
+
+
+def _past(dates: Dates, now: datetime) -> Dates:
+    """Return the dates until now: one of the future is a mistake, and must not decide the schedule of a symbol."""
+    end = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ns")
+    return dates if dates[-1] <= end else dates[: max(int(np.searchsorted(dates, end, side="right")), 1)]
