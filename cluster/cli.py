@@ -13,6 +13,7 @@ from cluster.commands.doctor import doctor
 from cluster.commands.monitor import monitor
 from cluster.commands.predict import predict
 from cluster.commands.retrain import retrain
+from cluster.commands.score import score
 from cluster.commands.signals import signals
 from cluster.commands.train import train
 from cluster.commands.tune import tune
@@ -54,6 +55,7 @@ def _options(
 app.command()(train)
 app.command()(retrain)
 app.command()(predict)
+app.command()(score)
 app.command()(tune)
 app.command("walk-forward")(walk_forward)
 app.command()(backtest)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from features.store.store import Store
 
 DEFAULT_STORE = ".fleetcast"
+_MOST_LAG_DAYS = 10_000
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -179,3 +180,14 @@ def interruptible(message: str) -> Iterator[None]:
         os._exit(128 + received[0])  # to free millions of objects takes seconds
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def days_by_name(option: str, given: Sequence[str]) -> dict[str, int]:
+    """Return ``NAME=DAYS`` as a mapping; :class:`ConfigError` for another form."""
+    found = dict[str, int]()
+    for text in given:
+        name, _, days = text.rpartition("=")
+        if not name or not days.isdecimal() or int(days) > _MOST_LAG_DAYS:
+            raise ConfigError(f"{option} has {text!r}; expected NAME=DAYS, such as CPIAUCSL=45 (at most 10,000 days).")
+        found[name] = int(days)
+    return found

@@ -67,7 +67,7 @@ class CostConfig(Frozen):
     funding_bps_per_bar: SignedBps = None
     """Funding of perpetual futures a bar, in basis points; positive if long positions pay it."""
     cash_interest_bps_per_bar: Annotated[float, Field(gt=-10_000.0, lt=10_000.0)] | None = None
-    """Interest a bar that positive cash earns, in basis points."""
+    """Interest a bar that positive cash earns, in basis points. Sharpe and Sortino ratios are of returns above it."""
     margin_interest_bps_per_bar: Annotated[float, Field(ge=0.0, lt=5_000.0)] | None = None
     """Interest a bar that negative cash costs, in basis points."""
     lot: AtLeast0 = None

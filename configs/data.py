@@ -15,7 +15,7 @@ from configs.values import MOST, Fraction, Frozen, Positive, Rate, unique
 
 
 class ContextConfig(Frozen):
-    """Market series (VIX, yields, oil …) in long form: ``date, series, value``."""
+    """Market series (VIX, yields, oil …) in long form: ``date, series, value``, and ``known_from`` where known."""
 
     path: str | None = None
     """A CSV or Parquet file of market series; null takes the series that ship with Fleetcast."""
@@ -23,8 +23,8 @@ class ContextConfig(Frozen):
     """Each series to use, and how it becomes scale-free: a ``level`` (already a rate of volatility, such as VIX: its
     logarithm and changes), a ``price`` (returns and distance to its mean) or a ``rate`` (differences in points)."""
     lag_days: dict[str, Annotated[int, Field(ge=0, le=10_000)]] = Field(default_factory=dict)
-    """Days from the date of a series' value to the first bar that uses it, against release-date leakage; 1 for a
-    series that is not named."""
+    """Days from the date of a series' value to the first bar that uses it, against release-date leakage. Needed for
+    series without ``known_from``, except well-known ones (VIX 1, CPIAUCSL 60, GDP 125 …), whose values are revised."""
 
 
 class DataConfig(Frozen):
@@ -62,6 +62,16 @@ class FeatureConfig(Frozen):
     technical_indicators: tuple[str, ...] = ()
     """Families of the catalog, whole groups, or the beginnings of columns (``sma``, ``ema``, ``rsi``); empty means all
     that the data allows."""
+    use_alternative_data: bool = False
+    """Whether to use series of the lake that are not bars (`fleetcast data import --kind`): the groups ``options``,
+    ``macro``, ``events`` and ``weather``, each as known at the bar's close."""
+    use_sentiment: bool = False
+    """Whether to use texts of the lake: the group ``sentiment``."""
+    sentiment_scorer: str | None = None
+    """The scorer whose stored scores are the tone of texts, such as ``finbert@…``; null scores them with the embedded
+    lexicon. Texts without a score have the one of their source, if any."""
+    without: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
+    """Groups of the catalog that are left out, such as ``options``; to measure what a group adds."""
     scaling_method: Literal["standard", "robust", "none"] = "standard"
     """How features are scaled; fitted on train rows only."""
     max_features: Positive | None = None

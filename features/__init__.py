@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from configs.data import FeatureConfig, SplitConfig
     from configs.models import LabelConfig
     from configs.reading import ReadingConfig
+    from features.alternative.known import KnownData
     from features.any_bars import load_bars
     from features.bars.schema import SymbolBars, bars_from_frame
     from features.catalog import describe_features
@@ -31,6 +32,7 @@ __all__ = [
     "FeatureConfig",
     "FeatureEngineer",
     "FleetScaler",
+    "KnownData",
     "LabelConfig",
     "MarketContext",
     "Panel",
@@ -59,6 +61,7 @@ __getattr__, __dir__ = lazy_names(
         "configs.data": ["FeatureConfig", "SplitConfig"],
         "configs.models": ["LabelConfig"],
         "configs.reading": ["ReadingConfig"],
+        "features.alternative.known": ["KnownData"],
         "features.any_bars": ["load_bars"],
         "features.bars.schema": ["SymbolBars", "bars_from_frame"],
         "features.catalog": ["describe_features"],

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from configs.data import FeatureConfig
 from configs.errors import ConfigError
 from features import indicators
+from features.alternative.groups import GROUPS
 from features.indicators._spec import FeatureSpec
 from features.inputs import Layout
 
@@ -33,8 +34,10 @@ def all_specs() -> tuple[FeatureSpec, ...]:
     return tuple(importlib.import_module(f"{indicators.__name__}.{name}").SPEC for name in names)
 
 
-def choose_features(wanted: Sequence[str], layout: Layout) -> tuple[Chosen, ...]:
+def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str] = ()) -> tuple[Chosen, ...]:
     """Return the features with these names, in the order of the catalog; all if ``wanted`` is empty.
+
+    Those of the groups in ``without`` are left out.
 
     A name is a group (``momentum``), a family (``moving_average``), or what columns of a family begin with (``sma``,
     ``ema``), in any case.
@@ -44,18 +47,23 @@ def choose_features(wanted: Sequence[str], layout: Layout) -> tuple[Chosen, ...]
     ConfigError
         A name is none of these.
     """
+    groups = sorted({spec.group for spec in all_specs()})
+    if others := sorted(set(without).difference(groups)):
+        raise ConfigError(f"features.without has {', '.join(map(repr, others))}. Choose from: {', '.join(groups)}.")
     names = [_ALSO.get(name, name) for name in map(_spelled, wanted)]
     chosen, used = list[Chosen](), set[str]()
     for spec in all_specs():
         columns = spec.columns(layout)
         of_name = {name: _columns_of(name, spec, columns) for name in names}
         found = {column for part in of_name.values() for column in part}
-        if found or not names or spec.name in names or spec.group in names:
+        is_wanted = found or not names or spec.name in names or spec.group in names
+        if is_wanted and spec.group not in without:
             kept = tuple(column for column in columns if not names or column in found)
-            chosen.append(Chosen(spec, kept, any(name != spec.group and part for name, part in of_name.items())))
+            is_named = any(name != spec.group and part for name, part in of_name.items())
+            chosen.append(Chosen(spec, kept, is_named or (spec.name in names and spec.group in GROUPS)))
         used |= {name for name, part in of_name.items() if part} | ({spec.name, spec.group} & set(names))
     if unknown := [given for given, name in zip(wanted, names, strict=True) if name not in used]:
-        groups, families = sorted({s.group for s in all_specs()}), [s.name for s in all_specs()]
+        families = [spec.name for spec in all_specs()]
         close = difflib.get_close_matches(_spelled(unknown[0]), [*groups, *families], 1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ConfigError(
@@ -68,11 +76,12 @@ def choose_features(wanted: Sequence[str], layout: Layout) -> tuple[Chosen, ...]
 def describe_features(config: FeatureConfig | None = None) -> list[tuple[str, str, str]]:
     """Return ``(column, group, description)`` of every feature of a configuration, in order.
 
-    The columns of market series depend on the series of a run; they are listed as ``context_<series>_…``.
+    The columns of market series and alternative data depend on the series of a run; they are listed as
+    ``context_<series>_…``, ``options_<series>_…`` and so on.
     """
     config = config or FeatureConfig()
-    layout = Layout(config.lookback_periods, ("context_<series>_…",))
-    chosen = choose_features(config.technical_indicators, layout)
+    layout = Layout(config.lookback_periods, tuple(f"{group}_<series>_…" for group in ("context", *GROUPS)))
+    chosen = choose_features(config.technical_indicators, layout, config.without)
     return [(column, one.spec.group, one.spec.description) for one in chosen for column in one.columns]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,12 @@ import numpy.typing as npt
 from configs.data import ContextConfig
 from configs.errors import DataError
 from configs.safe_json import parse_json
-from features.rolling import change, rolling_mean, rolling_var
+from features.alternative.groups import slug_of
+from features.alternative.instants import read_instants
+from features.alternative.known import KnownData
+from features.alternative.lags import fallback_lag
+from features.alternative.vintages import SUFFIXES, vintage_features
+from features.bars.decisions import decision_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,26 +28,26 @@ Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Dates = npt.NDArray[np.datetime64]
 
-_Z_WINDOW = 60
-_DEFAULT_LAG_DAYS = 1
 _MAX_AGE = np.timedelta64(100, "D")  # a series without a value for longer than a quarter has ended
-_SUFFIXES = {
-    "level": ("log", "change_1", "change_5", "zscore"),
-    "price": ("return_1", "return_5", "return_20", "mean_distance"),
-    "rate": ("change_1", "change_5", "change_20", "zscore"),
-}
+_DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True, slots=True)
 class MarketContext:
     """Features of market series on their own calendars.
 
-    ``columns`` (k,) are the names of the features. ``tables`` has, for each series, the dates from which its values are
-    known (n,) datetime64[ns] and its features (n, 4) float64, in the order of ``columns``.
+    ``columns`` (k,) are the names of the features. ``tables`` has, for each series, the instants from which its values
+    are known (n,) datetime64[ns] in UTC and its features (n, 4) float64, in the order of ``columns``. ``revised`` are
+    the series that use a fallback lag: their values were revised after they became known. ``is_timed`` is whether some
+    values became known during a day, so that the hour at which a bar is decided matters. ``alternative`` has the series
+    and events of the lake, market-wide and per symbol.
     """
 
     columns: tuple[str, ...]
     tables: tuple[tuple[Dates, Float], ...]
+    revised: tuple[str, ...] = ()
+    is_timed: bool = False
+    alternative: KnownData | None = None
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, config: ContextConfig) -> MarketContext:
@@ -51,15 +56,19 @@ class MarketContext:
         Parameters
         ----------
         frame
-            Long form, with columns ``date``, ``series`` and ``value``; other columns are ignored. Missing values, and
-            values ≤ 0 of a ``level`` or ``price``, are ignored. Of several values of a date the last is used.
+            Long form, with columns ``date``, ``series`` and ``value``, and optionally ``known_from``, the instant of
+            publication (a day counts from its end); other columns are ignored. Missing values, and values ≤ 0 of a
+            ``level`` or ``price``, are ignored. Several values of a date are its vintages if they have ``known_from``;
+            else the last is used.
         config
-            ``lag_days`` prevents leakage of values before their release: a value dated d is used from d + lag days on.
+            ``lag_days`` prevents leakage of values before their release: a value dated d without ``known_from`` is
+            used from d + lag days on. Well-known series have a lag in :mod:`features.alternative.lags`.
 
         Raises
         ------
         DataError
-            A column is missing, a date cannot be read, or a configured series is not in the frame.
+            A column is missing, a date cannot be read, a configured series is not in the frame, or it is not known
+            when its values were published.
         """
         import pandas as pd
 
@@ -76,37 +85,48 @@ class MarketContext:
             raise DataError(
                 f"market context cannot be read: {error}. Write dates as 2014-12-31 and values as numbers."
             ) from error
+        known = _published(frame)
         names = frame["series"].astype(str).to_numpy()
         columns: list[str] = []
-        tables = []
+        tables, revised = [], []
         for series, kind in sorted(config.kinds.items()):
             rows = names == series
             if not rows.any():
-                known = ", ".join(sorted(set(names.tolist()))[:12])
+                others = ", ".join(sorted(set(names.tolist()))[:12])
                 raise DataError(
-                    f"market context has no series {series!r}. Choose from: {known}, or drop it from kinds."
+                    f"market context has no series {series!r}. Choose from: {others}, or drop it from kinds."
                 )
-            lag = np.timedelta64(config.lag_days.get(series, _DEFAULT_LAG_DAYS), "D")
-            tables.append(_table(dates[rows] + lag, values[rows], kind))
-            slug = re.sub(r"[^a-z0-9]+", "_", series.lower()).strip("_")
-            columns += [f"context_{slug}_{suffix}" for suffix in _SUFFIXES[kind]]
+            known_from = known[rows]
+            if np.isnat(known_from).all():
+                lag, is_revised = lag_days(series, config)
+                known_from = dates[rows] + lag * _DAY
+                revised += [series] * is_revised
+            tables.append(vintage_features(dates[rows], known_from, values[rows], kind))
+            columns += [f"context_{slug_of(series)}_{suffix}" for suffix in SUFFIXES[kind]]
         if len(set(columns)) < len(columns):
             raise DataError(
                 f"market context series {sorted(config.kinds)} differ only in case or punctuation. Rename one."
             )
-        return cls(tuple(columns), tuple(tables))
+        is_timed = any((known_from.astype("datetime64[D]") != known_from).any() for known_from, _ in tables)
+        return cls(tuple(columns), tuple(tables), tuple(revised), is_timed)
 
     @classmethod
     def unknown(cls, config: ContextConfig) -> MarketContext:
         """Return the context of the series in ``config.kinds`` without any value: their features are missing."""
         import pandas as pd
 
-        series = sorted(config.kinds)
-        frame = pd.DataFrame({"date": pd.Timestamp(0), "series": series, "value": np.full(len(series), np.nan)})
+        series, epoch = sorted(config.kinds), pd.Timestamp(0, tz="UTC")
+        frame = pd.DataFrame({"date": epoch, "known_from": epoch, "series": series, "value": np.nan})
         return cls.from_frame(frame, config)
 
     def at(self, dates: Dates) -> Float:
-        """Return the features known at each date (N, k); NaN before a series starts and 100 days after it ends."""
+        """Return the features known when the bars of one symbol's dates are decided (N, k).
+
+        That is the close of their exchange; see :func:`.decision_times`. NaN before a series starts and 100 days after
+        it ends.
+        """
+        if self.is_timed:
+            dates = decision_times(dates)
         out = np.full((len(self.columns), len(dates)), np.nan)
         first = 0
         for known_from, features in self.tables:
@@ -118,9 +138,36 @@ class MarketContext:
             first += features.shape[1]
         return out.T
 
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """The names of all features, those of alternative data last."""
+        return (*self.columns, *(self.alternative.columns if self.alternative is not None else ()))
+
+    def of(self, symbol: str, dates: Dates) -> Float:
+        """Return all features known at the bars of one symbol (N, columns of ``all_columns``)."""
+        market = self.at(dates)
+        if self.alternative is None:
+            return market
+        return np.concatenate([market.T, self.alternative.at(symbol, dates).T]).T
+
+    def digest(self, until: np.datetime64) -> str:
+        """Return a hash of what had become known by the end of a date."""
+        digest = hashlib.sha256("\0".join(self.columns).encode())
+        for known_from, features in self.tables:
+            stop = int(np.searchsorted(known_from, until + _DAY if self.is_timed else until, side="right"))
+            digest.update(known_from[:stop].astype("datetime64[ns]").astype(np.int64).tobytes())
+            digest.update(np.ascontiguousarray(features[:stop]).tobytes())
+        if self.alternative is not None:
+            digest.update(self.alternative.digest(until + _DAY).encode())
+        return digest.hexdigest()
+
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the context as plain numeric arrays (names as UTF-8 JSON bytes, dates as int64 nanoseconds)."""
-        arrays: dict[str, npt.NDArray[Any]] = {"columns": np.frombuffer(json.dumps(self.columns).encode(), np.uint8)}
+        facts: dict[str, Any] = {"columns": self.columns, "revised": self.revised, "is_timed": self.is_timed}
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        if self.alternative is not None:
+            facts["alternative"], arrays = self.alternative.to_arrays()
+        arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         for i, (known_from, features) in enumerate(self.tables):
             arrays[f"dates.{i}"] = known_from.astype("datetime64[ns]").astype(np.int64)
             arrays[f"features.{i}"] = features
@@ -129,35 +176,38 @@ class MarketContext:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> MarketContext:
         """Invert :meth:`to_arrays`."""
-        columns = tuple(parse_json(arrays["columns"].tobytes()))
+        facts = parse_json(arrays["facts"].tobytes())
         count = sum(name.startswith("dates.") for name in arrays)
-        return cls(
-            columns,
-            tuple(
-                (arrays[f"dates.{i}"].astype(np.int64).view("datetime64[ns]"), arrays[f"features.{i}"])
-                for i in range(count)
-            ),
+        tables = [
+            (arrays[f"dates.{i}"].astype(np.int64).view("datetime64[ns]"), arrays[f"features.{i}"])
+            for i in range(count)
+        ]
+        known = KnownData.from_arrays(facts["alternative"], arrays) if "alternative" in facts else None
+        return cls(tuple(facts["columns"]), tuple(tables), tuple(facts["revised"]), facts["is_timed"], known)
+
+
+def lag_days(series: str, config: ContextConfig) -> tuple[int, bool]:
+    """Return the days from a value's date to the first bar that may use it, and whether they are a fallback.
+
+    Raises
+    ------
+    DataError
+        The series has no lag, neither the user's own nor one in :mod:`features.alternative.lags`.
+    """
+    if series in config.lag_days:
+        return config.lag_days[series], False
+    lag = fallback_lag(series)
+    if lag is None:
+        raise DataError(
+            f"market series {series!r} has no publication times, and its date is that of the period that a value "
+            "describes, so it is not known when its values became known. Add a column known_from, or give the days "
+            f"from the date to the publication: --set data.context.lag_days.{series}=DAYS."
         )
+    return lag, True
 
 
-def _table(known_from: Dates, values: Float, kind: str) -> tuple[Dates, Float]:
-    usable = np.isfinite(values) & ((values > 0.0) | (kind == "rate"))
-    known_from, values = known_from[usable], values[usable]
-    order = np.argsort(known_from, kind="stable")
-    known_from, values = known_from[order], values[order]
-    last = np.append(known_from[1:] != known_from[:-1], True)[: len(known_from)]
-    known_from, x = known_from[last], values[last]
-    if kind != "rate":
-        x = np.log(x)
-    mean = rolling_mean(x, _Z_WINDOW)
-    with np.errstate(all="ignore"):
-        zscore = (x - mean) / np.sqrt(rolling_var(x, _Z_WINDOW, mean))
-    if kind == "level":
-        features = (x, change(x, 1), change(x, 5), zscore)
-    elif kind == "price":
-        features = (change(x, 1), change(x, 5), change(x, 20), x - mean)
-    else:
-        features = (change(x, 1), change(x, 5), change(x, 20), zscore)
-    table = np.stack(features).T  # contiguous columns, because each is read separately
-    table[~np.isfinite(table)] = np.nan
-    return known_from, table
+def _published(frame: pd.DataFrame) -> Dates:
+    """Return the column ``known_from`` in UTC; NaT where there is none."""
+    if "known_from" not in frame.columns:
+        return np.full(len(frame), np.datetime64("NaT", "ns"))
+    return read_instants(frame["known_from"], "known_from of market context").utc

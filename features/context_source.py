@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -9,9 +10,12 @@ import pyarrow as pa
 
 from configs.errors import DataError, FleetcastError
 from configs.schema import Config
+from features.alternative.known import MARKET, KnownData
 from features.context import MarketContext
+from features.known_source import load_known
 from features.sources.base import Source
 from features.sources.table_file import find, is_remote
+from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
 from features.store.parquet import read_parquet, to_frame
 from features.store.store import Store
@@ -22,13 +26,31 @@ class MissingSeriesError(DataError):
 
 
 def load_context(source: Source, config: Config, store: Store) -> MarketContext | None:
-    """Return the configured market series from their file, the embedded data or the lake; ``None`` without any.
+    """Return the configured market series and alternative data; ``None`` without any.
+
+    Market series are those of their file, the embedded data or the lake, alternative data those of the lake.
 
     Raises
     ------
     DataError
         The file cannot be read, or a configured series has no values; :class:`MissingSeriesError` if the lake has none.
     """
+    known = load_known(store, config.features, config.data)
+    if known is not None and not known.columns:
+        raise MissingSeriesError(
+            "features.use_alternative_data or features.use_sentiment is on, but the lake has no such data. Import "
+            "them: fleetcast data import --kind macro FILE."
+        )
+    return _joined(_market_series(source, config, store), known)
+
+
+def _joined(context: MarketContext | None, known: KnownData | None) -> MarketContext | None:
+    if known is None:
+        return context
+    return replace(context or MarketContext((), ()), alternative=known)
+
+
+def _market_series(source: Source, config: Config, store: Store) -> MarketContext | None:
     wanted = config.data.context
     if not wanted.kinds:
         return None
@@ -51,7 +73,7 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
 
         frame = embedded_context()
     else:
-        stored = Lake(store).read_context()
+        stored = _stored_series(store)
         if stored is None:
             raise MissingSeriesError(
                 f"data.context.kinds names {', '.join(wanted.kinds)}, but the lake has no market series. "
@@ -62,19 +84,32 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
 
 
 def available_context(source: Source, config: Config, store: Store) -> MarketContext | None:
-    """Return the market series to forecast with; as :func:`load_context`, but a lake without any is no error.
+    """Return the series to forecast with; as :func:`load_context`, but a lake without any is no error.
 
     A model of the embedded prices was trained with embedded series, which then serve bars of any source. Other series
     have no value, so that their features are missing.
     """
+    known = load_known(store, config.features, config.data)
     try:
-        return load_context(source, config, store)
+        found = _market_series(source, config, store)
     except MissingSeriesError:
         if config.data.bars != "embedded":
-            return MarketContext.unknown(config.data.context)
-        from features.sources.embedded import EmbeddedSource
+            found = MarketContext.unknown(config.data.context)
+        else:
+            from features.sources.embedded import EmbeddedSource
 
-        return load_context(EmbeddedSource(), config, store)
+            found = _market_series(EmbeddedSource(), config, store)
+    return _joined(found, known)
+
+
+def _stored_series(store: Store) -> pd.DataFrame | None:
+    """Return the lake's market series: those with publication times, and those of older versions without."""
+    rows = AlternativeLake(store).read("series", MARKET).rename(columns={"period": "date"})
+    old = Lake(store).read_context()
+    if old is None:
+        return rows if len(rows) else None
+    old = old[~old["series"].isin(rows["series"])]
+    return pd.concat([rows, old], ignore_index=True) if len(rows) else old
 
 
 def _read_parquet(source: Any) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from configs.data import FeatureConfig
 from configs.errors import DataError
+from features.alternative.groups import GROUPS, group_of_column
 from features.bars.schema import SymbolBars
 from features.catalog import all_specs, choose_features
 from features.context import MarketContext
@@ -120,10 +121,14 @@ def plan_features(
         this universe and this context do not produce.
     """
     fixed = columns is not None
+    known = context.all_columns if context is not None else ()
+    # A model's columns of alternative data that the lake no longer has are missing values, not an error.
+    gone = [name for name in columns or () if group_of_column(name) is not None and name not in known]
+    layout = Layout(config.lookback_periods, (*known, *gone))
     has_universe = universe is not None and not universe.is_empty
     available = {
         "universe": has_universe,
-        "context": context is not None,
+        "context": context is not None or bool(gone),
         "range": has_range or fixed,
         "volume": has_volume or fixed,
     }
@@ -132,11 +137,12 @@ def plan_features(
             f"the universe table was built for lookback_periods {list(universe.periods)}, but the features have "
             f"{list(config.lookback_periods)}. Build it again with this configuration."
         )
-    layout = Layout(config.lookback_periods, context.columns if context is not None else ())
     wanted = () if fixed else config.technical_indicators
     specs, produced = [], list[str]()
-    for spec, chosen, is_named in choose_features(wanted, layout):
-        missing = sorted(need for need in spec.needs if not available[need])
+    for spec, chosen, is_named in choose_features(wanted, layout, () if fixed else config.without):
+        missing: list[str] = sorted(need for need in spec.needs if not available[need])
+        if is_named and not chosen and spec.group in GROUPS:
+            missing = [f"series of {spec.group}"]
         if missing and is_named:
             raise DataError(
                 f"feature {spec.name!r} needs {' and '.join(missing)}, which the data do not have. Add it, or drop the "

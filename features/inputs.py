@@ -23,7 +23,10 @@ EWMA_LAMBDA = 0.94  # RiskMetrics (1996), daily
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What determines the columns of features: the lookback periods in bars, and the columns of the market context."""
+    """What determines the columns of features: the lookback periods in bars, and the columns of context.
+
+    ``context`` are the columns of market series (``context_…``) and of alternative data (``options_…``, ``macro_…`` …).
+    """
 
     periods: tuple[int, ...]
     context: tuple[str, ...] = ()
@@ -130,6 +133,14 @@ class Inputs:
     def market(self) -> UniverseRows | None:
         """The universe's rows as of this symbol's bars."""
         return self._universe.at(self.bars.dates) if self._universe is not None else None
+
+    @cached_property
+    def known(self) -> dict[str, Float]:
+        """The columns of market series and alternative data as known at each bar, (N,) each."""
+        if self.context is None:
+            return {}
+        values = self.context.of(self.bars.symbol, self.bars.dates)
+        return dict(zip(self.context.all_columns, values.T, strict=True))
 
     @cached_property
     def market_returns(self) -> tuple[Float, Float]:

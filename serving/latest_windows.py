@@ -9,9 +9,11 @@ from typing import Self
 
 import numpy as np
 
+from configs.errors import shortened
 from configs.models import LabelConfig
 from configs.schema import Config
 from configs.words import counted
+from features.alternative.groups import group_of_column, sources_of
 from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -28,6 +30,7 @@ from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.input_bars import resembles
 
 _NO_SERIES = "market series that the model reads have no recent value on this day; their features count as missing"
+_NO_DATA = "the model reads {sources}, which have no recent value on this day; their features count as missing"
 _CHUNK = 32  # symbols featurised together: their panel is in memory
 
 
@@ -148,9 +151,17 @@ class LatestWindows:
 
     def notes(self, features: Float32) -> list[tuple[str, ...]]:
         """Return the warnings about forecasts from each of these last bars; ``features`` is (n, F)."""
-        series = series_columns(self.recipe.feature_names, self.recipe.config.features)
+        names, config = self.recipe.feature_names, self.recipe.config.features
+        series = [int(i) for i in series_columns(names, config) if group_of_column(names[i]) is None]
+        sources = sources_of(names)
         always = (self.note,) if self.note else ()
-        return [(*always, *((_NO_SERIES,) if np.isnan(row[series]).any() else ())) for row in features]
+        notes = []
+        for row in np.isnan(features):
+            missing = [name for name, columns in sources.items() if row[columns].all()]
+            of_series = (_NO_SERIES,) if row[series].any() else ()
+            of_data = (_NO_DATA.format(sources=shortened(missing)),) if missing else ()
+            notes.append((*always, *of_series, *of_data))
+        return notes
 
     def newest_notes(self) -> dict[str, tuple[str, ...]]:
         """Return the notes of each symbol's newest bar."""

@@ -16,10 +16,12 @@ from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.context_source import available_context
+from features.known_source import alternative_stamp
 from features.sources import open_source
 from features.sources.given import GivenSource
 from features.sources.mended import MendedSource
 from features.sources.table_file import find
+from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
 from features.store.store import Store
 
@@ -96,6 +98,7 @@ class NewestBars:
         """Return a text that changes with the bars, the market series or their source."""
         contexts = [config.data.context for config in self._configs if config.data.context.kinds]
         series = {self._context_stamp(context.path) for context in contexts}
+        series |= {alternative_stamp(self.store, config.features) for config in self._configs} - {""}
         end = [f"to {self._end}"] if self._end else []
         data = self._data
         rules = f"steps {data.on_steps} {data.max_unexplained_steps} {data.start}"
@@ -241,7 +244,9 @@ class NewestBars:
 
     def _context_stamp(self, path: str | None) -> str:
         if path is None:
-            return Lake(self.store).context_stamp() if self.name == "lake" else ""
+            if self.name != "lake":
+                return ""
+            return f"{Lake(self.store).context_stamp()} {AlternativeLake(self.store).stamp()}"
         try:
             return " ".join(f"{file} {file.size} {file.stamp}" for file in find(path))
         except DataError:

@@ -19,7 +19,7 @@ from features.store.store import Store, open_store
 from training.backtesting.account import Terms, terms_of
 from training.backtesting.comparisons import comparisons
 from training.backtesting.economics import economic_value
-from training.backtesting.forecasts import OutOfSample, view_of
+from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.backtesting.monte_carlo import monte_carlo
 from training.backtesting.result import BacktestResult
 from training.backtesting.sources import of_version, of_walk_forward
@@ -27,6 +27,7 @@ from training.registry.trials import Trial, TrialLedger
 from training.registry.walk_forwards import LATEST
 from training.strategy.catalog import choose
 from training.strategy.decisions import Decisions
+from training.strategy.look_ahead import check_past_only
 from training.strategy.pipeline import decide
 from training.validation.backtest.capacity import capacity_curve
 from training.validation.backtest.result import Simulation
@@ -65,7 +66,7 @@ class Backtest:
         Raises
         ------
         ConfigError
-            The strategy does not exist, or a setting does not fit the symbols.
+            The strategy does not exist, a user's class raises or uses the future, or a setting does not fit.
         DataError
             The strategy needs forecasts that there are none of, or dates are asked for that no forecast covers.
         StoreError
@@ -79,14 +80,21 @@ class Backtest:
         strategy, part = self.config.strategy, self.config.backtest
         _check_needs(found, strategy)
         terms = terms_of(found, part)
-        view = view_of(found.tables, terms.whole, found.config)
+        view = backtest_view(found.tables, terms.whole, found.config)
         decisions = decide(view, strategy, first=terms.first)
+        if ":" in strategy.name:
+            check_past_only(view, strategy, whole=decisions)
         own = terms.follow(decisions)
         compared, missing = comparisons(own, found, view, strategy, terms)
         metrics = own.metrics(terms.bars_per_year)
         paths = max(part.paths, part.simulations)
         intervals = bootstrap_metrics(
-            own.returns.to_numpy(), terms.bars_per_year, paths, confidence=part.confidence, seed=part.seed
+            own.returns.to_numpy(),
+            terms.bars_per_year,
+            paths,
+            confidence=part.confidence,
+            seed=part.seed,
+            metrics=own.return_metrics,
         )
         simulated = None
         if part.simulations:
@@ -120,7 +128,7 @@ class Backtest:
                 sharpe=sharpe if np.isfinite(sharpe) else None,
             )
         )
-        return judge(own.returns.to_numpy(), bars_per_year, ledger.tried())
+        return judge(own.excess_returns.to_numpy(), bars_per_year, ledger.tried())
 
 
 def _check_needs(found: OutOfSample, strategy: StrategyConfig) -> None:

@@ -51,9 +51,18 @@ def import_(
     on_steps: Annotated[
         Seam, typer.Option(help="Where closes differ from the stored ones by a factor: rebase these, keep or refuse.")
     ] = Seam.REBASE,
+    kind: Annotated[
+        str | None, typer.Option(help="Of files that have no bars: text, macro, options, series or events.")
+    ] = None,
+    lag_days: Annotated[
+        list[str] | None, typer.Option(help="NAME=DAYS from a series' dates to publication; may be repeated.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import bars from files into the lake; running it again changes nothing."""
+    """Import bars or other data from files into the lake; running it again changes nothing."""
+    if kind is not None:
+        import_other(paths, kind, store, timezone, lag_days, as_json)
+        return
     from cluster.lake_bars import preview_bars
     from cluster.views.data_tables import show_import, show_preview
     from features.lake_import import import_bars
@@ -67,6 +76,19 @@ def import_(
         show_preview(preview_bars(source), as_json)
     else:
         show_import(import_bars(source, Store(store), on_steps=on_steps.value), as_json)
+
+
+def import_other(
+    paths: list[str], kind: str, store: str, timezone: str | None, lag_days: list[str] | None, as_json: bool
+) -> None:
+    """Import files of alternative data."""
+    from cluster.alternative_data import import_rows
+    from cluster.options import days_by_name
+    from cluster.views.alternative_tables import show_imported_rows
+    from features.store.store import Store
+
+    lags = days_by_name("--lag-days", lag_days or [])
+    show_imported_rows(import_rows(Store(store), paths, kind, timezone=timezone, lag_days=lags), as_json)
 
 
 @app.command()
@@ -103,10 +125,22 @@ def inspect(
     timezone: Timezone = None,
     period: Period = None,
     max_unpacked_mib: MaxUnpacked = None,
+    alternative: Annotated[
+        bool, typer.Option("--alternative", help="Show what the lake has that are not bars: lags, vintages and gaps.")
+    ] = False,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
     """Show rows, span, period, gaps against the exchange calendar, steps, and quarantined rows by rule."""
+    if alternative:
+        from cluster.alternative_data import inspect_rows
+        from cluster.views.alternative_tables import show_inspected_rows
+        from features.store.alternative import AlternativeLake
+        from features.store.store import Store
+
+        lake_store = Store(store)
+        show_inspected_rows(inspect_rows(lake_store), AlternativeLake(lake_store).refused(), as_json)
+        return
     from cluster.lake_bars import inspect_bars, symbols_of_lake
     from cluster.views.data_tables import show_inspection
     from features.sources import open_source

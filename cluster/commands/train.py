@@ -38,6 +38,9 @@ def train(
     kinds: Kinds = None,
     store: StorePath = DEFAULT_STORE,
     overrides: Overrides = None,
+    without: Annotated[
+        str | None, typer.Option(help="Groups of features to leave out, such as options,macro: see what they add.")
+    ] = None,
     promote: Annotated[Promote, typer.Option(help="When the new version becomes champion.")] = Promote.auto,
     study: Annotated[
         list[str] | None,
@@ -55,6 +58,8 @@ def train(
 
     files = bars_given(bars, more_bars)
     given = [of_option(f"--kinds {kinds}", "run.kinds", names("--kinds", kinds))] if kinds is not None else []
+    if without is not None:
+        given.append(of_option(f"--without {without}", "features.without", names("--without", without)))
     resolved = resolved_config(preset, config, files, symbols, [*(overrides or []), *given])
     verdicts = []
     if study:

@@ -81,10 +81,11 @@ def _alone(result: BacktestResult) -> str:
     found, year = result.judgement, result.bars_per_year
     bars = found.needed_bars
     needed = f"{bars / year:,.1f} years of it would show one" if math.isfinite(bars) else "no length of it shows one"
-    return (
-        f"if it were the only one of {counted(found.deflated.trials, 'trial')}, the probability of a true Sharpe above "
-        f"0 would be {found.probabilistic:.0%} (PSR); {needed}"
-    )
+    trials = found.deflated.trials
+    alone = f"if it were the only one of {counted(trials, 'trial')}" if trials > 1 else "as the only trial"
+    # Rounding to 100% would promise certainty.
+    shown = "over 99%" if found.probabilistic > 0.99 else f"{found.probabilistic:.0%}"
+    return f"{alone}, the probability of a true Sharpe above 0 is {shown} (PSR); {needed}"
 
 
 def _worth(result: BacktestResult) -> Iterator[str]:
@@ -92,8 +93,8 @@ def _worth(result: BacktestResult) -> Iterator[str]:
     if found is None:
         return
     yield (
-        f"volatility targeted at 10 % with the model came out at {found.volatility:.1%}, with the EWMA at "
-        f"{found.volatility_ewma:.1%}"
+        f"equal shares of all symbols, each scaled to a volatility of 10%, had {found.volatility:.1%} with the model "
+        f"and {found.volatility_ewma:.1%} with the EWMA; several symbols together have less than each"
     )
     if math.isfinite(found.gain.value):
         yield (

@@ -24,7 +24,7 @@ def accounts_table(result: BacktestResult) -> WideTable:
     headings = ["% a year", "return", "vol.", "Sharpe", "drawdown", "turnover", "costs"]
     rows = [_account("strategy", result, result.simulation)]
     rows += [_account(one.title, result, one.simulation) for one in result.compared]
-    caption = "drawdown: the largest; turnover: times equity a year; costs: of starting cash"
+    caption = "drawdown: the largest; turnover: all trades over equity, a year; costs: of starting cash"
     return WideTable(headings, rows, caption=caption, first_bold=True)
 
 
@@ -37,7 +37,7 @@ def added_table(result: BacktestResult) -> WideTable:
         for one in sorted(result.compared, key=lambda one: not one.is_model_free)
     ]
     caption = "± standard error, paired by bar; a Sharpe of – is that of cash"
-    return WideTable(["what the strategy added", "return, % a year", "Sharpe"], rows, caption=caption)
+    return WideTable(["what the strategy added", "mean return, % a year", "Sharpe"], rows, caption=caption)
 
 
 def costs_table(result: BacktestResult) -> WideTable:

@@ -13,11 +13,13 @@ from rich.table import Table
 
 from cluster.lake_bars import InspectedBars, PreviewedBars
 from configs.words import counted
+from features.alternative.tables import TABLES
 from features.bars.arrays import VALUES
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.stale import StaleRun
 from features.bars.steps import Step
 from features.lake_import import ImportedBars
+from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
 
 _SHOWN, _READ_LINES = 30, 12
@@ -126,11 +128,15 @@ def show_reading(console: Console, lines: Sequence[str]) -> None:
 def show_list(lake: Lake, as_json: bool) -> None:
     """Print the symbols of the lake."""
     found = lake.info()
+    others = {table: AlternativeLake(lake.store).parts(table) for table in TABLES}
     if as_json:
         rows = [{**asdict(item), "first": str(item.first), "last": str(item.last)} for item in found]
-        _print_json({"symbols": rows})
+        _print_json({"symbols": rows, "alternative": others})
         return
     console = Console()
+    if any(others.values()):
+        counts = ", ".join(f"{table} of {counted(len(parts), 'file')}" for table, parts in others.items() if parts)
+        console.print(f"not bars: {counts}; see fleetcast data inspect --alternative")
     if not found:
         console.print("The lake is empty. Fill it: fleetcast data import PATH")
         return

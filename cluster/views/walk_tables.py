@@ -88,7 +88,10 @@ def _by_window(scores: KindScores) -> RenderableType:
             ]
         )
     headings = ["test window", "symbols", task.loss_title, f"difference from {baseline}"]
-    return WideTable(headings, rows, caption="negative is better; ± standard error, clustered by day", first_bold=False)
+    caption = "negative is better; ± standard error, clustered by day"
+    if any(window.skipped or window.failed for window in scores.windows):
+        caption += "; in brackets: symbols left out, for the reasons in --json"
+    return WideTable(headings, rows, caption=caption, first_bold=False)
 
 
 def _sentences(scores: KindScores) -> Iterator[str]:

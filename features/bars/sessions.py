@@ -110,6 +110,18 @@ def session_close(name: str, day: np.datetime64) -> np.datetime64 | None:
     return hours.closes[place] if found else None
 
 
+def session_closes(name: str, dates: Dates) -> Dates:
+    """Return an exchange's closes on these days in UTC, ``datetime64[ns]`` (N,); the date itself without a session."""
+    days, out = dates.astype("datetime64[D]"), dates.astype("datetime64[ns]")
+    decades = 10 * ((days.astype("datetime64[Y]").astype(np.int64) + 1970) // 10)
+    for decade in np.unique(decades).tolist():
+        hours = _exchange_hours(name, decade)
+        if len(hours.sessions):
+            at = np.minimum(np.searchsorted(hours.sessions, days), len(hours.sessions) - 1)
+            np.copyto(out, hours.closes[at], where=(hours.sessions[at] == days) & (days == dates))
+    return out
+
+
 def is_known(name: str, day: np.datetime64) -> bool:
     """Return whether a calendar knows if there is a session on this day."""
     if name in (ALWAYS, WEEKDAYS):

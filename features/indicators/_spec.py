@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from features.alternative.groups import AlternativeGroup
 from features.inputs import Float, Inputs, Layout
 
 Need = Literal["range", "volume", "universe", "context"]
-Group = Literal["trend", "momentum", "volatility", "volume", "microstructure", "calendar", "cross_asset", "context"]
+OfBars = Literal["trend", "momentum", "volatility", "volume", "microstructure", "calendar", "cross_asset"]
+Group = OfBars | AlternativeGroup | Literal["context"]
 
 
 @dataclass(frozen=True, slots=True)

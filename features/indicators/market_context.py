@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from features.indicators._spec import FeatureSpec
-from features.inputs import Float, Inputs
+from features.indicators._known import known_spec
 
-
-def _compute(inputs: Inputs) -> list[Float]:
-    assert inputs.context is not None
-    return list(inputs.context.at(inputs.bars.dates).T)
-
-
-SPEC = FeatureSpec(
+SPEC = known_spec(
     name="market_context",
     group="context",
-    description="level, changes and 60-observation z-score of each configured market series, lagged by its release",
-    columns=lambda layout: layout.context,
-    compute=_compute,
-    warmup=lambda layout: 0,
-    needs=frozenset({"context"}),
-    market_wide=lambda layout: layout.context,
+    description="level, changes and 60-observation z-score of each configured market series, from its publication on",
 )

@@ -28,6 +28,10 @@ from features.store.store import Store
 _INDICES = {"^GSPC": "data/sp500/sp500.csv.gz", "^IXIC": "data/nasdaq/nasdaq.csv.gz"}
 _STOCKS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 _CONTEXT = {"VIX": "data/vix/vix.csv.gz", "WTI": "data/wti/wti.csv.gz"}
+_SERIES = {
+    "data/core_cpi/core-cpi.csv.gz": ("CPILFESL",),
+    "data/default/default.csv.gz": ("AAA", "BAA"),
+}
 SYMBOLS = (*_STOCKS, *_INDICES)
 
 
@@ -87,6 +91,21 @@ def embedded_context() -> pd.DataFrame:
         values, _ = parse_numbers(table.iloc[:, 1])
         dates = parse_dates(table.iloc[:, 0], f"arch's {file}")
         parts.append(pd.DataFrame({"date": dates, "series": series, "value": values}).dropna())
+    return pd.concat(parts, ignore_index=True)
+
+
+def embedded_series() -> pd.DataFrame:
+    """Return economic series in long form ``series, period, value``: core CPI, and yields of AAA and BAA bonds.
+
+    Monthly, 1919 or 1957 to 2019, as revised by then: their publication times are those of the fallback lags.
+    """
+    parts = []
+    for file, names in _SERIES.items():
+        table = pd.read_csv(_packaged("arch", file))
+        period = pd.to_datetime(table["Date"], format="%m/%d/%Y")
+        for name in names:
+            values, _ = parse_numbers(table[name])
+            parts.append(pd.DataFrame({"series": name, "period": period, "value": values}).dropna())
     return pd.concat(parts, ignore_index=True)
 
 

@@ -105,7 +105,7 @@ def context_frame(n: int = 200) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-KINDS = ContextConfig(kinds={"^VIX": "level", "T10Y2Y": "rate"}, lag_days={"T10Y2Y": 3})
+KINDS = ContextConfig(kinds={"^VIX": "level", "T10Y2Y": "rate"}, lag_days={"^VIX": 1, "T10Y2Y": 3})
 
 
 def test_context_values_are_used_only_after_their_lag():

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from configs.backtest import BacktestConfig
 from configs.errors import ConfigError, DataError, last_line, shortened
+from features.bars.arrays import Dates
 from features.bars.period import bar_period
 from training.backtesting.forecasts import OutOfSample
 from training.strategy.decisions import Decisions
+from training.strategy.series import last_row
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.costs import Costs
 from training.validation.backtest.market import Market
@@ -23,6 +26,8 @@ from training.validation.backtest.result import Simulation
 from training.validation.backtest.simulate import simulate
 
 _TICK = np.timedelta64(1, "ns")
+_WEEK = np.timedelta64(7, "D")
+_LEAST_DATES = 60  # whose calendar is known; a shorter account has that of all bars before
 _FIELDS = ("open", "high", "low", "close", "volume")
 
 
@@ -50,6 +55,14 @@ class Terms:
         """Number of dates on which positions are decided and filled: all but the last."""
         return len(self.market.dates) - 1
 
+    def trades(self) -> npt.NDArray[np.bool_]:
+        """Return the symbols (T, S) that had a bar in the week up to each date: those of other calendars do too."""
+        columns = [self.whole.symbols.index(name) for name in self.market.symbols]
+        newest = last_row(self.whole.has_bar[:, columns])
+        ages = self.whole.dates[:, None] - self.whole.dates[np.maximum(newest, 0)]
+        recent = (newest >= 0) & (ages <= _WEEK)
+        return np.asarray(recent[np.searchsorted(self.whole.dates, self.market.dates)])
+
     @cached_property
     def options(self) -> dict[str, Any]:
         """Arguments of every simulation besides market, targets and costs."""
@@ -61,20 +74,23 @@ class Terms:
                     f"backtest.{name} has {shortened(unknown)}, of which there are no forecasts; expected some of "
                     f"{shortened(sorted(known))}."
                 )
+        # A symbol that is delisted after the account ends is not yet so in it.
+        ends = dict(zip(self.whole.symbols, self.whole.dates[self.whole.last_bar], strict=True))
+        last = self.market.dates[-1]
         return {
             "cash": part.cash,
             "fill": part.fill,
             "max_leverage": part.max_leverage,
-            "delisted": part.delisted,
+            "delisted": {name: value for name, value in part.delisted.items() if ends[name] <= last},
             "currency": part.currency,
             "fx_rates": None if part.fx_rates is None else read_rates(part.fx_rates),
             "account_currency": part.account_currency,
         }
 
-    def run(self, targets: pd.DataFrame, costs: Costs | None = None, **levels: Any) -> Simulation:
-        """Return the account that follows weights (dates × symbols)."""
+    def run(self, targets: pd.DataFrame, costs: Costs | None = None, **others: Any) -> Simulation:
+        """Return the account that follows weights (dates × symbols), with levels and ``others`` of the options."""
         chosen = self.costs if costs is None else costs
-        return simulate(self.market, targets, chosen, unit="weight", **self.options, **levels)
+        return simulate(self.market, targets, chosen, unit="weight", **{**self.options, **others})
 
     def follow(self, decisions: Decisions, costs: Costs | None = None) -> Simulation:
         """Return the account that follows a strategy's decisions, with their stops and profit targets."""
@@ -129,9 +145,18 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
     stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
     if config.end is not None:
         stop = int(rows[-1])
-    bars_per_year = float(bar_period(whole.dates[: stop + 1].astype("datetime64[ns]")).bars_per_year)
+    begin = int(rows[0]) if stop - int(rows[0]) >= _LEAST_DATES else 0
+    bars_per_year = _bars_per_year(whole.dates[begin : stop + 1])
+    own = {
+        name: _bars_per_year(whole.dates[: stop + 1][whole.has_bar[: stop + 1, s]])
+        for s, name in enumerate(whole.symbols)
+    }
     market = _part(whole, whole.dates[rows[0]], whole.dates[stop])
-    return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols), bars_per_year)
+    return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols, own), bars_per_year)
+
+
+def _bars_per_year(dates: Dates) -> float:
+    return float(bar_period(dates.astype("datetime64[ns]")).bars_per_year)
 
 
 def read_rates(path: str) -> pd.DataFrame:

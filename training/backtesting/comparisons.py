@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,13 @@ import pandas as pd
 from configs.errors import ConfigError, shortened
 from configs.strategy import StrategyConfig
 from training.backtesting.account import Terms
-from training.backtesting.forecasts import OutOfSample, Tables, view_of, with_class_prior, with_ewma
+from training.backtesting.forecasts import OutOfSample, Tables, backtest_view, with_class_prior, with_ewma
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array
 from training.strategy.catalog import choose
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
+from training.validation.backtest.market import Market, Mask
 from training.validation.backtest.result import Simulation
 from training.validation.paired import return_difference, sharpe_difference
 
@@ -60,7 +61,7 @@ def comparisons(
         if tables is None:
             missing[title] = f"{found.title} has no forecasts of the class prior. Run it again with this release."
             continue
-        decisions = decide(view_of(tables, terms.whole, found.config), settings, first=terms.first)
+        decisions = decide(backtest_view(tables, terms.whole, found.config), settings, first=terms.first)
         account = terms.follow(decisions)
         out.append(_compared(own, name, title, account, terms, found.horizon, settings.name == strategy.name))
     return out, missing
@@ -73,24 +74,35 @@ def _volatility_target(strategy: StrategyConfig) -> StrategyConfig:
 
 
 def _passive(terms: Terms) -> Iterator[tuple[str, str, Simulation]]:
-    """Yield buy and hold, and equal weights that are restored each month."""
+    """Yield buy and hold, and equal weights that are restored each month.
+
+    Both hold the symbols that trade at the time. One without a bar that day, such as a stock on a Saturday, is bought
+    in its next bar. They borrow nothing, even if prices rise before the fill or what ended cannot be sold.
+    """
     market, symbol = terms.market, terms.config.benchmark
+    most = min(terms.config.max_leverage or 1.0, 1.0)
     if symbol is not None and symbol not in market.symbols:
         raise ConfigError(
             f"backtest.benchmark {symbol!r} has no bars here; expected one of {shortened(list(market.symbols))}."
         )
-    wanted = np.array([symbol in (None, name) for name in market.symbols]) & market.has_bar[0]
-    held = np.full(market.shape, np.nan)
-    held[0] = wanted / max(wanted.sum(), 1)
+    trades = terms.trades()
+    wanted = trades[0] if symbol is None else np.array([symbol == name for name in market.symbols])
     title = "buy and hold" if symbol is None else f"buy and hold {symbol}"
-    yield "buy_and_hold", title, terms.run(_frame(held, terms))
+    yield "buy_and_hold", title, terms.run(_frame(_from_first_bar({0: wanted}, market), terms), max_leverage=most)
     month = market.dates.astype("datetime64[M]")
     starts = np.flatnonzero(np.concatenate([[True], month[1:] != month[:-1]]))
-    equal = np.full(market.shape, np.nan)
-    for row in starts:
-        has_bar = market.has_bar[row]
-        equal[row] = has_bar / max(has_bar.sum(), 1)
-    yield "equal_weight", "equal weight, monthly", terms.run(_frame(equal, terms))
+    equal = _from_first_bar({int(row): trades[row] for row in starts}, market)
+    yield "equal_weight", "equal weight, monthly", terms.run(_frame(equal, terms), max_leverage=most)
+
+
+def _from_first_bar(wanted: Mapping[int, Mask], market: Market) -> Array:
+    """Return equal weights (T, S) of the symbols that are wanted on some rows, each decided once it has had a bar."""
+    out = np.full(market.shape, np.nan)
+    for row, chosen in wanted.items():
+        at = np.maximum(row, market.first_bar)
+        columns = np.flatnonzero((at == row) | chosen)
+        out[at[columns], columns] = chosen[columns] / max(chosen.sum(), 1)
+    return out
 
 
 def _frame(weights: Array, terms: Terms) -> pd.DataFrame:
@@ -100,7 +112,7 @@ def _frame(weights: Array, terms: Terms) -> pd.DataFrame:
 def _compared(
     own: Simulation, name: str, title: str, other: Simulation, terms: Terms, horizon: int, is_free: bool = False
 ) -> Compared:
-    returns, theirs = own.returns.to_numpy(), other.returns.to_numpy()
+    returns, theirs = own.excess_returns.to_numpy(), other.excess_returns.to_numpy()
     return Compared(
         name,
         title,

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from training.backtesting.account import Terms
-from training.backtesting.forecasts import OutOfSample, view_of, with_ewma
+from training.backtesting.forecasts import OutOfSample, backtest_view, with_ewma
 from training.backtesting.series import quarter
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array
+from training.strategy.series import at_rows, last_row
 from training.strategy.view import ForecastView
 from training.validation.economic_value import performance_fee, utility_difference
 
@@ -61,7 +62,7 @@ def economic_value(found: OutOfSample, view: ForecastView, terms: Terms) -> Econ
     else:
         figures = (np.nan, np.nan, Comparison(np.nan, np.nan))
     own = _scaled_returns(view, terms)
-    theirs = _scaled_returns(view_of({"volatility": other}, terms.whole, found.config), terms)
+    theirs = _scaled_returns(backtest_view({"volatility": other}, terms.whole, found.config), terms)
     year = terms.bars_per_year
     return EconomicValue(
         *figures,
@@ -74,9 +75,16 @@ def economic_value(found: OutOfSample, view: ForecastView, terms: Terms) -> Econ
 
 
 def _scaled_returns(view: ForecastView, terms: Terms) -> Array:
-    """Return the mean simple return to the next bar (T,) of all symbols with a forecast, each scaled by it."""
+    """Return the mean simple return to the next date (T,) of all symbols with a forecast, each scaled by it.
+
+    A scale holds until the symbol's next bar, so that a stock earns what it opens with on Monday although other symbols
+    trade on Sunday.
+    """
     rows = np.flatnonzero((view.dates >= terms.market.dates[0]) & (view.dates < terms.market.dates[-1]))
-    scale = np.minimum(_TARGET / np.where(view.has_volatility, view.volatility, np.nan), _MOST)[rows]
+    newest = last_row(view.has_bar)
+    newest = np.where(newest < newest[-1], newest, -1)  # after its last bar a symbol earns nothing
+    volatility = np.where(view.has_volatility, view.volatility, np.nan)
+    scale = np.minimum(_TARGET / at_rows(volatility, newest), _MOST)[rows]
     ahead = view.newest_close[rows + 1] / view.newest_close[rows] - 1.0
     scaled = np.where(np.isfinite(scale * ahead), scale * ahead, 0.0)
     count = np.isfinite(scale * ahead).sum(axis=1)

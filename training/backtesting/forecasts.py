@@ -16,6 +16,7 @@ from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.labels import CLASSES
 from training.backtesting.origin import Origin
+from training.backtesting.unscored import with_unscored_rows
 from training.strategy.tables import read_view
 from training.strategy.view import ForecastView
 from training.validation.backtest.market import Market
@@ -123,6 +124,12 @@ def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
         volatility_horizon=config.volatility.horizon,
         label=config.direction.label,
     )
+
+
+def backtest_view(tables: Tables, market: Market, config: Config) -> ForecastView:
+    """Return the same of tables that lack rows without an outcome; see :func:`with_unscored_rows`."""
+    view, purge = view_of(tables, market, config), config.walk_forward.purge or 0
+    return with_unscored_rows(view, max(view.horizon, purge), max(view.volatility_horizon, purge))
 
 
 def with_class_prior(tables: Tables) -> Tables | None:

@@ -88,7 +88,7 @@ class BacktestResult:
 
     @property
     def sharpe_ratio(self) -> float:
-        """Annualised Sharpe ratio; NaN without variation, as where nothing was ever held."""
+        """Annualised Sharpe ratio of returns less interest on cash; NaN without variation."""
         return self.metrics["sharpe"]
 
     @property

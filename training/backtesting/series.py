@@ -32,7 +32,7 @@ def monthly_returns(simulation: Simulation) -> pd.Series:
 
 def rolling_risk(simulation: Simulation, bars_per_year: float) -> pd.DataFrame:
     """Return annualised ``volatility`` and ``sharpe`` over the past quarter of a year at each close."""
-    rolling = simulation.returns.rolling(quarter(bars_per_year))
+    rolling = simulation.excess_returns.rolling(quarter(bars_per_year))
     sd = rolling.std()
     volatility = sd * np.sqrt(bars_per_year)
     return pd.DataFrame(

@@ -44,7 +44,7 @@ def added(result: BacktestResult) -> Iterator[str]:
         ratio, profit = one.of_sharpe, one.of_return
         gain = f"{_with_error(profit, 1, 100.0)} % a year"
         if math.isfinite(ratio.value):
-            gain = f"{_with_error(ratio, 2)} to the Sharpe ratio and {gain} to the return"
+            gain = f"{_with_error(ratio, 2)} to the Sharpe ratio and {gain} to the mean return"
         judged = ratio if ratio.is_known else profit
         yield f"compared with {what}, the model added {gain}: {_verdict(judged)}"
 

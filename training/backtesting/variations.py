@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from configs.strategy import StrategyConfig
 from features.bars.schema import SymbolBars
 from training.backtesting.account import Terms
-from training.backtesting.forecasts import OutOfSample, view_of
+from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.metrics.ratio import Array
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
@@ -49,7 +49,7 @@ def with_noise(inputs: Noise, numbers: Sequence[int]) -> Array:
     def simulate(number: int) -> Simulation:
         bars = noisy_bars(found.bars, terms.config.price_noise, np.random.default_rng([terms.config.seed, 1, number]))
         other = terms.on(found.market(bars))
-        view = view_of(found.again(bars), other.whole, found.config)
+        view = backtest_view(found.again(bars), other.whole, found.config)
         return other.follow(decide(view, inputs.strategy, first=other.first))
 
     return _metrics(map(simulate, numbers), terms)

@@ -90,8 +90,8 @@ def _identity(
     split, shared = fold.split, [sorted(found.clean), found.universe.lag, found.feature_names]
     days = [str(day) for day in (fold.train_start, split.train_end, split.valid_start, split.valid_end)]
     return (
-        [shared, days, split.purge, split.embargo, sorted(fitted.items()), _digest(found.context, split.valid_end)],
-        [fold_text(fold), sorted(tested.items()), _digest(found.context, split.test_end)],
+        [shared, days, split.purge, split.embargo, sorted(fitted.items()), _known(found.context, split.valid_end)],
+        [fold_text(fold), sorted(tested.items()), _known(found.context, split.test_end)],
     )
 
 
@@ -107,13 +107,6 @@ def _prefix_digests(bars: SymbolBars, stops: Collection[int]) -> dict[int, str]:
     return out
 
 
-def _digest(context: MarketContext | None, until: np.datetime64) -> str:
-    """Return the hash of what was known of market series at a date."""
-    if context is None:
-        return ""
-    digest = hashlib.sha256("\0".join(context.columns).encode())
-    for known_from, features in context.tables:
-        stop = int(np.searchsorted(known_from, until, side="right"))
-        digest.update(np.ascontiguousarray(known_from[:stop]).data)
-        digest.update(np.ascontiguousarray(features[:stop]).data)
-    return digest.hexdigest()
+def _known(context: MarketContext | None, until: np.datetime64) -> str:
+    """Return the hash of what was known of market series and alternative data by the end of a date."""
+    return context.digest(until) if context is not None else ""

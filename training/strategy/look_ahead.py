@@ -6,25 +6,37 @@ import numpy as np
 
 from configs.errors import ConfigError
 from configs.strategy import StrategyConfig
+from training.strategy.decisions import Decisions
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
 
 
-def check_past_only(view: ForecastView, settings: StrategyConfig, dates: int = 5) -> None:
+def check_past_only(
+    view: ForecastView, settings: StrategyConfig, dates: int = 5, whole: Decisions | None = None
+) -> None:
     """Decide again on the view cut at some dates, evenly spread, and compare the decisions before each cut.
+
+    ``whole`` are the decisions on the whole view, if they are known.
 
     Raises
     ------
     ConfigError
-        A decision differs; the message names the first such symbol and date.
+        A decision differs; the message names the first such symbol and date. Decisions that differ without any cut are
+        random, and cannot be checked.
     """
-    whole = decide(view, settings)
+    whole = decide(view, settings) if whole is None else whole
     count = len(whole.weights)
     for rows in np.unique(np.linspace(1, count - 1, dates, dtype=np.int64)) if count > 1 else ():
-        cut = decide(view.until(whole.first + int(rows)), settings, first=whole.first)
+        cut_view = view.until(whole.first + int(rows))
+        cut = decide(cut_view, settings, first=whole.first)
         changed = np.argwhere(whole.weights[:rows] != cut.weights)
         if len(changed):
             t, s = changed[0]
+            if not np.array_equal(cut.weights, decide(cut_view, settings, first=whole.first).weights):
+                raise ConfigError(
+                    f"strategy {settings.name} returns other positions each time that it is asked about the same data. "
+                    "Seed its random numbers, such as np.random.default_rng(0) in targets."
+                )
             raise ConfigError(
                 f"strategy {settings.name} uses the future: its position in {view.symbols[s]} on "
                 f"{str(whole.dates[t])[:10]} is {whole.weights[t, s]:.4g} with all data and {cut.weights[t, s]:.4g} "

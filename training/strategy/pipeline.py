@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import numpy as np
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, FleetcastError, last_line
 from configs.strategy import FilterConfig, StrategyConfig
 from training.strategy.catalog import Chosen, choose
 from training.strategy.confidence import rejections
@@ -43,7 +44,7 @@ def decide(
     Raises
     ------
     ConfigError
-        The strategy does not exist, returns no positions, or cannot be sized as configured.
+        The strategy does not exist, raises, returns no positions, or cannot be sized as configured.
     DataError
         ``held`` does not fit the symbols of the view.
     """
@@ -83,10 +84,10 @@ def skill_of(view: ForecastView, settings: FilterConfig, relative: bool = False)
 
 def _wanted(view: ForecastView, chosen: Chosen, settings: StrategyConfig) -> tuple[Float, Flags]:
     """Return what the strategy wants (D, S), from −1 to 1, and why it or its inputs are missing."""
-    found: Any = chosen.strategy.targets(view)
+    found = _asked(view, chosen, settings.name)
     position, own = found if isinstance(found, Targets) else (found, None)
     try:
-        position = np.asarray(position, dtype=np.float64)
+        position = np.empty(0) if np.iscomplexobj(position) else np.asarray(position, dtype=np.float64)
     except (TypeError, ValueError):
         position = np.empty(0)
     largest = np.inf if (settings.size.method or chosen.spec.size) == "given" else 1.0
@@ -114,6 +115,22 @@ def _wanted(view: ForecastView, chosen: Chosen, settings: StrategyConfig) -> tup
     if own is not None:
         reasons = reasons | np.where(position == 0.0, own, 0).astype(np.uint16)
     return position, reasons | flagged((position == 0.0) & (reasons == 0), Reason.STRATEGY)
+
+
+def _asked(view: ForecastView, chosen: Chosen, name: str) -> Any:
+    """Return what the strategy's ``targets`` returned; a user's class gets a copy of the view, which it may change."""
+    if ":" not in name:
+        return chosen.strategy.targets(view)
+    try:
+        return chosen.strategy.targets(view.until(len(view.dates)))
+    except FleetcastError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(
+            f"strategy {name}: targets raised {type(error).__name__}: {last_line(error)} (line {place.lineno} of "
+            f"{place.filename}). It was called with a view of shape {view.shape} (dates × symbols)."
+        ) from error
 
 
 def _edge(view: ForecastView, side: Float, skill: Skill, relative: bool, settings: FilterConfig) -> Edge:

@@ -43,10 +43,10 @@ def decide(
 ) -> Decision:
     r"""Decide whether the challenger becomes champion.
 
-    The first version of a kind does, unless it is worse than a baseline on its own test period. After that, ``auto``
-    promotes a challenger whose mean loss over the rows (symbol, date) of both test periods is lower, or equal with
-    weights that saw newer labels, unless it lacks more than a tenth of the champion's symbols, was trained for another
-    target, or fails (loss not finite) where the champion does not.
+    The first version of a kind does, unless it is worse than a baseline on its own test period or the policy is
+    ``never``. After that, ``auto`` promotes a challenger whose mean loss over the rows (symbol, date) of both test
+    periods is lower, or equal with weights that saw newer labels, unless it lacks more than a tenth of the champion's
+    symbols, was trained for another target, or fails (loss not finite) where the champion does not.
 
     Parameters
     ----------
@@ -69,6 +69,8 @@ def decide(
     ----------
     Diebold & Mariano (1995). Comparing predictive accuracy. J. Business & Economic Statistics 13, 253-263.
     """
+    if champion is None and policy == "never":
+        return Decision(False, f"--promote never was asked for; {_FORCE}")
     if champion is None and worse_than and policy != "always":
         return Decision(False, f"on its own test period it is worse than {', '.join(worse_than)}; {_FORCE}")
     if champion is None:

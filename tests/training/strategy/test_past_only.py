@@ -94,6 +94,20 @@ class Seer:
 class Mean:
     def targets(self, view):
         return np.sign(view.close - np.nanmean(view.close, axis=0))
+
+class Dice:
+    def targets(self, view):
+        return np.random.default_rng().choice([-1.0, 1.0], size=view.shape)
+
+class Careless:
+    def targets(self, view):
+        view.close[:] = 1.0
+        view.volatility[:] = 1.0
+        return np.ones(view.shape)
+
+class Broken:
+    def targets(self, view):
+        return {}["missing"]
 """
 
 
@@ -105,3 +119,21 @@ def test_a_strategy_that_uses_the_future_is_named(random_view, tmp_path, monkeyp
             check_past_only(random_view(0), StrategyConfig(name=f"own_seer:{name}"))
     for name in NAMES:
         check_past_only(random_view(0, skill=0.5), configured(name), dates=2)
+    with pytest.raises(
+        ConfigError, match=r"own_seer:Dice returns other positions each time .* Seed its random numbers"
+    ):
+        check_past_only(random_view(0), StrategyConfig(name="own_seer:Dice"))
+
+
+def test_a_class_of_the_user_that_raises_is_named_with_its_line_and_cannot_change_the_view(
+    random_view, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_careless.py").write_text(OWN)
+    view = random_view(0)
+    found = decide(view, StrategyConfig(name="own_careless:Careless"))
+    np.testing.assert_array_equal(found.weights, decide(view, StrategyConfig(name="volatility_target")).weights)
+    assert found.weights.any() and np.nanstd(view.close) > 0
+    line = 1 + OWN.splitlines().index('        return {}["missing"]')
+    with pytest.raises(ConfigError, match=rf"targets raised KeyError: 'missing' \(line {line} of .*own_careless.py\)"):
+        decide(view, StrategyConfig(name="own_careless:Broken"))

@@ -35,9 +35,12 @@ def losses(seed: int, symbols: Sequence[str], shift: float = 0.0, days: int = 40
     return {s: (rng.normal(1.0, 0.1, days) + shift).astype(np.float32) for s in symbols}
 
 
-def test_the_first_version_becomes_champion_whatever_the_policy() -> None:
-    for policy in ("auto", "always", "never"):
-        assert decide(side("a", table(losses(0, "A"))), None, policy).promote
+def test_the_first_version_becomes_champion_unless_never_was_asked_for() -> None:
+    first = side("a", table(losses(0, "A")))
+    for policy in ("auto", "always"):
+        assert decide(first, None, policy).promote
+    decision = decide(first, None, "never")
+    assert not decision.promote and "--promote never was asked for" in decision.reason
 
 
 def test_a_first_version_that_its_own_test_period_says_is_worse_than_a_baseline_is_promoted_only_by_force() -> None:

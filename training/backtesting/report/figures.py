@@ -30,7 +30,7 @@ def equity(result: BacktestResult) -> Figure:
     part, lines = result.config.backtest, result.equities()
     ends = lines.min().min(), lines.max().max()
     is_log = ends[0] > 0 and ends[1] > _LOG_FROM * ends[0]
-    drawn = figure("equity", yaxis={"type": "log", "dtick": "D2"} if is_log else {})
+    drawn = figure("equity", yaxis={"type": "log", "dtick": "D2", "tickformat": "~s"} if is_log else {})
     band = equity_band(result.simulation, part.confidence, min(part.paths, _MOST_PATHS), part.seed).dropna()
     if len(band) > 1 and result.num_trades:
         few = band.iloc[np.unique(np.linspace(0, len(band) - 1, 300).astype(int))]

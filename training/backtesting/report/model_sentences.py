@@ -41,11 +41,10 @@ def notes(result: BacktestResult) -> list[str]:
 def ended_early(result: BacktestResult) -> Iterator[str]:
     """Yield which symbols have no bars at the end of the period, after which nothing is held of them."""
     market = result.simulation.market
-    last = market.has_bar.shape[0] - 1 - market.has_bar[::-1].argmax(axis=0)
-    early = [s for s in range(len(market.symbols)) if last[s] < len(market.dates) - 1]
-    if early:
+    early = np.flatnonzero(market.has_ended)
+    if len(early):
         names = shortened([market.symbols[s] for s in early])
-        first = str(market.dates[min(last[s] for s in early)])[:10]
+        first = str(market.dates[market.last_bar[early].min()])[:10]
         yield f"the bars of {names} end before the period does, the first on {first}; later returns are of the others"
 
 
@@ -132,8 +131,9 @@ def worth(result: BacktestResult) -> list[str]:
     if found is None:
         return []
     text = [
-        f"Equal shares of all symbols, scaled to a volatility of 10 % without costs, came out at "
-        f"{percent(found.volatility)} with the model and at {percent(found.volatility_ewma)} with the EWMA."
+        "Equal shares of all symbols, each scaled to a volatility of 10 % without costs, had a volatility of "
+        f"{percent(found.volatility)} with the model and of {percent(found.volatility_ewma)} with the EWMA: several "
+        "symbols together have less than each."
     ]
     if math.isfinite(found.gain.value):
         text.append(

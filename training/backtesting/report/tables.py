@@ -52,7 +52,7 @@ def accounts(result: BacktestResult) -> Table:
     if not is_ruined(result.equity):
         rows.append([f"{percent(mass, 0)} interval", *ends, "", ""])
     rows += [_account(one.title, result, one.simulation) for one in result.compared]
-    caption = "return and Sharpe ratio after costs; turnover: times equity a year; costs: of starting cash"
+    caption = "return and Sharpe ratio after costs; turnover: all trades over equity, a year; costs: of starting cash"
     return Table(["", "return a year", "volatility", "Sharpe", "drawdown", "turnover", "costs"], rows, caption)
 
 
@@ -63,7 +63,7 @@ def added(result: BacktestResult) -> Table:
         for one in sorted(result.compared, key=lambda one: not one.is_model_free)
     ]
     caption = "± standard error, paired by bar; a difference below two errors is not distinguishable from chance"
-    return Table(["", "return, % a year", "Sharpe"], rows, caption)
+    return Table(["", "mean return, % a year", "Sharpe"], rows, caption)
 
 
 def months(account: Simulation) -> list[tuple[str, list[MonthCell | None], MonthCell]]:

@@ -23,8 +23,19 @@ _SCALED = (
 )
 
 
-def costs_of(config: CostConfig, bars_per_year: float, symbols: Sequence[str]) -> Costs:
+def costs_of(
+    config: CostConfig, bars_per_year: float, symbols: Sequence[str], own: Mapping[str, float] | None = None
+) -> Costs:
     """Return the costs of a preset with the values that the settings replace, of all or of some symbols.
+
+    Parameters
+    ----------
+    bars_per_year
+        Of the calendar, by which yearly interest on cash is divided.
+    symbols
+        All that are traded.
+    own
+        Bars a year of each symbol, by which its yearly fee for borrowing is divided; by default those of the calendar.
 
     Raises
     ------
@@ -32,6 +43,9 @@ def costs_of(config: CostConfig, bars_per_year: float, symbols: Sequence[str]) -
         A value does not make sense, a symbol is not one of ``symbols``, or ``bars_per_year`` is not positive.
     """
     base = preset(config.preset, bars_per_year)
+    fee = base.borrow_bps_per_bar
+    if own is not None and isinstance(fee, float) and fee:
+        base = replace(base, borrow_bps_per_bar={symbol: fee * bars_per_year / own[symbol] for symbol in symbols})
     values = {name: getattr(config, name) for name in type(config).model_fields if name != "preset"}
     given = {name: value for name, value in values.items() if value is not None}
     for name, value in given.items():
@@ -41,7 +55,8 @@ def costs_of(config: CostConfig, bars_per_year: float, symbols: Sequence[str]) -
                     f"backtest.costs.{name} has {shortened(unknown)}, of which there are no forecasts; expected some "
                     f"of {shortened(sorted(symbols))}."
                 )
-            given[name] = dict.fromkeys(symbols, getattr(base, name)) | dict(value)
+            usual = getattr(base, name)
+            given[name] = {**(usual if isinstance(usual, Mapping) else dict.fromkeys(symbols, usual)), **value}
     return replace(base, **given)
 
 

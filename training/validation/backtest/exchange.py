@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from configs.errors import ConfigError, DataError, shortened
+from configs.errors import ConfigError, DataError, last_line, shortened
 from training.validation.backtest.as_of import as_of
 from training.validation.backtest.market import Float, Market
 
@@ -32,7 +32,7 @@ def exchange_rates(
     ConfigError
         A currency has no rate, or its rates begin after the symbol's bars.
     DataError
-        A rate is not above 0.
+        A rate is not a number above 0.
     """
     if not currency:
         return None
@@ -46,7 +46,13 @@ def exchange_rates(
     if missing or rates is None:
         raise ConfigError(f"there are no exchange rates of {shortened(missing)}; give them as columns of fx_rates=.")
     out = np.ones(market.shape)
-    columns = dict(zip(known, rates.to_numpy(dtype=np.float64).T, strict=True))
+    try:
+        columns = {name: rates[column].to_numpy(dtype=np.float64) for name, column in zip(known, rates, strict=True)}
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"fx_rates has values that are not numbers ({last_line(error)}); expected prices of one unit of each "
+            "currency in the account's, dates × currencies."
+        ) from error
     for s, symbol in enumerate(market.symbols):
         if symbol in named:
             what = f"fx_rates of {named[symbol]}"

@@ -13,6 +13,8 @@ Float = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Dates = npt.NDArray[np.datetime64]
 
+_USUAL = 0.99  # of the distances between bars: halts are not usual
+
 
 class Before(NamedTuple):
     """What symbols had before the first row: the newest close (S,), 0 for none, and whether any volume (S,)."""
@@ -102,6 +104,16 @@ class Market:
     def last_bar(self) -> npt.NDArray[np.int64]:
         """Row of each symbol's last bar (S,)."""
         return np.asarray(len(self.dates) - 1 - self.has_bar[::-1].argmax(axis=0), dtype=np.int64)
+
+    @cached_property
+    def has_ended(self) -> Mask:
+        """Whether the bars of a symbol (S,) end before the market's by more than its usual weekends and holidays."""
+        gaps = self.dates[-1] - self.dates[self.last_bar]
+        found = np.asarray(gaps > np.timedelta64(0, "ns"))
+        for s in np.flatnonzero(found):
+            between = np.sort(np.diff(self.dates[self.has_bar[:, s]]))
+            found[s] = not len(between) or gaps[s] > between[int(_USUAL * (len(between) - 1))]
+        return found
 
     def select(self, symbols: tuple[str, ...]) -> Market:
         """Return the market of these symbols only, on the instants at which one of them has a bar."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError
-from training.metrics.money import money_metrics
+from training.metrics.money import money_metrics, sharpe, sortino
 from training.validation.backtest.ledger import Ledger
 from training.validation.backtest.market import Float, Market
 from training.validation.backtest.records import KINDS, Fills
@@ -22,6 +22,7 @@ class Simulation:
     """An account's history. Amounts are money of the account's currency; dates are those of closes.
 
     ``notes`` are sentences about what the data did to the account: bars left out, positions without a price, ruin.
+    ``riskless`` (T,) is the interest a bar that positive cash earned, None for none.
     """
 
     market: Market
@@ -30,6 +31,7 @@ class Simulation:
     held: Float
     starting_cash: float
     notes: tuple[str, ...] = ()
+    riskless: Float | None = None
 
     @cached_property
     def dates(self) -> pd.DatetimeIndex:
@@ -57,6 +59,22 @@ class Simulation:
         before = self.ledger.equity[:-1]
         change = np.divide(np.diff(self.ledger.equity), before, out=np.full(len(before), np.nan), where=before > 0)
         return pd.Series(change, index=self.dates[1:], name="returns")
+
+    @cached_property
+    def excess_returns(self) -> pd.Series:
+        """Returns (T − 1,) less what cash earned, of which Sharpe and Sortino ratios are made: cash has no skill."""
+        return self.returns if self.riskless is None else (self.returns - self.riskless[1:]).rename("excess_returns")
+
+    def return_metrics(self, returns: Float, bars_per_year: float) -> dict[str, Float]:
+        """Return every metric of simple returns (…, T) such as resampled ones, with the mean interest of this account.
+
+        Sharpe and Sortino ratios are of returns less the interest that cash earned.
+        """
+        found = money_metrics(returns, bars_per_year)
+        if self.riskless is None:
+            return found
+        excess = np.asarray(returns) - float(self.riskless[1:].mean())
+        return found | {"sharpe": sharpe(excess, bars_per_year), "sortino": sortino(excess, bars_per_year)}
 
     @cached_property
     def orders(self) -> pd.DataFrame:
@@ -132,6 +150,8 @@ class Simulation:
     def metrics(self, bars_per_year: float) -> dict[str, float]:
         """Return every metric by name: those of :func:`~training.metrics.money.money_metrics`, and the account's own.
 
+        Sharpe and Sortino ratios are of returns less the interest that cash earned.
+
         Parameters
         ----------
         bars_per_year
@@ -146,6 +166,9 @@ class Simulation:
             raise DataError("a single instant has no return; expected bars of at least two dates.")
         book = self.ledger
         values = {name: float(value) for name, value in money_metrics(self.returns.to_numpy(), bars_per_year).items()}
+        if self.riskless is not None:
+            excess = self.excess_returns.to_numpy()
+            values |= {"sharpe": float(sharpe(excess, bars_per_year)), "sortino": float(sortino(excess, bars_per_year))}
         equity = np.where(book.equity > 0, book.equity, np.nan)
         exposed = np.nan_to_num(book.gross / equity), np.nan_to_num(book.net / equity)
         return values | {

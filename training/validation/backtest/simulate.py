@@ -105,6 +105,12 @@ def simulate(
     if unnamed and len(whole.symbols) == 1:
         frame.columns = pd.Index(whole.symbols)
     known_symbols(frame, whole)
+    for what, given in (("delisted", delisted), ("currency", currency)):
+        if unknown := sorted(set(given or {}) - set(whole.symbols)):
+            raise ConfigError(
+                f"{what} has {shortened(unknown)}, of which there are no bars; expected some of "
+                f"{shortened(list(whole.symbols))}."
+            )
     market = whole.select(tuple(frame.columns))
     levels = tuple(
         levels_on(one, market, symbol or (market.symbols[0] if len(market.symbols) == 1 else None), what)
@@ -141,14 +147,18 @@ def _run(setting: Setting) -> Simulation:
             f"the account lost everything on {str(market.dates[t])[:10]}: all positions are closed in the next bar and "
             "later targets are ignored"
         )
-    ended = (account.held[-1] != 0) & (market.last_bar < len(market.dates) - 1)
+    if not len(fills.row) and setting.terms.lot is not None and np.nansum(np.abs(setting.decisions)) > 0:
+        notes.append(
+            "nothing was traded: no position was worth a whole lot; give more cash, or set lot=0 for fractions"
+        )
+    ended = (account.held[-1] != 0) & market.has_ended
     if ended.any():
         names = [market.symbols[s] for s in np.flatnonzero(ended)]
         notes.append(
             f"{shortened(names)}: the bars end before the account does, and positions are valued at the last close; if "
-            "they were delisted, give delisted= with the return on it"
+            "they were delisted, give the return on it by symbol: delisted, in settings backtest.delisted={NAME: -0.3}"
         )
-    return Simulation(market, fills, book, account.held, setting.cash, tuple(notes))
+    return Simulation(market, fills, book, account.held, setting.cash, tuple(notes), setting.terms.earned)
 
 
 def _delisting(delisted: Mapping[str, float] | None, market: Market) -> Float:

@@ -54,6 +54,8 @@ def test_costs_that_make_no_sense(arguments, words):
         ({"max_leverage": 0}, "max_leverage"),
         ({"stops": TARGETS, "fill": "close"}, "fill='open'"),
         ({"delisted": {"X": -2}}, "delisted"),
+        ({"delisted": {"x": -0.3}}, "delisted has x, of which there are no bars"),
+        ({"currency": {"Z": "EUR"}}, "currency has Z, of which there are no bars"),
         ({"currency": {"X": "EUR"}}, "EUR"),
         ({"costs": Costs(commission_bps={"Y": 1.0})}, "lacks X"),
         ({"costs": Costs(slippage_bps=pd.Series([1.0], index=DAYS[3:4]))}, "begins after"),
@@ -81,6 +83,18 @@ def test_arguments_that_make_no_sense(arguments, words):
 def test_targets_that_do_not_fit(targets, words):
     with pytest.raises(DataError, match=words):
         simulate({"X": frame()}, targets)
+
+
+@pytest.mark.parametrize(("rate", "words"), [("dear", "not numbers .*'dear'"), (-1.0, "0 or less")])
+def test_exchange_rates_that_are_none(rate, words):
+    rates = pd.DataFrame({"EUR": [1.1, rate]}, index=DAYS[:2])
+    with pytest.raises(DataError, match=words):
+        simulate({"X": frame()}, TARGETS, currency={"X": "EUR"}, fx_rates=rates, account_currency="USD")
+
+
+def test_what_is_less_than_a_lot_is_said_and_not_traded():
+    found = simulate({"X": frame()}, TARGETS, Costs(lot=1), unit="weight", cash=5.0)
+    assert not len(found.orders) and "no position was worth a whole lot" in found.notes[0]
 
 
 def test_bars_that_cannot_be_used():

@@ -141,3 +141,19 @@ def test_corwin_schultz():
     assert np.isnan(spread[0])
     np.testing.assert_allclose(spread[1:], 2 * (1.02 - 1) / (1 + 1.02))
     np.testing.assert_allclose(corwin_schultz(100 * n, 100 * n, 100 * n)[1:], 0)
+
+
+def test_interest_on_cash_is_not_skill():
+    """Half in cash at 2 bps a bar: mean and Sharpe ratio are of what was earned above it, and cash alone has none."""
+    rng = np.random.default_rng(0)
+    days = pd.bdate_range("2020-01-01", periods=300)
+    close = 100 * np.exp(np.cumsum(0.01 * rng.standard_normal(300)))
+    bars = pd.DataFrame({"Open": close, "High": close, "Low": close, "Close": close}, index=days)
+    costs = Costs(cash_interest_bps_per_bar=2.0)
+    for weight in (0.5, 0.0):
+        found = simulate(bars, pd.Series(weight, index=days), costs, unit="weight", cash=1e6)
+        excess = found.returns.to_numpy() - 2e-4
+        np.testing.assert_allclose(found.excess_returns, excess, atol=1e-15)
+        ratio = excess.mean() / excess.std(ddof=1) * np.sqrt(252) if weight else np.nan
+        assert found.metrics(252)["sharpe"] == pytest.approx(ratio, nan_ok=True)
+        assert found.return_metrics(found.returns.to_numpy(), 252)["sharpe"] == pytest.approx(ratio, nan_ok=True)

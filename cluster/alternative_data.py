@@ -1,0 +1,143 @@
+"""Import alternative data into the lake, and inspect what it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from configs.errors import ConfigError, DataError
+from features.alternative.checks import ReadingOptions, TableRows
+from features.alternative.quarantine import RefusedRows
+from features.alternative.read_series import read_events, read_option_days, read_series
+from features.alternative.read_texts import read_chain, read_text
+from features.alternative.text.demo import demo_headlines
+from features.alternative.user_files import read_files
+from features.sources.embedded import embedded_series
+from features.store.alternative import AlternativeLake
+from features.store.lake import Lake
+from features.store.store import Store
+
+EMBEDDED = "embedded"
+KINDS = ("text", "macro", "options", "series", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRows:
+    """What an import changed: rows added and stored by table, refused ones, decisions in lines, unknown symbols."""
+
+    store: str
+    added: dict[str, int]
+    stored: dict[str, int]
+    refused: RefusedRows
+    lines: tuple[str, ...]
+    without_bars: tuple[str, ...]
+
+
+def import_rows(
+    store: Store,
+    paths: Sequence[str],
+    kind: str,
+    *,
+    timezone: str | None = None,
+    lag_days: Mapping[str, int] | None = None,
+    now: np.datetime64 | None = None,
+) -> ImportedRows:
+    """Append the rows of files to the lake; importing them again changes nothing.
+
+    Raises
+    ------
+    DataError
+        A file is no table of this kind, or it is not known when its rows became known.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"--kind has value {kind!r}; expected one of {', '.join(KINDS)}.")
+    lake, added, stored = AlternativeLake(store), dict[str, int](), dict[str, int]()
+    lines, symbols, refused = list[str](), set[str](), [RefusedRows.empty().frame]
+    now = now or np.datetime64(pd.Timestamp.now("UTC").tz_localize(None), "ns")
+    read = list[TableRows]()
+    for path in paths:
+        for place, stem, frame in _embedded(kind) if path == EMBEDDED else _of_files(path):
+            options = ReadingOptions(stem, now, timezone, dict(lag_days or {}))
+            try:
+                read.append(_reader(kind, frame, stem)(frame, options))
+            except DataError as error:
+                raise DataError(f"{place!r}: {error}") from error
+    for rows in read:
+        outcome = lake.append(rows.table, rows.rows)
+        lake.record(rows.refused)
+        added[rows.table] = added.get(rows.table, 0) + outcome.added
+        stored[rows.table] = outcome.stored
+        lines += rows.lines
+        symbols |= set(rows.rows["symbol"].to_pylist()) - {""}
+        refused += [rows.refused.frame, outcome.refused.frame]
+    without_bars = tuple(sorted(symbols.difference(Lake(store).symbols())))
+    found = RefusedRows(pd.concat(refused, ignore_index=True))
+    return ImportedRows(store.uri, added, stored, found, tuple(dict.fromkeys(lines)), without_bars)
+
+
+def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[str, Any]]:
+    """Return coverage, publication lag, vintages, longest gap and age of each series, event and source of texts.
+
+    ``stopped`` is whether the newest row is older than three times the usual distance between rows.
+    """
+    lake, rows = AlternativeLake(store), list[dict[str, Any]]()
+    now = now or np.datetime64(pd.Timestamp.now("UTC").tz_localize(None), "ns")
+    for table, name, of in (
+        ("series", "series", "period"),
+        ("events", "event", "at"),
+        ("text", "kind", "published_at"),
+    ):
+        frame = lake.read_all(table)
+        for key, some in frame.groupby(["symbol", name], sort=True):
+            symbol, one = key
+            rows.append({"table": table, "symbol": str(symbol), "name": str(one), **_facts(some, of, now)})
+    return rows
+
+
+def _of_files(path: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    for file, frame in read_files(path):
+        yield str(file), file.stem, frame
+
+
+def _embedded(kind: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield what ships with Fleetcast: synthetic headlines, or monthly economic series."""
+    if kind == "text":
+        headlines = demo_headlines().to_pandas()
+        yield EMBEDDED, "synthetic", headlines.rename(columns={"known_from": "updated_at"})
+    elif kind in ("macro", "series"):
+        yield EMBEDDED, "arch", embedded_series()
+    else:
+        raise DataError(f"nothing of kind {kind} is embedded; expected text or macro. Give a file.")
+
+
+def _facts(rows: pd.DataFrame, of: str, now: np.datetime64) -> dict[str, Any]:
+    described = rows[of].dt.tz_localize(None).to_numpy("datetime64[ns]")
+    known = rows["known_from"].dt.tz_localize(None).to_numpy("datetime64[ns]")
+    units, counts = np.unique(described, return_counts=True)
+    steps = np.diff(units).astype("timedelta64[s]").astype(float) / 86_400.0
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    age = float((now - known.max()) / np.timedelta64(1, "s")) / 86_400.0
+    lags = (known - described).astype("timedelta64[s]").astype(float) / 86_400.0
+    return {
+        "rows": len(rows),
+        "first": str(units[0])[:10],
+        "last": str(units[-1])[:10],
+        "median_lag_days": round(float(np.median(lags)), 2),
+        "most_vintages": int(counts.max()),
+        "longest_gap_days": round(float(steps.max()), 1) if len(steps) else 0.0,
+        "age_days": round(age, 1),
+        "stopped": bool(len(steps) > 1 and age > 3.0 * max(usual, 1.0) + max(float(np.median(lags)), 0.0)),
+        "revised_values": bool(rows["source"].str.contains("(revised values)", regex=False).any()),
+        "sources": sorted(set(rows["source"])),
+    }
+
+
+def _reader(kind: str, frame: pd.DataFrame, stem: str) -> Callable[[pd.DataFrame, ReadingOptions], TableRows]:
+    if kind == "options":
+        return read_chain if "strike" in frame.columns else read_option_days
+    others = {"text": read_text, "events": read_events}
+    return others.get(kind) or (lambda rows, options: read_series(rows, options, stem))

@@ -1,0 +1,44 @@
+"""``fleetcast score``: score the lake's texts, which makes the features of sentiment by that scorer possible."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def score(
+    scorer: Annotated[
+        str, typer.Option(help="lexicon, policy, vader:FILE, loughran_mcdonald:FILE, encoder:FOLDER or onnx:FOLDER.")
+    ] = "lexicon",
+    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    actors: Annotated[int, typer.Option(min=0, max=10_000, help="Actors on Ray; 0 scores in this process.")] = 0,
+    cpus_per_actor: Annotated[int, typer.Option(min=1, max=1_000, help="Processors and threads of an actor.")] = 1,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Score the texts of the lake that have no score yet; stored scores are never replaced."""
+    import json
+    from datetime import UTC, datetime
+
+    from features.alternative.text.stored_scores import score_stored
+    from features.store.alternative import AlternativeLake
+    from features.store.store import Store
+    from training.models.encoder.open_scorer import open_scorer, scorer_name
+
+    lake, now = AlternativeLake(Store(store)), datetime.now(UTC)
+    name = scorer_name(scorer)
+    texts = lake.read_all("text")["text"].tolist()
+    if actors:
+        from cluster.session import connect
+        from training.run.text_scoring import score_on_ray
+
+        with connect(address, None if address else actors * cpus_per_actor):
+            count = score_on_ray(lake, scorer, texts, now, actors=actors, cpus_per_actor=cpus_per_actor)
+    else:
+        count = score_stored(lake, open_scorer(scorer), texts, now)
+    if as_json:
+        print(json.dumps({"scorer": name, "rows": len(texts), "scored": count}))
+        return
+    print(f"{count:,} of {len(texts):,} texts were scored by {name}; the others had a score or no text.")
+    print(f"To use them: --set features.use_sentiment=true --set features.sentiment_scorer={name}")

@@ -1,0 +1,81 @@
+"""The output of ``fleetcast data`` for alternative data: tables, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cluster.alternative_data import ImportedRows
+from configs.errors import shortened
+from configs.words import counted
+from features.alternative.quarantine import RULES, RefusedRows
+
+_SHOWN = 30
+_COLUMNS = {
+    "rows": "rows",
+    "first": "first",
+    "last": "last",
+    "median_lag_days": "lag",
+    "most_vintages": "vint.",
+    "longest_gap_days": "gap",
+    "age_days": "age",
+}
+
+_MARKS = {
+    "stopped": "no new row for three times the usual distance:",
+    "revised_values": "without publication times, revised values:",
+}
+
+
+def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
+    """Print what an import of alternative data changed."""
+    if as_json:
+        counts = {"added": imported.added, "stored": imported.stored, "refused": imported.refused.counts()}
+        print(json.dumps({**counts, "read_as": imported.lines, "without_bars": imported.without_bars}, indent=1))
+        return
+    console = Console()
+    for table, added in imported.added.items():
+        console.print(f"{table}: {counted(added, 'row')} added in {escape(imported.store)}", soft_wrap=True)
+    for line in imported.lines:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    if imported.without_bars:
+        names = escape(shortened(imported.without_bars))
+        console.print(f"[yellow]symbols without bars in the lake[/yellow] {names}", soft_wrap=True)
+    show_refused(console, imported.refused)
+
+
+def show_inspected_rows(rows: Sequence[dict[str, Any]], refused: RefusedRows, as_json: bool) -> None:
+    """Print coverage, lags, vintages and gaps."""
+    if as_json:
+        print(json.dumps({"rows": list(rows), "refused": refused.counts()}, indent=1))
+        return
+    console = Console()
+    if not rows:
+        console.print("The lake has no alternative data. Add some: fleetcast data import --kind macro FILE")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("symbol", "series", *_COLUMNS.values()):
+        table.add_column(name, justify="left" if name in ("symbol", "series") else "right", overflow="fold")
+    for row in rows[:_SHOWN]:
+        figures = [f"{row[key]:,}" if isinstance(row[key], int | float) else row[key] for key in _COLUMNS]
+        table.add_row(escape(row["symbol"]) or "(market)", escape(row["name"]), *figures)
+    if rows:
+        console.print(table)
+        console.print("lag (median), gap (longest) and age of the newest row in days")
+    if len(rows) > _SHOWN:
+        console.print(f"… and {len(rows) - _SHOWN:,} more; --json lists all")
+    for mark, meaning in _MARKS.items():
+        found = [f"{row['symbol']} {row['name']}".strip() for row in rows if row[mark]]
+        if found:
+            console.print(f"[yellow]{meaning}[/yellow] {escape(shortened(found))}", soft_wrap=True)
+    show_refused(console, refused)
+
+
+def show_refused(console: Console, refused: RefusedRows) -> None:
+    """Print how many rows break which rule."""
+    for rule, count in refused.counts().items():
+        console.print(f"[yellow]refused[/yellow] {counted(count, 'row')}: {RULES[rule]} ({rule})", soft_wrap=True)

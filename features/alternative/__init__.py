@@ -1,0 +1,1 @@
+"""Data that are not bars (macro series, options, text, events, weather), each row with the instant it became known."""

@@ -1,0 +1,86 @@
+"""Reads publication times: instants with a zone, or days, which end before their rows count as known."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from configs.errors import DataError, shown
+
+_DAY_TEXT = re.compile(r"\s*\d{4}-?\d{2}-?\d{2}\s*")
+_ALPHA_VANTAGE = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})?")
+
+
+class Instants(NamedTuple):
+    """Instants in UTC, ``datetime64[ns]`` (N,), and whether each could be read; missing ones are NaT and not read."""
+
+    utc: npt.NDArray[np.datetime64]
+    is_read: npt.NDArray[np.bool_]
+
+
+def read_instants(values: pd.Series, what: str, timezone: str | None = None) -> Instants:
+    """Return instants in UTC of a column of times.
+
+    Parameters
+    ----------
+    values
+        Times with a zone (``2020-02-13T08:30:00-05:00``), or days (``2020-02-13``), which count from their end.
+    what
+        The column's name, for messages.
+    timezone
+        The zone of times that name none, and of days; days are UTC by default.
+
+    Raises
+    ------
+    DataError
+        Some times of day name no zone and ``timezone`` is not given, or ``timezone`` is unknown.
+    """
+    zone = timezone or "UTC"
+    try:
+        pd.Timestamp(0, tz=zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(f"timezone {shown(timezone)} is unknown; expected such as America/New_York or UTC.") from error
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        instants = values.dt.tz_convert("UTC").dt.tz_localize(None)
+        return _instants(instants)
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        naive = values.astype("datetime64[ns]")
+        is_day = (naive == naive.dt.normalize()).to_numpy() | naive.isna().to_numpy()
+        if not is_day.all() and timezone is None:
+            raise _no_zone(what, naive[~is_day].iloc[0])
+        return _localised(naive, is_day, zone)
+    text = values.astype("str").where(values.notna(), "").str.strip()
+    text = text.str.replace(_ALPHA_VANTAGE, r"\1-\2-\3T\4:\5:\6", regex=True).str.removesuffix(":")
+    is_day = text.map(lambda one: _DAY_TEXT.fullmatch(one) is not None).to_numpy(np.bool_)
+    has_zone = text.str.contains(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", regex=True).to_numpy(np.bool_) & ~is_day
+    parsed = pd.to_datetime(text.where(has_zone), errors="coerce", utc=True, format="mixed").dt.tz_localize(None)
+    naive = pd.to_datetime(text.where(~has_zone), errors="coerce", format="mixed")
+    plain = naive.notna().to_numpy() & ~is_day
+    if plain.any() and timezone is None:
+        raise _no_zone(what, text[plain].iloc[0])
+    local = _localised(naive.astype("datetime64[ns]"), is_day, zone)
+    utc = np.where(has_zone, parsed.astype("datetime64[ns]").to_numpy(), local.utc)
+    return Instants(utc, ~np.isnat(utc))
+
+
+def _localised(naive: pd.Series, is_day: npt.NDArray[np.bool_], zone: str) -> Instants:
+    ends = naive.where(~is_day, naive + pd.Timedelta(days=1))
+    # An hour that the clocks repeat is read as the second one: later, so that nothing is used too early.
+    aware = ends.dt.tz_localize(zone, ambiguous=np.zeros(len(ends), np.bool_), nonexistent="shift_forward")
+    return _instants(aware.dt.tz_convert("UTC").dt.tz_localize(None))
+
+
+def _instants(utc: pd.Series) -> Instants:
+    values = utc.astype("datetime64[ns]").to_numpy()
+    return Instants(values, ~np.isnat(values))
+
+
+def _no_zone(what: str, example: object) -> DataError:
+    return DataError(
+        f"{what} {shown(str(example))} names no zone, so it is not known when it was published. "
+        "Write it with an offset (2020-02-13T08:30:00-05:00), or give --timezone America/New_York."
+    )

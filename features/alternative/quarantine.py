@@ -1,0 +1,71 @@
+"""Rows of alternative data that break a rule, with the rule; they are stored and reported, and never used."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+RULES = {
+    "no_publication_time": "it is not known when the row was published",
+    "future": "the publication or retrieval lies in the future",
+    "unreadable_period": "the date of the value is missing or cannot be read",
+    "published_before_period": "a value was published before the period that it describes began",
+    "not_a_number": "a value is missing or not a number",
+    "score_out_of_range": "a score is outside −1 … 1, or a relevance outside 0 … 1",
+    "unusable_quote": "a strike, a price or a right of an option cannot be read",
+    "no_text": "the text is empty and has no score",
+    "no_name": "the name of the series, event or symbol is missing or too long",
+    "revised_without_vintage": "another value is stored for the same period and publication time",
+}
+COLUMNS = ("table", "rule", "row", "source")
+_LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRows:
+    """Rows that break a rule: ``frame`` has the columns ``table, rule, row`` (the row as JSON) and ``source``."""
+
+    frame: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows by rule, in the order of ``RULES``."""
+        counts = self.frame["rule"].value_counts()
+        return {rule: int(counts[rule]) for rule in RULES if rule in counts.index}
+
+    @staticmethod
+    def empty() -> RefusedRows:
+        """Return no rows."""
+        return RefusedRows(pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS}))
+
+
+class Checked:
+    """The rows of a table, each with the first rule that it breaks."""
+
+    def __init__(self, table: str, frame: pd.DataFrame, source: str) -> None:
+        self.table, self.frame, self.source = table, frame, source
+        self.rule = np.full(len(frame), "", object)
+
+    def refuse(self, broken: npt.NDArray[np.bool_], rule: str) -> None:
+        """Mark rows that break a rule and none before."""
+        assert rule in RULES
+        self.rule[broken & (self.rule == "")] = rule
+
+    @property
+    def is_good(self) -> npt.NDArray[np.bool_]:
+        """Whether each row breaks no rule, (N,)."""
+        return np.asarray(self.rule == "", np.bool_)
+
+    def refused(self) -> RefusedRows:
+        """Return the rows that break a rule, as they were given."""
+        rows = self.frame[~self.is_good]
+        texts = [json.dumps(row, default=str, ensure_ascii=False)[:_LONGEST] for row in rows.to_dict("records")]
+        rules = self.rule[~self.is_good].astype(str)
+        table = {"table": self.table, "rule": rules, "row": texts, "source": self.source}
+        return RefusedRows(pd.DataFrame(table, columns=list(COLUMNS)).astype("str"))

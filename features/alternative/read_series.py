@@ -1,0 +1,128 @@
+"""Rows of series, daily option figures and scheduled events from a user's frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from configs.errors import DataError, shortened
+from features.alternative.checks import (
+    ReadingOptions,
+    TableRows,
+    as_rows,
+    check_names,
+    check_times,
+    days,
+    instants,
+    need,
+    numbers,
+    texts,
+)
+from features.alternative.groups import group_of
+from features.alternative.lags import REVISED, fallback_lag
+from features.alternative.quarantine import Checked
+
+_DAY = np.timedelta64(1, "D")
+
+
+def read_series(frame: pd.DataFrame, options: ReadingOptions, stem: str) -> TableRows:
+    """Return rows of ``series`` from ``series, period, value`` with ``known_from``, and optionally ``symbol``.
+
+    Without a column ``series`` the file's ``stem`` names the only one. A series of a ``place`` (weather) is named
+    ``weather_<place>_<series>``. Series without any publication time use the lag that is given, or that of
+    :mod:`features.alternative.lags`, whose rows are labelled as revised values.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or it is not known of any series when its values became known.
+    """
+    need(frame, ("period", "value"), "series")
+    series, place, source = texts(frame, "series", stem), texts(frame, "place"), texts(frame, "source", options.source)
+    series = np.where(
+        place == "", series, "weather_" + place + "_" + np.char.replace(series.astype(str), "weather_", "")
+    )
+    period, known_from = days(frame, "period"), instants(frame, "known_from", options)
+    lines, unknown = list[str](), list[str]()
+    is_blank = texts(frame, "known_from") == ""  # a time that cannot be read is refused, not replaced by a lag
+    untimed = pd.Series(is_blank).groupby(series).transform("all").to_numpy(np.bool_)
+    for name in sorted(set(series[untimed].tolist())):
+        rows = untimed & (series == name)
+        lag = options.lag_days.get(name, fallback_lag(name))
+        if lag is None:
+            unknown.append(name)
+            continue
+        known_from[rows] = period[rows] + lag * _DAY
+        is_own = name in options.lag_days
+        label = "" if is_own else f" ({REVISED})"
+        source[rows] = [f"{one}{label}" for one in source[rows]]
+        lines.append(f"{name}: no publication times; known {lag} days after its date{'' if is_own else ', ' + REVISED}")
+    checked = Checked("series", frame, options.source)
+    if unknown:
+        remedy = f"Add a column known_from, or give the lag: --lag-days {unknown[0]}=DAYS."
+        problem = f"it is not known when the values of {shortened(unknown)} became known. {remedy}"
+        if len(unknown) == len(set(series.tolist())):
+            raise DataError(problem)
+        lines.append(f"left out: {problem}")
+    checked.refuse(np.isnat(period), "unreadable_period")
+    check_times(checked, known_from, options)
+    check_names(checked, series)
+    symbol = texts(frame, "symbol")
+    check_names(checked, symbol, empty_allowed=True)
+    value = numbers(frame, "value")
+    checked.refuse(~np.isfinite(value), "not_a_number")
+    columns = {
+        "symbol": symbol,
+        "series": series.astype(object),
+        "period": period,
+        "value": value,
+        "known_from": known_from,
+        "source": source,
+        "retrieved_at": instants(frame, "retrieved_at", options),
+    }
+    return as_rows("series", columns, checked, *lines)
+
+
+def read_option_days(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
+    """Return rows of ``series`` from daily figures ``symbol, known_from, iv30, skew, put_volume …``.
+
+    The session that a figure describes is ``period`` if given, else the day before its publication counts as known.
+    """
+    need(frame, ("symbol", "known_from"), "daily options")
+    names = [name for name in frame.columns if group_of(name) == "options"]
+    if not names:
+        raise DataError("the daily options have no figure; expected columns such as iv30, skew or put_volume.")
+    keys = [name for name in ("symbol", "known_from", "period", "source", "retrieved_at") if name in frame.columns]
+    long = frame.melt(keys, names, "series", "value")
+    long = long[long["value"].notna() & (long["value"].astype("str").str.strip() != "")].reset_index(drop=True)
+    if "period" not in long.columns:
+        known_from = read_known(long, options)
+        # A day counts from its end, midnight: the moment before it is of the session.
+        long["period"] = (known_from - np.timedelta64(1, "ns")).astype("datetime64[D]").astype("datetime64[ns]")
+    return read_series(long, options, "options")
+
+
+def read_known(frame: pd.DataFrame, options: ReadingOptions) -> np.ndarray:
+    """Return the column ``known_from`` in UTC."""
+    return instants(frame, "known_from", options)
+
+
+def read_events(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
+    """Return rows of ``events`` from ``event, at, known_from`` and optionally ``symbol``."""
+    need(frame, ("event", "at", "known_from"), "events")
+    checked = Checked("events", frame, options.source)
+    at, known_from = instants(frame, "at", options), instants(frame, "known_from", options)
+    event, symbol = texts(frame, "event"), texts(frame, "symbol")
+    checked.refuse(np.isnat(at), "unreadable_period")
+    check_times(checked, known_from, options)
+    check_names(checked, event)
+    check_names(checked, symbol, empty_allowed=True)
+    columns = {
+        "symbol": symbol,
+        "event": event,
+        "at": at,
+        "known_from": known_from,
+        "source": texts(frame, "source", options.source),
+        "retrieved_at": instants(frame, "retrieved_at", options),
+    }
+    return as_rows("events", columns, checked)

@@ -1,0 +1,104 @@
+"""Rows of texts and of option chains from a user's frame."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from configs.errors import DataError, shortened
+from features.alternative.checks import (
+    ReadingOptions,
+    TableRows,
+    as_rows,
+    check_names,
+    check_times,
+    days,
+    instants,
+    need,
+    numbers,
+    texts,
+)
+from features.alternative.quarantine import Checked
+
+KINDS = ("news", "social", "filing", "fed")
+_RIGHTS = {"c": "call", "call": "call", "calls": "call", "p": "put", "put": "put", "puts": "put"}
+
+
+def read_text(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
+    """Return rows of ``text`` from ``published_at`` with ``text`` and/or ``score``.
+
+    Optional are ``symbol`` (empty for the market), ``id, source, kind, updated_at, retrieved_at`` and ``relevance``. An
+    edit has the ``id`` of the original and a later ``updated_at``, and counts from then on. Without ``id`` it is a
+    digest of the publication time and the text.
+
+    Raises
+    ------
+    DataError
+        A column is missing, or a kind is unknown.
+    """
+    need(frame, ("published_at",), "texts")
+    if not {"text", "score"}.intersection(frame.columns):
+        raise DataError("the texts have neither a column text nor score; expected at least one. Rename the columns.")
+    checked = Checked("text", frame, options.source)
+    published, updated = instants(frame, "published_at", options), instants(frame, "updated_at", options)
+    known_from = np.where(np.isnat(updated), published, np.maximum(published, updated))
+    check_times(checked, known_from, options)
+    text, symbol = texts(frame, "text"), texts(frame, "symbol")
+    check_names(checked, symbol, empty_allowed=True)
+    kind = np.array([one.lower() for one in texts(frame, "kind", "news")], object)
+    if unknown := sorted(set(kind.tolist()).difference(KINDS)):
+        raise DataError(f"the column kind has {shortened(unknown)}; expected {', '.join(KINDS)}. Correct the file.")
+    score, relevance = numbers(frame, "score"), numbers(frame, "relevance")
+    checked.refuse((text == "") & np.isnan(score), "no_text")
+    checked.refuse((np.abs(score) > 1.0) | (relevance < 0.0) | (relevance > 1.0), "score_out_of_range")
+    given = texts(frame, "id")
+    keys = [f"{at} {one}".encode(errors="replace") for at, one in zip(published, text, strict=True)]
+    digests = [hashlib.sha256(key).hexdigest()[:32] for key in keys]
+    columns = {
+        "symbol": symbol,
+        "id": np.where(given == "", np.array(digests, object), given),
+        "published_at": published,
+        "known_from": known_from,
+        "kind": kind,
+        "text": text,
+        "score": score,
+        "relevance": relevance,
+        "source": texts(frame, "source", options.source),
+        "retrieved_at": instants(frame, "retrieved_at", options),
+    }
+    return as_rows("text", columns, checked)
+
+
+def read_chain(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
+    """Return rows of ``options`` from ``symbol, quoted_at, expiry, strike, right`` and any of the quote's figures.
+
+    Raises
+    ------
+    DataError
+        A column is missing.
+    """
+    need(frame, ("symbol", "quoted_at", "expiry", "strike", "right"), "option quotes")
+    checked = Checked("options", frame, options.source)
+    quoted, published = instants(frame, "quoted_at", options), instants(frame, "known_from", options)
+    known_from = np.where(np.isnat(published), quoted, published)
+    expiry, strike, symbol = days(frame, "expiry"), numbers(frame, "strike"), texts(frame, "symbol")
+    right = np.array([_RIGHTS.get(one.lower(), "") for one in texts(frame, "right")], object)
+    figures = {name: numbers(frame, name) for name in ("bid", "ask", "volume", "open_interest", "iv", "underlying")}
+    check_times(checked, known_from, options)
+    check_names(checked, symbol)
+    checked.refuse(np.isnat(expiry) | ~(strike > 0.0) | (right == ""), "unusable_quote")
+    checked.refuse(np.any([values < 0.0 for values in figures.values()], axis=0), "unusable_quote")
+    columns = {
+        "symbol": symbol,
+        "quoted_at": quoted,
+        "known_from": known_from,
+        "expiry": expiry.astype("datetime64[D]"),
+        "strike": strike,
+        "right": right,
+        **figures,
+        "source": texts(frame, "source", options.source),
+        "retrieved_at": instants(frame, "retrieved_at", options),
+    }
+    return as_rows("options", columns, checked)

@@ -1,0 +1,96 @@
+"""Reads a user's file of alternative data as a frame with the columns of this project."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pandas as pd
+import pyarrow as pa
+
+from configs.errors import DataError, shortened, shown
+from configs.safe_json import parse_json
+from features.bars.reading.container import format_of
+from features.bars.reading.encoding import encoding_of
+from features.sources.table_file import TableFile, find
+from features.store.parquet import read_parquet, to_frame
+
+_ALIASES = {
+    "period": ("date", "day", "observation_date", "reference_date"),
+    "known_from": ("released", "released_at", "release_date", "realtime_start", "available_from"),
+    "published_at": ("time_published", "article_date", "created_at", "published", "datetime", "acceptancedatetime"),
+    "symbol": ("ticker", "tickers"),
+    "text": ("headline", "title", "article_headline", "summary"),
+    "score": ("sentiment", "overall_sentiment_score"),
+    "series": ("series_id", "indicator", "name"),
+    "at": ("event_at", "scheduled_at"),
+    "right": ("option_type", "type", "put_call", "cp"),
+    "quoted_at": ("quote_time", "timestamp"),
+    "open_interest": ("openinterest", "oi"),
+    "iv": ("implied_volatility", "impliedvolatility"),
+    "underlying": ("underlying_price", "spot"),
+}
+_DELIMITERS = (",", "\t", ";", "|")
+
+
+def read_files(path: str) -> Iterator[tuple[TableFile, pd.DataFrame]]:
+    """Yield each file of a path, folder, glob or zip archive with its rows, and columns in our names.
+
+    CSV and other delimited text, Parquet, JSON and JSON lines; cells of text are not interpreted.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is no table.
+    """
+    for file in find(path):
+        yield file, renamed(_frame(file))
+
+
+def renamed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame with columns in lower case, and vendors' names replaced by ours where ours are absent."""
+    names = [str(name).strip().lower().replace(" ", "_") for name in frame.columns]
+    for ours, others in _ALIASES.items():
+        found = next((other for other in others if other in names), None)
+        if ours not in names and found is not None:
+            names[names.index(found)] = ours
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"the table has {shortened(repeated)} more than once. Rename or remove a column.")
+    return frame.set_axis(names, axis="columns")
+
+
+def _frame(file: TableFile) -> pd.DataFrame:
+    place = repr(str(file))
+    with file.open() as content:
+        data = content.read()
+    if not data.strip():
+        raise DataError(f"{place} is empty; expected a table with a header. Check the file.")
+    kind = format_of(data[: 1 << 16], place)
+    try:
+        if kind == "parquet":
+            return to_frame(read_parquet(data))
+        if kind == "json":
+            return _json(data.decode(encoding_of(data[: 1 << 16])))
+        if kind == "text":
+            return _text(data.decode(encoding_of(data[: 1 << 16])))
+    except (pa.ArrowException, ValueError, UnicodeError, pd.errors.ParserError) as error:
+        raise DataError(f"{place} cannot be read ({shown(str(error))}). Check the file, or save it again.") from error
+    raise DataError(f"{place} is of format {kind}; expected CSV, Parquet or JSON. Save it as one of these.")
+
+
+def _text(text: str) -> pd.DataFrame:
+    header = text.lstrip("\ufeff\r\n").partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=header.count)
+    return pd.read_csv(io.StringIO(text.lstrip("\ufeff")), sep=delimiter, dtype=str, keep_default_na=False)
+
+
+def _json(text: str) -> pd.DataFrame:
+    try:
+        found = parse_json(text)
+    except ValueError:
+        found = [parse_json(line) for line in text.splitlines() if line.strip()]  # JSON lines
+    if isinstance(found, dict):
+        found = next((value for value in found.values() if isinstance(value, list)), [found])
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise ValueError("expected a list of records")
+    return pd.DataFrame(found)

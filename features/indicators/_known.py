@@ -1,0 +1,34 @@
+"""Families whose columns are those of series that the lake or a file has, as known at each bar."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.alternative.groups import is_market_wide
+from features.indicators._spec import FeatureSpec, Group
+from features.inputs import Float, Inputs, Layout
+
+
+def known_spec(name: str, group: Group, description: str) -> FeatureSpec:
+    """Return the family of all columns of a group: ``context_…``, ``options_…``; those without data are NaN."""
+
+    def columns(layout: Layout) -> tuple[str, ...]:
+        return tuple(column for column in layout.context if column.startswith(f"{group}_"))
+
+    def compute(inputs: Inputs) -> list[Float]:
+        unknown = np.full(len(inputs.bars), np.nan)
+        return [inputs.known.get(column, unknown) for column in columns(inputs.layout)]
+
+    def market_wide(layout: Layout) -> tuple[str, ...]:
+        return tuple(column for column in columns(layout) if is_market_wide(column))
+
+    return FeatureSpec(
+        name=name,
+        group=group,
+        description=description,
+        columns=columns,
+        compute=compute,
+        warmup=lambda layout: 0,
+        needs=frozenset({"context"}),
+        market_wide=market_wide,
+    )

@@ -1,0 +1,11 @@
+"""Figures of option markets, as known at each bar; see :mod:`features.alternative`."""
+
+from __future__ import annotations
+
+from features.indicators._known import known_spec
+
+SPEC = known_spec(
+    name="option_market",
+    group="options",
+    description="implied volatility, skew, term slope and put/call figures, by symbol and of the market",
+)

@@ -1,0 +1,167 @@
+"""Alternative data in the store: append-only tables, one sealed Parquet file for each symbol or scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from configs.errors import DataError
+from features.alternative.quarantine import COLUMNS, RefusedRows
+from features.alternative.tables import TABLES, TableSpec
+from features.store import lake_files as files
+from features.store.parquet import from_frame, to_frame
+from features.store.store import Store, decode_symbol, encode_symbol
+
+_FOLDER = "lake/alternative"
+_MARKET = "market"  # no symbol's file: lower-case letters of symbols are escaped
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedRows:
+    """What an append changed: rows added, rows stored afterwards in the files concerned, and rows that were refused.
+
+    Rows are refused if the same key is stored with another content: a value that was revised without a publication
+    time of its own.
+    """
+
+    added: int
+    stored: int
+    refused: RefusedRows
+
+
+class AlternativeLake:
+    """The tables of :mod:`features.alternative.tables` under ``<store>/lake/alternative/``.
+
+    Rows are appended and never changed. Appending the same rows again changes no byte. Processes may append
+    concurrently; no row is lost.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def append(self, table: str, rows: pa.Table) -> AppendedRows:
+        """Add rows of a table; of rows with the same key the stored one, or else the first, is kept.
+
+        Raises
+        ------
+        DataError
+            The rows have not the columns and types of the table.
+        StoreError
+            The store cannot be written, or a file is damaged.
+        """
+        spec = TABLES[table]
+        try:
+            frame = to_frame(rows.select(spec.schema.names).cast(spec.schema))
+        except (KeyError, pa.ArrowException) as error:
+            names = ", ".join(f"{one.name} {one.type}" for one in spec.schema)
+            raise DataError(f"rows of {table} do not fit its schema ({error}); expected {names}.") from error
+        part = _part(spec)
+        added = stored = 0
+        refused = [RefusedRows.empty().frame]
+        for name, some in frame.groupby(part, sort=True):
+            counts, others = self._append(spec, str(name), some)
+            added, stored = added + counts[0], stored + counts[1]
+            refused.append(others)
+        found = RefusedRows(pd.concat(refused, ignore_index=True))
+        self.record(found)
+        return AppendedRows(added, stored, found)
+
+    def read(self, table: str, part: str) -> pd.DataFrame:
+        """Return the rows of one symbol (``""`` is the market) or scorer, by publication; empty if there are none."""
+        spec, relative = TABLES[table], _file(table, part)
+        try:
+            return self._frame(spec, relative, self.store.read(relative))
+        except FileNotFoundError:
+            return to_frame(spec.schema.empty_table())
+
+    def parts(self, table: str) -> list[str]:
+        """Return the symbols (``""`` is the market) or scorers that have rows of a table, sorted."""
+        names = [name.removesuffix(".parquet") for name in self.store.names(f"{_FOLDER}/{table}")]
+        return sorted("" if name == _MARKET else decode_symbol(name) for name in names)
+
+    def read_all(self, table: str) -> pd.DataFrame:
+        """Return all rows of a table, by symbol or scorer and publication."""
+        frames = [self.read(table, part) for part in self.parts(table)]
+        return pd.concat(frames, ignore_index=True) if frames else to_frame(TABLES[table].schema.empty_table())
+
+    def stamp(self) -> str:
+        """Return a text that changes when any row is added, without reading them."""
+        return " ".join(self.store.stamp(f"{_FOLDER}/{table}") for table in TABLES)
+
+    def record(self, refused: RefusedRows) -> None:
+        """Store rows that were refused; each is stored once."""
+        for table, rows in refused.frame.groupby("table", sort=True):
+            relative = f"{_FOLDER}/quarantine/{table}.parquet"
+
+            def change(data: bytes | None, rows: pd.DataFrame = rows, relative: str = relative) -> bytes | None:
+                known = RefusedRows.empty().frame if data is None else self._refused(relative, data)
+                merged = pd.concat([known, rows], ignore_index=True).drop_duplicates(ignore_index=True)
+                return None if len(merged) == len(known) else files.serialised(from_frame(merged))
+
+            self.store.update(relative, change)
+
+    def refused(self) -> RefusedRows:
+        """Return all rows that were refused."""
+        return RefusedRows(pd.concat([RefusedRows.empty().frame, *self._all_refused()], ignore_index=True))
+
+    def _all_refused(self) -> Iterator[pd.DataFrame]:
+        for name in self.store.names(f"{_FOLDER}/quarantine"):
+            relative = f"{_FOLDER}/quarantine/{name}"
+            yield self._refused(relative, self.store.read(relative))
+
+    def _append(self, spec: TableSpec, part: str, rows: pd.DataFrame) -> tuple[tuple[int, int], pd.DataFrame]:
+        relative, outcome = _file(spec.name, part), list[tuple[tuple[int, int], pd.DataFrame]]()
+
+        def change(data: bytes | None) -> bytes | None:
+            old = None if data is None else self._frame(spec, relative, data)
+            merged, refused = _merged(spec, old, rows)
+            before = 0 if old is None else len(old)
+            outcome.append(((len(merged) - before, len(merged)), refused))
+            if len(merged) == before:
+                return None
+            return files.serialised(pa.Table.from_pandas(merged, spec.schema, preserve_index=False, nthreads=1))
+
+        self.store.update(relative, change)
+        return outcome[-1]
+
+    def _frame(self, spec: TableSpec, relative: str, data: bytes) -> pd.DataFrame:
+        try:
+            return to_frame(files.parsed(data).select(spec.schema.names).cast(spec.schema))
+        except files.READ_ERRORS as error:
+            raise files.damaged(self.store.path(relative), error) from error
+
+    def _refused(self, relative: str, data: bytes) -> pd.DataFrame:
+        try:
+            return to_frame(files.parsed(data))[list(COLUMNS)].astype("str")
+        except files.READ_ERRORS as error:
+            raise files.damaged(self.store.path(relative), error) from error
+
+
+def _part(spec: TableSpec) -> str:
+    return "symbol" if "symbol" in spec.schema.names else "scorer"
+
+
+def _file(table: str, part: str) -> str:
+    return f"{_FOLDER}/{table}/{encode_symbol(part) if part else _MARKET}.parquet"
+
+
+def _merged(spec: TableSpec, old: pd.DataFrame | None, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the stored rows with the new ones, and the new ones whose key has another content."""
+    both = rows if old is None else pd.concat([old, rows], ignore_index=True)
+    repeated = both.duplicated(list(spec.key)).to_numpy()
+    contents = [name for name in spec.schema.names if name not in ("retrieved_at", "scored_at")]
+    differs = repeated & ~both.duplicated(contents).to_numpy()
+    merged = both[~repeated].sort_values([spec.order, *spec.key], kind="stable", ignore_index=True)
+    others = both[differs]
+    names = np.full(len(others), spec.name, object)
+    refused = {
+        "table": names,
+        "rule": "revised_without_vintage",
+        "row": [row.to_json() for _, row in others.iterrows()],
+    }
+    source = others["source"] if "source" in others else "scores"
+    return merged, pd.DataFrame({**refused, "source": np.asarray(source)}).astype("str")

@@ -1,0 +1,63 @@
+"""``fleetcast data import --kind`` and ``inspect --alternative``."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from cluster.commands.data import app
+from configs.errors import ConfigError, DataError
+
+MACRO = """series,date,value,known_from
+CPIAUCSL,2019-12-01,258.444,2020-01-14T08:30-05:00
+CPIAUCSL,2020-01-01,258.820,2020-02-13T08:30-05:00
+CPIAUCSL,2020-01-01,258.906,2021-02-10T08:30-05:00
+CPIAUCSL,2020-02-01,n.a.,2020-03-11T08:30-04:00
+FEDFUNDS,2020-02-01,1.58,
+MINE,2020-02-01,1,
+"""
+NEWS = 'published_at,ticker,headline\n2012-05-01T16:21:59-04:00,AAPL,"Profit <b>rose</b> 🚀, again"\n'
+CHAIN = "symbol,quoted_at,expiry,strike,type,bid\nAAPL,2020-01-03T16:00-05:00,2020-02-21,300,c,5\n"
+
+
+def run(*arguments, **options) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False, **options)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_files_of_every_kind_are_imported_once_and_inspected(tmp_path):
+    for name, text in (("macro", MACRO), ("news", NEWS), ("chain", CHAIN)):
+        (tmp_path / f"{name}.csv").write_text(text)
+    store = ("--store", tmp_path / "store", "--json")
+    macro = ("import", tmp_path / "macro.csv", "--kind", "macro", *store)
+    first, again = json.loads(run(*macro)), json.loads(run(*macro))
+    assert (first["added"], again["added"]) == ({"series": 4}, {"series": 0})
+    assert first["refused"] == again["refused"] == {"no_publication_time": 1, "not_a_number": 1}
+    assert any("FEDFUNDS" in line and "revised values" in line for line in first["read_as"])
+    own = json.loads(run(*macro, "--lag-days", "MINE=30"))
+    assert own["added"] == {"series": 1}
+    news = json.loads(run("import", tmp_path / "news.csv", "--kind", "text", *store))
+    assert news["added"] == {"text": 1} and news["without_bars"] == ["AAPL"]
+    assert json.loads(run("import", tmp_path / "chain.csv", "--kind", "options", *store))["added"] == {"options": 1}
+    seen = json.loads(run("inspect", "--alternative", *store))
+    rows = {row["name"]: row for row in seen["rows"]}
+    assert (rows["CPIAUCSL"]["most_vintages"], rows["CPIAUCSL"]["rows"], rows["CPIAUCSL"]["stopped"]) == (2, 3, False)
+    assert rows["FEDFUNDS"]["revised_values"] and not rows["MINE"]["revised_values"]
+    assert rows["news"]["symbol"] == "AAPL" and seen["refused"]["not_a_number"] == 1
+    text = run("inspect", "--alternative", "--store", tmp_path / "store", env={"COLUMNS": "160"})
+    assert "CPIAUCSL" in text and "(market)" in text and "revised values" in text
+
+
+def test_what_cannot_be_known_is_refused_with_the_remedy(tmp_path):
+    (tmp_path / "x.csv").write_text("date,value\n2020-01-01,1\n")
+    store = ("--store", tmp_path / "store")
+    for options, error, message in (
+        (("--kind", "macro"), DataError, "--lag-days x=DAYS"),
+        (("--kind", "text"), DataError, "missing: published_at"),
+        (("--kind", "rumours"), ConfigError, "expected one of text, macro, options, series, events"),
+        (("--kind", "macro", "--lag-days", "x"), ConfigError, "expected NAME=DAYS"),
+    ):
+        with pytest.raises(error, match=message):
+            run("import", tmp_path / "x.csv", *options, *store)
+    assert "no alternative data" in run("inspect", "--alternative", *store)

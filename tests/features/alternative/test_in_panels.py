@@ -1,0 +1,53 @@
+"""Alternative data in panels: switched by group, and missing where a model's series are gone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs import load_config
+from configs.data import FeatureConfig
+from configs.errors import ConfigError, DataError
+from features import KnownData, MarketContext, build_panel, feature_names
+from features.catalog import choose_features, describe_features
+from features.context_source import MissingSeriesError, load_context
+from features.inputs import Layout
+from features.known_source import load_known
+from features.sources import open_source
+from features.store.store import Store
+
+CONFIG = FeatureConfig(technical_indicators=("rsi", "options", "macro"))
+
+
+def context_of(bars) -> MarketContext:
+    known = pd.DatetimeIndex(bars.dates).tz_localize("UTC") - pd.Timedelta(hours=2)
+    rows = {"period": bars.dates, "value": 2.0 + np.sin(np.arange(len(bars))), "known_from": known}
+    names = (("", "RATE"), (bars.symbol, "iv30"))
+    frames = [pd.DataFrame({"symbol": symbol, "series": name, **rows}) for symbol, name in names]
+    return MarketContext((), (), alternative=KnownData.from_frames(pd.concat(frames)))
+
+
+def test_groups_are_left_out_by_name(make_bars):
+    context = context_of(make_bars(n=150))
+    every = feature_names(CONFIG, None, context)
+    without = feature_names(CONFIG.model_copy(update={"without": ("options",)}), None, context)
+    assert set(every) - set(without) == {name for name in every if name.startswith("options_")} != set()
+    with pytest.raises(ConfigError, match=r"features.without has 'nonsense'. Choose from: calendar, context"):
+        choose_features((), Layout((5,)), ("nonsense",))
+    assert "options" not in {group for _, group, _ in describe_features(FeatureConfig(without=("options",)))}
+
+
+def test_columns_of_series_that_are_gone_are_missing_values(make_bars):
+    bars = make_bars(n=150)
+    names = feature_names(CONFIG, None, context_of(bars))
+    panel = build_panel([bars], CONFIG, None, None, columns=names)
+    lost = [i for i, name in enumerate(names) if name.startswith(("options_", "macro_"))]
+    assert np.isnan(panel.features[:, lost]).all() and np.isfinite(panel.features[-1, names.index("rsi_20")])
+    with pytest.raises(DataError, match="needs series of weather, which the data do not have"):
+        feature_names(FeatureConfig(technical_indicators=("weather_series",)), None, context_of(bars))
+
+
+def test_a_lake_without_such_data_is_an_error_of_training(tmp_path):
+    store, config = Store(tmp_path), load_config("demo", overrides=["features.use_alternative_data=true"])
+    assert load_known(store, FeatureConfig(), config.data) is None
+    with pytest.raises(MissingSeriesError, match="fleetcast data import --kind macro FILE"):
+        load_context(open_source("embedded", store), config, store)

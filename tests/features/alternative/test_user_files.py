@@ -1,0 +1,123 @@
+"""Users' files: every row is stored or refused under a rule, and what cannot be known is asked for."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from configs.errors import DataError
+from features.alternative.checks import ReadingOptions
+from features.alternative.read_series import read_events, read_option_days, read_series
+from features.alternative.read_texts import read_chain, read_text
+from features.alternative.user_files import read_files, renamed
+
+OPTIONS = ReadingOptions("mine", np.datetime64("2026-01-02T00:00", "ns"))
+
+
+def frame_of(*rows: dict) -> pd.DataFrame:
+    return renamed(pd.DataFrame(list(rows)))
+
+
+@pytest.mark.parametrize("form", ["csv", "semicolon", "parquet", "json", "lines"])
+def test_containers_give_the_same_rows(tmp_path, form):
+    table = pd.DataFrame({"Series_ID": ["CPI", "NA"], "Date": ["2020-01-01", "2020-02-01"], "Value": ["1.5", "2.5"]})
+    path = tmp_path / f"m.{'csv' if form in ('csv', 'semicolon') else 'parquet' if form == 'parquet' else 'json'}"
+    if form == "parquet":
+        table.to_parquet(path)
+    elif form in ("json", "lines"):
+        table.to_json(path, orient="records", lines=form == "lines")
+    else:
+        table.to_csv(path, index=False, sep=";" if form == "semicolon" else ",")
+    ((file, frame),) = read_files(str(path))
+    assert file.stem == "m" and frame.columns.tolist() == ["series", "period", "value"]
+    assert frame["series"].tolist() == ["CPI", "NA"], "a name is not a missing value"
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n3,4,5\n")
+    (tmp_path / "b.csv").write_bytes(b" \n")
+    for name, message in (("a.csv", "cannot be read"), ("b.csv", "is empty"), ("c.csv", "does not exist")):
+        with pytest.raises(DataError, match=message):
+            list(read_files(str(tmp_path / name)))
+    with pytest.raises(DataError, match="more than once"):
+        renamed(pd.DataFrame([[1, 2]], columns=["Value", "value"]))
+
+
+def test_rows_of_series_are_stored_or_refused_under_a_rule():
+    good = {"series": "X", "date": "2020-01-01", "value": "1", "known_from": "2020-02-13T08:30-05:00", "symbol": "A"}
+    changes = [
+        {},
+        {"known_from": ""},
+        {"known_from": "soon"},
+        {"known_from": "2050-01-01"},
+        {"date": "never"},
+        {"value": "n.a."},
+        {"series": "x" * 100},
+        {"symbol": "B" * 65},
+    ]
+    read = read_series(frame_of(*(good | one for one in changes)), OPTIONS, "stem")
+    assert read.rows.num_rows == 1 and sum(read.refused.counts().values()) == 7
+    assert read.refused.counts() == {
+        "no_publication_time": 2,
+        "future": 1,
+        "unreadable_period": 1,
+        "not_a_number": 1,
+        "no_name": 2,
+    }
+    assert json.loads(read.refused.frame["row"][0])["series"] == "X"
+    with pytest.raises(DataError, match="missing: value"):
+        read_series(frame_of({"date": "2020-01-01"}), OPTIONS, "stem")
+    with pytest.raises(DataError, match="names no zone"):
+        read_series(frame_of(good | {"known_from": "2020-02-13 08:30"}), OPTIONS, "stem")
+
+
+def test_series_without_publication_times_need_a_lag():
+    table = frame_of(*({"series": name, "date": "2020-01-01", "value": 1.0} for name in ("CPIAUCSL", "MINE")))
+    read = read_series(table, OPTIONS, "stem")
+    assert read.rows["source"].to_pylist() == ["mine (revised values)"] and len(read.refused) == 1
+    assert str(read.rows["known_from"][0].as_py())[:10] == "2020-03-01" and "MINE" in read.lines[-1]
+    own = read_series(table, ReadingOptions("mine", OPTIONS.now, lag_days={"MINE": 3, "CPIAUCSL": 45}), "stem")
+    assert own.rows["source"].to_pylist() == ["mine", "mine"] and not len(own.refused)
+    with pytest.raises(DataError, match="--lag-days stem=DAYS"):
+        read_series(table.drop(columns="series"), OPTIONS, "stem")
+    unreadable = table.assign(known_from="soon")
+    assert read_series(unreadable, OPTIONS, "stem").rows.num_rows == 0, "a lag replaces no time that is unreadable"
+
+
+def test_places_name_series_of_weather():
+    table = frame_of(
+        {"place": "Chicago", "series": "rain", "date": "2020-01-01", "value": 1, "known_from": "2020-01-01"}
+    )
+    assert read_series(table, OPTIONS, "x").rows["series"].to_pylist() == ["weather_Chicago_rain"]
+
+
+def test_daily_option_figures_become_series_and_chains_stay_quotes():
+    day = frame_of({"ticker": "A", "known_from": "2020-01-03", "iv30": "0.3", "skew": "", "put_volume": 10})
+    read = read_option_days(day, OPTIONS)
+    assert sorted(read.rows["series"].to_pylist()) == ["iv30", "put_volume"]
+    assert {str(one)[:10] for one in read.rows["period"].to_pylist()} == {"2020-01-03"}
+    quote = {"symbol": "A", "quoted_at": "2020-01-03T16:00-05:00", "expiry": "2020-02-21", "strike": 100, "right": "C"}
+    bad = ({}, {"right": "x"}, {"strike": -1}, {"bid": -2.0}, {"expiry": "never"}, {"symbol": ""})
+    chain = read_chain(frame_of(*(quote | {"bid": 1.0} | one for one in bad)), OPTIONS)
+    assert chain.rows["right"].to_pylist() == ["call"]
+    assert chain.refused.counts() == {"unusable_quote": 4, "no_name": 1}
+
+
+def test_texts_keep_emoji_markup_and_edits_and_refuse_scores_out_of_range():
+    text = {"published_at": "2025-05-10T00:00Z", "ticker": "A", "headline": "<b>Profit</b> 🚀", "id": "1"}
+    edit = {"headline": "Loss", "updated_at": "2025-05-11T09:00-04:00"}
+    changes = ({}, edit, {"score": 1.5}, {"headline": ""}, {"published_at": ""}, {"headline": "x" * 2**20, "id": ""})
+    read = read_text(frame_of(*(text | one for one in changes)), OPTIONS)
+    assert read.rows["text"].to_pylist()[:2] == ["<b>Profit</b> 🚀", "Loss"] and read.rows.num_rows == 3
+    assert [one.hour for one in read.rows["known_from"].to_pylist()[:2]] == [0, 13]
+    assert len(read.rows["id"][2].as_py()) == 32
+    assert read.refused.counts() == {"no_publication_time": 1, "score_out_of_range": 1, "no_text": 1}
+    with pytest.raises(DataError, match="column kind has rumour"):
+        read_text(frame_of(text | {"kind": "rumour"}), OPTIONS)
+
+
+def test_events_may_lie_ahead_but_not_their_announcement():
+    row = {"event": "FOMC", "at": "2030-01-29T14:00-05:00", "known_from": "2025-06-01"}
+    read = read_events(frame_of(row, row | {"known_from": "2029-06-01"}), OPTIONS)
+    assert read.rows.num_rows == 1 and read.refused.counts() == {"future": 1}

@@ -1,0 +1,95 @@
+"""FinBERT and other BERT classifiers of sentiment as a scorer of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.alternative.text.clean import clean_text
+from features.alternative.text.scorer import Scores
+from training.models.encoder.folder import ModelFiles, read_model_files
+from training.models.encoder.network import Network, build_network
+from training.models.encoder.weights import parse_weights
+
+_MOST_TOKENS = 16_384  # of a batch with padding: 400 MB of attention weights in a BERT of 12 heads
+
+
+class EncoderScorer:
+    """Tone and label by a fine-tuned encoder; a text's end behind 512 tokens is not read.
+
+    The tone is the probability of the positive class less that of the negative one, the label the most probable class.
+    Scores are equal in any batch and order up to rounding (about 1e-6).
+
+    A model that was trained on texts of a period knows what came of them: features over such texts are not out of
+    sample, whatever their timestamps.
+
+    Parameters
+    ----------
+    uri
+        A folder, or an ``s3://`` or ``gs://`` URI, with ``config.json``, ``vocab.txt`` and ``model.safetensors``.
+    batch_size
+        Texts in one pass through the network; they are sorted by length first.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, refused, or does not fit the others.
+    """
+
+    def __init__(self, uri: str | PathLike[str], batch_size: int = 64) -> None:
+        files = read_model_files(uri)
+        weights = parse_weights(files.weights, files.spec, files.weights_place)
+        self._batches = TokenBatches(files, build_network(files.spec, weights), batch_size)
+        self.name = f"encoder@{files.digest[:12]}"
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Return tone and label of each text; see :class:`~features.alternative.text.scorer.Scorer`."""
+        return self._batches.scores(texts)
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the network's outputs ``(N, classes)`` in the order of ``config.json``."""
+        return self._batches.logits(texts)
+
+
+class TokenBatches:
+    """Passes texts through a network in batches of similar length, and turns its outputs into scores."""
+
+    def __init__(self, files: ModelFiles, network: Network, batch_size: int) -> None:
+        self._spec, self._tokens, self._network = files.spec, files.tokens, network
+        self._batch_size = batch_size
+
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the outputs ``(N, classes)`` in the order of the texts."""
+        encoded = [self._tokens.encode(clean_text(text), self._spec.max_tokens) for text in texts]
+        order = sorted(range(len(texts)), key=lambda place: len(encoded[place]))
+        out = np.zeros((len(texts), len(self._spec.polarities)), dtype=np.float32)
+        for places in self._grouped(order, [len(numbers) for numbers in encoded]):
+            lengths = np.array([len(encoded[place]) for place in places], dtype=np.int32)
+            numbers = np.full((len(places), int(lengths.max())), self._tokens.padding, dtype=np.int32)
+            for row, place in enumerate(places):
+                numbers[row, : lengths[row]] = encoded[place]
+            out[places] = self._network(numbers, lengths)
+        return out
+
+    def _grouped(self, order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Yield the places of each batch, from short to long texts."""
+        group: list[int] = []
+        for place in order:
+            if group and (len(group) == self._batch_size or (len(group) + 1) * lengths[place] > _MOST_TOKENS):
+                yield group
+                group = []
+            group.append(place)
+        if group:
+            yield group
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        """Return the scores of the texts."""
+        logits = self.logits(texts).astype(np.float64)
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+        polarities = np.asarray(self._spec.polarities)
+        tone = np.clip(probabilities @ polarities, -1.0, 1.0)
+        return Scores(tone, polarities[logits.argmax(axis=1)].astype(np.int8))
