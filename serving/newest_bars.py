@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 
 from configs.data import DataConfig
-from configs.errors import DataError, FleetcastError
+from configs.errors import DataError, FleetcastError, StoreError
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -168,8 +168,27 @@ class NewestBars:
     def read(self, symbols: frozenset[str]) -> tuple[list[SymbolBars], dict[str, str]]:
         """Return all bars of these symbols as their source has them, and why others have none."""
         source = self._source().source
-        found = [one for one in source.load(() if self.is_given else sorted(symbols)) if one.symbol in symbols]
+        try:
+            found = [one for one in source.load(() if self.is_given else sorted(symbols)) if one.symbol in symbols]
+        except StoreError as error:
+            if self.is_given:
+                raise
+            return self._one_by_one(sorted(symbols), error)
         return found, dict(source.missing)
+
+    def _one_by_one(self, symbols: Sequence[str], error: StoreError) -> tuple[list[SymbolBars], dict[str, str]]:
+        """Return what :meth:`read` does where a file is damaged; raise the error if no symbol can be read."""
+        found, missing = list[SymbolBars](), dict[str, str]()
+        for symbol in symbols:
+            source = self._source().source
+            try:
+                found += source.load([symbol])
+                missing |= source.missing
+            except StoreError as problem:
+                self.unreadable[symbol] = str(problem)
+        if not found:
+            raise error
+        return found, missing | self.unreadable
 
     def mended(self, bars: Sequence[SymbolBars]) -> list[tuple[SymbolBars, str]]:
         """Return bars that were read, mended, and why training would skip a symbol; an empty text if it would not."""

@@ -171,7 +171,11 @@ class Lake:
 
     def info(self) -> list[files.SymbolInfo]:
         """Return rows, dates, size and period of each symbol from the files' footers, without reading the bars."""
-        return [files.read_info(self.store, symbol) for symbol in self.symbols()]
+        return [self.info_of(symbol) for symbol in self.symbols()]
+
+    def info_of(self, symbol: str) -> files.SymbolInfo:
+        """Return the same of one symbol."""
+        return files.read_info(self.store, symbol)
 
     def quarantined(self) -> frozenset[str]:
         """Return the symbols that have quarantined rows."""

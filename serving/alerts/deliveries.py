@@ -153,7 +153,8 @@ def finish(connection: Connection, claimed: Claim, receipt: Receipt, now: dateti
 def history(connection: Connection, channel: str, now: datetime) -> History:
     """Return what is recorded of a channel's attempts."""
     own = deliveries.c.channel == channel
-    sent = select(deliveries.c.sent_at).where(own, deliveries.c.state == "sent")
+    past = deliveries.c.attempted_at <= now  # times after it are from before a clock was set back
+    sent = select(deliveries.c.sent_at).where(own, past, deliveries.c.state == "sent")
     last_sent = connection.execute(sent.order_by(deliveries.c.attempted_at.desc()).limit(1)).scalar()
     tried = [own, deliveries.c.attempted_at.is_not(None)]
     since = tried if last_sent is None else [*tried, deliveries.c.attempted_at > last_sent]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from configs.errors import DataError, StoreError
 from configs.operation import ServeConfig
 from configs.schema import Config
 from configs.values import Kind
@@ -59,7 +60,7 @@ class Champions:
         self._stamp = ""
         self._raw: dict[str, SymbolBars] = {}
         self._missing: Mapping[str, str] = {}
-        self._closed: Mapping[str, int] = {}
+        self._closed: dict[str, int] = {}
         self._mended: tuple[np.datetime64, list[tuple[SymbolBars, str]]] | None = None
         self._snapshot: Snapshot | None = None
 
@@ -86,7 +87,8 @@ class Champions:
         if stamp != self._stamp:
             found, self._missing = whole.read(frozenset(whole.symbols).union(self._traded()))
             self._raw = {bars.symbol: bars for bars in found}
-            self._whole, self._stamp, self._mended = whole, stamp, None
+            self._whole, self._mended = whole, None
+            self._stamp = "" if whole.unreadable else stamp  # a file that could not be read is read again
 
     def verdicts(self, now: datetime) -> dict[str, tuple[ClosedBars, Dates]]:
         """Return which bars of each traded symbol are complete, and the dates of all."""
@@ -94,12 +96,13 @@ class Champions:
         none = np.array([], "datetime64[ns]")
         for symbol in self._traded():
             if symbol in self._raw:
-                dates = self._raw[symbol].dates
+                dates = _past(self._raw[symbol].dates, now)
                 found[symbol] = closed_bars(symbol, schedule_of(dates), dates, now), dates
             else:
                 reason = self._missing.get(symbol, "no bars are available")
                 found[symbol] = ClosedBars(symbol, Sessions(ALWAYS), 0, problem="no_bars", reason=reason), none
         self._closed = {symbol: one.count for symbol, (one, _) in found.items()}
+        self._closed |= _closed_counts((bars for name, bars in self._raw.items() if name not in found), now)
         return found
 
     def complete(self) -> Iterable[SymbolBars]:
@@ -121,6 +124,15 @@ class Champions:
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date, of the traded symbols and of those in ``also``."""
         wanted = {*self._traded(), *also}
+        if self._whole is not None and (unread := wanted - self._raw.keys() - self._missing.keys()):
+            try:
+                found, missing = self._whole.read(frozenset(unread))  # held, and of no model any more
+            except (DataError, StoreError) as error:  # they keep their last price, and stop no other symbol
+                found, missing = [], dict.fromkeys(unread, str(error))
+            self._raw |= {bars.symbol: bars for bars in found}
+            self._closed |= _closed_counts(found, row.instant)
+            self._missing = {**self._missing, **dict.fromkeys(unread, "no bars are available"), **missing}
+            self._mended = None
         return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
 
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:
@@ -150,3 +162,15 @@ class Champions:
                     bars.append(one.first(count))
             self._mended = row.date, self._whole.mended(bars)
         return self._mended[1]
+
+
+def _closed_counts(bars: Iterable[SymbolBars], now: datetime) -> dict[str, int]:
+    """Return how many bars are complete: features of the universe may not see one that is being formed either."""
+    dates = {one.symbol: _past(one.dates, now) for one in bars}
+    return {name: closed_bars(name, schedule_of(own), own, now).count for name, own in dates.items()}
+
+
+def _past(dates: Dates, now: datetime) -> Dates:
+    """Return the dates until now: one of the future is a mistake, and must not decide the schedule of a symbol."""
+    end = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ns")
+    return dates if dates[-1] <= end else dates[: max(int(np.searchsorted(dates, end, side="right")), 1)]

@@ -103,6 +103,22 @@ def new_orders(
     return tuple(submitted), tuple(rows), left
 
 
+def orders_of(state: BotState) -> tuple[Order, ...]:
+    """Return the orders that the step of this state submitted, to submit them again after a crash."""
+    assert state.instant is not None
+    found: list[Order] = []
+    for s, symbol in enumerate(state.symbols):
+        order, position = state.orders.get(symbol), float(state.numbers["position"][s])
+        levels = _number(state.numbers["stop"][s]), _number(state.numbers["take_profit"][s])
+        if order is not None and order.decided == state.instant.isoformat():
+            found.append(Order(order.id, symbol, order.quantity, order.target, *levels, order.reason))
+        elif position and levels != (None, None):
+            target = float(state.numbers["wanted"][s])
+            moved = order_id(state.bot, symbol, state.instant, "levels")
+            found.append(Order(moved, symbol, 0.0 if order is None else target - position, target, *levels))
+    return tuple(found)
+
+
 _OF_FILL = ("quantity", "price", "spread", "slippage", "impact", "commission")
 
 

@@ -23,13 +23,15 @@ class TaskState:
     running_since
         When the run in progress began.
     failures
-        Failed attempts in succession; ``retry_at`` is the earliest time of the next one.
+        Failed attempts in succession; ``failed_at`` is when the newest one ended, ``retry_at`` the earliest time of the
+        next one.
     """
 
     last: datetime
     pending: Due | None = None
     running_since: datetime | None = None
     failures: int = 0
+    failed_at: datetime | None = None
     retry_at: datetime | None = None
 
     def started(self, due: Due, now: datetime) -> Self:
@@ -38,13 +40,17 @@ class TaskState:
 
     def succeeded(self) -> Self:
         """Return the state after a run."""
-        return replace(self, running_since=None, failures=0, retry_at=None)
+        return replace(self, running_since=None, failures=0, failed_at=None, retry_at=None)
 
     def failed(self, due: Due, now: datetime, wait: BackOff) -> Self:
         """Return the state after a failed attempt, which is repeated after a delay that doubles."""
         failures = self.failures + 1
         retry_at = now + timedelta(seconds=wait.delay_s(failures))
-        return replace(self, running_since=None, failures=failures, retry_at=retry_at, pending=due)
+        return replace(self, running_since=None, failures=failures, failed_at=now, retry_at=retry_at, pending=due)
+
+    def rests(self, now: datetime) -> bool:
+        """Return whether the delay after a failure is not over; a clock that was set back since ends it."""
+        return self.failed_at is not None and self.retry_at is not None and self.failed_at <= now < self.retry_at
 
 
 class BackOff(NamedTuple):
@@ -88,7 +94,7 @@ def plan(
         due = progress.due or state.pending
         if due is None or state.running_since is not None:
             continue
-        if state.retry_at is not None and now < state.retry_at:
+        if state.rests(now):
             continue
         patient = now < schedule.after(due.at)
         busy = [one for one in after.get(name, ()) if one in start or _is_running(states.get(one))]
@@ -100,7 +106,7 @@ def plan(
 def next_tick(now: datetime, schedules: Mapping[str, Schedule], states: Mapping[str, TaskState]) -> datetime:
     """Return the next time at which a task that is not running becomes due."""
     times = [schedule.after(max(states[name].last, now)) for name, schedule in schedules.items()]
-    times += [state.retry_at for state in states.values() if state.retry_at is not None and state.retry_at > now]
+    times += [state.retry_at for state in states.values() if state.retry_at is not None and state.rests(now)]
     return min(times)
 
 

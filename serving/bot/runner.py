@@ -6,14 +6,14 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from configs.errors import ClusterError, DatabaseUnavailableError, FleetcastError, LeaseLostError
+from configs.errors import BotError, ClusterError, DatabaseUnavailableError, FleetcastError, LeaseLostError
+from serving.alerts.events import one_line
 from serving.bot.leader import Leader, lead, lease_name
 from serving.bot.planner import BackOff, TaskState, next_tick, plan
-from serving.bot.runs import DONE, FAILED, newest_done, record_end, record_start
+from serving.bot.runs import DONE, FAILED, LONGEST_TEXT, newest_done, record_end, record_start
 from serving.bot.schedule import Due, Schedule
 from serving.bot.services import Services
 from serving.bot.task import TaskSpec
@@ -142,17 +142,20 @@ class Runner:
             return Ended(spec.name, due, str(error), True, error)
         except FleetcastError as error:
             text, failed, known = str(error), True, error
-        except Exception as error:  # a bug in one task must not stop the others
+        except (Exception, SystemExit) as error:  # neither a bug nor sys.exit() in one task may stop the others
             _log.exception("task %s failed", spec.name)
-            text, failed, known = f"{type(error).__name__}: {error}", True, error
+            text, failed = f"{type(error).__name__}: {error}", True
+            known = error if isinstance(error, Exception) else BotError(f"task {spec.name} ended by {text}.")
+        text = one_line(text, LONGEST_TEXT)
         if services.metrics is not None:
             services.metrics.task(spec.name, FAILED if failed else DONE, time.monotonic() - began, due.missed)
         try:
             why = text if failed else None
-            repeat = timedelta(hours=services.config.alerts.repeat_hours)
-            record_end(journal, leader.lease, bot, spec.name, due, clock(), why, failures + failed, repeat)
-        except FleetcastError as problem:
-            return Ended(spec.name, due, text if failed else str(problem), True, known or problem)
+            record_end(journal, leader.lease, bot, spec.name, due, clock(), why, failures + failed, services.repeat)
+        except Exception as problem:  # without an end, the task would count as running for ever
+            return Ended(
+                spec.name, due, text if failed else one_line(str(problem), LONGEST_TEXT), True, known or problem
+            )
         return Ended(spec.name, due, text, failed, known)
 
     def _collect(self, states: dict[str, TaskState], wait_s: float, stop: Event) -> dict[str, TaskState]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 
 from configs.words import counted
-from serving.alerts.events import Alert
+from serving.alerts.events import Alert, one_line
 from serving.alerts.outbox import REPEAT, raise_alert, resolve_alerts
 from serving.bot.schedule import Due
 from serving.journal.database import Journal
@@ -17,7 +17,7 @@ from serving.journal.schema import task_runs
 from serving.journal.upsert import insert
 
 DONE, FAILED = "done", "failed"
-_LONGEST_TEXT = 2_000
+LONGEST_TEXT = 2_000
 _SCAN = "scan"
 _KEPT = timedelta(days=14)
 _FAILURES = 3  # in succession, that are worth an alert
@@ -66,7 +66,7 @@ def record_end(
     ``repeat`` is ``alerts.repeat_hours``. Runs of the task before the last two weeks are deleted.
     """
     key = (task_runs.c.bot == bot) & (task_runs.c.task == task) & (task_runs.c.due_at == due.at)
-    text = None if error is None else " ".join(error.split())[:_LONGEST_TEXT]
+    text = None if error is None else one_line(error, LONGEST_TEXT)
     values = {"finished_at": now, "outcome": DONE if error is None else FAILED, "error": text}
     with journal.begin() as connection:
         lease.guard(connection)

@@ -17,8 +17,11 @@ from features.bars.closes import bar_date
 from serving.bot.broker import Broker
 from serving.bot.closed_bars import Row, ready_rows
 from serving.bot.feed import Feed
+from serving.bot.forecasting import forecasts_of, shadow_forecasts
 from serving.bot.memory import Past, forecasts_of_steps, newest_instant, own_versions, past_of, table_of
+from serving.bot.orders import orders_of
 from serving.bot.record import Record
+from serving.bot.renaming import renamed
 from serving.bot.result import StepResult
 from serving.bot.scan_alerts import alert_writer, settle_data
 from serving.bot.state import BotState
@@ -26,9 +29,8 @@ from serving.bot.step import open_state, step
 from serving.bot.step_writer import read_state, write_step
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
-from serving.journal.outcomes import fill_outcomes
-from serving.journal.predictions import SERVED, PredictionRow, as_shadow, record
-from serving.retraining.shadows import open_shadows
+from serving.journal.outcomes import current_name, fill_outcomes
+from serving.journal.predictions import SERVED, PredictionRow, record
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +118,8 @@ class Scanner:
             self.feed.verdicts(now)
             with self._journal.begin() as connection:
                 lease.guard(connection)
-                return fill_outcomes(connection, self.feed.complete(), now)
+                names = self.feed.config.journal.renamed
+                return fill_outcomes(connection, self.feed.complete(), now, renamed=names)
 
     def _scan(self, lease: Lease, now: datetime, stopped: Callable[[], bool]) -> ScanReport:
         self.feed.refresh()
@@ -133,7 +136,7 @@ class Scanner:
             signals, orders = result.signals, orders + len(result.orders)
             instants.append(row.instant)
         if not instants:
-            settle_data(self._journal, lease, self._bot, verdicts, now, self.feed.config.alerts)
+            settle_data(self._journal, lease, self._bot, self.feed.verdicts(now), now, self.feed.config.alerts)
         return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:
@@ -144,6 +147,8 @@ class Scanner:
             return
         self._past = past_of(self._journal, self._bot)
         self._state = read_state(self._journal, self._bot)
+        if self._broker is not None and self._state is not None:
+            self._broker.submit(orders_of(self._state))  # the process may have ended before it did
         self._record = None
         if self._past is not None:
             self._record = self._first_record(self._past.first_versions, self._past.first_date)
@@ -154,16 +159,21 @@ class Scanner:
         """Return the record that a bot begins with: the tests of its first models, up to its first date."""
         found = Record(self.feed.config)
         for kind, version in versions.items():
-            table = self.feed.tested(kind, version)
+            try:
+                table = self.feed.tested(kind, version)
+            except ModelError as error:  # versions of long ago may have been pruned
+                _log.warning("skill is measured by the bot's own forecasts of %s only: %s", kind, error)
+                continue
             found.add(kind, table[table["date"].to_numpy() < before])
         return found
 
     def _step(self, row: Row, lease: Lease) -> StepResult:
         date = bar_date(row.date)
         verdicts = self.feed.verdicts(row.instant)
-        versions = {**self.feed.versions(row), **own_versions(self._journal, self._made_by, date)}
-        made = self.feed.forecasts(row, versions, self._made_by)
-        shadows = self._shadow_forecasts(row)
+        own = own_versions(self._journal, self._made_by, date)
+        versions = {**self.feed.versions(row), **own}
+        made = forecasts_of(self.feed, self._journal, row, self._made_by, versions, own)
+        shadows = shadow_forecasts(self.feed, self._journal, row, self._made_by)
         with self._journal.begin() as connection:
             lease.guard(connection)
             stored = record(connection, made, instead_of=(SERVED,))
@@ -172,8 +182,12 @@ class Scanner:
             self._record = self._first_record(versions, row.date)
         for kind, rows in _by_kind(stored).items():
             self._record.add(kind, table_of(kind, rows))
-        market = self.feed.market(row, () if self._past is None else self._past.held)
         config = self.feed.config
+        names = config.journal.renamed
+        held = () if self._past is None else self._past.held
+        market = self.feed.market(row, [*held, *(current_name(name, names) for name in held)])
+        if self._state is not None:
+            self._state = renamed(self._state, names)
         if self._state is None:
             self._state = open_state(self._bot, market, config, bars_per_year=self._bars_per_year)
         result = step(
@@ -187,7 +201,8 @@ class Scanner:
         )
         notes = {"bar_date": date.isoformat(), "versions": versions, "late": row.late}
         result = replace(result, notes={**result.notes, **notes})
-        if not write_step(self._journal, lease, result, alert_writer(verdicts, config.alerts)):
+        newest = max((one.made_at for one in stored), default=None)
+        if not write_step(self._journal, lease, result, alert_writer(verdicts, config.alerts), not_before=newest):
             _log.warning("the step of %s is in the journal already", row.instant.isoformat())
             self._record = None  # read everything again
             return result
@@ -196,18 +211,6 @@ class Scanner:
         self._remember(row, result, versions)
         _log.info("step of %s: %d signals, %d orders", row.instant, len(result.signals), len(result.orders))
         return result
-
-    def _shadow_forecasts(self, row: Row) -> list[PredictionRow]:
-        """Return the forecasts of former champions that are compared with their successors."""
-        with self._journal.connect() as connection:
-            versions = open_shadows(connection)
-        if not versions:
-            return []
-        try:
-            return as_shadow(self.feed.forecasts(row, versions, self._made_by))
-        except ModelError as error:  # it may have been deleted; nothing is traded on it
-            _log.warning("no forecasts of the former champion: %s", error)
-            return []
 
     def _remember(self, row: Row, result: StepResult, versions: Mapping[Kind, str]) -> None:
         held = {one["symbol"] for one in result.position_rows if one["quantity"]} | {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from configs.errors import ConfigError
@@ -67,6 +67,11 @@ class Services:
     def bot(self) -> str:
         """The bot's name."""
         return self.config.bot.name
+
+    @property
+    def repeat(self) -> timedelta:
+        """After how long a condition that lasts is reported again."""
+        return timedelta(hours=self.config.alerts.repeat_hours)
 
     def the_lease(self) -> Lease:
         """Return the lease; ``ConfigError`` outside a run of a task."""

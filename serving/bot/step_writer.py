@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select, update
 
+from configs.errors import BotError
 from serving.bot.result import StepAlert, StepResult
 from serving.bot.state import BotState
 from serving.journal.database import Journal
@@ -25,6 +26,7 @@ def write_step(
     raise_alerts: RaiseAlerts | None = None,
     *,
     started_at: datetime | None = None,
+    not_before: datetime | None = None,
 ) -> bool:
     """Write all rows of a step in one transaction; return False, and write nothing, if it is in the journal already.
 
@@ -38,6 +40,9 @@ def write_step(
         Writes the alerts in the same transaction, given its connection.
     started_at
         When work on the step began (aware); by default, now.
+    not_before
+        When the newest of its forecasts was made (aware). The step ends after it, whatever a clock that was set back
+        says: those made later are not part of it.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def write_step(
             "bot": result.bot,
             "instant": result.instant,
             "started_at": started_at or now,
-            "finished_at": now,
+            "finished_at": max(now, not_before or now),
             "symbols": len(result.signals),
             "notes": result.notes,
             "state": result.state.as_json(),
@@ -79,12 +84,19 @@ def read_state(journal: Journal, bot: str) -> BotState | None:
     Raises
     ------
     BotError
-        It cannot be read, or another version of Fleetcast wrote it.
+        There is none, it cannot be read, or another version of Fleetcast wrote it.
     """
-    newest = select(steps.c.state).where(steps.c.bot == bot).order_by(steps.c.instant.desc()).limit(1)
+    newest = select(steps.c.instant, steps.c.state).where(steps.c.bot == bot).order_by(steps.c.instant.desc()).limit(1)
     with journal.connect() as connection:
-        found = connection.execute(newest).scalar_one_or_none()
-    return None if found is None else BotState.of_json(found)
+        found = connection.execute(newest).one_or_none()
+    if found is None:
+        return None
+    if found.state is None:  # going on would begin with new money
+        raise BotError(
+            f"the newest step of bot {bot}, of {found.instant:%Y-%m-%d %H:%M}Z, has no state to go on from: steps "
+            "after it were deleted. Restore the journal from a copy, or begin a bot with another name."
+        )
+    return BotState.of_json(found.state)
 
 
 def _insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

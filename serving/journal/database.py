@@ -21,6 +21,7 @@ from configs.errors import ConfigError, DatabaseError, shown
 from configs.journal import JournalConfig
 from features.store.store import Store, open_store
 from serving.journal.faults import database_errors
+from serving.journal.sqlite_file import watch_file
 from serving.journal.types import aware, to_json
 
 VARIABLE = "FLEETCAST_DATABASE"
@@ -154,6 +155,7 @@ def connect_journal(
             engine = create_engine(parsed, connect_args={"timeout": config.busy_timeout_s}, **options)
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+            watch_file(engine, public)
         else:
             waits = {"connect_timeout": max(1, round(config.busy_timeout_s)), "application_name": "fleetcast"}
             engine = create_engine(parsed, connect_args=waits, pool_pre_ping=True, **options)

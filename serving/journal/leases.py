@@ -24,7 +24,7 @@ from serving.journal.upsert import insert_new
 
 Clock = Callable[[], datetime]
 FREE = ""
-_LONGEST_TERM_S = 86_400.0
+_LONGEST_TERM_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,11 +123,20 @@ def acquire(
         connection.execute(insert_new(connection, leases), never)
         row = _locked(connection, name)
         assert row is not None
-        if row.holder not in (FREE, holder) and row.expires_at > now:
+        if row.holder not in (FREE, holder) and is_valid(row.expires_at, now):
             return None
         token = int(row.token) + (row.holder != holder)
         _write(connection, name, holder, token, now, term_s)
     return Lease(journal, name, holder, token, term_s, clock)
+
+
+def is_valid(expires_at: datetime, now: datetime) -> bool:
+    """Return whether a lease with this end has not expired.
+
+    An end that is later than the longest term from now was written before the clock was set back. It says nothing: its
+    holder may be gone, and if it is not, the fencing token keeps it from writing.
+    """
+    return now < expires_at <= now + timedelta(seconds=_LONGEST_TERM_S)
 
 
 def _locked(connection: Connection, name: str) -> Row[Any] | None:

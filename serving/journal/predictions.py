@@ -111,14 +111,24 @@ def record(
     ids = [value["id"] for value in values]
     stored = {row.id: row for row in _stored(connection, ids)}
     others = {
-        one: row
-        for one, row in zip(ids, rows, strict=True)
-        if stored[one].made_by in instead_of and row != replace(stored[one], made_at=row.made_at, made_by=row.made_by)
+        row.id: row
+        for row in rows
+        if (old := stored.get(row.id)) is not None
+        and old.made_by in instead_of
+        and row != replace(old, made_at=row.made_at, made_by=row.made_by)
     }
     if others:
         changes = [{"key": one, **_values(row)} for one, row in sorted(others.items())]
         connection.execute(update(predictions).where(predictions.c.id == bindparam("key")), changes)
-    return [others.get(one, stored[one]) for one in ids]
+    return [others.get(row.id) or stored.get(row.id) or _of_same_close(connection, row) for row in rows]
+
+
+def made_before(connection: Connection, made_by: str, bar_date: datetime) -> list[PredictionRow]:
+    """Return the predictions of the bars of a date that ``made_by`` has made, without shadows."""
+    columns = [predictions.c[name] for name in _NAMES]
+    own = predictions.c.bar_date == bar_date, predictions.c.made_by == made_by, predictions.c.is_shadow.is_(False)
+    ordered = select(*columns).where(*own).order_by(predictions.c.kind, predictions.c.symbol)
+    return [PredictionRow(**row._mapping) for row in connection.execute(ordered)]
 
 
 def count_served(connection: Connection, served: Mapping[str, Served]) -> None:
@@ -147,6 +157,17 @@ def _stored(connection: Connection, ids: Sequence[str]) -> Iterator[PredictionRo
     for part in chunks(sorted(set(ids)), _CHUNK):
         for row in connection.execute(select(*columns).where(predictions.c.id.in_(part))):
             yield PredictionRow(**row._mapping)
+
+
+def _of_same_close(connection: Connection, row: PredictionRow) -> PredictionRow:
+    """Return the stored prediction of the bar of the same close, whose date was another one.
+
+    A source that changes how it dates bars gives one bar two dates, and there is one prediction of it.
+    """
+    table = predictions.c
+    key = [table[name] == getattr(row, name) for name in ("symbol", "kind", "bar_close", "horizon_bars", "version")]
+    found = connection.execute(select(*(table[name] for name in _NAMES)).where(*key)).one()
+    return replace(PredictionRow(**found._mapping), bar_date=row.bar_date)
 
 
 def _values(row: PredictionRow) -> dict[str, Any]:

@@ -109,10 +109,13 @@ def _retrain(
         before = newest_run(connection, plan.kind)
         pinned = (before.data or {}).get("until") if before is not None and unfinished(before) else None
         until = pinned or (started.date().isoformat() if now or config.retrain.budget_symbols else None)
-        data: dict[str, Any] = {"until": until, "champion": plan.champion, "bot": bot}
+        replaced = plan.champion
+        if before is not None and before.finished_at is None:  # it may have published and promoted before it ended
+            replaced = (before.data or {}).get("champion", replaced)
+        data: dict[str, Any] = {"until": until, "champion": replaced, "bot": bot}
         identifier = begin_run(connection, plan.kind, plan.due.reason, started, len(plan.order), data)
     try:
-        result = _train(models, config, plan, until, cluster, callbacks)
+        result = _train(models, config, plan, until, cluster, callbacks, replaced)
     except Exception as error:
         text = last_line(error)
         if not isinstance(error, FleetcastError):
@@ -151,6 +154,7 @@ def _train(
     until: str | None,
     cluster: Cluster,
     callbacks: Callbacks,
+    replaced: str | None,
 ) -> Retrained:
     trainer = ModelTrainer(training_config(models, config, plan, until), models.store)
     prepared = trainer.prepare(callbacks=callbacks)
@@ -168,7 +172,7 @@ def _train(
         queue = do_jobs(trainer.store, some, prepared.done, callbacks.progress)
     mark_in_use(trainer.store, prepared.plan.folders)
     result = publish_kind(models, prepared.plan, plan.kind, queue, "never" if plan.hold_until else "auto")
-    promoted = result.version is not None and result.champion == result.version != plan.champion
+    promoted = result.version is not None and result.champion == result.version != replaced
     text = result.decision
     if plan.hold_until:
         text = f"not promoted: promotions are on hold until {plan.hold_until:%Y-%m-%d} after a rollback"

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from configs.values import Kind
-from serving.journal.leases import FREE
+from serving.journal.leases import FREE, is_valid
 from serving.journal.schema import leases, retrainings, row_id
 from serving.journal.upsert import insert_new
 
@@ -58,7 +58,7 @@ def running_since(connection: Connection, kind: Kind, now: datetime) -> datetime
     held = select(leases.c.holder, leases.c.expires_at).where(leases.c.name == lease_name(kind))
     lease = connection.execute(held).first()
     newest = newest_run(connection, kind)
-    if lease is None or lease.holder == FREE or lease.expires_at <= now:
+    if lease is None or lease.holder == FREE or not is_valid(lease.expires_at, now):
         return None
     return newest.started_at if newest is not None and newest.finished_at is None else now
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from configs.words import counted
 from serving.alerts.events import Alert
@@ -33,7 +33,7 @@ def _run(services: Services, due: Due) -> str:
 
 def _report(services: Services, found: list[Finding], now: datetime) -> None:
     """Write an alert for each finding, and end those of findings that are gone."""
-    bot, repeat = services.bot, timedelta(hours=services.config.alerts.repeat_hours)
+    bot, repeat = services.bot, services.repeat
     with services.journal.begin() as connection:
         services.the_lease().guard(connection)
         for event in _EVENTS:

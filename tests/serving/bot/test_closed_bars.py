@@ -4,12 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
+from configs.alerts import AlertsConfig
 from features.bars.closes import bar_close
 from features.bars.schedule import HoursOfWeek, Months, Period, Sessions, TradingWeekdays
 from features.bars.schedule_fit import schedule_of
 from features.bars.sessions import is_known, session_close, sessions_between
 from serving.bot.closed_bars import closed_bars, ready_rows
+from serving.bot.scan_alerts import settle_data
+from serving.journal.leases import acquire
+from serving.journal.schema import alerts
 
 NEW_YORK, TOKYO = Sessions("XNYS"), Sessions("XTKS")
 CRYPTO = Sessions("24/7")
@@ -143,3 +148,28 @@ def test_rows_after_an_outage_come_in_order():
     now, ny = utc("2026-11-27T18:01"), days("XNYS", "2026-01-01", "2026-11-27")
     rows = ready_rows(_symbols(now, NY=ny), day("2026-11-20"), now, WAIT)
     assert [str(row.date)[:10] for row in rows] == ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-27"]
+
+
+def test_an_unknown_calendar_and_dead_data_are_one_alert_each_until_they_end(journal):
+    last = _last_known("XSHG")
+    now = datetime.fromisoformat(str(last + 20)).replace(tzinfo=UTC)
+    lease = acquire(journal, "bot:paper")
+    dates = days("XSHG", "2024-01-01", str(last))
+    verdicts = {
+        "600519": (closed_bars("600519", Sessions("XSHG"), dates, now), dates),
+        "IBM": (closed_bars("IBM", NEW_YORK, days("XNYS", "2024-01-01", "2024-12-31"), now), dates),
+    }
+    settings = AlertsConfig(repeat_hours=72.0)
+    for hours in (0, 1, 71):
+        settle_data(journal, lease, "paper", verdicts, now + timedelta(hours=hours), settings)
+    settle_data(journal, lease, "paper", {}, now + timedelta(hours=71.5), settings)
+    with journal.connect() as connection:
+        found = connection.execute(select(alerts).order_by(alerts.c.event, alerts.c.created_at)).all()
+    keys = [(row.event, row.key, row.phase) for row in found]
+    assert keys == [
+        ("calendar_unknown", "600519", "raised"),
+        ("calendar_unknown", "600519", "resolved"),
+        ("dead_data", "IBM", "raised"),
+        ("dead_data", "IBM", "resolved"),
+    ]
+    assert "sessions of XSHG are not known" in found[0].title

@@ -79,3 +79,11 @@ def test_every_tick_has_one_run_or_is_missed(durations):
         now += timedelta(minutes=minutes)
         state = state.succeeded()
     assert runs + missed == (state.last - START) / timedelta(minutes=10)
+
+
+def test_a_clock_that_is_set_back_ends_the_delay_after_a_failure():
+    due, only = Due(at(10), 0), {"scan": SCHEDULES["scan"]}
+    state = TaskState(START).started(due, at(10)).failed(due, at(10), WAIT)
+    for back_min in (1, 60, 24 * 60):
+        now = at(10 - back_min)
+        assert list(plan(now, only, {"scan": state}, {}).start) == ["scan"]

@@ -1,13 +1,12 @@
 """The bot on a lake that grows: signals, paper trades, protections, restarts, and what it refuses."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from configs.errors import ClusterError, ConfigError
 from configs.schema import Config
-from features.store.lake import Lake
 from serving import MLPredictionBot
 from serving.bot.leader import lease_name
 from serving.bot.status import bot_status
@@ -15,52 +14,6 @@ from serving.journal.leases import acquire
 from serving.journal.schema import accounts, alerts, fills, orders, outcomes, predictions, steps
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
-
-
-class Clock:
-    """A time that a test sets."""
-
-    def __init__(self, bars) -> None:
-        self.to(bars)
-
-    def to(self, bars, **later) -> None:
-        end = bars.dates[-1].astype("datetime64[us]").item().replace(tzinfo=UTC)
-        self.now = end + timedelta(days=1) + timedelta(**later)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock(bars_of) -> Clock:
-    return Clock(bars_of("AAA", 480))
-
-
-@pytest.fixture
-def grow(store, bars_of, clock):
-    """Import more bars of all symbols but some, and set the clock to their close."""
-
-    def grow(count: int, without: tuple[str, ...] = ()) -> None:
-        for symbol in SYMBOLS:
-            if symbol not in without:
-                Lake(store).append(bars_of(symbol, count))
-        clock.to(bars_of("AAA", count))
-
-    return grow
-
-
-@pytest.fixture
-def make_bot(store, clock):
-    bots: list[MLPredictionBot] = []
-
-    def make(**bot) -> MLPredictionBot:
-        config = Config.model_validate({"bot": {"wait_s": 3600.0, **bot}})
-        bots.append(MLPredictionBot(config=config, store=store, clock=clock))
-        return bots[-1]
-
-    yield make
-    for bot in bots:
-        bot.close()
 
 
 def count(bot, table) -> int:

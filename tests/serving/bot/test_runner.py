@@ -189,3 +189,34 @@ def test_tasks_run_once_in_order_and_not_while_another_bot_leads(make_services, 
     acquire(journal, lease_name("paper"), term_s=60.0)
     with pytest.raises(ClusterError, match="another process runs bot paper"):
         runner.once(tasks)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("a\x00b \ud800 <img src=x>\nof two lines", "ValueError: a b ? <img src=x> of two lines"),
+        ("x" * 10_000, "ValueError: " + "x" * 1_987 + "…"),
+    ],
+)
+def test_an_error_of_any_text_is_recorded_on_both_engines(make_services, journal, text, stored):
+    def bad(services, due):
+        raise ValueError(text)
+
+    task = spec("bad", bad)
+    (ended,) = Runner(make_services(), [task], {"bad": SOON}).once([task])
+    assert ended.failed and ended.text == stored
+    assert newest_runs(journal, "paper")["bad"]["error"] == stored
+
+
+def test_a_task_that_ends_its_thread_is_tried_again(make_services, journal):
+    seen, again = [], Event()
+
+    def leaves(services, due):
+        seen.append(due)
+        again.set() if len(seen) > 1 else None
+        raise SystemExit(3)
+
+    loop = Loop(make_services(), spec("leaves", leaves))
+    assert again.wait(10.0)
+    loop.end()
+    assert {run.error for run in runs_of(journal, "leaves")} >= {"SystemExit: 3"}

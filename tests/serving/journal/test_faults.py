@@ -178,3 +178,22 @@ def test_a_driver_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(DatabaseError, match=r"psycopg\[binary\]"):
         open_journal("postgresql://me@127.0.0.1/x")
+
+
+def test_a_file_that_is_removed_while_it_is_open_is_an_error_until_it_is_restored(file, tmp_path):
+    with open_journal(f"sqlite:///{file}") as journal:
+        write(journal)
+        copy = shutil.copyfile(file, tmp_path / "copy.db")
+        for part in tmp_path.glob("journal.db*"):
+            part.unlink()
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailableError) as error:
+                write(journal, {**ROW, "name": "lost"})
+            one_line(error, str(file), "was removed while it was in use", "Restore it")
+        assert not file.exists(), "an empty one would hide that the old one is gone"
+        copy.replace(file)
+        write(journal, {**ROW, "name": "b"})
+        with journal.connect() as connection:
+            assert "b" in connection.execute(select(leases.c.name)).scalars().all()
+    with closing(sqlite3.connect(file)) as found:
+        assert ("b",) in found.execute("SELECT name FROM leases").fetchall()

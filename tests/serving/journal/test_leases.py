@@ -109,3 +109,14 @@ def test_of_many_that_ask_at_the_same_time_one_gets_it(journal):
 def test_a_term_out_of_range_is_refused(journal, term_s):
     with pytest.raises(ConfigError, match="term"):
         acquire(journal, "leader", term_s=term_s)
+
+
+@pytest.mark.parametrize("back_h", [2, 24, 24 * 365])
+def test_a_lease_of_before_the_clock_was_set_back_is_free_and_its_holder_writes_nothing(journal, clock, back_h):
+    first = acquire(journal, "leader", holder="one", term_s=30, clock=clock)
+    clock.forward(-3600 * back_h)
+    second = acquire(journal, "leader", holder="two", term_s=30, clock=clock)
+    assert second is not None and second.token == first.token + 1
+    assert acquire(journal, "leader", holder="three", term_s=30, clock=clock) is None
+    with pytest.raises(LeaseLostError), journal.begin() as connection:
+        first.guard(connection)

@@ -207,3 +207,12 @@ def test_strategies_read_the_first_prediction_of_a_bar(journal, make_prediction)
     assert np.isfinite(view.probabilities).all(axis=-1).sum() == 4 and np.isfinite(view.variance).sum() == 4
     place = view.dates.astype("datetime64[D]").tolist().index(np.datetime64("2026-01-05").item())
     assert view.probabilities[place, 0].tolist() == [0.3, 0.3, 0.4] and view.variance_high[place, 1] == 2e-4
+
+
+def test_a_bar_that_its_source_dates_otherwise_has_one_prediction(journal, make_prediction):
+    first = make_prediction()
+    other = replace(first, bar_date=first.bar_date + timedelta(hours=5), p_up=0.5, p_down=0.2)
+    with journal.begin() as connection:
+        record(connection, [first])
+        (found,) = record(connection, [other])
+    assert (found.bar_date, found.p_up) == (other.bar_date, first.p_up)

@@ -14,9 +14,11 @@ from serving.alerts import Alert, raise_alerts
 from serving.journal import open_journal
 from serving.journal.leases import acquire
 from serving.journal.schema import accounts, alerts, positions, retrainings, shadows
+from serving.retraining import retrain as module
 from serving.retraining.plan import plan_retraining
 from serving.retraining.retrain import retrain
 from serving.retraining.runs import begin_run
+from training.run.publication import publish_kind
 
 NOW = datetime(2017, 1, 9, 6, tzinfo=UTC)
 
@@ -138,6 +140,33 @@ def test_drift_and_worse_losses_put_a_symbol_first(ledger, models, config):
     assert min(drift["AAA"], drift["BBB"]) >= 1
     config = with_retrain(config, every_days=1000)
     assert planned(ledger, models, config, at).due.reason == "drift of 2 of 5 symbols"
+
+
+def test_a_process_that_ends_after_it_has_promoted_reports_the_promotion_once(
+    ledger, models, config, bars_of, monkeypatch
+):
+    for name in NAMES:
+        Lake(models.store).append(bars_of(name, 500))
+    champion = models.aliases(KIND).champion
+
+    def published(models, plan, kind, queue, promote):
+        found = publish_kind(models, plan, kind, queue, "always")
+        raise KeyboardInterrupt(found.version)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "publish_kind", published)
+        with pytest.raises(KeyboardInterrupt):
+            retrain(ledger, models, config, "bot", [planned(ledger, models, config)], NOW)
+    new = models.aliases(KIND).champion
+    assert new != champion and rows(ledger, alerts) == []
+    at = NOW + timedelta(hours=1)
+    plan = planned(ledger, models, config, at)
+    assert plan.due.is_due and "interrupted" in plan.due.reason
+    (result,) = retrain(ledger, models, config, "bot", [plan], at)
+    assert (result.version, result.promoted) == (new, True) and len(models.versions(KIND)) == 3
+    (alert,) = rows(ledger, alerts)
+    assert alert.title == f"{KIND}: {new} is promoted"
+    assert not planned(ledger, models, config, at + timedelta(hours=1)).due.is_due
 
 
 def _account(equity):

@@ -192,5 +192,5 @@ def desk(trained_store, bars_of, tmp_path_factory):
             connection.execute(update(predictions).values(made_at=predictions.c.bar_close))  # not years later
         bot.run_once(tasks[1:])
     with desk.open() as journal:
-        assert acquire(journal, lease_name("paper"), term_s=3600.0) is not None
+        assert acquire(journal, lease_name("paper"), term_s=3600.0, clock=lambda: desk.now) is not None
     return desk

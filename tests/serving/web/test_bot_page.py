@@ -161,7 +161,7 @@ def test_names_and_texts_are_only_text(browser, copy, serve):
 
 def test_a_bot_is_chosen_by_its_name_and_one_that_has_just_begun_says_so(browser, copy, serve):
     with copy.open() as journal:
-        acquire(journal, lease_name("second"), term_s=60.0)
+        acquire(journal, lease_name("second"), term_s=60.0, clock=lambda: copy.now)
     page = look(browser, f"{serve(copy.bots())}/bot#second")
     for words in ("Bot second has not scanned yet", "there are no signals", "Nothing has been bought or sold yet"):
         assert words in page

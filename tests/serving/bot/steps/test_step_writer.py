@@ -1,10 +1,12 @@
 """Steps in the journal, on both engines: all rows or none, once, and by the leader only."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 
-from configs.errors import LeaseLostError
+from configs.errors import BotError, LeaseLostError
 from serving.bot.state import BotState
 from serving.bot.step_writer import read_state, write_step
 from serving.journal.leases import acquire
@@ -84,3 +86,21 @@ def test_alerts_are_written_with_the_step_or_nothing_is(bot_of, journal):
     assert not any(content(journal).values())
     assert write_step(journal, lease, result, lambda *args: given.append(args[1:]))
     assert given == [(result, result.alerts)] and result.alerts[0].key == "kill_switch"
+
+
+def test_a_bot_whose_newest_steps_were_deleted_does_not_begin_with_new_money(bot_of, journal):
+    lease, results = acquire(journal, "bot:paper"), bot_of(0).run(stop=98)
+    for result in results:
+        write_step(journal, lease, result)
+    with journal.begin() as connection:
+        connection.execute(delete(steps).where(steps.c.instant == results[-1].instant))
+    with pytest.raises(BotError, match=r"has no state to go on from: steps after it were deleted\. Restore"):
+        read_state(journal, "paper")
+
+
+def test_a_step_ends_after_its_forecasts_though_the_clock_was_set_back(bot_of, journal):
+    (result,) = bot_of(0).run(stop=96)
+    later = datetime.now(UTC) + timedelta(hours=3)
+    write_step(journal, acquire(journal, "bot:paper"), result, not_before=later)
+    with journal.connect() as connection:
+        assert connection.execute(select(steps.c.finished_at)).scalar_one() == later
