@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from features.bars.period import UNKNOWN, bar_period
 from features.bars.schema import SymbolBars
 from features.store.parquet import read_parquet
 from features.store.sealed import check_parquet, checked_footer, seal_parquet
-from features.store.store import Store, encode_symbol
+from features.store.store import Store, decode_symbol, encode_symbol
 
 BARS, QUARANTINE, CONTEXT = "lake/bars", "lake/quarantine", "lake/context.parquet"
 READ_ERRORS = (pa.ArrowException, OSError, ValueError, KeyError)  # what Arrow raises of a file that is none of the lake
@@ -44,6 +45,12 @@ def bars_file(symbol: str) -> str:
 def quarantine_file(symbol: str) -> str:
     """Return the file of a symbol's quarantined rows."""
     return f"{QUARANTINE}/{encode_symbol(symbol)}.parquet"
+
+
+def written(store: Store) -> dict[str, datetime]:
+    """Return when the bars of each symbol were last changed, by the clock of the files, without reading them."""
+    found = {one.name.removesuffix(".parquet"): one for one in store.entries(BARS) if one.name.endswith(".parquet")}
+    return {decode_symbol(name): datetime.fromtimestamp(one.changed_ns / 1e9, UTC) for name, one in found.items()}
 
 
 def to_table(bars: SymbolBars, read_as: Sequence[str] = ()) -> pa.Table:

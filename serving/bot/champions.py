@@ -18,6 +18,7 @@ from features.bars.schedule import Sessions
 from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.bars.sessions import ALWAYS
+from features.store.lake_files import written
 from serving.answers import KINDS
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
 from serving.bot.featurising import FeaturisingProcess
@@ -59,6 +60,7 @@ class Champions:
         self._whole: NewestBars | None = None
         self._stamp = ""
         self._raw: dict[str, SymbolBars] = {}
+        self._written: Mapping[str, datetime] = {}
         self._missing: Mapping[str, str] = {}
         self._closed: dict[str, int] = {}
         self._mended: tuple[np.datetime64, list[tuple[SymbolBars, str]]] | None = None
@@ -85,6 +87,8 @@ class Champions:
         whole = open_bars(self._manager.store, self._fleets, self._serve, None, self._choice)
         stamp = whole.stamp()
         if stamp != self._stamp:
+            # Before reading: bars that are stored meanwhile count as partial until they are read again.
+            self._written = written(self._manager.store) if whole.name == "lake" else {}
             found, self._missing = whole.read(frozenset(whole.symbols).union(self._traded()))
             self._raw = {bars.symbol: bars for bars in found}
             self._whole, self._mended = whole, None
@@ -97,12 +101,12 @@ class Champions:
         for symbol in self._traded():
             if symbol in self._raw:
                 dates = _past(self._raw[symbol].dates, now)
-                found[symbol] = closed_bars(symbol, schedule_of(dates), dates, now), dates
+                found[symbol] = closed_bars(symbol, schedule_of(dates), dates, now, self._written.get(symbol)), dates
             else:
                 reason = self._missing.get(symbol, "no bars are available")
                 found[symbol] = ClosedBars(symbol, Sessions(ALWAYS), 0, problem="no_bars", reason=reason), none
         self._closed = {symbol: one.count for symbol, (one, _) in found.items()}
-        self._closed |= _closed_counts((bars for name, bars in self._raw.items() if name not in found), now)
+        self._closed |= self._counts((bars for name, bars in self._raw.items() if name not in found), now)
         return found
 
     def complete(self) -> Iterable[SymbolBars]:
@@ -130,7 +134,7 @@ class Champions:
             except (DataError, StoreError) as error:  # they keep their last price, and stop no other symbol
                 found, missing = [], dict.fromkeys(unread, str(error))
             self._raw |= {bars.symbol: bars for bars in found}
-            self._closed |= _closed_counts(found, row.instant)
+            self._closed |= self._counts(found, row.instant)
             self._missing = {**self._missing, **dict.fromkeys(unread, "no bars are available"), **missing}
             self._mended = None
         return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
@@ -151,6 +155,12 @@ class Champions:
     def _load(self, versions: Mapping[Kind, str]) -> dict[Kind, Fleet]:
         return load_fleets(self._manager, versions, self._snapshot)
 
+    def _counts(self, bars: Iterable[SymbolBars], now: datetime) -> dict[str, int]:
+        """Return how many bars are complete: features of the universe may not see one that is being formed either."""
+        dates = {one.symbol: _past(one.dates, now) for one in bars}
+        at = self._written.get
+        return {name: closed_bars(name, schedule_of(own), own, now, at(name)).count for name, own in dates.items()}
+
     def _until(self, row: Row) -> list[tuple[SymbolBars, str]]:
         """Return the complete bars up to a date, mended by what was known then, and why a symbol is not forecast."""
         assert self._whole is not None
@@ -162,12 +172,6 @@ class Champions:
                     bars.append(one.first(count))
             self._mended = row.date, self._whole.mended(bars)
         return self._mended[1]
-
-
-def _closed_counts(bars: Iterable[SymbolBars], now: datetime) -> dict[str, int]:
-    """Return how many bars are complete: features of the universe may not see one that is being formed either."""
-    dates = {one.symbol: _past(one.dates, now) for one in bars}
-    return {name: closed_bars(name, schedule_of(own), own, now).count for name, own in dates.items()}
 
 
 def _past(dates: Dates, now: datetime) -> Dates:

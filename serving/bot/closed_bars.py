@@ -35,17 +35,20 @@ class ClosedBars:
     reason: str = ""
 
 
-def closed_bars(symbol: str, schedule: BarSchedule, dates: Dates, now: datetime) -> ClosedBars:
+def closed_bars(
+    symbol: str, schedule: BarSchedule, dates: Dates, now: datetime, written: datetime | None = None
+) -> ClosedBars:
     """Return which bars of a symbol with these dates (N,) are complete at ``now``, and what keeps it from being used.
 
-    A bar that is still being formed is never counted.
+    A bar that is still being formed is never counted, nor one that was stored, at the time ``written``, while it was.
     """
+    known = now if written is None else min(now, written)
     naive = now.astimezone(UTC).replace(tzinfo=None)
     count = int(np.searchsorted(dates, np.datetime64(naive, "ns")))  # a bar is complete after its own date
     unknown = ""
     while count:
         close = bar_close(schedule, dates[count - 1])
-        if close is not None and close <= now:
+        if close is not None and close <= known:
             break
         unknown = unknown or ("" if close else _unknown(schedule, dates[count - 1]))
         count -= 1

@@ -1,5 +1,6 @@
 """The live feed: forecasts of a closed bar are those of a server whose bars end there; a partial bar is not used."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -73,6 +74,25 @@ def test_a_bar_that_is_being_formed_changes_nothing(feed, store, bars_of):
         assert replace(one, made_at=other.made_at) == other
     market = feed.market(row, ())
     assert market.dates[-1] == bars_of("AAA", 480).dates[-1]
+
+
+def test_a_bar_that_was_stored_while_it_was_being_formed_is_used_when_it_is_stored_again(store, bars_of):
+    closed = end_of(bars_of("AAA", 481))
+    for symbol in SYMBOLS:
+        bars = bars_of(symbol, 481)
+        part = {name: np.append(getattr(bars, name)[:-1], getattr(bars, name)[-2]) for name in PRICES}
+        Lake(store).append(replace(bars, **part))
+        during = (closed - timedelta(hours=1)).timestamp()
+        os.utime(store.path(f"lake/bars/{symbol}.parquet"), (during, during))
+    feed = Champions(ModelManager(store), Config.model_validate({"strategy": {"name": "volatility_target"}}))
+    feed.refresh()
+    now = closed + timedelta(minutes=10)
+    assert {one.date for one, _ in feed.verdicts(now).values()} == {bars_of("AAA", 480).dates[-1]}
+    assert not [row for row in ready_rows(feed.verdicts(now), bars_of("AAA", 480).dates[-1], now, timedelta(hours=1))]
+    for symbol in SYMBOLS:
+        Lake(store).append(bars_of(symbol, 481))
+    feed.refresh()
+    assert newest_row(feed, now).date == bars_of("AAA", 481).dates[-1]
 
 
 def test_a_stale_symbol_has_a_reason_and_no_forecast(feed, store, bars_of):
