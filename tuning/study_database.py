@@ -22,7 +22,8 @@ from features.store.store import Store
 FOLDER, DATABASE = "studies", "studies.db"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _DRIVERS = {
-    "postgresql": "psycopg2-binary",
+    "postgresql": "psycopg[binary]",
+    "postgresql+psycopg2": "psycopg2-binary",
     "mysql": "mysqlclient (or PyMySQL, with mysql+pymysql://…)",
     "mariadb": "mysqlclient (or PyMySQL, with mariadb+pymysql://…)",
 }
@@ -109,7 +110,8 @@ def open_database(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, s
         storage = RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
         scheme = url.partition(":")[0]
-        install = _DRIVERS.get(scheme.partition("+")[0], f"the driver of {scheme!r} for SQLAlchemy")
+        usual = _DRIVERS.get(scheme.partition("+")[0], f"the driver of {scheme!r} for SQLAlchemy")
+        install = _DRIVERS.get(scheme, usual)
         raise StoreError(
             f"{scheme} needs a driver that is not installed here. For it, install {install}, on every machine and in "
             "the image."
