@@ -80,7 +80,9 @@ def test_the_hash_does_not_depend_on_where_the_project_lies(tree):
 def test_every_module_of_a_catalog_is_found():
     found = import_closure([FITTING_CODE])
     for folder in ("features/indicators", "training/models"):
-        assert {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")} <= found.keys()
+        paths = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+        fits = {path for path in paths if not path.startswith("training/models/encoder/")}  # it scores texts
+        assert fits <= found.keys()
 
 
 @pytest.mark.parametrize("module", [FITTING_CODE, "cluster.cli"])
