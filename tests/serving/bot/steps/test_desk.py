@@ -23,11 +23,11 @@ STEPS = 12
 @pytest.fixture
 def now(bot_of, journal):
     """The time after some steps of a bot, a scan that ended well and an alert."""
-    lease = acquire(journal, lease_name("paper"), term_s=3600.0)
     results = bot_of(1).run(stop=95 + STEPS)
+    at = results[-1].instant + timedelta(minutes=1)
+    lease = acquire(journal, lease_name("paper"), term_s=3600.0, clock=lambda: at)
     for result in results:
         assert write_step(journal, lease, result)
-    at = results[-1].instant + timedelta(minutes=1)
     record_start(journal, lease, "paper", "scan", Due(at, 0), at)
     record_end(journal, lease, "paper", "scan", Due(at, 0), at)
     with journal.begin() as connection:
