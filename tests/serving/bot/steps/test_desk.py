@@ -84,7 +84,7 @@ def test_a_bot_without_a_scan_for_two_periods_is_not_healthy(journal, now):
 def test_long_lists_are_cut_and_counted(journal, now, monkeypatch):
     for name, most in (("_ROWS", 2), ("_STEPS", 5), ("_ALERTS", 0), ("_BOTS", 1)):
         monkeypatch.setattr(desk, name, most)
-    acquire(journal, lease_name("other"), term_s=1.0)
+    acquire(journal, lease_name("other"), term_s=1.0, clock=lambda: now)
     found = read_desk(journal, now)
     (bot,) = found["bots"]
     assert found["bots_count"] == 2 and bot["bot"] == "paper", "the newest lease comes first"
