@@ -61,7 +61,7 @@ FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%m/%d/%Y %H:%M", "%d-%b-%Y 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_minute_bars_need_at_most_500_bytes_a_row(form, tmp_path):
-    days = pd.bdate_range("2015-01-01", periods=1000).to_numpy()
+    days = pd.bdate_range("2015-01-01", periods=600).to_numpy()
     dates = pd.DatetimeIndex((days[:, None] + np.arange(570, 960).astype("timedelta64[m]")).ravel())
     close = np.round(100 + np.sin(np.arange(len(dates)) / 1000), 4)
     frame = pd.DataFrame({"Date": dates.strftime(form), "Open": close, "High": close, "Low": close, "Close": close})

@@ -38,8 +38,9 @@ def test_texts_are_sent_as_they_are_whatever_they_look_like(desk, telegram_stand
     assert desk.states() == ["sent"] * 6
 
 
-def test_ten_thousand_signals_are_few_messages_and_none_is_lost(desk, telegram_standin):
-    desk.raise_(*(desk.alert("signal", f"S{i}", f"buy S{i}: 0.0% to 1.0% of equity") for i in range(10_000)))
+def test_thousands_of_signals_are_few_messages_and_none_is_lost(desk, telegram_standin):
+    desk.raise_(*(desk.alert("signal", f"S{i}", f"buy S{i}: 0.0% to 1.0% of equity") for i in range(5_200)))
     desk.deliver(budget_s=60)
-    assert len(telegram_standin.received) == 2 and all("(5,000)" in text for text in telegram_standin.texts)
-    assert set(desk.states()) == {"sent"} and len(desk.states()) == 10_000
+    assert len(telegram_standin.received) == 2
+    assert "(5,000)" in telegram_standin.texts[0] and "(200)" in telegram_standin.texts[1]
+    assert set(desk.states()) == {"sent"} and len(desk.states()) == 5_200
