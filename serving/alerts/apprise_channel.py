@@ -126,7 +126,7 @@ _HIDDEN = _Discreet()
 def _discreet() -> Iterator[None]:
     """Keep the URLs of services, which contain secrets, out of log lines.
 
-    apprise sends in threads of its own, which may outlive a timeout, so its filter stays.
+    apprise sends in threads that it starts, which may outlive a timeout, so its filter stays.
     """
     logging.getLogger("apprise").addFilter(_HIDDEN)
     requests = logging.getLogger("urllib3.connectionpool")

@@ -75,7 +75,7 @@ class ReplayResult:
 
 
 class Replay:
-    """A bot in the past. It has a journal of its own, and continues where it ended if it is run again.
+    """A bot in the past. It has a separate journal, and continues where it ended if it is run again.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ from serving.bot.step import open_state, step
 from serving.bot.step_writer import read_state, write_step
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
-from serving.journal.outcomes import current_name, fill_outcomes
+from serving.journal.outcomes import current_name, due_outcomes, record_outcomes
 from serving.journal.predictions import SERVED, PredictionRow, record
 
 _log = logging.getLogger(__name__)
@@ -116,10 +116,12 @@ class Scanner:
         with self._working:
             self.feed.refresh()
             self.feed.verdicts(now)
+            with self._journal.connect() as connection:  # bars are mended here, while others may write
+                names = self.feed.config.journal.renamed
+                due = due_outcomes(connection, self.feed.complete(), now, renamed=names)
             with self._journal.begin() as connection:
                 lease.guard(connection)
-                names = self.feed.config.journal.renamed
-                return fill_outcomes(connection, self.feed.complete(), now, renamed=names)
+                return record_outcomes(connection, due)
 
     def _scan(self, lease: Lease, now: datetime, stopped: Callable[[], bool]) -> ScanReport:
         self.feed.refresh()
@@ -136,7 +138,7 @@ class Scanner:
             signals, orders = result.signals, orders + len(result.orders)
             instants.append(row.instant)
         if not instants:
-            settle_data(self._journal, lease, self._bot, self.feed.verdicts(now), now, self.feed.config.alerts)
+            settle_data(self._journal, lease, self._bot, verdicts, now, self.feed.config.alerts)
         return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:

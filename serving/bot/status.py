@@ -15,11 +15,10 @@ from serving.bot.leader import lease_name
 from serving.bot.runs import DONE, newest_runs
 from serving.bot.schedule import Schedule
 from serving.journal.database import Journal
-from serving.journal.leases import is_valid
+from serving.journal.leases import FREE, is_valid
 from serving.journal.schema import accounts, alerts, leases, orders, positions, signals, steps, task_runs
 
 _SILENT_PERIODS = 2
-_FREE = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def status_of(journal: Journal, bot: str, schedule: Schedule | None, now: dateti
         notes = connection.execute(own).scalar_one_or_none() or {}
         is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
         conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings().all()
-    leader = lease if lease is not None and lease.holder != _FREE and is_valid(lease.expires_at, now) else None
+    leader = lease if lease is not None and lease.holder != FREE and is_valid(lease.expires_at, now) else None
     silent = 0 if schedule is None or last_scan is None else schedule.passed(last_scan, now)[1]
     problems = []
     if leader is None:

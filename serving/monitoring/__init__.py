@@ -5,8 +5,9 @@ Names are imported on first use, so that importing the package does not import p
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from serving.monitoring.metrics import BotMetrics
@@ -15,18 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BotMetrics", "Monitor", "PairedTest"]
 
-_MODULES = {
-    "BotMetrics": "serving.monitoring.metrics",
-    "Monitor": "serving.monitoring.monitor",
-    "PairedTest": "serving.monitoring.paired",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'serving.monitoring' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "serving.monitoring.metrics": ["BotMetrics"],
+        "serving.monitoring.monitor": ["Monitor"],
+        "serving.monitoring.paired": ["PairedTest"],
+    },
+)

@@ -1,4 +1,4 @@
-"""Prometheus metrics of a bot and of live skill, in a registry of their own; labelled by kind, never by symbol."""
+"""Prometheus metrics of a bot and of live skill, in a separate registry; labelled by kind, never by symbol."""
 
 from __future__ import annotations
 
