@@ -91,9 +91,12 @@ def test_scanning_finds_what_parsing_finds(module):
 
 
 def test_the_hash_is_quick():
-    start = time.process_time()
-    code_hash.__wrapped__(FITTING_CODE)
-    assert time.process_time() - start < 0.3
+    took = []
+    for _ in range(3):
+        start = time.thread_time()  # other threads of this process may compute, and other processes share the caches
+        code_hash.__wrapped__(FITTING_CODE)
+        took.append(time.thread_time() - start)
+    assert min(took) < 0.3
 
 
 def dotted(path: Path) -> str:
