@@ -196,7 +196,7 @@ def test_a_step_of_500_symbols_takes_half_a_second():
         record.add("volatility", pd.DataFrame(table))
         bars = rows_of(market, 0, row + 1)
         state = open_state("paper", bars, config) if state is None else state
-        began = time.process_time()
+        began = time.thread_time()
         state = step(state, bars, record, config, INSTANT).state
-        took.append(time.process_time() - began)
+        took.append(time.thread_time() - began)
     assert np.median(took) < 0.5
