@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 from xdist.scheduler import LoadScopeScheduling
 
 from configs.schema import Config
@@ -27,6 +28,11 @@ from features.bars.schema import SymbolBars
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Ray reads it when it is imported, before any connection: without it, workers are started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+# Two test processes use two processors. Threads of scikit-learn and of linear algebra wait actively for each other,
+# which takes many times their work where others use the processors too.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # of libraries that are not loaded yet
+    os.environ.setdefault(name, "1")
+threadpool_limits(1)  # of those that are
 
 # Neither a busy machine nor chance may fail a commit; look for new examples with --hypothesis-profile=explore.
 settings.register_profile("fleetcast", deadline=None, derandomize=True)
