@@ -4,18 +4,18 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+
+from cluster.ports import free_port
 
 if TYPE_CHECKING:
     from serving.journal import Journal
@@ -47,7 +47,7 @@ def postgres() -> Iterator[str]:
         pytest.skip("Postgres is not installed (apt-get install postgresql), so only SQLite is tested")
     rights = _unprivileged()
     memory = "/dev/shm" if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > _LEAST_MEMORY else "/tmp"
-    with tempfile.TemporaryDirectory(prefix="pg-", dir=memory) as folder, closing(socket.socket()) as free:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=memory) as folder:
         data = Path(folder) / "data"
         (Path(folder) / "password").write_text(PASSWORD)
         for path in (Path(folder), Path(folder) / "password"):
@@ -56,9 +56,7 @@ def postgres() -> Iterator[str]:
         made = [initdb, "-D", str(data), "-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
         made += ["--pwfile", str(Path(folder) / "password")]
         subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=120, **rights)
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+        port = free_port()
         options = [word for option in (*_QUICK, "listen_addresses=127.0.0.1") for word in ("-c", option)]
         command = [server, "-D", str(data), "-p", str(port), "-k", folder, *options]
         with open(Path(folder) / "log", "wb") as log:
@@ -68,11 +66,11 @@ def postgres() -> Iterator[str]:
             yield f"postgresql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/"
         finally:
             process.send_signal(signal.SIGINT)  # ends without waiting for clients
-            process.wait(30)
+            process.wait(120)
 
 
 def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while "ready to accept connections" not in log.read_text(errors="replace"):
         assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
         time.sleep(0.05)

@@ -74,7 +74,7 @@ def test_a_bot_without_models_reports_it_and_ends_at_sigterm(running, call):
     assert "holds no direction model" in tasks["scan"]["error"]
     assert json.loads(status.out)["holder"]
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     after = json.loads(call("bot", "status", "--json", "--store", store).out)

@@ -30,7 +30,7 @@ sys.stderr = Stderr()
 configure_logging(verbose=True)
 with connect(cpus=1):
     ray.get(ray.remote(work).remote())
-    assert arrived.wait(60)
+    assert arrived.wait(240)
 """
 
 

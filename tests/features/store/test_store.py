@@ -122,7 +122,7 @@ def test_a_lock_serialises_processes(tmp_path):
     store = Store(tmp_path)
     store.write("counter", b"0")
     running = [subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path)]) for _ in range(2)]
-    assert [process.wait(60) for process in running] == [0, 0]
+    assert [process.wait(300) for process in running] == [0, 0]
     assert store.read("counter") == b"100"
 
 

@@ -36,7 +36,7 @@ class Loop:
     def end(self) -> float:
         began = monotonic()
         self.stop.set()
-        self.thread.join(30.0)
+        self.thread.join(120.0)
         assert not self.thread.is_alive()
         return monotonic() - began
 
@@ -61,7 +61,7 @@ def test_a_failure_stops_no_other_task_and_is_recorded(make_services, journal, c
 
     with caplog.at_level(logging.ERROR, "serving.bot.runner"):
         loop = Loop(make_services(retry_s=60.0), spec("bad", fails), spec("good", works, after=("bad",)))
-        assert ran.wait(10.0)
+        assert ran.wait(120.0)
         loop.end()
     (bad,) = runs_of(journal, "bad")
     assert (bad.outcome, bad.error) == ("failed", "no bars of any symbol. Check the source.")
@@ -77,7 +77,7 @@ def test_a_bug_in_a_task_is_a_failure_of_this_task(make_services, journal):
         raise KeyError("symbol")
 
     loop = Loop(make_services(retry_s=60.0), spec("bug", bug))
-    assert done.wait(10.0)
+    assert done.wait(120.0)
     loop.end()
     assert newest_runs(journal, "paper")["bug"]["error"] == "KeyError: 'symbol'"
 
@@ -103,11 +103,11 @@ def test_stopping_waits_for_the_run_in_progress(make_services, journal):
 
     def slow(services, due):
         begun.set()
-        go_on.wait(10.0)
+        go_on.wait(120.0)
         return "finished"
 
     loop = Loop(make_services(), spec("slow", slow))
-    assert begun.wait(10.0)
+    assert begun.wait(120.0)
     loop.stop.set()
     go_on.set()
     loop.end()
@@ -127,11 +127,11 @@ def test_of_two_bots_one_works_and_the_other_takes_over(make_services, journal):
         return ""
 
     first = Loop(make_services(), spec("scan", one))
-    assert first_ran.wait(10.0)
+    assert first_ran.wait(120.0)
     second = Loop(make_services(), spec("scan", two))
     assert not second_ran.wait(1.2)
     first.end()
-    assert second_ran.wait(10.0)
+    assert second_ran.wait(120.0)
     second.end()
 
 
@@ -220,6 +220,6 @@ def test_a_task_that_ends_its_thread_is_tried_again(make_services, journal):
         raise SystemExit(3)
 
     loop = Loop(make_services(), spec("leaves", leaves))
-    assert again.wait(10.0)
+    assert again.wait(120.0)
     loop.end()
     assert {run.error for run in runs_of(journal, "leaves")} >= {"SystemExit: 3"}

@@ -83,11 +83,11 @@ def test_a_takeover_waits_for_the_transaction_that_has_passed_the_guard(journal,
     with journal.begin() as connection:
         first.guard(connection)
         thread.start()
-        assert started.wait(20)
+        assert started.wait(120)
         thread.join(0.3)
         assert not found  # it waits
         connection.execute(insert(accounts), account(clock.now))
-    thread.join(20)
+    thread.join(120)
     assert found[0].token == first.token + 1
 
 
@@ -100,7 +100,7 @@ def test_of_many_that_ask_at_the_same_time_one_gets_it(journal):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     held = [lease for lease in found if lease is not None]
     assert len(found) == 8 and len(held) == 1 and held[0].token == 1
 

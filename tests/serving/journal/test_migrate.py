@@ -73,7 +73,7 @@ def test_processes_that_open_an_empty_database_make_its_tables_once(empty_url):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     assert not problems
     with open_journal(empty_url) as journal, journal.connect() as connection:
         assert version_of(connection) == HEAD

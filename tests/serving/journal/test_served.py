@@ -34,7 +34,7 @@ def read(journal, kind="direction"):
         return read_predictions(connection, kind)
 
 
-def until(condition, timeout_s=20.0):
+def until(condition, timeout_s=120.0):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline

@@ -110,7 +110,7 @@ def test_watching_prints_again_until_it_is_interrupted(start, trained_store, jou
         if seen == 2:
             break
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert seen == 2 and process.returncode == 130 and err.strip() == "interrupted"
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 import serving.monitoring
+from cluster.ports import free_port
 from configs.errors import ConfigError
 from serving.monitoring.feature_drift import FeatureDrift
 from serving.monitoring.metrics import BotMetrics, metrics_server
@@ -100,9 +100,7 @@ def prometheus(metrics, tmp_path_factory):
     if binary is None:
         pytest.skip("needs prometheus (apt-get install prometheus)")
     folder = tmp_path_factory.mktemp("prometheus")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     with metrics_server(metrics, "127.0.0.1", 0) as port:
         config = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
@@ -118,7 +116,7 @@ def prometheus(metrics, tmp_path_factory):
             yield address
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(120)
 
 
 def query(address, expression):
@@ -131,7 +129,7 @@ def query(address, expression):
 
 
 def wait(condition, log):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline, log.read_text()[-3000:]
         time.sleep(0.1)

@@ -16,7 +16,7 @@ class Work:
 
     def __call__(self, items):
         self.batches.append(list(items))
-        assert self.permits.acquire(timeout=10)
+        assert self.permits.acquire(timeout=120)
         if 13 in items:
             raise RuntimeError("thirteen")
         return [2 * item for item in items]

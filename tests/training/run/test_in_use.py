@@ -134,9 +134,9 @@ def test_files_present_after_a_mark_survive_pruning_by_another_process(tmp_path)
         process.stdin.write("x")
         process.stdin.flush()
     using, pruning = processes
-    output = using.communicate(timeout=120)
+    output = using.communicate(timeout=300)
     pruning.kill()
-    pruned, _ = pruning.communicate(timeout=120)
+    pruned, _ = pruning.communicate(timeout=300)
     assert using.returncode == 0, output
     assert pruned.splitlines().count("bars") > 0, "pruning has deleted the folder between two uses"
 

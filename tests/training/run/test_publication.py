@@ -152,7 +152,7 @@ def test_trainings_that_end_together_leave_the_best_version_as_champion(manager)
         assert process.stdin is not None
         process.stdin.write("x")
         process.stdin.flush()
-    outputs = [process.communicate(timeout=120) for process in processes]
+    outputs = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     aliases = manager.aliases("direction")
     assert aliases.champion == versions[-1]

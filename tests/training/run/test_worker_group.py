@@ -24,11 +24,11 @@ class Busy:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     pause = threading.Event()
-    for _ in range(600):
+    for _ in range(3_000):
         if condition():
             return
         pause.wait(0.1)
-    raise AssertionError("the condition was not met within a minute")
+    raise AssertionError("the condition was not met within five minutes")
 
 
 def free_cpus() -> float:

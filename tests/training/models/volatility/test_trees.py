@@ -92,7 +92,7 @@ def test_evaluation_does_a_million_row_trees_a_second(data):
     index = np.zeros(len(rows), int)
     best = np.inf
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         fleet.predict(rows, index)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     assert len(rows) * 20 / best > 1e6
