@@ -14,70 +14,68 @@ from training.registry.manager import ModelManager
 
 ROOT = Path(__file__).parents[3]
 
-PUBLISH = """
-import sys
+FORK = """
+import os, sys, traceback
 from training.registry.manager import ModelManager
-store, runs = sys.argv[1], sys.argv[2].split(",")
-sys.stdin.read(1)
-for run in runs:
-    made = ModelManager(store).publish("direction", [f"runs/{run}/b"], {"config": {"run": run}, "data_hash": "d"})
-    print(made.version, made.is_new, flush=True)
+{work}
+children = []
+for arguments in sys.argv[1:]:
+    if (child := os.fork()) == 0:
+        try:
+            work(*arguments.split(" "))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    children.append(child)
+print("ended", *(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
+
+PUBLISH = """
+def work(store, runs):
+    for run in runs.split(","):
+        made = ModelManager(store).publish("direction", [f"runs/{run}/b"], {"config": {"run": run}, "data_hash": "d"})
+        print(made.version, made.is_new, flush=True)
 """
 
 DIE = """
-import os, sys
-from training.registry.manager import ModelManager
-link, left = os.link, int(sys.argv[2])
-def dying_link(source, target):
-    global left
-    if left == 0 or target.endswith("manifest.json"):
-        os.kill(os.getpid(), 9)
-    left -= 1
-    link(source, target)
-os.link = dying_link
-ModelManager(sys.argv[1]).publish("direction", ["runs/a/b", "runs/b/b"], {"config": {}, "data_hash": "d"})
+def work(store, left):
+    link, left = os.link, int(left)
+    def dying_link(source, target):
+        nonlocal left
+        if left == 0 or target.endswith("manifest.json"):
+            os.kill(os.getpid(), 9)
+        left -= 1
+        link(source, target)
+    os.link = dying_link
+    ModelManager(store).publish("direction", ["runs/a/b", "runs/b/b"], {"config": {}, "data_hash": "d"})
 """
 
 MOVE = """
-import sys
-from configs.errors import ModelError
-from training.registry.manager import ModelManager
-manager, number = ModelManager(sys.argv[1]), int(sys.argv[2])
-versions = manager.versions("direction")
-sys.stdin.read(1)
-for step in range(25):
-    if (step + number) % 3 == 0:
-        manager.rollback("direction", f"{number}")
-    else:
-        manager.promote("direction", versions[(step * 7 + number) % len(versions)], f"{number}")
+def work(store, number):
+    manager, number = ModelManager(store), int(number)
+    versions = manager.versions("direction")
+    for step in range(25):
+        if (step + number) % 3 == 0:
+            manager.rollback("direction", f"{number}")
+        else:
+            manager.promote("direction", versions[(step * 7 + number) % len(versions)], f"{number}")
 """
 
 
-def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *arguments],
+def processes(work: str, *arguments: tuple[str, str]) -> tuple[list[str], list[int]]:
+    """Do work in one process per pair of arguments at the same time; return the lines printed and the exit codes."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORK.replace("{work}", work), *(" ".join(pair) for pair in arguments)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
+        timeout=300,
     )
-
-
-def finish(processes: list["subprocess.Popen[str]"]) -> list[str]:
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("x")
-        process.stdin.flush()
-    results = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes), results
-    return [out for out, _ in results]
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> ModelManager:
-    return with_runs(tmp_path / "store")
+    *lines, last = done.stdout.splitlines() or [""]
+    assert last.startswith("ended "), done.stderr
+    return lines, [int(code) for code in last.split()[1:]]
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -99,8 +97,9 @@ def publish(manager: ModelManager, run: str) -> str:
 
 def test_concurrent_publishing_makes_each_version_once(shared: ModelManager) -> None:
     manager, root = shared, shared.store.uri
-    outputs = finish([start(PUBLISH, root, "a,b,c"), start(PUBLISH, root, "c,b,d")])
-    made = [line.split() for out in outputs for line in out.splitlines()]
+    lines, codes = processes(PUBLISH, (root, "a,b,c"), (root, "c,b,d"))
+    assert codes == [0, 0]
+    made = [line.split() for line in lines]
     versions = manager.versions("direction")
     assert len(versions) == 4 and {version for version, _ in made} == set(versions)
     assert sorted(is_new for _, is_new in made) == ["False"] * 2 + ["True"] * 4
@@ -108,17 +107,18 @@ def test_concurrent_publishing_makes_each_version_once(shared: ModelManager) -> 
     assert stored == {("A",), ("B",), ("C",), ("D",)}
 
 
-@pytest.mark.parametrize("files_placed", [0, 1, 3, 99])
-def test_a_publish_that_is_killed_leaves_nothing_visible_and_no_lock(manager: ModelManager, files_placed: int) -> None:
-    before = publish(manager, "c")
-    process = start(DIE, manager.store.root, str(files_placed))
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
-    assert manager.versions("direction") == [before] and manager.latest("direction") == before
-    assert len(manager.store.names("models/direction")) == 2
-    after = manager.publish("direction", ["runs/a/b", "runs/b/b"], {"config": {}, "data_hash": "d"}).version
-    assert manager.versions("direction") == [before, after]
-    assert manager.roster("direction", after).symbols() == ["A", "B"]
+def test_a_publish_that_is_killed_leaves_nothing_visible_and_no_lock(tmp_path: Path) -> None:
+    managers = {placed: with_runs(tmp_path / str(placed)) for placed in (0, 1, 3, 99)}
+    before = {placed: publish(manager, "c") for placed, manager in managers.items()}
+    _, codes = processes(DIE, *((manager.store.root, str(placed)) for placed, manager in managers.items()))
+    assert codes == [-signal.SIGKILL] * 4
+    for placed, manager in managers.items():
+        first = before[placed]
+        assert manager.versions("direction") == [first] and manager.latest("direction") == first, placed
+        assert len(manager.store.names("models/direction")) == 2
+        after = manager.publish("direction", ["runs/a/b", "runs/b/b"], {"config": {}, "data_hash": "d"}).version
+        assert manager.versions("direction") == [first, after], placed
+        assert manager.roster("direction", after).symbols() == ["A", "B"]
 
 
 def test_aliases_stay_consistent_under_concurrent_promotes_and_rollbacks(shared: ModelManager) -> None:
@@ -126,7 +126,7 @@ def test_aliases_stay_consistent_under_concurrent_promotes_and_rollbacks(shared:
     versions = [publish(manager, run) for run in "abcd"]
     manager.promote("direction", versions[0], "start")
     manager.promote("direction", versions[1], "start")
-    finish([start(MOVE, manager.store.uri, str(number)) for number in range(3)])
+    assert processes(MOVE, *((manager.store.uri, str(number)) for number in range(3)))[1] == [0, 0, 0]
     aliases = manager.aliases("direction")
     history = aliases.history
     assert aliases.champion != aliases.previous and {aliases.champion, aliases.previous} <= set(versions)
