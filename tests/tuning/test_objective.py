@@ -18,7 +18,7 @@ class Stop(Exception):
 
 @pytest.fixture(scope="module", params=["direction", pytest.param("volatility", marks=pytest.mark.slow)])
 def task(request, task_of):
-    return task_of(request.param)
+    return task_of(request.param, "tune.symbols=3")
 
 
 def test_scores_are_those_of_the_predictor_on_each_fold(task):
@@ -66,9 +66,16 @@ def test_values_reach_the_fit(task):
     path = f"{task.kind}.fit.learning_rate"
     assert path in space_of(task.config, task.kind)
     curves = []
+
+    def on_epoch(epoch, loss):
+        curves[-1].append(loss)
+        if epoch == 2:
+            raise Stop
+
     for rate in (1e-4, 5e-3):
         curves.append([])
-        Objective(task)({path: rate}, lambda epoch, loss: curves[-1].append(loss))
+        with pytest.raises(Stop):
+            Objective(task)({path: rate}, on_epoch)
     assert curves[0] != curves[1]
 
 
