@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the command line, a Ray cluster, servers, random universes, small configurations."""
+"""Fixtures of all tests: servers, random universes, small configurations."""
 
 import os
 import resource
@@ -10,9 +10,8 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ import uvicorn
 from fastapi import FastAPI
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
-from xdist.scheduler import LoadScopeScheduling
 
 from configs.schema import Config
 from features.bars.schema import SymbolBars
@@ -43,125 +41,29 @@ settings.load_profile("fleetcast")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
-pytest_plugins = ["journal_databases", "telegram_standin"]
-
-_ON_NODES = ("test_buckets", "test_nodes")
-_ALONE = ("test_submission", "test_service", "test_tune_command", "test_search", "test_doctor")
-_LONGEST_FIRST = ("commands", "nodes", *_ALONE)
-
-
-def _together(nodeid: str) -> str:
-    """Return the group of tests that run in one process: those of a file, or of all files that share a slow fixture."""
-    file = nodeid.partition("::")[0]
-    name = Path(file).stem
-    if not file.startswith("tests/cluster/") or name in _ALONE:
-        return name if name in _ALONE else file
-    return "nodes" if name in _ON_NODES else "commands"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the groups that take minutes first, for the scheduler below."""
-    order = {name: place for place, name in enumerate(_LONGEST_FIRST)}
-    items.sort(key=lambda item: order.get(_together(item.nodeid), len(order)))
-
-
-class _TogetherScheduling(LoadScopeScheduling):
-    """Assigns groups from both ends: one process runs the slow ones, which mostly wait; the others compute."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return _together(nodeid)
-
-    def _assign_work_unit(self, node: Any) -> None:
-        if node is not self.nodes[0]:
-            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
-        super()._assign_work_unit(node)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return _TogetherScheduling(config, log)
-
-
-class Finished(NamedTuple):
-    """The exit code, stdout and stderr of a command."""
-
-    code: int
-    out: str
-    err: str
-
-
-def start_fleetcast(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "cluster.cli", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-@pytest.fixture(scope="session")
-def start() -> Callable[..., subprocess.Popen[str]]:
-    """Start a command in a new session, so that a test may kill it with its children."""
-    return start_fleetcast
-
-
-@pytest.fixture(scope="session")
-def fleetcast() -> Callable[..., Finished]:
-    """Run a command in another process and wait for its end."""
-
-    def run(*arguments: str) -> Finished:
-        process = start_fleetcast(*arguments)
-        out, err = process.communicate(timeout=300)
-        return Finished(process.returncode, out, err)
-
-    return run
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
-    """Run a command in this process, which saves its imports; for commands that need neither Ray nor signals."""
-    from cluster.cli import main
-
-    def run(*arguments: str) -> Finished:
-        monkeypatch.setattr(sys, "argv", ["fleetcast", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Finished(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def ray_cluster() -> Iterator[None]:
-    """Ray on this machine with two processors; per module, because other modules train faster without it."""
-    from cluster.session import connect
-
-    with connect(cpus=2):
-        yield
+pytest_plugins = ["command_line", "grouped_tests", "journal_databases", "shared_stores", "telegram_standin"]
 
 
 @pytest.fixture(scope="session")
 def start_server() -> Iterator[Callable[[FastAPI], str]]:
     """Return a function that serves an application and returns its URL; servers stop with the session."""
-    with ExitStack() as servers:
-        yield lambda application: servers.enter_context(_served(application))
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
+    def start(application: FastAPI) -> str:
+        server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", lifespan="on"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        running.append((server, thread))
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 
-@contextmanager
-def _served(application: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", lifespan="on"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline and thread.is_alive()
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
+    yield start
+    for server, _ in running:
+        server.should_exit = True
+    for _, thread in running:
+        thread.join(60)
 
 
 @pytest.fixture(scope="session")
@@ -264,37 +166,3 @@ def tiny_config() -> Callable[..., Config]:
     ]
     smallest += ["volatility.forest={trees: 5, max_depth: 3, min_samples_leaf: 10}"]
     return lambda *overrides: load_config("smoke", overrides=[*smallest, *overrides])
-
-
-class Walked(NamedTuple):
-    """A walk-forward run of both kinds on three symbols: its store, the file with its bars, and its name."""
-
-    store: Path
-    bars: Path
-    name: str
-
-
-@pytest.fixture(scope="session")
-def walked(tmp_path_factory: pytest.TempPathFactory, tiny_config: Callable[..., Config]) -> Walked:
-    """Three windows of 60 dates, fitted in this process; copy the store to change it."""
-    import pandas as pd
-
-    from training.walk_forward import WalkForward
-
-    folder = tmp_path_factory.mktemp("walked")
-    columns = ("open", "high", "low", "close", "volume")
-    bars = [
-        pd.DataFrame({"symbol": one.symbol, "date": one.dates, **{name: getattr(one, name) for name in columns}})
-        for one in random_universe(("AAA", "BBB", "CCC"), bars=450)
-    ]
-    pd.concat(bars).to_parquet(folder / "bars.parquet")
-    config = tiny_config(
-        f"data.bars={folder / 'bars.parquet'}",
-        "walk_forward={train_window: 260, test_window: 60}",
-        "run.block_symbols=8",
-        "volatility.members=[boosting]",
-    )
-    walk = WalkForward(config, str(folder / "store"))
-    result = walk.run(walk.prepare())
-    assert not result.failed
-    return Walked(folder / "store", folder / "bars.parquet", result.run.name)

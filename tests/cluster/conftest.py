@@ -17,6 +17,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from cluster.local_start import PATIENT
 from cluster.ports import free_ports
 from configs.schema import Config
 from training.registry.manager import ModelManager
@@ -65,6 +66,7 @@ def _ray_head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
         start_new_session=True,
         env={
             **os.environ,
+            **PATIENT,
             "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
             "PATH": f"{here}:{os.environ['PATH']}",
             **environment,
@@ -72,14 +74,12 @@ def _ray_head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{ports['dashboard-port']}"
     try:
-        for _ in range(120):
-            try:
+        while True:
+            with suppress(httpx2.TransportError):
                 if httpx2.get(f"{url}/api/version").status_code in (200, 401):
                     break
-            except httpx2.TransportError:
-                pass
             assert process.poll() is None, log.read_text()
-            time.sleep(0.5)
+            time.sleep(0.2)
         yield url
     finally:
         for node_process in [process, *psutil.Process(process.pid).children(recursive=True)]:
@@ -101,49 +101,66 @@ def ray_head() -> Callable[[Path, Mapping[str, str]], AbstractContextManager[str
 
 
 class Undisturbed(NamedTuple):
-    """A run of many small blocks in one process; runs on clusters must give the same bytes."""
+    """A run of small blocks in one process; runs on clusters must give the same bytes."""
 
     config: Config
+    settings: Path
     store: Path
     jobs: int
     blocks: int
     block_files: Callable[[Path], dict[str, bytes]]
 
     def equals(self, store: Path) -> None:
-        """Assert that a store has the same blocks, and the same SHA-256 in its manifest."""
+        """Assert that a store has the same blocks, and the same SHA-256 in its manifests."""
         assert self.block_files(store) == self.block_files(self.store)
         assert self.hashes(store) == self.hashes(self.store)
 
-    @staticmethod
-    def hashes(store: Path | str) -> list[str]:
+    def hashes(self, store: Path | str) -> list[str]:
         """Return the SHA-256 of each block's index, which contains those of its files."""
-        return [block.index for block in ModelManager(store).manifest("direction", "latest").blocks]
+        manifests = [ModelManager(store).manifest(kind, "latest") for kind in self.config.run.kinds]
+        return [block.index for manifest in manifests for block in manifest.blocks]
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
+def run_undisturbed(
     tiny_config: Callable[..., Config],
     make_universe: Callable[..., Any],
     block_files: Callable[[Path], dict[str, bytes]],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Undisturbed:
-    """One run in this process: direction of 14 symbols, in blocks of one symbol that take about a second."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    columns = ("open", "high", "low", "close", "volume")
-    bars = [
-        pd.DataFrame({"date": each.dates, "symbol": each.symbol, **{name: getattr(each, name) for name in columns}})
-        for each in make_universe([f"S{number:02d}" for number in range(14)])
-    ]
-    pd.concat(bars).to_parquet(folder / "bars.parquet")
-    config = tiny_config(
-        f"data.bars={json.dumps(str(folder / 'bars.parquet'))}",
-        "direction={strategy: finetuned, fit: {epochs: 40, patience: 40}}",
-        "run={kinds: [direction], block_symbols: 1}",
-    )
-    from training.run.local import run_here
+) -> Callable[..., Undisturbed]:
+    """Return a function that trains so many symbols in this process: ``run_undisturbed(4, "run.block_symbols=2")``."""
 
-    trainer = ModelTrainer(config, str(folder / "store"))
-    plan = trainer.prepare().plan
-    queue = run_here(trainer.store.uri, plan.name, JobQueue(plan.jobs, retries=0), lambda _: None)
-    publish_kind(trainer.models, plan, "direction", queue, "auto")
-    return Undisturbed(config, folder / "store", len(plan.jobs), len(plan.blocks("direction")), block_files)
+    def run(symbols: int, *settings: str) -> Undisturbed:
+        folder = tmp_path_factory.mktemp("undisturbed")
+        columns = ("open", "high", "low", "close", "volume")
+        bars = [
+            pd.DataFrame({"date": each.dates, "symbol": each.symbol, **{name: getattr(each, name) for name in columns}})
+            for each in make_universe([f"S{number:02d}" for number in range(symbols)])
+        ]
+        pd.concat(bars).to_parquet(folder / "bars.parquet")
+        config = tiny_config(f"data.bars={json.dumps(str(folder / 'bars.parquet'))}", *settings)
+        (folder / "settings.yaml").write_text(config.model_dump_json())
+        from training.run.local import run_here
+
+        trainer = ModelTrainer(config, str(folder / "store"))
+        plan = trainer.prepare().plan
+        queue = run_here(trainer.store.uri, plan.name, JobQueue(plan.jobs, retries=0), lambda _: None)
+        for kind in config.run.kinds:
+            publish_kind(trainer.models, plan, kind, queue, "auto")
+        blocks = sum(len(plan.blocks(kind)) for kind in config.run.kinds)
+        return Undisturbed(config, folder / "settings.yaml", folder / "store", len(plan.jobs), blocks, block_files)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def undisturbed(run_undisturbed: Callable[..., Undisturbed]) -> Undisturbed:
+    """Direction of 10 symbols, in blocks of one symbol that take about a second."""
+    finetuned = "direction={strategy: finetuned, fit: {epochs: 40, patience: 40}}"
+    return run_undisturbed(10, finetuned, "run={kinds: [direction], block_symbols: 1}")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(run_undisturbed: Callable[..., Undisturbed]) -> Undisturbed:
+    """Both kinds of four symbols, in the smallest blocks that use every part."""
+    return run_undisturbed(4, "run.block_symbols=2")

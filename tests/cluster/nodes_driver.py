@@ -1,10 +1,11 @@
-"""Train on a cluster and print its progress as JSON lines. Arguments: a configuration file, a store, an address, and
-``occupied`` if the processor of place-2 is in use until place-4 joins. Nodes have a resource ``place-…``, their name.
+"""Train on a cluster and print its progress as JSON lines, each of which is answered by an empty line on stdin.
+
+Arguments: a configuration file, a store, an address, and ``occupied`` if the processor of place-2 is in use until the
+step with the first running job is answered. Nodes have a resource ``place-…``, their name.
 """
 
 import json
 import sys
-import time
 from dataclasses import asdict
 
 import ray
@@ -43,9 +44,8 @@ def main(settings: str, store: str, address: str, *occupied: str) -> None:
             for field in ("nodes", "done_on"):
                 facts[field] = {known[node]: count for node, count in facts[field].items()}
             print(json.dumps(facts), file=out, flush=True)
+            sys.stdin.readline()
             if now.running and occupant is not None:
-                while "place-4" not in places().values():
-                    time.sleep(0.2)
                 ray.kill(occupant)
                 occupant = None
 

@@ -96,11 +96,7 @@ def test_a_node_that_differs_is_found(tmp_path, change, says):
     assert len(found) == 1 and says in found[0].found and found[0].remedy
 
 
-def test_the_age_of_bars_outside_the_lake_is_reported(tiny_config, tmp_path):
-    from training import ModelTrainer
-
-    store = Store(tmp_path / "store")
-    ModelTrainer(tiny_config(), store).train_multi_asset_models(["AAPL", "IBM"], ["volatility"])
-    (finding,) = _source_bars(store)
+def test_the_age_of_bars_outside_the_lake_is_reported(smoke_store):
+    (finding,) = _source_bars(Store(smoke_store))
     assert finding.state == "warning" and "fleetcast data import" in finding.remedy
-    assert finding.found.startswith("embedded, which the volatility champion is served from: bars end on 2013-03-01, ")
+    assert finding.found.startswith("embedded, which the direction champion is served from: bars end on 2013-03-01, ")

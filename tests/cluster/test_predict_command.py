@@ -10,14 +10,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(smoke_store, tmp_path_factory):
     """A store with models of two embedded symbols."""
-    from configs import load_config
-    from training import ModelTrainer
-
-    folder = tmp_path_factory.mktemp("predict")
-    ModelTrainer(load_config("smoke"), str(folder)).train_multi_asset_models(["AAPL", "IBM"])
-    return str(folder)
+    return str(shutil.copytree(smoke_store, tmp_path_factory.mktemp("predict") / "store"))
 
 
 def test_the_table_names_the_bars_and_the_age(call, store):

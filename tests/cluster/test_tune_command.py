@@ -3,12 +3,13 @@
 import json
 import os
 import signal
-import time
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
-SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--set", "tune.folds=1", "--set", "tune.finalists=1")
+SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM")
+ONE_FOLD = ("--set", "tune.folds=1", "--set", "tune.finalists=1")
 
 
 @pytest.fixture
@@ -22,9 +23,11 @@ def trials(tmp_path, name):
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdict(start, call, fleetcast, tmp_path):
-    store = ("--store", str(tmp_path / "store"))
-    arguments = ("tune", *SMALL, *store, "--trials", "3", "--study", "first")
+def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdict(
+    start, call, ray_cluster, tiny_run, tmp_path
+):
+    store = ("--config", str(tiny_run.settings), "--store", str(tmp_path / "store"))
+    arguments = ("tune", *store, *ONE_FOLD, "--trials", "3", "--study", "first")
     process = start(*arguments)
     for line in process.stdout:
         if line.startswith("1/3"):
@@ -43,12 +46,12 @@ def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdic
     process = start(*arguments, "--resume")
     assert "finished before" in process.stdout.readline()
     process.send_signal(signal.SIGTERM)  # Ray has a handler of its own for it
-    began = time.monotonic()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 128 + signal.SIGTERM and "--resume" in err and "Traceback" not in err, err
-    assert time.monotonic() - began < 30
+    ended = [trial for trial in trials(tmp_path, "first") if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    assert len(ended) < 3, "it ended without doing the rest"
 
-    done = fleetcast(*arguments, "--resume", "--json")
+    done = call(*arguments, "--resume", "--json")
     assert done.code == 0, done.err
     document = json.loads(done.out)
     after = {trial.number: (trial.state, trial.params, trial.values) for trial in trials(tmp_path, "first")}
@@ -57,7 +60,7 @@ def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdic
     assert document["chosen"] in ("winner", "default") and document["baseline"] > 0
     assert os.path.getsize(document["report"]) > 100_000
 
-    done = call("train", *SMALL[:4], *store, "--kinds", "volatility", "--study", "first")
+    done = call("train", *store, "--kinds", "volatility", "--study", "first")
     assert done.code == 2 and "'first' is of direction models" in done.err
 
 

@@ -1,6 +1,5 @@
 """A store as `fleetcast train --bars lake` leaves it: two versions of each kind, the first one champion."""
 
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -48,19 +47,12 @@ def rows_of() -> Callable[[SymbolBars], list[list]]:
 
 
 @pytest.fixture(scope="session")
-def trained_store(bars_of, tiny_config, tmp_path_factory, worker_id) -> Path:
+def trained_store(bars_of, tiny_config, made_once) -> Path:
     """Trained once for all test processes, on the first 480 bars of a lake; no test changes it.
 
     The second version of each kind differs by its seed and calibration.
     """
-    base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "serving-store"
-    with open(f"{folder}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            _train(Store(folder.with_suffix(".unfinished")), bars_of, tiny_config)
-            folder.with_suffix(".unfinished").rename(folder)
-    return folder
+    return made_once("serving-store", lambda folder: _train(Store(folder), bars_of, tiny_config))
 
 
 def _train(store, bars_of, tiny_config):

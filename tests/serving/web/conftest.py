@@ -4,7 +4,6 @@ import base64
 import json
 import shutil
 import subprocess
-import threading
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,6 @@ from typing import NamedTuple
 from urllib.request import urlopen
 
 import pytest
-import uvicorn
 from sqlalchemy import update
 from websockets.sync.client import connect
 
@@ -34,7 +32,7 @@ from serving.web.live_monitoring import LiveMonitoring
 from serving.web.prediction_service import EngineService
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 300.0
 _KEYS = {"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowUp": 38, "ArrowDown": 40}
 
 
@@ -121,30 +119,6 @@ def browser(tmp_path_factory):
     browser = Browser(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()
-
-
-@pytest.fixture(scope="session")
-def start_server():
-    """Return a function that starts servers, ``start_server(application) -> URL``; they stop with the session."""
-    running = []
-
-    def start(application):
-        server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="warning", lifespan="on"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        running.append((server, thread))
-        deadline = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < deadline and thread.is_alive()
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
-
-    yield start
-    for server, _ in running:
-        server.should_exit = True
-    for _, thread in running:
-        thread.join(10)
 
 
 @pytest.fixture(scope="session")
