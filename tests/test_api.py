@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from features.sources import embedded
+
 ROOT = Path(__file__).parents[1]
 SETUP = """
 from configs import load_config
@@ -68,9 +70,10 @@ TUNING = "t = HyperparameterOptimizer().optimize_direction_model(train_data)"
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    """The names of the session after its first lines, and a function that types more."""
-    names = {}
+    """The names of the session after its first lines, and a function that types more; on the newest five years."""
+    names, between = {}, embedded.between
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "between", lambda *given: between(*given).last(1_300))
         patch.chdir(tmp_path_factory.mktemp("session"))
         patch.delenv("FLEETCAST_STORE", raising=False)
         exec(SETUP, names)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from typer.main import get_command
 
 from cluster.cli import app
 from configs import preset_names
+from features.sources import embedded
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -86,14 +88,11 @@ def prices(tmp_path, monkeypatch, make_universe):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(smoke_store, tmp_path_factory):
     """A working directory whose store has models of two symbols."""
-    from configs import load_config
-    from training import ModelTrainer
-
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("readme"))
-        ModelTrainer(load_config("smoke")).train_multi_asset_models(["AAPL", "IBM"])
+        shutil.copytree(smoke_store, ".fleetcast")
         yield
 
 
@@ -165,20 +164,17 @@ def test_commands_on_models_run(trained, call):
 
 
 @pytest.fixture
-def fewer_bars(monkeypatch):
-    """Let examples read the newest five years of each symbol: the embedded series have up to twenty."""
-    import features
-
-    load_bars = features.load_bars
-    monkeypatch.setattr(
-        features, "load_bars", lambda *a, **k: load_bars(*a, **k).groupby("symbol").tail(1_300), raising=False
-    )
+def newest_bars(monkeypatch):
+    """Return a function that lets examples read so many bars of each embedded series, which have up to 5,000."""
+    between = embedded.between
+    return lambda count: monkeypatch.setattr(embedded, "between", lambda *given: between(*given).last(count))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, code in EXAMPLES.items() if CLIENT not in code])
-def test_the_examples_run(trained, fewer_bars, capsys, name):
-    run_example(EXAMPLES[name].replace("tune.trials=3", "tune.trials=1"))
+def test_the_examples_run(trained, newest_bars, capsys, name):
+    newest_bars(700 if "PriceDirectionPredictor" in EXAMPLES[name] else 1_300)
+    run_example(EXAMPLES[name])
     assert capsys.readouterr().out.strip()
 
 
