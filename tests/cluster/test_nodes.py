@@ -20,7 +20,7 @@ from ray.cluster_utils import Cluster
 
 from cluster.local_start import PATIENT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 MEMORY = 80 * 2**20
