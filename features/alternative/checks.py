@@ -14,7 +14,7 @@ from features.alternative.instants import in_range, read_instants
 from features.alternative.quarantine import Checked, RefusedRows
 from features.alternative.tables import TABLES
 
-_LONGEST_NAME = 64
+_LONGEST_NAME = 64  # bytes: names of files have at most three for each
 _CLOCK_SKEW = np.timedelta64(5, "m")
 
 
@@ -96,7 +96,11 @@ def check_times(checked: Checked, known_from: npt.NDArray[np.datetime64], option
 def check_names(checked: Checked, *columns: npt.NDArray[np.object_], empty_allowed: bool = False) -> None:
     """Refuse rows with a name that is empty, too long or not printable."""
     for column in columns:
-        good = [(empty_allowed or one != "") and len(one) <= _LONGEST_NAME and one.isprintable() for one in column]
+        sizes = [len(one.encode(errors="replace")) for one in column]
+        good = [
+            (empty_allowed or one != "") and size <= _LONGEST_NAME and one.isprintable()
+            for one, size in zip(column, sizes, strict=True)
+        ]
         checked.refuse(~np.array(good, np.bool_), "no_name")
 
 

@@ -87,9 +87,10 @@ def test_rows_of_series_are_stored_or_refused_under_a_rule():
         {"value": "n.a."},
         {"series": "x" * 100},
         {"symbol": "B" * 65},
+        {"symbol": "🚀" * 17},
     ]
     read = read_series(frame_of(*(good | one for one in changes)), OPTIONS, "stem")
-    assert read.rows.num_rows == 1 and sum(read.refused.counts().values()) == 7
+    assert read.rows.num_rows == 1 and sum(read.refused.counts().values()) == 8
     assert read.refused.counts() == {
         "no_publication_time": 2,
         "future": 1,
