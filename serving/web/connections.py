@@ -183,7 +183,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Keep a part of a body, or stop reading where it is too large."""
         if not self.cycle.response_complete:
             room, limit = self._all.bodies, self._all.limits.max_body
-            if self._is_too_large or self.transport.is_closing():
+            if self.transport.is_closing():
+                return
+            if self._is_too_large:
                 self.flow.pause_reading()
                 return
             body = body[: limit + 1 - room.arriving.get(self, 0)]
