@@ -12,8 +12,8 @@ import pandas as pd
 from configs.errors import DataError, shown
 
 _DAY_TEXT = re.compile(r"\s*\d{4}-?\d{2}-?\d{2}\s*")
-_FIRST, _LAST = pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31")  # what 64 bits of nanoseconds can hold
 _ALPHA_VANTAGE = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})?")
+_FIRST, _LAST = pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31")  # what 64 bits of nanoseconds can hold
 
 
 class Instants(NamedTuple):

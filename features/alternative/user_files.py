@@ -16,6 +16,7 @@ from features.bars.reading.encoding import encoding_of
 from features.sources.table_file import TableFile, find
 from features.store.parquet import read_parquet, to_frame
 
+_MOST_COLUMNS = 1_000  # records that share no field would be a table of their number squared
 _ALIASES = {
     "period": ("date", "day", "observation_date", "reference_date"),
     "known_from": ("released", "released_at", "release_date", "realtime_start", "available_from"),
@@ -31,7 +32,6 @@ _ALIASES = {
     "iv": ("implied_volatility", "impliedvolatility"),
     "underlying": ("underlying_price", "spot"),
 }
-_MOST_COLUMNS = 1_000  # records that share no field would be a table of their number squared
 _DELIMITERS = (",", "\t", ";", "|")
 
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 import httpx2
 import psutil
 import pytest
-from raw_http import address_of, answer, ask, stalled
+from raw_http import address_of, ask, stalled
+from raw_http import answer as answer_of
 
 from cluster.ports import free_port
 from configs.errors import ConfigError
@@ -327,12 +328,12 @@ def test_requests_beyond_the_queue_get_429_with_retry_after(sharded, bars_of, ro
         thread.start()
     for thread in threads:
         thread.join()
-    assert {one.status_code for one in answers} == {200, 429}
-    for one in answers:
-        if one.status_code == 429:
-            assert int(one.headers["Retry-After"]) >= 1
+    assert {answer.status_code for answer in answers} == {200, 429}
+    for answer in answers:
+        if answer.status_code == 429:
+            assert int(answer.headers["Retry-After"]) >= 1
         else:
-            assert one.json()["predictions"][0]["error"] is None
+            assert answer.json()["predictions"][0]["error"] is None
     with FleetcastClient(sharded) as client:  # which waits and retries
         assert client.predict(["AAA"])[0].error is None
 
@@ -349,7 +350,7 @@ def test_a_body_that_is_too_large_is_not_kept_in_memory_by_serves_proxy(sharded,
             while sent < 2**28:  # the server stops reading, answers and closes
                 sent += one.send(b"100000\r\n" + b" " * 2**20 + b"\r\n")
                 statuses.append(ask(sharded)[0])
-        assert answer(one)[0] == 413
+        assert answer_of(one)[0] == 413
     assert proxy.memory_info().rss - before < 2**26 and sent < 2**26
     assert set(statuses) == {200}
     with FleetcastClient(sharded) as client:
