@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cluster import haproxy
 from cluster.ports import free_ports
-from serving.web.connections import Limits
+from serving.web.limits import Limits
 
 FAST_INGRESS = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",

@@ -13,10 +13,10 @@ from configs.values import Frozen, Positive, Seconds
 def _without_password(url: str | None) -> str | None:
     """Return a URL as given; ``ValueError`` if it has a password, because settings are printed."""
     try:
-        password = None if url is None else urlsplit(url).password
+        parts = None if url is None else urlsplit(url)
     except ValueError as error:
         raise ValueError(f"expected a URL such as postgresql://user@host/name ({error})") from None
-    if password is not None:
+    if parts is not None and (parts.password is not None or "password" in parts.query.lower()):
         raise ValueError(
             "settings are printed, so the URL may not have a password. Give the whole URL in the environment variable "
             "FLEETCAST_DATABASE, or the password in PGPASSWORD or ~/.pgpass"

@@ -124,6 +124,15 @@ def test_the_readme_is_short_and_has_the_two_commands():
     assert "pip install uv && uv run pytest" in README
 
 
+def test_every_test_that_a_page_names_exists():
+    pages = [path for path in ROOT.glob("*/**/README.md") if ".venv" not in path.parts]
+    named = {name for path in pages for name in re.findall(r"`(test_\w+(?:\.py)?)`", path.read_text())}
+    files = list((ROOT / "tests").rglob("*.py"))
+    existing = {path.name for path in files}
+    existing |= {name for path in files for name in re.findall(r"def (test_\w+)", path.read_text())}
+    assert len(named) > 40 and not named - existing
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_between_the_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", PAGES[page]):

@@ -106,7 +106,7 @@ def open_database(store: Store, url: str | None) -> Iterator[tuple[RDBStorage, s
     try:
         if store.is_local:
             os.makedirs(store.path(FOLDER), exist_ok=True)
-        public_url = make_url(url).render_as_string(hide_password=True)
+        public_url = make_url(url).set(query={}).render_as_string(hide_password=True)  # a query can have one
         storage = RDBStorage(url, engine_kwargs=options)
     except ImportError as error:
         scheme = url.partition(":")[0]

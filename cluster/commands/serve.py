@@ -42,8 +42,8 @@ def serve(
     check_exposure(host, api_key_file, insecure)
     from serving.fleets import resolve_versions
     from serving.journal.database import checked_url
-    from serving.web.connections import Limits
     from serving.web.keys import Keys
+    from serving.web.limits import Limits
     from training.registry.manager import ModelManager
 
     manager = ModelManager(store)

@@ -21,7 +21,7 @@ from cluster.manifests.pods import (
 from cluster.manifests.serve_config import drain_s
 from cluster.manifests.sizes import Nodes, head_node, serving_nodes, training_nodes
 from cluster.manifests.target import CONFIG_FOLDER, KEY_FOLDER, Target, ray_version
-from serving.web.connections import Limits
+from serving.web.limits import Limits
 
 _CONTROL = ("gcs-server", "dashboard", "metrics")
 

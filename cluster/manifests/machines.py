@@ -12,7 +12,7 @@ from cluster.manifests.target import Target
 from cluster.session import ENVIRONMENT
 from configs.errors import ConfigError
 from configs.operation import CloudConfig
-from serving.web.connections import HOOK
+from serving.web.limits import HOOK
 
 PROJECT = ("pyproject.toml", "README.md", "LICENSE", *PACKAGES)
 """The files and folders that an installation needs."""

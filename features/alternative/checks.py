@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import DataError, shown
-from features.alternative.instants import read_instants
+from features.alternative.instants import in_range, read_instants
 from features.alternative.quarantine import Checked, RefusedRows
 from features.alternative.tables import TABLES
 
-_LONGEST_NAME = 64
+_LONGEST_NAME = 64  # bytes: names of files have at most three for each
 _CLOCK_SKEW = np.timedelta64(5, "m")
 
 
@@ -63,18 +63,21 @@ def numbers(frame: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     """Return a column as numbers, NaN where it has none, (N,)."""
     if name not in frame.columns:
         return np.full(len(frame), np.nan)
-    return pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
+    try:
+        return pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)
+    except OverflowError:  # an integer of over 308 digits
+        return pd.to_numeric(frame[name].astype("str"), errors="coerce").to_numpy(np.float64)
 
 
 def days(frame: pd.DataFrame, name: str) -> npt.NDArray[np.datetime64]:
-    """Return a column as days without a zone, ``datetime64[ns]``, NaT where it has none, (N,)."""
+    """Return a column as days without a zone, ``datetime64[ns]``, NaT where it has none from 1678 to 2261, (N,)."""
     column = frame[name]
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_localize(None)
     elif not pd.api.types.is_datetime64_dtype(column.dtype):
         text = column.astype("str").str.strip().str.slice(0, 10)
         column = pd.to_datetime(text, errors="coerce", format="mixed")
-    return np.asarray(column.dt.normalize(), "datetime64[ns]")
+    return in_range(column.dt.normalize()).to_numpy()
 
 
 def instants(frame: pd.DataFrame, name: str, options: ReadingOptions) -> npt.NDArray[np.datetime64]:
@@ -93,7 +96,11 @@ def check_times(checked: Checked, known_from: npt.NDArray[np.datetime64], option
 def check_names(checked: Checked, *columns: npt.NDArray[np.object_], empty_allowed: bool = False) -> None:
     """Refuse rows with a name that is empty, too long or not printable."""
     for column in columns:
-        good = [(empty_allowed or one != "") and len(one) <= _LONGEST_NAME and one.isprintable() for one in column]
+        sizes = [len(one.encode(errors="replace")) for one in column]
+        good = [
+            (empty_allowed or one != "") and size <= _LONGEST_NAME and one.isprintable()
+            for one, size in zip(column, sizes, strict=True)
+        ]
         checked.refuse(~np.array(good, np.bool_), "no_name")
 
 

@@ -13,6 +13,7 @@ from configs.errors import DataError, shown
 
 _DAY_TEXT = re.compile(r"\s*\d{4}-?\d{2}-?\d{2}\s*")
 _ALPHA_VANTAGE = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})?")
+_FIRST, _LAST = pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31")  # what 64 bits of nanoseconds can hold
 
 
 class Instants(NamedTuple):
@@ -48,7 +49,7 @@ def read_instants(values: pd.Series, what: str, timezone: str | None = None) -> 
         instants = values.dt.tz_convert("UTC").dt.tz_localize(None)
         return _instants(instants)
     if pd.api.types.is_datetime64_dtype(values.dtype):
-        naive = values.astype("datetime64[ns]")
+        naive = in_range(values)
         is_day = (naive == naive.dt.normalize()).to_numpy() | naive.isna().to_numpy()
         if not is_day.all() and timezone is None:
             raise _no_zone(what, naive[~is_day].iloc[0])
@@ -62,9 +63,14 @@ def read_instants(values: pd.Series, what: str, timezone: str | None = None) -> 
     plain = naive.notna().to_numpy() & ~is_day
     if plain.any() and timezone is None:
         raise _no_zone(what, text[plain].iloc[0])
-    local = _localised(naive.astype("datetime64[ns]"), is_day, zone)
-    utc = np.where(has_zone, parsed.astype("datetime64[ns]").to_numpy(), local.utc)
+    local = _localised(in_range(naive), is_day, zone)
+    utc = np.where(has_zone, in_range(parsed).to_numpy(), local.utc)
     return Instants(utc, ~np.isnat(utc))
+
+
+def in_range(times: pd.Series) -> pd.Series:
+    """Return times without a zone as ``datetime64[ns]``; those before 1678 or after 2261, which do not fit, are NaT."""
+    return times.where((times >= _FIRST) & (times <= _LAST)).astype("datetime64[ns]")
 
 
 def _localised(naive: pd.Series, is_day: npt.NDArray[np.bool_], zone: str) -> Instants:
@@ -75,7 +81,7 @@ def _localised(naive: pd.Series, is_day: npt.NDArray[np.bool_], zone: str) -> In
 
 
 def _instants(utc: pd.Series) -> Instants:
-    values = utc.astype("datetime64[ns]").to_numpy()
+    values = in_range(utc).to_numpy()
     return Instants(values, ~np.isnat(values))
 
 

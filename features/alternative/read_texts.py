@@ -88,8 +88,8 @@ def read_chain(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     figures = {name: numbers(frame, name) for name in ("bid", "ask", "volume", "open_interest", "iv", "underlying")}
     check_times(checked, known_from, options)
     check_names(checked, symbol)
-    checked.refuse(np.isnat(expiry) | ~(strike > 0.0) | (right == ""), "unusable_quote")
-    checked.refuse(np.any([values < 0.0 for values in figures.values()], axis=0), "unusable_quote")
+    checked.refuse(np.isnat(expiry) | ~(strike > 0.0) | np.isinf(strike) | (right == ""), "unusable_quote")
+    checked.refuse(np.any([(values < 0.0) | np.isinf(values) for values in figures.values()], axis=0), "unusable_quote")
     columns = {
         "symbol": symbol,
         "quoted_at": quoted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 import pandas as pd
@@ -15,6 +16,7 @@ from features.bars.reading.encoding import encoding_of
 from features.sources.table_file import TableFile, find
 from features.store.parquet import read_parquet, to_frame
 
+_MOST_COLUMNS = 1_000  # records that share no field would be a table of their number squared
 _ALIASES = {
     "period": ("date", "day", "observation_date", "reference_date"),
     "known_from": ("released", "released_at", "release_date", "realtime_start", "available_from"),
@@ -54,7 +56,7 @@ def renamed(frame: pd.DataFrame) -> pd.DataFrame:
         found = next((other for other in others if other in names), None)
         if ours not in names and found is not None:
             names[names.index(found)] = ours
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DataError(f"the table has {shortened(repeated)} more than once. Rename or remove a column.")
     return frame.set_axis(names, axis="columns")
 
@@ -81,6 +83,7 @@ def _frame(file: TableFile) -> pd.DataFrame:
 def _text(text: str) -> pd.DataFrame:
     header = text.lstrip("\ufeff\r\n").partition("\n")[0]
     delimiter = max(_DELIMITERS, key=header.count)
+    _check_width(header.count(delimiter) + 1)
     return pd.read_csv(io.StringIO(text.lstrip("\ufeff")), sep=delimiter, dtype=str, keep_default_na=False)
 
 
@@ -93,4 +96,10 @@ def _json(text: str) -> pd.DataFrame:
         found = next((value for value in found.values() if isinstance(value, list)), [found])
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise ValueError("expected a list of records")
+    _check_width(len({name for row in found for name in row}))
     return pd.DataFrame(found)
+
+
+def _check_width(columns: int) -> None:
+    if columns > _MOST_COLUMNS:
+        raise ValueError(f"it has {columns:,} columns; expected at most {_MOST_COLUMNS:,}")

@@ -147,7 +147,7 @@ def connect_journal(
     """Return the journal as :func:`open_journal` does, without looking at its tables."""
     config = config or JournalConfig()
     parsed = _database_url(url or os.environ.get(VARIABLE) or config.url, store)
-    public = parsed.render_as_string(hide_password=True)
+    public = parsed.set(query={}).render_as_string(hide_password=True)  # a query can have the password
     options: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "pool_timeout": config.busy_timeout_s}
     options["json_serializer"] = to_json
     try:
@@ -210,8 +210,8 @@ def _database_url(url: str | None, store: Store | str | os.PathLike[str] | None)
 
 def _public(url: str) -> str:
     """Return the part of a URL that cannot have a password."""
-    before, at, after = url.rpartition("@")
-    return f"{before.partition('://')[0]}://***@{after}" if at else url
+    before, at, after = url.partition("?")[0].rpartition("@")
+    return f"{before.partition('://')[0]}://***@{after}" if at else after
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

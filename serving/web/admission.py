@@ -7,8 +7,9 @@ from collections import Counter
 
 from starlette.types import Message, Receive
 
+from serving.web.body_room import MAX_BODIES, BodyRoom
+
 _MAX_READERS = 512
-_MAX_BODIES = 16  # of the largest size; most bodies are a thousand times smaller
 
 
 class BusyError(Exception):
@@ -95,8 +96,7 @@ class BodyReader:
 
     def __init__(self, max_body: int, timeout_s: float) -> None:
         self._max_body, self._timeout_s = max_body, timeout_s
-        self._arriving: dict[asyncio.Timeout, int] = {}  # bytes of each so far; the oldest first
-        self._bytes = 0
+        self._room = BodyRoom[asyncio.Timeout](MAX_BODIES * max_body, _expire)
 
     async def read(self, receive: Receive) -> bytes | None:
         """Return a body, or None if the client closed the connection; every body must be released.
@@ -115,9 +115,9 @@ class BodyReader:
         deadline = asyncio.timeout(self._timeout_s)
         try:
             async with deadline:
-                self._arriving[deadline] = 0
-                if len(self._arriving) > _MAX_READERS:
-                    self._give_up_oldest(deadline)
+                self._room.add(deadline, 0)
+                if len(self._room.arriving) > _MAX_READERS:
+                    self._room.give_up_oldest(deadline)
                 while not complete:
                     message: Message = await receive()
                     if message["type"] == "http.disconnect":
@@ -129,32 +129,25 @@ class BodyReader:
         except TimeoutError:
             raise SlowBodyError from None
         finally:
-            size = self._arriving.pop(deadline, 0)
-            if not complete:
-                self._bytes -= size
+            if complete:
+                self._room.complete(deadline)
+            else:
+                self._room.remove(deadline)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def release(self, body: bytes) -> None:
         """Count a body no more: its request has been answered."""
-        self._bytes -= len(body)
+        self._room.release(len(body))
 
     def _add(self, reader: asyncio.Timeout, count: int) -> None:
         """Count bytes that arrived, and give up older bodies until all are within the limit."""
-        if reader not in self._arriving:  # given up while these bytes arrived: its deadline has passed
+        if reader not in self._room.arriving:  # given up while these bytes arrived: its deadline has passed
             raise SlowBodyError
-        self._arriving[reader] += count
-        self._bytes += count
-        if self._arriving[reader] > self._max_body:
+        if self._room.arriving[reader] + count > self._max_body:
             raise TooLargeError
-        while self._bytes > _MAX_BODIES * self._max_body:
-            if not self._give_up_oldest(reader):
-                raise BusyError("too many large requests are in progress")
+        if not self._room.add(reader, count):
+            raise BusyError("too many large requests are in progress")
 
-    def _give_up_oldest(self, new: asyncio.Timeout) -> bool:
-        oldest = next((one for one in self._arriving if one is not new), None)
-        if oldest is None:
-            return False
-        # Its bytes count no more at once: its task wakes up only after others that are waiting to be admitted.
-        self._bytes -= self._arriving.pop(oldest)
-        oldest.reschedule(asyncio.get_running_loop().time())
-        return True
+
+def _expire(reader: asyncio.Timeout) -> None:
+    reader.reschedule(asyncio.get_running_loop().time())

@@ -1,53 +1,29 @@
 """Limits of connections, for every HTTP server that Serve starts: its own proxy, and replicas behind HAProxy.
 
 uvicorn has no time limit for headers and bodies and no limit of connections per address, and Serve does not pass
-uvicorn's settings on. :func:`limit_connections` is Serve's hook in each process that is about to start a server.
+uvicorn's settings on. Serve's proxy also receives bodies without a limit, faster than a replica takes them.
+:func:`limit_connections` is Serve's hook in each process that is about to start a server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
-from dataclasses import asdict, dataclass
-from json import dumps, loads
+from collections import deque
 from typing import Any
 
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from configs.operation import ServeConfig
+from serving.web.body_room import MAX_BODIES, BodyRoom
+from serving.web.limits import Limits
 
-VARIABLE = "FLEETCAST_CONNECTIONS"
-"""The environment variable with the limits, because Serve's proxy knows no setting of the application."""
-HOOK = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serving.web.connections.limit_connections"}
 _MAX_HEAD = 65_536  # bytes of headers, as HAProxy's buffer allows a quarter of
 _WRITE_TIMEOUT_S = 30.0
 _BODY_MARGIN_S = 1.0  # the guard's answer comes before the end of the connection
 _OTHER_FILES = 512  # open files of a process besides its connections
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Connections of a server at the same time, of which an address may have half, and the time of their requests."""
-
-    connections: int = ServeConfig().max_connections
-    header_s: float = ServeConfig().header_timeout_s
-    body_s: float = ServeConfig().body_timeout_s
-
-    @classmethod
-    def of(cls, config: ServeConfig) -> Limits:
-        """Return the limits of a configuration."""
-        return cls(config.max_connections, config.header_timeout_s, config.body_timeout_s)
-
-    @classmethod
-    def here(cls) -> Limits:
-        """Return the limits that this process was started with."""
-        return cls(**loads(os.environ.get(VARIABLE, "{}")))
-
-    def environment(self) -> dict[str, str]:
-        """Return the environment variables by which a process of Serve has these limits."""
-        return {VARIABLE: dumps(asdict(self)), **HOOK}
+_SPARE = 2  # times the guard's limit of all bodies, so that the guard refuses first, with a reason
+_MAX_PIPELINE = 16  # requests of a connection that wait for the answer to another
 
 
 def limit_connections() -> list[Any]:
@@ -65,6 +41,7 @@ class Connections:
 
     def __init__(self, limits: Limits, files: int) -> None:
         self.limits = limits
+        self.bodies = BodyRoom[LimitedProtocol](_SPARE * MAX_BODIES * limits.max_body, LimitedProtocol.give_up)
         self._most = max(2, min(limits.connections, files - _OTHER_FILES))
         self._by_address: dict[str, dict[LimitedProtocol, None]] = {}
         self._count = 0
@@ -103,6 +80,9 @@ class Connections:
 class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with time limits for headers, bodies and unread responses, and a limit of connections.
 
+    Of a body that is too large one byte more than allowed is received, so that the application refuses it. All bodies
+    in memory have at most 32 times the largest size; the oldest that is still arriving is given up for others (408).
+
     A value of a header that is not ASCII is dropped: Serve fails to decode it, and no header of the interface has one.
     """
 
@@ -118,6 +98,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._address = ""
+        self._complete_bodies: deque[int] = deque()  # bytes, by request without an answer; 0 while the body arrives
+        self._is_too_large = False
 
     @property
     def is_waiting(self) -> bool:
@@ -127,7 +109,15 @@ class LimitedProtocol(HttpToolsProtocol):
     def end(self) -> None:
         """Close the connection without waiting for the client."""
         self._all.remove(self, self._address)
+        self._forget_bodies()
         self.transport.abort()
+
+    def give_up(self, status: int = 408, reason: str = "Request Timeout") -> None:
+        """Close the connection because there is no room for its body."""
+        if self.pipeline or self.cycle.response_started:
+            self.end()
+        else:
+            self._refuse(status, reason)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit a connection, whose first headers must arrive in time."""
@@ -143,14 +133,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self.resume_writing()
         self._all.remove(self, self._address)
+        self._forget_bodies()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse data, and limit the time and size of what is still incomplete."""
         super().data_received(data)
-        if self.transport.is_closing():
-            return
-        if not self._receiving:
+        if self.transport.is_closing() or not self._receiving:
             return
         if not self._has_headers:
             self._head += len(data)
@@ -163,7 +152,15 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(seconds, self._too_slow)
 
     def on_message_begin(self) -> None:
-        """Expect the headers of a request."""
+        """Expect the headers of a request.
+
+        Raises
+        ------
+        ValueError
+            Too many requests of the connection wait; uvicorn answers 400.
+        """
+        if len(self.pipeline) >= _MAX_PIPELINE:
+            raise ValueError("too many requests without waiting for an answer")
         self._receiving, self._has_headers, self._head = True, False, 0
         super().on_message_begin()
 
@@ -179,12 +176,48 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False  # the parser ends such a message here: its body must not be a request
+        self._complete_bodies.append(0)
+        self._is_too_large = False
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of a body, or stop reading where it is too large."""
+        if not self.cycle.response_complete:
+            room, limit = self._all.bodies, self._all.limits.max_body
+            if self.transport.is_closing():
+                return
+            if self._is_too_large:
+                self.flow.pause_reading()
+                return
+            body = body[: limit + 1 - room.arriving.get(self, 0)]
+            if not room.add(self, len(body)):
+                self.give_up(503, "Service Unavailable")
+                return
+            self._is_too_large = room.arriving[self] > limit
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Expect nothing until the next request."""
+        """Expect nothing until the next request; a body that is too large never completes."""
+        if not self.cycle.response_complete and self._complete_bodies:
+            if self._is_too_large:
+                self.cycle.keep_alive = False
+                return
+            self._complete_bodies[-1] = self._all.bodies.complete(self)
         self._receiving = False
         self._stop_timer()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Count the body of the request no more."""
+        if self._complete_bodies:
+            self._all.bodies.release(self._complete_bodies.popleft())
+        if not self._complete_bodies:
+            self._all.bodies.remove(self)
+        super().on_response_complete()
+
+    def _forget_bodies(self) -> None:
+        self._all.bodies.remove(self)
+        self._all.bodies.release(sum(self._complete_bodies))
+        self._complete_bodies.clear()
 
     def _should_upgrade_to_ws(self) -> bool:
         return False  # the interface has no WebSocket, and an upgraded connection would leave these limits

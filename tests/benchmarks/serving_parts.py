@@ -94,7 +94,7 @@ def serving(folder: str, fast: bool, *settings: str, key_file: str | None = None
     """Serve a store as the command does; yield the port and the seconds until a replica was ready."""
     from cluster.ingress import prepare_ingress
     from cluster.ports import free_port
-    from serving.web.connections import Limits
+    from serving.web.limits import Limits
 
     config = load_config("demo", overrides=["serve.cpus_per_replica=0.5", *settings]).serve
     prepare_ingress(fast, Limits.of(config))

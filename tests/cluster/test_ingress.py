@@ -69,7 +69,7 @@ def test_only_statistics_and_metrics_are_bound_to_loopback(host, tmp_path):
 START = """
 import os, sys
 from cluster.ingress import prepare_ingress
-from serving.web.connections import Limits
+from serving.web.limits import Limits
 prepare_ingress(True, Limits(connections=int(sys.argv[2]), header_s=float(sys.argv[3])))
 binary = os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"]
 text = open(sys.argv[1]).read().replace("MAXCONN", os.environ["RAY_SERVE_HAPROXY_MAXCONN"])

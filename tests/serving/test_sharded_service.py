@@ -1,10 +1,15 @@
-"""`fleetcast serve` with more symbols than a replica may have, and with more requests than its queue takes."""
+"""`fleetcast serve` with more symbols than a replica may have, and with more requests or larger bodies than it takes."""
 
 import signal
+import socket
 import threading
+from contextlib import suppress
 
 import httpx2
+import psutil
 import pytest
+from raw_http import address_of, ask
+from raw_http import answer as answer_of
 
 from cluster.ports import free_port
 from serving.client import FleetcastClient
@@ -67,3 +72,31 @@ def test_requests_beyond_the_queue_get_429_with_retry_after(sharded, bars_of, ro
             assert answer.json()["predictions"][0]["error"] is None
     with FleetcastClient(sharded) as client:  # which waits and retries
         assert client.predict(["AAA"])[0].error is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("length", ["Transfer-Encoding: chunked", f"Content-Length: {2**26}"])
+def test_a_body_that_is_too_large_is_not_kept_in_memory_by_serves_proxy(sharded, length):
+    proxy = _listener(int(sharded.rpartition(":")[2]))
+    head = f"POST /v1/predictions HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}\r\n\r\n".encode()
+    before, sent, statuses = proxy.memory_info().rss, 0, []
+    with socket.create_connection(address_of(sharded), 10) as one:
+        with suppress(ConnectionError):
+            one.sendall(head)
+            while sent < 2**28:  # the server stops reading, answers and closes
+                sent += one.send(b"100000\r\n" + b" " * 2**20 + b"\r\n")
+                statuses.append(ask(sharded)[0])
+        assert answer_of(one)[0] == 413
+    assert proxy.memory_info().rss - before < 2**26 and sent < 2**26
+    assert set(statuses) == {200}
+    with FleetcastClient(sharded) as client:
+        assert client.predict(["AAA"])[0].error is None
+
+
+def _listener(port):
+    """Return the process that listens at a port."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if any(each.status == "LISTEN" and each.laddr.port == port for each in process.net_connections()):
+                return process
+    raise AssertionError(f"no process listens at {port}")

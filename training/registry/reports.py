@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -56,7 +57,9 @@ class Reports:
         found = []
         for entry in self.store.entries(FOLDER):
             match = _NAME.fullmatch(entry.name)
-            if match and entry.size is not None and entry.size <= MAX_BYTES:
+            if not match or entry.size is None or entry.size > MAX_BYTES:
+                continue
+            with suppress(ValueError):  # the digits are no time
                 created = datetime.strptime(match[1], _TIME).replace(tzinfo=UTC)
                 found.append(Report(entry.name, created, entry.size))
         return sorted(found, reverse=True)

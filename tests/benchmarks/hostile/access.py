@@ -11,7 +11,10 @@ from raw_http import ask
 
 from serving.web.keys import add_key
 
-_PATHS = (PREDICT + "/S0000", "/v1/symbols", "/v1/models", "/v1/stats", "/v1/history/S0000", "/v1/../v1/symbols")
+_PATHS = (
+    *(PREDICT + "/S0000", "/v1/symbols", "/v1/models", "/v1/stats", "/v1/history/S0000", "/v1/../v1/symbols"),
+    *("/v1/bot", "/v1/monitoring", "/v1/reports", "/reports/latest", "/reports/../v1/bot"),
+)
 _FOREIGN = (
     "evil.example",
     "evil.example:8000",

@@ -19,7 +19,7 @@ _MAX_S, _MAX_MIB = 30.0, 1024
 _BOMB_MIB = 800
 
 
-def _refused(context: Context, *arguments: str, words: str, seconds: float = _MAX_S) -> None:
+def refused(context: Context, *arguments: str, words: str, seconds: float = _MAX_S) -> None:
     """Run the command line and assert one line of error with these words, exit code 2 and little memory.
 
     ``seconds`` are those of the processor, on which other processes have no influence.
@@ -50,40 +50,38 @@ def _config(text: str, words: str) -> Callable[[Context], None]:
     def run(context: Context) -> None:
         file = context.folder / "hostile.yaml"
         file.write_text(text)
-        _refused(context, "train", "--config", str(file), words=words)
+        refused(context, "train", "--config", str(file), words=words)
         if len(text) < 100_000:  # the longest argument of a command
-            _refused(context, "train", "--set", f"run.seed={text}", words="--set")
+            refused(context, "train", "--set", f"run.seed={text}", words="--set")
 
     return run
 
 
 def _setting(text: str, words: str) -> Callable[[Context], None]:
-    return lambda context: _refused(context, "train", "--set", text, words=words)
+    return lambda context: refused(context, "train", "--set", text, words=words)
 
 
 def _endless(context: Context) -> None:
-    _refused(context, "train", "--config", "/dev/zero", words="longer")
+    refused(context, "train", "--config", "/dev/zero", words="longer")
 
 
-def _bomb(kind: str) -> Callable[[Context], None]:
-    def run(context: Context) -> None:
-        block = b"2024-01-02,1,1,1,1,1\n" * 50_000
-        path = context.folder / f"X.{kind}"
-        blocks = _BOMB_MIB * 2**20 // len(block)
-        if kind == "zip":
-            with (
-                zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-                archive.open("X.csv", "w", force_zip64=True) as file,
-            ):
-                for _ in range(blocks):
-                    file.write(block)
-        else:
-            compress = {"csv.gz": gzip.compress, "csv.bz2": bz2.compress, "csv.xz": lzma.compress}[kind]
-            packed = compress(block)  # streams that follow each other are one file: bz2 takes minutes for 800 MiB
-            path.write_bytes(compress(b"date,open,high,low,close,volume\n") + packed * blocks)
-        _refused(context, "data", "import", str(path), words="MiB when it is unpacked")
-
-    return run
+def bomb(context: Context, kind: str, *options: str) -> None:
+    """Import a small file of this kind that is 800 MiB when it is unpacked."""
+    block = b"2024-01-02,1,1,1,1,1\n" * 50_000
+    path = context.folder / f"X.{kind}"
+    blocks = _BOMB_MIB * 2**20 // len(block)
+    if kind == "zip":
+        with (
+            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open("X.csv", "w", force_zip64=True) as file,
+        ):
+            for _ in range(blocks):
+                file.write(block)
+    else:
+        compress = {"csv.gz": gzip.compress, "csv.bz2": bz2.compress, "csv.xz": lzma.compress}[kind]
+        packed = compress(block)  # streams that follow each other are one file: bz2 takes minutes for 800 MiB
+        path.write_bytes(compress(b"date,open,high,low,close,volume\n") + packed * blocks)
+    refused(context, "data", "import", str(path), *options, words="MiB when it is unpacked")
 
 
 def _minutes(form: str) -> Callable[[Context], None]:
@@ -126,13 +124,16 @@ ATTACKS = [
     Attack("a file of a million spaces: one error", _config(" " * 2**20 + "run: 1", "longer")),
     Attack(
         "a configuration without an end: one error",
-        lambda c: _refused(c, "train", "--config", "/dev/zero", words="longer"),
+        lambda c: refused(c, "train", "--config", "/dev/zero", words="longer"),
     ),
     Attack("a seed of thirty digits: one error", _setting(f"run.seed={10**30}", "run.seed")),
     Attack("a billion epochs: one error", _setting("direction.fit.epochs=1000000000", "epochs")),
     Attack("a setting that is no number: one error", _setting("direction.fit.learning_rate=.nan", "learning_rate")),
     Attack("a key of 20,000 parts: one error", _setting("a." * 20_000 + "b=1", "--set")),
-    *(Attack(f"800 MiB in a small .{kind}: one error", _bomb(kind)) for kind in ("csv.gz", "csv.bz2", "csv.xz", "zip")),
+    *(
+        Attack(f"800 MiB in a small .{kind}: one error", lambda context, kind=kind: bomb(context, kind))
+        for kind in ("csv.gz", "csv.bz2", "csv.xz", "zip")
+    ),
     *(
         Attack(f"2,000,000 minute bars as {form}: at most 1 GiB", _minutes(form))
         for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%m/%d/%Y %H:%M", "%d-%b-%Y %I:%M %p", "%Y%m%d %H%M%S")

@@ -44,6 +44,38 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
         renamed(pd.DataFrame([[1, 2]], columns=["Value", "value"]))
 
 
+@pytest.mark.parametrize("kind", ["columns", "records"])
+def test_a_table_of_absurd_width_is_refused_before_it_is_built(tmp_path, kind):
+    names = [f"c{i}" for i in range(50_000)]
+    path = tmp_path / ("a.csv" if kind == "columns" else "a.json")
+    path.write_text(",".join(names) if kind == "columns" else json.dumps([{name: 1} for name in names]))
+    with pytest.raises(DataError, match="50,000 columns; expected at most 1,000"):
+        list(read_files(str(path)))
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1677-12-31", "2262-04-11", "9999-12-31"])
+def test_dates_that_do_not_fit_are_refused_row_by_row(day):
+    good = {"series": "X", "date": "2020-01-01", "value": "1", "known_from": "2020-02-13T08:30-05:00"}
+    at = f"{day}T12:00Z"
+    series = read_series(frame_of(good, good | {"date": day}, good | {"known_from": at}), OPTIONS, "x")
+    assert series.rows.num_rows == 1 and series.rows["period"][0].as_py().year == 2020
+    quote = {"symbol": "A", "quoted_at": "2025-01-02T20:00Z", "expiry": "2025-02-01", "strike": 10, "right": "c"}
+    chain = read_chain(frame_of(quote, quote | {"expiry": day}, quote | {"quoted_at": at}), OPTIONS)
+    assert chain.rows.num_rows == 1 and chain.rows["expiry"][0].as_py().year == 2025
+    text = read_text(frame_of({"published_at": "2020-01-01", "text": "a"}, {"published_at": at, "text": "b"}), OPTIONS)
+    assert text.rows.num_rows == 1
+
+
+@pytest.mark.parametrize("number", [float("inf"), "1e400", 10**400, "-inf"])
+def test_quotes_that_are_not_finite_are_refused(number):
+    quote = {"symbol": "A", "quoted_at": "2025-01-02T20:00Z", "expiry": "2025-02-01", "strike": 10, "right": "c"}
+    rows = [quote | {name: number} for name in ("strike", "bid", "ask", "iv", "underlying", "volume")]
+    read = read_chain(frame_of(quote, *rows), OPTIONS)
+    assert read.rows.num_rows == 1 and read.refused.counts() == {"unusable_quote": len(rows)}
+    series = {"series": "X", "date": "2020-01-01", "value": number, "known_from": "2020-02-01"}
+    assert read_series(frame_of(series), OPTIONS, "x").rows.num_rows == 0
+
+
 def test_rows_of_series_are_stored_or_refused_under_a_rule():
     good = {"series": "X", "date": "2020-01-01", "value": "1", "known_from": "2020-02-13T08:30-05:00", "symbol": "A"}
     changes = [
@@ -55,9 +87,10 @@ def test_rows_of_series_are_stored_or_refused_under_a_rule():
         {"value": "n.a."},
         {"series": "x" * 100},
         {"symbol": "B" * 65},
+        {"symbol": "🚀" * 17},
     ]
     read = read_series(frame_of(*(good | one for one in changes)), OPTIONS, "stem")
-    assert read.rows.num_rows == 1 and sum(read.refused.counts().values()) == 7
+    assert read.rows.num_rows == 1 and sum(read.refused.counts().values()) == 8
     assert read.refused.counts() == {
         "no_publication_time": 2,
         "future": 1,

@@ -15,7 +15,7 @@ from sqlalchemy import event, insert, select, text
 
 from configs import ConfigError, DatabaseError, DatabaseUnavailableError, JournalConfig, load_config
 from serving.journal import open_journal
-from serving.journal.database import checked_url
+from serving.journal.database import checked_url, connect_journal
 from serving.journal.schema import leases, steps
 
 IMPATIENT = JournalConfig(busy_timeout_s=0.2)
@@ -145,6 +145,7 @@ def test_a_connection_that_ends_is_an_error_and_the_next_transaction_works(make_
         ("sqlite:///:memory:", "names no file"),
         ("http://me:secret@[host", "is of http"),
         ("postgresql://me:secret@host:port/x", "is not a URL"),
+        ("mysql://host/x?password=secret", "is of mysql"),
     ],
 )
 def test_a_url_that_is_none(url, words):
@@ -167,9 +168,18 @@ def test_the_default_is_a_file_in_the_store_and_a_bucket_needs_a_url(tmp_path, m
     assert checked_url(other).get_secret_value() == other and str(checked_url(other)) == "**********"
 
 
-def test_settings_may_not_have_a_password():
+def test_a_password_in_the_query_is_not_shown():
+    url = "postgresql://me@127.0.0.1:1/x?password=secret&sslpassword=secret"
+    assert connect_journal(url).url == "postgresql+psycopg://me@127.0.0.1:1/x"
+    with pytest.raises(DatabaseError, match="does not answer") as error:
+        open_journal(url)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:secret@host/x", "postgresql://me@host/x?password=secret"])
+def test_settings_may_not_have_a_password(url):
     with pytest.raises(ConfigError, match="FLEETCAST_DATABASE") as error:
-        load_config("demo", overrides=["journal.url=postgresql://me:secret@host/x"])
+        load_config("demo", overrides=[f"journal.url={url}"])
     assert "secret" not in str(error.value)
     assert load_config("demo", overrides=["journal.url=postgresql://me@host/x"]).journal.url is not None
 

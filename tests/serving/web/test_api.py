@@ -117,6 +117,17 @@ def test_without_a_valid_key_nothing_is_answered(engine, tmp_path):
         assert client.get("/v1/health/ready").status_code == 200
 
 
+def test_every_route_but_pages_and_probes_needs_a_key(engine, tmp_path):
+    add_key(tmp_path / "keys", "desk")
+    api = build_api(EngineService(engine, 512), ServeConfig(), keys=Keys(tmp_path / "keys"))
+    needs_none = {"/", "/bot", "/docs", "/openapi.json", "/symbols/{symbol:path}", "/static/{name}"}
+    guarded = {route.path for route in api.routes} - needs_none - {"/v1/health/live", "/v1/health/ready"}
+    assert guarded >= {"/v1/bot", "/v1/monitoring", "/v1/reports", "/reports/latest", URL}
+    with TestClient(api) as client:
+        found = {client.request(method, path).status_code for path in guarded for method in ("GET", "POST", "HEAD")}
+    assert found == {401}
+
+
 def test_a_path_prefix_does_not_bypass_the_guard(engine, tmp_path):
     key = add_key(tmp_path / "keys", "desk")
     config = ServeConfig(max_body_mib=0.001)
@@ -138,6 +149,7 @@ def test_the_newest_tear_sheet_needs_a_key_and_runs_in_its_own_origin(engine, tm
         missing = client.get("/reports/latest", headers=key)
         assert missing.status_code == 404 and "fleetcast backtest --report" in missing.json()["error"]["message"]
         names = [reports.keep("Volatility target on run <1>", f"<p>{i}</p>".encode()) for i in range(12)]
+        Store(tmp_path / "store").write("reports/20251399T999999999999Z-no-time.html", b"<p>x</p>")
         found = client.get("/v1/reports", headers=key).json()
         assert [one["name"] for one in found] == names[:1:-1] and names[0].endswith("-volatility-target-on-run-1.html")
         assert found[0]["size_bytes"] == 9 and found[0]["created"].endswith("Z")

@@ -1,5 +1,6 @@
 """Connections that stall: they are closed in time, and never keep others out."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -9,16 +10,37 @@ import pytest
 import uvicorn
 from raw_http import address_of, answer, ask, stalled
 
-from serving.web.connections import HOOK, Connections, LimitedProtocol, Limits, limit_connections
+from serving.web.connections import Connections, LimitedProtocol, limit_connections
+from serving.web.limits import HOOK, Limits
 
 HEADERS = b"GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A"
 
 
 async def application(scope, receive, send):
+    if scope["path"] == "/eager":
+        return await eager(receive, send)
     body = b"x" * 50_000_000 if scope["path"] == "/large" else b"{}"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     for i in range(0, len(body), 1_000_000):
         await send({"type": "http.response.body", "body": body[i : i + 1_000_000], "more_body": i + 1e6 < len(body)})
+
+
+async def eager(receive, send):
+    """Receive as Serve's proxy does, without waiting for the replica, which answers after 0.3 s or at the end."""
+    size, more = 0, True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.3):
+            while more:
+                message = await receive()
+                size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    received.append(size)
+    status = 200 if not more else 413
+    headers = [(b"content-length", b"0"), *([(b"connection", b"close")] if status == 413 else [])]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
+received: list[int] = []
 
 
 @contextmanager
@@ -29,10 +51,12 @@ def served(limits, files=10_000):
     thread.start()
     while not server.started:
         time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", protocol._open
-    server.should_exit = True
-    server.force_exit = True
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", protocol._open
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        thread.join(10)
 
 
 def test_headers_and_bodies_must_arrive_in_time():
@@ -118,6 +142,66 @@ def test_the_body_of_an_upgrade_is_no_request():
         with suppress(ConnectionError):
             one.sendall(inner)
         assert answer(one)[0] == 200 and answer(one)[0] == 0, "closed after one answer"
+
+
+CHUNKED = b"POST /eager HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+LONG = b"POST /eager HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.mark.parametrize("head", [CHUNKED, LONG % 2**30])
+def test_no_more_of_a_body_is_received_than_it_may_have(head):
+    received.clear()
+    with served(Limits(max_body=1_000_000)) as (url, connections), stalled(url, 1, head) as (one,):
+        one.settimeout(5)
+        with suppress(OSError):  # the server stops reading, and then closes
+            for _ in range(100):
+                one.sendall(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
+        assert answer(one)[0] == 413
+        _until(lambda: not connections._count)
+        assert connections.bodies.bytes == 0
+    assert received == [1_000_001]
+
+
+def test_a_truncated_body_is_never_complete():
+    received.clear()
+    with served(Limits(max_body=1_000)) as (url, _), stalled(url, 1, LONG % 500_000 + b" " * 500_000) as (one,):
+        assert answer(one)[0] == 413 and answer(one)[0] == 0
+    assert received == [1_001]
+
+
+def test_bodies_have_room_together_and_the_oldest_is_given_up():
+    with served(Limits(max_body=1_000)) as (url, connections):
+        with stalled(url, 40, LONG % 1_000 + b" " * 900) as unfinished:
+            assert [answer(one)[0] for one in unfinished][:5] == [408] * 5
+            assert connections.bodies.bytes <= 32_000
+        assert ask(url, "/eager", method="POST", body=b" " * 1_000)[0] == 200
+        _until(lambda: not connections._count)
+        assert connections.bodies.bytes == 0 and not connections.bodies.arriving
+
+
+def test_a_connection_has_few_requests_that_wait():
+    with served(Limits()) as (url, _), stalled(url, 1, b"GET /eager HTTP/1.1\r\nHost: a\r\n\r\n" * 15) as (one,):
+        data = b""
+        while data.count(b"200 OK") < 15:
+            data += one.recv(65536)
+        with suppress(OSError):
+            one.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 5_000)
+        assert b"400 Bad Request" in _all(one)
+
+
+def _until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _all(one):
+    data = b""
+    with suppress(OSError):
+        while part := one.recv(65536):
+            data += part
+    return data
 
 
 def test_serve_finds_the_hook():

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from configs.errors import ModelError
+from features.alternative.text.normal_form import normalized
 
 _LONGEST_WORD = 100  # characters; longer ones are unknown
 _PAD, _UNKNOWN, _START, _END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
@@ -33,7 +34,8 @@ class WordPiece:
     Parameters
     ----------
     data
-        ``vocab.txt``: a piece a line in UTF-8; the first has number 0. Pieces inside a word start with ``##``.
+        ``vocab.txt``: a piece a line in UTF-8; the first has number 0, and of a repeated one the last place counts.
+        Pieces inside a word start with ``##``.
     place
         The file's name, for errors.
     lower_case
@@ -42,7 +44,7 @@ class WordPiece:
     Raises
     ------
     ModelError
-        It is not UTF-8, a piece is repeated, or a special piece such as ``[CLS]`` is missing.
+        It is not UTF-8, or a special piece such as ``[CLS]`` is missing.
     """
 
     def __init__(self, data: bytes, place: str, *, lower_case: bool = True) -> None:
@@ -93,10 +95,10 @@ class WordPiece:
 
 
 def _words(text: str, *, lower_case: bool) -> Iterator[str]:
-    spaced = unicodedata.normalize("NFC", "".join(_spaced(character) for character in text))
+    spaced = normalized("NFC", "".join(_spaced(character) for character in text))
     for word in spaced.split():
         if lower_case:
-            plain = unicodedata.normalize("NFD", word.lower())
+            plain = normalized("NFD", word.lower())
             word = "".join(c for c in plain if unicodedata.category(c) != "Mn")
         start = 0
         for place, character in enumerate(word):
