@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cluster.alternative_data import inspect_rows
 from configs.errors import ConfigError, DataError
 from features.alternative.fetch import yahoo, yahoo_news, yahoo_options
 from features.alternative.fetch.http import Http, SourceError
@@ -60,6 +61,13 @@ def test_chains_are_stored_as_quoted_at_each_run(fetch, monkeypatch):
     one = rows[(rows["strike"] == 100.0)].iloc[0]
     assert (one["iv"], one["underlying"], one["open_interest"], str(one["expiry"])) == (0.3, 95.5, 7.0, "2026-06-19")
     assert rows[rows["strike"] == 80.0]["iv"].isna().all(), "Yahoo's placeholder is no volatility"
+    (seen,) = inspect_rows(fetch.store)
+    assert (seen["name"], seen["rows"], seen["most_vintages"], seen["sources"]) == (
+        "option chains",
+        2,
+        1,
+        ["yahoo_options"],
+    )
     assert not len(yahoo_options.chain_frame([], "AAPL", pd.Timestamp("2026-06-01T12:00Z")))
 
 
