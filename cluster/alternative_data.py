@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,10 @@ KINDS = ("text", "macro", "options", "series", "events")
 
 @dataclass(frozen=True, slots=True)
 class ImportedRows:
-    """What an import changed: rows added and stored by table, refused ones, decisions in lines, unknown symbols."""
+    """What an import changed: rows added and stored by table, refused ones, decisions in lines, unknown symbols.
+
+    ``missing`` has the reason of everything that could not be fetched.
+    """
 
     store: str
     added: dict[str, int]
@@ -35,6 +38,7 @@ class ImportedRows:
     refused: RefusedRows
     lines: tuple[str, ...]
     without_bars: tuple[str, ...]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 def import_rows(
@@ -55,32 +59,51 @@ def import_rows(
     """
     if kind not in KINDS:
         raise ConfigError(f"--kind has value {kind!r}; expected one of {', '.join(KINDS)}.")
-    lake, added, stored = AlternativeLake(store), dict[str, int](), dict[str, int]()
-    lines, symbols, refused = list[str](), set[str](), [RefusedRows.empty().frame]
     now = now or np.datetime64(pd.Timestamp.now("UTC").tz_localize(None), "ns")
-    read = list[TableRows]()
+    read, appended = list[TableRows](), Appended(store)
     for path in paths:
         for place, stem, frame in _embedded(kind) if path == EMBEDDED else _of_files(path):
             options = ReadingOptions(stem, now, timezone, dict(lag_days or {}))
             try:
-                read.append(_reader(kind, frame, stem)(frame, options))
+                read.append(rows_of(kind, frame, options))
             except DataError as error:
                 raise DataError(f"{place!r}: {error}") from error
     for rows in read:
-        outcome = lake.append(rows.table, rows.rows)
-        lake.record(rows.refused)
-        added[rows.table] = added.get(rows.table, 0) + outcome.added
-        stored[rows.table] = outcome.stored
-        lines += rows.lines
-        symbols |= set(rows.rows["symbol"].to_pylist()) - {""}
-        refused += [rows.refused.frame, outcome.refused.frame]
-    without_bars = tuple(sorted(symbols.difference(Lake(store).symbols())))
-    found = RefusedRows(pd.concat(refused, ignore_index=True))
-    return ImportedRows(store.uri, added, stored, found, tuple(dict.fromkeys(lines)), without_bars)
+        appended.add(rows)
+    return appended.result()
+
+
+class Appended:
+    """Appends rows of tables to the lake, and counts them."""
+
+    def __init__(self, store: Store) -> None:
+        self._lake, self._store = AlternativeLake(store), store
+        self._added, self._stored = dict[str, int](), dict[str, dict[str, int]]()
+        self._lines, self._symbols, self._refused = list[str](), set[str](), [RefusedRows.empty().frame]
+
+    def add(self, rows: TableRows) -> int:
+        """Append rows, store those that were refused, and return how many were new."""
+        outcome = self._lake.append(rows.table, rows.rows)
+        self._lake.record(rows.refused)
+        self._added[rows.table] = self._added.get(rows.table, 0) + outcome.added
+        self._stored.setdefault(rows.table, {}).update(outcome.stored_by_part)
+        self._lines += rows.lines
+        self._symbols |= set(rows.rows["symbol"].to_pylist()) - {""}
+        self._refused += [rows.refused.frame, outcome.refused.frame]
+        return outcome.added
+
+    def result(self, missing: Mapping[str, str] | None = None) -> ImportedRows:
+        """Return what was appended, next to the reasons of what is missing."""
+        without_bars = tuple(sorted(self._symbols.difference(Lake(self._store).symbols())))
+        found = RefusedRows(pd.concat(self._refused, ignore_index=True))
+        lines = tuple(dict.fromkeys(self._lines))
+        stored = {table: sum(parts.values()) for table, parts in self._stored.items()}
+        uri = self._store.uri
+        return ImportedRows(uri, self._added, stored, found, lines, without_bars, dict(missing or {}))
 
 
 def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[str, Any]]:
-    """Return coverage, publication lag, vintages, longest gap and age of each series, event and source of texts.
+    """Return coverage, publication lag, vintages, longest gap and age of each series, event, kind of texts and chain.
 
     ``stopped`` is whether the newest row is older than three times the usual distance between rows.
     """
@@ -90,8 +113,11 @@ def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[st
         ("series", "series", "period"),
         ("events", "event", "at"),
         ("text", "kind", "published_at"),
+        ("options", "chain", "quoted_at"),
     ):
         frame = lake.read_all(table)
+        if table == "options":  # a chain is one fact, with many rows
+            frame = frame.drop_duplicates(["symbol", "quoted_at", "source"]).assign(chain="option chains")
         for key, some in frame.groupby(["symbol", name], sort=True):
             symbol, one = key
             rows.append({"table": table, "symbol": str(symbol), "name": str(one), **_facts(some, of, now)})
@@ -136,8 +162,10 @@ def _facts(rows: pd.DataFrame, of: str, now: np.datetime64) -> dict[str, Any]:
     }
 
 
-def _reader(kind: str, frame: pd.DataFrame, stem: str) -> Callable[[pd.DataFrame, ReadingOptions], TableRows]:
+def rows_of(kind: str, frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
+    """Return the rows of a frame of a kind of :data:`KINDS`."""
     if kind == "options":
-        return read_chain if "strike" in frame.columns else read_option_days
-    others = {"text": read_text, "events": read_events}
-    return others.get(kind) or (lambda rows, options: read_series(rows, options, stem))
+        return (read_chain if "strike" in frame.columns else read_option_days)(frame, options)
+    if kind in ("text", "events"):
+        return (read_text if kind == "text" else read_events)(frame, options)
+    return read_series(frame, options, options.source)

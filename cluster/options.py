@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, get_args
@@ -39,6 +39,29 @@ def names(option: str, text: str) -> list[str]:
     if not found:
         raise ConfigError(f"{option} {text!r} names nothing. Give names separated by commas, or leave it out.")
     return found
+
+
+def fetched_items(
+    source: str, wanted: str, symbols: str | None, series: str | None, places: Sequence[str] | None
+) -> list[str]:
+    """Return what is to be fetched: the value of the option that the source reads (``symbols``, ``series``, ``place``).
+
+    Raises
+    ------
+    ConfigError
+        That option is missing, or another one is given.
+    """
+    given = {"symbols": symbols, "series": series, "place": places or None}
+    others = [name for name, value in given.items() if value is not None and name != wanted]
+    if others or given[wanted] is None:
+        instead = f", but --{others[0]} is given" if others else ", but none is given"
+        raise ConfigError(f"source {source!r} needs --{wanted}{instead}. Name what to fetch with --{wanted}.")
+    return list(places or ()) if wanted == "place" else names(f"--{wanted}", symbols or series or "")
+
+
+def day_of(given: datetime | None) -> date | None:
+    """Return the day of an option, or None without one."""
+    return None if given is None else given.date()
 
 
 def resolved_config(

@@ -18,6 +18,7 @@ from cluster.reading_options import (
     Timezone,
     reading_of,
 )
+from configs.errors import ConfigError
 
 app = typer.Typer(name="data", help="Import, fetch, inspect, rename and remove bars.", no_args_is_help=True)
 
@@ -93,23 +94,46 @@ def import_other(
 
 @app.command()
 def fetch(
-    symbols: Annotated[str, typer.Option(help="Names separated by commas, such as AAPL,MSFT.")],
-    start: Annotated[datetime, Day],
+    symbols: Annotated[str | None, typer.Option(help="Names separated by commas, such as AAPL,MSFT.")] = None,
+    start: Annotated[datetime | None, Day] = None,
     end: Annotated[datetime | None, Day] = None,
-    source: Annotated[str, typer.Option(help="Where to fetch from.")] = "yahoo",
+    source: Annotated[
+        str,
+        typer.Option(
+            help="Bars: yahoo. Other data: fred, alpaca, edgar, alphavantage, yahoo_news, yahoo_options, open_meteo."
+        ),
+    ] = "yahoo",
+    series: Annotated[str | None, typer.Option(help="Series of fred separated by commas, such as CPIAUCSL.")] = None,
+    place: Annotated[
+        list[str] | None, typer.Option(help="A place of open_meteo, such as Chicago=41.9,-87.6; may be repeated.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Another address of a source of other data, such as a proxy's.")
+    ] = None,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch bars from a source into the lake."""
-    from cluster.options import names
+    """Fetch bars, or other data, from a source into the lake; running it again stores nothing twice."""
+    from cluster.options import day_of, fetched_items
     from cluster.views.data_tables import show_import
+    from features.alternative.fetch import catalog
     from features.lake_import import import_bars
     from features.sources import open_source
     from features.store.store import Store
 
-    wanted, lake_store = names("--symbols", symbols), Store(store)
-    last = end.date() if end is not None else None
-    show_import(import_bars(open_source(source, lake_store), lake_store, wanted, start.date(), last), as_json)
+    lake_store, first, last = Store(store), day_of(start), day_of(end)
+    other = catalog().get(source)
+    items = fetched_items(source, other.items if other else "symbols", symbols, series, place)
+    if other is not None:
+        from cluster.alternative_fetch import fetch_rows
+        from cluster.views.alternative_tables import show_imported_rows
+
+        show_imported_rows(fetch_rows(lake_store, source, items, first, last, base_url=base_url), as_json)
+        return
+    if base_url is not None or first is None:
+        what = "has one address. Leave out --base-url" if base_url else "needs --start, such as --start 2010-01-01"
+        raise ConfigError(f"source {source!r} {what}.")
+    show_import(import_bars(open_source(source, lake_store), lake_store, items, first, last), as_json)
 
 
 @app.command()

@@ -36,7 +36,8 @@ def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
     """Print what an import of alternative data changed."""
     if as_json:
         counts = {"added": imported.added, "stored": imported.stored, "refused": imported.refused.counts()}
-        print(json.dumps({**counts, "read_as": imported.lines, "without_bars": imported.without_bars}, indent=1))
+        document = {**counts, "read_as": imported.lines, "without_bars": imported.without_bars}
+        print(json.dumps(document | ({"missing": dict(imported.missing)} if imported.missing else {}), indent=1))
         return
     console = Console()
     for table, added in imported.added.items():
@@ -46,6 +47,10 @@ def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
     if imported.without_bars:
         names = escape(shortened(imported.without_bars))
         console.print(f"[yellow]symbols without bars in the lake[/yellow] {names}", soft_wrap=True)
+    for name, reason in list(imported.missing.items())[:_SHOWN]:
+        console.print(f"[yellow]missing[/yellow] {escape(name)}: {escape(reason)}", soft_wrap=True)
+    if len(imported.missing) > _SHOWN:
+        console.print(f"… and {len(imported.missing) - _SHOWN:,} more; --json lists all")
     show_refused(console, imported.refused)
 
 
@@ -58,11 +63,13 @@ def show_inspected_rows(rows: Sequence[dict[str, Any]], refused: RefusedRows, as
     if not rows:
         console.print("The lake has no alternative data. Add some: fleetcast data import --kind macro FILE")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("symbol", "series", *_COLUMNS.values()):
-        table.add_column(name, justify="left" if name in ("symbol", "series") else "right", overflow="fold")
+    for name in ("symbol", "series", *_COLUMNS.values(), "sources"):
+        table.add_column(name, justify="right" if name in _COLUMNS.values() else "left", overflow="fold")
     for row in rows[:_SHOWN]:
         figures = [f"{row[key]:,}" if isinstance(row[key], int | float) else row[key] for key in _COLUMNS]
-        table.add_row(escape(row["symbol"]) or "(market)", escape(row["name"]), *figures)
+        table.add_row(
+            escape(row["symbol"]) or "(market)", escape(row["name"]), *figures, escape(shortened(row["sources"], 3))
+        )
     if rows:
         console.print(table)
         console.print("lag (median), gap (longest) and age of the newest row in days")

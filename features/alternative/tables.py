@@ -6,7 +6,7 @@ Conventions of all tables:
 - ``known_from`` is the first instant at which a reader of the source could have used the row, in UTC. A bar uses a row
   if ``known_from`` is not after the close of its session. A date without a time counts from the end of that day.
 - ``retrieved_at`` is when Fleetcast (or the user's collector) received the row, in UTC; null if unknown.
-- ``source`` is a short name such as ``alfred``, ``alpaca`` or the name of the imported file.
+- ``source`` is a short name such as ``fred``, ``alpaca`` or the name of the imported file.
 - Rows are appended and never changed: a revision or an edit is a further row with a later ``known_from``.
 """
 

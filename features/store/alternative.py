@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,15 +22,20 @@ _MARKET = "market"  # no symbol's file: lower-case letters of symbols are escape
 
 @dataclass(frozen=True, slots=True)
 class AppendedRows:
-    """What an append changed: rows added, rows stored afterwards in the files concerned, and rows that were refused.
+    """What an append changed: rows added, rows stored afterwards by symbol or scorer concerned, and refused rows.
 
     Rows are refused if the same key is stored with another content: a value that was revised without a publication
     time of its own.
     """
 
     added: int
-    stored: int
+    stored_by_part: Mapping[str, int]
     refused: RefusedRows
+
+    @property
+    def stored(self) -> int:
+        """The number of rows stored afterwards of the symbols or scorers concerned."""
+        return sum(self.stored_by_part.values())
 
 
 class AlternativeLake:
@@ -60,11 +65,11 @@ class AlternativeLake:
             names = ", ".join(f"{one.name} {one.type}" for one in spec.schema)
             raise DataError(f"rows of {table} do not fit its schema ({error}); expected {names}.") from error
         part = _part(spec)
-        added = stored = 0
+        added, stored = 0, dict[str, int]()
         refused = [RefusedRows.empty().frame]
         for name, some in frame.groupby(part, sort=True):
             counts, others = self._append(spec, str(name), some)
-            added, stored = added + counts[0], stored + counts[1]
+            added, stored[str(name)] = added + counts[0], counts[1]
             refused.append(others)
         found = RefusedRows(pd.concat(refused, ignore_index=True))
         self.record(found)

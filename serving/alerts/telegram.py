@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-import ssl
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 from pydantic import SecretStr
 
 from configs.alerts import Severity, TelegramConfig
+from configs.outgoing import certificates, proxy_of
 from configs.safe_json import parse_json
 from serving.alerts.channel import Limits, Message, Receipt, secret_text
 from serving.alerts.events import AlertError, one_line
@@ -93,7 +91,7 @@ class Telegram:
     def _post(self, body: dict[str, Any]) -> tuple[int, httpx2.Headers, bytes]:
         timeout_s = self._settings.timeout_s
         end = self._clock() + timeout_s
-        transport = _TokenTransport(self._token, proxy=_proxy(self._settings.base_url))
+        transport = _TokenTransport(self._token, proxy=proxy_of(self._settings.base_url))
         with (
             httpx2.Client(transport=transport, timeout=timeout_s) as client,
             client.stream("POST", f"{self._settings.base_url}/sendMessage", json=body) as response,
@@ -144,7 +142,7 @@ class _TokenTransport(httpx2.HTTPTransport):
 
     def __init__(self, token: SecretStr, proxy: str | None) -> None:
         limits = httpx2.Limits(max_connections=1, max_keepalive_connections=0)
-        super().__init__(verify=_certificates(), proxy=proxy, limits=limits)
+        super().__init__(verify=certificates(), proxy=proxy, limits=limits)
         self._token = token
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -159,18 +157,6 @@ class _TokenTransport(httpx2.HTTPTransport):
                 extensions=request.extensions,
             )
         )
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Return the trusted certificates, which take a tenth of a second to read."""
-    return httpx2.create_ssl_context()
-
-
-def _proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL; a client with a transport of its own reads none."""
-    parts = httpx2.URL(url)
-    return None if proxy_bypass(parts.host) else getproxies().get(parts.scheme)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
