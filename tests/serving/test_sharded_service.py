@@ -1,4 +1,4 @@
-"""`fleetcast serve` with more symbols than a replica may have, and with more requests or larger bodies than it takes."""
+"""`fleetcast serve` in shards, and with more requests or larger bodies than it takes."""
 
 import signal
 import socket
