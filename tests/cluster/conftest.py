@@ -155,9 +155,9 @@ def run_undisturbed(
 
 @pytest.fixture(scope="session")
 def undisturbed(run_undisturbed: Callable[..., Undisturbed]) -> Undisturbed:
-    """Direction of 10 symbols, in blocks of one symbol that take about a second."""
+    """Direction of 12 symbols, in blocks of one symbol that take about a second."""
     finetuned = "direction={strategy: finetuned, fit: {epochs: 40, patience: 40}}"
-    return run_undisturbed(10, finetuned, "run={kinds: [direction], block_symbols: 1}")
+    return run_undisturbed(12, finetuned, "run={kinds: [direction], block_symbols: 1}")
 
 
 @pytest.fixture(scope="session")
