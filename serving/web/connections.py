@@ -152,13 +152,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_later(seconds, self._too_slow)
 
     def on_message_begin(self) -> None:
-        """Expect the headers of a request.
-
-        Raises
-        ------
-        ValueError
-            Too many requests of the connection wait; uvicorn answers 400.
-        """
+        """Expect the headers of a request; ``ValueError``, which uvicorn answers with 400, if too many wait."""
         if len(self.pipeline) >= _MAX_PIPELINE:
             raise ValueError("too many requests without waiting for an answer")
         self._receiving, self._has_headers, self._head = True, False, 0

@@ -14,7 +14,7 @@ from hostile.input_attacks import bomb, refused
 
 _ROOT = Path(__file__).parents[3]
 _FILES = 100_000
-_ROSTER_S, _ROSTER_MIB = 120.0, 6_144
+_ROSTER_S, _ROSTER_MIB = 300.0, 3_072
 _ROSTER = """
 import resource, sys, time
 from configs.errors import ModelError
