@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cluster.option_chains import derived_lines, refuse_derived
 from configs.errors import ConfigError, DataError
 from features.alternative.checks import ReadingOptions, TableRows
 from features.alternative.quarantine import RefusedRows
@@ -19,6 +20,7 @@ from features.alternative.user_files import read_files
 from features.sources.embedded import embedded_series
 from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
+from features.store.option_figures import OptionFigures
 from features.store.store import Store
 
 EMBEDDED = "embedded"
@@ -78,11 +80,13 @@ class Appended:
 
     def __init__(self, store: Store) -> None:
         self._lake, self._store = AlternativeLake(store), store
+        self._figures = OptionFigures(self._lake)
         self._added, self._stored = dict[str, int](), dict[str, dict[str, int]]()
         self._lines, self._symbols, self._refused = list[str](), set[str](), [RefusedRows.empty().frame]
 
     def add(self, rows: TableRows) -> int:
         """Append rows, store those that were refused, and return how many were new."""
+        rows = refuse_derived(rows, self._figures)
         outcome = self._lake.append(rows.table, rows.rows)
         self._lake.record(rows.refused)
         self._added[rows.table] = self._added.get(rows.table, 0) + outcome.added
@@ -94,6 +98,8 @@ class Appended:
 
     def result(self, missing: Mapping[str, str] | None = None) -> ImportedRows:
         """Return what was appended, next to the reasons of what is missing."""
+        if "options" in self._added:
+            self._lines += derived_lines(self._figures, sorted(self._symbols))
         without_bars = tuple(sorted(self._symbols.difference(Lake(self._store).symbols())))
         found = RefusedRows(pd.concat(self._refused, ignore_index=True))
         lines = tuple(dict.fromkeys(self._lines))
@@ -104,6 +110,8 @@ class Appended:
 
 def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[str, Any]]:
     """Return coverage, publication lag, vintages, longest gap and age of each series, event, kind of texts and chain.
+
+    The figures of option chains are among the series; their vintages are the snapshots of a session.
 
     ``stopped`` is whether the newest row is older than three times the usual distance between rows.
     """
@@ -118,6 +126,8 @@ def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[st
         frame = lake.read_all(table)
         if table == "options":  # a chain is one fact, with many rows
             frame = frame.drop_duplicates(["symbol", "quoted_at", "source"]).assign(chain="option chains")
+        if table == "series":
+            frame = OptionFigures(lake).joined(frame)
         for key, some in frame.groupby(["symbol", name], sort=True):
             symbol, one = key
             rows.append({"table": table, "symbol": str(symbol), "name": str(one), **_facts(some, of, now)})

@@ -12,6 +12,7 @@ from features.alternative.known import MARKET, KnownData
 from features.alternative.text.lexicon import LexiconScorer, PolicyScorer
 from features.alternative.text.stored_scores import stored_tones
 from features.store.alternative import AlternativeLake
+from features.store.option_figures import OptionFigures
 from features.store.store import Store
 
 
@@ -30,6 +31,8 @@ def load_known(store: Store, features: FeatureConfig, data: DataConfig) -> Known
         texts["tone"] = tones(lake, texts, features.sentiment_scorer)
     if features.use_alternative_data:
         series = _rows(lake, "series", data.symbols)
+        if "options" not in features.without:
+            series = OptionFigures(lake).features(series, data.symbols)
         groups = series["series"].map(group_of)
         series = series[~groups.isin(features.without).to_numpy(bool)]
         events = None if "events" in features.without else _rows(lake, "events", data.symbols)

@@ -20,7 +20,9 @@ EVENT_SUFFIXES = ("next_1", "next_5", "days_until", "days_since")
 _TEXT_SUFFIXES = [column.removeprefix("_") for column in text_columns("")]
 _ALL_SUFFIXES = sorted({AGE, *EVENT_SUFFIXES, *chain(*SUFFIXES.values()), *_TEXT_SUFFIXES}, key=len, reverse=True)
 _USUALLY_PER_SYMBOL = ("sentiment", "options")
-_OPTIONS = re.compile(r"(iv|atm_iv|implied_vol)\d*|(skew|term_slope|put_call)\w*|(put|call)_(volume|open_interest|oi)")
+_OPTIONS = re.compile(
+    r"(iv|atm_iv|implied_vol)\d*|(skew|term_slope|put_call)\w*|(put|call)_(volume|open_interest|oi)|(chain|iv)_quotes"
+)
 _LEVEL = re.compile(r"\^?v(ix|xn)\w*|iv\w*|atm_iv\w*|implied_vol\w*|put_call\w*|(put|call)_\w+")
 _PRICE = re.compile(
     r"cpi\w*|pce\w*|gdp\w*|gnp|payems|walcl|icsa|wti\w*|brent\w*|dcoil\w*|m1|m2|oilprice|henry_hub|permit|dgorder|retail\w*"

@@ -55,6 +55,10 @@ def read_instants(values: pd.Series, what: str, timezone: str | None = None) -> 
             raise _no_zone(what, naive[~is_day].iloc[0])
         return _localised(naive, is_day, zone)
     text = values.astype("str").where(values.notna(), "").str.strip()
+    codes, distinct = pd.factorize(text)
+    if len(distinct) < len(text):  # the quotes of a chain share a few stamps
+        found = read_instants(pd.Series(distinct, dtype="str"), what, timezone)
+        return Instants(found.utc[codes], found.is_read[codes])
     text = text.str.replace(_ALPHA_VANTAGE, r"\1-\2-\3T\4:\5:\6", regex=True).str.removesuffix(":")
     is_day = text.map(lambda one: _DAY_TEXT.fullmatch(one) is not None).to_numpy(np.bool_)
     has_zone = text.str.contains(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", regex=True).to_numpy(np.bool_) & ~is_day

@@ -19,6 +19,7 @@ RULES = {
     "unusable_quote": "a strike, a price or a right of an option cannot be read",
     "no_text": "the text is empty and has no score",
     "no_name": "the name of the series, event or symbol is missing or too long",
+    "derived_from_chains": "the lake has the figure from the symbol's option chains; rename the column (atm_iv30)",
     "revised_without_vintage": "another value is stored for the same period and publication time",
 }
 COLUMNS = ("table", "rule", "row", "source")

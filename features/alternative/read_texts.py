@@ -83,11 +83,15 @@ def read_chain(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     checked = Checked("options", frame, options.source)
     quoted, published = instants(frame, "quoted_at", options), instants(frame, "known_from", options)
     known_from = np.where(np.isnat(published), quoted, published)
+    quoted = np.minimum(quoted, known_from)  # a day counts from its end, and may have been published before
     expiry, strike, symbol = days(frame, "expiry"), numbers(frame, "strike"), texts(frame, "symbol")
+    if "underlying_symbol" in frame.columns:  # then ``symbol`` names the contract
+        symbol = texts(frame, "underlying_symbol")
     right = np.array([_RIGHTS.get(one.lower(), "") for one in texts(frame, "right")], object)
     figures = {name: numbers(frame, name) for name in ("bid", "ask", "volume", "open_interest", "iv", "underlying")}
     check_times(checked, known_from, options)
     check_names(checked, symbol)
+    checked.refuse(np.isnat(quoted), "unreadable_period")
     checked.refuse(np.isnat(expiry) | ~(strike > 0.0) | np.isinf(strike) | (right == ""), "unusable_quote")
     checked.refuse(np.any([(values < 0.0) | np.isinf(values) for values in figures.values()], axis=0), "unusable_quote")
     columns = {

@@ -105,8 +105,9 @@ OPTIONS = pa.schema(
 )
 """Quotes of option chains; ``right`` is ``call`` or ``put``.
 
-``iv`` is the source's own annualised implied volatility (0.25 is 25 %), ``underlying`` the price of the stock at
-``quoted_at``. The open interest in a chain quoted on day D is that of D − 1, published at 09:30 ET on D.
+``iv`` is the source's own annualised implied volatility (0.25 is 25 %), stored and not used: the daily figures
+of chains (:mod:`features.alternative.options`) follow from bid and ask by one method. ``underlying`` is the price of
+the stock at ``quoted_at``. The open interest in a chain quoted on day D is that of D − 1, published at 09:30 ET on D.
 """
 
 

@@ -21,16 +21,17 @@ _ALIASES = {
     "period": ("date", "day", "observation_date", "reference_date"),
     "known_from": ("released", "released_at", "release_date", "realtime_start", "available_from"),
     "published_at": ("time_published", "article_date", "created_at", "published", "datetime", "acceptancedatetime"),
-    "symbol": ("ticker", "tickers"),
+    "symbol": ("ticker", "tickers", "underlying_symbol"),
     "text": ("headline", "title", "article_headline", "summary"),
     "score": ("sentiment", "overall_sentiment_score"),
     "series": ("series_id", "indicator", "name"),
     "at": ("event_at", "scheduled_at"),
     "right": ("option_type", "type", "put_call", "cp"),
-    "quoted_at": ("quote_time", "timestamp"),
+    "quoted_at": ("quote_time", "quote_datetime", "quote_date", "timestamp"),
+    "expiry": ("expiration", "expiration_date", "expiry_date", "expire_date"),
     "open_interest": ("openinterest", "oi"),
     "iv": ("implied_volatility", "impliedvolatility"),
-    "underlying": ("underlying_price", "spot"),
+    "underlying": ("underlying_price", "underlying_last", "spot"),
 }
 _DELIMITERS = (",", "\t", ";", "|")
 

@@ -7,5 +7,5 @@ from features.indicators._known import known_spec
 SPEC = known_spec(
     name="option_market",
     group="options",
-    description="implied volatility, skew, term slope and put/call figures, by symbol and of the market",
+    description="implied volatility, skew, term slope, volume and open interest, by symbol and of the market",
 )

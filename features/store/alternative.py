@@ -77,7 +77,7 @@ class AlternativeLake:
 
     def read(self, table: str, part: str) -> pd.DataFrame:
         """Return the rows of one symbol (``""`` is the market) or scorer, by publication; empty if there are none."""
-        spec, relative = TABLES[table], _file(table, part)
+        spec, relative = TABLES[table], self.file(table, part)
         try:
             return self._frame(spec, relative, self.store.read(relative))
         except FileNotFoundError:
@@ -87,6 +87,10 @@ class AlternativeLake:
         """Return the symbols (``""`` is the market) or scorers that have rows of a table, sorted."""
         names = [name.removesuffix(".parquet") for name in self.store.names(f"{_FOLDER}/{table}")]
         return sorted("" if name == _MARKET else decode_symbol(name) for name in names)
+
+    def file(self, table: str, part: str) -> str:
+        """Return where the rows of a symbol or scorer are in the store."""
+        return f"{_FOLDER}/{table}/{encode_symbol(part) if part else _MARKET}.parquet"
 
     def read_all(self, table: str) -> pd.DataFrame:
         """Return all rows of a table, by symbol or scorer and publication."""
@@ -119,7 +123,7 @@ class AlternativeLake:
             yield self._refused(relative, self.store.read(relative))
 
     def _append(self, spec: TableSpec, part: str, rows: pd.DataFrame) -> tuple[tuple[int, int], pd.DataFrame]:
-        relative, outcome = _file(spec.name, part), list[tuple[tuple[int, int], pd.DataFrame]]()
+        relative, outcome = self.file(spec.name, part), list[tuple[tuple[int, int], pd.DataFrame]]()
 
         def change(data: bytes | None) -> bytes | None:
             old = None if data is None else self._frame(spec, relative, data)
@@ -148,10 +152,6 @@ class AlternativeLake:
 
 def _part(spec: TableSpec) -> str:
     return "symbol" if "symbol" in spec.schema.names else "scorer"
-
-
-def _file(table: str, part: str) -> str:
-    return f"{_FOLDER}/{table}/{encode_symbol(part) if part else _MARKET}.parquet"
 
 
 def _merged(spec: TableSpec, old: pd.DataFrame | None, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from option_chains import chain_of
 from typer.testing import CliRunner
 
 from cluster.commands.data import app
@@ -61,3 +62,30 @@ def test_what_cannot_be_known_is_refused_with_the_remedy(tmp_path):
         with pytest.raises(error, match=message):
             run("import", tmp_path / "x.csv", *options, *store)
     assert "no alternative data" in run("inspect", "--alternative", *store)
+
+
+def test_an_import_of_chains_reports_what_is_derived_and_refuses_a_second_method(tmp_path):
+    chain = chain_of(half_spread=0.01, symbol="AAPL", volume=3)
+    chain.loc[chain["strike"] == 70.0, "bid"] = 0.0
+    chain.loc[0, "ask"] = -1.0
+    chain.to_csv(tmp_path / "chain.csv", index=False)
+    daily = (
+        "symbol,known_from,iv30,atm_iv30\nAAPL,2024-04-08T16:00-04:00,0.5,0.5\nMSFT,2024-04-08T16:00-04:00,0.4,0.4\n"
+    )
+    (tmp_path / "daily.csv").write_text(daily)
+    store = ("--kind", "options", "--store", tmp_path / "store", "--json")
+    first, again = (json.loads(run("import", tmp_path / "chain.csv", *store)) for _ in range(2))
+    assert first["added"] == {"options": 329} and first["refused"] == {"unusable_quote": 1}
+    lines = "\n".join(first["read_as"])
+    assert "1 snapshot, 1 with iv30; 160 of 329 quotes inverted" in lines and "5 parity" in lines
+    assert "10 quotes not inverted: the bid is zero or negative (zero_bid)" in lines
+    assert again["added"] == {"options": 0} and again["read_as"] == []
+    vendor = json.loads(run("import", tmp_path / "daily.csv", *store))
+    assert vendor["added"] == {"series": 3} and vendor["refused"] == {"derived_from_chains": 1}
+    chain.assign(symbol="MSFT").to_csv(tmp_path / "chain.csv", index=False)
+    other = json.loads(run("import", tmp_path / "chain.csv", *store))["read_as"]
+    assert other[-1] == "imported daily figures are used, not those of the chains: MSFT iv30"
+    seen = json.loads(run("inspect", "--alternative", *store[2:]))["rows"]
+    rows = {(row["symbol"], row["name"]): row for row in seen if row["table"] == "series"}
+    assert rows["AAPL", "iv30"]["sources"] == ["chain (implied 1)"] and rows["AAPL", "chain_quotes"]["rows"] == 1
+    assert rows["AAPL", "atm_iv30"]["sources"] == rows["MSFT", "iv30"]["sources"] == ["daily"]
