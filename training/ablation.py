@@ -139,17 +139,18 @@ class Ablation:
         StoreError, ModelError
             The store cannot be written, or a file of a fit is missing or damaged.
         """
-        callbacks, failed, fits = callbacks or Callbacks(), dict[str, str](), 0
-        for groups, plan in prepared.plans.items():
-            callbacks.planned(plan, len(prepared.done[groups]))
-            queue = do_jobs(self.store, plan, prepared.done[groups], callbacks.progress)
-            failed |= queue.failed
-            fits += len(queue.done - prepared.done[groups])
-        effects = tuple(
-            effect for kind in self.config.run.kinds for effect in self._effects(prepared, kind, frozenset(failed))
+        callbacks, whole = callbacks or Callbacks(), prepared.plans[NONE]
+        jobs = [job.model_copy(update={"plan": plan.name}) for plan in prepared.plans.values() for job in plan.jobs]
+        jobs.sort(key=lambda job: job.is_block)  # one queue, so that workers start once
+        done = frozenset[str]().union(*prepared.done.values())
+        callbacks.planned(whole, len(prepared.done[NONE]))
+        queue = do_jobs(self.store, whole.model_copy(update={"jobs": tuple(jobs)}), done, callbacks.progress)
+        effects = (
+            effect
+            for kind in self.config.run.kinds
+            for effect in self._effects(prepared, kind, frozenset(queue.failed))
         )
-        jobs = sum(len(plan.jobs) for plan in prepared.plans.values())
-        return AblationResult(effects, prepared, jobs, fits, failed)
+        return AblationResult(tuple(effects), prepared, len(jobs), len(queue.done - done), dict(queue.failed))
 
     def _effects(self, prepared: PreparedAblation, kind: Kind, failed: frozenset[str]) -> list[GroupEffect]:
         plans, horizon = prepared.plans, self.config.section(kind).horizon

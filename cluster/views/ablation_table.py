@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from cluster.views.console import make_console
@@ -23,11 +24,14 @@ def show_ablation(result: AblationResult, as_json: bool) -> None:
         return
     console = make_console()
     console.print("\nwhat each group adds, on the validation period; the test period is not read", style="bold")
-    console.print(f"  {_spans(result.prepared.split)}", highlight=False)
-    if result.effects:
-        console.print(_table(result))
-    for effect in result.effects:
-        console.print(f"  {effect.kind}: {effect.sentence}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"  {_spans(result.prepared.split)}", highlight=False, soft_wrap=True)
+    for kind in dict.fromkeys(effect.kind for effect in result.effects):
+        effects = [effect for effect in result.effects if effect.kind == kind]
+        scored = f"{counted(effects[0].symbols, 'symbol')}, {counted(effects[0].rows, 'row')}"
+        console.print(f"\n{kind}: {scored} on {counted(effects[0].days, 'day')}", style="bold", highlight=False)
+        console.print(_table(effects))
+        for effect in effects:
+            console.print(f"  {effect.sentence}", highlight=False, markup=False, soft_wrap=True)
     for output, reason in result.failed.items():
         console.print(f"failed: {output}: {reason}", highlight=False, markup=False, soft_wrap=True)
     console.print(
@@ -48,25 +52,23 @@ def to_json(result: AblationResult) -> dict[str, Any]:
     return {"periods": periods, "effects": effects, "fits": fits}
 
 
-def _table(result: AblationResult) -> WideTable:
+def _table(effects: Sequence[GroupEffect]) -> WideTable:
     rows = [
         [
             " + ".join(one.groups),
-            task_of(one.kind).loss_title,
             _figure(one.without_groups),
             _figure(one.with_groups),
             _difference(one.difference),
-            f"{one.known_in_training:.0%}",
-            f"{one.known:.0%}",
-            f"{one.symbols:,}",
-            f"{one.rows:,}",
-            f"{one.days:,}",
+            f"{one.known_in_training:.0%}, {one.known:.0%}",
         ]
-        for one in result.effects
+        for one in effects
     ]
-    headings = ["group", "loss", "without", "with", "difference", "known in training", "when scored"]
-    caption = "± standard error, clustered by day; a negative difference is a gain"
-    return WideTable([*headings, "symbols", "rows", "days"], rows, caption=caption, left=("loss",))
+    loss = task_of(effects[0].kind).loss_title
+    caption = (
+        "± standard error, clustered by day; a negative difference is a gain\n"
+        "known: share of the rows of training, and of those scored, that have a value"
+    )
+    return WideTable(["group", f"{loss} without", "with", "difference", "known"], rows, caption=caption)
 
 
 def _effect(effect: GroupEffect) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class GroupEffect:
     @property
     def sentence(self) -> str:
         """Whether the groups add something, in words."""
-        name, loss = " and ".join(self.groups), task_of(self.kind).loss_title
+        name, loss = " with ".join(self.groups), task_of(self.kind).loss_title
         value, error = self.difference
         if not self.rows:
             return f"{name}: no row was scored with and without it"
