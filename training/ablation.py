@@ -31,7 +31,7 @@ from training.run.block_jobs import jobs_of
 from training.run.execute import do_jobs, finished_outputs
 from training.run.gathered import gather
 from training.run.job import Job
-from training.run.run_plan import RunPlan, plan_of, split_text, write_plan
+from training.run.run_plan import RunPlan, SplitText, plan_of, split_text, write_plan
 from training.run.staging import read_staged
 from training.trainer import Callbacks
 from training.validation.group_effect import GroupEffect
@@ -109,19 +109,19 @@ class Ablation:
         found = gather(source, config, self.store, context)
         splits = {kind: resolve_split(found.dates, config.split, horizons[kind]) for kind in kinds}
         data_hash = config_hash(found.fingerprints(), found.market)
+        texts: dict[str, SplitText] = {kind: split_text(split) for kind, split in splits.items()}
         plans, done = dict[Groups, RunPlan](), dict[Groups, frozenset[str]]()
         for groups in left_out(found.feature_names):
             kept = tuple(name for name in found.feature_names if group_of_column(name) not in groups)
             features = config.features.model_copy(update={"without": (*config.features.without, *groups)})
             variant = config.model_copy(update={"features": features})
-            texts = {kind: split_text(split) for kind, split in splits.items()}
             jobs = [
                 job
                 for kind in kinds
                 for job in jobs_of(variant, kind, found.inputs, found.clean, [data_hash, texts[kind]])
             ]
             jobs.sort(key=lambda job: job.is_block)
-            plan = plan_of(replace(found, feature_names=kept), variant, jobs, data_hash, splits=dict(texts))
+            plan = plan_of(replace(found, feature_names=kept), variant, jobs, data_hash, splits=texts)
             mark_in_use(self.store, plan.folders)
             write_plan(self.store, plan)
             plans[groups], done[groups] = plan, finished_outputs(self.store, plan)
@@ -139,12 +139,12 @@ class Ablation:
         StoreError, ModelError
             The store cannot be written, or a file of a fit is missing or damaged.
         """
-        callbacks, whole = callbacks or Callbacks(), prepared.plans[NONE]
+        watching, whole = callbacks or Callbacks(), prepared.plans[NONE]
         jobs = [job.model_copy(update={"plan": plan.name}) for plan in prepared.plans.values() for job in plan.jobs]
         jobs.sort(key=lambda job: job.is_block)  # one queue, so that workers start once
         done = frozenset[str]().union(*prepared.done.values())
-        callbacks.planned(whole, len(prepared.done[NONE]))
-        queue = do_jobs(self.store, whole.model_copy(update={"jobs": tuple(jobs)}), done, callbacks.progress)
+        watching.planned(whole, len(prepared.done[NONE]))
+        queue = do_jobs(self.store, whole.model_copy(update={"jobs": tuple(jobs)}), done, watching.progress)
         effects = (
             effect
             for kind in self.config.run.kinds
@@ -211,7 +211,8 @@ class Ablation:
                     for groups in wanted:
                         has_any = has_value[:, columns[groups]].any(axis=1)
                         counts[groups] += [(has_any & part).sum() for part in parts]
-        return {groups: tuple((found / np.maximum(rows, 1)).tolist()) for groups, found in counts.items()}
+        shares = {groups: found / np.maximum(rows, 1.0) for groups, found in counts.items()}
+        return {groups: (float(scored), float(trained)) for groups, (scored, trained) in shares.items()}
 
 
 def before_test(config: Config, split: Split) -> Config:

@@ -16,6 +16,7 @@ Dates = npt.NDArray[np.datetime64]
 _LEAST_GAPS = 3  # from which a usual distance is known
 _QUANTILE, _TIMES = 0.95, 2.0
 _DAY = np.timedelta64(1, "D")
+_DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def usual_gap(times: Dates) -> np.timedelta64 | None:
     gaps = np.diff(np.unique(times.astype("datetime64[ns]"))).astype(np.int64)
     if len(gaps) < _LEAST_GAPS:
         return None
-    return max(np.timedelta64(int(np.quantile(gaps, _QUANTILE)), "ns"), _DAY)
+    return np.timedelta64(max(int(np.quantile(gaps, _QUANTILE)), _DAY_NS), "ns")
 
 
 def has_stopped(times: Dates, now: np.datetime64) -> bool:
@@ -78,7 +79,9 @@ def stopped_sources(known: KnownData, newest_bars: Mapping[str, np.datetime64]) 
     found: dict[str, list[tuple[np.datetime64, np.timedelta64, str]]] = {}
     for symbol, tables in known.tables.items():
         end = max(newest_bars.values()) if symbol == MARKET else newest_bars.get(symbol)
-        for table in tables if end is not None else ():
+        if end is None:
+            continue
+        for table in tables:
             is_known = table.instants <= end + _DAY
             at = table.values[:, 0].astype("datetime64[ns]") if table.form == "event" else table.instants
             usual = usual_gap(at[is_known])
