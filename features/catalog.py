@@ -49,10 +49,9 @@ def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str
     """
     groups = sorted({spec.group for spec in all_specs()})
     if others := sorted(set(without).difference(groups)):
-        close = group_of_column(others[0]) or next(
-            iter(difflib.get_close_matches(_spelled(others[0]), groups, 1)), None
-        )
-        hint = f"Did you mean {close!r}? " if close else ""
+        of_column = group_of_column(others[0])
+        meant = [of_column] if of_column else difflib.get_close_matches(_spelled(others[0]), groups, 1)
+        hint = f"Did you mean {meant[0]!r}? " if meant else ""
         raise ConfigError(
             f"features.without has {', '.join(map(repr, others))}. {hint}Choose from the groups {', '.join(groups)}."
         )
