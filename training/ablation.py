@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 import numpy as np
 import pyarrow as pa
 
 from configs.errors import DataError
-from configs.load import config_hash, config_or, validated
+from configs.load import config_hash, config_or
 from configs.schema import Config
 from configs.values import Kind
 from features.alternative.groups import GROUPS, group_of_column
@@ -24,6 +23,7 @@ from features.context_source import load_context
 from features.sources import open_source
 from features.splits import Split, resolve_split
 from features.store.store import Store, open_store
+from training.before_test import before_test
 from training.metrics.comparison import Comparison
 from training.registry.block_files import read_index, read_test
 from training.registry.runs import STAGED, mark_in_use
@@ -215,21 +215,6 @@ class Ablation:
         return {groups: (float(scored), float(trained)) for groups, (scored, trained) in shares.items()}
 
 
-def before_test(config: Config, split: Split) -> Config:
-    """Return the configuration of fits that the validation period of ``split`` scores, and that read no later bar.
-
-    Of intraday bars, a day that belongs to both validation and test is left out.
-    """
-    first, last = (_day(at) for at in (split.valid_start, split.valid_end))
-    if _day(split.test_start) == last:
-        last = _day(split.valid_end - np.timedelta64(1, "D"))
-    values = config.model_dump()
-    values["data"]["end"] = last
-    values["run"]["refit"] = False
-    values["split"] |= {"train_end": None, "valid_end": _day(split.train_end), "test_start": first, "test_end": last}
-    return validated(values, "this ablation")
-
-
 def left_out(feature_names: Sequence[str]) -> list[Groups]:
     """Return what is left out of each run: nothing, each group of alternative data that there is, and all of them.
 
@@ -247,8 +232,3 @@ def left_out(feature_names: Sequence[str]) -> list[Groups]:
         )
     every = [tuple(groups)] if len(groups) > 1 else []
     return [NONE, *((group,) for group in groups), *every]
-
-
-def _day(at: np.datetime64) -> date:
-    day: date = at.astype("datetime64[D]").item()
-    return day

@@ -33,7 +33,7 @@ _ALIASES = {
     "iv": ("implied_volatility", "impliedvolatility"),
     "underlying": ("underlying_price", "spot"),
 }
-_ACCEPTED = "acceptancedatetime"  # EDGAR's: New York's time, although it ends with Z
+_ACCEPTED = "acceptancedatetime"  # EDGAR's: of some companies New York's time, although it ends with Z
 _DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -54,7 +54,7 @@ def read_files(path: str) -> Iterator[tuple[TableFile, pd.DataFrame]]:
 def renamed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a frame with columns in lower case, and vendors' names replaced by ours where ours are absent.
 
-    EDGAR's ``acceptanceDateTime`` is read as New York's time, whatever zone it names.
+    EDGAR's ``acceptanceDateTime`` is read as New York's time where it claims UTC, so that it is never too early.
     """
     names = [str(name).strip().lower().replace(" ", "_") for name in frame.columns]
     if names.count(_ACCEPTED) == 1:

@@ -12,7 +12,8 @@ from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
 from features.store.store import Store
 from training import ModelTrainer
-from training.ablation import Ablation, before_test
+from training.ablation import Ablation
+from training.before_test import before_test
 from training.metrics.comparison import Comparison
 from training.validation.group_effect import GroupEffect
 
