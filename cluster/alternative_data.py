@@ -15,6 +15,7 @@ from features.alternative.checks import ReadingOptions, TableRows
 from features.alternative.quarantine import RefusedRows
 from features.alternative.read_series import read_events, read_option_days, read_series
 from features.alternative.read_texts import read_chain, read_text
+from features.alternative.stopped import has_stopped
 from features.alternative.text.demo import demo_headlines
 from features.alternative.user_files import read_files
 from features.sources.embedded import embedded_series
@@ -112,8 +113,7 @@ def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[st
     """Return coverage, publication lag, vintages, longest gap and age of each series, event, kind of texts and chain.
 
     The figures of option chains are among the series; their vintages are the snapshots of a session.
-
-    ``stopped`` is whether the newest row is older than three times the usual distance between rows.
+    ``stopped`` is as :func:`~features.alternative.stopped.has_stopped` judges it at the time ``now``.
     """
     lake, rows = AlternativeLake(store), list[dict[str, Any]]()
     now = now or np.datetime64(pd.Timestamp.now("UTC").tz_localize(None), "ns")
@@ -155,7 +155,6 @@ def _facts(rows: pd.DataFrame, of: str, now: np.datetime64) -> dict[str, Any]:
     known = rows["known_from"].dt.tz_localize(None).to_numpy("datetime64[ns]")
     units, counts = np.unique(described, return_counts=True)
     steps = np.diff(units).astype("timedelta64[s]").astype(float) / 86_400.0
-    usual = float(np.median(steps)) if len(steps) else 0.0
     age = float((now - known.max()) / np.timedelta64(1, "s")) / 86_400.0
     lags = (known - described).astype("timedelta64[s]").astype(float) / 86_400.0
     return {
@@ -166,7 +165,7 @@ def _facts(rows: pd.DataFrame, of: str, now: np.datetime64) -> dict[str, Any]:
         "most_vintages": int(counts.max()),
         "longest_gap_days": round(float(steps.max()), 1) if len(steps) else 0.0,
         "age_days": round(age, 1),
-        "stopped": bool(len(steps) > 1 and age > 3.0 * max(usual, 1.0) + max(float(np.median(lags)), 0.0)),
+        "stopped": has_stopped(rows["at"].dt.tz_localize(None).to_numpy() if of == "at" else known, now),
         "revised_values": bool(rows["source"].str.contains("(revised values)", regex=False).any()),
         "sources": sorted(set(rows["source"])),
     }

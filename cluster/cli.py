@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cluster.commands import alerts, bot, config, data, jobs, journal, manifests, models, serve
+from cluster.commands.ablation import ablation
 from cluster.commands.backtest import backtest
 from cluster.commands.doctor import doctor
 from cluster.commands.monitor import monitor
@@ -57,6 +58,7 @@ app.command()(retrain)
 app.command()(predict)
 app.command()(score)
 app.command()(tune)
+app.command()(ablation)
 app.command("walk-forward")(walk_forward)
 app.command()(backtest)
 app.command()(signals)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from configs.data import FeatureConfig
 from configs.errors import ConfigError
 from features import indicators
-from features.alternative.groups import GROUPS
+from features.alternative.groups import GROUPS, group_of_column
 from features.indicators._spec import FeatureSpec
 from features.inputs import Layout
 
@@ -49,7 +49,12 @@ def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str
     """
     groups = sorted({spec.group for spec in all_specs()})
     if others := sorted(set(without).difference(groups)):
-        raise ConfigError(f"features.without has {', '.join(map(repr, others))}. Choose from: {', '.join(groups)}.")
+        of_column = group_of_column(others[0])
+        meant = [of_column] if of_column else difflib.get_close_matches(_spelled(others[0]), groups, 1)
+        hint = f"Did you mean {meant[0]!r}? " if meant else ""
+        raise ConfigError(
+            f"features.without has {', '.join(map(repr, others))}. {hint}Choose from the groups {', '.join(groups)}."
+        )
     names = [_ALSO.get(name, name) for name in map(_spelled, wanted)]
     chosen, used = list[Chosen](), set[str]()
     for spec in all_specs():

@@ -12,7 +12,7 @@ from configs.errors import DataError, FleetcastError
 from configs.schema import Config
 from features.alternative.known import MARKET, KnownData
 from features.context import MarketContext
-from features.known_source import load_known
+from features.known_source import has_rows, load_known
 from features.sources.base import Source
 from features.sources.table_file import find, is_remote
 from features.store.alternative import AlternativeLake
@@ -36,7 +36,7 @@ def load_context(source: Source, config: Config, store: Store) -> MarketContext 
         The file cannot be read, or a configured series has no values; :class:`MissingSeriesError` if the lake has none.
     """
     known = load_known(store, config.features, config.data)
-    if known is not None and not known.columns:
+    if known is not None and not known.columns and not has_rows(store, config.features):
         raise MissingSeriesError(
             "features.use_alternative_data or features.use_sentiment is on, but the lake has no such data. Import "
             "them: fleetcast data import --kind macro FILE."

@@ -39,6 +39,13 @@ def load_known(store: Store, features: FeatureConfig, data: DataConfig) -> Known
     return KnownData.from_frames(series, events, dict(data.context.kinds), texts)
 
 
+def has_rows(store: Store, features: FeatureConfig) -> bool:
+    """Return whether the lake has any rows of the tables that these features use, also of groups that are left out."""
+    lake = AlternativeLake(store)
+    tables = [*(["series", "events"] * features.use_alternative_data), *(["text"] * features.use_sentiment)]
+    return any(lake.parts(table) for table in tables)
+
+
 def tones(lake: AlternativeLake, texts: pd.DataFrame, scorer: str | None) -> npt.NDArray[np.float64]:
     """Return the tone of each text (N,) by the stored scores of a scorer, or by the embedded lexicon.
 

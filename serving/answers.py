@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from configs.errors import ConfigError, shown
 from configs.values import Kind
 from serving.frames import frame_of, row_of
+from serving.known_sources import KnownSource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +155,8 @@ class Prediction:
 
     ``as_of`` is the date of the last bar before the forecasts, ``close`` its price. A forecast that was not requested,
     or that failed as ``error`` explains, is None. ``notes`` are warnings about the bars and features, in plain words;
-    ``stale`` is whether one of them is that the bars are not up to date.
+    ``stale`` is whether one of them is that the bars are not up to date. ``sources`` are the alternative data that the
+    models read, each with its age or that it is missing; empty for models of prices alone.
     """
 
     symbol: str
@@ -165,6 +167,7 @@ class Prediction:
     error: Failure | None = None
     notes: tuple[str, ...] = ()
     stale: bool = False
+    sources: tuple[KnownSource, ...] = ()
 
     @property
     def forecasts(self) -> list[Forecast]:

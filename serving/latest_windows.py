@@ -13,7 +13,7 @@ from configs.errors import shortened
 from configs.models import LabelConfig
 from configs.schema import Config
 from configs.words import counted
-from features.alternative.groups import group_of_column, sources_of
+from features.alternative.groups import group_of_column
 from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
@@ -23,6 +23,7 @@ from features.panel import Panel
 from features.universe import MIN_SYMBOLS, UniverseFacts, UniverseTable
 from features.universe_build import build_universe
 from serving.answers import Failure
+from serving.known_sources import KnownSource, known_sources
 from serving.targets import LastBar, last_bars
 from training.data.arrays import Float32
 from training.data.windows import Windows
@@ -149,11 +150,10 @@ class LatestWindows:
         """Return the warnings about forecasts from each of these last bars; ``features`` is (n, F)."""
         names, config = self.recipe.feature_names, self.recipe.config.features
         series = [int(i) for i in series_columns(names, config) if group_of_column(names[i]) is None]
-        sources = sources_of(names)
         always = (self.note,) if self.note else ()
         notes = []
-        for row in np.isnan(features):
-            missing = [name for name, columns in sources.items() if row[columns].all()]
+        for row, sources in zip(np.isnan(features), known_sources(names, features), strict=True):
+            missing = [source.name for source in sources if not source.known]
             of_series = (_NO_SERIES,) if row[series].any() else ()
             of_data = (_NO_DATA.format(sources=shortened(missing)),) if missing else ()
             notes.append((*always, *of_series, *of_data))
@@ -162,6 +162,11 @@ class LatestWindows:
     def newest_notes(self) -> dict[str, tuple[str, ...]]:
         """Return the notes of each symbol's newest bar."""
         return dict(zip(self.history.symbols, self.notes(self.features[:, -1]), strict=True))
+
+    def newest_sources(self) -> dict[str, tuple[KnownSource, ...]]:
+        """Return what each symbol's newest bar knows of the alternative data that the model reads."""
+        found = known_sources(self.recipe.feature_names, self.features[:, -1])
+        return dict(zip(self.history.symbols, found, strict=True))
 
     def last_bars(self) -> dict[str, LastBar]:
         """Return each symbol's newest bar."""

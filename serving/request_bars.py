@@ -18,6 +18,7 @@ from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
+from serving.known_sources import KnownSource, each_once, known_sources
 from serving.latest_windows import LatestWindows, why_no_forecast
 from serving.snapshot import Outcome, Snapshot, utc_now, with_forecasts
 from serving.targets import LastBar, last_bars
@@ -68,6 +69,7 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
     pending: dict[Kind, list[tuple[int, Windows, LastBar]]] = {kind: [] for kind in snapshot.fleets}
     outcomes: list[dict[Kind, Outcome | None]] = [{} for _ in requests]
     notes = [list(request.notes) for request in requests]
+    sources: list[list[KnownSource]] = [[] for _ in requests]
     for i, request in enumerate(requests):
         for kind, outcome in _last_windows(snapshot, request):
             if isinstance(outcome, Failure):
@@ -75,7 +77,9 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
             else:
                 window, last = outcome
                 pending[kind].append((i, window, last))
-                notes[i] += (*snapshot.windows[kind].notes(window.last)[0], *snapshot.fleets[kind].notes(last))
+                latest = snapshot.windows[kind]
+                notes[i] += (*latest.notes(window.last)[0], *snapshot.fleets[kind].notes(last))
+                sources[i] += known_sources(latest.recipe.feature_names, window.last)[0]
     for kind, parts in pending.items():
         if parts:
             fleet = snapshot.fleets[kind]
@@ -85,10 +89,11 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
             for (i, _, _), forecast in zip(parts, forecasts, strict=True):
                 outcomes[i][kind] = forecast
     answers = []
-    for request, found, warnings in zip(requests, outcomes, notes, strict=True):
+    for request, found, warnings, known in zip(requests, outcomes, notes, sources, strict=True):
         as_of: datetime = request.bars.dates[-1].astype("datetime64[us]").item()
         close = float(request.bars.close[-1])
-        empty = Prediction(request.symbol, as_of, close, notes=tuple(dict.fromkeys(warnings)))
+        said = tuple(dict.fromkeys(warnings))
+        empty = Prediction(request.symbol, as_of, close, notes=said, sources=each_once(known))
         answers.append(with_forecasts(empty, request.kinds, found))
     return answers
 

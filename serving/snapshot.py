@@ -13,9 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pydantic_core import to_json
 
 from configs.values import Kind
+from features.alternative.stopped import StoppedSource, stopped_sources
 from features.bars.freshness import Freshness, freshness
 from serving.answers import KINDS, Failure, Forecast, Prediction
 from serving.fleets import Fleet, ForecastColumns
+from serving.known_sources import KnownSource
 from serving.latest_windows import LatestWindows
 from serving.newest_bars import NewestBars
 from serving.spelling import Spelling
@@ -43,7 +45,8 @@ class Snapshot:
     unseen
         Whether symbols that no model was fitted on get pooled forecasts.
     last_bars
-        Each symbol's last bar; ``notes`` are warnings about that bar's features.
+        Each symbol's last bar; ``notes`` are warnings about that bar's features, ``sources`` the alternative data that
+        models read at it.
     bars, bars_stamp
         Where bars are read from, and the stamp of those that were read.
     max_age
@@ -67,6 +70,7 @@ class Snapshot:
     max_age: timedelta | None
     spelling: Spelling
     columns: Mapping[Kind, tuple[Sequence[str], ForecastColumns] | None] = field(default_factory=dict)
+    sources: Mapping[str, tuple[KnownSource, ...]] = field(default_factory=dict)
     unseen: bool = True
     unfitted: frozenset[str] = frozenset()
     loaded: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -106,7 +110,8 @@ class Snapshot:
             message = f"{found.text}; serve.max_age_days allows {self.max_age / timedelta(days=1):g}"
             return Prediction(symbol, last.as_of, last.close, error=Failure("stale_bars", message), stale=True)
         notes = (*self.notes.get(symbol, ()), *((found.text,) if found.stale else ()))
-        empty = Prediction(symbol, last.as_of, last.close, notes=notes, stale=found.stale)
+        sources = self.sources.get(symbol, ())
+        empty = Prediction(symbol, last.as_of, last.close, notes=notes, stale=found.stale, sources=sources)
         return with_forecasts(empty, kinds, {kind: found.get(symbol) for kind, found in self.forecasts.items()})
 
     def freshness(self, last: LastBar, now: datetime) -> Freshness:
@@ -127,6 +132,14 @@ class Snapshot:
             if judged[key].stale:
                 out[symbol] = judged[key]
         return out
+
+    def stopped_sources(self) -> list[StoppedSource]:
+        """Return the alternative data that models read and that have stopped at the newest bars."""
+        newest = {symbol: last.date for symbol, last in self.last_bars.items()}
+        read = {source.name for sources in self.sources.values() for source in sources}
+        known = {id(one.context): one.context.alternative for one in self.windows.values() if one.context is not None}
+        found = (one for data in known.values() if data is not None for one in stopped_sources(data, newest))
+        return list({one.name: one for one in found if one.name in read}.values())
 
     def rendered(self, symbol: str, kinds: tuple[Kind, ...]) -> RenderedAnswer:
         """Return :meth:`prediction` as JSON; rendered once a minute, because ages count, unless it is unknown."""

@@ -13,6 +13,7 @@ from configs.values import Kind
 from features.store.store import Store
 from serving.answers import Failure
 from serving.fleets import Fleet, ForecastColumns, open_fleet
+from serving.known_sources import KnownSource, each_once
 from serving.latest_windows import FeatureRecipe, Featurise, LatestWindows
 from serving.newest_bars import USUAL, BarsChoice, NewestBars
 from serving.snapshot import Outcome, Snapshot
@@ -101,10 +102,12 @@ def snapshot_of(
         bars = previous.bars
     distinct = {id(latest): latest for latest in windows.values()}
     newest = {key: latest.last_bars() for key, latest in distinct.items()}
-    notes: dict[str, tuple[str, ...]] = {}
+    notes, sources = dict[str, tuple[str, ...]](), dict[str, tuple[KnownSource, ...]]()
     for latest in distinct.values():
         for symbol, found in latest.newest_notes().items():
             notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
+        for symbol, known in latest.newest_sources().items():
+            sources[symbol] = each_once((*sources.get(symbol, ()), *known))
     computed = {
         kind: _forecasts(fleet, windows[kind], unfitted, newest[id(windows[kind])]) for kind, fleet in fleets.items()
     }
@@ -122,6 +125,7 @@ def snapshot_of(
         symbols=sorted(unfitted.union(*(fleet.position for fleet in fleets.values()))),
         last_bars={symbol: bar for bars_of_kind in newest.values() for symbol, bar in bars_of_kind.items()},
         notes=notes,
+        sources=sources,
         bars=bars,
         bars_stamp=stamp,
         max_age=None if config.max_age_days == "calendar" else timedelta(days=config.max_age_days),

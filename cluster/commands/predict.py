@@ -59,6 +59,8 @@ def predict(
     now = None if choice.end is None else min(datetime.combine(choice.end, time.max), utc_now())
     found = [snapshot.prediction(symbol, chosen, now) for symbol in wanted or _at_hand(snapshot)]
     _show(found, csv, parquet, as_json)
+    for stopped in snapshot.stopped_sources():
+        print(f"note: {stopped}.", file=sys.stderr)
     if left := snapshot.bars.lake_symbols_not_read():
         print(f"not forecast: {shortened(left)} of the lake, which no model knows. Add --bars lake.", file=sys.stderr)
     failed = [one.error is not None for one in found]

@@ -27,7 +27,7 @@ _COLUMNS = {
 }
 
 _MARKS = {
-    "stopped": "no new row for three times the usual distance:",
+    "stopped": "stopped, no new row for twice the longest usual distance:",
     "revised_values": "without publication times, revised values:",
 }
 

@@ -78,11 +78,13 @@ def _about(facts: Mapping[str, Any]) -> dict[str, str]:
     horizon = "" if facts["horizon"] is None else f"{counted(facts['horizon'], 'bar')} ahead"
     bars = f"bars of {bars_in_words(facts['bars'])}" if facts["bars"] else ""
     preset = f"preset {facts['preset']}" if facts["preset"] else ""
+    left_out = (facts["config"].get("features") or {}).get("without")
+    without = f"without {', '.join(left_out)}" if left_out else ""
     return {
         "version": f"{kind} {facts['version']}{alias}",
         "created": f"{facts['created'][:19].replace('T', ' ')} UTC, {size(facts['bytes'])}",
         "symbols": f"{len(symbols):,} ({names})",
-        "settings": ", ".join(filter(None, (horizon, bars, preset))),
+        "settings": ", ".join(filter(None, (horizon, bars, preset, without))),
         "verdict": f"by {task_of(kind).loss_title}: {Verdict(**facts['verdict'])}",
         "labels": "; ".join(label_sentences(flatten(facts["metrics"]))),
         "coverage": " ".join(coverage_sentence(kind, flatten(facts["metrics"]), level)).removeprefix("coverage of "),

@@ -18,6 +18,7 @@ from cluster.views.forecast_table import render_forecasts, rows_of_run
 from cluster.views.leaderboard import render, to_json
 from cluster.views.next_steps import next_steps
 from configs.words import counted
+from features.alternative.groups import group_of_column
 from features.store.store import Store
 from training.run import queue
 from training.run.run_plan import RunPlan
@@ -63,6 +64,9 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
         option = "" if store.uri == Store(DEFAULT_STORE).uri else f" --store {shlex.quote(store.uri)}"
         for line in next_steps(result.results, option):
             console.print(line, highlight=False, soft_wrap=True)
+    if groups := sorted({group_of_column(name) or "" for name in result.plan.feature_names} - {""}):
+        hint = "what each adds: fleetcast ablation, with the same options"
+        console.print(f"the models read {', '.join(groups)}; {hint}", highlight=False, soft_wrap=True)
 
 
 class _Watch:
@@ -97,8 +101,10 @@ class _Watch:
         finished = f", {done} of {len(plan.jobs)} jobs finished before" if done else ""
         folds = max(map(len, plan.folds.values()), default=0)
         windows = f"{counted(folds, 'window')} of " if folds else ""
+        without = ", ".join(plan.config.features.without)
+        left_out = f" without {without}" if without else ""
         self._console.print(
-            f"{'walking forward: ' if folds else 'training '}{' and '.join(kinds)} of {source} "
+            f"{'walking forward: ' if folds else 'training '}{' and '.join(kinds)} of {source}{left_out} "
             f"({counted(plan.bars, 'bar')}, {counted(len(plan.feature_names), 'feature')}) in "
             f"{windows}{counted(len(blocks), 'block')} on {workers}{finished}",
             highlight=False,
@@ -111,7 +117,7 @@ class _Watch:
                 f"skipping {len(plan.skipped)}: {_first_reasons(plan.skipped)}", highlight=False, soft_wrap=True
             )
         self._bar.update(self._task, description="starting workers")
-        self._started = time.monotonic()
+        self._started, self._first = time.monotonic(), None
 
     def progressed(self, now: queue.Progress) -> None:
         pace = self._pace(now)

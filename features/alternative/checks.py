@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import DataError, shown
-from features.alternative.instants import in_range, read_instants
+from features.alternative.instants import in_range, read_instants, refuse_ambiguous
 from features.alternative.quarantine import Checked, RefusedRows
 from features.alternative.tables import TABLES
 
@@ -76,6 +76,7 @@ def days(frame: pd.DataFrame, name: str) -> npt.NDArray[np.datetime64]:
         column = column.dt.tz_localize(None)
     elif not pd.api.types.is_datetime64_dtype(column.dtype):
         text = column.astype("str").str.strip().str.slice(0, 10)
+        refuse_ambiguous(text, name)
         column = pd.to_datetime(text, errors="coerce", format="mixed")
     return in_range(column.dt.normalize()).to_numpy()
 

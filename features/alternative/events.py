@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,7 +11,6 @@ Float = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
 
 _MAX_DAYS = 60.0
-_LOOK_PAST = 8  # events that had not been announced yet between a bar and the next event that had
 
 
 def event_features(at: Dates, known_from: Dates, times: Dates, dates: Dates) -> Float:
@@ -32,18 +33,33 @@ def event_features(at: Dates, known_from: Dates, times: Dates, dates: Dates) -> 
     if not len(at) or not len(times):
         return out
     position = np.searchsorted(at, times, side="right")
-    upcoming, found = position.copy(), np.zeros(len(times), np.bool_)
-    for _ in range(_LOOK_PAST):
-        inside = upcoming < len(at)
-        found = inside & (known_from[np.minimum(upcoming, len(at) - 1)] <= times)
-        upcoming = np.where(found | ~inside, upcoming, upcoming + 1)
-    nearest = at[np.minimum(upcoming, len(at) - 1)]
+    upcoming, previous = (
+        _nearest_known(known_from, times, position, 1),
+        _nearest_known(known_from, times, position - 1, -1),
+    )
+    found, happened = upcoming >= 0, previous >= 0
+    nearest = at[upcoming]
     weekdays = np.busday_count(dates.astype("datetime64[D]") + 1, nearest.astype("datetime64[D]") + 1)
     until = (nearest - times) / np.timedelta64(1, "D")
     for column, values in enumerate((weekdays <= 1, weekdays <= 5, np.minimum(until, _MAX_DAYS))):
         np.copyto(out[:, column], values, where=found)
-    previous = np.maximum(position - 1, 0)
     since = (times - at[previous]) / np.timedelta64(1, "D")
-    happened = (position > 0) & (known_from[previous] <= times)
     np.copyto(out[:, 3], np.minimum(since, _MAX_DAYS), where=happened)
+    return out
+
+
+def _nearest_known(
+    known_from: Dates, times: Dates, start: npt.NDArray[np.int64], step: Literal[1, -1]
+) -> npt.NDArray[np.int64]:
+    """Return for each bar the first position from ``start`` on that had been announced by then, or −1, (N,)."""
+    one_way = known_from[::-step]
+    earliest = np.minimum.accumulate(one_way)[::-step]  # of all positions from each one on
+    place, out = start.copy(), np.full(len(times), -1, np.int64)
+    left = np.flatnonzero((place >= 0) & (place < len(known_from)))
+    left = left[earliest[place[left]] <= times[left]]  # one is known: the walk ends within bounds
+    while len(left):
+        is_known = known_from[place[left]] <= times[left]
+        out[left[is_known]] = place[left[is_known]]
+        left = left[~is_known]
+        place[left] += step
     return out

@@ -12,6 +12,10 @@ import pandas as pd
 from configs.errors import DataError, shown
 
 _DAY_TEXT = re.compile(r"\s*\d{4}-?\d{2}-?\d{2}\s*")
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
+_PLAIN = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}[T ]{_CLOCK}(?: ?[AaPp][Mm])?")
+_ZONED = rf"(?:Z|UTC|GMT|{_CLOCK} ?[+-]\d{{2}}(?::?\d{{2}})?|[+-]\d{{2}}:?\d{{2}})$"
+_AMBIGUOUS = r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b"
 _ALPHA_VANTAGE = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})?")
 _FIRST, _LAST = pd.Timestamp("1678-01-01"), pd.Timestamp("2261-12-31")  # what 64 bits of nanoseconds can hold
 
@@ -38,7 +42,8 @@ def read_instants(values: pd.Series, what: str, timezone: str | None = None) -> 
     Raises
     ------
     DataError
-        Some times of day name no zone and ``timezone`` is not given, or ``timezone`` is unknown.
+        Some times of day name no zone and ``timezone`` is not given, ``timezone`` is unknown, or dates such as
+        01/05/2020 do not say which number is the month.
     """
     zone = timezone or "UTC"
     try:
@@ -61,9 +66,11 @@ def read_instants(values: pd.Series, what: str, timezone: str | None = None) -> 
         return Instants(found.utc[codes], found.is_read[codes])
     text = text.str.replace(_ALPHA_VANTAGE, r"\1-\2-\3T\4:\5:\6", regex=True).str.removesuffix(":")
     is_day = text.map(lambda one: _DAY_TEXT.fullmatch(one) is not None).to_numpy(np.bool_)
-    has_zone = text.str.contains(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", regex=True).to_numpy(np.bool_) & ~is_day
+    refuse_ambiguous(text, what)
+    has_zone = text.str.contains(_ZONED, regex=True).to_numpy(np.bool_) & ~is_day
     parsed = pd.to_datetime(text.where(has_zone), errors="coerce", utc=True, format="mixed").dt.tz_localize(None)
-    naive = pd.to_datetime(text.where(~has_zone), errors="coerce", format="mixed")
+    is_plain = text.map(lambda one: _PLAIN.fullmatch(one) is not None).to_numpy(np.bool_) & ~has_zone
+    naive = pd.to_datetime(text.where(is_plain | is_day), errors="coerce", format="mixed")
     plain = naive.notna().to_numpy() & ~is_day
     if plain.any() and timezone is None:
         raise _no_zone(what, text[plain].iloc[0])
@@ -75,6 +82,16 @@ def read_instants(values: pd.Series, what: str, timezone: str | None = None) -> 
 def in_range(times: pd.Series) -> pd.Series:
     """Return times without a zone as ``datetime64[ns]``; those before 1678 or after 2261, which do not fit, are NaT."""
     return times.where((times >= _FIRST) & (times <= _LAST)).astype("datetime64[ns]")
+
+
+def refuse_ambiguous(text: pd.Series, what: str) -> None:
+    """Raise ``DataError`` for dates such as 01/05/2020: a wrong guess would use a value months too early."""
+    found = text[text.str.match(_AMBIGUOUS).fillna(False).to_numpy(np.bool_)]
+    if len(found):
+        raise DataError(
+            f"{what} {shown(found.iloc[0])} does not say which number is the month; expected such as 2020-02-13. Write "
+            "the dates with the year first."
+        )
 
 
 def _localised(naive: pd.Series, is_day: npt.NDArray[np.bool_], zone: str) -> Instants:

@@ -13,7 +13,6 @@ RULES = {
     "no_publication_time": "it is not known when the row was published",
     "future": "the publication or retrieval lies in the future",
     "unreadable_period": "the date of the value is missing or cannot be read",
-    "published_before_period": "a value was published before the period that it describes began",
     "not_a_number": "a value is missing or not a number",
     "score_out_of_range": "a score is outside −1 … 1, or a relevance outside 0 … 1",
     "unusable_quote": "a strike, a price or a right of an option cannot be read",

@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -33,6 +34,7 @@ _ALIASES = {
     "iv": ("implied_volatility", "impliedvolatility"),
     "underlying": ("underlying_price", "underlying_last", "spot"),
 }
+_ACCEPTED = "acceptancedatetime"  # EDGAR's: of some companies New York's time, although it ends with Z
 _DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -51,8 +53,14 @@ def read_files(path: str) -> Iterator[tuple[TableFile, pd.DataFrame]]:
 
 
 def renamed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with columns in lower case, and vendors' names replaced by ours where ours are absent."""
+    """Return a frame with columns in lower case, and vendors' names replaced by ours where ours are absent.
+
+    EDGAR's ``acceptanceDateTime`` is read as New York's time where it claims UTC, so that it is never too early.
+    """
     names = [str(name).strip().lower().replace(" ", "_") for name in frame.columns]
+    if names.count(_ACCEPTED) == 1:
+        accepted = frame.columns[names.index(_ACCEPTED)]
+        frame = frame.assign(**{str(accepted): _of_new_york(frame[accepted])})
     for ours, others in _ALIASES.items():
         found = next((other for other in others if other in names), None)
         if ours not in names and found is not None:
@@ -60,6 +68,18 @@ def renamed(frame: pd.DataFrame) -> pd.DataFrame:
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DataError(f"the table has {shortened(repeated)} more than once. Rename or remove a column.")
     return frame.set_axis(names, axis="columns")
+
+
+def _of_new_york(times: pd.Series) -> pd.Series:
+    """Return times whose zone is said to be UTC as those of New York; others unchanged."""
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        times = times.dt.tz_convert("UTC").dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = times.astype("str")
+    is_utc = text.str.endswith("Z") & times.notna()
+    local = pd.to_datetime(text.where(is_utc).str.removesuffix("Z"), errors="coerce", format="ISO8601")
+    late = np.zeros(len(text), np.bool_)  # of an hour that the clocks repeat, the second one
+    aware = local.dt.tz_localize("America/New_York", ambiguous=late, nonexistent="shift_forward")
+    return times.astype(object).mask(is_utc, aware.map(lambda at: at.isoformat(), na_action="ignore"))
 
 
 def _frame(file: TableFile) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from configs.errors import DataError, StoreError
 from configs.operation import ServeConfig
 from configs.schema import Config
 from configs.values import Kind
+from features.alternative.stopped import StoppedSource
 from features.bars.arrays import Dates
 from features.bars.schedule import Sessions
 from features.bars.schedule_fit import schedule_of
@@ -138,6 +139,10 @@ class Champions:
             self._missing = {**self._missing, **dict.fromkeys(unread, "no bars are available"), **missing}
             self._mended = None
         return read_market([bars for bars, _ in self._until(row) if bars.symbol in wanted])
+
+    def stopped_sources(self) -> Sequence[StoppedSource] | None:
+        """Return the alternative data that had stopped at the bars forecast last; None if none were forecast yet."""
+        return None if self._snapshot is None else self._snapshot.stopped_sources()
 
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:
         """Return the forecasts of a version's test."""

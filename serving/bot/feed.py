@@ -10,6 +10,7 @@ import pandas as pd
 
 from configs.schema import Config
 from configs.values import Kind
+from features.alternative.stopped import StoppedSource
 from features.bars.arrays import Dates
 from features.bars.schema import SymbolBars
 from serving.bot.closed_bars import ClosedBars, Row
@@ -53,6 +54,10 @@ class Feed(Protocol):
 
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date, of the symbols that are forecast and of those in ``also``."""
+        ...
+
+    def stopped_sources(self) -> Sequence[StoppedSource] | None:
+        """Return the alternative data that had stopped at the bars forecast last; None if none were forecast yet."""
         ...
 
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:

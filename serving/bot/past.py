@@ -13,6 +13,7 @@ import pandas as pd
 from configs.errors import DataError
 from configs.schema import Config
 from configs.values import Kind
+from features.alternative.stopped import StoppedSource
 from features.bars.arrays import Dates
 from features.bars.closes import bar_close, bar_date, end_of_day
 from features.bars.schedule_fit import schedule_of
@@ -164,6 +165,10 @@ class PastFeed:
         cut: dict[str, Any] = {name: getattr(self._whole, name)[:stop] for name in _FIELDS}
         dividends = None if self._whole.dividends is None else self._whole.dividends[:stop]
         return replace(self._whole, dates=self._whole.dates[:stop], **cut, dividends=dividends)
+
+    def stopped_sources(self) -> Sequence[StoppedSource] | None:
+        """Return None: recorded forecasts read no alternative data."""
+        return None
 
     def tested(self, kind: Kind, version: str) -> pd.DataFrame:
         """Return the forecasts before the first date."""

@@ -138,7 +138,8 @@ class Scanner:
             signals, orders = result.signals, orders + len(result.orders)
             instants.append(row.instant)
         if not instants:
-            settle_data(self._journal, lease, self._bot, verdicts, now, self.feed.config.alerts)
+            stopped_sources = self.feed.stopped_sources()
+            settle_data(self._journal, lease, self._bot, verdicts, now, self.feed.config.alerts, stopped_sources)
         return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:
@@ -204,7 +205,8 @@ class Scanner:
         notes = {"bar_date": date.isoformat(), "versions": versions, "late": row.late}
         result = replace(result, notes={**result.notes, **notes})
         newest = max((one.made_at for one in stored), default=None)
-        if not write_step(self._journal, lease, result, alert_writer(verdicts, config.alerts), not_before=newest):
+        write_alerts = alert_writer(verdicts, config.alerts, self.feed.stopped_sources())
+        if not write_step(self._journal, lease, result, write_alerts, not_before=newest):
             _log.warning("the step of %s is in the journal already", row.instant.isoformat())
             self._record = None  # read everything again
             return result

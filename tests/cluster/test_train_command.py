@@ -107,6 +107,33 @@ def test_a_missing_gpu_is_one_line(call, ray_cluster, tmp_path):
     assert "Traceback" not in done.err
 
 
+def test_an_ablation_says_what_embedded_series_and_headlines_add(call, ray_cluster, tmp_path):
+    store = ("--store", str(tmp_path / "s"))
+    for kind in ("macro", "text"):
+        assert call("data", "import", "--kind", kind, "embedded", *store).code == 0
+    small = ("--preset", "smoke", "--symbols", "AAPL,MSFT", "--kinds", "volatility", *store)
+    command = ("ablation", *small, "--set", "volatility.members=[boosting]", "--set", "features.max_features=null")
+    done = call(*command)
+    assert done.code == 0, done.err
+    assert "the test period is not read" in done.out and "8 of 8 fits done now" in done.out
+    for words in (
+        "fitted up to 200",
+        "scored on 2010-01-04 to 2010-12-31",
+        "volatility: 2 symbols",
+        "macro ",
+    ):
+        assert words in done.out
+    again = call(*command, "--json")
+    document = json.loads(again.out)
+    assert document["fits"] == {"jobs": 8, "done_now": 0, "failed": {}}, "everything was stored"
+    assert [effect["groups"] for effect in document["effects"]] == [["sentiment"], ["macro"], ["sentiment", "macro"]]
+    for effect in document["effects"]:
+        assert effect["metric"] == "qlike" and effect["symbols"] == 2 and effect["standard_error"] > 0
+        assert effect["known"] == 1.0 and effect["known_in_training"] > 0.3
+        assert effect["difference"] == pytest.approx(effect["with"] - effect["without"], abs=1e-12)
+    assert not (tmp_path / "s" / "models").exists(), "nothing is published"
+
+
 def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_changes_no_result(
     tiny_run, ray_cluster, start, tmp_path
 ):

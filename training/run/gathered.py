@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from configs.errors import DataError
 from configs.schema import Config
+from features.alternative.stopped import stopped_sources
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
 from features.engineer import feature_names
@@ -112,6 +113,8 @@ def gather(
     bars = survey.usable_bars(mended, config.data)
     staged = tuple(stage_bars(store, bars, config.run.block_symbols, by_length=by_length))
     warnings = survey.finish(mended, config.data)
+    if context is not None and context.alternative is not None:
+        warnings += map(str, stopped_sources(context.alternative, survey.newest))
     trained = {symbol for symbol in survey.lengths if symbol not in survey.skipped}
     for symbol, reason in sorted(survey.skipped.items()):
         logger.info("%s is skipped: %s", symbol, reason)

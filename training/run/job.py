@@ -17,7 +17,7 @@ class Job(Frozen):
 
     ``inputs`` lists staged files with the symbols to take from each; ``output`` is the prefix of the block it writes.
     In a walk-forward run ``fold`` is the number of its fold, and ``fit`` of a block the prefix of its fitted models,
-    which depend on fewer bars than their test.
+    which depend on fewer bars than their test. ``plan`` names the job's plan in a queue of several.
     """
 
     kind: str
@@ -27,6 +27,7 @@ class Job(Frozen):
     needs: str | None = None
     fold: int | None = None
     fit: str | None = None
+    plan: str | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     """
     found = gather(source, config, store, context)
     splits: dict[str, SplitText] = {
-        kind: _split_text(resolve_split(found.dates, config.split, config.section(kind).horizon))
+        kind: split_text(resolve_split(found.dates, config.split, config.section(kind).horizon))
         for kind in config.run.kinds
     }
     data_hash = config_hash(found.fingerprints(), found.market)
@@ -174,7 +174,7 @@ def read_plan(uri: str, name: str) -> tuple[Store, RunPlan, UniverseTable, Marke
 
 def fold_text(fold: Fold) -> FoldText:
     """Return a fold as JSON."""
-    return str(fold.train_start), _split_text(fold.split)
+    return str(fold.train_start), split_text(fold.split)
 
 
 def _split(text: SplitText) -> Split:
@@ -183,7 +183,8 @@ def _split(text: SplitText) -> Split:
     return Split(train_end, valid_start, valid_end, test_start, test_end, int(purge), int(embargo))
 
 
-def _split_text(split: Split) -> SplitText:
+def split_text(split: Split) -> SplitText:
+    """Return a split as JSON."""
     days = (split.train_end, split.valid_start, split.valid_end, split.test_start, split.test_end)
     a, b, c, d, e = (str(day) for day in days)
     return a, b, c, d, e, split.purge, split.embargo

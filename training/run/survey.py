@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from configs.data import DataConfig
 from configs.words import counted
 from features.bars.period import BarPeriod, bar_period, other_periods
@@ -15,9 +17,10 @@ from features.sources.mended import MendedSource
 
 @dataclass
 class Survey:
-    """Number and period of the bars of each symbol, and why others are skipped."""
+    """Number and period of the bars of each symbol, the date of its newest one, and why others are skipped."""
 
     lengths: dict[str, int] = field(default_factory=dict)
+    newest: dict[str, np.datetime64] = field(default_factory=dict)
     periods: dict[str, BarPeriod] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
@@ -33,7 +36,7 @@ class Survey:
             elif problem := source.problem(bars.symbol, data.max_unexplained_steps):
                 self.skipped[bars.symbol] = problem
             else:
-                self.lengths[bars.symbol] = len(bars)
+                self.lengths[bars.symbol], self.newest[bars.symbol] = len(bars), bars.dates[-1]
                 self.periods[bars.symbol] = bar_period(bars.dates)
                 yield bars
 

@@ -50,7 +50,7 @@ def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:
     StoreError, ModelError
         The plan, the staged bars or the pooled fit are missing; the same command makes them again.
     """
-    store, plan, universe, context = read_plan(uri, plan_name)
+    store, plan, universe, context = read_plan(uri, job.plan or plan_name)
     mark_in_use(store, plan.folders)
     if is_finished(store, job.output):  # by another run of the same plan
         logger.info("%s exists already", job.label)

@@ -12,6 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from training.metrics.clustered import long_run_se
+from training.metrics.comparison import Comparison
+
 Float = npt.NDArray[np.float64]
 
 MAX_REVISION = 0.05
@@ -55,6 +58,19 @@ class Paired:
     champion_total: float
     challenger_failures: int
     changed_targets: int
+
+    def difference(self, overlap: int) -> Comparison:
+        r"""Return the mean difference per row and its standard error, clustered by day; NaN without any row.
+
+        ``overlap`` are the days by which neighbouring forecasts overlap: the horizon minus one. With n rows, the error
+        is that of :math:`\bar d = \sum_i d_i / n`, from the daily influences
+        :math:`\psi_d = \sum_{i \in d} (d_i - \bar d) / n`.
+        """
+        rows = self.counts.sum()
+        if not rows:
+            return Comparison(np.nan, np.nan)
+        mean = float(self.sums.sum() / rows)
+        return Comparison(mean, float(long_run_se((self.sums - mean * self.counts) / rows, overlap)))
 
 
 def pair(challenger: TestLosses, champion: TestLosses) -> Paired:

@@ -7,14 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from configs.words import counted, signed
-from training.metrics.clustered import long_run_se
 from training.validation.paired_losses import Paired, TestLosses, pair
 
-Float = npt.NDArray[np.float64]
 Policy = Literal["auto", "always", "never"]
 
 MAX_LOST_SYMBOLS = 0.1
@@ -41,7 +36,7 @@ def decide(
     overlap: int = 0,
     worse_than: Sequence[str] = (),
 ) -> Decision:
-    r"""Decide whether the challenger becomes champion.
+    """Decide whether the challenger becomes champion.
 
     The first version of a kind does, unless it is worse than a baseline on its own test period or the policy is
     ``never``. After that, ``auto`` promotes a challenger whose mean loss over the rows (symbol, date) of both test
@@ -62,8 +57,7 @@ def decide(
     Returns
     -------
     Decision
-        The difference's standard error is that of :math:`\bar d = \sum_i d_i / n` with the day as cluster, from
-        the daily influences :math:`\psi_d = \sum_{i \in d} (d_i - \bar d) / n`.
+        With the standard error of the difference, see :meth:`.Paired.difference`.
 
     References
     ----------
@@ -83,8 +77,8 @@ def decide(
         mean, error = None, None
         verdict = "it shares no test day of a symbol with the champion, so they cannot be compared"
     else:
-        mean = float(paired.sums.sum() / n)
-        error = _finite(long_run_se((paired.sums - mean * paired.counts) / n, overlap))
+        found = paired.difference(overlap)
+        mean, error = found.value, found.se if math.isfinite(found.se) else None
         verdict = _described(mean, error, paired, n)
     newer = mean == 0 and challenger.trained_to > champion.trained_to
     if newer:
@@ -107,10 +101,6 @@ def decide(
         examples = ", ".join(lost[:3]) + (", …" if len(lost) > 3 else "")
         reason = f"it lacks {len(lost)} of the champion's {len(champion.symbols)} symbols ({examples}); {_FORCE}"
     return Decision(better, reason, mean, error, len(paired.counts), n)
-
-
-def _finite(value: Float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _described(mean: float, error: float | None, paired: Paired, n: int) -> str:

@@ -18,7 +18,7 @@ from features.alternative.tables import TEXT
 NAMES = {"AAPL": "Apple", "GOOG": "Google", "IBM": "IBM", "MSFT": "Microsoft"}
 """Companies of the embedded bars that have headlines."""
 SOURCE = "synthetic"
-_FIRST, _LAST = "2010-01-04", "2013-02-28"
+_FIRST, _LAST = "2000-01-03", "2013-02-28"
 _A_DAY = 0.24  # headlines of a company
 _EDITED, _REPEATED = 0.1, 0.15  # shares that are edited an hour later, and that another item repeats
 _STATEMENT_DAYS = 30  # business days between statements of the central bank
@@ -28,7 +28,7 @@ _HOUR = np.timedelta64(3_600_000_000_000, "ns")
 def demo_headlines(seed: int = 0) -> pa.Table:
     """Return synthetic rows of the table ``text`` (:data:`~features.alternative.tables.TEXT`), source ``synthetic``.
 
-    About 60 headlines a company and year from 2010 to February 2013, some of them edited or repeated, and statements of
+    About 60 headlines a company and year from 2000 to February 2013, some of them edited or repeated, and statements of
     a central bank for the whole market. Equal seeds give equal rows.
     """
     wording = tomllib.loads(files("features.alternative.text").joinpath("demo_headlines.toml").read_text("utf-8"))

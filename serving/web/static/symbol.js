@@ -126,7 +126,7 @@ async function load() {
   const notes = document.getElementById("notes");
   notes.replaceChildren(...item.notes.map((text) => make("li", text)));
   notes.className = item.stale ? "problem" : "range";
-  document.getElementById("now").replaceChildren(...forecastCards(item, models));
+  document.getElementById("now").replaceChildren(...forecastCards(item, models), ...sourcesCards(item.sources));
   document.getElementById("models").replaceChildren(...models.map(skillCard));
   if (!item.error || item.error.code !== "unknown_symbol") drawHistory(await request(`/v1/history/${path}?bars=${BARS_SHOWN}`), item, models);
 }

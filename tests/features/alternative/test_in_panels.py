@@ -8,11 +8,14 @@ from configs import load_config
 from configs.data import FeatureConfig
 from configs.errors import ConfigError, DataError
 from features import KnownData, MarketContext, build_panel, feature_names
+from features.alternative.checks import ReadingOptions
+from features.alternative.read_series import read_series
 from features.catalog import choose_features, describe_features
 from features.context_source import MissingSeriesError, load_context
 from features.inputs import Layout
 from features.known_source import load_known
 from features.sources import open_source
+from features.store.alternative import AlternativeLake
 from features.store.store import Store
 
 CONFIG = FeatureConfig(technical_indicators=("rsi", "options", "macro"))
@@ -31,8 +34,13 @@ def test_groups_are_left_out_by_name(make_bars):
     every = feature_names(CONFIG, None, context)
     without = feature_names(CONFIG.model_copy(update={"without": ("options",)}), None, context)
     assert set(every) - set(without) == {name for name in every if name.startswith("options_")} != set()
-    with pytest.raises(ConfigError, match=r"features.without has 'nonsense'. Choose from: calendar, context"):
-        choose_features((), Layout((5,)), ("nonsense",))
+    for wrong, hint in (
+        ("nonsense", ""),
+        ("option", r"Did you mean 'options'\? "),
+        ("macro_cpi_log", ".* 'macro'\\? "),
+    ):
+        with pytest.raises(ConfigError, match=f"features.without has '{wrong}'. {hint}Choose from the groups calendar"):
+            choose_features((), Layout((5,)), (wrong,))
     assert "options" not in {group for _, group, _ in describe_features(FeatureConfig(without=("options",)))}
 
 
@@ -44,6 +52,16 @@ def test_columns_of_series_that_are_gone_are_missing_values(make_bars):
     assert np.isnan(panel.features[:, lost]).all() and np.isfinite(panel.features[-1, names.index("rsi_20")])
     with pytest.raises(DataError, match="needs series of weather, which the data do not have"):
         feature_names(FeatureConfig(technical_indicators=("weather_series",)), None, context_of(bars))
+
+
+def test_leaving_out_all_that_the_lake_has_is_training_on_prices(tmp_path):
+    lake = AlternativeLake(Store(tmp_path))
+    frame = pd.DataFrame({"series": "RATE", "period": ["2010-01-01"], "value": 1.0, "known_from": ["2010-02-01"]})
+    lake.append("series", read_series(frame, ReadingOptions("x", np.datetime64("2020-01-01", "ns")), "x").rows)
+    switch, store = "features.use_alternative_data=true", Store(tmp_path)
+    config = load_config("demo", overrides=[switch, "features.without=[macro]"])
+    context = load_context(open_source("embedded", store), config, store)
+    assert context is not None and not [name for name in context.all_columns if name.startswith("macro_")]
 
 
 def test_a_lake_without_such_data_is_an_error_of_training(tmp_path):

@@ -75,6 +75,17 @@ def test_open_interest_of_a_day_is_known_at_the_next_open(lake):
     assert np.isnan(found[0]) and found[1:] == pytest.approx([100.0, 200.0])
 
 
+def test_on_a_short_day_news_after_the_close_belongs_to_the_next_session(lake):
+    times = ["2019-11-29T12:59-05:00", "2019-11-29T14:00-05:00"]
+    texts = pd.DataFrame({"published_at": times, "symbol": ["EARLY", "ABC"], "text": "x"})
+    lake.append("text", read_text(texts, OPTIONS).rows)
+    data = KnownData.from_frames(texts=lake.read_all("text").assign(tone=0.5))
+    dates = sessions_between("XNYS", np.datetime64("2019-01-02"), np.datetime64("2019-12-02")).astype("datetime64[ns]")
+    age = data.columns.index("sentiment_news_age")
+    early, late = (np.isfinite(data.at(symbol, dates)[-2:, age]).tolist() for symbol in ("EARLY", "ABC"))
+    assert (early, late) == ([True, True], [False, True])
+
+
 def test_a_filing_after_the_close_and_a_text_at_midnight_belong_to_the_next_bar(lake):
     texts = pd.DataFrame(
         {

@@ -62,6 +62,24 @@ def test_a_symbol_reads_its_own_rows_and_those_of_the_market_with_their_age():
     assert np.isnan(a["options_iv30_log"][0]), "known at noon of the next day"
 
 
+def test_events_that_become_known_later_hide_no_other_event_before():
+    def found(*rows: tuple[str, str]) -> pd.DataFrame:
+        at, known = (pd.to_datetime(column) for column in zip(*rows, strict=True))
+        events = pd.DataFrame({"symbol": "", "event": "E", "at": at, "known_from": known})
+        data = KnownData.from_frames(events=events)
+        return pd.DataFrame(data.at("A", DATES), DATES, data.columns)
+
+    known = (("2019-03-20T18:00Z", "2019-01-05T12:00Z"), ("2019-09-20T18:00Z", "2019-01-05T12:00Z"))
+    later = [(f"2019-04-{day:02d}T18:00Z", "2019-06-01T12:00Z") for day in range(1, 13)]
+    again = ("2019-03-20T18:00Z", "2019-06-01T12:00Z")  # announced twice
+    before, after = (one[:"2019-05-31"] for one in (found(*known), found(*known, again, *later)))
+    pd.testing.assert_frame_equal(before, after)
+    assert (
+        before["events_e_days_until"]["2019-01-07":].notna().all()
+        and before["events_e_days_since"]["2019-03-20":].notna().all()
+    )
+
+
 def test_events_look_ahead_only_to_what_had_been_announced():
     at = pd.to_datetime(["2019-03-20T18:00Z", "2019-05-01T18:00Z"])
     known = pd.to_datetime(["2019-01-15T12:00Z", "2019-04-01T12:00Z"])

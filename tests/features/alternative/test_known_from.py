@@ -50,8 +50,12 @@ def test_without_publication_times_well_known_series_wait_for_their_release_and_
     assert reads(assets, "2020-03-19") == pytest.approx(4.312)
     assert reads(assets, "2020-03-20") == pytest.approx(4.668)
     assert (fallback_lag("UST_10year"), fallback_lag("DGS3MO"), fallback_lag("GDP")) == (1, 1, 125)
+    published = series(("2020-03-11", 4.312, "2020-03-12T16:30-04:00"), ("2020-03-18", 4.668, "2020-03-19T16:30-04:00"))
+    assert [reads(published, day) for day in ("2020-03-19", "2020-03-20")] == pytest.approx([4.312, 4.668])
     vix = series(("2020-03-13", 57.83, None), ("2020-03-16", 82.69, None), name="VIX")
     assert [reads(vix, day) for day in ("2020-03-16", "2020-03-17")] == pytest.approx([57.83, 82.69])
+    timed = series(("2020-03-13", 57.83, "2020-03-13T16:15-04:00"), ("2020-03-16", 82.69, "2020-03-16T16:15-04:00"))
+    assert [reads(timed, day) for day in ("2020-03-16", "2020-03-17")] == pytest.approx([57.83, 82.69])
 
 
 def test_other_series_are_refused_until_their_lag_is_given():
@@ -126,6 +130,12 @@ def test_times_need_a_zone_and_days_count_from_their_end():
         read_instants(pd.Series(["2020-02-13 08:30"]), "known_from")
     local = read_instants(pd.Series(["2020-11-01 01:30"]), "published_at", "America/New_York").utc
     assert str(local[0].astype("datetime64[m]")) == "2020-11-01T06:30"  # the second of two such hours
+    for wrong in ("01.05.2012", "05/01/2012 10:00", "5/1/12 10:00Z"):
+        with pytest.raises(DataError, match="does not say which number is the month; expected such as 2020-02-13"):
+            read_instants(pd.Series([wrong]), "published_at", "UTC")
+    others = pd.Series(["2012-05", "10:00", "May 2012", "2012-05-01T10:00 EST", "1335866400", "2012-05-01 10:00+05"])
+    read = read_instants(others, "published_at", "UTC")
+    assert read.is_read.tolist() == [False] * 5 + [True] and str(read.utc[5])[:16] == "2012-05-01T05:00"
     with pytest.raises(DataError, match="timezone 'Mars' is unknown"):
         read_instants(given, "known_from", "Mars")
 

@@ -105,6 +105,17 @@ def test_rows_of_series_are_stored_or_refused_under_a_rule():
         read_series(frame_of(good | {"known_from": "2020-02-13 08:30"}), OPTIONS, "stem")
 
 
+def test_times_of_edgar_are_of_new_york_although_they_end_with_z():
+    given = ["2025-05-01T16:21:59.000Z", "2025-05-01T20:21:59+00:00", "2025-11-02T01:30:00.000Z", "", "soon"]
+    frames = [renamed(pd.DataFrame({"acceptanceDateTime": given, "headline": "8-K", "kind": "filing"}))]
+    parsed = pd.DataFrame({"acceptanceDateTime": pd.to_datetime(given[:1], utc=True), "text": "8-K"})
+    read = read_text(frames[0], OPTIONS)
+    times = [str(at)[:19] for at in read.rows["known_from"].to_pylist()]
+    assert times == ["2025-05-01 20:21:59", "2025-05-01 20:21:59", "2025-11-02 06:30:00"]
+    assert read.refused.counts() == {"no_publication_time": 2}
+    assert str(read_text(renamed(parsed), OPTIONS).rows["known_from"][0])[:19] == times[0]
+
+
 def test_series_without_publication_times_need_a_lag():
     table = frame_of(*({"series": name, "date": "2020-01-01", "value": 1.0} for name in ("CPIAUCSL", "MINE")))
     read = read_series(table, OPTIONS, "stem")

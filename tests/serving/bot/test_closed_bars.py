@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from configs.alerts import AlertsConfig
+from features.alternative.stopped import StoppedSource
 from features.bars.closes import bar_close
 from features.bars.schedule import HoursOfWeek, Months, Period, Sessions, TradingWeekdays
 from features.bars.schedule_fit import schedule_of
@@ -148,6 +149,19 @@ def test_rows_after_an_outage_come_in_order():
     now, ny = utc("2026-11-27T18:01"), days("XNYS", "2026-01-01", "2026-11-27")
     rows = ready_rows(_symbols(now, NY=ny), day("2026-11-20"), now, WAIT)
     assert [str(row.date)[:10] for row in rows] == ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-27"]
+
+
+def test_a_stopped_source_is_an_alert_until_it_comes_again(journal):
+    now, lease, settings = utc("2026-11-27T18:01"), acquire(journal, "bot:paper"), AlertsConfig(repeat_hours=72.0)
+    stopped = [StoppedSource("options_iv30", ("IBM",), "2026-10-01", 3.0)]
+    for hours, sources in enumerate((stopped, None, [])):
+        settle_data(journal, lease, "paper", {}, now + timedelta(hours=hours), settings, sources)
+    with journal.connect() as connection:
+        found = connection.execute(select(alerts).order_by(alerts.c.created_at)).all()
+    keys = [(row.event, row.key, row.phase) for row in found]
+    assert keys == [("dead_data", "source options_iv30", phase) for phase in ("raised", "resolved")]
+    assert found[0].title.startswith("the source options_iv30 of IBM has stopped: its newest row is of 2026-10-01")
+    assert found[1].created_at == now + timedelta(hours=2), "a scan that judged no source leaves it"
 
 
 def test_an_unknown_calendar_and_dead_data_are_one_alert_each_until_they_end(journal):

@@ -34,7 +34,7 @@ def reference(frame: pd.DataFrame, tones: np.ndarray, bar: int) -> dict[str, flo
     frame = frame.assign(tone=tones, at=frame["known_from"].dt.tz_localize(None).to_numpy("datetime64[ns]"))
     known = frame[frame["at"] <= CLOSES[bar]].sort_values("at", kind="stable")
     texts = known.groupby("id").agg(first=("at", "min"), tone=("tone", lambda some: some.iloc[-1]))
-    texts["weight"] = known.groupby("id")["relevance"].last().fillna(1.0)
+    texts["weight"] = known.groupby("id")["relevance"].agg(lambda some: some.iloc[-1]).fillna(1.0)
     start = frame["at"].min()
     out: dict[str, float] = {}
     for window in WINDOWS:
@@ -57,7 +57,8 @@ def reference(frame: pd.DataFrame, tones: np.ndarray, bar: int) -> dict[str, flo
 
 def test_features_of_the_demo_equal_the_reference() -> None:
     frame = demo_headlines().to_pandas()
-    frame = frame[frame["symbol"] == "AAPL"].reset_index(drop=True)
+    recent = frame["known_from"] >= pd.Timestamp("2010-01-01", tz="UTC")
+    frame = frame[(frame["symbol"] == "AAPL") & recent].reset_index(drop=True)
     tones = LexiconScorer().score(frame["text"].tolist()).tone
     tones[::7] = np.nan
     frame.loc[::5, "relevance"] = 0.5

@@ -1,0 +1,69 @@
+"""What a group of features adds to forecasts: losses with and without it on the same rows, in numbers and words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from configs.words import signed
+from training.metrics.comparison import Comparison
+from training.tasks import task_of
+from training.validation.verdict import ERRORS, MATERIAL
+
+_NEVER = 0.005  # a share of rows that is shown as 0 %
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEffect:
+    """The losses of a kind's models with and without some groups of features, on the same rows.
+
+    Attributes
+    ----------
+    kind
+        ``direction`` or ``volatility``.
+    groups
+        The groups that were left out, such as ``("macro",)``.
+    with_groups, without_groups
+        Mean loss per row of the models with all features, and of those fitted without these groups: log loss or QLIKE,
+        lower is better.
+    difference
+        ``with_groups`` less ``without_groups``, paired by row, and its standard error, clustered by day for the overlap
+        of horizons. Negative: the groups add something.
+    symbols, rows, days
+        What was scored.
+    known
+        Share of the scored rows at which a feature of these groups had a value.
+    known_in_training
+        The same of the bars up to the end of training.
+    """
+
+    kind: str
+    groups: tuple[str, ...]
+    with_groups: float
+    without_groups: float
+    difference: Comparison
+    symbols: int
+    rows: int
+    days: int
+    known: float
+    known_in_training: float
+
+    @property
+    def sentence(self) -> str:
+        """Whether the groups add something, in words."""
+        name, loss = " with ".join(self.groups), task_of(self.kind).loss_title
+        value, error = self.difference
+        if not self.rows:
+            return f"{name}: no row was scored with and without it"
+        shown = f"{loss} {signed(value, 5)} ± {error:.5f}"
+        for share, where in ((self.known_in_training, "in training"), (self.known, "on the scored rows")):
+            if share < _NEVER:
+                return f"{name} cannot be judged: it has no value {where}, so that the difference is chance ({shown})"
+        if not math.isfinite(error):
+            return f"{name}: too few days to judge ({loss} {signed(value, 5)})"
+        if abs(value) <= ERRORS * error:
+            return f"{name} adds nothing detectable ({shown})"
+        if abs(value) < MATERIAL * self.without_groups:
+            return f"{name} adds nothing that matters ({shown}, under {MATERIAL:.1%} of the loss)"
+        change = f"{abs(value) / self.without_groups:.1%}"
+        return f"{name} lowers {loss} by {change} ({shown})" if value < 0 else f"WORSE: {name} costs {change} ({shown})"
