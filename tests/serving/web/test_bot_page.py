@@ -74,6 +74,9 @@ def test_the_desk_is_shown_with_its_units_and_reasons(browser, desk, desk_url):
     assert owned.keys() == {row.symbol for row in held} and "realised + unrealised − costs" in page
     for row in held:
         assert row.costs > 0.0 and f"{abs(row.realised_pnl + row.unrealised_pnl - row.costs):,.2f}" in owned[row.symbol]
+    waiting = {row.split()[0]: row for row in rows_of(browser, "orders")}
+    assert waiting.keys() == {row.symbol for row in wanted if row.action in ("buy", "sell")} and waiting
+    assert all(f"{account.instant:%Y-%m-%d %H:%M} UTC" in row and "next bar's open" in row for row in waiting.values())
     assert "DDD was left out: " in page and "heartbeat just now" in page
     assert "in the account's currency" in page and "volatility is per year" in page
     assert browser.value("document.querySelectorAll('#equity .main-svg').length") > 0
@@ -163,7 +166,12 @@ def test_a_bot_is_chosen_by_its_name_and_one_that_has_just_begun_says_so(browser
     with copy.open() as journal:
         acquire(journal, lease_name("second"), term_s=60.0, clock=lambda: copy.now)
     page = look(browser, f"{serve(copy.bots())}/bot#second")
-    for words in ("Bot second has not scanned yet", "there are no signals", "Nothing has been bought or sold yet"):
+    for words in (
+        "Bot second has not scanned yet",
+        "there are no signals",
+        "No order waits.",
+        "Nothing has been bought or sold yet",
+    ):
         assert words in page
     assert browser.value("document.querySelector('#choice [aria-current]').innerText") == "second"
     browser.value("document.querySelector('#choice a:not([aria-current])').click()")
