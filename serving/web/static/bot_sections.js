@@ -107,8 +107,8 @@ function showOrders(bot) {
       column("symbol", (row) => row.symbol, (row) => symbolLink(row.symbol)),
       column("side", (row) => row.side, pill),
       column("units", (row) => row.quantity, (row) => quantity(row.quantity), { number: true, hint: "not filled yet" }),
-      column("decided at", (row) => row.decided_at, (row) => utc(row.decided_at), { hint: "close of the bar" }),
-      column("fills at", where, (row) => `${where(row)}${row.is_partly_filled ? ", the rest of an order" : ""}`),
+      column("decided at", (row) => row.decided_at, (row) => utc(row.decided_at), { hint: "close of the bar", long: true }),
+      column("fills at", where, (row) => `${where(row)}${row.is_partly_filled ? ", the rest of an order" : ""}`, { long: true }),
       column("reason", (row) => row.reason, undefined, { wide: true }),
     ],
   });
