@@ -120,6 +120,24 @@ def test_stopping_waits_for_the_run_in_progress(make_services, journal):
     assert acquire(journal, lease_name("paper")) is not None  # it was given back
 
 
+def test_a_run_that_does_not_finish_in_time_is_named_and_due_at_the_next_start(make_services, journal, monkeypatch):
+    monkeypatch.setattr("serving.bot.runner._GRACE_S", 0.3)
+    stop, go_on = Event(), Event()
+
+    def slow(services, due):
+        stop.set()
+        go_on.wait(20.0)
+        return "finished"
+
+    one = spec("slow", slow)
+    began = monotonic()
+    left = Runner(make_services(), [one], {"slow": SOON}).run(stop)
+    assert left == ("slow",) and monotonic() - began < 10.0
+    assert newest_done(journal, "paper") == {} and newest(journal)["slow"]["outcome"] is None
+    assert acquire(journal, lease_name("paper")) is not None, "the lease is given back"
+    go_on.set()
+
+
 def test_of_two_bots_one_works_and_the_other_takes_over(make_services, journal):
     first_ran, second_ran = Event(), Event()
 
