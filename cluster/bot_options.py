@@ -51,7 +51,13 @@ def bot_config(
 
 
 def open_bot(
-    config: Config, store: str, database: str | None, bars: str | None, *, paper: bool = True
+    config: Config,
+    store: str,
+    database: str | None,
+    bars: str | None,
+    *,
+    paper: bool = True,
+    accept_terms: bool = False,
 ) -> MLPredictionBot:
     """Return the bot of a store.
 
@@ -72,17 +78,26 @@ def open_bot(
         )
     check_store(Store(store), store)
     choice = BarsChoice([bars_named(bars)] if bars is not None else None)
-    return MLPredictionBot(config=config, store=store, database=database, bars=choice)
+    return MLPredictionBot(config=config, store=store, database=database, bars=choice, accept_terms=accept_terms)
 
 
-def open_status(config: Config, store: str, database: str | None) -> BotStatus:
-    """Return the status of a bot; its journal must exist."""
-    from serving.bot.status import bot_status
+def open_status(config: Config, store: str, database: str | None, name: str | None = None) -> BotStatus:
+    """Return the status of a bot, by default that of ``bot.name``; its journal must exist.
+
+    Raises
+    ------
+    BotError
+        The journal has other bots only.
+    """
+    from serving.bot.known_bots import check_bot
+    from serving.bot.status import read_status
     from serving.journal.database import open_journal
 
     check_store(Store(store), store)
-    with open_journal(database, store, config.journal, create=False) as journal:
-        return bot_status(journal, config, datetime.now(UTC))
+    bot = name or config.bot.name
+    with open_journal(database, store, config.journal, create=False) as journal, journal.connect() as connection:
+        check_bot(connection, bot)
+        return read_status(connection, bot, datetime.now(UTC))
 
 
 def replay_past(

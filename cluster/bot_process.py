@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def run_bot(bot: MLPredictionBot) -> None:
-    """Run until SIGINT or SIGTERM; transactions in progress are finished. A second signal ends the process."""
+    """Run until SIGINT or SIGTERM; transactions in progress are finished. A second signal ends the process.
+
+    A task that does not finish within some seconds, such as a block of a training, ends with the process.
+    """
     stop = Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -36,7 +39,13 @@ def run_bot(bot: MLPredictionBot) -> None:
             "  log     fleetcast --verbose bot run logs what each task does",
             err=True,
         )
-        bot.run(stop)
+        left = bot.run(stop)
+        if left:
+            typer.echo(f"not finished, and done again at the next start: {', '.join(left)}", err=True)
+            bot.close()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)  # Python cannot end a thread in the middle of a training
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -76,6 +76,9 @@ class BotConfig(Frozen):
     """Seconds after a bar was due for which a scan waits for symbols that do not have it yet. Then the others go on."""
     history_bars: Annotated[int, Field(ge=250, le=1_000_000)] = 2_500
     """Bars of each symbol that forecasts are made from."""
+    missed_s: Annotated[float, Field(ge=0.0, le=31_622_400.0)] = 3_600.0
+    """Seconds without a run after which runs that were missed are a warning in the log, and missed scans the alert
+    ``missed_scans``. After a bot was stopped on purpose there is none."""
     lease_s: Annotated[float, Field(ge=1.0, le=3_600.0)] = 30.0
     """Seconds after which another bot of this name takes over from one that does not answer."""
     retry_s: Seconds = 30.0

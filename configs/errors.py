@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 _SHOWN = 80
 _PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s@]+@")
@@ -85,6 +86,12 @@ def last_line(error: BaseException) -> str:
     """Return the last line of an error's text: libraries that include a traceback put the message there."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1][:300] if lines else type(error).__name__
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question with the known name that is most like this one, and a space; empty without such a name."""
+    close = get_close_matches(name, list(known), 1)
+    return f"Did you mean {close[0]!r}? " if close else ""
 
 
 def shortened(names: Sequence[str], most: int = 5) -> str:

@@ -39,41 +39,59 @@ def _unprivileged() -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
+class PostgresServer:
+    """A Postgres server on loopback; ``url`` is without a database's name."""
+
+    def __init__(self, folder: str, server: str, port: int, rights: dict[str, Any]) -> None:
+        self.url = f"postgresql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/"
+        options = [word for option in (*_QUICK, "listen_addresses=127.0.0.1") for word in ("-c", option)]
+        self._command = [server, "-D", str(Path(folder) / "data"), "-p", str(port), "-k", folder, *options]
+        self._folder, self._log, self._rights = folder, Path(folder) / "log", rights
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        with open(self._log, "wb") as log:
+            self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=log, **self._rights)
+        deadline = time.monotonic() + 300
+        while "ready to accept connections" not in self._log.read_text(errors="replace"):
+            assert self._process.poll() is None and time.monotonic() < deadline, self._log.read_text(errors="replace")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop it without waiting for clients."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(120)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a Postgres server without a database's name; it ends with the session."""
+def postgres_server() -> Iterator[PostgresServer]:
+    """A Postgres server that ends with the session; a test that stops it starts it again."""
     initdb, server = _binary("initdb"), _binary("postgres")
     if initdb is None or server is None:
         pytest.skip("Postgres is not installed (apt-get install postgresql), so only SQLite is tested")
     rights = _unprivileged()
     memory = "/dev/shm" if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > _LEAST_MEMORY else "/tmp"
     with tempfile.TemporaryDirectory(prefix="pg-", dir=memory) as folder:
-        data = Path(folder) / "data"
         (Path(folder) / "password").write_text(PASSWORD)
         for path in (Path(folder), Path(folder) / "password"):
             if rights:
                 os.chown(path, rights["user"], rights["group"])
-        made = [initdb, "-D", str(data), "-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
+        data = str(Path(folder) / "data")
+        made = [initdb, "-D", data, "-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
         made += ["--pwfile", str(Path(folder) / "password")]
         subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=120, **rights)
-        port = free_port()
-        options = [word for option in (*_QUICK, "listen_addresses=127.0.0.1") for word in ("-c", option)]
-        command = [server, "-D", str(data), "-p", str(port), "-k", folder, *options]
-        with open(Path(folder) / "log", "wb") as log:
-            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **rights)
+        running = PostgresServer(folder, server, free_port(), rights)
         try:
-            _wait(process, Path(folder) / "log")
-            yield f"postgresql://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/"
+            yield running
         finally:
-            process.send_signal(signal.SIGINT)  # ends without waiting for clients
-            process.wait(120)
+            running.stop()
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 300
-    while "ready to accept connections" not in log.read_text(errors="replace"):
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
-        time.sleep(0.05)
+@pytest.fixture(scope="session")
+def postgres(postgres_server: PostgresServer) -> str:
+    """The URL of a Postgres server without a database's name; it ends with the session."""
+    return postgres_server.url
 
 
 @pytest.fixture(scope="session")

@@ -32,9 +32,12 @@ def list_alerts(
     """List the newest alerts with the state of their deliveries."""
     from cluster.views.alert_table import show_alerts
     from serving.alerts.records import find_alerts
+    from serving.bot.known_bots import check_bot
     from serving.journal import open_journal
 
     with open_journal(database, store, create=False) as journal, journal.connect() as connection:
+        if bot is not None:
+            check_bot(connection, bot)
         found = find_alerts(connection, state=state, event=event, identifier=identifier, bot=bot, last=last)
     show_alerts(found, as_json)
 
@@ -53,11 +56,15 @@ def deliver(
     from cluster.views.alert_table import show_delivered
     from configs.load import load_config
     from serving.alerts.deliver import deliver as send
+    from serving.bot.known_bots import check_bot
     from serving.journal import open_journal
 
     settings = load_config(None, config, overrides or [])
+    name = bot or settings.bot.name
     with open_journal(database, store, settings.journal, create=False) as journal:
-        done = send(journal, bot or settings.bot.name, settings.alerts, budget_s=seconds)
+        with journal.connect() as connection:
+            check_bot(connection, name)
+        done = send(journal, name, settings.alerts, budget_s=seconds)
     show_delivered(done, as_json)
     if any(one.error for one in done.values()):
         raise typer.Exit(1)

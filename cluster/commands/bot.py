@@ -17,6 +17,9 @@ Strategy = Annotated[str | None, typer.Option(help="A strategy's name, or a clas
 Bars = Annotated[str | None, typer.Option(help="File, folder or 'embedded' to read in place of the lake.")]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="YAML file with any part of the configuration.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")]
+AcceptTerms = Annotated[
+    bool, typer.Option("--accept-terms", help="Go on under other costs or lots than before; the journal dates it.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
 
@@ -33,13 +36,14 @@ def run(
     config: ConfigFile = None,
     store: Store = ".fleetcast",
     overrides: Overrides = None,
+    accept_terms: AcceptTerms = False,
 ) -> None:
     """Run the bot until Ctrl-C or SIGTERM; of several with one name one works and the others wait."""
     from cluster.bot_options import bot_config, open_bot
     from cluster.bot_process import run_bot, run_once
 
     resolved = bot_config(config, strategy, every, task, overrides)
-    with open_bot(resolved, store, database, bars, paper=paper) as opened:
+    with open_bot(resolved, store, database, bars, paper=paper, accept_terms=accept_terms) as opened:
         if once:
             raise typer.Exit(run_once(opened, task))
         run_bot(opened)
@@ -53,19 +57,21 @@ def scan(
     config: ConfigFile = None,
     store: Store = ".fleetcast",
     overrides: Overrides = None,
+    accept_terms: AcceptTerms = False,
 ) -> None:
     """Scan once and print the signals of the newest bars as JSON."""
     from cluster.bot_options import bot_config, open_bot
     from cluster.views.bot_tables import as_json
 
     resolved = bot_config(config, strategy, None, None, overrides)
-    with open_bot(resolved, store, database, bars) as opened:
+    with open_bot(resolved, store, database, bars, accept_terms=accept_terms) as opened:
         signals = opened.run_scan()
         typer.echo(as_json({"bot": resolved.bot.name, "strategy": resolved.strategy.name, "signals": signals}))
 
 
 @app.command()
 def status(
+    name: Annotated[str | None, typer.Argument(help="The bot's name; by default bot.name.")] = None,
     database: Database = None,
     config: ConfigFile = None,
     store: Store = ".fleetcast",
@@ -76,7 +82,7 @@ def status(
     from cluster.bot_options import bot_config, open_status
     from cluster.views.bot_tables import show_status
 
-    found = open_status(bot_config(config, None, None, None, overrides), store, database)
+    found = open_status(bot_config(config, None, None, None, overrides), store, database, name)
     show_status(found, json)
     raise typer.Exit(0 if found.is_healthy else 1)
 

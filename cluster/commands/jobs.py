@@ -17,7 +17,7 @@ jobs = typer.Typer(help="List, follow and stop the jobs that `fleetcast submit` 
 
 def submit(
     context: typer.Context,
-    verb: Annotated[str, typer.Argument(help="train or tune; the options of that command follow.")],
+    verb: Annotated[str, typer.Argument(help="train, tune or retrain; the options of that command follow.")],
     address: Address = "http://127.0.0.1:8265",
     working_dir: Annotated[
         str | None, typer.Option(help="Ship the code of this checkout instead of the running code.")

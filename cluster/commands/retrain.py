@@ -19,7 +19,9 @@ def retrain(
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with sections such as retrain and run.")] = None,
     store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    database: Annotated[str | None, typer.Option(help="The journal's URL; by default in the store.")] = None,
+    database: Annotated[
+        str | None, typer.Option(envvar="FLEETCAST_DATABASE", help="The journal's URL; by default in the store.")
+    ] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -27,18 +29,15 @@ def retrain(
     """Train models again by the settings of their champions, and promote those that pass the gate."""
     from datetime import UTC, datetime
 
-    from cluster.options import check_store, interruptible, kind_named, names
-    from configs.errors import ConfigError
-    from configs.load import load_config
+    from cluster.options import check_store, interruptible
+    from cluster.retrain_options import retrain_options
 
-    if due and force:
-        raise ConfigError("--due and --force exclude each other: --force trains what is not due too. Give one of them.")
-    wanted = [] if kinds is None else [kind_named(one) for one in names("--kinds", kinds)]
-    settings = load_config(None, config, overrides or [])
+    wanted, settings = retrain_options(due, force, kinds, config, overrides)
     name = bot or settings.bot.name
     from cluster.session import check_reachable, connect
     from cluster.views.progress import watching
     from cluster.views.retrain_table import show_plans, show_retrained
+    from serving.bot.known_bots import check_bot
     from serving.journal import open_journal
     from serving.retraining.plan import plan_retraining
     from serving.retraining.retrain import retrain as train_again
@@ -51,6 +50,8 @@ def retrain(
         check_reachable(address)
     hint = "; finished blocks are kept: run the same command again to continue"
     with open_journal(database, store, settings.journal) as journal, interruptible(hint):
+        with journal.connect() as connection:
+            check_bot(connection, name)
         plans = plan_retraining(journal, models, settings, name, kinds=wanted, force=force)
         if dry_run or not as_json:
             show_plans(plans, as_json)

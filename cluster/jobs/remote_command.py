@@ -9,16 +9,22 @@ from typing import Any
 
 import typer
 
+from cluster.commands.retrain import retrain
 from cluster.commands.train import train
 from cluster.commands.tune import tune
 from cluster.options import bars_given, holds_secret, resolved_config
+from cluster.retrain_options import retrain_options
 from cluster.sweep_options import sweep_options
 from configs.errors import ConfigError
 from configs.load import config_hash
 from configs.schema import Config
 
-_VERBS: dict[str, Callable[..., None]] = {"train": train, "tune": tune}
+_VERBS: dict[str, Callable[..., None]] = {"train": train, "tune": tune, "retrain": retrain}
 _SHIPPED = ("config", "address")
+_OF_CLUSTER = {  # options whose value from the environment may have a password, and what is used instead
+    "storage": "studies are stored where the cluster's own FLEETCAST_STUDIES says, by default in the store",
+    "database": "the journal is that of the cluster's own FLEETCAST_DATABASE, by default in the store",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +49,17 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
     """
     if verb not in _VERBS:
         raise ConfigError(f"{verb!r} cannot be submitted. Give {' or '.join(_VERBS)}, and then its options.")
+    if verb == "retrain" and gpus:
+        raise ConfigError("--gpus is not for retrain: a kind is trained by its champion's settings. Leave it out.")
     command, values, from_environment = parsed(verb, given)
     overrides = [*(values.get("overrides") or []), *(["run.use_gpu=true"] if gpus else [])]
     values["overrides"] = overrides
     config = _resolved(verb, values)
     notes = _make_absolute(values, config)
-    if "storage" in from_environment:
-        values["storage"] = None
-        notes.append("studies are stored where the cluster's own FLEETCAST_STUDIES says, by default in the store")
+    for name, note in _OF_CLUSTER.items():
+        if name in from_environment:
+            values[name] = None
+            notes.append(note)
     for name, value in values.items():
         _check_secrets(name, value)
     if verb == "tune":
@@ -68,6 +77,8 @@ def remote_command(verb: str, given: Sequence[str], *, gpus: bool = False) -> Re
 
 def _resolved(verb: str, values: dict[str, Any]) -> Config:
     """Check the options of a command as the command itself does, and return its configuration."""
+    if verb == "retrain":
+        return retrain_options(*(values[name] for name in ("due", "force", "kinds", "config", "overrides")))[1]
     files = bars_given(values["bars"], values["more_bars"])
     if verb == "train":
         return resolved_config(values["preset"], values["config"], files, values["symbols"], values["overrides"])
@@ -83,14 +94,20 @@ def _make_absolute(values: dict[str, Any], config: Config) -> list[str]:
         if place is not None and _is_local(place):
             values[name] = _absolute(place)
             notes.append(f"every node of the cluster must reach {values[name]} (--{name})")
-    values["more_bars"] = [_absolute(path) for path in values["more_bars"] or ()]
+    if "more_bars" in values:
+        values["more_bars"] = [_absolute(path) for path in values["more_bars"] or ()]
     read = [config.data.bars] if isinstance(config.data.bars, str) else config.data.bars
     relative = [path for path in read if _is_local(path) and not Path(path).is_absolute()]
     if relative:
         raise ConfigError(f"data.bars={relative[0]!r} is relative to this machine. Give an absolute path or a URI.")
-    storage = values.get("storage") or ""
-    if storage.startswith("sqlite:///") and not storage.startswith("sqlite:////"):
-        raise ConfigError(f"--storage {storage!r} is relative to this machine. Give sqlite:////an/absolute/path.")
+    databases = {f"--{name}": values[name] for name in _OF_CLUSTER if name in values}
+    if "database" in values:
+        databases["journal.url"] = config.journal.url
+        if not any(map(_is_server, databases.values())):
+            notes.append("a journal that is a SQLite file must be on the machine that runs the job; see journal.url")
+    for name, url in databases.items():
+        if url is not None and url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+            raise ConfigError(f"{name} {url!r} is relative to this machine. Give sqlite:////an/absolute/path.")
     return notes
 
 
@@ -102,13 +119,18 @@ def _is_local(place: str) -> bool:
     return "://" not in place and place not in ("lake", "embedded", "yahoo")
 
 
+def _is_server(database: str | None) -> bool:
+    return database is not None and not database.startswith("sqlite:")
+
+
 def _check_secrets(name: str, value: Any) -> None:
     """Refuse a value with a password: everyone with access to the cluster sees a job's command."""
     for text in value if isinstance(value, list | tuple) else [value]:
         if isinstance(text, str) and holds_secret(text):
             raise ConfigError(
                 f"--{name} holds a secret, and everyone with access to the cluster can read a job's command. Set it "
-                "in the cluster's environment instead (FLEETCAST_STUDIES for --storage, the usual variables for S3)."
+                "in the cluster's environment instead (FLEETCAST_STUDIES for --storage, FLEETCAST_DATABASE for "
+                "--database, the usual variables for S3)."
             )
 
 

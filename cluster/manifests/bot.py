@@ -13,7 +13,7 @@ from cluster.manifests.text import yaml_text
 from configs.load import flat_overrides, load_config
 
 _CPUS = 2
-_GRACE_S = 40  # the bot takes at most 20 to end
+_GRACE_S = 40  # the bot takes at most 10 to end
 _FILE = "bot.yaml"
 _FOLDER = "/var/lib/fleetcast"
 _METRICS_PORT = 9108

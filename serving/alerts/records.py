@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, or_, select
 
+from configs.errors import did_you_mean
 from serving.alerts.events import EVENTS, AlertError
 from serving.journal.schema import alerts, deliveries
 
@@ -78,9 +79,13 @@ def find_alerts(
         There is no such state or event, or the identifier is none.
     """
     if state is not None and state not in STATES:
-        raise AlertError(f"state {state!r} does not exist. Choose one of: {', '.join(STATES)}.")
+        raise AlertError(
+            f"state {state!r} does not exist. {did_you_mean(state, STATES)}Choose one of: {', '.join(STATES)}."
+        )
     if event is not None and event not in EVENTS:
-        raise AlertError(f"event {event!r} does not exist. Choose one of: {', '.join(EVENTS)}.")
+        raise AlertError(
+            f"event {event!r} does not exist. {did_you_mean(event, EVENTS)}Choose one of: {', '.join(EVENTS)}."
+        )
     if identifier is not None and not re.fullmatch(r"[0-9a-f-]{4,36}", identifier.lower()):
         raise AlertError(f"id {identifier[:40]!r} is none. Give at least the first four characters of one.")
     wanted = select(alerts).order_by(alerts.c.created_at.desc(), alerts.c.event, alerts.c.key, alerts.c.id).limit(last)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
-from configs.errors import ConfigError
+from configs.errors import ConfigError, did_you_mean
 from serving.bot import tasks
 from serving.bot.schedule import Schedule, parse_schedule
 from serving.bot.task import TaskSpec
@@ -28,9 +27,9 @@ def choose_task(name: str) -> TaskSpec:
     """Return the task of this name; ``ConfigError`` if there is none."""
     found = catalog().get(name)
     if found is None:
-        close = difflib.get_close_matches(name, catalog(), 1)
-        hint = f"Did you mean {close[0]!r}? " if close else ""
-        raise ConfigError(f"there is no task {name!r}. {hint}Choose from {', '.join(catalog())}.")
+        raise ConfigError(
+            f"there is no task {name!r}. {did_you_mean(name, catalog())}Choose from {', '.join(catalog())}."
+        )
     return found
 
 

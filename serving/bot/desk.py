@@ -9,11 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from serving.alerts.events import finite
-from serving.bot.leader import lease_name
-from serving.bot.pace import Pace, pace_of
-from serving.bot.status import BotStatus, status_of
+from serving.bot.known_bots import leased_bots
+from serving.bot.status import BotStatus, read_status
 from serving.journal.database import Journal
-from serving.journal.schema import accounts, leases, retrainings, shadows, steps
+from serving.journal.schema import accounts, retrainings, shadows, steps
 
 _STEPS = 500
 _BOTS, _ROWS, _ALERTS, _MODELS = 10, 1_000, 100, 10
@@ -44,10 +43,8 @@ def read_desk(journal: Journal, now: datetime) -> dict[str, Any]:
         The journal cannot be read.
     """
     with journal.connect() as connection:
-        names = _names(connection)
-        paces = {name: pace_of(connection, name) for name in names[:_BOTS]}
-    found = [_bot(journal, name, pace, now) for name, pace in paces.items()]
-    with journal.connect() as connection:
+        names = leased_bots(connection)
+        found = [_bot(connection, name, now) for name in names[:_BOTS]]
         ended = shadows.c.ended_at
         compared = _rows(connection, select(shadows).order_by(ended.is_not(None), shadows.c.since.desc()))
         trained = _rows(connection, select(retrainings).order_by(retrainings.c.started_at.desc()))
@@ -61,21 +58,10 @@ def read_desk(journal: Journal, now: datetime) -> dict[str, Any]:
     return {key: _plain(value) for key, value in document.items()}
 
 
-def _names(connection: Connection) -> list[str]:
-    """Return the names of bots, those with the newest leases first: a bot has one before it writes anything."""
-    prefix = lease_name("")
-    named = select(leases.c.name).where(leases.c.name.startswith(prefix, autoescape=True))
-    found = connection.execute(named.order_by(leases.c.expires_at.desc(), leases.c.name)).scalars()
-    return [name.removeprefix(prefix) for name in found]
-
-
-def _bot(journal: Journal, name: str, pace: Pace, now: datetime) -> dict[str, Any]:
-    status = status_of(journal, name, pace, now)
-    with journal.connect() as connection:
-        step = _newest_step(connection, status)
-        series = _series(connection, name)
-        first = select(accounts.c.instant, accounts.c.equity).where(accounts.c.bot == name)
-        began = connection.execute(first.order_by(accounts.c.instant).limit(1)).mappings().one_or_none()
+def _bot(connection: Connection, name: str, now: datetime) -> dict[str, Any]:
+    status = read_status(connection, name, now)
+    first = select(accounts.c.instant, accounts.c.equity).where(accounts.c.bot == name)
+    began = connection.execute(first.order_by(accounts.c.instant).limit(1)).mappings().one_or_none()
     trades = sorted(status.signals, key=lambda row: (row["action"] not in ("buy", "sell"), row["symbol"]))
     held = sorted(status.positions, key=lambda row: (row["quantity"] == 0.0, row["symbol"]))
     alerts = sorted(status.alerts, key=lambda row: row["created_at"], reverse=True)
@@ -87,19 +73,38 @@ def _bot(journal: Journal, name: str, pace: Pace, now: datetime) -> dict[str, An
         "lives_until": status.lives_until,
         "last_scan": status.last_scan,
         "silent_periods": status.silent_periods,
-        "scan_period_s": pace.period_s,
-        "step": step,
+        "stopped_at": status.stopped_at,
+        "schedule": status.schedule,
+        "scan_period_s": status.scan_period_s,
+        "next_scan": status.next_scan,
+        "step": _newest_step(connection, status),
         "strategy": status.signals[0]["strategy"] if status.signals else None,
         "account": _fields(status.account, _OF_ACCOUNTS) if status.account else None,
         "began": None if began is None else dict(began),
-        "series": series,
+        "series": _series(connection, name),
         "signals": [_fields(row, _OF_SIGNALS) for row in trades[:_ROWS]],
         "signals_count": len(trades),
+        "orders": [_order(row) for row in status.orders[:_ROWS]],
+        "orders_count": len(status.orders),
         "positions": [_fields(row, _OF_POSITIONS) for row in held[:_ROWS]],
         "positions_count": len(held),
         "alerts": [_fields(row, _OF_ALERTS) for row in alerts[:_ALERTS]],
         "alerts_count": len(alerts),
         "tasks": [_fields(row, _OF_TASKS) for row in status.tasks.values()],
+    }
+
+
+def _order(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an order that waits; ``quantity`` is what is not filled yet, without a sign."""
+    return {
+        "symbol": row["symbol"],
+        "side": "buy" if row["quantity"] > 0.0 else "sell",
+        "quantity": abs(row["left"]),
+        "is_partly_filled": row["state"] == "part",
+        "decided_at": row["bar_close"],
+        "bar_date": row["bar_date"],
+        "fills_at": row["fills_at"],
+        "reason": row["reason"],
     }
 
 

@@ -1,4 +1,4 @@
-"""How often a bot scans, as its journal shows it: for readers that do not have the bot's settings."""
+"""How often a bot scans, for readers that do not have its settings: its own schedule, or what its past scans show."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import pairwise
 from sqlalchemy import Connection, select
 
 from serving.bot.catalog import catalog
+from serving.bot.registration import Registration
 from serving.bot.runs import DONE
-from serving.bot.schedule import Every, parse_schedule
+from serving.bot.schedule import Every, Schedule, parse_schedule
 from serving.journal.schema import task_runs
 
 SCAN = "scan"
@@ -19,12 +20,16 @@ _RUNS = 50  # the newest, which include a weekend of a schedule of working days
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """A period between scans; unlike that of a schedule, it is counted from the last scan.
+    """A period between scans that are started from outside; it is counted from the last scan.
 
     A schedule with pauses, such as one of working days, has its longest pause as the period.
     """
 
     period_s: float
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"about {Every(self.period_s)}"
 
     def after(self, instant: datetime) -> datetime:
         """Return when the next scan is due."""
@@ -34,6 +39,16 @@ class Pace:
         """Return the end of the newest whole period in ``(last, now]``, and how many there are; None and 0 for none."""
         count = max(0, int((now - last).total_seconds() // self.period_s))
         return (last + timedelta(seconds=count * self.period_s) if count else None), count
+
+
+def scan_schedule(connection: Connection, bot: str, registered: Registration | None) -> Schedule | None:
+    """Return when a bot scans: by its own schedule, or, if scans are started from outside, as often as before.
+
+    None: a bot that has a schedule of other tasks only.
+    """
+    if registered is not None and registered.schedules:
+        return registered.schedule(SCAN)
+    return pace_of(connection, bot)
 
 
 def pace_of(connection: Connection, bot: str) -> Pace:

@@ -28,6 +28,8 @@ from serving.monitoring.metrics import BotMetrics, metrics_server
 from serving.newest_bars import USUAL, BarsChoice
 from training.registry.manager import ModelManager
 
+_SCAN = "scan"
+
 
 class MLPredictionBot:
     """Scans closed bars, turns forecasts into signals, trades them on paper, and keeps a journal of all of it.
@@ -49,6 +51,9 @@ class MLPredictionBot:
         Where to read bars in place of the lake.
     clock, cluster
         As for :class:`.Services`.
+    accept_terms
+        Whether the account may go on under other costs, lots or prices of fills than it has. The journal records the
+        change with the first step under them.
 
     Raises
     ------
@@ -80,6 +85,7 @@ class MLPredictionBot:
         bars: BarsChoice = USUAL,
         clock: Clock = utc_now,
         cluster: Cluster = nullcontext,
+        accept_terms: bool = False,
     ) -> None:
         require(paper_mode, bool, "paper_mode", "True or False")
         if not paper_mode and broker is None:
@@ -96,7 +102,12 @@ class MLPredictionBot:
         self.journal = open_journal(database, self.store, self.config.journal)
         self._feed = Champions(manager, self.config, bars)
         scanner = Scanner(
-            self._feed, self.journal, self.config.bot.name, broker=broker, kill_switch=lambda: self._kill_switch()
+            self._feed,
+            self.journal,
+            self.config.bot.name,
+            broker=broker,
+            kill_switch=lambda: self._kill_switch(),
+            accept_terms=accept_terms,
         )
         self.metrics = BotMetrics()
         self.services = Services(self.config, manager, self.journal, scanner, clock, cluster, self.metrics)
@@ -112,10 +123,12 @@ class MLPredictionBot:
         ------
         ClusterError
             Another process runs this bot.
+        ConfigError
+            The account has other terms than the settings.
         FleetcastError
             Models, bars or the journal cannot be read.
         """
-        self._once("scan")
+        self._once(_SCAN)
         return newest_signals(self.journal, self.config.bot.name)
 
     def retrain_models(self, force_retrain: bool = False) -> str:
@@ -131,22 +144,34 @@ class MLPredictionBot:
         require(force_retrain, bool, "force_retrain", "True or False")
         return train_again(self.services, force=force_retrain)
 
-    def run(self, stop: Event) -> None:
-        """Run all tasks on their schedules until ``stop`` is set, and serve metrics if ``monitoring`` names a port."""
+    def run(self, stop: Event) -> tuple[str, ...]:
+        """Run all tasks on their schedules until ``stop`` is set, and serve metrics if ``monitoring`` names a port.
+
+        Return the tasks that did not finish within some seconds after ``stop``; they still run.
+
+        Raises
+        ------
+        ConfigError
+            The account has other terms than the settings.
+        """
         settings = self.config.monitoring
+        if _SCAN in schedules(self.config.bot.schedules):
+            self.services.scanner.check_terms()
         self.metrics.heartbeat(self.services.clock(), is_leader=False)
         with ExitStack() as end:
             if settings.metrics_port is not None:
                 end.enter_context(metrics_server(self.metrics, settings.metrics_host, settings.metrics_port))
-            self.runner.run(stop)
+            return self.runner.run(stop)
 
     def run_once(self, tasks: list[TaskSpec]) -> list[Ended]:
-        """Run each of these tasks once, in order."""
+        """Run each of these tasks once, in order; ``ConfigError`` if the account has other terms than the settings."""
+        if any(task.name == _SCAN for task in tasks):
+            self.services.scanner.check_terms()
         return self.runner.once(tasks)
 
     def status(self, now: datetime | None = None) -> BotStatus:
         """Return whether the bot lives, and what it holds."""
-        return bot_status(self.journal, self.config, now or self.services.clock())
+        return bot_status(self.journal, self.config.bot.name, now or self.services.clock())
 
     def close(self) -> None:
         """Close the journal, and end the process that helps to featurise."""
@@ -162,7 +187,7 @@ class MLPredictionBot:
         self.close()
 
     def _once(self, name: str) -> str:
-        (ended,) = self.runner.once([catalog()[name]])
+        (ended,) = self.run_once([catalog()[name]])
         if ended.error is not None:
             raise ended.error
         return ended.text

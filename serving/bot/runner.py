@@ -6,13 +6,24 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from configs.errors import BotError, ClusterError, DatabaseUnavailableError, FleetcastError, LeaseLostError
+from configs.errors import (
+    BotError,
+    ClusterError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    FleetcastError,
+    LeaseLostError,
+)
 from serving.alerts.events import one_line
+from serving.bot.clock_watch import ClockWatch
 from serving.bot.leader import Leader, lead, lease_name
+from serving.bot.missed_runs import MissedRuns
 from serving.bot.planner import BackOff, TaskState, next_tick, plan
+from serving.bot.registration import register, register_single_run, register_stop, registration_of
 from serving.bot.runs import DONE, FAILED, LONGEST_TEXT, newest_done, record_end, record_start
 from serving.bot.schedule import Due, Schedule
 from serving.bot.services import Services
@@ -20,7 +31,7 @@ from serving.bot.task import TaskSpec
 from serving.journal.leases import acquire
 
 _LONGEST_SLEEP_S = 2.0  # after which a changed clock is noticed
-_GRACE_S = 20.0  # for the tasks in progress when the bot is stopped; Kubernetes allows 30
+_GRACE_S = 8.0  # for the tasks in progress when the bot is stopped; a block of a training may take longer
 _JOURNAL = "journal"
 _log = logging.getLogger(__name__)
 
@@ -59,24 +70,30 @@ class Runner:
         self._ended: SimpleQueue[Ended] = SimpleQueue()
         self._troubles: dict[str, str] = {}
         self._stop = Event()
+        self._missed = MissedRuns(self.services.bot, config.missed_s, None)
 
-    def run(self, stop: Event) -> None:
-        """Work until ``stop`` is set. The tasks in progress then finish; what they have not is done at the next start.
+    def run(self, stop: Event) -> tuple[str, ...]:
+        """Work until ``stop`` is set. The tasks in progress then have some seconds to finish.
 
-        Without the lease it waits to take over; without the database it tries again.
+        Return those that did not: they still run, and the next start does again what they have not done. Without the
+        lease it waits to take over; without the database it tries again.
         """
-        self._stop = stop
+        self._stop, left = stop, tuple[str, ...]()
         while not stop.is_set():
             leader = lead(self.services.journal, self.services.bot, self.services.config.bot.lease_s, stop)
             if leader is None:
-                return
+                return ()
             with leader:
                 _log.info("bot %s leads with token %d", self.services.bot, leader.lease.token)
                 try:
-                    self._work(leader, stop)
+                    left = self._work(leader, stop)
+                except LeaseLostError as error:  # the process was paused meanwhile
+                    leader.lost.set()
+                    _log.warning("%s", error)
                 except DatabaseUnavailableError as error:
                     self._report(_JOURNAL, f"{error} Trying again.")
                     stop.wait(_LONGEST_SLEEP_S)
+        return left
 
     def once(self, tasks: Sequence[TaskSpec]) -> list[Ended]:
         """Run each of these tasks once, in order, whether due or not; a failure does not stop the others.
@@ -94,40 +111,65 @@ class Runner:
                 f"wait until its lease ends, within {self.services.config.bot.lease_s:g} s."
             )
         with Leader(lease) as leader:
-            due = Due(self.services.clock().replace(microsecond=0), 0)
-            return [self._attempt(spec, due, leader) for spec in tasks]
+            began = self.services.clock()
+            due = Due(began.replace(microsecond=0), 0)
+            ended = [self._attempt(spec, due, leader) for spec in tasks]
+            try:
+                register_single_run(self.services.journal, lease, bot, began, self.services.clock())
+            except DatabaseError as error:
+                _log.warning("that bot %s has ended is not recorded: %s", bot, error)
+            return ended
 
-    def _work(self, leader: Leader, stop: Event) -> None:
-        states = self._first_states()
+    def _work(self, leader: Leader, stop: Event) -> tuple[str, ...]:
+        self._register(leader)
+        states, watch = self._first_states(), ClockWatch()
         while not stop.is_set() and not leader.lost.is_set():
             now = self.services.clock()
+            watch.look(now, time.monotonic())
             start, states = plan(now, self._schedules, states, self._after)
             for name, due in start.items():
+                silent_since = self._missed.silent_since(name, states[name].last, due)
                 states[name] = states[name].started(due, now)
-                if due.missed:
-                    _log.warning("%s: %d runs were missed before %s", name, due.missed, due.at.isoformat())
-                self._start(self._specs[name], due, leader, states[name].failures)
+                self._start(self._specs[name], due, leader, states[name].failures, silent_since)
             pause = (next_tick(now, self._schedules, states) - self.services.clock()).total_seconds()
             states = self._collect(states, min(max(pause, 0.0), _LONGEST_SLEEP_S), stop)
         end = time.monotonic() + _GRACE_S
         while any(state.running_since for state in states.values()) and time.monotonic() < end:
             states = self._collect(states, 0.2, Event())
+        if stop.is_set() and not leader.lost.is_set():
+            register_stop(self.services.journal, leader.lease, self.services.bot, self.services.clock())
+        return tuple(name for name, state in states.items() if state.running_since)
+
+    def _register(self, leader: Leader) -> None:
+        """Record that this process leads, and when the one before was stopped."""
+        journal, bot = self.services.journal, self.services.bot
+        with journal.connect() as connection:
+            before = registration_of(connection, bot)
+        stopped_at = None if before is None else before.stopped_at
+        self._missed = MissedRuns(bot, self.services.config.bot.missed_s, stopped_at)
+        register(journal, leader.lease, bot, self._schedules, self.services.clock())
 
     def _first_states(self) -> dict[str, TaskState]:
+        """Return where tasks are after the past runs."""
         now, done = self.services.clock(), newest_done(self.services.journal, self.services.bot)
+        self._missed.since_the_process_before(self._schedules, done, now)
         states: dict[str, TaskState] = {}
         for name, spec in self._specs.items():
             first = Due(now.replace(microsecond=0), 0) if spec.at_start and name not in done else None
             states[name] = TaskState(last=done.get(name, now), pending=first)
         return states
 
-    def _start(self, spec: TaskSpec, due: Due, leader: Leader, failures: int) -> None:
+    def _start(
+        self, spec: TaskSpec, due: Due, leader: Leader, failures: int, silent_since: datetime | None = None
+    ) -> None:
         def work() -> None:
-            self._ended.put(self._attempt(spec, due, leader, failures))
+            self._ended.put(self._attempt(spec, due, leader, failures, silent_since))
 
         Thread(target=work, name=f"task-{spec.name}", daemon=True).start()
 
-    def _attempt(self, spec: TaskSpec, due: Due, leader: Leader, failures: int = 0) -> Ended:
+    def _attempt(
+        self, spec: TaskSpec, due: Due, leader: Leader, failures: int = 0, silent_since: datetime | None = None
+    ) -> Ended:
         """Run a task for a tick, after so many failures, and record it; no error leaves this function."""
         ending = (leader.lost, self._stop)
         services = replace(self.services, lease=leader.lease, stopped=lambda: any(event.is_set() for event in ending))
@@ -135,7 +177,7 @@ class Runner:
         text, failed = "", False
         known: Exception | None = None
         try:
-            record_start(journal, leader.lease, bot, spec.name, due, clock())
+            record_start(journal, leader.lease, bot, spec.name, due, clock(), silent_since)
             text = spec.run(services, due)
         except LeaseLostError as error:
             leader.lost.set()

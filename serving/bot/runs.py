@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from configs.words import counted
 from serving.alerts.events import Alert, one_line
@@ -32,8 +32,12 @@ def newest_done(journal: Journal, bot: str) -> dict[str, datetime]:
         return {task: due_at for task, due_at in connection.execute(rows.group_by(task_runs.c.task))}
 
 
-def record_start(journal: Journal, lease: Lease, bot: str, task: str, due: Due, now: datetime) -> None:
+def record_start(
+    journal: Journal, lease: Lease, bot: str, task: str, due: Due, now: datetime, silent_since: datetime | None = None
+) -> None:
     """Record that a run has begun; an earlier attempt for the same tick is replaced.
+
+    With ``silent_since``, the tick of the run before, scans that were missed raise an alert.
 
     Raises
     ------
@@ -45,8 +49,9 @@ def record_start(journal: Journal, lease: Lease, bot: str, task: str, due: Due, 
         lease.guard(connection)
         statement = insert(connection, task_runs).values(bot=bot, task=task, due_at=due.at, **values)
         connection.execute(statement.on_conflict_do_update(index_elements=["bot", "task", "due_at"], set_=values))
-        if task == _SCAN and due.missed:
-            title = f"{counted(due.missed, 'scan')} before {due.at:%Y-%m-%d %H:%M}Z did not run"
+        if task == _SCAN and due.missed and silent_since is not None:
+            between = f"{silent_since:%Y-%m-%d %H:%M}Z and {due.at:%Y-%m-%d %H:%M}Z"
+            title = f"{counted(due.missed, 'scan')} between {between} did not run"
             raise_alert(connection, Alert(bot, "missed_scans", task, due.at, title, data={"missed": due.missed}))
 
 
@@ -80,7 +85,7 @@ def record_end(
             raise_alert(connection, Alert(bot, "task_failure", task, now, title), repeat)
 
 
-def newest_runs(journal: Journal, bot: str) -> dict[str, Mapping[str, object]]:
+def newest_runs(connection: Connection, bot: str) -> dict[str, Mapping[str, object]]:
     """Return the newest run of each task of a bot, by task."""
     newest = (
         select(task_runs.c.task, func.max(task_runs.c.started_at).label("started_at"))
@@ -91,6 +96,5 @@ def newest_runs(journal: Journal, bot: str) -> dict[str, Mapping[str, object]]:
     rows = select(task_runs).join(
         newest, (task_runs.c.task == newest.c.task) & (task_runs.c.started_at == newest.c.started_at)
     )
-    with journal.connect() as connection:
-        found = connection.execute(rows.where(task_runs.c.bot == bot).order_by(task_runs.c.due_at)).mappings()
-        return {str(row["task"]): dict(row) for row in found}
+    found = connection.execute(rows.where(task_runs.c.bot == bot).order_by(task_runs.c.due_at)).mappings()
+    return {str(row["task"]): dict(row) for row in found}

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from configs.errors import ModelError
+from configs.errors import BotError, ModelError
 from configs.values import Kind
 from features.bars.closes import bar_date
+from serving.bot.account_terms import TermChange, agreed
 from serving.bot.broker import Broker
 from serving.bot.closed_bars import Row, ready_rows
 from serving.bot.feed import Feed
@@ -75,6 +76,8 @@ class Scanner:
         Returns the content of the kill switch's file; None without one.
     bars_per_year
         By which yearly costs are divided; by default that of the bars of the first step.
+    accept_terms
+        As for :func:`.agreed`.
     """
 
     def __init__(
@@ -86,10 +89,13 @@ class Scanner:
         broker: Broker | None = None,
         kill_switch: Callable[[], str | None] = lambda: None,
         bars_per_year: float | None = None,
+        accept_terms: bool = False,
     ) -> None:
         self.feed = feed
         self._journal, self._bot, self._broker = journal, bot, broker
         self._kill_switch, self._bars_per_year = kill_switch, bars_per_year
+        self._accept_terms = accept_terms
+        self._new_terms: tuple[TermChange, ...] = ()
         self._made_by = f"bot:{bot}"
         self._working = Lock()
         self._past: Past | None = None
@@ -110,6 +116,15 @@ class Scanner:
         """
         with self._working:
             return self._scan(lease, now, stopped)
+
+    def check_terms(self) -> None:
+        """Raise ``ConfigError`` if the account has other terms than the settings, before anything is written."""
+        try:
+            state = read_state(self._journal, self._bot)
+            if state is not None:
+                agreed(state, self.feed.config, accept=self._accept_terms)
+        except BotError:  # a scan reports a state that cannot be read
+            return
 
     def fill_outcomes(self, lease: Lease, now: datetime) -> int:
         """Record what became of predictions, and return how many outcomes are new or revised."""
@@ -148,11 +163,15 @@ class Scanner:
         known = None if self._past is None else self._past.instant
         if self._record is not None and newest == known:
             return
+        self._record = None
         self._past = past_of(self._journal, self._bot)
         self._state = read_state(self._journal, self._bot)
+        if self._state is not None:
+            self._state, self._new_terms = agreed(self._state, self.feed.config, accept=self._accept_terms)
+            for change in self._new_terms:
+                _log.warning("bot %s goes on under other terms: %s", self._bot, change)
         if self._broker is not None and self._state is not None:
             self._broker.submit(orders_of(self._state))  # the process may have ended before it did
-        self._record = None
         if self._past is not None:
             self._record = self._first_record(self._past.first_versions, self._past.first_date)
             for kind, table in forecasts_of_steps(self._journal, self._bot).items():
@@ -193,16 +212,11 @@ class Scanner:
             self._state = renamed(self._state, names)
         if self._state is None:
             self._state = open_state(self._bot, market, config, bars_per_year=self._bars_per_year)
-        result = step(
-            self._state,
-            market,
-            self._record,
-            config,
-            row.instant,
-            broker=self._broker,
-            kill_switch=self._kill_switch(),
-        )
-        notes = {"bar_date": date.isoformat(), "versions": versions, "late": row.late}
+        how: dict[str, Any] = {"broker": self._broker, "kill_switch": self._kill_switch()}
+        result = step(self._state, market, self._record, config, row.instant, **how)
+        notes: dict[str, Any] = {"bar_date": date.isoformat(), "versions": versions, "late": row.late}
+        if self._new_terms:
+            notes["terms"] = [change._asdict() for change in self._new_terms]
         result = replace(result, notes={**result.notes, **notes})
         newest = max((one.made_at for one in stored), default=None)
         write_alerts = alert_writer(verdicts, config.alerts, self.feed.stopped_sources())
@@ -222,7 +236,7 @@ class Scanner:
         }
         first = (versions, row.date) if self._past is None else (self._past.first_versions, self._past.first_date)
         self._past = Past(row.instant, row.date, *first, tuple(sorted(held)))
-        self._state = result.state
+        self._state, self._new_terms = result.state, ()
 
 
 def _by_kind(rows: list[PredictionRow]) -> dict[Kind, list[PredictionRow]]:

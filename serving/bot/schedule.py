@@ -33,12 +33,21 @@ class Schedule(Protocol):
         """Return the newest tick in ``(last, now]``, and how many ticks there are; None and 0 without any."""
         ...
 
+    def __str__(self) -> str:
+        """Return the text that :func:`parse_schedule` reads."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Every:
     """Ticks at whole multiples of a period since 1970-01-01 00:00 UTC: ``every 10m`` is at :00, :10, :20 and so on."""
 
     period_s: float
+
+    def __str__(self) -> str:
+        """Return the text that :func:`parse_schedule` reads, such as ``every 10m``."""
+        unit = next(name for name in "dhms" if self.period_s % _SECONDS[name] == 0 or name == "s")
+        return f"every {self.period_s / _SECONDS[unit]:.12g}{unit}"
 
     def after(self, instant: datetime) -> datetime:
         """Return the first tick after an instant, UTC."""
@@ -67,6 +76,10 @@ class Cron:
 
     expression: str
     zone: str = "UTC"
+
+    def __str__(self) -> str:
+        """Return the text that :func:`parse_schedule` reads."""
+        return f"{self.expression} {self.zone}"
 
     def after(self, instant: datetime) -> datetime:
         """Return the first tick after an instant, UTC."""

@@ -64,6 +64,8 @@ class BotState:
         ``stop``, ``take_profit``, ``waiting``), the two newest closes with their dates, and profits.
     retired
         Realised profit and costs of symbols that are no longer among ``symbols``.
+    terms
+        What the account's money means, see :func:`.terms_of`; None in a state that an older Fleetcast wrote.
     """
 
     bot: str
@@ -81,6 +83,7 @@ class BotState:
     guard: Guard
     orders: Mapping[str, OpenOrder] = field(default_factory=dict)
     retired: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    terms: Mapping[str, Any] | None = None
 
     @property
     def account(self) -> AccountState:
@@ -146,6 +149,7 @@ class BotState:
                 for name, order in self.orders.items()
             },
             "retired": {name: list(pair) for name, pair in self.retired.items()},
+            "terms": self.terms,
         }
 
     @classmethod
@@ -183,6 +187,7 @@ class BotState:
                 guard=Guard.of_json(stored["guard"]),
                 orders={name: OpenOrder(**order) for name, order in stored["orders"].items()},
                 retired={name: (realised, costs) for name, (realised, costs) in stored["retired"].items()},
+                terms=stored.get("terms"),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BotError(

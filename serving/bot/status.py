@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from configs.schema import Config
-from serving.bot.catalog import catalog, schedules
+from serving.bot.catalog import catalog
 from serving.bot.leader import lease_name
+from serving.bot.pace import Pace, scan_schedule
+from serving.bot.registration import registration_of
 from serving.bot.runs import DONE, newest_runs
-from serving.bot.schedule import Schedule
+from serving.bot.schedule import Every
 from serving.journal.database import Journal
 from serving.journal.leases import FREE, is_valid
-from serving.journal.schema import accounts, alerts, leases, orders, positions, signals, steps, task_runs
+from serving.journal.schema import accounts, alerts, fills, leases, orders, positions, signals, steps, task_runs
 
 _SILENT_PERIODS = 2
+_SKEW = timedelta(minutes=1)  # between clocks; later times were written before a clock was set back
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,14 @@ class BotStatus:
     ----------
     holder, lives_until
         The process that leads, and until when its lease is valid; empty and None if none does.
-    last_scan, silent_periods
-        When the last scan ended well, and how many scans were due since.
+    stopped_at
+        When it was stopped on purpose; None while it runs, after it was killed, and if its runs are started from
+        outside.
+    schedule, scan_period_s
+        When it scans, in the form of ``bot.schedules``; None for a bot that does not scan by itself, of which the
+        period is then that of its past scans. A schedule of cron has no period.
+    last_scan, silent_periods, next_scan
+        When the last scan ended well, how many scans were due since, and when the next one is.
     step
         Close of the bars of its newest step.
     account, positions
@@ -38,7 +46,8 @@ class BotStatus:
     interest
         What the account has paid for borrowed money since the bot began, less what it was paid.
     orders
-        That wait for the next bar of their symbol.
+        That wait for the next bar of their symbol: rows with ``left``, the units that are not filled yet, and
+        ``fills_at``, the price of that bar at which they are (``open``, ``close`` or ``vwap``; None if not known).
     signals
         Of the newest step.
     tasks
@@ -53,8 +62,12 @@ class BotStatus:
     at: datetime
     holder: str
     lives_until: datetime | None
+    stopped_at: datetime | None
+    schedule: str | None
+    scan_period_s: float | None
     last_scan: datetime | None
     silent_periods: int
+    next_scan: datetime | None
     step: datetime | None
     account: Mapping[str, Any]
     positions: tuple[Mapping[str, Any], ...]
@@ -71,53 +84,71 @@ class BotStatus:
         return not self.problems
 
 
-def bot_status(journal: Journal, config: Config, now: datetime) -> BotStatus:
-    """Return the status of the bot ``config.bot.name`` at a time (aware)."""
-    return status_of(journal, config.bot.name, schedules(config.bot.schedules).get("scan"), now)
-
-
-def status_of(journal: Journal, bot: str, schedule: Schedule | None, now: datetime) -> BotStatus:
-    """Return the status of a bot that scans by a schedule, at a time (aware); None: it does not scan by itself."""
-    tasks = newest_runs(journal, bot)
+def bot_status(journal: Journal, bot: str, now: datetime) -> BotStatus:
+    """Return the status of a bot at a time (aware)."""
     with journal.connect() as connection:
-        lease = connection.execute(select(leases).where(leases.c.name == lease_name(bot))).one_or_none()
-        last_scan = _last_scan(connection, bot)
-        step = connection.execute(select(func.max(steps.c.instant)).where(steps.c.bot == bot)).scalar_one_or_none()
-        account = _rows(connection, accounts, bot, accounts.c.instant, step)
-        held = _rows(connection, positions, bot, positions.c.instant, step)
-        wanted = _rows(connection, signals, bot, signals.c.bar_close, step)
-        waiting = select(orders).where(orders.c.bot == bot, orders.c.state.in_(("open", "part")))
-        waits = connection.execute(waiting.order_by(orders.c.symbol)).mappings().all()
-        own = select(steps.c.notes).where(steps.c.bot == bot, steps.c.instant == step)
-        notes = connection.execute(own).scalar_one_or_none() or {}
-        is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
-        conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings().all()
+        return read_status(connection, bot, now)
+
+
+def read_status(connection: Connection, bot: str, now: datetime) -> BotStatus:
+    """Return the status of a bot at a time (aware), from one state of the journal."""
+    tasks = newest_runs(connection, bot)
+    lease = connection.execute(select(leases).where(leases.c.name == lease_name(bot))).one_or_none()
     leader = lease if lease is not None and lease.holder != FREE and is_valid(lease.expires_at, now) else None
+    registered = registration_of(connection, bot)
+    own_schedules = registered is not None and bool(registered.schedules)
+    stopped_at = registered.stopped_at if registered is not None and own_schedules and leader is None else None
+    schedule, last_scan = scan_schedule(connection, bot, registered), _last_scan(connection, bot, now)
     silent = 0 if schedule is None or last_scan is None else schedule.passed(last_scan, now)[1]
+    step, notes, fills_at = _newest_step(connection, bot)
+    account = _rows(connection, accounts, bot, accounts.c.instant, step)
+    is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
+    conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings()
     problems = []
     if leader is None:
-        problems.append(f"no process runs bot {bot}")
+        since = "" if stopped_at is None else f": it was stopped at {stopped_at:%Y-%m-%d %H:%M}Z"
+        problems.append(f"no process runs bot {bot}{since}")
     if last_scan is None:
         problems.append("no scan has ended well yet")
-    elif silent >= _SILENT_PERIODS:
+    elif silent >= _SILENT_PERIODS and stopped_at is None:
         problems.append(f"no scan for {silent} periods, since {last_scan:%Y-%m-%d %H:%M}Z")
     return BotStatus(
         bot=bot,
         at=now,
         holder="" if leader is None else leader.holder,
         lives_until=None if leader is None else leader.expires_at,
+        stopped_at=stopped_at,
+        schedule=None if schedule is None or not own_schedules else str(schedule),
+        scan_period_s=schedule.period_s if isinstance(schedule, Every | Pace) else None,
         last_scan=last_scan,
         silent_periods=silent,
+        next_scan=None if schedule is None or not own_schedules or leader is None else schedule.after(now),
         step=step,
         account=account[0] if account else {},
-        positions=tuple(held),
+        positions=tuple(_rows(connection, positions, bot, positions.c.instant, step)),
         interest=float(notes.get("interest", 0.0)),
-        orders=tuple(dict(row) for row in waits),
-        signals=tuple(wanted),
+        orders=tuple(row | {"fills_at": fills_at} for row in _waiting_orders(connection, bot)),
+        signals=tuple(_rows(connection, signals, bot, signals.c.bar_close, step)),
         tasks={name: tasks[name] for name in catalog() if name in tasks},
         alerts=tuple(dict(row) for row in conditions),
         problems=tuple(problems),
     )
+
+
+def _newest_step(connection: Connection, bot: str) -> tuple[datetime | None, Mapping[str, Any], str | None]:
+    """Return a bot's newest step, its notes, and the price of a bar at which its orders are filled."""
+    fill = steps.c.state["terms"]["fill"].as_string().label("fill")
+    own = select(steps.c.instant, steps.c.notes, fill).where(steps.c.bot == bot)
+    row = connection.execute(own.order_by(steps.c.instant.desc()).limit(1)).one_or_none()
+    return (None, {}, None) if row is None else (row.instant, row.notes, row.fill)
+
+
+def _waiting_orders(connection: Connection, bot: str) -> list[dict[str, Any]]:
+    """Return the orders that are not filled, or in part, with the units that are ``left``."""
+    filled = select(func.coalesce(func.sum(fills.c.quantity), 0.0)).where(fills.c.order_id == orders.c.id)
+    left = (orders.c.quantity - filled.scalar_subquery()).label("left")
+    waits = (orders.c.bot == bot) & orders.c.state.in_(("open", "part"))
+    return [dict(row) for row in connection.execute(select(orders, left).where(waits).order_by("symbol")).mappings()]
 
 
 def newest_signals(journal: Journal, bot: str) -> list[dict[str, Any]]:
@@ -127,9 +158,10 @@ def newest_signals(journal: Journal, bot: str) -> list[dict[str, Any]]:
         return _rows(connection, signals, bot, signals.c.bar_close, step)
 
 
-def _last_scan(connection: Connection, bot: str) -> datetime | None:
+def _last_scan(connection: Connection, bot: str, now: datetime) -> datetime | None:
     done = (task_runs.c.bot == bot) & (task_runs.c.task == "scan") & (task_runs.c.outcome == DONE)
-    return connection.execute(select(func.max(task_runs.c.finished_at)).where(done)).scalar_one_or_none()
+    ended = select(func.max(task_runs.c.finished_at)).where(done, task_runs.c.finished_at <= now + _SKEW)
+    return connection.execute(ended).scalar_one_or_none()
 
 
 def _rows(connection: Connection, table: Any, bot: str, at: Any, instant: datetime | None) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from configs.errors import BotError
 from configs.schema import Config
 from features.bars.period import bar_period
 from serving.bot import report
+from serving.bot.account_terms import terms_of
 from serving.bot.basis import Rebased, rebased
 from serving.bot.broker import Broker
 from serving.bot.closing import AtClose, at_close, units_to_hold
@@ -56,6 +57,7 @@ def open_state(bot: str, bars: Market, config: Config, *, bars_per_year: float |
         numbers=numbers,
         dates=dates,
         guard=Guard.of(cash),
+        terms=terms_of(config),
     )
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Date, Double, SmallInteger, Table, select
 
-from configs.errors import ConfigError, StoreError, shortened
+from configs.errors import ConfigError, StoreError, did_you_mean, shortened
 from serving.journal.schema import metadata
 from serving.journal.types import UtcDateTime
 
@@ -38,7 +38,10 @@ def table_names(names: Sequence[str] = ()) -> list[str]:
         There is no such table.
     """
     if unknown := [name for name in names if name not in metadata.tables]:
-        raise ConfigError(f"there is no table {unknown[0]!r}. Choose from {shortened(list(metadata.tables), 20)}.")
+        hint = did_you_mean(unknown[0], metadata.tables)
+        raise ConfigError(
+            f"there is no table {unknown[0]!r}. {hint}Choose from {shortened(list(metadata.tables), 20)}."
+        )
     return [table.name for table in metadata.sorted_tables if not names or table.name in names]
 
 

@@ -17,7 +17,7 @@ from serving.journal.faults import database_errors
 from serving.journal.schema import HEAD
 
 VERSION_TABLE = "fleetcast_journal"
-_EARLIER = ("0001",)
+_EARLIER = ("0001", "0002")
 _LOCK = 5_716_223_001  # of all processes that make or upgrade the tables of a Postgres database
 
 

@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 from serving.journal.tables.base import metadata
-from serving.journal.tables.bots import accounts, fills, orders, positions, signals, steps, task_runs
+from serving.journal.tables.bots import accounts, fills, orders, positions, registrations, signals, steps, task_runs
 from serving.journal.tables.care import alerts, deliveries, monitor_states, retrainings, shadows
 from serving.journal.tables.forecasts import leases, outcomes, predictions
 
@@ -28,6 +28,7 @@ __all__ = [
     "outcomes",
     "positions",
     "predictions",
+    "registrations",
     "retrainings",
     "row_id",
     "shadows",
@@ -36,7 +37,7 @@ __all__ = [
     "task_runs",
 ]
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration."""
 _NAMESPACE = uuid.UUID("6d1f7f0e-8a53-5d5c-9f0e-0c5b0d2b7a11")
 

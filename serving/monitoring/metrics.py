@@ -33,7 +33,7 @@ class BotMetrics:
         self._heartbeat = gauge("bot_heartbeat_timestamp_seconds", "When the bot last showed that it lives.")
         self._is_leader = gauge("bot_is_leader", "1 while this process has the bot's lease.")
         self._last_scan = gauge("bot_last_scan_timestamp_seconds", "When the last scan ended.")
-        self._period = gauge("bot_scan_period_seconds", "Seconds between scans.")
+        self._period = gauge("bot_scan_period_seconds", "Half of the seconds from a scan to the second next one.")
         self._symbols = gauge("bot_symbols", "Symbols of the last scan.", "state")
         self._account = gauge("bot_account", "Equity, gross exposure and drawdown of the paper account.", "figure")
         self._undelivered = gauge("bot_undelivered_alerts", "Alerts that wait for delivery.")

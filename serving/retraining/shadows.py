@@ -8,7 +8,8 @@ journal knows finds, at the next check, the same evidence and a champion that is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +37,30 @@ ROLLED_BACK, BY_HAND, KEPT, REPLACED, OTHER_TARGET = (
     "another target",
 )
 _HOLDING = (ROLLED_BACK, BY_HAND)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Check:
+    """The stores and settings of a check, who reports it, and its time."""
+
+    journal: Journal
+    models: ModelManager
+    config: Config
+    bot: str
+    now: datetime
+    guard: Guard | None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Run a write transaction that is guarded."""
+        with self.journal.begin() as connection:
+            if self.guard is not None:
+                self.guard(connection)
+            yield connection
+
+    def report(self, connection: Connection, alert: Alert) -> None:
+        """Write an alert."""
+        raise_alerts(connection, [alert], timedelta(hours=self.config.alerts.repeat_hours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,54 +113,45 @@ def check_shadows(
     """
     with journal.connect() as connection:
         rows = list(connection.execute(select(shadows).where(shadows.c.ended_at.is_(None))))
-    found = [_judge(journal, models, config, bot, now, guard, row) for row in rows]
+    check = _Check(journal, models, config, bot, now, guard)
+    found = [_judge(check, row) for row in rows]
     for kind in models.kinds():
-        _start(journal, models, config, bot, now, guard, kind)  # type: ignore[arg-type]
+        _start(check, kind)  # type: ignore[arg-type]
     return found
 
 
-def _judge(
-    journal: Journal,
-    models: ModelManager,
-    config: Config,
-    bot: str,
-    now: datetime,
-    guard: Guard | None,
-    row: Row[Any],
-) -> Comparison:
+def _judge(check: _Check, row: Row[Any]) -> Comparison:
+    models, config = check.models, check.config
     settings = config.monitoring.model_copy(update={"false_alarm_rate": config.retrain.alpha})
     kind: Kind = row.kind
     known = set(models.versions(kind))
     if {row.champion, row.shadow} - known:
-        return _end(journal, guard, row, now, REPLACED)
+        return _end(check, row, REPLACED)
     horizon = horizon_of(models, kind, row.champion)
     if horizon_of(models, kind, row.shadow) != horizon:
-        return _end(journal, guard, row, now, OTHER_TARGET)
+        return _end(check, row, OTHER_TARGET)
     test = PairedTest.initial(horizon, settings) if row.state is None else PairedTest.from_json(row.state)
-    with journal.connect() as connection:
+    with check.journal.connect() as connection:
         both = read_evaluations(
             connection, kind, horizon, since=row.since - timedelta(days=1), versions=[row.champion, row.shadow]
         )
     ours, theirs = (both[both["version"] == version] for version in (row.champion, row.shadow))
     if len(ours) and len(theirs):
-        test = test.after(kind, ours, theirs, settings, now)
+        test = test.after(kind, ours, theirs, settings, check.now)
     present = models.aliases(kind).champion
     evidence = test.evidence(settings)
     state = {"state": test.to_json(), "log_e": math.log(max(evidence, 1e-300)), "n_days": test.steps}
     facts = Comparison(kind, row.champion, row.shadow, row.since, evidence, 1.0 / config.retrain.alpha, test.steps)
     if present not in (row.champion, row.shadow):
-        return _end(journal, guard, row, now, REPLACED, state)
+        return _end(check, row, REPLACED, state)
     if test.is_worse(settings):
         _bring_back(models, kind, row.champion, row.shadow, _reason(facts, test.peak))
-        alert = _rollback_alert(bot, facts, test.peak, now, config)
-        return _end(journal, guard, row, now, ROLLED_BACK, state, alert, config)
+        return _end(check, row, ROLLED_BACK, state, _rollback_alert(check, facts, test.peak))
     if present == row.shadow:
-        return _end(journal, guard, row, now, BY_HAND, state)
+        return _end(check, row, BY_HAND, state)
     if test.steps >= config.retrain.shadow_days:
-        return _end(journal, guard, row, now, KEPT, state)
-    with journal.begin() as connection:
-        if guard is not None:
-            guard(connection)
+        return _end(check, row, KEPT, state)
+    with check.begin() as connection:
         connection.execute(update(shadows).where(_is(row)).values(**state))
     return facts
 
@@ -151,33 +167,23 @@ def _bring_back(models: ModelManager, kind: Kind, champion: str, shadow: str, re
         models.promote_over(kind, shadow, champion, reason)
 
 
-def _start(
-    journal: Journal,
-    models: ModelManager,
-    config: Config,
-    bot: str,
-    now: datetime,
-    guard: Guard | None,
-    kind: Kind,
-) -> None:
+def _start(check: _Check, kind: Kind) -> None:
     """Start the shadow of a champion whose promotion was not seen yet, and report the promotion."""
-    aliases = models.aliases(kind)
+    aliases, now = check.models.aliases(kind), check.now
     champion, previous = aliases.champion, aliases.previous
     newest = aliases.history[-1] if aliases.history else None
     if champion is None or previous is None or newest is None or newest.action != "promote":
         return
     row = {"kind": kind, "shadow": previous, "since": now, "champion": champion, "log_e": 0.0, "n_days": 0}
     same = and_(shadows.c.kind == kind, shadows.c.shadow == previous, shadows.c.champion == champion)
-    with journal.begin() as connection:
-        if guard is not None:
-            guard(connection)
+    with check.begin() as connection:
         if connection.execute(select(shadows.c.since).where(same)).first() is not None:
             return
         left = and_(shadows.c.kind == kind, shadows.c.ended_at.is_(None))
         connection.execute(update(shadows).where(left).values(ended_at=now, verdict=REPLACED))
         connection.execute(insert_new(connection, shadows), row)
         alert = Alert(
-            bot,
+            check.bot,
             "promotion",
             kind,
             now,
@@ -186,29 +192,20 @@ def _start(
             data={"champion": champion, "previous": previous},
             occurrence=champion,
         )
-        raise_alerts(connection, [alert], timedelta(hours=config.alerts.repeat_hours))
+        check.report(connection, alert)
 
 
 def _end(
-    journal: Journal,
-    guard: Guard | None,
-    row: Row[Any],
-    now: datetime,
-    verdict: str,
-    state: dict[str, Any] | None = None,
-    alert: Alert | None = None,
-    config: Config | None = None,
+    check: _Check, row: Row[Any], verdict: str, state: dict[str, Any] | None = None, alert: Alert | None = None
 ) -> Comparison:
-    values = {"ended_at": now, "verdict": verdict, **(state or {})}
-    with journal.begin() as connection:
-        if guard is not None:
-            guard(connection)
+    values = {"ended_at": check.now, "verdict": verdict, **(state or {})}
+    with check.begin() as connection:
         connection.execute(update(shadows).where(_is(row)).values(**values))
-        if alert is not None and config is not None:
-            raise_alerts(connection, [alert], timedelta(hours=config.alerts.repeat_hours))
+        if alert is not None:
+            check.report(connection, alert)
     evidence = math.exp(values.get("log_e", row.log_e))
     days = int(values.get("n_days", row.n_days))
-    threshold = math.inf if config is None else 1.0 / config.retrain.alpha
+    threshold = 1.0 / check.config.retrain.alpha
     return Comparison(row.kind, row.champion, row.shadow, row.since, evidence, threshold, days, verdict)
 
 
@@ -223,14 +220,14 @@ def _reason(facts: Comparison, peak: float) -> str:
     )
 
 
-def _rollback_alert(bot: str, facts: Comparison, peak: float, now: datetime, config: Config) -> Alert:
+def _rollback_alert(check: _Check, facts: Comparison, peak: float) -> Alert:
     return Alert(
-        bot,
+        check.bot,
         "rollback",
         facts.kind,
-        now,
+        check.now,
         f"{facts.kind}: {facts.shadow} is champion again",
-        f"{_reason(facts, peak)}. No version is promoted by itself for {config.retrain.hold_days:g} days.",
+        f"{_reason(facts, peak)}. No version is promoted by itself for {check.config.retrain.hold_days:g} days.",
         data={"champion": facts.shadow, "replaced": facts.champion, "evidence": peak, "days": facts.days},
         occurrence=facts.champion,
     )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
-from serving.web.shared_answer import SharedAnswer
+from serving.web.shared_answer import OpenedAnswer
 
 if TYPE_CHECKING:
     from serving.journal import Journal
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 _FRESH_S = 5.0
 
 
-class LiveBots(SharedAnswer):
+class LiveBots(OpenedAnswer["Journal"]):
     """The JSON of :func:`serving.bot.desk.read_desk`.
 
     Parameters
@@ -36,19 +34,14 @@ class LiveBots(SharedAnswer):
         clock: Callable[[], datetime] | None = None,
         fresh_s: float = _FRESH_S,
     ) -> None:
-        super().__init__(self._read, fresh_s)
-        self._open, self._clock = open_database, clock
-        self._journal: Journal | None = None
+        super().__init__(open_database, self._read, fresh_s)
+        self._clock = clock
 
-    def _read(self) -> bytes:
+    def _read(self, journal: Journal) -> dict[str, Any]:
         from serving.bot.desk import read_desk
 
-        if self._journal is None:
-            self._journal = self._open()
-        return to_json(read_desk(self._journal, self._now(self._journal)))
-
-    def _now(self, journal: Journal) -> datetime:
         if self._clock is not None:
-            return self._clock()
+            return read_desk(journal, self._clock())
         with journal.connect() as connection:
-            return journal.now(connection)
+            now = journal.now(connection)
+        return read_desk(journal, now)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
-from serving.web.shared_answer import SharedAnswer
+from serving.web.shared_answer import OpenedAnswer
 
 if TYPE_CHECKING:
     from serving.monitoring.monitor import Monitor
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
 _FRESH_S = 60.0
 
 
-class LiveMonitoring(SharedAnswer):
+class LiveMonitoring(OpenedAnswer["Monitor"]):
     """The JSON of :meth:`.MonitoringResult.to_json`, with ``words``: the same in sentences, by kind.
 
     Parameters
@@ -27,15 +25,12 @@ class LiveMonitoring(SharedAnswer):
     """
 
     def __init__(self, open_monitor: Callable[[], Monitor], fresh_s: float = _FRESH_S) -> None:
-        super().__init__(self._computed, fresh_s)
-        self._open = open_monitor
-        self._monitor: Monitor | None = None
+        super().__init__(open_monitor, _judged, fresh_s)
 
-    def _computed(self) -> bytes:
-        """Return the result; nothing is written, because the bot does that."""
-        from serving.monitoring.words import in_words
 
-        if self._monitor is None:
-            self._monitor = self._open()
-        result = self._monitor.run(store=False)
-        return to_json(result.to_json() | {"words": in_words(result)})
+def _judged(monitor: Monitor) -> dict[str, Any]:
+    """Return the result; nothing is written, because the bot does that."""
+    from serving.monitoring.words import in_words
+
+    result = monitor.run(store=False)
+    return result.to_json() | {"words": in_words(result)}

@@ -33,8 +33,9 @@ def add_live(api: FastAPI, monitoring: LiveMonitoring | None, bots: LiveBots | N
     async def bot() -> Response:
         """Return the trading bots of the journal; 404 without ``serve --journal``.
 
-        For each: whether it lives, its newest scan, signals with reasons, positions and profits by symbol, equity and
-        drawdown of the last 500 steps, open alerts and tasks. For all: versions that are compared, and trainings.
+        For each: whether it lives, its schedule and newest scan, signals with reasons, waiting orders, positions and
+        profits by symbol, equity and drawdown of the last 500 steps, open alerts and tasks. For all: versions that are
+        compared, and trainings.
         """
         return await _response("bot", bots)
 

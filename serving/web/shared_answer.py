@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from pydantic_core import to_json
 
 from configs.errors import FleetcastError
 
 _ERROR_S = 5.0
+Opened = TypeVar("Opened")
 
 
 class SharedAnswer:
@@ -55,3 +59,27 @@ class SharedAnswer:
             self._until = time.monotonic() + min(self._fresh_s, _ERROR_S)
         finally:
             self._running = None
+
+
+class OpenedAnswer(SharedAnswer, Generic[Opened]):
+    """A shared JSON answer from something that is opened on first use, such as a database.
+
+    Parameters
+    ----------
+    open_it
+        Called in a thread on first use, and again if it raised.
+    document
+        Returns the answer as JSON-able values; called in a thread.
+    fresh_s
+        Seconds for which an answer is given again.
+    """
+
+    def __init__(self, open_it: Callable[[], Opened], document: Callable[[Opened], object], fresh_s: float) -> None:
+        super().__init__(self._json, fresh_s)
+        self._open, self._document = open_it, document
+        self._opened: Opened | None = None
+
+    def _json(self) -> bytes:
+        if self._opened is None:
+            self._opened = self._open()
+        return to_json(self._document(self._opened))

@@ -56,9 +56,10 @@ class Race:
 
     def __init__(self, url: str, feed: PastFeed) -> None:
         self.url, self.feed = url, feed
-        self.done = _FORK.Value("i", 0)
-        self.leader = _FORK.Value("i", 0)
-        self.takeovers = _FORK.Value("i", 0)
+        # Without locks: a process that is killed while it has one would keep it, and the others would wait for ever.
+        self.done = _FORK.Value("i", 0, lock=False)
+        self.leader = _FORK.Value("i", 0, lock=False)
+        self.takeovers = _FORK.Value("i", 0, lock=False)
 
     def start(self) -> ForkProcess:
         """Start a bot."""

@@ -49,8 +49,10 @@ def test_without_channels_it_says_how_to_get_one(call, chat):
 def test_alerts_are_listed_and_delivered(call, chat, telegram_standin, reported):
     listed = json.loads(call("alerts", "list", "--json", *reported).out)
     assert [one["event"] for one in listed] == ["drift", "rollback"] and not listed[0]["deliveries"]
-    assert "nothing sent" in call("alerts", "deliver", "--bot", "other", *chat, *reported).out
-    assert "nothing sent" in call("alerts", "deliver", "--set", "bot.name=other", *chat, *reported).out
+    for wrong in (("--bot", "papers"), ("--set", "bot.name=papers")):
+        refused = call("alerts", "deliver", *wrong, *chat, *reported)
+        assert refused.code == 2 and "the journal has no bot 'papers'. Did you mean 'paper'?" in refused.err
+    assert not telegram_standin.texts
     done = call("alerts", "deliver", *chat, *reported)
     assert done.code == 0 and done.out == "telegram: 1 sent\n" and len(telegram_standin.received) == 1
     number = telegram_standin.texts[0].rpartition("id ")[2]
@@ -66,6 +68,8 @@ def test_alerts_are_listed_and_delivered(call, chat, telegram_standin, reported)
     [
         (("--state", "lost"), "state 'lost' does not exist"),
         (("--event", "lost"), "event 'lost' does not exist"),
+        (("--event", "drifts"), "Did you mean 'drift'?"),
+        (("--bot", "papr"), "the journal has no bot 'papr'. Did you mean 'paper'?"),
         (("--id", "%"), "id '%' is none"),
     ],
 )

@@ -78,4 +78,7 @@ def test_a_bot_without_models_reports_it_and_ends_at_sigterm(running, call):
     assert process.returncode == 0, err
     assert "Traceback" not in err
     after = json.loads(call("bot", "status", "--json", "--store", store).out)
-    assert after["holder"] == "" and after["problems"][0] == "no process runs bot paper"
+    assert after["holder"] == "" and after["stopped_at"] and after["schedule"] == "every 10m"
+    assert after["problems"][0].startswith("no process runs bot paper: it was stopped at ")
+    wrong = call("bot", "status", "papr", "--store", store)
+    assert wrong.code == 2 and "the journal has no bot 'papr'. Did you mean 'paper'?" in wrong.err

@@ -64,6 +64,7 @@ def test_mistakes_are_one_line(call, store, tmp_path):
         (("show", "--database", "postgresql://me:secret@127.0.0.1:1/x"), "does not answer"),
         (("prune", *store), "--keep-days"),
         (("export", folder, "--tables", "x", *store), "no table"),
+        (("export", folder, "--tables", "prediction", *store), "Did you mean 'predictions'?"),
         (("export", folder, "--since", "yesterday", *store), "not a day"),
         (("upgrade", "--database", "mysql://x/y"), "of mysql"),
     ):

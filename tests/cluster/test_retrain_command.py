@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from serving.journal import open_journal
+from serving.journal.leases import acquire
 from training.registry.manager import ModelManager
 
 
@@ -19,6 +21,11 @@ def test_a_dry_run_says_what_is_due_and_in_which_order(call, trained, tmp_path):
     assert [(one["kind"], one["reason"]) for one in found] == [("direction", "it was asked for")]
     assert found[0]["champion"] == models.aliases("direction").champion
     assert sorted(one["symbol"] for one in found[0]["order"]) == models.roster("direction", versions[-1]).symbols()
+    with open_journal(database[1]) as journal:
+        acquire(journal, "bot:desk")
+    wrong = call("retrain", "--dry-run", "--bot", "desk2", *where)
+    assert wrong.code == 2 and "the journal has no bot 'desk2'. Did you mean 'desk'?" in wrong.err
+    where = ("--bot", "desk", *where)
     assert call("retrain", *where).code == 0
     assert models.versions("direction") == versions
 

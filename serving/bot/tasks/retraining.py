@@ -14,6 +14,15 @@ def _run(services: Services, due: Due) -> str:
     return train_again(services)
 
 
+class _BotStops(BaseException):
+    """Ends a training between two blocks; no error, so that the journal has the training as an interrupted one."""
+
+
+def _end_early(services: Services) -> None:
+    if services.stopped():
+        raise _BotStops
+
+
 def train_again(services: Services, *, force: bool = False) -> str:
     """Train the kinds that are due, or all with ``force``; return what was done, or why nothing was, in words.
 
@@ -25,10 +34,15 @@ def train_again(services: Services, *, force: bool = False) -> str:
     from serving.retraining.plan import plan_retraining
     from serving.retraining.retrain import retrain
     from serving.retraining.shadows import check_shadows
+    from training.trainer import Callbacks
 
     journal, models, config, bot = services.journal, services.manager, services.config, services.bot
     plans = plan_retraining(journal, models, config, bot, services.clock(), force=force)
-    done = retrain(journal, models, config, bot, plans, cluster=services.cluster)
+    callbacks = Callbacks(progress=lambda progress: _end_early(services))
+    try:
+        done = retrain(journal, models, config, bot, plans, cluster=services.cluster, callbacks=callbacks)
+    except _BotStops:
+        return "the bot is stopped; the next start continues the training"
     if done:
         check_shadows(journal, models, config, bot, services.clock())
     text = "; ".join(f"{one.kind}: {one.version or ''} {one.text}".replace(":  ", ": ") for one in done)

@@ -34,8 +34,7 @@ def _count(services: Services, report: ScanReport, seconds: float) -> None:
     now, schedule = services.clock(), schedules(services.config.bot.schedules).get(SPEC.name)
     period_s = 0.0
     if schedule is not None:
-        first = schedule.after(now)
-        period_s = (schedule.after(first) - first).total_seconds()
+        period_s = (schedule.after(schedule.after(now)) - now).total_seconds() / 2
     states = {"traded": report.symbols - len(report.problems), "not traded": len(report.problems)}
     services.metrics.scanned(now, seconds, period_s, states)
     services.metrics.traded(Counter(one["action"] for one in report.signals), {"open": report.orders})

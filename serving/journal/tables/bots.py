@@ -1,4 +1,4 @@
-"""What bots do: steps, signals, orders, fills, positions, accounts, and the runs of their tasks."""
+"""What bots do: steps, signals, orders, fills, positions, accounts, the runs of their tasks, and their schedules."""
 
 from __future__ import annotations
 
@@ -113,4 +113,13 @@ task_runs = Table(
     count("missed", default="0"),
     text("error", null=True),
     Index(None, "bot", "started_at"),
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    name("bot", key=True),
+    json_value("schedules"),  # by task; empty if runs are started from outside
+    moment("started_at"),
+    moment("stopped_at", null=True),  # on purpose
 )

@@ -57,7 +57,7 @@ function showDesk() {
   showBots();
   if (bot) {
     document.title = `${life(bot).title} · Fleetcast`;
-    for (const show of [showHealth, showTiles, showAlerts, showSignals, showPositions, showEquity, showTasks]) show(bot);
+    for (const show of [showHealth, showTiles, showAlerts, showSignals, showOrders, showPositions, showEquity, showTasks]) show(bot);
   }
   showTrials(desk);
   showTrainings(desk);

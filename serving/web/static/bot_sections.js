@@ -14,7 +14,8 @@ function showHealth(bot) {
     node.append(...values);
     facts.append(node);
   };
-  fact("last scan", timeNode(bot.last_scan), ` (every ${duration(bot.scan_period_s)})`);
+  fact("last scan", timeNode(bot.last_scan), ` (${bot.schedule ?? `about every ${duration(bot.scan_period_s)}`})`);
+  if (bot.next_scan) fact("next", timeNode(bot.next_scan));
   const beat = bot.tasks.find((task) => task.task === "heartbeat");
   if (beat) fact("heartbeat", timeNode(beat.finished_at ?? beat.started_at));
   fact("led by", bot.holder ? `${bot.holder}` : "no process");
@@ -91,6 +92,24 @@ function showSignals(bot) {
       column("volatility", (row) => row.volatility, (row) => share(row.volatility), { number: true, hint: "forecast, per year" }),
       column("regime", (row) => row.regime),
       column("reasons", (row) => row.reasons.join("; "), said, { wide: true }),
+    ],
+  });
+}
+
+function showOrders(bot) {
+  const pill = (row) => make("span", row.side, `pill ${row.side}`);
+  const where = (row) => (row.fills_at ? `next bar's ${row.fills_at === "vwap" ? "average price" : row.fills_at}` : "next bar");
+  const cut = bot.orders_count > bot.orders.length ? ` The first ${bot.orders.length.toLocaleString("en")} of ${bot.orders_count.toLocaleString("en")} are shown.` : "";
+  showLedger("orders", {
+    rows: bot.orders, key: (row) => `${row.symbol} ${row.decided_at}`, empty: "No order waits.",
+    note: `An order waits until its symbol has its next bar.${cut}`,
+    columns: [
+      column("symbol", (row) => row.symbol, (row) => symbolLink(row.symbol)),
+      column("side", (row) => row.side, pill),
+      column("units", (row) => row.quantity, (row) => quantity(row.quantity), { number: true, hint: "not filled yet" }),
+      column("decided at", (row) => row.decided_at, (row) => utc(row.decided_at), { hint: "close of the bar", long: true }),
+      column("fills at", where, (row) => `${where(row)}${row.is_partly_filled ? ", the rest of an order" : ""}`, { long: true }),
+      column("reason", (row) => row.reason, undefined, { wide: true }),
     ],
   });
 }

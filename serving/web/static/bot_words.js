@@ -49,6 +49,7 @@ const gainClass = (value) => (value > 0 ? "gain" : value < 0 ? "loss" : "");
 /* Whether a bot is alive, idle (nothing runs it between scans) or dead, and one line that says so. */
 function life(bot) {
   if (bot.healthy) return { state: "alive", title: `Bot ${bot.bot} is alive` };
+  if (bot.stopped_at) return { state: "idle", title: `Bot ${bot.bot} was stopped` };
   const scanned = bot.last_scan !== null && bot.silent_periods < 2;
   if (scanned) return { state: "idle", title: `Bot ${bot.bot} is not running` };
   if (bot.holder && bot.last_scan === null) return { state: "idle", title: `Bot ${bot.bot} has not scanned yet` };

@@ -8,12 +8,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from cluster.jobs.packaging import PACKAGES, packed
 from cluster.jobs.remote_command import parsed, remote_command
 from cluster.jobs.submission import shell_command
 from configs.errors import ConfigError
 from features.store.store import Store
+from serving.journal import open_journal
+from serving.journal.schema import retrainings
 from training import ModelManager
 
 ROOT = Path(__file__).parents[3]
@@ -49,7 +52,8 @@ def submit(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_job_is_followed_to_its_end_and_the_same_submission_again_repeats_no_work(submit, run, tiny_run, tmp_path):
+def test_a_job_is_followed_to_its_end_and_what_repeats_it_fits_nothing(submit, run, tiny_run, tmp_path):
+    """The same submission, and a retraining on the same bars, which is journaled."""
     options = ("--config", str(tiny_run.settings), *SMALL[4:])
     done = submit("train", *options)
     assert done.code == 0, done.out + done.err
@@ -65,6 +69,12 @@ def test_a_job_is_followed_to_its_end_and_the_same_submission_again_repeats_no_w
     assert manager.versions("direction")[0] == version
     [job] = json.loads(run("jobs", "list", "--json").out)["jobs"]
     assert job["status"] == "SUCCEEDED" and job["command"].startswith("train ")
+    done = submit("retrain", "--force", "--kinds", "direction")
+    assert done.code == 0 and "it was asked for" in done.out, done.out + done.err
+    assert {path: path.stat().st_mtime_ns for path in blocks} == blocks
+    with open_journal(store=tmp_path / "store", create=False) as journal, journal.connect() as connection:
+        [training] = connection.execute(select(retrainings)).all()
+    assert (training.kind, training.version, training.error) == ("direction", version, None)
 
 
 @pytest.mark.slow
@@ -108,7 +118,9 @@ def test_a_configuration_file_is_shipped_and_the_exit_code_is_the_jobs(submit, t
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("submit", "backtests", "--address", "http://127.0.0.1:1"), "train or tune"),
+        (("submit", "backtests", "--address", "http://127.0.0.1:1"), "train or tune or retrain"),
+        (("submit", "retrain", "--gpus", "--address", "http://127.0.0.1:1"), "champion's settings"),
+        (("submit", "retrain", "--nosuch", "--address", "http://127.0.0.1:1"), "--nosuch"),
         (("submit", "train", "--nosuch", "--address", "http://127.0.0.1:1"), "--nosuch"),
         (("submit", "train", "--set", "run.seed=x", "--address", "http://127.0.0.1:1"), "run.seed"),
         (("submit", "train", "--address", "127.0.0.1:8265"), "http://head:8265"),
@@ -198,6 +210,12 @@ def test_a_sweeps_name_follows_from_the_values_of_its_configuration(tmp_path):
         (("tune", "--storage", "postgresql://host/db?user=me&password=secret"), "environment"),
         (("train", "--store", "s3://KEY:SECRET@bucket/x"), "environment"),
         (("train", "--set", "data.bars=prices.csv"), "absolute"),
+        (("retrain", "--due", "--force"), "exclude each other"),
+        (("retrain", "--kinds", "price"), "is not a kind of model"),
+        (("retrain", "--set", "retrain.alpha=2"), "retrain.alpha"),
+        (("retrain", "--database", "sqlite:///journal.db"), "absolute"),
+        (("retrain", "--set", "journal.url=sqlite:///journal.db"), "absolute"),
+        (("retrain", "--database", "postgresql://me:secret@host/db"), "FLEETCAST_DATABASE"),
     ],
 )
 def test_commands_that_cannot_run_on_a_cluster_are_refused(arguments, says):
@@ -205,10 +223,25 @@ def test_commands_that_cannot_run_on_a_cluster_are_refused(arguments, says):
         remote_command(arguments[0], arguments[1:])
 
 
-def test_passwords_in_the_environment_are_not_submitted(monkeypatch):
-    monkeypatch.setenv("FLEETCAST_STUDIES", "postgresql://me:secret@host/db")
-    command = remote_command("tune", ["--preset", "smoke"])
-    assert "secret" not in " ".join(command.arguments) and any("FLEETCAST_STUDIES" in note for note in command.notes)
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [("FLEETCAST_STUDIES", ("tune", "--preset", "smoke")), ("FLEETCAST_DATABASE", ("retrain", "--force"))],
+)
+def test_passwords_in_the_environment_are_not_submitted(monkeypatch, variable, given):
+    monkeypatch.setenv(variable, "postgresql://me:secret@host/db")
+    command = remote_command(given[0], given[1:])
+    assert "secret" not in " ".join(command.arguments) and any(variable in note for note in command.notes)
+
+
+def test_the_journal_of_a_retraining_is_named_or_that_of_the_store():
+    named = ["--database", "postgresql://me@host/db", "--bot", "desk", "--kinds", "direction", "--store", "s3://b/s"]
+    command = remote_command("retrain", named)
+    values = parsed("retrain", command.arguments)[1]
+    assert {key: values[key] for key in ("database", "bot", "kinds", "store")} == dict(
+        zip(("database", "bot", "kinds", "store"), named[1::2], strict=True)
+    )
+    assert command.notes == ()
+    assert any("SQLite" in note for note in remote_command("retrain", ["--store", "s3://b/s"]).notes)
 
 
 def test_only_code_is_shipped(tmp_path):

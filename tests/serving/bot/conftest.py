@@ -64,10 +64,11 @@ def grow(store, bars_of, clock):
 def make_bot(store, clock):
     bots: list[MLPredictionBot] = []
 
-    def make(paper_mode=True, broker=None, sections=None, **bot) -> MLPredictionBot:
-        """Return a bot with these settings of ``bot`` and of other ``sections``."""
+    def make(paper_mode=True, broker=None, sections=None, more=None, **bot) -> MLPredictionBot:
+        """Return a bot with these settings of ``bot`` and of other ``sections``, and ``more`` arguments."""
         config = Config.model_validate({"bot": {"wait_s": 3600.0, **bot}, **(sections or {})})
-        bots.append(MLPredictionBot(paper_mode, config=config, store=store, clock=clock, broker=broker))
+        given = {"config": config, "store": store, "clock": clock, "broker": broker}
+        bots.append(MLPredictionBot(paper_mode, **given, **(more or {})))
         return bots[-1]
 
     yield make

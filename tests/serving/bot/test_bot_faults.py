@@ -203,16 +203,20 @@ def test_a_strategy_of_the_users_that_fails_is_one_line_and_the_step_is_made_whe
 
 
 @pytest.mark.parametrize(
-    "sections", [{"strategy": {"name": "relative_rank"}}, {"backtest": {"costs": {"preset": "crypto"}, "cash": 5.0}}]
+    ("sections", "more"),
+    [
+        ({"strategy": {"name": "relative_rank"}}, {}),
+        ({"backtest": {"costs": {"preset": "crypto"}}}, {"accept_terms": True}),
+    ],
 )
-def test_other_settings_between_two_steps_change_no_past_and_no_money(make_bot, grow, sections):
+def test_other_settings_between_two_steps_change_no_past_and_no_money(make_bot, grow, sections, more):
     bot = make_bot()
     bot.run_scan()
     grow(481)
     bot.run_scan()
     before = rows(bot, orders), rows(bot, fills)
     equity = bot.status().account["equity"]
-    other = make_bot(sections=sections)
+    other = make_bot(sections=sections, more=more)
     grow(482)
     other.run_scan()
     assert abs(other.status().account["equity"] / equity - 1.0) < 0.1

@@ -90,7 +90,8 @@ def test_outcomes_and_status(make_bot, grow):
     status = bot.status()
     assert status.problems == ("no process runs bot paper",)
     assert status.silent_periods == 0 and len(status.signals) == 5
-    late = bot_status(bot.journal, bot.config, status.at + timedelta(minutes=25))
+    assert (status.schedule, status.scan_period_s, status.stopped_at) == (None, 86_400.0, None), "runs from outside"
+    late = bot_status(bot.journal, "paper", status.at + timedelta(days=2))
     assert "no scan for 2 periods" in late.problems[1]
 
 

@@ -6,7 +6,7 @@ from threading import Event, Thread
 from time import monotonic
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from configs.errors import ClusterError, DataError, LeaseLostError
 from serving.bot.leader import Leader, lease_name
@@ -15,7 +15,7 @@ from serving.bot.runs import newest_done, newest_runs, record_end, record_start
 from serving.bot.schedule import Due, parse_schedule
 from serving.bot.task import TaskSpec
 from serving.journal.leases import acquire
-from serving.journal.schema import alerts, task_runs
+from serving.journal.schema import alerts, monitor_states, task_runs
 
 SOON = parse_schedule("every 1s")
 
@@ -45,6 +45,11 @@ def runs_of(journal, task: str) -> list:
     with journal.connect() as connection:
         rows = select(task_runs).where(task_runs.c.task == task).order_by(task_runs.c.due_at)
         return connection.execute(rows).all()
+
+
+def newest(journal) -> dict:
+    with journal.connect() as connection:
+        return newest_runs(connection, "paper")
 
 
 def test_a_failure_stops_no_other_task_and_is_recorded(make_services, journal, caplog):
@@ -79,7 +84,7 @@ def test_a_bug_in_a_task_is_a_failure_of_this_task(make_services, journal):
     loop = Loop(make_services(retry_s=60.0), spec("bug", bug))
     assert done.wait(120.0)
     loop.end()
-    assert newest_runs(journal, "paper")["bug"]["error"] == "KeyError: 'symbol'"
+    assert newest(journal)["bug"]["error"] == "KeyError: 'symbol'"
 
 
 def test_a_task_that_goes_on_failing_is_reported_again_after_the_hours_of_the_settings(make_services, journal):
@@ -113,6 +118,24 @@ def test_stopping_waits_for_the_run_in_progress(make_services, journal):
     loop.end()
     assert [run.outcome for run in runs_of(journal, "slow")] == ["done"]
     assert acquire(journal, lease_name("paper")) is not None  # it was given back
+
+
+def test_a_run_that_does_not_finish_in_time_is_named_and_due_at_the_next_start(make_services, journal, monkeypatch):
+    monkeypatch.setattr("serving.bot.runner._GRACE_S", 0.3)
+    stop, go_on = Event(), Event()
+
+    def slow(services, due):
+        stop.set()
+        go_on.wait(20.0)
+        return "finished"
+
+    one = spec("slow", slow)
+    began = monotonic()
+    left = Runner(make_services(), [one], {"slow": SOON}).run(stop)
+    assert left == ("slow",) and monotonic() - began < 10.0
+    assert newest_done(journal, "paper") == {} and newest(journal)["slow"]["outcome"] is None
+    assert acquire(journal, lease_name("paper")) is not None, "the lease is given back"
+    go_on.set()
 
 
 def test_of_two_bots_one_works_and_the_other_takes_over(make_services, journal):
@@ -208,7 +231,7 @@ def test_an_error_of_any_text_is_recorded_on_both_engines(make_services, journal
     task = spec("bad", bad)
     (ended,) = Runner(make_services(), [task], {"bad": SOON}).once([task])
     assert ended.failed and ended.text == stored
-    assert newest_runs(journal, "paper")["bad"]["error"] == stored
+    assert newest(journal)["bad"]["error"] == stored
 
 
 def test_a_task_that_ends_its_thread_is_tried_again(make_services, journal):
@@ -223,3 +246,40 @@ def test_a_task_that_ends_its_thread_is_tried_again(make_services, journal):
     assert again.wait(120.0)
     loop.end()
     assert {run.error for run in runs_of(journal, "leaves")} >= {"SystemExit: 3"}
+
+
+def test_a_database_server_that_restarts_stops_no_task_for_good(make_services, journal, engine_name, request, caplog):
+    """Each tick writes a row; what the restart interrupted is not written, and the same process goes on."""
+    if engine_name == "sqlite":
+        pytest.skip("SQLite has no server")
+    server, wrote, down, again = request.getfixturevalue("postgres_server"), Event(), Event(), Event()
+
+    def writes(services, due):
+        with services.journal.begin() as connection:
+            services.the_lease().guard(connection)
+            if not wrote.is_set():
+                wrote.set()
+                down.wait(10.0)  # the server stops in the middle of this transaction
+            connection.execute(insert(monitor_states), {"name": due.at.isoformat(), "day": due.at.date(), "state": {}})
+        again.set()
+        return ""
+
+    with caplog.at_level(logging.WARNING, "serving.bot"):
+        loop = Loop(make_services(lease_s=30.0), spec("scan", writes))
+        assert wrote.wait(10.0)
+        server.stop()
+        down.set()
+        try:
+            assert not again.wait(1.5)
+        finally:
+            server.start()
+        assert again.wait(20.0)
+        loop.end()
+    interrupted, *others = runs_of(journal, "scan")
+    assert interrupted.outcome is None and {run.outcome for run in others if run.finished_at} == {"done"}
+    with journal.connect() as connection:
+        written = set(connection.execute(select(monitor_states.c.name)).scalars())
+    assert written == {run.due_at.isoformat() for run in others if run.outcome == "done"}
+    said = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert said and all(text.startswith("journal: ") for text in said) and len(said) <= 2
+    assert any("journal: works again" in record.message for record in caplog.records)

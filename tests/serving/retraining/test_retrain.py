@@ -11,6 +11,8 @@ from sqlalchemy import insert, select
 
 from features.store.lake import Lake
 from serving.alerts import Alert, raise_alerts
+from serving.bot.services import Services
+from serving.bot.tasks.retraining import train_again
 from serving.journal import open_journal
 from serving.journal.leases import acquire
 from serving.journal.schema import accounts, alerts, positions, retrainings, shadows
@@ -140,6 +142,24 @@ def test_drift_and_worse_losses_put_a_symbol_first(ledger, models, config):
     assert min(drift["AAA"], drift["BBB"]) >= 1
     config = with_retrain(config, every_days=1000)
     assert planned(ledger, models, config, at).due.reason == "drift of 2 of 5 symbols"
+
+
+def test_a_bot_that_is_stopped_ends_a_training_between_two_blocks(ledger, models, config, bars_of):
+    for name in NAMES:
+        Lake(models.store).append(bars_of(name, 500))
+    versions, asked = {kind: models.versions(kind) for kind in models.kinds()}, []
+
+    def stopped() -> bool:
+        asked.append(True)
+        return len(asked) > 1
+
+    services = Services(config, models, ledger, scanner=None, clock=lambda: NOW, stopped=stopped)
+    assert train_again(services, force=True) == "the bot is stopped; the next start continues the training"
+    assert {kind: models.versions(kind) for kind in models.kinds()} == versions, "nothing is published"
+    (record,) = rows(ledger, retrainings)
+    assert record.finished_at is None and rows(ledger, alerts) == []
+    due = planned(ledger, models, config, NOW + timedelta(hours=1)).due
+    assert due.is_due and "it was interrupted" in due.reason, "the lease is free, and it does not cool down"
 
 
 def test_a_process_that_ends_after_it_has_promoted_reports_the_promotion_once(

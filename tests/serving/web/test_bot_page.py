@@ -12,7 +12,7 @@ from serving.alerts.outbox import raise_alerts
 from serving.bot.leader import lease_name
 from serving.journal import open_journal
 from serving.journal.leases import acquire
-from serving.journal.schema import accounts, positions, signals, steps
+from serving.journal.schema import accounts, orders, positions, signals, steps
 from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
 
@@ -65,6 +65,7 @@ def test_the_desk_is_shown_with_its_units_and_reasons(browser, desk, desk_url):
         own = select(signals).where(signals.c.bar_close == account.instant).order_by(signals.c.symbol)
         wanted = connection.execute(own).all()
         held = connection.execute(select(positions).where(positions.c.instant == account.instant)).all()
+        ordered = connection.execute(select(orders).where(orders.c.state == "open")).all()
     assert f"{account.equity:,.2f}" in page and f"bars to {account.instant:%Y-%m-%d %H:%M} UTC" in page
     shown = {row.split()[0]: row for row in rows_of(browser, "signals")}
     assert shown.keys() == {row.symbol for row in wanted}
@@ -74,6 +75,11 @@ def test_the_desk_is_shown_with_its_units_and_reasons(browser, desk, desk_url):
     assert owned.keys() == {row.symbol for row in held} and "realised + unrealised − costs" in page
     for row in held:
         assert row.costs > 0.0 and f"{abs(row.realised_pnl + row.unrealised_pnl - row.costs):,.2f}" in owned[row.symbol]
+    waiting = {row.split()[0]: row for row in rows_of(browser, "orders")}
+    assert waiting.keys() == {row.symbol for row in ordered} and waiting
+    for row in ordered:
+        said = (f"{row.bar_close:%Y-%m-%d %H:%M} UTC", "next bar's open", "buy" if row.quantity > 0 else "sell")
+        assert all(words in waiting[row.symbol] for words in said), "an order of before waits too"
     assert "DDD was left out: " in page and "heartbeat just now" in page
     assert "in the account's currency" in page and "volatility is per year" in page
     assert browser.value("document.querySelectorAll('#equity .main-svg').length") > 0
@@ -163,7 +169,12 @@ def test_a_bot_is_chosen_by_its_name_and_one_that_has_just_begun_says_so(browser
     with copy.open() as journal:
         acquire(journal, lease_name("second"), term_s=60.0, clock=lambda: copy.now)
     page = look(browser, f"{serve(copy.bots())}/bot#second")
-    for words in ("Bot second has not scanned yet", "there are no signals", "Nothing has been bought or sold yet"):
+    for words in (
+        "Bot second has not scanned yet",
+        "there are no signals",
+        "No order waits.",
+        "Nothing has been bought or sold yet",
+    ):
         assert words in page
     assert browser.value("document.querySelector('#choice [aria-current]').innerText") == "second"
     browser.value("document.querySelector('#choice a:not([aria-current])').click()")

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from serving.alerts.events import Alert
 from serving.alerts.outbox import raise_alerts
@@ -15,7 +15,7 @@ from serving.bot.runs import record_end, record_start
 from serving.bot.schedule import Due
 from serving.bot.step_writer import write_step
 from serving.journal.leases import acquire
-from serving.journal.schema import accounts, positions, retrainings, shadows, signals
+from serving.journal.schema import accounts, fills, orders, positions, retrainings, shadows, signals
 
 STEPS = 12
 
@@ -73,6 +73,31 @@ def test_the_rows_of_the_newest_step_are_shown(journal, now):
     assert order == sorted(order, reverse=True), "orders come first"
     assert [(one["event"], one["title"]) for one in bot["alerts"]] == [("dead_data", "S1: no bars")]
     assert [one["task"] for one in bot["tasks"]] == ["scan"]
+
+
+def test_orders_that_wait_are_shown_with_what_is_left_of_them(journal, now):
+    with journal.begin() as connection:
+        open_ = select(orders).where(orders.c.state.in_(("open", "part"))).order_by(orders.c.symbol)
+        waiting = connection.execute(open_).all()
+        part = waiting[0]
+        connection.execute(update(orders).where(orders.c.id == part.id).values(state="part"))
+        costs = dict.fromkeys(("price", "spread", "slippage", "impact", "commission"), 1.0)
+        fill = {"id": "f" * 32, "order_id": part.id, "quantity": part.quantity / 4.0, **costs}
+        where = {name: getattr(part, name) for name in ("bot", "symbol", "bar_date", "bar_close")}
+        connection.execute(insert(fills), {**fill, **where})
+    (bot,) = read_desk(journal, now)["bots"]
+    assert bot["orders_count"] == len(waiting) > 1
+    assert [(one["symbol"], one["side"], one["quantity"], one["is_partly_filled"]) for one in bot["orders"]] == [
+        (
+            row.symbol,
+            "buy" if row.quantity > 0 else "sell",
+            abs(row.quantity) * (0.75 if row.id == part.id else 1.0),
+            row.id == part.id,
+        )
+        for row in waiting
+    ]
+    assert {one["fills_at"] for one in bot["orders"]} == {"open"}
+    assert [one["decided_at"] for one in bot["orders"]] == [row.bar_close.isoformat() for row in waiting]
 
 
 def test_a_bot_without_a_scan_for_two_periods_is_not_healthy(journal, now):

@@ -1,0 +1,73 @@
+"""What a bot says of itself in the journal: by which schedules it runs, since when, and when it was stopped on purpose.
+
+Readers, such as the page, do not have the bot's settings. A process that is killed leaves no time of its stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from serving.bot.schedule import Schedule, parse_schedule
+from serving.journal.database import Journal
+from serving.journal.leases import Lease
+from serving.journal.schema import registrations
+from serving.journal.upsert import insert
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A bot's newest process.
+
+    Attributes
+    ----------
+    schedules
+        When its tasks run, by task; empty if each run is started from outside, as by cron.
+    started_at, stopped_at
+        When it began to lead, and when it was stopped on purpose; ``stopped_at`` is None while it runs, and after it
+        was killed.
+    """
+
+    schedules: Mapping[str, str]
+    started_at: datetime
+    stopped_at: datetime | None
+
+    def schedule(self, task: str) -> Schedule | None:
+        """Return when a task runs; None if it does not run by itself."""
+        text = self.schedules.get(task)
+        return None if text is None else parse_schedule(text)
+
+
+def register(journal: Journal, lease: Lease, bot: str, schedules: Mapping[str, Schedule], now: datetime) -> None:
+    """Record that a process leads a bot and runs tasks by these schedules; ``LeaseLostError`` if it does not lead."""
+    texts = {name: str(schedule) for name, schedule in schedules.items()}
+    _put(journal, lease, bot, {"schedules": texts, "started_at": now, "stopped_at": None})
+
+
+def register_single_run(journal: Journal, lease: Lease, bot: str, began: datetime, now: datetime) -> None:
+    """Record that tasks were run once, by a process that is ending; ``LeaseLostError`` if it does not lead."""
+    _put(journal, lease, bot, {"schedules": {}, "started_at": began, "stopped_at": now})
+
+
+def register_stop(journal: Journal, lease: Lease, bot: str, now: datetime) -> None:
+    """Record that the bot was stopped on purpose; ``LeaseLostError`` if another process leads it by now."""
+    with journal.begin() as connection:
+        lease.guard(connection)
+        own = registrations.c.bot == bot
+        connection.execute(update(registrations).where(own).values(stopped_at=now))
+
+
+def registration_of(connection: Connection, bot: str) -> Registration | None:
+    """Return what a bot's newest process recorded; None if none has, or an older Fleetcast did the work."""
+    row = connection.execute(select(registrations).where(registrations.c.bot == bot)).one_or_none()
+    return None if row is None else Registration(row.schedules, row.started_at, row.stopped_at)
+
+
+def _put(journal: Journal, lease: Lease, bot: str, values: dict[str, object]) -> None:
+    with journal.begin() as connection:
+        lease.guard(connection)
+        statement = insert(connection, registrations).values(bot=bot, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=["bot"], set_=values))
