@@ -73,8 +73,8 @@ class Scanner:
         The account; by default the paper account, which is part of the bot's state.
     kill_switch
         Returns the content of the kill switch's file; None without one.
-    bars_per_year
-        By which yearly costs are divided; by default that of the bars of the first step.
+    bars_per_year, own_years
+        As ``bars_per_year`` and ``own`` of :func:`.open_state`.
     """
 
     def __init__(
@@ -86,10 +86,11 @@ class Scanner:
         broker: Broker | None = None,
         kill_switch: Callable[[], str | None] = lambda: None,
         bars_per_year: float | None = None,
+        own_years: Mapping[str, float] | None = None,
     ) -> None:
         self.feed = feed
         self._journal, self._bot, self._broker = journal, bot, broker
-        self._kill_switch, self._bars_per_year = kill_switch, bars_per_year
+        self._kill_switch, self._years = kill_switch, (bars_per_year, own_years)
         self._made_by = f"bot:{bot}"
         self._working = Lock()
         self._past: Past | None = None
@@ -191,7 +192,8 @@ class Scanner:
         if self._state is not None:
             self._state = renamed(self._state, names)
         if self._state is None:
-            self._state = open_state(self._bot, market, config, bars_per_year=self._bars_per_year)
+            calendar, own = self._years
+            self._state = open_state(self._bot, market, config, bars_per_year=calendar, own=own)
         result = step(
             self._state,
             market,
