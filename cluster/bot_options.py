@@ -109,8 +109,9 @@ def replay_past(
     database: str | None,
     store: str,
     overrides: Sequence[str] | None,
+    broken_from: date | None = None,
 ) -> ReplayResult:
-    """Replay the forecasts of a walk-forward run, or of a version's test period."""
+    """Replay the forecasts of a walk-forward run, or of a version's test period; see :class:`.Replay`."""
     from cluster.backtest_options import chosen_forecasts
     from cluster.options import interruptible
     from serving.bot.replay import Replay
@@ -130,6 +131,6 @@ def replay_past(
         if version is None
         else ModelManager(place).find_all(version)
     )
-    replay = Replay(found, names, config, place, database)
+    replay = Replay(found, names, config, place, database, broken_from=broken_from)
     with interruptible("; run it again to go on from there"):
         return replay.run()

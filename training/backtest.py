@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from configs.backtest import BacktestConfig
-from configs.errors import DataError
 from configs.load import config_hash, config_or
 from configs.schema import Config
 from configs.strategy import StrategyConfig
+from configs.words import counted
 from features.store.store import Store, open_store
-from training.backtesting.account import Terms, terms_of
+from training.backtesting.account import Terms
 from training.backtesting.comparisons import comparisons
 from training.backtesting.economics import economic_value
-from training.backtesting.forecasts import OutOfSample, backtest_view
+from training.backtesting.followed import check_needs, follow
+from training.backtesting.forecasts import OutOfSample
 from training.backtesting.monte_carlo import monte_carlo
 from training.backtesting.result import BacktestResult
 from training.backtesting.sources import of_version, of_walk_forward
@@ -28,7 +30,6 @@ from training.registry.walk_forwards import LATEST
 from training.strategy.catalog import choose
 from training.strategy.decisions import Decisions
 from training.strategy.look_ahead import check_past_only
-from training.strategy.pipeline import decide
 from training.validation.backtest.capacity import capacity_curve
 from training.validation.backtest.result import Simulation
 from training.validation.calibration_by_window import calibration_by_window
@@ -78,13 +79,10 @@ class Backtest:
 
     def _run(self, found: OutOfSample) -> BacktestResult:
         strategy, part = self.config.strategy, self.config.backtest
-        _check_needs(found, strategy)
-        terms = terms_of(found, part)
-        view = backtest_view(found.tables, terms.whole, found.config)
-        decisions = decide(view, strategy, first=terms.first)
+        check_needs(found, strategy)
+        terms, view, decisions, own = follow(found, strategy, part)
         if ":" in strategy.name:
             check_past_only(view, strategy, whole=decisions)
-        own = terms.follow(decisions)
         compared, missing = comparisons(own, found, view, strategy, terms)
         metrics = own.metrics(terms.bars_per_year)
         paths = max(part.paths, part.simulations)
@@ -114,9 +112,13 @@ class Backtest:
             judgement=self._judge(own, found, metrics["sharpe"], terms.bars_per_year),
             calibration=calibration_by_window(found.tables),
             simulated=simulated,
-            notes=found.notes,
+            notes=(*found.notes, *self._removed_trials()),
             origin=found.origin,
         )
+
+    def _removed_trials(self) -> Iterator[str]:
+        if removed := TrialLedger(self.store).removed():
+            yield f"removed by hand and not counted: {counted(len(removed), 'trial')}; see fleetcast models trials"
 
     def _judge(self, own: Simulation, found: OutOfSample, sharpe: float, bars_per_year: float) -> Judgement:
         ledger = TrialLedger(self.store)
@@ -129,16 +131,6 @@ class Backtest:
             )
         )
         return judge(own.excess_returns.to_numpy(), bars_per_year, ledger.tried())
-
-
-def _check_needs(found: OutOfSample, strategy: StrategyConfig) -> None:
-    missing = sorted(choose(strategy).spec.needs - set(found.tables))
-    if missing:
-        raise DataError(
-            f"strategy {strategy.name} needs forecasts of {' and '.join(missing)}, and {found.title} has "
-            f"{' and '.join(found.tables)} only. Run fleetcast walk-forward --kinds direction,volatility, or choose "
-            "another --strategy."
-        )
 
 
 def _identity(strategy: StrategyConfig, part: BacktestConfig) -> list[Any]:

@@ -101,6 +101,10 @@ def replay(
     database: Annotated[
         str | None, typer.Option(help="URL of a journal for this replay; by default a new file.")
     ] = None,
+    scramble_from: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Shuffle returns from this day on: how soon is it found?"),
+    ] = None,
     config: ConfigFile = None,
     store: Store = ".fleetcast",
     overrides: Overrides = None,
@@ -111,4 +115,5 @@ def replay(
     from cluster.views.bot_tables import show_replay
 
     days = [None if day is None else day.date() for day in (first, last)]
-    show_replay(replay_past(config, strategy, days, walk_forward, version, database, store, overrides), json)
+    broken = None if scramble_from is None else scramble_from.date()
+    show_replay(replay_past(config, strategy, days, walk_forward, version, database, store, overrides, broken), json)

@@ -1,4 +1,4 @@
-"""``fleetcast models``: list and show versions, promote, roll back and prune."""
+"""``fleetcast models``: list and show versions, promote, roll back and prune; list and remove trials."""
 
 from __future__ import annotations
 
@@ -108,6 +108,33 @@ def prune(
         for name, f in freed.items()
     ]
     _print({name: asdict(f) for name, f in freed.items()}, "\n".join(lines) or "Nothing to remove.", as_json)
+
+
+@app.command()
+def trials(
+    store: Store = ".fleetcast",
+    remove: Annotated[str | None, typer.Option(help="A trial, by its id, that should not count.")] = None,
+    reason: Annotated[str, typer.Option(help="Of --remove: why; stored with the trial.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List all that was tried, by which backtests deflate their Sharpe ratio, or remove a mistaken trial."""
+    from datetime import UTC, datetime
+
+    from cluster.views.trial_list import trial_table
+    from configs.words import counted
+    from training.registry.trials import TrialLedger
+
+    ledger = TrialLedger(_manager(store).store)
+    if remove is not None:
+        found = ledger.remove(remove, reason, datetime.now(UTC))
+        facts = {"removed": found.model_dump(mode="json"), "reason": reason}
+        _print(facts, f"{found.name} no longer counts; left: {counted(ledger.tried().trials, 'trial')}", as_json)
+        return
+    kept, gone = ledger.trials(), ledger.removed()
+    rows = [{"id": one.file.removesuffix(".json"), **one.model_dump(mode="json")} for one in kept]
+    facts = {"trials": rows, "removed": [one.model_dump(mode="json") for one in gone]}
+    empty = f"No trials in {ledger.store.uri} yet."
+    _print(facts, trial_table(kept, gone) if kept or gone else empty, as_json)
 
 
 def _manager(store: str) -> ModelManager:

@@ -101,7 +101,9 @@ def _worth(result: BacktestResult) -> Iterator[str]:
             f"realised utility {found.utility:.2%} a year (EWMA {found.utility_ewma:.2%}, perfect 4.00%): the model "
             f"adds {found.gain.value * 1e4:+.1f} ± {found.gain.se * 1e4:.1f} bps"
         )
-    fees = " and ".join(f"{fee * 1e4:+.0f} bps at risk aversion {a}" for a, fee in found.fees.items())
+    fees = " and ".join(
+        f"{fee.value * 1e4:+.0f} ± {fee.se * 1e4:.0f} bps at risk aversion {a}" for a, fee in found.fees.items()
+    )
     yield f"fee a year that is worth paying for the model instead of the EWMA: {fees}"
 
 

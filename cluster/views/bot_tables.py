@@ -73,14 +73,24 @@ def show_replay(found: ReplayResult, wants_json: bool) -> None:
     print(f"  equity {found.equity:,.2f}; the backtest's {found.backtest_equity:,.2f}")
     print(f"  largest difference on any day {found.difference:.2f}; {counted(found.fills, 'fill')}")
     for kind, skill in found.skill.items():
-        alarms = ", ".join(f"{test} {date}" for test, date in skill.alarms.items()) or "none"
         print(
             f"  {kind}: live loss {skill.loss:.6f} (backtest's {skill.backtest_loss:.6f}, baseline's "
-            f"{skill.baseline_loss:.6f}) over {counted(skill.days, 'day')}; alarms: {alarms}"
+            f"{skill.baseline_loss:.6f}) over {counted(skill.days, 'day')}"
         )
+        alarms = "; ".join(f"{one.test} on {one.date}{_delay(one.days)}" for one in skill.alarms)
+        print(f"  {kind}: alarms: {alarms or 'none'}")
     for kind, models in found.models.items():
-        print(f"  {kind}: " + ", ".join(f"{name} from {first}" for name, first in models.items()))
+        print(f"  {kind}: models: " + ", ".join(f"{name} from {first}" for name, first in models.items()))
+    for note in found.notes:
+        print(f"  {note}")
     print(f"  journal {found.journal}")
+
+
+def _delay(days: int | None) -> str:
+    """Return how long after a planted break an alarm came, in words."""
+    if days is None:
+        return ""
+    return f" ({counted(days, 'day')} after the break)" if days > 0 else " (false: before the break)"
 
 
 def _orders(found: BotStatus) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from configs.bot import DelistingConfig
 from configs.errors import DataError
 from configs.schema import Config
 from configs.values import Kind
@@ -22,7 +23,7 @@ from features.labels import CLASSES
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
 from serving.journal.predictions import PredictionRow
 from training.backtesting.account import Terms, terms_of
-from training.backtesting.forecasts import OutOfSample, view_of
+from training.backtesting.forecasts import OutOfSample, backtest_tables, view_of
 from training.validation.backtest.market import Market
 
 _FIELDS = ("open", "high", "low", "close", "volume")
@@ -49,6 +50,8 @@ class PastFeed:
     def __init__(self, found: OutOfSample, config: Config, names: Mapping[Kind, str]) -> None:
         self.terms: Terms = terms_of(found, config.backtest)
         bot = config.bot.model_copy(update={"wait_s": 0.0})
+        delisted = {**bot.delisted, **_delistings(self.terms)}
+        bot = bot.model_copy(update={"delisted": delisted})
         self.config = found.config.model_copy(
             update={"strategy": config.strategy, "backtest": config.backtest, "bot": bot, "alerts": config.alerts}
         )
@@ -61,11 +64,12 @@ class PastFeed:
             for s, name in enumerate(self._whole.symbols)
         }
         self._schedules = {name: schedule_of(dates) for name, dates in self._dates.items()}
-        view = view_of(found.tables, self._whole, self.config)
+        tables = backtest_tables(found.tables, self._whole, found.config)
+        view = view_of(tables, self._whole, self.config)
         self._band, self._year = view.band, view.bars_per_year
         self._tables: dict[Kind, pd.DataFrame] = {
             kind: table.sort_values(["date", "symbol"], ignore_index=True)  # type: ignore[misc]
-            for kind, table in found.tables.items()
+            for kind, table in tables.items()
         }
         self._table_dates = {
             kind: table["date"].to_numpy().astype("datetime64[ns]") for kind, table in self._tables.items()
@@ -180,6 +184,20 @@ class PastFeed:
     def _rows(self, kind: Kind, date: np.datetime64) -> slice:
         dates = self._table_dates[kind]
         return slice(int(np.searchsorted(dates, date)), int(np.searchsorted(dates, date, side="right")))
+
+
+def _delistings(terms: Terms) -> dict[str, DelistingConfig]:
+    """Return the delistings of the backtest as those of a bot: each is settled on the date after the last bar."""
+    dates = terms.market.dates.astype("datetime64[D]")
+    found = dict[str, DelistingConfig]()
+    for name, value in terms.options["delisted"].items():
+        if name not in terms.market.symbols:
+            continue
+        last = int(terms.market.last_bar[terms.market.symbols.index(name)])
+        later = dates[last + 1 :][dates[last + 1 :] > dates[last]]
+        if len(later):
+            found[name] = DelistingConfig(day=later[0].item(), value=value)
+    return found
 
 
 def _direction(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
+from threadpoolctl import threadpool_limits
 
 from configs.errors import ClusterError, ConfigError
 from configs.load import config_hash
@@ -22,13 +24,19 @@ from serving.bot.memory import past_of
 from serving.bot.past import PastFeed
 from serving.bot.replay_skill import ReplaySkill, replay_skill
 from serving.bot.scanner import Scanner
+from serving.bot.step_writer import read_state
 from serving.journal.database import Journal, open_journal
 from serving.journal.leases import Lease, acquire
 from serving.journal.schema import accounts, fills
-from training.backtesting.forecasts import OutOfSample, view_of
-from training.strategy.pipeline import decide
+from training.backtesting.followed import check_needs, follow
+from training.backtesting.forecasts import OutOfSample
+from training.backtesting.scrambled import scrambled
 
 _FOLDER = "replays"
+_NO_SHADOWS = (
+    "each model replaces the one before it on its first date, without a trial and without a rollback: both compare two "
+    "models on the same bars, and of every bar only one recorded forecast exists"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +54,17 @@ class ReplayResult:
     fills
         Orders that were filled, in whole or in part.
     models
-        The dates from which other models forecast, by kind.
+        By kind, the first date of each model that forecast: those of a walk-forward run are its refits.
+    broken_from
+        The day from which returns are scrambled; None for the real bars.
     skill
         Live skill and alarms by kind, next to the backtest's.
     seconds
         How long it took, of this call.
     journal
         URL of its journal.
+    notes
+        Sentences for the reader.
     """
 
     bot: str
@@ -65,9 +77,11 @@ class ReplayResult:
     difference: float
     fills: int
     models: Mapping[str, Mapping[str, str]]
+    broken_from: str | None
     skill: Mapping[str, ReplaySkill]
     seconds: float
     journal: str
+    notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON."""
@@ -89,6 +103,13 @@ class Replay:
         Where the journal is, unless ``database`` is given.
     daily
         Called after each day with the journal, the lease and the time, such as to monitor.
+    broken_from
+        Shuffle returns from this day on; see :func:`.scrambled`.
+
+    Raises
+    ------
+    DataError
+        There are no forecasts before or after ``broken_from``, of the period, or of a kind that the strategy needs.
     """
 
     def __init__(
@@ -99,8 +120,12 @@ class Replay:
         store: Store,
         database: str | None = None,
         daily: Callable[[Journal, Lease, datetime], None] | None = None,
+        broken_from: date | None = None,
     ) -> None:
-        self._found, self._config, self._daily = found, config, daily
+        check_needs(found, config.strategy)
+        if broken_from is not None:
+            found = scrambled(found, broken_from, config.backtest.seed)
+        self._found, self._config, self._daily, self._broken_from = found, config, daily, broken_from
         self.feed = PastFeed(found, config, names)
         self._url = database or _own_journal(found, self.feed, store)
 
@@ -118,10 +143,13 @@ class Replay:
             lease = acquire(journal, lease_name(bot), term_s=self._config.bot.lease_s)
             if lease is None:
                 raise ClusterError(f"another process replays bot {bot} in {journal.url}. Wait for its end.")
-            scanner = Scanner(feed, journal, bot, bars_per_year=feed.terms.bars_per_year)
-            with Leader(lease):
+            terms = feed.terms
+            scanner = Scanner(feed, journal, bot, bars_per_year=terms.bars_per_year, own_years=terms.own_years)
+            # Other numbers of threads sum in other orders, and a backtest has one.
+            with Leader(lease), threadpool_limits(1):
                 self._walk(scanner, journal, lease)
-            return self._result(journal, time.perf_counter() - began)
+            with threadpool_limits(1):
+                return self._result(journal, time.perf_counter() - began)
 
     def _walk(self, scanner: Scanner, journal: Journal, lease: Lease) -> None:
         past = past_of(journal, self._config.bot.name)
@@ -131,17 +159,31 @@ class Replay:
                 f"journal {journal.url} has a replay from {str(past.first_date)[:10]}, not from {str(dates[0])[:10]}. "
                 "Give another --database."
             )
-        for date in dates if past is None else dates[dates >= past.date]:
-            now = self.feed.clock(date)
+        if past is not None and not self._has_these_bars(journal, past.date):
+            raise ConfigError(
+                f"journal {journal.url} has a replay of other bars: its closes of {str(past.date)[:10]} are not those "
+                f"of {self._found.title}. Give another --database."
+            )
+        for day in dates if past is None else dates[dates >= past.date]:
+            now = self.feed.clock(day)
             scanner.scan(lease, now)
             scanner.fill_outcomes(lease, now)
             if self._daily is not None:
                 self._daily(journal, lease, now)
 
+    def _has_these_bars(self, journal: Journal, date: np.datetime64) -> bool:
+        state, market = read_state(journal, self._config.bot.name), self.feed.terms.whole
+        assert state is not None
+        closes = dict(zip(market.symbols, market.mark[int(np.searchsorted(market.dates, date))], strict=True))
+        known = dict(zip(state.symbols, state.numbers["close"], strict=True))
+        return all(
+            math.isclose(close, closes.get(name, 0.0), rel_tol=1e-9) for name, close in known.items() if close > 0
+        )
+
     def _result(self, journal: Journal, seconds: float) -> ReplayResult:
-        bot, terms = self._config.bot.name, self.feed.terms
-        view = view_of(self._found.tables, terms.whole, self._found.config)
-        expected = terms.follow(decide(view, self._config.strategy, first=terms.first)).equity.to_numpy()
+        bot = self._config.bot.name
+        account = follow(self._found, self._config.strategy, self._config.backtest).account
+        expected = account.equity.to_numpy()
         with journal.connect() as connection:
             own = select(accounts.c.equity).where(accounts.c.bot == bot).order_by(accounts.c.instant)
             equity = np.array(connection.execute(own).scalars().all())
@@ -159,17 +201,30 @@ class Replay:
             difference=float(np.abs(equity - expected).max()) if same else float("inf"),
             fills=int(count),
             models=self.feed.models(),
-            skill=replay_skill(journal, self._found, self.feed, self._config.monitoring, ended),
+            broken_from=None if self._broken_from is None else str(self._broken_from),
+            skill=replay_skill(
+                journal, self._found, self.feed, self._config.monitoring, ended, broken_from=self._broken_from
+            ),
             seconds=round(seconds, 2),
             journal=journal.url,
+            notes=self._notes(),
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        """Say what a replay cannot show, and why its account may differ from the backtest's."""
+        protections = self._config.bot.protections
+        has_limits = any(one is not None for one in (protections.daily_loss, protections.drawdown, protections.stops))
+        notes = [_NO_SHADOWS]
+        if has_limits or protections.max_orders is not None:
+            notes.append("bot.protections are set, which a backtest does not have: the accounts may differ")
+        return tuple(notes)
 
 
 def _own_journal(found: OutOfSample, feed: PastFeed, store: Store) -> str:
     if not store.is_local:
         raise ConfigError(f"a replay needs a local journal, and {store.uri!r} is not local. Give --database.")
     settings = feed.config.model_dump(mode="json", include={"strategy", "backtest", "bot"})
-    name = config_hash(found.identity(), settings)
+    name = config_hash(found.identity(), found.title, settings)
     folder = Path(store.root) / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{folder / f'{name}.db'}"

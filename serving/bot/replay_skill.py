@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
 from configs.monitoring import MonitoringConfig
+from configs.values import Kind
 from serving.bot.past import PastFeed
 from serving.journal.database import Journal
-from serving.monitoring.forecast_rows import LOSS
+from serving.monitoring.forecast_rows import LOSS, OUTCOME
 from serving.monitoring.monitor import Monitor
+from serving.monitoring.states import read_alarms, state_name, write_tested
+from serving.monitoring.tested import TestedSkill
 from training.backtesting.forecasts import OutOfSample
 from training.metrics.comparison import MetricSummary
 
 _ALL_DAYS = 10_000
+_LEAST_DAYS = 20  # of forecasts with an outcome, from which a test is measured
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayAlarm:
+    """An alarm of a sequential test.
+
+    Attributes
+    ----------
+    test
+        ``worse``, ``faded`` or ``coverage``; see :mod:`serving.monitoring.kind_tests`.
+    date
+        Of the bars whose outcomes raised it.
+    days
+        Dates of the account from the planted break to the bar with which these outcomes were known, the first of them
+        counted; negative for a false alarm before it, None without a break.
+    """
+
+    test: str
+    date: str
+    days: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +55,7 @@ class ReplaySkill:
     backtest_loss
         Mean loss of the same rows as the walk-forward run or the test of the version recorded it.
     alarms
-        By test: the date on which it raised an alarm.
+        In order. After one, tests begin again with the next model.
     """
 
     rows: int
@@ -39,14 +63,26 @@ class ReplaySkill:
     loss: float
     baseline_loss: float
     backtest_loss: float
-    alarms: dict[str, str]
+    alarms: tuple[ReplayAlarm, ...]
 
 
 def replay_skill(
-    journal: Journal, found: OutOfSample, feed: PastFeed, settings: MonitoringConfig, now: datetime
+    journal: Journal,
+    found: OutOfSample,
+    feed: PastFeed,
+    settings: MonitoringConfig,
+    now: datetime,
+    broken_from: date | None = None,
 ) -> dict[str, ReplaySkill]:
-    """Return the live skill by kind at the end of a replay."""
+    """Return the live skill by kind at the end of a replay.
+
+    Parameters
+    ----------
+    broken_from
+        From which day on returns are scrambled.
+    """
     config = settings.model_copy(update={"skill_days": _ALL_DAYS})
+    _store_tests(journal, found, feed, settings, broken_from)
     out: dict[str, ReplaySkill] = {}
     for report in Monitor(journal, None, config).run(now).kinds:
         summary, loss = MetricSummary(report.scores), LOSS[report.kind]
@@ -56,9 +92,48 @@ def replay_skill(
             loss=float(summary.model(loss).value),
             baseline_loss=float(summary.model(loss).value - summary.difference(loss, report.baseline).value),
             backtest_loss=_recorded_loss(found, feed, report.kind),
-            alarms={name: alarm.date for name, alarm in report.alarms.items()},
+            alarms=_alarms(journal, feed, report.kind, report.horizon, broken_from),
         )
     return out
+
+
+def _store_tests(
+    journal: Journal, found: OutOfSample, feed: PastFeed, settings: MonitoringConfig, broken_from: date | None
+) -> None:
+    """Store what each model's test promises: for a window of a walk-forward run, the windows before it are the test."""
+    for kind, models in feed.models().items():
+        table, horizon = found.tables[kind], found.config.section(kind).horizon
+        if OUTCOME[kind] not in table.columns:
+            continue
+        dates = table["date"].to_numpy().astype("datetime64[D]")
+        for version, first in models.items():
+            end = min(filter(None, (np.datetime64(first, "D"), broken_from and np.datetime64(broken_from, "D"))))
+            before = np.unique(dates[dates < end])[: -horizon or None]  # later outcomes were not known
+            if len(before) >= _LEAST_DAYS:
+                own = table[dates <= before[-1]]
+                tested = TestedSkill.of(kind, own, horizon, settings.outlier)  # type: ignore[arg-type]
+                with journal.begin() as connection:
+                    write_tested(connection, kind, version, tested)  # type: ignore[arg-type]
+
+
+def _alarms(
+    journal: Journal, feed: PastFeed, kind: Kind, horizon: int, broken_from: date | None
+) -> tuple[ReplayAlarm, ...]:
+    with journal.connect() as connection:
+        raised = read_alarms(connection, state_name(kind, horizon))
+    alarms = [(test, np.datetime64(one.date, "ns")) for test, one in raised]
+    if broken_from is None:
+        return tuple(ReplayAlarm(test, str(at)[:10], None) for test, at in alarms)
+    begin = int(np.searchsorted(feed.dates, np.datetime64(broken_from, "ns")))
+    return tuple(
+        ReplayAlarm(test, str(at)[:10], _days(int(np.searchsorted(feed.dates, at)) - begin, horizon))
+        for test, at in alarms
+    )
+
+
+def _days(rows: int, horizon: int) -> int:
+    """Return the dates from the break to the bar at which the outcome of a forecast, so many rows later, is known."""
+    return rows + horizon + 1 if rows >= 0 else rows
 
 
 def _recorded_loss(found: OutOfSample, feed: PastFeed, kind: str) -> float:

@@ -74,8 +74,8 @@ class Scanner:
         The account; by default the paper account, which is part of the bot's state.
     kill_switch
         Returns the content of the kill switch's file; None without one.
-    bars_per_year
-        By which yearly costs are divided; by default that of the bars of the first step.
+    bars_per_year, own_years
+        As ``bars_per_year`` and ``own`` of :func:`.open_state`.
     accept_terms
         As for :func:`.agreed`.
     """
@@ -89,11 +89,12 @@ class Scanner:
         broker: Broker | None = None,
         kill_switch: Callable[[], str | None] = lambda: None,
         bars_per_year: float | None = None,
+        own_years: Mapping[str, float] | None = None,
         accept_terms: bool = False,
     ) -> None:
         self.feed = feed
         self._journal, self._bot, self._broker = journal, bot, broker
-        self._kill_switch, self._bars_per_year = kill_switch, bars_per_year
+        self._kill_switch, self._years = kill_switch, (bars_per_year, own_years)
         self._accept_terms = accept_terms
         self._new_terms: tuple[TermChange, ...] = ()
         self._made_by = f"bot:{bot}"
@@ -211,7 +212,8 @@ class Scanner:
         if self._state is not None:
             self._state = renamed(self._state, names)
         if self._state is None:
-            self._state = open_state(self._bot, market, config, bars_per_year=self._bars_per_year)
+            calendar, years = self._years
+            self._state = open_state(self._bot, market, config, bars_per_year=calendar, own=years)
         how: dict[str, Any] = {"broker": self._broker, "kill_switch": self._kill_switch()}
         result = step(self._state, market, self._record, config, row.instant, **how)
         notes: dict[str, Any] = {"bar_date": date.isoformat(), "versions": versions, "late": row.late}

@@ -30,6 +30,7 @@ _NUMBERS = {  # of each symbol, and what it is if nothing is stored
     "basis": 0.0,
     "realised": 0.0,
     "costs": 0.0,
+    "bars_per_year": math.nan,
 }
 _DATES = ("date", "date_before")
 
@@ -58,10 +59,11 @@ class BotState:
     started, date, instant
         Dates of the bars of the first and the newest step, and the close of the newest; both None before the first.
     bars_per_year
-        By which yearly costs are divided.
+        Of the calendar of all symbols, by which yearly interest on cash is divided.
     symbols
         Of the arrays in ``numbers`` and ``dates``, (S,) each: the account, what the strategy decided (``weight``,
-        ``stop``, ``take_profit``, ``waiting``), the two newest closes with their dates, and profits.
+        ``stop``, ``take_profit``, ``waiting``), the two newest closes with their dates, profits, and each symbol's own
+        bars a year, by which its yearly fee for borrowing is divided (NaN: still unknown).
     retired
         Realised profit and costs of symbols that are no longer among ``symbols``.
     terms

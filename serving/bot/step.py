@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -23,7 +24,7 @@ from serving.bot.record import Record
 from serving.bot.restraint import Restrained, restrain
 from serving.bot.result import StepResult
 from serving.bot.state import BotState, empty_numbers
-from serving.bot.terms import extended, setting_at
+from serving.bot.terms import extended, setting_at, with_years
 from training.strategy.decisions import Decisions
 from training.strategy.follow import Bars, through_bar
 from training.strategy.pipeline import decide
@@ -31,18 +32,27 @@ from training.strategy.series import Float
 from training.validation.backtest.market import Market
 
 
-def open_state(bot: str, bars: Market, config: Config, *, bars_per_year: float | None = None) -> BotState:
+def open_state(
+    bot: str,
+    bars: Market,
+    config: Config,
+    *,
+    bars_per_year: float | None = None,
+    own: Mapping[str, float] | None = None,
+) -> BotState:
     """Return the state of a bot whose first step is that of the newest bar.
 
     Parameters
     ----------
-    bars_per_year
-        By which yearly costs are divided for ever; by default, that of the bars.
+    bars_per_year, own
+        By which yearly interest on cash, and yearly fees for borrowing each symbol, are divided from now on; by
+        default, those of the bars.
     """
     cash = config.backtest.cash
     if bars_per_year is None:
         bars_per_year = float(bar_period(bars.dates.astype("datetime64[ns]")).bars_per_year)
     numbers, dates = empty_numbers(len(bars.symbols))
+    numbers["bars_per_year"] = np.array([(own or {}).get(name, np.nan) for name in bars.symbols], dtype=np.float64)
     return BotState(
         bot=bot,
         started=bars.dates[-1].astype("datetime64[ns]"),
@@ -105,7 +115,7 @@ def step(
     state = state.on(bars.symbols)
     bars = extended(bars, state.symbols)
     moved = rebased(state, bars) if broker is None else Rebased(state, {}, ())
-    state = moved.state
+    state = with_years(moved.state, bars)
     setting = setting_at(bars, state, config)
     closed = at_close(state, setting, PaperBroker(setting, state.account) if broker is None else broker, instant)
     decisions = _decided(state, bars, record, config)
@@ -189,6 +199,7 @@ def _after(
             "close": np.where(has_bar, bars.close[-1], one["close"]),
             "close_before": np.where(has_bar, one["close"], one["close_before"]),
             **profits._asdict(),
+            "bars_per_year": one["bars_per_year"],
         },
         dates={
             "date": np.where(has_bar, date, state.dates["date"]),

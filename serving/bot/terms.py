@@ -9,9 +9,11 @@ import numpy as np
 
 from configs.errors import BotError, ConfigError
 from configs.schema import Config
+from features.bars.period import bar_period
 from serving.bot.state import BotState
 from training.backtesting.account import read_rates
 from training.strategy.series import Float, Ints
+from training.strategy.tables import LEAST_DATES
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.exchange import exchange_rates
 from training.validation.backtest.exits import Levels
@@ -38,7 +40,7 @@ def setting_at(bars: Market, state: BotState, config: Config) -> Setting:
     has_levels = stops.touch_probability is not None or stops.profit_probability is not None
     if has_levels and part.fill != "open":
         raise ConfigError(f"strategy.stops need backtest.fill=open; it is {part.fill}.")
-    costs = costs_of(part.costs, state.bars_per_year, bars.symbols)
+    costs = costs_of(part.costs, state.bars_per_year, bars.symbols, own_years(state))
     first = int(np.searchsorted(bars.dates, state.started))
     own = rows_of(bars, first, first=first)
     if not len(own.dates):
@@ -62,6 +64,23 @@ def setting_at(bars: Market, state: BotState, config: Config) -> Setting:
         max_leverage=part.max_leverage,
         settlement=settlement,
     )
+
+
+def with_years(state: BotState, bars: Market) -> BotState:
+    """Return the state with the bars a year of symbols that now have enough bars to know it; known ones stay."""
+    years, dates = state.numbers["bars_per_year"].copy(), bars.dates.astype("datetime64[ns]")
+    unknown = np.flatnonzero(np.isnan(years))
+    for s in unknown:
+        own = dates[bars.has_bar[:, s]]
+        if len(own) >= LEAST_DATES:
+            years[s] = bar_period(own).bars_per_year
+    return replace(state, numbers={**state.numbers, "bars_per_year": years}) if len(unknown) else state
+
+
+def own_years(state: BotState) -> dict[str, float]:
+    """Return the bars a year of each symbol; those of the calendar where its own are unknown."""
+    own = state.numbers["bars_per_year"]
+    return dict(zip(state.symbols, np.where(np.isnan(own), state.bars_per_year, own).tolist(), strict=True))
 
 
 def extended(bars: Market, symbols: tuple[str, ...]) -> Market:

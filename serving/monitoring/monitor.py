@@ -148,6 +148,7 @@ class Monitor:
         version = str(rows["version"].iloc[-1]) if len(rows) else str(frame["version"].iloc[-1])
         drift, reason = self._drift(kind, version) if with_drift else (_NO_DRIFT, "it was not asked for")
         levels = rows["level"].dropna()
+        covered = {one: 1.0 - skill.missed.value for one, skill in tested.items()}
         return KindReport(
             kind=kind,
             horizon=horizon,
@@ -168,8 +169,8 @@ class Monitor:
             level=float(levels.iloc[-1]) if len(levels) else float("nan"),
             kept=kept_share(kind, judged, horizon),
             tested={one: tested[one] for one in sorted(set(map(str, rows["version"]))) if one in tested},
-            expected=expected_skill(kind, rows[rows["bar_date"] >= border]),
-            expected_before=expected_skill(kind, rows[rows["bar_date"] < border]),
+            expected=expected_skill(kind, rows[rows["bar_date"] >= border], covered),
+            expected_before=expected_skill(kind, rows[rows["bar_date"] < border], covered),
             calibration=calibration_bins(kind, judged, horizon),
             drift=drift.features,
             drift_chance=drift.chance,

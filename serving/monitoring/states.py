@@ -12,7 +12,7 @@ from configs.monitoring import MonitoringConfig
 from configs.values import Kind
 from serving.journal.schema import monitor_states
 from serving.journal.upsert import insert
-from serving.monitoring.kind_tests import KindState
+from serving.monitoring.kind_tests import KindState, Raised
 from serving.monitoring.tested import TestedSkill
 
 _TESTED_DAY = date(1970, 1, 1)
@@ -52,6 +52,14 @@ def read_history(connection: Connection, name: str) -> list[tuple[date, dict[str
         .order_by(monitor_states.c.day)
     )
     return [(day, dict(state["evidence"]), float(state["sums"])) for day, state in found]
+
+
+def read_alarms(connection: Connection, name: str) -> list[tuple[str, Raised]]:
+    """Return every alarm that was raised, by the name of its test, in order, also those before tests began again."""
+    wanted = select(monitor_states.c.state).where(monitor_states.c.name == name).order_by(monitor_states.c.day)
+    states = (KindState.from_json(found["state"]) for found in connection.execute(wanted).scalars())
+    alarms = {(one.epoch, test): alarm for one in states for test, alarm in one.alarms.items()}
+    return [(test, alarm) for (_, test), alarm in alarms.items()]
 
 
 def read_tested(connection: Connection, kind: Kind) -> dict[str, TestedSkill]:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from features.store.store import Store
+from training.backtesting.sources import of_walk_forward
 
 
 @pytest.fixture
@@ -22,6 +23,24 @@ def test_replay_prints_the_account_next_to_the_backtests(call, past_store):
     assert found["difference"] < 0.005 and found["days"] == 23
     again = call("bot", "replay", "--store", past_store, "--from", "2016-03-01", "--to", "2016-03-31")
     assert "largest difference on any day 0.00" in again.out
+
+
+def test_a_replay_has_the_account_of_the_backtest_to_its_last_bar(call, past_store):
+    """A walk-forward run forecasts volatility up to five bars before its last bar only."""
+    last = of_walk_forward(Store(past_store)).days()[1].astype("datetime64[D]")
+    first = str(last - 40)
+    chosen = ["--store", past_store, "--json", "--strategy", "relative_rank", "--set", "strategy.filter.skill=assumed"]
+    tested = json.loads(call("backtest", *chosen, "--set", f"backtest.start={first}").out)
+    replayed = json.loads(call("bot", "replay", *chosen, "--from", first).out)
+    assert replayed["fills"] > 0 and replayed["days"] == tested["bars"]
+    assert replayed["equity"] == pytest.approx(1e6 * (1.0 + tested["metrics"]["total_return"]), abs=0.005)
+    assert replayed["difference"] < 0.005
+
+
+@pytest.mark.parametrize("day", ["2015-01-01", "2030-01-01"])
+def test_a_break_needs_forecasts_before_and_after_it(call, past_store, day):
+    ran = call("bot", "replay", "--store", past_store, "--scramble-from", day)
+    assert ran.code == 2 and f"returns cannot be scrambled from {day} on" in ran.err and ran.err.count("\n") == 1
 
 
 def test_status_of_a_bot_that_never_ran(call, tmp_path):

@@ -16,6 +16,7 @@ from configs.errors import FleetcastError, ModelError
 from training.registry.blocks import Block, write_block
 from training.registry.layout import manifest_path
 from training.registry.manager import ModelManager
+from training.registry.trials import Trial, TrialLedger
 
 METRICS = {
     "direction": {
@@ -176,6 +177,23 @@ def test_prune_says_what_it_removed(manager: ModelManager) -> None:
     assert freed["versions"] == [] and freed["runs"] == ["a", "b", "c"]
     assert manager.versions("direction") == [made[0], made[2]]
     assert run(manager, "prune", "--keep", "0").exit_code == 2
+
+
+def test_trials_are_listed_and_a_removal_stays_visible(manager: ModelManager) -> None:
+    assert "No trials" in output(manager, "trials")
+    version, ledger = release(manager, "direction", "a"), TrialLedger(manager.store)
+    mistaken = Trial(kind="backtest", name="direction on a run", identity=[1], sharpe=3.5)
+    ledger.add(mistaken)
+    name = mistaken.file.removesuffix(".json")
+    listed = json.loads(output(manager, "trials", "--json"))
+    assert {one["name"] for one in listed["trials"]} == {f"direction {version}", "direction on a run"}
+    assert "3.50" in output(manager, "trials") and "2 trials count" in output(manager, "trials")
+    assert "without a reason" in problem(manager, "trials", "--remove", name)
+    assert "left: 1 trial" in output(manager, "trials", "--remove", name, "--reason", "wrong bars")
+    assert "wrong bars" in output(manager, "trials") and "1 trial counts" in output(manager, "trials")
+    published = next(one["id"] for one in listed["trials"] if one["kind"] == "version")
+    assert "counts as long as it exists" in problem(manager, "trials", "--remove", published, "--reason", "x")
+    assert "there is none" in problem(manager, "trials", "--remove", "../x", "--reason", "x")
 
 
 def test_the_module_is_light() -> None:

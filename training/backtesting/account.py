@@ -36,7 +36,7 @@ class Terms:
     """What all simulations of a backtest share.
 
     ``whole`` are all bars, from before the first forecast on; ``market`` those from the first decision to the bar after
-    the last forecast, in which it is filled.
+    the last forecast, in which it is filled. ``bars_per_year`` are those of the calendar, ``own_years`` of each symbol.
     """
 
     whole: Market
@@ -44,6 +44,7 @@ class Terms:
     config: BacktestConfig
     costs: Costs
     bars_per_year: float
+    own_years: Mapping[str, float]
 
     @property
     def first(self) -> int:
@@ -152,7 +153,8 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
         for s, name in enumerate(whole.symbols)
     }
     market = _part(whole, whole.dates[rows[0]], whole.dates[stop])
-    return Terms(whole, market, config, costs_of(config.costs, bars_per_year, whole.symbols, own), bars_per_year)
+    costs = costs_of(config.costs, bars_per_year, whole.symbols, own)
+    return Terms(whole, market, config, costs, bars_per_year, own)
 
 
 def _bars_per_year(dates: Dates) -> float:

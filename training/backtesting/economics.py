@@ -33,7 +33,7 @@ class EconomicValue:
     utility: float
     utility_ewma: float
     gain: Comparison
-    fees: dict[int, float]
+    fees: dict[int, Comparison]
     volatility: float
     volatility_ewma: float
     wandering: float
@@ -41,7 +41,8 @@ class EconomicValue:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return {**self.__dict__, "gain": self.gain._asdict()}
+        fees = {one: fee._asdict() for one, fee in self.fees.items()}
+        return {**self.__dict__, "gain": self.gain._asdict(), "fees": fees}
 
 
 def economic_value(found: OutOfSample, view: ForecastView, terms: Terms) -> EconomicValue | None:
@@ -66,7 +67,7 @@ def economic_value(found: OutOfSample, view: ForecastView, terms: Terms) -> Econ
     year = terms.bars_per_year
     return EconomicValue(
         *figures,
-        fees={one: performance_fee(own, theirs, one) * year for one in RISK_AVERSIONS},
+        fees={one: Comparison(*(year * part for part in performance_fee(own, theirs, one))) for one in RISK_AVERSIONS},
         volatility=float(own.std(ddof=1) * np.sqrt(year)),
         volatility_ewma=float(theirs.std(ddof=1) * np.sqrt(year)),
         wandering=_wandering(own, year),

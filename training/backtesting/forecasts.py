@@ -16,7 +16,8 @@ from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.labels import CLASSES
 from training.backtesting.origin import Origin
-from training.backtesting.unscored import with_unscored_rows
+from training.backtesting.unscored import unscored_rows, with_unscored_records, with_unscored_rows
+from training.strategy.series import Ints
 from training.strategy.tables import read_view
 from training.strategy.view import ForecastView
 from training.validation.backtest.market import Market
@@ -127,9 +128,20 @@ def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
 
 
 def backtest_view(tables: Tables, market: Market, config: Config) -> ForecastView:
-    """Return the same of tables that lack rows without an outcome; see :func:`with_unscored_rows`."""
-    view, purge = view_of(tables, market, config), config.walk_forward.purge or 0
-    return with_unscored_rows(view, max(view.horizon, purge), max(view.volatility_horizon, purge))
+    """Return the same of tables that lack rows without an outcome; see :func:`.unscored_rows`."""
+    view = view_of(tables, market, config)
+    return with_unscored_rows(view, _unscored(view, config))
+
+
+def backtest_tables(tables: Tables, market: Market, config: Config) -> Tables:
+    """Return tables whose :func:`view_of` is the :func:`backtest_view` of these ones: as a bot journals forecasts."""
+    rows = _unscored(view_of(tables, market, config), config)
+    return {kind: with_unscored_records(table, market, rows[kind]) for kind, table in tables.items()}
+
+
+def _unscored(view: ForecastView, config: Config) -> dict[str, Ints]:
+    purge = config.walk_forward.purge or 0
+    return unscored_rows(view, max(view.horizon, purge), max(view.volatility_horizon, purge))
 
 
 def with_class_prior(tables: Tables) -> Tables | None:

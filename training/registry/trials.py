@@ -3,17 +3,21 @@
 ``<store>/trials/<hash>.json``, one file a trial, named after what was tried: the same trial counts once, and processes
 that add at the same time do not disturb each other. Published versions count without a file; pruning writes one for
 each version that it deletes.
+
+A mistaken trial can be removed. It then moves to ``trials/removed/<hash>.json`` with the reason and the time, backtests
+mention how many were removed, and it counts again when it is tried again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from configs.errors import StoreError
+from configs.errors import ConfigError, ModelError, StoreError
 from configs.values import Frozen, Positive
 from features.store.concurrent import in_order
 from features.store.store import Store
@@ -21,6 +25,7 @@ from training.registry.layout import is_kind, published_versions
 from training.validation.significance.judgement import Tried
 
 FOLDER = "trials"
+_REMOVED = f"{FOLDER}/removed"
 Tries = Literal["study", "version", "backtest"]
 
 
@@ -41,6 +46,14 @@ class Trial(Frozen):
         """The name of its file."""
         text = json.dumps([self.kind, self.identity], sort_keys=True)
         return f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+
+class RemovedTrial(Frozen):
+    """A trial that no longer counts, and why; ``removed_at`` is an aware ISO time."""
+
+    trial: Trial
+    reason: str
+    removed_at: str
 
 
 class TrialLedger:
@@ -68,6 +81,46 @@ class TrialLedger:
                 trial = version_trial(kind, version)
                 found.setdefault(trial.file, trial)
         return list(found.values())
+
+    def remove(self, file: str, reason: str, now: datetime) -> Trial:
+        """Remove a trial from what counts, record the removal, and return the trial.
+
+        Parameters
+        ----------
+        file
+            The name of its file, with or without ``.json``.
+        now
+            The time, aware.
+
+        Raises
+        ------
+        ModelError
+            There is no such trial, or it is a published version, which counts as long as it exists.
+        ConfigError
+            There is no reason.
+        """
+        if not reason.strip():
+            raise ConfigError("a trial is removed without a reason. Say why it should not count: --reason TEXT.")
+        name = f"{file.removesuffix('.json')}.json"
+        stored = [one for one in self.store.names(FOLDER) if one.endswith(".json")]
+        if name not in stored:
+            published = [one.name for one in self.trials() if one.file == name]
+            detail = f"{published[0]} is published and counts as long as it exists" if published else "there is none"
+            raise ModelError(
+                f"no trial {file!r} can be removed from {self.store.path(FOLDER)!r}: {detail}. "
+                "`fleetcast models trials` lists what can."
+            )
+        trial = self._read(name)
+        record = RemovedTrial(trial=trial, reason=reason.strip(), removed_at=now.isoformat())
+        self.store.write_json(f"{_REMOVED}/{name}", record.model_dump(mode="json"))  # first: a removal is never silent
+        self.store.delete(f"{FOLDER}/{name}")
+        return trial
+
+    def removed(self) -> list[RemovedTrial]:
+        """Return the trials that were removed and were not tried again since."""
+        counted = set(self.store.names(FOLDER))
+        names = [one for one in self.store.names(_REMOVED) if one.endswith(".json") and one not in counted]
+        return [RemovedTrial.model_validate(self.store.read_json(f"{_REMOVED}/{name}")) for name in names]
 
     def tried(self) -> Tried:
         """Return the number of trials, and the Sharpe ratios of backtests."""

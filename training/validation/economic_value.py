@@ -7,11 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from training.metrics.clustered import Array, day_jackknife
+from training.metrics.clustered import Array, day_jackknife, long_run_se
 from training.metrics.comparison import Comparison
 from training.metrics.money import check_returns
 from training.metrics.ratio import ratio
 from training.metrics.volatility import check_variance
+from training.validation.significance.bootstrap import block_length
 
 SHARPE, RISK_AVERSION = 0.4, 2.0
 
@@ -48,11 +49,15 @@ def utility_difference(
     return float(own.mean()), float(theirs.mean()), Comparison(float(value), float(error))
 
 
-def performance_fee(returns: npt.ArrayLike, other: npt.ArrayLike, risk_aversion: float) -> float:
+def performance_fee(returns: npt.ArrayLike, other: npt.ArrayLike, risk_aversion: float) -> Comparison:
     r"""Return the fee a bar, a share of wealth, that an investor would pay to switch from ``other`` to ``returns``.
 
     The Δ that solves :math:`\sum_t U(R_t - \Delta) = \sum_t U(R'_t)` with the quadratic utility
     :math:`U(R) = R - \frac{\gamma}{2(1 + \gamma)} R^2` of gross returns R = 1 + r. NaN if no fee makes both equal.
+
+    Its standard error is that of the delta method: the gap of utilities :math:`U(R_t - \Delta) - U(R'_t)` over the mean
+    of :math:`U'(R_t - \Delta)` is what bar t adds to the estimate's error. Volatility clusters, and so do these gaps;
+    their covariance counts up to the lag that Politis and White choose as the length of a block.
 
     References
     ----------
@@ -61,8 +66,16 @@ def performance_fee(returns: npt.ArrayLike, other: npt.ArrayLike, risk_aversion:
     if not risk_aversion > 0:
         raise ValueError(f"risk_aversion has value {risk_aversion!r}; expected a positive number, 1 or 10 for instance")
     own, theirs = 1.0 + check_returns(returns), 1.0 + check_returns(other)
+    if own.shape != theirs.shape:
+        raise ValueError(f"returns have shapes {own.shape} and {theirs.shape}; expected returns of the same bars")
     a = risk_aversion / (2.0 * (1.0 + risk_aversion))
     gain = float((own - theirs).mean() - a * (own**2 - theirs**2).mean())
     slope = 1.0 - 2.0 * a * float(own.mean())
     root = slope * slope + 4.0 * a * gain
-    return 2.0 * gain / (slope + math.sqrt(root)) if root >= 0.0 and slope > 0.0 else math.nan
+    if not (root >= 0.0 and slope > 0.0):
+        return Comparison(math.nan, math.nan)
+    fee = 2.0 * gain / (slope + math.sqrt(root))
+    paid = own - fee
+    gaps = (paid - theirs) - a * (paid**2 - theirs**2)
+    influence = gaps / (len(gaps) * (1.0 - 2.0 * a * float(paid.mean())))
+    return Comparison(fee, float(long_run_se(influence, math.ceil(block_length(gaps)) - 1)))

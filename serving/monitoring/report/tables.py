@@ -76,12 +76,13 @@ def promises(report: KindReport) -> Table:
     kept, missed = (tested.kept, tested.missed) if tested is not None else (unknown, unknown)
     inside = "label sets" if report.kind == "direction" else "intervals"
     coverage = Comparison(1.0 - missed.value, missed.se)
+    implied = "probabilities imply" if report.kind == "direction" else "the width of intervals implies"
     before, now = report.expected_before, report.expected
     rows = [
         [f"outcomes inside {inside}", _share(found.model("coverage")), _share(coverage), level],
         ["share of the claimed gain that came true", _share(report.kept), _share(kept), percent(1.0, 0)],
         ["gain that forecasts claim", number(now.gain, 5), number(before.gain, 5), ""],
-        ["loss that forecasts expect", number(now.loss, 4), number(before.loss, 4), ""],
+        [f"{task_of(report.kind).loss_title} that {implied}", number(now.loss, 4), number(before.loss, 4), ""],
     ]
     caption = (
         "claims and expectations are of recent forecasts and of those before, and need no outcome; the share that "

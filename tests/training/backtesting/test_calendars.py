@@ -154,4 +154,4 @@ def test_the_scaled_portfolio_earns_what_stocks_do_over_weekends(found):
     both = economic_value(only, mixed, terms)
     assert both is not None
     assert both.volatility == pytest.approx(own.volatility, rel=0.03), "weekends lose no return"
-    assert both.fees[1] == pytest.approx(own.fees[1], abs=0.01)
+    assert both.fees[1].value == pytest.approx(own.fees[1].value, abs=0.01)

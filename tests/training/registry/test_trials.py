@@ -1,14 +1,16 @@
 """The trial ledger: the same trial counts once, and none is lost."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from configs.errors import StoreError
+from configs.errors import ConfigError, ModelError, StoreError
 from features.store.store import Store
 from training.registry.pruning import prune
 from training.registry.trials import FOLDER, Trial, TrialLedger, version_trial
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def backtest(number, sharpe=None):
@@ -62,3 +64,25 @@ def test_a_damaged_trial_is_an_error_because_leaving_it_out_would_flatter(store)
     store.write_json(path, backtest(2).model_dump())
     with pytest.raises(StoreError, match="another trial's file"):
         ledger.tried()
+
+
+def test_a_removed_trial_is_recorded_and_counts_again_when_it_is_tried_again(store):
+    ledger, mistaken = TrialLedger(store), backtest(1, 9.0)
+    ledger.add(mistaken)
+    ledger.add(backtest(2, 0.5))
+    assert ledger.remove(mistaken.file.removesuffix(".json"), "bars of another symbol", NOW) == mistaken
+    assert ledger.tried() == (1, (0.5,))
+    (gone,) = ledger.removed()
+    assert gone.trial == mistaken and gone.reason == "bars of another symbol" and gone.removed_at == NOW.isoformat()
+    ledger.add(mistaken)
+    assert ledger.tried().trials == 2 and not ledger.removed()
+
+
+def test_what_cannot_be_removed_stays(store):
+    ledger, trial = TrialLedger(store), backtest(1, 1.0)
+    ledger.add(trial)
+    with pytest.raises(ConfigError, match="without a reason"):
+        ledger.remove(trial.file, " ", NOW)
+    with pytest.raises(ModelError, match="there is none"):
+        ledger.remove("0123456789abcdef", "typing error", NOW)
+    assert ledger.trials() == [trial] and not ledger.removed()

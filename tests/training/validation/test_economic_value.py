@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from training.validation.economic_value import performance_fee, realised_utility_rows, utility_difference
 
@@ -29,12 +30,27 @@ def test_a_difference_counts_days_not_rows():
 def test_the_fee_makes_both_portfolios_equal(aversion):
     rng = np.random.default_rng(2)
     own, other = rng.normal(0.0006, 0.006, 1000), rng.normal(0.0004, 0.012, 1000)
-    fee = performance_fee(own, other, aversion)
+    fee = performance_fee(own, other, aversion).value
 
     def utility(returns):
         gross = 1.0 + returns
         return (gross - aversion / (2 * (1 + aversion)) * gross**2).mean()
 
     assert utility(own - fee) == pytest.approx(utility(other), abs=1e-15) and fee > 0
-    assert performance_fee(np.full(5, 0.02), np.full(5, 0.01), aversion) == pytest.approx(0.01)
-    assert performance_fee(other, own, aversion) < 0 == performance_fee(own, own, aversion)
+    assert performance_fee(np.full(5, 0.02), np.full(5, 0.01), aversion) == pytest.approx((0.01, 0.0), abs=1e-12)
+    assert performance_fee(other, own, aversion).value < 0 == performance_fee(own, own, aversion).value
+
+
+@pytest.mark.parametrize("aversion", [1.0, 10.0])
+def test_the_error_of_the_fee_is_that_of_many_samples(aversion):
+    """Fees of 400 markets with clustered volatility scatter as the standard error says."""
+    rng = np.random.default_rng(3)
+    noise = 0.1 * rng.standard_normal((400, 1000))
+    log_sigma = lfilter([1.0], [1.0, -0.95], noise, axis=1)
+    market = 0.0003 + 0.01 * np.exp(log_sigma) * rng.standard_normal((400, 1000))
+    scaled = market * np.exp(-log_sigma)  # the same market at a volatility of 1 %
+    found = [performance_fee(one, other, aversion) for one, other in zip(scaled, market, strict=True)]
+    fees, errors = np.array(found).T
+    assert np.sqrt((errors**2).mean()) == pytest.approx(fees.std(ddof=1), rel=0.12)
+    with pytest.raises(ValueError, match="same bars"):
+        performance_fee(market[0], market[0][1:], aversion)

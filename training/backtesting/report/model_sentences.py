@@ -140,7 +140,7 @@ def worth(result: BacktestResult) -> list[str]:
             f"Realised utility was {percent(found.utility, 2)} a year, with the EWMA {percent(found.utility_ewma, 2)}, "
             f"and at most 4 % with perfect forecasts: the model adds {with_error(found.gain, 1, 1e4)} bps."
         )
-    fees = [f"{number(fee * 1e4, 0)} bps at risk aversion {one}" for one, fee in found.fees.items()]
+    fees = [f"{with_error(fee, 0, 1e4)} bps at risk aversion {one}" for one, fee in found.fees.items()]
     text.append(f"The fee a year that is worth paying for the model instead of the EWMA is {' and '.join(fees)}.")
     return text
 

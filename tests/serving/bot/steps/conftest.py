@@ -13,6 +13,7 @@ from configs.backtest import BacktestConfig
 from configs.bot import BotConfig, DelistingConfig
 from configs.schema import Config
 from configs.strategy import StrategyConfig
+from features.bars.period import bar_period
 from serving.bot.record import Record
 from serving.bot.result import StepResult
 from serving.bot.state import BotState
@@ -110,6 +111,14 @@ class Bot:
     state: BotState | None = None
     record: Record | None = None
 
+    @property
+    def own_years(self) -> dict[str, float]:
+        """Bars a year of each symbol: one trades around the clock, the others on weekdays."""
+        market = self.market
+        return {
+            name: bar_period(market.dates[market.has_bar[:, s]]).bars_per_year for s, name in enumerate(market.symbols)
+        }
+
     def run(self, stop: int | None = None, start: int | None = None, **options: Any) -> list[StepResult]:
         """Return the results of the steps of rows until ``stop``."""
         return [
@@ -127,7 +136,7 @@ class Bot:
         else:
             self._add(lambda dates: dates == date)
         if self.state is None:
-            self.state = open_state("paper", bars, self.config, bars_per_year=self.bars_per_year)
+            self.state = open_state("paper", bars, self.config, bars_per_year=self.bars_per_year, own=self.own_years)
         result = step(self.state, bars, self.record, self.config, close_of(bars.dates[-1]), **options)
         self.state = result.state
         return result
@@ -152,7 +161,7 @@ def backtest_of(bot: Bot) -> Simulation:
     return simulate(
         part,
         decisions.targets(),
-        costs_of(config.backtest.costs, bot.bars_per_year, market.symbols),
+        costs_of(config.backtest.costs, bot.bars_per_year, market.symbols, bot.own_years),
         unit="weight",
         cash=config.backtest.cash,
         fill=config.backtest.fill,
