@@ -61,7 +61,7 @@ def test_chains_are_stored_as_quoted_at_each_run(fetch, monkeypatch):
     one = rows[(rows["strike"] == 100.0)].iloc[0]
     assert (one["iv"], one["underlying"], one["open_interest"], str(one["expiry"])) == (0.3, 95.5, 7.0, "2026-06-19")
     assert rows[rows["strike"] == 80.0]["iv"].isna().all(), "Yahoo's placeholder is no volatility"
-    (seen,) = inspect_rows(fetch.store)
+    (seen,) = [row for row in inspect_rows(fetch.store) if row["table"] == "options"]
     assert (seen["name"], seen["rows"], seen["most_vintages"], seen["sources"]) == (
         "option chains",
         2,
