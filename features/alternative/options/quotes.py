@@ -134,7 +134,7 @@ def _sessions_of(instants: Dates) -> Dates:
 def _years(at: Dates, expiry: Dates) -> Float:
     """Return years to the close of the last session up to an expiry, which may be a holiday; NaN if not known."""
     today = at.astype("datetime64[D]")
-    is_near = (expiry >= today) & (expiry <= today + _LONGEST_LIFE)
+    is_near = (expiry >= today) & (expiry - today <= _LONGEST_LIFE)
     expiry = np.where(is_near, expiry, today)
     last = _last_session(expiry)
     years = (session_closes(CALENDAR, last) - at).astype(np.int64) / _YEAR
