@@ -43,7 +43,9 @@ def has_rows(store: Store, features: FeatureConfig) -> bool:
     """Return whether the lake has any rows of the tables that these features use, also of groups that are left out."""
     lake = AlternativeLake(store)
     tables = [*(["series", "events"] * features.use_alternative_data), *(["text"] * features.use_sentiment)]
-    return any(lake.parts(table) for table in tables)
+    if any(lake.parts(table) for table in tables):
+        return True
+    return features.use_alternative_data and not OptionFigures(lake).features(lake.read("series", MARKET)).empty
 
 
 def tones(lake: AlternativeLake, texts: pd.DataFrame, scorer: str | None) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ from features.alternative.options.figures import chain_figures
 from features.alternative.read_series import read_option_days
 from features.alternative.read_texts import read_chain
 from features.bars.sessions import sessions_between
-from features.known_source import load_known
+from features.known_source import has_rows, load_known
 from features.store.alternative import AlternativeLake
 from features.store.option_figures import OptionFigures
 from features.store.store import Store
@@ -118,3 +118,4 @@ def test_models_get_the_columns_of_chains_unless_options_are_left_out(lake):
     assert not load_known(
         lake.store, FeatureConfig(use_alternative_data=True, without=("options",)), DataConfig()
     ).columns
+    assert has_rows(lake.store, config) and not has_rows(lake.store, FeatureConfig(use_sentiment=True))
