@@ -96,7 +96,7 @@ def test_rows_of_series_are_stored_or_refused_under_a_rule():
         "future": 1,
         "unreadable_period": 1,
         "not_a_number": 1,
-        "no_name": 2,
+        "no_name": 3,
     }
     assert json.loads(read.refused.frame["row"][0])["series"] == "X"
     with pytest.raises(DataError, match="missing: value"):
