@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 _SHOWN = 80
 _PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s@]+@")
+_IN_QUERY = re.compile(r"([?&]\w*password=)[^\s&'\"]+", re.IGNORECASE)
 _BOUNDED = reprlib.Repr()  # a short value, by aliases or by nesting, can have a text of gigabytes
 _BOUNDED.maxlevel = 4
 _BOUNDED.maxlist = _BOUNDED.maxtuple = _BOUNDED.maxdict = _BOUNDED.maxset = _BOUNDED.maxfrozenset = 16
@@ -79,7 +80,7 @@ def shown(value: object) -> str:
 
 def masked(text: str) -> str:
     """Return a text without the passwords of its URLs."""
-    return _PASSWORD.sub(r"\1***@", text)
+    return _IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 def last_line(error: BaseException) -> str:

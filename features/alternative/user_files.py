@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
+from lzma import LZMAError
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from configs.errors import DataError, shortened, shown
 from configs.safe_json import parse_json
 from features.bars.reading.container import format_of
 from features.bars.reading.encoding import encoding_of
+from features.bars.reading.unpacking import all_of
 from features.sources.table_file import TableFile, find
 from features.store.parquet import read_parquet, to_frame
 
@@ -84,8 +86,11 @@ def _of_new_york(times: pd.Series) -> pd.Series:
 
 def _frame(file: TableFile) -> pd.DataFrame:
     place = repr(str(file))
-    with file.open() as content:
-        data = content.read()
+    try:
+        with file.open() as content:
+            data = all_of(content)
+    except (OSError, EOFError, LZMAError) as error:  # the compressed data are damaged
+        raise DataError(f"{place} cannot be read ({shown(str(error))}). Check the file, or save it again.") from error
     if not data.strip():
         raise DataError(f"{place} is empty; expected a table with a header. Check the file.")
     kind = format_of(data[: 1 << 16], place)

@@ -19,7 +19,7 @@ from features.bars.reading.grids import spreadsheet_tables
 from features.bars.reading.json_tables import json_table
 from features.bars.reading.layout import layout_of
 from features.bars.reading.names import SERIES, compact, field_of, fields_of
-from features.bars.reading.unpacking import too_large, unpacked
+from features.bars.reading.unpacking import all_of, too_large, unpacked
 from features.sources.table_file import TableFile
 from features.sources.text_table import Probe, needs_text, parse_text
 from features.store.parquet import read_parquet, to_frame
@@ -120,7 +120,7 @@ def read_tables(
         if probed.format == "parquet":
             return [_parquet(file, probed, symbols)]
         with file.open() as content:
-            data = unpacked(content.read(), file.limit, place)
+            data = unpacked(all_of(content), file.limit, place)
         if probed.format == "arrow":
             return [RawTable(_rows_of(_arrow(data), symbols), file.stem)]
         if probed.format == "json":

@@ -59,12 +59,17 @@ def decompressed(content: pa.NativeFile, head: bytes, limit: int, place: str) ->
     return pa.PythonFile(_Limited(stream, limit, place), "r")
 
 
+def all_of(stream: pa.NativeFile) -> bytes:
+    """Return the rest of a stream; ``NativeFile.read`` asks for its size, which a compressed one cannot say."""
+    return b"".join(iter(lambda: stream.read(_MIB), b""))
+
+
 def unpacked(data: bytes, limit: int, place: str) -> bytes:
     """Return bytes without any layers of gzip, bz2, xz and zstd; ``DataError`` if a layer holds more than ``limit``."""
     for _ in range(_MOST_LAYERS):
         if compression_of(data[:_HEAD]) is None:
             return data
-        data = bytes(decompressed(pa.BufferReader(data), data[:_HEAD], limit, place).read())
+        data = all_of(decompressed(pa.BufferReader(data), data[:_HEAD], limit, place))
     raise DataError(f"{place} is compressed more than {_MOST_LAYERS} times. Unpack it.")
 
 

@@ -1,6 +1,9 @@
 """Users' files: every row is stored or refused under a rule, and what cannot be known is asked for."""
 
+import bz2
+import gzip
 import json
+import lzma
 
 import numpy as np
 import pandas as pd
@@ -42,6 +45,19 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
             list(read_files(str(tmp_path / name)))
     with pytest.raises(DataError, match="more than once"):
         renamed(pd.DataFrame([[1, 2]], columns=["Value", "value"]))
+
+
+@pytest.mark.parametrize(("suffix", "packed"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_compressed_files_are_read_and_damaged_ones_refused(tmp_path, suffix, packed, form):
+    text = b"published_at,text\n2020-01-01,up\n" if form == "csv" else b'[{"published_at": "2020-01-01", "text": "up"}]'
+    path = tmp_path / f"a.{form}.{suffix}"
+    path.write_bytes(packed(text))
+    ((_, frame),) = read_files(str(path))
+    assert frame.to_dict("records") == [{"published_at": "2020-01-01", "text": "up"}]
+    path.write_bytes(packed(text * 100)[:-9])
+    with pytest.raises(DataError, match="cannot be read"):
+        list(read_files(str(path)))
 
 
 @pytest.mark.parametrize("kind", ["columns", "records"])

@@ -47,6 +47,15 @@ def test_a_file_that_holds_too_much_is_refused_and_a_setting_allows_it(kind, tmp
         assert len(bars) == 1
 
 
+@pytest.mark.parametrize(("suffix", "packed"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_compressed_json_is_read(suffix, packed, tmp_path):
+    dates = pd.bdate_range("2024-01-02", periods=20).strftime("%Y-%m-%d")
+    text = pd.DataFrame({"date": dates, "open": 1.0, "high": 2.0, "low": 1.0, "close": 1.5}).to_json(orient="records")
+    (tmp_path / f"A.json.{suffix}").write_bytes(packed(text.encode()))
+    (bars,) = FileSource(str(tmp_path)).load()
+    assert (bars.symbol, len(bars)) == ("A", 20)
+
+
 def test_a_bomb_among_files_is_reported_and_the_others_are_read(tmp_path):
     bomb(tmp_path, "csv.gz")
     (tmp_path / "Y.csv").write_bytes(HEADER + LINE)
