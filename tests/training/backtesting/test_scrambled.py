@@ -11,7 +11,7 @@ from configs.errors import DataError
 from training.backtesting.forecasts import OutOfSample
 from training.backtesting.scrambled import scrambled, scrambled_bars
 
-FIRST = np.datetime64("2016-03-01", "ns")
+FIRST = np.datetime64("2015-06-01", "ns")
 PRICES = ("open", "high", "low", "close")
 
 

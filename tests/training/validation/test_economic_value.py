@@ -43,11 +43,11 @@ def test_the_fee_makes_both_portfolios_equal(aversion):
 
 @pytest.mark.parametrize("aversion", [1.0, 10.0])
 def test_the_error_of_the_fee_is_that_of_many_samples(aversion):
-    """Fees of 400 markets with clustered volatility scatter as the standard error says."""
+    """Fees of 120 markets with clustered volatility scatter as the standard error says."""
     rng = np.random.default_rng(3)
-    noise = 0.1 * rng.standard_normal((400, 1000))
+    noise = 0.1 * rng.standard_normal((120, 1000))
     log_sigma = lfilter([1.0], [1.0, -0.95], noise, axis=1)
-    market = 0.0003 + 0.01 * np.exp(log_sigma) * rng.standard_normal((400, 1000))
+    market = 0.0003 + 0.01 * np.exp(log_sigma) * rng.standard_normal((120, 1000))
     scaled = market * np.exp(-log_sigma)  # the same market at a volatility of 1 %
     found = [performance_fee(one, other, aversion) for one, other in zip(scaled, market, strict=True)]
     fees, errors = np.array(found).T
