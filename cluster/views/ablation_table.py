@@ -23,7 +23,9 @@ def show_ablation(result: AblationResult, as_json: bool) -> None:
         print(json.dumps(to_json(result), indent=1, allow_nan=False))
         return
     console = make_console()
-    console.print("\nwhat each group adds, on the validation period; the test period is not read", style="bold")
+    console.print(
+        "\nwhat each group adds, on the validation period; the test period is not read", style="bold", soft_wrap=True
+    )
     console.print(f"  {_spans(result.prepared.split)}", highlight=False, soft_wrap=True)
     for kind in dict.fromkeys(effect.kind for effect in result.effects):
         effects = [effect for effect in result.effects if effect.kind == kind]
