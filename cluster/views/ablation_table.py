@@ -23,7 +23,9 @@ def show_ablation(result: AblationResult, as_json: bool) -> None:
         print(json.dumps(to_json(result), indent=1, allow_nan=False))
         return
     console = make_console()
-    console.print("\nwhat each group adds, on the validation period; the test period is not read", style="bold")
+    console.print(
+        "\nwhat each group adds, on the validation period; the test period is not read", style="bold", soft_wrap=True
+    )
     console.print(f"  {_spans(result.prepared.split)}", highlight=False, soft_wrap=True)
     for kind in dict.fromkeys(effect.kind for effect in result.effects):
         effects = [effect for effect in result.effects if effect.kind == kind]
@@ -34,9 +36,8 @@ def show_ablation(result: AblationResult, as_json: bool) -> None:
             console.print(f"  {effect.sentence}", highlight=False, markup=False, soft_wrap=True)
     for output, reason in result.failed.items():
         console.print(f"failed: {output}: {reason}", highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"{result.fits:,} of {counted(result.jobs, 'fit')} done now, the others stored before", highlight=False
-    )
+    stored = ", the others stored before" if result.fits < result.jobs else ""
+    console.print(f"\n{result.fits:,} of {counted(result.jobs, 'fit')} done now{stored}", highlight=False)
 
 
 def to_json(result: AblationResult) -> dict[str, Any]:
