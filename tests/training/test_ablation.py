@@ -59,7 +59,7 @@ def test_a_planted_group_is_found_on_the_validation_period_and_noise_is_not(stor
     assert "macro adds nothing" in noise.sentence or noise.difference.value > 0.0
     assert every.difference.value < 0.0 and every.symbols == 3
     assert found.with_groups == pytest.approx(noise.with_groups), "one model with all features, on the same rows"
-    assert found.known == 1.0 and found.known_in_training == 1.0
+    assert found.known == 1.0 and found.known_in_training > 0.99, "the first date is a holiday"
 
     dates = make_universe(SYMBOLS[:1], bars=700)[0].dates
     first_test = dates[round(0.8 * len(dates))]
@@ -74,7 +74,8 @@ def test_bars_of_the_test_period_are_not_read(store, config, make_universe, tmp_
     other = Store(tmp_path)
     for bars in make_universe(SYMBOLS, bars=700):
         later = bars.dates > first.split.test_end
-        frame = {name: getattr(bars, name) * np.where(later, 1.5, 1.0) for name in ("open", "high", "low", "close")}
+        drift = 1.002 ** np.cumsum(later)  # a step would be refused
+        frame = {name: getattr(bars, name) * drift for name in ("open", "high", "low", "close")}
         Lake(other).append(type(bars)(bars.symbol, bars.dates, *frame.values(), bars.volume, True, True))
     lake = AlternativeLake(store)
     AlternativeLake(other).append("series", read_series(lake.read_all("series"), OPTIONS, "x").rows)

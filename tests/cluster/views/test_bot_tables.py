@@ -18,7 +18,8 @@ def status(positions, orders=(), interest=0.0):
     value = sum(one["value"] for one in rows)
     account = {"equity": 1e6 + gain, "cash": 1e6 + gain - value, "gross": value, "drawdown": -0.01}
     waiting = tuple({"symbol": name, "quantity": quantity} for name, quantity in orders)
-    return BotStatus("paper", NOW, "", None, NOW, 0, NOW, account, rows, interest, waiting, (), {}, (), ())
+    scans = (NOW, "10m", 600.0, NOW, 0, NOW)
+    return BotStatus("paper", NOW, "", None, *scans, NOW, account, rows, interest, waiting, (), {}, (), ())
 
 
 def test_profits_are_after_costs_and_add_up_to_the_account(capsys):
