@@ -127,8 +127,8 @@ def trials(
     ledger = TrialLedger(_manager(store).store)
     if remove is not None:
         found = ledger.remove(remove, reason, datetime.now(UTC))
-        facts = {"removed": found.model_dump(mode="json"), "reason": reason}
-        _print(facts, f"{found.name} no longer counts; left: {counted(ledger.tried().trials, 'trial')}", as_json)
+        gone_facts = {"removed": found.model_dump(mode="json"), "reason": reason}
+        _print(gone_facts, f"{found.name} no longer counts; left: {counted(ledger.tried().trials, 'trial')}", as_json)
         return
     kept, gone = ledger.trials(), ledger.removed()
     rows = [{"id": one.file.removesuffix(".json"), **one.model_dump(mode="json")} for one in kept]

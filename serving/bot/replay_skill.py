@@ -107,7 +107,7 @@ def _store_tests(
             continue
         dates = table["date"].to_numpy().astype("datetime64[D]")
         for version, first in models.items():
-            end = min(filter(None, (np.datetime64(first, "D"), broken_from and np.datetime64(broken_from, "D"))))
+            end = np.datetime64(first if broken_from is None else min(first, str(broken_from)), "D")
             before = np.unique(dates[dates < end])[: -horizon or None]  # later outcomes were not known
             if len(before) >= _LEAST_DAYS:
                 own = table[dates <= before[-1]]
