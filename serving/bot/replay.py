@@ -159,7 +159,7 @@ class Replay:
                 f"journal {journal.url} has a replay from {str(past.first_date)[:10]}, not from {str(dates[0])[:10]}. "
                 "Give another --database."
             )
-        if past is not None and not self._has_these_bars(journal, past.date):
+        if past is not None and not self._has_these_bars(journal):
             raise ConfigError(
                 f"journal {journal.url} has a replay of other bars: its closes of {str(past.date)[:10]} are not those "
                 f"of {self._found.title}. Give another --database."
@@ -171,14 +171,19 @@ class Replay:
             if self._daily is not None:
                 self._daily(journal, lease, now)
 
-    def _has_these_bars(self, journal: Journal, date: np.datetime64) -> bool:
+    def _has_these_bars(self, journal: Journal) -> bool:
+        """Whether the two newest closes of each symbol in the journal are those of the replay's bars."""
         state, market = read_state(journal, self._config.bot.name), self.feed.terms.whole
         assert state is not None
-        closes = dict(zip(market.symbols, market.mark[int(np.searchsorted(market.dates, date))], strict=True))
-        known = dict(zip(state.symbols, state.numbers["close"], strict=True))
-        return all(
-            math.isclose(close, closes.get(name, 0.0), rel_tol=1e-9) for name, close in known.items() if close > 0
-        )
+        rows = {name: s for s, name in enumerate(market.symbols)}
+        for price, day in (("close", "date"), ("close_before", "date_before")):
+            for name, close, bar in zip(state.symbols, state.numbers[price], state.dates[day], strict=True):
+                if close > 0:
+                    at = int(np.searchsorted(market.dates, bar))
+                    expected = market.mark[at, rows[name]] if name in rows and at < len(market.dates) else 0.0
+                    if not math.isclose(close, expected, rel_tol=1e-9):
+                        return False
+        return True
 
     def _result(self, journal: Journal, seconds: float) -> ReplayResult:
         bot = self._config.bot.name

@@ -102,4 +102,4 @@ def _nearest(pairs: _Pairs, count: int) -> _Pairs:
 
 
 def _sums(values: Float, group: Index, count: int) -> Float:
-    return np.bincount(group, weights=values, minlength=count)
+    return np.asarray(np.bincount(group, weights=values, minlength=count), np.float64)

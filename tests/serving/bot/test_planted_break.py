@@ -85,7 +85,8 @@ def test_a_planted_break_is_found_and_the_account_is_still_the_backtests(replay,
     assert json.loads(capsys.readouterr().out)["skill"]["direction"]["alarms"][0]["days"] == alarms[0].days
 
 
-def test_a_journal_of_other_bars_is_refused(replay, broken_from, tmp_path):
+def test_a_journal_of_other_bars_is_refused(replay, found, tmp_path):
+    broken_from = pd.Timestamp(found.bars[0].dates[BREAK + 1]).date()  # with which the last bars change too
     database = f"sqlite:///{tmp_path / 'journal.db'}"
     replay(None, database)
     with pytest.raises(ConfigError, match="has a replay of other bars"):
