@@ -19,6 +19,7 @@ RULES = {
     "no_text": "the text is empty and has no score",
     "no_name": "the name of the series, event or symbol is missing or too long",
     "derived_from_chains": "the lake has the figure from the symbol's option chains; rename the column (atm_iv30)",
+    "name_taken": "another name is stored that differs in case or punctuation only; both would be the same features",
     "revised_without_vintage": "another value is stored for the same period and publication time",
 }
 COLUMNS = ("table", "rule", "row", "source")

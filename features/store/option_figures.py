@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import StoreError
+from features.alternative.groups import slug_of
 from features.alternative.options.figures import COUNTS, METHOD, ChainFigures, chain_figures
 from features.alternative.options.quotes import minutes_of
 from features.alternative.tables import SERIES
@@ -105,7 +106,8 @@ def _minutes(rows: pd.DataFrame) -> pd.Series:
 
 
 def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(rows[["symbol", "series"]])
+    slugs = {name: slug_of(name) for name in rows["series"].unique()}
+    return pd.MultiIndex.from_arrays([rows["symbol"], rows["series"].map(slugs)])
 
 
 def _file(symbol: str) -> str:

@@ -126,7 +126,7 @@ def test_a_vendors_series_is_not_joined_by_that_of_the_chains(lake):
     add(
         lake, *(chain_of(f"{DAYS[0]}T15:45-05:00", symbol=name, iv=0.9, volume=1.0, **SMALL) for name in ("ABC", "DEF"))
     )
-    vendor = pd.DataFrame({"symbol": ["ABC"], "known_from": [f"{DAYS[0]}T15:00-05:00"], "iv30": [0.5]})
+    vendor = pd.DataFrame({"symbol": ["ABC"], "known_from": [f"{DAYS[0]}T15:00-05:00"], "IV30": [0.5]})
     lake.append("series", read_option_days(vendor, OPTIONS).rows)
     rows = OptionFigures(lake).features(lake.read_all("series"))
     assert iv30(rows)[DAYS[0]] == pytest.approx(0.5)
