@@ -23,6 +23,8 @@ RULES = {
     "revised_without_vintage": "another value is stored for the same period and publication time",
 }
 COLUMNS = ("table", "rule", "row", "source")
+RECEIVED = ("retrieved_at", "scored_at")
+"""When a row was received: rows that differ in it only are the same row."""
 _LONGEST = 500
 
 
@@ -65,7 +67,7 @@ class Checked:
 
     def refused(self) -> RefusedRows:
         """Return the rows that break a rule, as they were given."""
-        rows = self.frame[~self.is_good]
+        rows = self.frame[~self.is_good].drop(columns=list(RECEIVED), errors="ignore")
         texts = [json.dumps(row, default=str, ensure_ascii=False)[:_LONGEST] for row in rows.to_dict("records")]
         rules = self.rule[~self.is_good].astype(str)
         table = {"table": self.table, "rule": rules, "row": texts, "source": self.source}

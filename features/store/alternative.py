@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from configs.errors import DataError
 from features.alternative.groups import column_of
-from features.alternative.quarantine import COLUMNS, RefusedRows
+from features.alternative.quarantine import COLUMNS, RECEIVED, RefusedRows
 from features.alternative.tables import TABLES, TableSpec
 from features.store import lake_files as files
 from features.store.parquet import from_frame, to_frame
@@ -162,7 +162,7 @@ def _merged(spec: TableSpec, old: pd.DataFrame | None, rows: pd.DataFrame) -> tu
     rows = rows[~np.asarray(taken)]
     both = rows if old is None else pd.concat([old, rows], ignore_index=True)
     repeated = both.duplicated(list(spec.key)).to_numpy()
-    contents = [name for name in spec.schema.names if name not in ("retrieved_at", "scored_at")]
+    contents = [name for name in spec.schema.names if name not in RECEIVED]
     differs = repeated & ~both.duplicated(contents).to_numpy()
     merged = both[~repeated].sort_values([spec.order, *spec.key], kind="stable", ignore_index=True)
     refused.append(_refused_rows(spec, both[differs], "revised_without_vintage"))
@@ -179,6 +179,7 @@ def _other_spellings(spec: TableSpec, old: pd.DataFrame | None, rows: pd.DataFra
 
 
 def _refused_rows(spec: TableSpec, rows: pd.DataFrame, rule: str) -> pd.DataFrame:
+    rows = rows.drop(columns=list(RECEIVED), errors="ignore")
     text = rows.to_json(orient="records", lines=True, date_format="iso", date_unit="ns", double_precision=15)
     source = rows["source"] if "source" in rows else "scores"
     names = {"table": np.full(len(rows), spec.name, object), "rule": np.full(len(rows), rule, object)}

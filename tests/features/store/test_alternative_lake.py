@@ -11,7 +11,7 @@ from configs.errors import DataError, StoreError
 from features.alternative.checks import ReadingOptions
 from features.alternative.known import KnownData
 from features.alternative.read_series import read_series
-from features.alternative.tables import SCORES
+from features.alternative.tables import SCORES, SERIES
 from features.store.alternative import AlternativeLake
 from features.store.store import Store
 
@@ -47,8 +47,10 @@ def test_another_value_of_the_same_publication_is_refused_and_kept_for_inspectio
     lake = AlternativeLake(Store(tmp_path))
     lake.append("series", rows(FIRST))
     changed = (*FIRST[:3], 999.0, FIRST[4])
-    for _ in range(2):
-        assert lake.append("series", rows(changed)).refused.counts() == {"revised_without_vintage": 1}
+    for day in (1, 2):  # fetched again on another day
+        given = rows(changed).to_pandas().assign(retrieved_at=pd.Timestamp(f"2026-01-0{day}", tz="UTC"))
+        outcome = lake.append("series", pa.Table.from_pandas(given, SERIES, preserve_index=False))
+        assert outcome.refused.counts() == {"revised_without_vintage": 1}
     assert lake.read("series", "")["value"].tolist() == [258.8]
     assert lake.refused().counts() == {"revised_without_vintage": 1} and "999" in lake.refused().frame["row"][0]
 
