@@ -21,6 +21,11 @@ from features.store.alternative import AlternativeLake
 from features.store.store import Store
 
 
+def utc_clock() -> pd.Timestamp:
+    """Return the time now in UTC, with its zone."""
+    return pd.Timestamp.now("UTC")
+
+
 def fetch_rows(
     store: Store,
     source: str,
@@ -29,12 +34,13 @@ def fetch_rows(
     end: date | None = None,
     *,
     base_url: str | None = None,
-    now: pd.Timestamp | None = None,
+    clock: Callable[[], pd.Timestamp] = utc_clock,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ImportedRows:
     """Append what a source has of these items to the lake; fetching it again stores nothing twice.
 
-    Items are stored as they arrive, so that a run that was interrupted may be repeated.
+    Items are stored as they arrive, so that a run that was interrupted may be repeated. ``clock`` returns the time now
+    in UTC, with its zone: what has no publication time counts from when it arrived, not from the run's beginning.
 
     Raises
     ------
@@ -44,12 +50,11 @@ def fetch_rows(
         Nothing could be fetched of any item.
     """
     spec = catalog()[source]
-    now = pd.Timestamp.now("UTC") if now is None else now
     if spec.needs_start and start is None:
         raise ConfigError(f"source {source!r} needs the first day. Add it, such as --start 2024-01-01.")
     if not spec.needs_start and not spec.base_url and (base_url, start, end) != (None, None, None):
         raise ConfigError(f"source {source!r} has no history and one address. Leave out --start, --end and --base-url.")
-    request = FetchRequest(tuple(dict.fromkeys(items)), start, end, now)
+    request = FetchRequest(tuple(dict.fromkeys(items)), start, end, clock)
     http = Http(
         source,
         base_url or spec.base_url or "https://localhost",
@@ -66,11 +71,11 @@ def fetch_rows(
 
 def _stored(store: Store, spec: FetchSpec, request: FetchRequest, http: Http) -> ImportedRows:
     appended, missing, has_rows = Appended(store), dict[str, str](), set[str]()
-    options = ReadingOptions(spec.name, request.now.tz_localize(None).to_datetime64(), spec.timezone)
     for item, found in fetched(spec, request, http):
         if isinstance(found, DataError):
             missing[item] = str(found)
             continue
+        options = ReadingOptions(spec.name, request.now.tz_localize(None).to_datetime64(), spec.timezone)
         try:
             appended.add(_unknown(store, spec, rows_of(spec.kind, found, options)))
             has_rows.add(item)
@@ -87,13 +92,14 @@ def _stored(store: Store, spec: FetchSpec, request: FetchRequest, http: Http) ->
 
 
 def _unknown(store: Store, spec: FetchSpec, rows: TableRows) -> TableRows:
-    """Return the rows without those that a collector stored before, with an earlier time of retrieval."""
+    """Return the rows without those whose newest version a collector stored before, with an earlier retrieval."""
     names = list(spec.collected_by)
     if not names or not rows.rows.num_rows:
         return rows
     lake = AlternativeLake(store)
     stored = pd.concat([lake.read(rows.table, part) for part in set(rows.rows["symbol"].to_pylist())])
-    known = pd.MultiIndex.from_frame(stored.loc[stored["source"] == spec.name, names])
-    given = pd.MultiIndex.from_frame(rows.rows.select(names).to_pandas())
+    newest = stored[stored["source"] == spec.name].drop_duplicates(names, keep="last")
+    known = pd.MultiIndex.from_frame(newest[[*names, "text"]])
+    given = pd.MultiIndex.from_frame(rows.rows.select([*names, "text"]).to_pandas())
     is_new: npt.NDArray[np.bool_] = ~given.isin(known)
     return TableRows(rows.table, rows.rows.filter(is_new), rows.refused, rows.lines)

@@ -11,7 +11,7 @@ import pandas as pd
 from configs.errors import shortened
 from configs.words import counted
 from features.alternative.checks import TableRows
-from features.alternative.groups import group_of
+from features.alternative.groups import group_of, slug_of
 from features.alternative.options.figures import COUNTS, STORED, USED
 from features.alternative.options.reasons import REASONS
 from features.alternative.quarantine import Checked, RefusedRows
@@ -66,4 +66,5 @@ def derived_lines(figures: OptionFigures, symbols: Sequence[str]) -> Iterator[st
 
 
 def _pairs(rows: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(rows[["symbol", "series"]])
+    slugs = {name: slug_of(name) for name in rows["series"].unique()}
+    return pd.MultiIndex.from_arrays([rows["symbol"], rows["series"].map(slugs)])

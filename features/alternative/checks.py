@@ -88,6 +88,18 @@ def instants(frame: pd.DataFrame, name: str, options: ReadingOptions) -> npt.NDA
     return read_instants(frame[name], name, options.timezone).utc
 
 
+def optional_instants(
+    frame: pd.DataFrame, name: str, options: ReadingOptions, checked: Checked
+) -> npt.NDArray[np.datetime64]:
+    """Return a column as :func:`instants`, and refuse rows whose cell is neither empty nor a time.
+
+    Such a cell says that the row became known later than another column says, but not when.
+    """
+    found = instants(frame, name, options)
+    checked.refuse(np.isnat(found) & (texts(frame, name) != ""), "no_publication_time")
+    return found
+
+
 def check_times(checked: Checked, known_from: npt.NDArray[np.datetime64], options: ReadingOptions) -> None:
     """Refuse rows whose publication is not known or lies in the future."""
     checked.refuse(np.isnat(known_from), "no_publication_time")

@@ -73,6 +73,17 @@ def prefix_of(group: AlternativeGroup, name: str, *, is_market: bool) -> str:
     return f"{group}_{scope}{slug}"
 
 
+def column_of(table: str, name: str) -> str:
+    """Return the beginning of the columns of a series or an event of one symbol: names that share it are one feature.
+
+    Examples
+    --------
+    >>> column_of("series", "VIX") == column_of("series", "^vix")
+    True
+    """
+    return prefix_of("events" if table == "events" else group_of(name), name, is_market=True)
+
+
 def is_market_wide(column: str) -> bool:
     """Whether a column of a group is equal for all symbols with the same trading days."""
     group, _, rest = column.partition("_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -103,10 +104,17 @@ class KnownData:
     def of(cls, tables: Mapping[str, Iterable[KnownTable]]) -> KnownData:
         """Return the data of these tables by symbol."""
         stored = {symbol: tuple(some) for symbol, some in tables.items()}
+        for symbol, some in stored.items():
+            repeated = [one for one, count in Counter(table.prefix for table in some).items() if count > 1]
+            if repeated:
+                raise DataError(
+                    f"{repeated[0]} of {symbol or 'the market'} has the names of two series or events that differ in "
+                    "case or punctuation only. Leave its group out (features.without), or import them into a new store."
+                )
         by_prefix = {table.prefix: table.columns for some in stored.values() for table in some}
         names = tuple(name for prefix in sorted(by_prefix) for name in by_prefix[prefix])
         if len(set(names)) < len(names):
-            raise DataError("series of alternative data differ only in case or punctuation. Rename one and import it.")
+            raise DataError("two series of alternative data have features of one name. Rename one and import it.")
         return cls(names, stored)
 
     @classmethod

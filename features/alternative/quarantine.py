@@ -19,9 +19,12 @@ RULES = {
     "no_text": "the text is empty and has no score",
     "no_name": "the name of the series, event or symbol is missing or too long",
     "derived_from_chains": "the lake has the figure from the symbol's option chains; rename the column (atm_iv30)",
+    "name_taken": "another name is stored that differs in case or punctuation only; both would be the same features",
     "revised_without_vintage": "another value is stored for the same period and publication time",
 }
 COLUMNS = ("table", "rule", "row", "source")
+RECEIVED = ("retrieved_at", "scored_at")
+"""When a row was received: rows that differ in it only are the same row."""
 _LONGEST = 500
 
 
@@ -64,7 +67,7 @@ class Checked:
 
     def refused(self) -> RefusedRows:
         """Return the rows that break a rule, as they were given."""
-        rows = self.frame[~self.is_good]
+        rows = self.frame[~self.is_good].drop(columns=list(RECEIVED), errors="ignore")
         texts = [json.dumps(row, default=str, ensure_ascii=False)[:_LONGEST] for row in rows.to_dict("records")]
         rules = self.rule[~self.is_good].astype(str)
         table = {"table": self.table, "rule": rules, "row": texts, "source": self.source}

@@ -18,6 +18,7 @@ from features.alternative.checks import (
     instants,
     need,
     numbers,
+    optional_instants,
     texts,
 )
 from features.alternative.quarantine import Checked
@@ -42,7 +43,8 @@ def read_text(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     if not {"text", "score"}.intersection(frame.columns):
         raise DataError("the texts have neither a column text nor score; expected at least one. Rename the columns.")
     checked = Checked("text", frame, options.source)
-    published, updated = instants(frame, "published_at", options), instants(frame, "updated_at", options)
+    published = instants(frame, "published_at", options)
+    updated = optional_instants(frame, "updated_at", options, checked)
     known_from = np.where(np.isnat(updated), published, np.maximum(published, updated))
     check_times(checked, known_from, options)
     text, symbol = texts(frame, "text"), texts(frame, "symbol")
@@ -81,7 +83,7 @@ def read_chain(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     """
     need(frame, ("symbol", "quoted_at", "expiry", "strike", "right"), "option quotes")
     checked = Checked("options", frame, options.source)
-    quoted, published = instants(frame, "quoted_at", options), instants(frame, "known_from", options)
+    quoted, published = instants(frame, "quoted_at", options), optional_instants(frame, "known_from", options, checked)
     known_from = np.where(np.isnat(published), quoted, published)
     quoted = np.minimum(quoted, known_from)  # a day counts from its end, and may have been published before
     expiry, strike, symbol = days(frame, "expiry"), numbers(frame, "strike"), texts(frame, "symbol")

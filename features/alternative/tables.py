@@ -113,19 +113,23 @@ the stock at ``quoted_at``. The open interest in a chain quoted on day D is that
 
 @dataclass(frozen=True, slots=True)
 class TableSpec:
-    """One table: its schema, the columns that identify a row, and the column of the instant that it is sorted by."""
+    """One table: its schema, the columns that identify a row, and the column of the instant that it is sorted by.
+
+    ``name_column`` has the names that features are named after; empty if these are not the user's.
+    """
 
     name: str
     schema: pa.Schema
     key: tuple[str, ...]
     order: str = "known_from"
+    name_column: str = ""
 
 
 TABLES = {
     spec.name: spec
     for spec in (
-        TableSpec("series", SERIES, ("symbol", "series", "period", "known_from", "source")),
-        TableSpec("events", EVENTS, ("symbol", "event", "at", "known_from", "source")),
+        TableSpec("series", SERIES, ("symbol", "series", "period", "known_from", "source"), name_column="series"),
+        TableSpec("events", EVENTS, ("symbol", "event", "at", "known_from", "source"), name_column="event"),
         TableSpec("text", TEXT, ("symbol", "id", "known_from", "source")),
         TableSpec("scores", SCORES, ("text_sha256", "scorer"), "scored_at"),
         TableSpec("options", OPTIONS, ("symbol", "quoted_at", "expiry", "strike", "right", "source")),

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import DataError
-from features.alternative.quarantine import COLUMNS, RefusedRows
+from features.alternative.groups import column_of
+from features.alternative.quarantine import COLUMNS, RECEIVED, RefusedRows
 from features.alternative.tables import TABLES, TableSpec
 from features.store import lake_files as files
 from features.store.parquet import from_frame, to_frame
@@ -24,8 +25,8 @@ _MARKET = "market"  # no symbol's file: lower-case letters of symbols are escape
 class AppendedRows:
     """What an append changed: rows added, rows stored afterwards by symbol or scorer concerned, and refused rows.
 
-    Rows are refused if the same key is stored with another content: a value that was revised without a publication
-    time of its own.
+    Rows are refused if the same key is stored with another content (a value that was revised without a publication
+    time), or if their name would be the same features as another name that is stored.
     """
 
     added: int
@@ -155,18 +156,32 @@ def _part(spec: TableSpec) -> str:
 
 
 def _merged(spec: TableSpec, old: pd.DataFrame | None, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the stored rows with the new ones, and the new ones whose key has another content."""
+    """Return the stored rows with the new ones, and the new ones that are refused."""
+    taken = rows[spec.name_column].isin(_other_spellings(spec, old, rows)) if spec.name_column else rows.index < 0
+    refused = [_refused_rows(spec, rows[taken], "name_taken")]
+    rows = rows[~np.asarray(taken)]
     both = rows if old is None else pd.concat([old, rows], ignore_index=True)
     repeated = both.duplicated(list(spec.key)).to_numpy()
-    contents = [name for name in spec.schema.names if name not in ("retrieved_at", "scored_at")]
+    contents = [name for name in spec.schema.names if name not in RECEIVED]
     differs = repeated & ~both.duplicated(contents).to_numpy()
     merged = both[~repeated].sort_values([spec.order, *spec.key], kind="stable", ignore_index=True)
-    others = both[differs]
-    names = np.full(len(others), spec.name, object)
-    refused = {
-        "table": names,
-        "rule": "revised_without_vintage",
-        "row": [row.to_json() for _, row in others.iterrows()],
-    }
-    source = others["source"] if "source" in others else "scores"
-    return merged, pd.DataFrame({**refused, "source": np.asarray(source)}).astype("str")
+    refused.append(_refused_rows(spec, both[differs], "revised_without_vintage"))
+    return merged, pd.concat(refused, ignore_index=True)
+
+
+def _other_spellings(spec: TableSpec, old: pd.DataFrame | None, rows: pd.DataFrame) -> list[str]:
+    """Return new names that would be the features of a name that is stored, or that comes earlier."""
+    stored = [] if old is None else old[spec.name_column].unique().tolist()
+    first = dict[str, str]()
+    for name in (*stored, *rows[spec.name_column].unique()):
+        first.setdefault(column_of(spec.name, name), name)
+    return [name for name in set(rows[spec.name_column]).difference(stored) if name not in first.values()]
+
+
+def _refused_rows(spec: TableSpec, rows: pd.DataFrame, rule: str) -> pd.DataFrame:
+    rows = rows.drop(columns=list(RECEIVED), errors="ignore")
+    text = rows.to_json(orient="records", lines=True, date_format="iso", date_unit="ns", double_precision=15)
+    source = rows["source"] if "source" in rows else "scores"
+    names = {"table": np.full(len(rows), spec.name, object), "rule": np.full(len(rows), rule, object)}
+    lines = text.strip("\n").split("\n") if len(rows) else []
+    return pd.DataFrame({**names, "row": lines, "source": np.asarray(source)}).astype("str")

@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import StoreError
-from features.alternative.options.figures import COUNTS, METHOD, STORED, ChainFigures, chain_figures
+from features.alternative.groups import slug_of
+from features.alternative.options.figures import COUNTS, METHOD, ChainFigures, chain_figures
 from features.alternative.options.quotes import minutes_of
 from features.alternative.tables import SERIES
 from features.store import lake_files as files
@@ -18,15 +19,16 @@ from features.store.parquet import to_frame
 from features.store.store import encode_symbol
 
 _FOLDER = "lake/alternative/option_figures"
+_KEPT = SERIES.append(pa.field("contents", pa.uint64(), nullable=False))
 _NONE = to_frame(SERIES.empty_table())
 
 
 class OptionFigures:
     """Rows of ``series`` that follow from the option chains of a lake; see :func:`.chain_figures`.
 
-    The figures of a symbol are kept in a file with the stamp of its quotes. After quotes were added, those of the
-    snapshots that the file does not have completely are derived again. So the figures are always those of all stored
-    quotes, and the file may be deleted.
+    The figures of a symbol are kept in a file with the stamp of its quotes, and a hash of the quotes of each minute.
+    After the quotes changed, those of the minutes with another hash are derived again. So the figures are always those
+    of all stored quotes, and either file may be deleted.
     """
 
     def __init__(self, lake: AlternativeLake) -> None:
@@ -61,46 +63,51 @@ class OptionFigures:
     def derive(self, symbol: str) -> tuple[pd.DataFrame, ChainFigures]:
         """Return the figures of one symbol, and what was derived now."""
         stamp = self.store.stamp(self.lake.file("options", symbol))  # before the quotes: an append in between shows
-        found = self._kept(symbol)
-        if found is not None and found[1] == stamp:
-            return found[0], ChainFigures(_NONE, {}, {})
+        kept, of_quotes = self._kept(symbol)
+        if of_quotes == stamp:
+            return kept[SERIES.names], ChainFigures(_NONE, {}, {})
         chain = self.lake.read("options", symbol)
-        kept = _NONE if found is None else found[0]
-        minute = pd.Series(minutes_of(chain["known_from"]))
-        complete = _complete(kept, minute)
-        new = chain_figures(chain[~minute.isin(complete).to_numpy()])
-        kept = kept[kept["known_from"].dt.tz_localize(None).isin(complete)]
-        rows = pd.concat([one for one in (kept, new.rows) if len(one)] or [_NONE], ignore_index=True)
+        minute = minutes_of(chain["known_from"])
+        contents = _contents(chain, minute)
+        known = pd.MultiIndex.from_arrays([_minutes(kept), kept["contents"]])
+        complete = contents.index[pd.MultiIndex.from_arrays([contents.index, contents]).isin(known)]
+        new = chain_figures(chain[~np.isin(minute, complete)])
+        kept = kept[_minutes(kept).isin(complete)]
+        rows = pd.concat([one for one in (kept[SERIES.names], new.rows) if len(one)] or [_NONE], ignore_index=True)
         rows = rows.sort_values(["known_from", "series"], kind="stable", ignore_index=True)
-        table = pa.Table.from_pandas(rows, SERIES, preserve_index=False, nthreads=1)
+        rows = rows.assign(contents=contents.loc[_minutes(rows)].to_numpy())
+        table = pa.Table.from_pandas(rows, _KEPT, preserve_index=False, nthreads=1)
         if len(chain):
             facts = {"method": METHOD, "quotes": stamp}
             with contextlib.suppress(StoreError):  # a reader without permission to write derives them every time
                 self.store.write(_file(symbol), files.serialised(table.replace_schema_metadata(facts)))
-        return to_frame(table), new
+        return to_frame(table.select(SERIES.names)), new
 
-    def _kept(self, symbol: str) -> tuple[pd.DataFrame, str] | None:
-        """Return the stored figures of this method and the stamp of their quotes; None if there are none to use."""
+    def _kept(self, symbol: str) -> tuple[pd.DataFrame, str]:
+        """Return the stored figures of this method and the stamp of their quotes; no rows if there are none to use."""
         try:
             table = files.parsed(self.store.read(_file(symbol)))
             facts = table.schema.metadata or {}
-            if facts.get(b"method") != METHOD.encode():
-                return None
-            return to_frame(table.select(SERIES.names).cast(SERIES)), facts[b"quotes"].decode()
-        except (FileNotFoundError, *files.READ_ERRORS):
-            return None  # a damaged file is derived again
+            if facts.get(b"method") == METHOD.encode():
+                return to_frame(table.select(_KEPT.names).cast(_KEPT)), facts[b"quotes"].decode()
+        except (FileNotFoundError, *files.READ_ERRORS):  # a damaged file is derived again
+            pass
+        return to_frame(_KEPT.empty_table()), ""
 
 
-def _complete(kept: pd.DataFrame, minute: pd.Series) -> np.ndarray:
-    """Return the snapshots whose figures are of as many quotes as the lake has: quotes are only ever added."""
-    counted = kept[kept["series"] == STORED]
-    stored = pd.Series(counted["value"].to_numpy(), counted["known_from"].dt.tz_localize(None).to_numpy())
-    now = minute.value_counts()
-    return now.index[(now == stored.reindex(now.index)).to_numpy()].to_numpy()
+def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
+    """Return for each minute a number that changes with any of its quotes, and not with their order."""
+    plain = chain.drop(columns="retrieved_at").assign(expiry=pd.to_datetime(chain["expiry"]))
+    return pd.util.hash_pandas_object(plain, index=False).groupby(minute).sum()
+
+
+def _minutes(rows: pd.DataFrame) -> pd.Series:
+    return rows["known_from"].dt.tz_localize(None)
 
 
 def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(rows[["symbol", "series"]])
+    slugs = {name: slug_of(name) for name in rows["series"].unique()}
+    return pd.MultiIndex.from_arrays([rows["symbol"], rows["series"].map(slugs)])
 
 
 def _file(symbol: str) -> str:

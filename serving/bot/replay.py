@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from configs.errors import ClusterError, ConfigError
 from configs.load import config_hash
+from configs.monitoring import MonitoringConfig
 from configs.schema import Config
 from configs.values import Kind
 from features.store.store import Store
@@ -127,7 +128,7 @@ class Replay:
             found = scrambled(found, broken_from, config.backtest.seed)
         self._found, self._config, self._daily, self._broken_from = found, config, daily, broken_from
         self.feed = PastFeed(found, config, names)
-        self._url = database or _own_journal(found, self.feed, store)
+        self._url = database or _own_journal(found, self.feed, config.monitoring, store)
 
     def run(self) -> ReplayResult:
         """Go through all days that are left, and compare the account with that of a backtest.
@@ -225,11 +226,12 @@ class Replay:
         return tuple(notes)
 
 
-def _own_journal(found: OutOfSample, feed: PastFeed, store: Store) -> str:
+def _own_journal(found: OutOfSample, feed: PastFeed, monitoring: MonitoringConfig, store: Store) -> str:
     if not store.is_local:
         raise ConfigError(f"a replay needs a local journal, and {store.uri!r} is not local. Give --database.")
     settings = feed.config.model_dump(mode="json", include={"strategy", "backtest", "bot"})
-    name = config_hash(found.identity(), found.title, settings)
+    tests = monitoring.model_dump(mode="json", exclude={"metrics_host", "metrics_port"})  # their states are stored
+    name = config_hash(found.identity(), found.title, settings, tests)
     folder = Path(store.root) / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{folder / f'{name}.db'}"

@@ -120,7 +120,7 @@ class TrialLedger:
         """Return the trials that were removed and were not tried again since."""
         counted = set(self.store.names(FOLDER))
         names = [one for one in self.store.names(_REMOVED) if one.endswith(".json") and one not in counted]
-        return [RemovedTrial.model_validate(self.store.read_json(f"{_REMOVED}/{name}")) for name in names]
+        return [self._read_removed(f"{_REMOVED}/{name}") for name in names]
 
     def tried(self) -> Tried:
         """Return the number of trials, and the Sharpe ratios of backtests."""
@@ -137,6 +137,12 @@ class TrialLedger:
         if trial.file != name:
             raise StoreError(f"{self.store.path(path)!r} is another trial's file. Restore it from a copy.")
         return trial
+
+    def _read_removed(self, path: str) -> RemovedTrial:
+        try:
+            return RemovedTrial.model_validate(self.store.read_json(path))
+        except ValidationError as error:
+            raise StoreError(f"{self.store.path(path)!r} is not a removed trial. Restore it from a copy.") from error
 
 
 def version_trial(kind: str, version: str) -> Trial:

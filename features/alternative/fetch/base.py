@@ -18,12 +18,17 @@ Items = Literal["series", "symbols", "place"]
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What to fetch: names, the first and last day (UTC, inclusive) or None, and the time now (UTC, with its zone)."""
+    """What to fetch: names, the first and last day (UTC, inclusive) or None, and a clock (UTC, with its zone)."""
 
     items: tuple[str, ...]
     start: date | None
     end: date | None
-    now: pd.Timestamp
+    clock: Callable[[], pd.Timestamp]
+
+    @property
+    def now(self) -> pd.Timestamp:
+        """The time now: after an answer, a run of many requests is later than at its beginning."""
+        return self.clock()
 
     def bounds(self) -> tuple[datetime, datetime]:
         """Return the first instant, and the last one, which is not after now.
@@ -82,7 +87,7 @@ class FetchSpec:
     pause_s
         Time between two requests, by the source's limits.
     collected_by
-        The columns that identify what a collector without history stored before: it is not stored again.
+        The columns that identify a text of a collector without history: it is stored again only if its text changes.
     """
 
     name: str

@@ -3,7 +3,8 @@
 The acceptance time in these lists ends with "Z", but for some companies it is the time in New York and for others
 UTC; nothing in the list says which. It is read as New York's, so that a filing never counts too early; one whose time
 is UTC counts four or five hours late. (Of 808 companies, 181 were found to have New York's time and 624 UTC:
-github.com/john-friedman/datamule-python/issues/115.) Filings after 17:30 are published on the next business day.
+github.com/john-friedman/datamule-python/issues/115.) Filings after 17:30 are published on the next business day, which
+is their filing date: none counts before 06:00 of that day, also where a time in UTC is of the night before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from features.alternative.fetch.base import FetchRequest, FetchSpec, columns, unexpected
@@ -80,19 +82,20 @@ def _filings(answer: Any, symbol: str, days: tuple[str, str], now: pd.Timestamp)
     is_wanted = found["form"].str.fullmatch(r"8-K(12B|12G3|15D5)?(/A)?") & found["filingDate"].between(*days)
     rows = found[is_wanted].reset_index(drop=True)
     accepted = rows["acceptanceDateTime"].str.slice(0, 19)
-    is_next_day = rows["filingDate"] > accepted.str.slice(0, 10)
+    opening = rows["filingDate"] + _OPENING
     frame = pd.DataFrame(
         {
             "symbol": symbol,
             "id": rows["accessionNumber"],
             "published_at": accepted,
-            "updated_at": (rows["filingDate"] + _OPENING).where(is_next_day, ""),
+            "updated_at": opening,
             "text": [_text(form, items) for form, items in zip(rows["form"], rows["items"], strict=True)],
             "kind": "filing",
         }
     )
     # A time in UTC that is read as New York's may be ahead of the clock; the filing is read later.
-    return frame[~(read_instants(accepted, "acceptanceDateTime", _NEW_YORK).utc > now.to_datetime64())]
+    known = [read_instants(times, "acceptanceDateTime", _NEW_YORK).utc for times in (accepted, opening)]
+    return frame[~(np.fmax(*known) > now.to_datetime64())]
 
 
 def _text(form: str, items: str) -> str:

@@ -20,7 +20,8 @@ _MOST = 100
 
 def fetch_news(item: str, request: FetchRequest, http: Http) -> Iterator[pd.DataFrame]:
     """Yield one frame with the texts that Yahoo shows of a symbol now."""
-    frame = news_frame(collected(lambda ticker: ticker.get_news(count=_MOST), item, http), item, request.now)
+    articles = collected(lambda ticker: ticker.get_news(count=_MOST), item, http)
+    frame = news_frame(articles, item, request.now)
     if not len(frame):
         raise SourceError("Yahoo shows no news of it now.")
     yield frame
@@ -45,5 +46,5 @@ SPEC = FetchSpec(
     items="symbols",
     fetch=fetch_news,
     needs_start=False,
-    collected_by=("symbol", "id", "text"),
+    collected_by=("symbol", "id"),
 )

@@ -26,7 +26,8 @@ Chain = tuple[str, pd.DataFrame | None, pd.DataFrame | None, float]
 
 def fetch_chains(item: str, request: FetchRequest, http: Http) -> Iterator[pd.DataFrame]:
     """Yield one frame with all quotes of a symbol; a part of a chain is not yielded."""
-    frame = chain_frame(collected(_chains, item, http), item, request.now)
+    chains = collected(_chains, item, http)
+    frame = chain_frame(chains, item, request.now)
     if not len(frame):
         raise SourceError("Yahoo shows no options of it now.")
     yield frame

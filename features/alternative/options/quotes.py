@@ -51,9 +51,10 @@ class Quotes:
 
 
 def minutes_of(known_from: pd.Series) -> Dates:
-    """Return the snapshot of each row: the end of the minute in which it became known, UTC ``datetime64[ns]``.
+    """Return the end of the minute in which each row became known, UTC ``datetime64[ns]``.
 
-    Rows that became known within a minute are one snapshot. So a later row never changes an earlier snapshot.
+    Rows of one session that became known within a minute are one snapshot. So a later row never changes an earlier
+    snapshot, and a delivery of several sessions has one for each.
     """
     instants = known_from.dt.tz_localize(None).to_numpy("datetime64[ns]").astype(np.int64)
     return np.asarray((-(-instants // _MINUTE_NS) * _MINUTE_NS).astype("datetime64[ns]"))
@@ -63,18 +64,20 @@ def quotes_of(chain: pd.DataFrame) -> Quotes:
     """Return the quotes of rows of :data:`.OPTIONS` of one symbol; at least one row."""
     known = minutes_of(chain["known_from"])
     quoted = chain["quoted_at"].dt.tz_localize(None).to_numpy("datetime64[ns]")
+    stamps, of_stamp = np.unique(quoted, return_inverse=True)
+    session_of = _sessions_of(stamps)[of_stamp]
     expiry_day = np.asarray(pd.to_datetime(chain["expiry"]), "datetime64[D]")
     strike, is_call = chain["strike"].to_numpy(np.float64), (chain["right"] == "call").to_numpy(np.bool_)
-    order = np.lexsort((quoted, is_call, strike, expiry_day, known))
-    known, quoted, expiry_day = known[order], quoted[order], expiry_day[order]
+    order = np.lexsort((quoted, is_call, strike, expiry_day, session_of, known))
+    known, session_of, quoted, expiry_day = known[order], session_of[order], quoted[order], expiry_day[order]
     strike, is_call = strike[order], is_call[order]
-    known_from, first = np.unique(known, return_index=True)
-    of_quote = np.searchsorted(known_from, known)
+    begins = np.append(True, (known[1:] != known[:-1]) | (session_of[1:] != session_of[:-1]))
+    first, of_quote = np.flatnonzero(begins), np.cumsum(begins) - 1
+    known_from, session = known[first], session_of[first]
     newest = np.maximum.reduceat(quoted.astype(np.int64), first).astype("datetime64[ns]")
     starts = np.append(True, (of_quote[1:] != of_quote[:-1]) | (expiry_day[1:] != expiry_day[:-1]))
     expiry = np.cumsum(starts) - 1
     snapshot = of_quote[starts]
-    session = _sessions_of(newest)
     years = _years(np.minimum(newest, session_closes(CALENDAR, session))[snapshot], expiry_day[starts])
 
     columns = {name: chain[name].to_numpy(np.float64)[order] for name in ("bid", "ask", "volume", "open_interest")}

@@ -11,8 +11,9 @@ import re
 _HIDDEN = frozenset(("script", "style", "head", "template"))
 _BREAKS = frozenset("p div br li tr td th h1 h2 h3 h4 h5 h6 blockquote article".split())
 _MARKUP = re.compile(r"<(?:[a-zA-Z!/][^<>]{0,2000})>|&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+\d*);")
-_QUOTED = r"""(?:[^<>"']|"[^<"]*"|'[^<']*')*"""
-_TAG = re.compile(rf"</?([a-zA-Z][^\s<>/]*){_QUOTED}>|</?([a-zA-Z][^\s<>/]*)[^<>]*>|<[!?/][^<>]*>")
+_NAME = r"[a-zA-Z][^\s<>/]*+"  # possessive, as all repetitions here: to give back a part would take quadratic time
+_QUOTED = r"""(?:[^<>"']|"[^<"]*+"|'[^<']*+')*+"""
+_TAG = re.compile(rf"</?({_NAME}){_QUOTED}>|</?({_NAME})[^<>]*+>|<[!?/][^<>]*+>")
 _END_OF = {name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in _HIDDEN}
 _LONG_NUMBER = re.compile(r"&#(?:\d{8,}|[xX][0-9a-fA-F]{7,});?")  # no character; its conversion is slow or refused
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configs.errors import ModelError
+from configs.errors import BotError, ModelError
 from serving.bot.schedule import Due
 from serving.bot.services import Services
 from serving.bot.task import TaskSpec
@@ -30,6 +30,8 @@ def train_again(services: Services, *, force: bool = False) -> str:
     ------
     ModelError
         A kind could not be trained.
+    BotError
+        The bot was stopped in the middle.
     """
     from serving.retraining.plan import plan_retraining
     from serving.retraining.retrain import retrain
@@ -41,8 +43,8 @@ def train_again(services: Services, *, force: bool = False) -> str:
     callbacks = Callbacks(progress=lambda progress: _end_early(services))
     try:
         done = retrain(journal, models, config, bot, plans, cluster=services.cluster, callbacks=callbacks)
-    except _BotStops:
-        return "the bot is stopped; the next start continues the training"
+    except _BotStops:  # the run failed: one that was done would not be due before the next tick, in a week perhaps
+        raise BotError("the bot is stopped; the next start continues the training.") from None
     if done:
         check_shadows(journal, models, config, bot, services.clock())
     text = "; ".join(f"{one.kind}: {one.version or ''} {one.text}".replace(":  ", ": ") for one in done)

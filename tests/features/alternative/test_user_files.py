@@ -177,6 +177,19 @@ def test_texts_keep_emoji_markup_and_edits_and_refuse_scores_out_of_range():
         read_text(frame_of(text | {"kind": "rumour"}), OPTIONS)
 
 
+@pytest.mark.parametrize(("late", "expected"), [("", 1), (None, 1), ("2025-06-03T10:00Z", 1), ("soon", 0), (1.7e9, 0)])
+def test_an_edit_or_a_delivery_at_a_time_that_cannot_be_read_does_not_count_from_before_it(late, expected):
+    quote = {"symbol": "A", "quoted_at": "2025-06-02T15:45-04:00", "expiry": "2025-06-20", "strike": 9.0, "right": "c"}
+    text = {"published_at": "2025-06-02T15:45-04:00", "text": "Profit rises"}
+    found = (
+        read_chain(frame_of(quote | {"known_from": late}), OPTIONS),
+        read_text(frame_of(text | {"updated_at": late}), OPTIONS),
+    )
+    for one in found:
+        assert one.rows.num_rows == expected
+        assert one.refused.counts() == ({} if expected else {"no_publication_time": 1})
+
+
 def test_events_may_lie_ahead_but_not_their_announcement():
     row = {"event": "FOMC", "at": "2030-01-29T14:00-05:00", "known_from": "2025-06-01"}
     read = read_events(frame_of(row, row | {"known_from": "2029-06-01"}), OPTIONS)

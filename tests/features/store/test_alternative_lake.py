@@ -9,8 +9,9 @@ import pytest
 
 from configs.errors import DataError, StoreError
 from features.alternative.checks import ReadingOptions
+from features.alternative.known import KnownData
 from features.alternative.read_series import read_series
-from features.alternative.tables import SCORES
+from features.alternative.tables import SCORES, SERIES
 from features.store.alternative import AlternativeLake
 from features.store.store import Store
 
@@ -46,10 +47,25 @@ def test_another_value_of_the_same_publication_is_refused_and_kept_for_inspectio
     lake = AlternativeLake(Store(tmp_path))
     lake.append("series", rows(FIRST))
     changed = (*FIRST[:3], 999.0, FIRST[4])
-    for _ in range(2):
-        assert lake.append("series", rows(changed)).refused.counts() == {"revised_without_vintage": 1}
+    for day in (1, 2):  # fetched again on another day
+        given = rows(changed).to_pandas().assign(retrieved_at=pd.Timestamp(f"2026-01-0{day}", tz="UTC"))
+        outcome = lake.append("series", pa.Table.from_pandas(given, SERIES, preserve_index=False))
+        assert outcome.refused.counts() == {"revised_without_vintage": 1}
     assert lake.read("series", "")["value"].tolist() == [258.8]
     assert lake.refused().counts() == {"revised_without_vintage": 1} and "999" in lake.refused().frame["row"][0]
+
+
+def test_another_spelling_of_a_stored_name_is_refused_since_both_would_be_the_same_features(tmp_path):
+    lake = AlternativeLake(Store(tmp_path))
+    lake.append("series", rows(FIRST))
+    lower, own = ("", "cpi", *FIRST[2:]), ("AAPL", "cpi", *FIRST[2:])
+    outcome = lake.append("series", rows(lower, ("", "^VIX", *FIRST[2:]), ("", "VIX", *FIRST[2:]), own, FIRST))
+    assert (outcome.added, outcome.refused.counts()) == (2, {"name_taken": 2})
+    assert set(lake.read("series", "")["series"]) == {"CPI", "^VIX"} and len(lake.read("series", "AAPL")) == 1
+    assert set(KnownData.from_frames(lake.read_all("series")).tables) == {"", "AAPL"}
+    both = pd.concat([rows(one).to_pandas() for one in (FIRST, lower)])
+    with pytest.raises(DataError, match="macro_cpi of the market has the names of two series"):
+        KnownData.from_frames(both)
 
 
 def test_the_first_score_of_a_scorer_is_kept(tmp_path):

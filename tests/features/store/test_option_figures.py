@@ -64,6 +64,35 @@ def test_figures_follow_the_quotes_however_they_arrive(lake, tmp_path):
     assert figures.read("NONE").empty and len(figures.read_all()) == len(rows)
 
 
+def test_figures_follow_quotes_that_were_imported_again_with_other_prices(lake):
+    wrong, right = (chain_of(f"{DAYS[0]}T15:45-05:00", volatility=vol, **SMALL) for vol in (0.5, 0.2))
+    figures = OptionFigures(lake)
+    add(lake, wrong)
+    assert iv30(figures.read("ABC"))[DAYS[0]] == pytest.approx(0.5, abs=1e-5)
+    lake.store.delete(lake.file("options", "ABC"))
+    assert figures.read("ABC").empty
+    add(lake, right)
+    assert iv30(figures.read("ABC"))[DAYS[0]] == pytest.approx(0.2, abs=1e-5), "as many quotes as before"
+
+
+def test_a_delivery_of_several_sessions_has_the_figures_of_each(lake):
+    late = {"known_from": "2024-03-06T09:00-05:00", "open_interest": 1.0}
+    chains = [
+        chain_of(f"{day}T15:45-05:00", volatility=vol, volume=volume, **SMALL, **late)
+        for day, vol, volume in ((DAYS[0], 0.2, 10.0), (DAYS[1], 0.3, 1.0))
+    ]
+    add(lake, pd.concat(chains))
+    rows = OptionFigures(lake).features(lake.read("series", "ABC"))
+    assert set(rows["known_from"].astype(str)) == {"2024-03-06 14:00:00+00:00"}
+    volume = rows[rows["series"] == "put_volume"].set_index("period")["value"]
+    assert volume.to_dict() == {pd.Timestamp(DAYS[0]): 180.0, pd.Timestamp(DAYS[1]): 18.0}
+    found = iv30(rows)
+    assert found[: DAYS[1]].isna().all() and found[DAYS[2]] == pytest.approx(0.3, abs=1e-5), "the newest session's"
+    data = KnownData.from_frames(rows)
+    change = data.at("ABC", DATES)[-3:, data.columns.index("options_iv30_change_1")]
+    assert change[0] == pytest.approx(np.log(0.3 / 0.2), abs=1e-4)
+
+
 CHAINS = {
     (day, hour): read_chain(
         chain_of(f"{DAYS[day]}T{hour}:00-05:00", volatility=0.15 + 0.05 * day + 0.01 * hour, volume=hour, **SMALL),
@@ -97,7 +126,7 @@ def test_a_vendors_series_is_not_joined_by_that_of_the_chains(lake):
     add(
         lake, *(chain_of(f"{DAYS[0]}T15:45-05:00", symbol=name, iv=0.9, volume=1.0, **SMALL) for name in ("ABC", "DEF"))
     )
-    vendor = pd.DataFrame({"symbol": ["ABC"], "known_from": [f"{DAYS[0]}T15:00-05:00"], "iv30": [0.5]})
+    vendor = pd.DataFrame({"symbol": ["ABC"], "known_from": [f"{DAYS[0]}T15:00-05:00"], "IV30": [0.5]})
     lake.append("series", read_option_days(vendor, OPTIONS).rows)
     rows = OptionFigures(lake).features(lake.read_all("series"))
     assert iv30(rows)[DAYS[0]] == pytest.approx(0.5)

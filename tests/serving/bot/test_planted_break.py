@@ -51,9 +51,9 @@ def found(make_universe):
 @pytest.fixture(scope="module")
 def replay(found, tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("store"))
-    config = load_config("smoke", overrides=["strategy.name=direction", "bot.name=replay"])
 
-    def run(broken_from=None, database=None):
+    def run(broken_from=None, database=None, *overrides):
+        config = load_config("smoke", overrides=["strategy.name=direction", "bot.name=replay", *overrides])
         return Replay(found, {"direction": "run"}, config, store, database, broken_from=broken_from).run()
 
     return run
@@ -77,6 +77,9 @@ def test_a_planted_break_is_found_and_the_account_is_still_the_backtests(replay,
     assert {one.test for one in alarms} >= {"faded", "worse"}
     assert all(5 < one.days < 60 and one.date >= str(broken_from) for one in alarms)
     assert result.difference < 0.005
+    sooner = replay(broken_from, None, "monitoring.false_alarm_rate=0.5").skill["direction"].alarms
+    first = {one.test: one.days for one in reversed(alarms)}
+    assert min(first[one.test] - one.days for one in sooner if one.test in first) > 0, "not the alarms of 5 %"
     show_replay(result, False)
     printed = capsys.readouterr().out
     assert f"returns scrambled from {broken_from}" in printed

@@ -9,6 +9,7 @@ import pytest
 from shadow_market import KIND, NAMES, START, journal_forecasts, market
 from sqlalchemy import insert, select
 
+from configs.errors import BotError
 from features.store.lake import Lake
 from serving.alerts import Alert, raise_alerts
 from serving.bot.services import Services
@@ -154,7 +155,8 @@ def test_a_bot_that_is_stopped_ends_a_training_between_two_blocks(ledger, models
         return len(asked) > 1
 
     services = Services(config, models, ledger, scanner=None, clock=lambda: NOW, stopped=stopped)
-    assert train_again(services, force=True) == "the bot is stopped; the next start continues the training"
+    with pytest.raises(BotError, match="the bot is stopped; the next start continues the training"):
+        train_again(services, force=True)
     assert {kind: models.versions(kind) for kind in models.kinds()} == versions, "nothing is published"
     (record,) = rows(ledger, retrainings)
     assert record.finished_at is None and rows(ledger, alerts) == []

@@ -64,6 +64,10 @@ def test_a_damaged_trial_is_an_error_because_leaving_it_out_would_flatter(store)
     store.write_json(path, backtest(2).model_dump())
     with pytest.raises(StoreError, match="another trial's file"):
         ledger.tried()
+    store.write(f"{FOLDER}/removed/{trial.file}", b"{}")
+    store.delete(path)
+    with pytest.raises(StoreError, match="not a removed trial"):
+        ledger.removed()
 
 
 def test_a_removed_trial_is_recorded_and_counts_again_when_it_is_tried_again(store):

@@ -39,8 +39,8 @@ class Fetching:
 
     def __call__(self, source, *items, start=None, end=None, now="2026-06-01T12:00Z"):
         days = [None if one is None else pd.Timestamp(one).date() for one in (start, end)]
-        stamp = pd.Timestamp(now)
-        return fetch_rows(self.store, source, items, *days, base_url=self.url, now=stamp, sleep=self.slept.append)
+        clock = now if callable(now) else lambda: pd.Timestamp(now)
+        return fetch_rows(self.store, source, items, *days, base_url=self.url, clock=clock, sleep=self.slept.append)
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ def test_news_counts_from_its_retrieval_and_is_stored_once(fetch, monkeypatch):
     shown.pop(2)
     assert fetch("yahoo_news", "AAPL", now="2026-06-03T12:00Z").added == {"text": 1}
     assert str(fetch.lake.read("text", "AAPL")["known_from"].max()) == "2026-06-03 12:00:00+00:00"
+    shown[0] = NEW
+    assert fetch("yahoo_news", "AAPL", now="2026-06-04T12:00Z").added == {"text": 1}, "the former headline is back"
     shown.clear()
     with pytest.raises(DataError, match="AAPL: Yahoo shows no news of it now"):
         fetch("yahoo_news", "AAPL")
@@ -69,6 +71,22 @@ def test_chains_are_stored_as_quoted_at_each_run(fetch, monkeypatch):
         ["yahoo_options"],
     )
     assert not len(yahoo_options.chain_frame([], "AAPL", pd.Timestamp("2026-06-01T12:00Z")))
+
+
+@pytest.mark.parametrize("source", ["yahoo_news", "yahoo_options"])
+def test_what_arrives_after_the_close_counts_from_then_in_a_run_that_began_before(fetch, monkeypatch, source):
+    now = [pd.Timestamp("2026-06-01T19:58Z")]
+
+    def collected(download, symbol, http):
+        now[0] += pd.Timedelta(minutes=7)
+        return [NEW] if source == "yahoo_news" else [("2026-06-19", quotes(90.0), quotes(90.0), 95.5)]
+
+    monkeypatch.setattr(yahoo_news if source == "yahoo_news" else yahoo_options, "collected", collected)
+    fetch.url = None
+    fetch(source, "AAPL", "IBM", now=lambda: now[0])
+    for symbol, at in (("AAPL", "20:05"), ("IBM", "20:12")):
+        rows = fetch.lake.read("text" if source == "yahoo_news" else "options", symbol)
+        assert set(rows["known_from"].astype(str)) == {f"2026-06-01 {at}:00+00:00"}, "not from the run's beginning"
 
 
 def test_calls_of_yfinance_are_repeated_or_reported():

@@ -137,6 +137,21 @@ def test_a_time_that_may_be_ahead_of_the_clock_is_read_later(fetch, edgar):
     assert later.added == {"text": 1} and not len(later.refused)
 
 
+def test_a_filing_of_the_evening_counts_from_the_next_morning_in_either_zone(fetch, edgar):
+    for name, of_new_york, of_utc in zip(edgar, *evening_filings(), strict=True):
+        edgar[name] += [of_new_york, of_utc]
+    early = fetch("edgar", "X", start="2025-05-02", now="2025-05-02T09:00Z")
+    assert early.missing.keys() == {"X"} and not len(early.refused), "published at 06:00 in New York: read later"
+    assert fetch("edgar", "X", start="2025-05-02", now="2025-05-02T11:00Z").added == {"text": 2}
+    assert set(fetch.lake.read("text", "X")["known_from"].astype(str)) == {"2025-05-02 10:00:00+00:00"}
+
+
+def evening_filings():
+    """Return two filings of 20:30 in New York, with that time and with the one in UTC."""
+    times = {"b-1": "2025-05-01T20:30:00.000Z", "b-2": "2025-05-02T00:30:00.000Z"}
+    return [(name, "2025-05-02", time, "8-K", "8.01") for name, time in times.items()]
+
+
 def test_the_sec_needs_a_contact(fetch, standin, edgar, monkeypatch):
     monkeypatch.setenv("SEC_CONTACT", "Jane")
     with pytest.raises(ConfigError, match=r"needs SEC_CONTACT.*address of mail"):
