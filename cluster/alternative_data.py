@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cluster.option_chains import derived_lines, refuse_derived
-from configs.errors import ConfigError, DataError
+from configs.errors import ConfigError, DataError, shortened
 from features.alternative.checks import ReadingOptions, TableRows
 from features.alternative.quarantine import RefusedRows
 from features.alternative.read_series import read_events, read_option_days, read_series
@@ -109,8 +109,10 @@ class Appended:
         return ImportedRows(uri, self._added, stored, found, lines, without_bars, dict(missing or {}))
 
 
-def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[str, Any]]:
+def inspect_rows(store: Store, symbols: Sequence[str] = (), now: np.datetime64 | None = None) -> list[dict[str, Any]]:
     """Return coverage, publication lag, vintages, longest gap and age of each series, event, kind of texts and chain.
+
+    Of these symbols, or of all and of the market.
 
     The figures of option chains are among the series; their vintages are the snapshots of a session.
     ``stopped`` is as :func:`~features.alternative.stopped.has_stopped` judges it at the time ``now``.
@@ -131,7 +133,12 @@ def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[st
         for key, some in frame.groupby(["symbol", name], sort=True):
             symbol, one = key
             rows.append({"table": table, "symbol": str(symbol), "name": str(one), **_facts(some, of, now)})
-    return rows
+    if absent := sorted(set(symbols).difference(row["symbol"] for row in rows)):
+        raise DataError(
+            f"the lake has no alternative data of {shortened(absent)}; expected its symbols. Leave the names out to "
+            "see them, and import files before they are inspected."
+        )
+    return [row for row in rows if not symbols or row["symbol"] in symbols]
 
 
 def _of_files(path: str) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -21,6 +21,7 @@ def score(
     import json
     from datetime import UTC, datetime
 
+    from configs.words import counted
     from features.alternative.text.stored_scores import score_stored
     from features.store.alternative import AlternativeLake
     from features.store.store import Store
@@ -40,5 +41,7 @@ def score(
     if as_json:
         print(json.dumps({"scorer": name, "rows": len(texts), "scored": count}))
         return
-    print(f"{count:,} of {len(texts):,} texts were scored by {name}; the others had a score or no text.")
+    print(
+        f"{counted(count, 'text')} without a score, of {counted(len(texts), 'row')}, scored by {name}; equal texts once."
+    )
     print(f"To use them: --set features.use_sentiment=true --set features.sentiment_scorer={name}")

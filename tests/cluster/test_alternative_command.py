@@ -64,6 +64,35 @@ def test_what_cannot_be_known_is_refused_with_the_remedy(tmp_path):
     assert "no alternative data" in run("inspect", "--alternative", *store)
 
 
+def test_options_that_files_of_a_kind_would_ignore_are_refused_and_nothing_is_imported(tmp_path):
+    (tmp_path / "macro.csv").write_text(MACRO)
+    store = ("--store", tmp_path / "store")
+    for option in (("--dry-run",), ("--columns", "date=d"), ("--decimal", ","), ("--symbol", "A"), ("--period", "1d")):
+        with pytest.raises(ConfigError, match=f"{option[0]} reads bars"):
+            run("import", tmp_path / "macro.csv", "--kind", "macro", *option, *store)
+    with pytest.raises(ConfigError, match="--lag-days is of series"):
+        run("import", tmp_path / "macro.csv", "--lag-days", "MINE=3", *store)
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_inspection_of_some_symbols_is_whole_on_80_columns(tmp_path):
+    names = ("put_call_open_interest", "weather_Chicago_temperature")
+    rows = [
+        f"{name},{symbol},2020-01-0{d},1,2020-01-0{d + 1}"
+        for name in names
+        for symbol in ("AAPL", "KO")
+        for d in (1, 2)
+    ]
+    (tmp_path / "m.csv").write_text("\n".join(["series,symbol,period,value,known_from", *rows]))
+    store = ("--store", tmp_path / "store")
+    run("import", tmp_path / "m.csv", "--kind", "series", *store)
+    text = run("inspect", "--alternative", "KO", *store, env={"COLUMNS": "80"})
+    assert "AAPL" not in text and all(f"KO {name} " in text for name in names) and "2020-01-02" in text
+    with pytest.raises(DataError, match="no alternative data of NONE"):
+        run("inspect", "--alternative", "NONE", *store)
+    assert "series of 2 symbols" in run("list", *store, env={"COLUMNS": "160"})
+
+
 def test_an_import_of_chains_reports_what_is_derived_and_refuses_a_second_method(tmp_path):
     chain = chain_of(half_spread=0.01, symbol="AAPL", volume=3)
     chain.loc[chain["strike"] == 70.0, "bid"] = 0.0
