@@ -41,7 +41,6 @@ def score(
     if as_json:
         print(json.dumps({"scorer": name, "rows": len(texts), "scored": count}))
         return
-    print(
-        f"{counted(count, 'text')} without a score, of {counted(len(texts), 'row')}, scored by {name}; equal texts once."
-    )
+    rows, new = counted(len(texts), "row"), counted(count, "text")
+    print(f"{name} scored {new} of {rows}: those that had no score, equal ones once.")
     print(f"To use them: --set features.use_sentiment=true --set features.sentiment_scorer={name}")
