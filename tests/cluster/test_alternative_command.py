@@ -114,6 +114,9 @@ def test_an_import_of_chains_reports_what_is_derived_and_refuses_a_second_method
     chain.assign(symbol="MSFT").to_csv(tmp_path / "chain.csv", index=False)
     other = json.loads(run("import", tmp_path / "chain.csv", *store))["read_as"]
     assert other[-1] == "imported daily figures are used, not those of the chains: MSFT iv30"
+    chain_of(days=(14,), symbol="KO").to_csv(tmp_path / "chain.csv", index=False)
+    near = json.loads(run("import", tmp_path / "chain.csv", *store))["read_as"]
+    assert any("1 snapshot without iv30, which needs" in line for line in near)
     seen = json.loads(run("inspect", "--alternative", *store[2:]))["rows"]
     rows = {(row["symbol"], row["name"]): row for row in seen if row["table"] == "series"}
     assert rows["AAPL", "iv30"]["sources"] == ["chain (implied 1)"] and rows["AAPL", "chain_quotes"]["rows"] == 1
