@@ -126,7 +126,7 @@ def _json(text: str) -> pd.DataFrame:
     except ValueError:
         found = [parse_json(line) for line in text.splitlines() if line.strip()]  # JSON lines
     if isinstance(found, dict):
-        found = next((value for value in found.values() if isinstance(value, list)), [found])
+        found = max((value for value in found.values() if isinstance(value, list)), key=len, default=[found])
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise ValueError("expected a list of records")
     _check_width(len({name for row in found for name in row}))

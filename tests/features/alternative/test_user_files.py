@@ -235,3 +235,10 @@ def test_a_lag_that_ends_before_the_period_is_refused(months, least):
     with pytest.raises(DataError, match=f"at least {least}"):
         read(least - 1)
     assert read(least).rows.num_rows == 6
+
+
+def test_the_longest_list_of_a_document_is_its_table(tmp_path):
+    path = tmp_path / "news.json"
+    path.write_text(json.dumps({"errors": [], "articles": [{"publishedAt": "2020-01-01", "title": "up"}]}))
+    ((_, frame),) = read_files(str(path))
+    assert frame.to_dict("records") == [{"published_at": "2020-01-01", "text": "up"}]
