@@ -25,6 +25,15 @@ from features.store.option_figures import OptionFigures
 from features.store.store import Store
 
 EMBEDDED = "embedded"
+CHAINS = "option chains"
+_NAMES: dict[str, tuple[str | None, str]] = {
+    "series": ("series", "period"),
+    "events": ("event", "at"),
+    "text": ("kind", "published_at"),
+    "options": (None, "quoted_at"),
+}
+"""The column that names what a table has of a symbol, and the one that says what a row describes."""
+
 KINDS = ("text", "macro", "options", "series", "events")
 
 
@@ -119,15 +128,11 @@ def inspect_rows(store: Store, symbols: Sequence[str] = (), now: np.datetime64 |
     """
     lake, rows = AlternativeLake(store), list[dict[str, Any]]()
     now = now or np.datetime64(pd.Timestamp.now("UTC").tz_localize(None), "ns")
-    for table, name, of in (
-        ("series", "series", "period"),
-        ("events", "event", "at"),
-        ("text", "kind", "published_at"),
-        ("options", "chain", "quoted_at"),
-    ):
+    for table, (column, of) in _NAMES.items():
+        name = column or "chain"
         frame = lake.read_all(table)
         if table == "options":  # a chain is one fact, with many rows
-            frame = frame.drop_duplicates(["symbol", "quoted_at", "source"]).assign(chain="option chains")
+            frame = frame.drop_duplicates(["symbol", "quoted_at", "source"]).assign(chain=CHAINS)
         if table == "series":
             frame = OptionFigures(lake).joined(frame)
         for key, some in frame.groupby(["symbol", name], sort=True):
@@ -139,6 +144,36 @@ def inspect_rows(store: Store, symbols: Sequence[str] = (), now: np.datetime64 |
             "see them, and import files before they are inspected."
         )
     return [row for row in rows if not symbols or row["symbol"] in symbols]
+
+
+def remove_rows(store: Store, names: Sequence[str]) -> dict[str, int]:
+    """Delete what the lake has under names that ``inspect_rows`` shows, such as ``MSFT iv30``; return rows by name.
+
+    A name without a symbol is of the market. Rows that were refused stay in quarantine.
+
+    Raises
+    ------
+    DataError
+        The lake has no rows of a name; none is removed.
+    """
+    lake, found = AlternativeLake(store), dict[str, list[tuple[str, str, str | None, str]]]()
+    for table, (column, _) in _NAMES.items():
+        for part in lake.parts(table):
+            for one in [CHAINS] if column is None else lake.read(table, part)[column].unique().tolist():
+                found.setdefault(f"{part} {one}".strip(), []).append((table, part, column, one))
+    wanted = {name: name.removeprefix("(market) ") for name in names}
+    if absent := [name for name, plain in wanted.items() if plain not in found]:
+        raise DataError(
+            f"the lake has no imported rows of {shortened(absent)}. Name them as fleetcast data inspect --alternative "
+            f"does, such as 'MSFT iv30'; figures of chains are removed with their 'SYMBOL {CHAINS}'."
+        )
+    removed = dict[str, int]()
+    for name, plain in wanted.items():
+        removed[name] = sum(lake.remove(*one) for one in found[plain])
+        for table, symbol, _, _ in found[plain]:
+            if table == "options":
+                OptionFigures(lake).forget(symbol)
+    return removed
 
 
 def _of_files(path: str) -> Iterator[tuple[str, str, pd.DataFrame]]:

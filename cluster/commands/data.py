@@ -20,6 +20,7 @@ from cluster.reading_options import (
 )
 from cluster.unused_options import refuse_given
 from configs.errors import ConfigError
+from configs.words import counted
 
 app = typer.Typer(name="data", help="Import, fetch, inspect, rename and remove bars.", no_args_is_help=True)
 
@@ -198,16 +199,27 @@ def inspect(
 @app.command()
 def remove(
     symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="The symbols whose bars to delete.")],
+    alternative: Annotated[
+        bool,
+        typer.Option("--alternative", help="Delete other data, named as by inspect: CPI, 'MSFT iv30', 'AAPL news'."),
+    ] = False,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
-    """Delete symbols from the lake; models that were trained on them stay."""
+    """Delete symbols, or other data, from the lake; models that were trained on them stay."""
     import json
 
     from features.store.lake import Lake
     from features.store.store import Store
 
     wanted = list(dict.fromkeys(symbols))
+    if alternative:
+        from cluster.alternative_data import remove_rows
+
+        rows = remove_rows(Store(store), wanted)
+        text = "\n".join(f"removed {counted(count, 'row')} of {name}" for name, count in rows.items())
+        print(json.dumps({"removed": rows}) if as_json else text)
+        return
     Lake(Store(store)).remove(wanted)
     print(json.dumps({"removed": wanted}) if as_json else f"removed {', '.join(wanted)}")
 

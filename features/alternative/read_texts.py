@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,9 +83,10 @@ def _by_symbol(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(symbol=cells).explode("symbol", ignore_index=True)
 
 
-def _symbols_of(cell: object) -> list[str]:
-    parts = cell if isinstance(cell, list | np.ndarray) else _SEPARATORS.split(str(cell).strip("[] "))
-    found = [str(part).strip(" '\"") for part in parts if not pd.api.types.is_scalar(part) or pd.notna(part)]
+def _symbols_of(cell: Any) -> list[str]:
+    if pd.api.types.is_scalar(cell):
+        cell = [] if pd.isna(cell) else _SEPARATORS.split(str(cell).strip("[] "))
+    found = [str(part).strip(" '\"") for part in cell if part is not None]
     return list(dict.fromkeys(found)) or [""]
 
 

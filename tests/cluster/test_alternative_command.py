@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 
 from cluster.commands.data import app
 from configs.errors import ConfigError, DataError
+from features.store.alternative import AlternativeLake
+from features.store.option_figures import OptionFigures
+from features.store.store import Store
 
 MACRO = """series,date,value,known_from
 CPIAUCSL,2019-12-01,258.444,2020-01-14T08:30-05:00
@@ -121,3 +124,40 @@ def test_an_import_of_chains_reports_what_is_derived_and_refuses_a_second_method
     rows = {(row["symbol"], row["name"]): row for row in seen if row["table"] == "series"}
     assert rows["AAPL", "iv30"]["sources"] == ["chain (implied 1)"] and rows["AAPL", "chain_quotes"]["rows"] == 1
     assert rows["AAPL", "atm_iv30"]["sources"] == rows["MSFT", "iv30"]["sources"] == ["daily"]
+
+
+def test_a_wrong_import_is_removed_and_replaced(tmp_path):
+    store = ("--store", tmp_path / "store", "--json")
+    (tmp_path / "m.csv").write_text("series,date,value\nA,2020-01-01,1\nB,2020-01-01,2\n")
+    (tmp_path / "x.csv").write_text("symbol,series,date,value,known_from\nKO,A,2020-01-01,3,2020-01-05\n")
+    wrong = ("import", tmp_path / "m.csv", "--kind", "macro", "--lag-days", "A=2", "--lag-days", "B=2", *store)
+    assert json.loads(run(*wrong))["added"] == {"series": 2}
+    run("import", tmp_path / "x.csv", "--kind", "series", *store)
+    with pytest.raises(DataError, match="no imported rows of C"):
+        run("remove", "--alternative", "(market) A", "C", *store)
+    assert json.loads(run("remove", "--alternative", "(market) A", *store)) == {"removed": {"(market) A": 1}}
+    run("import", tmp_path / "m.csv", "--kind", "macro", "--lag-days", "A=40", "--lag-days", "B=2", *store)
+    rows = {(row["symbol"], row["name"]): row for row in json.loads(run("inspect", "--alternative", *store))["rows"]}
+    assert {key: row["median_lag_days"] for key, row in rows.items()} == {
+        ("", "A"): 40.0,
+        ("", "B"): 2.0,
+        ("KO", "A"): 5.0,
+    }
+    run("remove", "--alternative", "KO A", "B", "A", *store)
+    assert json.loads(run("list", *store))["alternative"]["series"] == []
+
+
+def test_chains_that_replace_removed_ones_are_derived_again(tmp_path):
+    store = ("--store", tmp_path / "store", "--json")
+    imported = ("import", tmp_path / "chain.csv", "--kind", "options", *store)
+    lake = AlternativeLake(Store(str(tmp_path / "store")))
+    found = []
+    for shift in (0.0, 1.0):  # as many quotes at the same time, with other prices
+        chain = chain_of(half_spread=0.01, symbol="AAPL")
+        chain[["bid", "ask"]] += shift
+        chain.to_csv(tmp_path / "chain.csv", index=False)
+        run(*imported)
+        figures = OptionFigures(lake).read("AAPL")
+        found.append(float(figures["value"][figures["series"] == "iv30"].iloc[0]))
+        run("remove", "--alternative", "AAPL option chains", *store)
+    assert found[0] < found[1] and OptionFigures(lake).read_all().empty
