@@ -104,7 +104,8 @@ def _long(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [name for name in frame.columns if name in _KEYS]
     long = frame.rename(columns=given).rename(columns={given[key]: key for key in keys})
     long = long.melt(keys, [given[name] for name in others], "series", "value")
-    return long[~is_empty.to_numpy().ravel(order="F")].reset_index(drop=True)
+    kept: pd.DataFrame = long[~is_empty.to_numpy().ravel(order="F")].reset_index(drop=True)
+    return kept
 
 
 def _check_lag(name: str, period: np.ndarray, lag: int) -> None:
