@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cluster.option_chains import derived_lines, refuse_derived
-from configs.errors import ConfigError, DataError
+from configs.errors import ConfigError, DataError, shortened
 from features.alternative.checks import ReadingOptions, TableRows
 from features.alternative.quarantine import RefusedRows
 from features.alternative.read_series import read_events, read_option_days, read_series
@@ -25,6 +25,15 @@ from features.store.option_figures import OptionFigures
 from features.store.store import Store
 
 EMBEDDED = "embedded"
+CHAINS = "option chains"
+_NAMES: dict[str, tuple[str | None, str]] = {
+    "series": ("series", "period"),
+    "events": ("event", "at"),
+    "text": ("kind", "published_at"),
+    "options": (None, "quoted_at"),
+}
+"""The column that names what a table has of a symbol, and the one that says what a row describes."""
+
 KINDS = ("text", "macro", "options", "series", "events")
 
 
@@ -109,29 +118,62 @@ class Appended:
         return ImportedRows(uri, self._added, stored, found, lines, without_bars, dict(missing or {}))
 
 
-def inspect_rows(store: Store, now: np.datetime64 | None = None) -> list[dict[str, Any]]:
+def inspect_rows(store: Store, symbols: Sequence[str] = (), now: np.datetime64 | None = None) -> list[dict[str, Any]]:
     """Return coverage, publication lag, vintages, longest gap and age of each series, event, kind of texts and chain.
+
+    Of these symbols, or of all and of the market.
 
     The figures of option chains are among the series; their vintages are the snapshots of a session.
     ``stopped`` is as :func:`~features.alternative.stopped.has_stopped` judges it at the time ``now``.
     """
     lake, rows = AlternativeLake(store), list[dict[str, Any]]()
     now = now or np.datetime64(pd.Timestamp.now("UTC").tz_localize(None), "ns")
-    for table, name, of in (
-        ("series", "series", "period"),
-        ("events", "event", "at"),
-        ("text", "kind", "published_at"),
-        ("options", "chain", "quoted_at"),
-    ):
+    for table, (column, of) in _NAMES.items():
+        name = column or "chain"
         frame = lake.read_all(table)
         if table == "options":  # a chain is one fact, with many rows
-            frame = frame.drop_duplicates(["symbol", "quoted_at", "source"]).assign(chain="option chains")
+            frame = frame.drop_duplicates(["symbol", "quoted_at", "source"]).assign(chain=CHAINS)
         if table == "series":
             frame = OptionFigures(lake).joined(frame)
         for key, some in frame.groupby(["symbol", name], sort=True):
             symbol, one = key
             rows.append({"table": table, "symbol": str(symbol), "name": str(one), **_facts(some, of, now)})
-    return rows
+    if absent := sorted(set(symbols).difference(row["symbol"] for row in rows)):
+        raise DataError(
+            f"the lake has no alternative data of {shortened(absent)}; expected its symbols. Leave the names out to "
+            "see them, and import files before they are inspected."
+        )
+    return [row for row in rows if not symbols or row["symbol"] in symbols]
+
+
+def remove_rows(store: Store, names: Sequence[str]) -> dict[str, int]:
+    """Delete what the lake has under names that ``inspect_rows`` shows, such as ``MSFT iv30``; return rows by name.
+
+    A name without a symbol is of the market. Rows that were refused stay in quarantine.
+
+    Raises
+    ------
+    DataError
+        The lake has no rows of a name; none is removed.
+    """
+    lake, found = AlternativeLake(store), dict[str, list[tuple[str, str, str | None, str]]]()
+    for table, (column, _) in _NAMES.items():
+        for part in lake.parts(table):
+            for one in [CHAINS] if column is None else lake.read(table, part)[column].unique().tolist():
+                found.setdefault(f"{part} {one}".strip(), []).append((table, part, column, one))
+    wanted = {name: name.removeprefix("(market) ") for name in names}
+    if absent := [name for name, plain in wanted.items() if plain not in found]:
+        raise DataError(
+            f"the lake has no imported rows of {shortened(absent)}. Name them as fleetcast data inspect --alternative "
+            f"does, such as 'MSFT iv30'; figures of chains are removed with their 'SYMBOL {CHAINS}'."
+        )
+    removed = dict[str, int]()
+    for name, plain in wanted.items():
+        removed[name] = sum(lake.remove(*one) for one in found[plain])
+        for table, symbol, _, _ in found[plain]:
+            if table == "options":
+                OptionFigures(lake).forget(symbol)
+    return removed
 
 
 def _of_files(path: str) -> Iterator[tuple[str, str, pd.DataFrame]]:

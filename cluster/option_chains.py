@@ -58,6 +58,11 @@ def derived_lines(figures: OptionFigures, symbols: Sequence[str]) -> Iterator[st
             f"option chains: {counted(snapshots, 'snapshot')}, {with_iv:,} with iv30; "
             f"{values[USED]:,} of {counted(values[STORED], 'quote')} inverted"
         )
+        if with_iv < snapshots:
+            yield (
+                f"{counted(snapshots - with_iv, 'snapshot')} without iv30, which needs puts and calls near the forward "
+                "at expiries on both sides of 30 days"
+            )
         yield "forwards of expiries: " + ", ".join(f"{count:,} {name}" for name, count in forwards.items())
     for reason, count in unused.items():
         yield f"{counted(count, 'quote')} not inverted: {REASONS[reason]} ({reason})"

@@ -18,7 +18,9 @@ from cluster.reading_options import (
     Timezone,
     reading_of,
 )
+from cluster.unused_options import refuse_given
 from configs.errors import ConfigError
+from configs.words import counted
 
 app = typer.Typer(name="data", help="Import, fetch, inspect, rename and remove bars.", no_args_is_help=True)
 
@@ -62,8 +64,21 @@ def import_(
 ) -> None:
     """Import bars or other data from files into the lake; running it again changes nothing."""
     if kind is not None:
+        given = {
+            "--symbol": symbol,
+            "--columns": columns,
+            "--symbol-column": symbol_column,
+            "--date-format": date_format,
+            "--decimal": decimal,
+            "--period": period,
+            "--max-unpacked-mib": max_unpacked_mib,
+            "--dry-run": dry_run or None,
+            "--on-steps": None if on_steps is Seam.REBASE else on_steps,
+        }
+        refuse_given(given, "reads bars; files of --kind are read by their columns' names")
         import_other(paths, kind, store, timezone, lag_days, as_json)
         return
+    refuse_given({"--lag-days": lag_days}, "is of series; name their --kind, such as --kind macro")
     from cluster.lake_bars import preview_bars
     from cluster.views.data_tables import show_import, show_preview
     from features.lake_import import import_bars
@@ -116,12 +131,15 @@ def fetch(
     """Fetch bars, or other data, from a source into the lake; running it again stores nothing twice."""
     from cluster.options import day_of, fetched_items
     from cluster.views.data_tables import show_import
+    from features import sources
     from features.alternative.fetch import catalog
     from features.lake_import import import_bars
-    from features.sources import open_source
     from features.store.store import Store
 
     lake_store, first, last = Store(store), day_of(start), day_of(end)
+    if source not in catalog() and source not in sources.catalog():
+        expected = ", ".join(["yahoo", *sorted(catalog())])
+        raise ConfigError(f"--source has value {source!r}; expected one of {expected}. Check the name.")
     other = catalog().get(source)
     items = fetched_items(source, other.items if other else "symbols", symbols, series, place)
     if other is not None:
@@ -133,7 +151,7 @@ def fetch(
     if base_url is not None or first is None:
         what = "has one address. Leave out --base-url" if base_url else "needs --start, such as --start 2010-01-01"
         raise ConfigError(f"source {source!r} {what}.")
-    show_import(import_bars(open_source(source, lake_store), lake_store, items, first, last), as_json)
+    show_import(import_bars(sources.open_source(source, lake_store), lake_store, items, first, last), as_json)
 
 
 @app.command()
@@ -150,7 +168,7 @@ def inspect(
     period: Period = None,
     max_unpacked_mib: MaxUnpacked = None,
     alternative: Annotated[
-        bool, typer.Option("--alternative", help="Show what the lake has that are not bars: lags, vintages and gaps.")
+        bool, typer.Option("--alternative", help="Show the lake's other data, of symbols or all: lags, vintages, gaps.")
     ] = False,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
@@ -163,7 +181,8 @@ def inspect(
         from features.store.store import Store
 
         lake_store = Store(store)
-        show_inspected_rows(inspect_rows(lake_store), AlternativeLake(lake_store).refused(), as_json)
+        found = inspect_rows(lake_store, paths or ())
+        show_inspected_rows(found, AlternativeLake(lake_store).refused(), as_json)
         return
     from cluster.lake_bars import inspect_bars, symbols_of_lake
     from cluster.views.data_tables import show_inspection
@@ -180,16 +199,27 @@ def inspect(
 @app.command()
 def remove(
     symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="The symbols whose bars to delete.")],
+    alternative: Annotated[
+        bool,
+        typer.Option("--alternative", help="Delete other data, named as by inspect: CPI, 'MSFT iv30', 'AAPL news'."),
+    ] = False,
     store: StoreOption = ".fleetcast",
     as_json: JsonOption = False,
 ) -> None:
-    """Delete symbols from the lake; models that were trained on them stay."""
+    """Delete symbols, or other data, from the lake; models that were trained on them stay."""
     import json
 
     from features.store.lake import Lake
     from features.store.store import Store
 
     wanted = list(dict.fromkeys(symbols))
+    if alternative:
+        from cluster.alternative_data import remove_rows
+
+        rows = remove_rows(Store(store), wanted)
+        text = "\n".join(f"removed {counted(count, 'row')} of {name}" for name, count in rows.items())
+        print(json.dumps({"removed": rows}) if as_json else text)
+        return
     Lake(Store(store)).remove(wanted)
     print(json.dumps({"removed": wanted}) if as_json else f"removed {', '.join(wanted)}")
 

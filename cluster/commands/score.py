@@ -21,6 +21,7 @@ def score(
     import json
     from datetime import UTC, datetime
 
+    from configs.words import counted
     from features.alternative.text.stored_scores import score_stored
     from features.store.alternative import AlternativeLake
     from features.store.store import Store
@@ -40,5 +41,6 @@ def score(
     if as_json:
         print(json.dumps({"scorer": name, "rows": len(texts), "scored": count}))
         return
-    print(f"{count:,} of {len(texts):,} texts were scored by {name}; the others had a score or no text.")
+    rows, new = counted(len(texts), "row"), counted(count, "text")
+    print(f"{name} scored {new} of {rows}: those that had no score, equal ones once.")
     print(f"To use them: --set features.use_sentiment=true --set features.sentiment_scorer={name}")

@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from cluster.alternative_data import ImportedRows
+from cluster.views.wide_table import WideTable
 from configs.errors import shortened
 from configs.words import counted
 from features.alternative.quarantine import RULES, RefusedRows
@@ -41,12 +41,13 @@ def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
         return
     console = Console()
     for table, added in imported.added.items():
-        console.print(f"{table}: {counted(added, 'row')} added in {escape(imported.store)}", soft_wrap=True)
+        stored = f"{imported.stored.get(table, 0):,} stored of the same symbols"
+        console.print(f"{table}: {counted(added, 'row')} added, {stored} in {escape(imported.store)}", soft_wrap=True)
     for line in imported.lines:
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     if imported.without_bars:
         names = escape(shortened(imported.without_bars))
-        console.print(f"[yellow]symbols without bars in the lake[/yellow] {names}", soft_wrap=True)
+        console.print(f"[yellow]symbols without bars in the lake:[/yellow] {names}", soft_wrap=True)
     for name, reason in list(imported.missing.items())[:_SHOWN]:
         console.print(f"[yellow]missing[/yellow] {escape(name)}: {escape(reason)}", soft_wrap=True)
     if len(imported.missing) > _SHOWN:
@@ -62,19 +63,19 @@ def show_inspected_rows(rows: Sequence[dict[str, Any]], refused: RefusedRows, as
     console = Console()
     if not rows:
         console.print("The lake has no alternative data. Add some: fleetcast data import --kind macro FILE")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("symbol", "series", *_COLUMNS.values(), "sources"):
-        table.add_column(name, justify="right" if name in _COLUMNS.values() else "left", overflow="fold")
-    for row in rows[:_SHOWN]:
-        figures = [f"{row[key]:,}" if isinstance(row[key], int | float) else row[key] for key in _COLUMNS]
-        table.add_row(
-            escape(row["symbol"]) or "(market)", escape(row["name"]), *figures, escape(shortened(row["sources"], 3))
-        )
+    cells = [
+        [
+            f"{row['symbol'] or '(market)'} {row['name']}",
+            *(f"{row[key]:,}" if isinstance(row[key], int | float) else row[key] for key in _COLUMNS),
+            shortened(row["sources"], 3),
+        ]
+        for row in rows[:_SHOWN]
+    ]
     if rows:
-        console.print(table)
+        console.print(WideTable(["symbol, series", *_COLUMNS.values(), "sources"], cells, left=("sources",)))
         console.print("lag (median), gap (longest) and age of the newest row in days")
     if len(rows) > _SHOWN:
-        console.print(f"… and {len(rows) - _SHOWN:,} more; --json lists all")
+        console.print(f"… and {len(rows) - _SHOWN:,} more; name symbols to see theirs, or --json lists all")
     for mark, meaning in _MARKS.items():
         found = [f"{row['symbol']} {row['name']}".strip() for row in rows if row[mark]]
         if found:

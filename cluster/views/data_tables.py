@@ -135,10 +135,10 @@ def show_list(lake: Lake, as_json: bool) -> None:
         return
     console = Console()
     if any(others.values()):
-        counts = ", ".join(f"{table} of {counted(len(parts), 'file')}" for table, parts in others.items() if parts)
-        console.print(f"not bars: {counts}; see fleetcast data inspect --alternative")
+        counts = ", ".join(f"{table} of {counted(len(parts), 'symbol')}" for table, parts in others.items() if parts)
+        console.print(f"other data (the market counts as a symbol): {counts}; see fleetcast data inspect --alternative")
     if not found:
-        console.print("The lake is empty. Fill it: fleetcast data import PATH")
+        console.print("The lake has no bars. Import some: fleetcast data import PATH")
         return
     table = _table("symbol", "rows", "first", "last", "period", "KiB")
     for item in found:

@@ -9,12 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from configs.errors import DataError, shown
+from configs.errors import DataError, shortened, shown
 from features.alternative.instants import in_range, read_instants, refuse_ambiguous
 from features.alternative.quarantine import Checked, RefusedRows
 from features.alternative.tables import TABLES
 
 _LONGEST_NAME = 64  # bytes: names of files have at most three for each
+GIVEN_NAMES = "given_names"  # key of the attribute of a frame that has its columns' names in the user's file
+_MOST_NAMES = 12
 _CLOCK_SKEW = np.timedelta64(5, "m")
 
 
@@ -44,8 +46,9 @@ class TableRows:
 def need(frame: pd.DataFrame, names: tuple[str, ...], what: str) -> None:
     """Raise ``DataError`` if a frame lacks columns."""
     if missing := [name for name in names if name not in frame.columns]:
+        given = frame.attrs.get(GIVEN_NAMES, tuple(frame.columns))
         raise DataError(
-            f"the {what} have columns {shown(list(frame.columns))}; expected {', '.join(names)} (missing: "
+            f"the {what} have columns {shown(shortened(given, _MOST_NAMES))}; expected {', '.join(names)} (missing: "
             f"{', '.join(missing)}). Rename the columns."
         )
 

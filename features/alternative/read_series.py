@@ -7,6 +7,7 @@ import pandas as pd
 
 from configs.errors import DataError, shortened
 from features.alternative.checks import (
+    GIVEN_NAMES,
     ReadingOptions,
     TableRows,
     as_rows,
@@ -23,20 +24,26 @@ from features.alternative.lags import REVISED, fallback_lag
 from features.alternative.quarantine import Checked
 
 _DAY = np.timedelta64(1, "D")
+_KEYS = ("period", "known_from", "symbol", "place", "source", "retrieved_at", "realtime_end")
+_EMPTY = ("", ".")  # FRED writes a point for no value
+_LEAST_PERIODS = 3  # from which dates show that they are the first days of months
 
 
 def read_series(frame: pd.DataFrame, options: ReadingOptions, stem: str) -> TableRows:
     """Return rows of ``series`` from ``series, period, value`` with ``known_from``, and optionally ``symbol``.
 
-    Without a column ``series`` the file's ``stem`` names the only one. A series of a ``place`` (weather) is named
+    Without a column ``series`` the file's ``stem`` names the only one; without ``value`` either, each further column
+    of numbers is a series of its name (FRED's files). A series of a ``place`` (weather) is named
     ``weather_<place>_<series>``. Series without any publication time use the lag that is given, or that of
     :mod:`features.alternative.lags`, whose rows are labelled as revised values.
 
     Raises
     ------
     DataError
-        A column is missing, or it is not known of any series when its values became known.
+        A column is missing, it is not known of any series when its values became known, or a lag ends before the month,
+        quarter or year that a value describes.
     """
+    frame = _long(frame)
     need(frame, ("period", "value"), "series")
     series, place, source = texts(frame, "series", stem), texts(frame, "place"), texts(frame, "source", options.source)
     series = np.where(
@@ -52,6 +59,7 @@ def read_series(frame: pd.DataFrame, options: ReadingOptions, stem: str) -> Tabl
         if lag is None:
             unknown.append(name)
             continue
+        _check_lag(name, period[rows], lag)
         known_from[rows] = period[rows] + lag * _DAY
         is_own = name in options.lag_days
         label = "" if is_own else f" ({REVISED})"
@@ -81,6 +89,39 @@ def read_series(frame: pd.DataFrame, options: ReadingOptions, stem: str) -> Tabl
         "retrieved_at": instants(frame, "retrieved_at", options),
     }
     return as_rows("series", columns, checked, *lines)
+
+
+def _long(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table with a column of numbers for each series; other tables unchanged."""
+    others = [name for name in frame.columns if name not in _KEYS]
+    if "period" not in frame.columns or {"series", "value"}.intersection(frame.columns) or not others:
+        return frame
+    cells = frame[others].astype("str").apply(lambda column: column.str.strip())
+    is_empty = cells.isin(_EMPTY) | frame[others].isna()
+    if (cells.where(~is_empty).apply(pd.to_numeric, errors="coerce").isna() & ~is_empty).any(axis=None):
+        return frame
+    given = dict(zip(frame.columns, frame.attrs.get(GIVEN_NAMES, frame.columns), strict=True))
+    keys = [name for name in frame.columns if name in _KEYS]
+    long = frame.rename(columns=given).rename(columns={given[key]: key for key in keys})
+    long = long.melt(keys, [given[name] for name in others], "series", "value")
+    kept: pd.DataFrame = long[~is_empty.to_numpy().ravel(order="F")].reset_index(drop=True)
+    return kept
+
+
+def _check_lag(name: str, period: np.ndarray, lag: int) -> None:
+    """Refuse a lag after which a period that is dated by its first day has not ended."""
+    dates = np.unique(period[~np.isnat(period)]).astype("datetime64[D]")
+    if len(dates) < _LEAST_PERIODS or (dates != dates.astype("datetime64[M]").astype("datetime64[D]")).any():
+        return
+    months = dates.astype("datetime64[M]")
+    ends = (months + np.diff(months).min()).astype("datetime64[D]")
+    longest = int((ends - dates).max() / _DAY)
+    if lag < longest:
+        raise DataError(
+            f"the dates of {name} are the first days of its periods, of up to {longest} days, so a value would count "
+            f"before its period has ended: {dates[0]} from {dates[0] + lag} on. Add a column known_from, or count the "
+            f"lag from the first day: --lag-days {name}=DAYS with at least {longest}."
+        )
 
 
 def read_option_days(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,15 +26,16 @@ from features.alternative.checks import (
 from features.alternative.quarantine import Checked
 
 KINDS = ("news", "social", "filing", "fed")
+_SEPARATORS = re.compile(r"[,;|]")
 _RIGHTS = {"c": "call", "call": "call", "calls": "call", "p": "put", "put": "put", "puts": "put"}
 
 
 def read_text(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     """Return rows of ``text`` from ``published_at`` with ``text`` and/or ``score``.
 
-    Optional are ``symbol`` (empty for the market), ``id, source, kind, updated_at, retrieved_at`` and ``relevance``. An
-    edit has the ``id`` of the original and a later ``updated_at``, and counts from then on. Without ``id`` it is a
-    digest of the publication time and the text.
+    Optional are ``symbol`` (empty for the market; of several, as a list or separated by commas, each has a row), ``id,
+    source, kind, updated_at, retrieved_at`` and ``relevance``. An edit has the ``id`` of the original and a later
+    ``updated_at``, and counts from then on. Without ``id`` it is a digest of the publication time and the text.
 
     Raises
     ------
@@ -42,6 +45,7 @@ def read_text(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     need(frame, ("published_at",), "texts")
     if not {"text", "score"}.intersection(frame.columns):
         raise DataError("the texts have neither a column text nor score; expected at least one. Rename the columns.")
+    frame = _by_symbol(frame)
     checked = Checked("text", frame, options.source)
     published = instants(frame, "published_at", options)
     updated = optional_instants(frame, "updated_at", options, checked)
@@ -71,6 +75,21 @@ def read_text(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
         "retrieved_at": instants(frame, "retrieved_at", options),
     }
     return as_rows("text", columns, checked)
+
+
+def _by_symbol(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each symbol of a text; a text of none is the market's."""
+    if "symbol" not in frame.columns:
+        return frame
+    cells = frame["symbol"].map(_symbols_of)
+    return frame.assign(symbol=cells).explode("symbol", ignore_index=True)
+
+
+def _symbols_of(cell: Any) -> list[str]:
+    if pd.api.types.is_scalar(cell):
+        cell = [] if pd.isna(cell) else _SEPARATORS.split(str(cell).strip("[] "))
+    found = [str(part).strip(" '\"") for part in cell if part is not None]
+    return list(dict.fromkeys(found)) or [""]
 
 
 def read_chain(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:

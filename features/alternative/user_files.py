@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from configs.errors import DataError, shortened, shown
 from configs.safe_json import parse_json
+from features.alternative.checks import GIVEN_NAMES
 from features.bars.reading.container import format_of
 from features.bars.reading.encoding import encoding_of
 from features.bars.reading.unpacking import all_of
@@ -21,9 +22,10 @@ from features.store.parquet import read_parquet, to_frame
 
 _MOST_COLUMNS = 1_000  # records that share no field would be a table of their number squared
 _ALIASES = {
-    "period": ("date", "day", "observation_date", "reference_date"),
+    "period": ("date", "day", "observation_date", "reference_date", "reference_period"),
     "known_from": ("released", "released_at", "release_date", "realtime_start", "available_from"),
     "published_at": ("time_published", "article_date", "created_at", "published", "datetime", "acceptancedatetime"),
+    "updated_at": ("updated", "last_updated", "modified_at", "date_modified"),
     "symbol": ("ticker", "tickers", "underlying_symbol"),
     "text": ("headline", "title", "article_headline", "summary"),
     "score": ("sentiment", "overall_sentiment_score"),
@@ -59,17 +61,22 @@ def renamed(frame: pd.DataFrame) -> pd.DataFrame:
 
     EDGAR's ``acceptanceDateTime`` is read as New York's time where it claims UTC, so that it is never too early.
     """
-    names = [str(name).strip().lower().replace(" ", "_") for name in frame.columns]
+    given = tuple(str(name) for name in frame.columns)
+    names = [name.strip().lower().replace(" ", "_") for name in given]
     if names.count(_ACCEPTED) == 1:
         accepted = frame.columns[names.index(_ACCEPTED)]
         frame = frame.assign(**{str(accepted): _of_new_york(frame[accepted])})
     for ours, others in _ALIASES.items():
-        found = next((other for other in others if other in names), None)
-        if ours not in names and found is not None:
-            names[names.index(found)] = ours
+        if ours not in names:
+            plain = [name.replace("_", "").replace("-", "") for name in names]  # publishedAt is published_at
+            wanted = [name.replace("_", "") for name in (ours, *others)]
+            if (found := next((name for name in wanted if name in plain), None)) is not None:
+                names[plain.index(found)] = ours
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DataError(f"the table has {shortened(repeated)} more than once. Rename or remove a column.")
-    return frame.set_axis(names, axis="columns")
+    frame = frame.set_axis(names, axis="columns")
+    frame.attrs[GIVEN_NAMES] = given
+    return frame
 
 
 def _of_new_york(times: pd.Series) -> pd.Series:
@@ -119,7 +126,7 @@ def _json(text: str) -> pd.DataFrame:
     except ValueError:
         found = [parse_json(line) for line in text.splitlines() if line.strip()]  # JSON lines
     if isinstance(found, dict):
-        found = next((value for value in found.values() if isinstance(value, list)), [found])
+        found = max((value for value in found.values() if isinstance(value, list)), key=len, default=[found])
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
         raise ValueError("expected a list of records")
     _check_width(len({name for row in found for name in row}))

@@ -42,8 +42,8 @@ class AppendedRows:
 class AlternativeLake:
     """The tables of :mod:`features.alternative.tables` under ``<store>/lake/alternative/``.
 
-    Rows are appended and never changed. Appending the same rows again changes no byte. Processes may append
-    concurrently; no row is lost.
+    Rows are appended and never changed; a wrong import is removed as a whole. Appending the same rows again changes no
+    byte. Processes may append concurrently; no row is lost.
     """
 
     def __init__(self, store: Store) -> None:
@@ -83,6 +83,29 @@ class AlternativeLake:
             return self._frame(spec, relative, self.store.read(relative))
         except FileNotFoundError:
             return to_frame(spec.schema.empty_table())
+
+    def remove(self, table: str, part: str, column: str | None, name: str) -> int:
+        """Delete the rows of one symbol (``""`` is the market) or scorer with a name in a column; return their number.
+
+        Without a ``column`` all rows of the part are deleted. An append of another process ends before, or comes after.
+        """
+        spec, relative, removed = TABLES[table], self.file(table, part), list[int]()
+
+        def change(data: bytes | None) -> bytes | None:
+            if data is None:
+                return None
+            rows = self._frame(spec, relative, data)
+            kept = rows[np.full(len(rows), False) if column is None else rows[column] != name]
+            removed.append(len(rows) - len(kept))
+            if not removed[-1]:
+                return None
+            return files.serialised(pa.Table.from_pandas(kept, spec.schema, preserve_index=False, nthreads=1))
+
+        self.store.update(relative, change)
+        with self.store.lock(relative):
+            if removed and self.read(table, part).empty:
+                self.store.delete(relative)
+        return max(removed, default=0)
 
     def parts(self, table: str) -> list[str]:
         """Return the symbols (``""`` is the market) or scorers that have rows of a table, sorted."""

@@ -83,6 +83,10 @@ class OptionFigures:
                 self.store.write(_file(symbol), files.serialised(table.replace_schema_metadata(facts)))
         return to_frame(table.select(SERIES.names)), new
 
+    def forget(self, symbol: str) -> None:
+        """Delete the figures of one symbol, after its quotes were removed: others may come in their place."""
+        self.store.delete(_file(symbol))
+
     def _kept(self, symbol: str) -> tuple[pd.DataFrame, str]:
         """Return the stored figures of this method and the stamp of their quotes; no rows if there are none to use."""
         try:

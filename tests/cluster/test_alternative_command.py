@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 
 from cluster.commands.data import app
 from configs.errors import ConfigError, DataError
+from features.store.alternative import AlternativeLake
+from features.store.option_figures import OptionFigures
+from features.store.store import Store
 
 MACRO = """series,date,value,known_from
 CPIAUCSL,2019-12-01,258.444,2020-01-14T08:30-05:00
@@ -64,6 +67,35 @@ def test_what_cannot_be_known_is_refused_with_the_remedy(tmp_path):
     assert "no alternative data" in run("inspect", "--alternative", *store)
 
 
+def test_options_that_files_of_a_kind_would_ignore_are_refused_and_nothing_is_imported(tmp_path):
+    (tmp_path / "macro.csv").write_text(MACRO)
+    store = ("--store", tmp_path / "store")
+    for option in (("--dry-run",), ("--columns", "date=d"), ("--decimal", ","), ("--symbol", "A"), ("--period", "1d")):
+        with pytest.raises(ConfigError, match=f"{option[0]} reads bars"):
+            run("import", tmp_path / "macro.csv", "--kind", "macro", *option, *store)
+    with pytest.raises(ConfigError, match="--lag-days is of series"):
+        run("import", tmp_path / "macro.csv", "--lag-days", "MINE=3", *store)
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_inspection_of_some_symbols_is_whole_on_80_columns(tmp_path):
+    names = ("put_call_open_interest", "weather_Chicago_temperature")
+    rows = [
+        f"{name},{symbol},2020-01-0{d},1,2020-01-0{d + 1}"
+        for name in names
+        for symbol in ("AAPL", "KO")
+        for d in (1, 2)
+    ]
+    (tmp_path / "m.csv").write_text("\n".join(["series,symbol,period,value,known_from", *rows]))
+    store = ("--store", tmp_path / "store")
+    run("import", tmp_path / "m.csv", "--kind", "series", *store)
+    text = run("inspect", "--alternative", "KO", *store, env={"COLUMNS": "80"})
+    assert "AAPL" not in text and all(f"KO {name} " in text for name in names) and "2020-01-02" in text
+    with pytest.raises(DataError, match="no alternative data of NONE"):
+        run("inspect", "--alternative", "NONE", *store)
+    assert "series of 2 symbols" in run("list", *store, env={"COLUMNS": "160"})
+
+
 def test_an_import_of_chains_reports_what_is_derived_and_refuses_a_second_method(tmp_path):
     chain = chain_of(half_spread=0.01, symbol="AAPL", volume=3)
     chain.loc[chain["strike"] == 70.0, "bid"] = 0.0
@@ -85,7 +117,47 @@ def test_an_import_of_chains_reports_what_is_derived_and_refuses_a_second_method
     chain.assign(symbol="MSFT").to_csv(tmp_path / "chain.csv", index=False)
     other = json.loads(run("import", tmp_path / "chain.csv", *store))["read_as"]
     assert other[-1] == "imported daily figures are used, not those of the chains: MSFT iv30"
+    chain_of(days=(14,), symbol="KO").to_csv(tmp_path / "chain.csv", index=False)
+    near = json.loads(run("import", tmp_path / "chain.csv", *store))["read_as"]
+    assert any("1 snapshot without iv30, which needs" in line for line in near)
     seen = json.loads(run("inspect", "--alternative", *store[2:]))["rows"]
     rows = {(row["symbol"], row["name"]): row for row in seen if row["table"] == "series"}
     assert rows["AAPL", "iv30"]["sources"] == ["chain (implied 1)"] and rows["AAPL", "chain_quotes"]["rows"] == 1
     assert rows["AAPL", "atm_iv30"]["sources"] == rows["MSFT", "iv30"]["sources"] == ["daily"]
+
+
+def test_a_wrong_import_is_removed_and_replaced(tmp_path):
+    store = ("--store", tmp_path / "store", "--json")
+    (tmp_path / "m.csv").write_text("series,date,value\nA,2020-01-01,1\nB,2020-01-01,2\n")
+    (tmp_path / "x.csv").write_text("symbol,series,date,value,known_from\nKO,A,2020-01-01,3,2020-01-05\n")
+    wrong = ("import", tmp_path / "m.csv", "--kind", "macro", "--lag-days", "A=2", "--lag-days", "B=2", *store)
+    assert json.loads(run(*wrong))["added"] == {"series": 2}
+    run("import", tmp_path / "x.csv", "--kind", "series", *store)
+    with pytest.raises(DataError, match="no imported rows of C"):
+        run("remove", "--alternative", "(market) A", "C", *store)
+    assert json.loads(run("remove", "--alternative", "(market) A", *store)) == {"removed": {"(market) A": 1}}
+    run("import", tmp_path / "m.csv", "--kind", "macro", "--lag-days", "A=40", "--lag-days", "B=2", *store)
+    rows = {(row["symbol"], row["name"]): row for row in json.loads(run("inspect", "--alternative", *store))["rows"]}
+    assert {key: row["median_lag_days"] for key, row in rows.items()} == {
+        ("", "A"): 40.0,
+        ("", "B"): 2.0,
+        ("KO", "A"): 5.0,
+    }
+    run("remove", "--alternative", "KO A", "B", "A", *store)
+    assert json.loads(run("list", *store))["alternative"]["series"] == []
+
+
+def test_chains_that_replace_removed_ones_are_derived_again(tmp_path):
+    store = ("--store", tmp_path / "store", "--json")
+    imported = ("import", tmp_path / "chain.csv", "--kind", "options", *store)
+    lake = AlternativeLake(Store(str(tmp_path / "store")))
+    found = []
+    for shift in (0.0, 1.0):  # as many quotes at the same time, with other prices
+        chain = chain_of(half_spread=0.01, symbol="AAPL")
+        chain[["bid", "ask"]] += shift
+        chain.to_csv(tmp_path / "chain.csv", index=False)
+        run(*imported)
+        figures = OptionFigures(lake).read("AAPL")
+        found.append(float(figures["value"][figures["series"] == "iv30"].iloc[0]))
+        run("remove", "--alternative", "AAPL option chains", *store)
+    assert found[0] < found[1] and OptionFigures(lake).read_all().empty

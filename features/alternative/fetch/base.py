@@ -112,7 +112,7 @@ def records(answer: Any, name: str) -> list[dict[str, Any]]:
     """
     found = answer.get(name) if isinstance(answer, dict) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise unexpected(f"a list of records {name!r}")
+        raise unexpected(f"list of records {name!r}")
     return found
 
 

@@ -194,3 +194,64 @@ def test_events_may_lie_ahead_but_not_their_announcement():
     row = {"event": "FOMC", "at": "2030-01-29T14:00-05:00", "known_from": "2025-06-01"}
     read = read_events(frame_of(row, row | {"known_from": "2029-06-01"}), OPTIONS)
     assert read.rows.num_rows == 1 and read.refused.counts() == {"future": 1}
+
+
+def test_names_in_camel_case_are_those_with_underscores():
+    frame = frame_of({"publishedAt": "2020-01-01", "updatedAt": "2020-01-05", "title": "up", "id": "a"})
+    read = read_text(frame, OPTIONS)
+    assert read.rows["known_from"][0].as_py().day == 6, "an edit counts from its own time"
+    with pytest.raises(DataError, match="columns 'PublishedOn, title'"):
+        read_text(frame_of({"PublishedOn": "2020-01-01", "title": "up"}), OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("cell", "symbols"),
+    [
+        (["A", "B", "A"], ["A", "B"]),
+        ([], [""]),
+        (None, [""]),
+        ("", [""]),
+        ("A, B;C", ["A", "B", "C"]),
+        ("['A', 'B']", ["A", "B"]),
+        ("BRK.B", ["BRK.B"]),
+    ],
+)
+def test_a_text_of_several_symbols_is_a_row_of_each(cell, symbols):
+    other = {"published_at": "2020-01-02", "text": "down", "tickers": "Z"}
+    frame = frame_of({"published_at": "2020-01-01", "text": "up", "tickers": cell}, other)
+    read = read_text(frame, OPTIONS)
+    assert read.rows["symbol"].to_pylist() == [*symbols, "Z"]
+    assert read.rows["text"].to_pylist() == ["up"] * len(symbols) + ["down"] and not len(read.refused)
+
+
+def test_a_column_of_numbers_for_each_series_is_read_by_its_name():
+    frame = frame_of(
+        {"observation_date": "2020-01-01", "UNRATE": "3.5", "GDP": "1"},
+        {"observation_date": "2020-02-01", "UNRATE": "3.6", "GDP": "."},
+        {"observation_date": "2020-03-01", "UNRATE": "", "GDP": ""},
+    )
+    read = read_series(frame, OPTIONS, "stem")
+    rows = list(zip(read.rows["series"].to_pylist(), read.rows["value"].to_pylist(), strict=True))
+    assert rows == [("UNRATE", 3.5), ("UNRATE", 3.6), ("GDP", 1.0)] and not len(read.refused)
+    with pytest.raises(DataError, match="missing: value"):
+        read_series(frame_of({"date": "2020-01-01", "UNRATE": "3.5", "note": "good"}), OPTIONS, "stem")
+
+
+@pytest.mark.parametrize(("months", "least"), [(1, 31), (3, 92), (12, 366)])
+def test_a_lag_that_ends_before_the_period_is_refused(months, least):
+    first = pd.Timestamp("2018-01-01")
+    rows = [{"date": str(first + pd.DateOffset(months=months * i))[:10], "value": i, "series": "X"} for i in range(6)]
+
+    def read(lag: int):
+        return read_series(frame_of(*rows), ReadingOptions("mine", OPTIONS.now, lag_days={"X": lag}), "x")
+
+    with pytest.raises(DataError, match=f"at least {least}"):
+        read(least - 1)
+    assert read(least).rows.num_rows == 6
+
+
+def test_the_longest_list_of_a_document_is_its_table(tmp_path):
+    path = tmp_path / "news.json"
+    path.write_text(json.dumps({"errors": [], "articles": [{"publishedAt": "2020-01-01", "title": "up"}]}))
+    ((_, frame),) = read_files(str(path))
+    assert frame.to_dict("records") == [{"published_at": "2020-01-01", "text": "up"}]
