@@ -102,7 +102,8 @@ class OptionFigures:
 def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
     """Return for each minute a number that changes with any of its quotes, and not with their order."""
     plain = chain.drop(columns="retrieved_at").assign(expiry=pd.to_datetime(chain["expiry"]))
-    return pd.util.hash_pandas_object(plain, index=False).groupby(minute).sum()
+    found: pd.Series = pd.util.hash_pandas_object(plain, index=False).groupby(minute).sum()
+    return found
 
 
 def _minutes(rows: pd.DataFrame) -> pd.Series:
