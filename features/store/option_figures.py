@@ -102,12 +102,12 @@ class OptionFigures:
 def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
     """Return for each minute a number that changes with any of its quotes, and not with their order."""
     plain = chain.drop(columns="retrieved_at").assign(expiry=pd.to_datetime(chain["expiry"]))
-    found: pd.Series = pd.util.hash_pandas_object(plain, index=False).groupby(minute).sum()
-    return found
+    return pd.util.hash_pandas_object(plain, index=False).groupby(minute).sum()
 
 
 def _minutes(rows: pd.DataFrame) -> pd.Series:
-    return rows["known_from"].dt.tz_localize(None)
+    found: pd.Series = rows["known_from"].dt.tz_localize(None)
+    return found
 
 
 def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
