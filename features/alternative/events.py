@@ -33,10 +33,8 @@ def event_features(at: Dates, known_from: Dates, times: Dates, dates: Dates) -> 
     if not len(at) or not len(times):
         return out
     position = np.searchsorted(at, times, side="right")
-    upcoming, previous = (
-        _nearest_known(known_from, times, position, 1),
-        _nearest_known(known_from, times, position - 1, -1),
-    )
+    upcoming = _nearest_known(known_from, times, position, 1)
+    previous = _nearest_known(known_from, times, position - 1, -1)
     found, happened = upcoming >= 0, previous >= 0
     nearest = at[upcoming]
     weekdays = np.busday_count(dates.astype("datetime64[D]") + 1, nearest.astype("datetime64[D]") + 1)

@@ -17,7 +17,7 @@ from features.alternative.fetch.http import Http
 
 _PAGE = 50  # the largest that is allowed
 _FRAME = 1_000
-_CLASS_SHARE = re.compile(r"([A-Z]+)-([A-Z])")
+_CLASS_SHARE = re.compile(r"^([A-Z]+)-([A-Z])$")
 _REMEDY = "Create keys at https://app.alpaca.markets (paper trading suffices) and export both."
 
 

@@ -3,8 +3,8 @@
 The acceptance time in these lists ends with "Z", but for some companies it is the time in New York and for others
 UTC; nothing in the list says which. It is read as New York's, so that a filing never counts too early; one whose time
 is UTC counts four or five hours late. (Of 808 companies, 181 were found to have New York's time and 624 UTC:
-github.com/john-friedman/datamule-python/issues/115.) Filings after 17:30 are published on the next business day, which
-is their filing date: none counts before 06:00 of that day, also where a time in UTC is of the night before.
+github.com/john-friedman/datamule-python/issues/115.) Filings after 17:30 are published on the next business day, their
+filing date: none counts before EDGAR opens on that day. A time of midnight, when it is closed, is a day without a time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from features.alternative.fetch.base import FetchRequest, FetchSpec, columns, unexpected
@@ -25,7 +24,7 @@ _NEW_YORK = "America/New_York"
 _WWW = "https://www.sec.gov"
 _COLUMNS = ("accessionNumber", "filingDate", "acceptanceDateTime", "form", "items")
 _OLDER = re.compile(r"CIK\d{10}-submissions-\d{3}\.json")
-_OPENING = " 06:00:00"
+_OPENING = "T06:00:00"
 _ITEMS = {
     "1.01": "entry into a material agreement",
     "1.02": "termination of a material agreement",
@@ -81,21 +80,21 @@ def _filings(answer: Any, symbol: str, days: tuple[str, str], now: pd.Timestamp)
     found = columns(answer, _COLUMNS).astype("str")
     is_wanted = found["form"].str.fullmatch(r"8-K(12B|12G3|15D5)?(/A)?") & found["filingDate"].between(*days)
     rows = found[is_wanted].reset_index(drop=True)
-    accepted = rows["acceptanceDateTime"].str.slice(0, 19)
-    opening = rows["filingDate"] + _OPENING
+    accepted, opening = rows["acceptanceDateTime"].str.slice(0, 19), rows["filingDate"] + _OPENING
+    known_from = accepted.where(accepted >= opening, opening)  # ISO texts sort by time
+    known_from = known_from.mask(accepted.str.endswith("T00:00:00"), rows["filingDate"])  # counts from the day's end
     frame = pd.DataFrame(
         {
             "symbol": symbol,
             "id": rows["accessionNumber"],
             "published_at": accepted,
-            "updated_at": opening,
+            "updated_at": known_from,
             "text": [_text(form, items) for form, items in zip(rows["form"], rows["items"], strict=True)],
             "kind": "filing",
         }
     )
-    # A time in UTC that is read as New York's may be ahead of the clock; the filing is read later.
-    known = [read_instants(times, "acceptanceDateTime", _NEW_YORK).utc for times in (accepted, opening)]
-    return frame[~(np.fmax(*known) > now.to_datetime64())]
+    # The next opening, or a time in UTC read as New York's, may be ahead of the clock: such a filing is read later.
+    return frame[~(read_instants(known_from, "acceptanceDateTime", _NEW_YORK).utc > now.to_datetime64())]
 
 
 def _text(form: str, items: str) -> str:

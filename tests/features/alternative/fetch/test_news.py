@@ -125,6 +125,30 @@ def test_a_filing_after_the_close_is_first_seen_by_the_next_bar(fetch, standin, 
     assert np.isnan(found[0]) and found[1] < found[2] and found[3] == pytest.approx(1.0 - (21 * 60 + 59) / 86_400)
 
 
+@pytest.mark.parametrize(
+    ("day", "accepted", "known_from"),
+    [
+        ("2025-05-01", "2025-05-01T16:21:59.000Z", "2025-05-01T20:21:59Z"),
+        ("2025-05-02", "2025-05-01T17:31:00.000Z", "2025-05-02T10:00:00Z"),  # New York's time after 17:30
+        ("2025-05-02", "2025-05-02T00:40:00.000Z", "2025-05-02T10:00:00Z"),  # the same in UTC: 20:40 in New York
+        ("1998-05-04", "1998-05-04T00:00:00.000Z", "1998-05-05T04:00:00Z"),  # no time
+    ],
+)
+def test_no_filing_counts_before_its_publication(fetch, edgar, day, accepted, known_from):
+    for values, value in zip(edgar.values(), ("a-9", day, accepted, "8-K", "8.01"), strict=True):
+        values.append(value)
+    fetch("edgar", "X", start=day, end=day)
+    rows = fetch.lake.read("text", "X").set_index("id")
+    assert rows["known_from"]["a-9"] == pd.Timestamp(known_from)
+
+
+def test_a_filing_of_the_next_day_is_read_when_that_has_begun(fetch, edgar):
+    edgar["acceptanceDateTime"][0], edgar["filingDate"][0] = "2025-05-01T18:00:00.000Z", "2025-05-02"
+    early = fetch("edgar", "X", start="2025-05-01", now="2025-05-01T23:00Z")
+    assert early.missing.keys() == {"X"} and not len(early.refused)
+    assert fetch("edgar", "X", start="2025-05-01", now="2025-05-02T10:30Z").added == {"text": 1}
+
+
 def test_older_lists_are_read_where_the_period_needs_them(fetch, standin, edgar):
     assert fetch("edgar", "X", start="2010-01-01", end="2025-04-30").added == {"text": 2}
     assert fetch("edgar", "LEFT=7", start="2010-01-01", end="2012-01-01").added == {"text": 1}
