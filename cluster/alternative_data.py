@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,14 @@ _NAMES: dict[str, tuple[str | None, str]] = {
 }
 """The column that names what a table has of a symbol, and the one that says what a row describes."""
 
-KINDS = ("text", "macro", "options", "series", "events")
+_READERS: dict[str, Callable[[pd.DataFrame, ReadingOptions], TableRows]] = {
+    "text": read_text,
+    "macro": read_series,
+    "options": read_chain,
+    "series": read_series,
+    "events": read_events,
+}
+KINDS = tuple(_READERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +222,7 @@ def _facts(rows: pd.DataFrame, of: str, now: np.datetime64) -> dict[str, Any]:
 
 def rows_of(kind: str, frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     """Return the rows of a frame of a kind of :data:`KINDS`."""
-    if kind == "options":
-        return (read_chain if "strike" in frame.columns else read_option_days)(frame, options)
-    if kind in ("text", "events"):
-        return (read_text if kind == "text" else read_events)(frame, options)
-    return read_series(frame, options, options.source)
+    read = _READERS[kind]
+    if kind == "options" and "strike" not in frame.columns:
+        read = read_option_days
+    return read(frame, options)

@@ -170,13 +170,14 @@ class Ablation:
                 GroupEffect(
                     kind,
                     groups,
-                    without + difference.value,
-                    without,
-                    difference,
-                    len(both),
-                    rows,
-                    len(paired.counts),
-                    *shares[groups],
+                    with_groups=without + difference.value,
+                    without_groups=without,
+                    difference=difference,
+                    symbols=len(both),
+                    rows=rows,
+                    days=len(paired.counts),
+                    known=shares[groups][0],
+                    known_in_training=shares[groups][1],
                 )
             )
         return effects

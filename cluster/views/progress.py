@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from cluster.views.console import make_console, stdout_reserved_for_json
+from cluster.views.console import make_console, progress_shown
 from cluster.views.forecast_table import render_forecasts, rows_of_run
 from cluster.views.leaderboard import render, to_json
 from cluster.views.next_steps import next_steps
@@ -32,15 +32,8 @@ _READ_LINES = 8
 @contextmanager
 def watching(quiet: bool) -> Iterator[Callbacks]:
     """Yield the callbacks that show a run; if ``quiet``, nothing is shown and stdout is reserved for JSON."""
-    if quiet:
-        with stdout_reserved_for_json():
-            yield Callbacks()
-        return
-    watch = _Watch(make_console())
-    try:
-        yield Callbacks(watch.planned, watch.progressed)
-    finally:
-        watch.close()
+    with progress_shown(_Watch, quiet) as watch:
+        yield Callbacks() if watch is None else Callbacks(watch.planned, watch.progressed)
 
 
 def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:

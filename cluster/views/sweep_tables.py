@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from cluster.views.console import make_console, stdout_reserved_for_json
+from cluster.views.console import make_console, progress_shown
 from cluster.views.wide_table import WideTable
 from configs.words import counted
 from training.tasks import task_of
@@ -26,15 +26,8 @@ _SHOWN = 8
 @contextmanager
 def watching(quiet: bool) -> Iterator[Callbacks]:
     """Yield the callbacks that show a sweep; if ``quiet``, nothing is shown and stdout is reserved for JSON."""
-    if quiet:
-        with stdout_reserved_for_json():
-            yield Callbacks()
-        return
-    watch = _Watch(make_console())
-    try:
-        yield Callbacks(watch.began, watch.ended)
-    finally:
-        watch.close()
+    with progress_shown(_Watch, quiet) as watch:
+        yield Callbacks() if watch is None else Callbacks(watch.began, watch.ended)
 
 
 def show_tuned(tuned: Tuned, options: Sequence[str], as_json: bool) -> None:

@@ -29,10 +29,10 @@ _EMPTY = ("", ".")  # FRED writes a point for no value
 _LEAST_PERIODS = 3  # from which dates show that they are the first days of months
 
 
-def read_series(frame: pd.DataFrame, options: ReadingOptions, stem: str) -> TableRows:
+def read_series(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     """Return rows of ``series`` from ``series, period, value`` with ``known_from``, and optionally ``symbol``.
 
-    Without a column ``series`` the file's ``stem`` names the only one; without ``value`` either, each further column
+    Without a column ``series`` the source's name is that of the only one; without ``value`` either, each further column
     of numbers is a series of its name (FRED's files). A series of a ``place`` (weather) is named
     ``weather_<place>_<series>``. Series without any publication time use the lag that is given, or that of
     :mod:`features.alternative.lags`, whose rows are labelled as revised values.
@@ -45,7 +45,8 @@ def read_series(frame: pd.DataFrame, options: ReadingOptions, stem: str) -> Tabl
     """
     frame = _long(frame)
     need(frame, ("period", "value"), "series")
-    series, place, source = texts(frame, "series", stem), texts(frame, "place"), texts(frame, "source", options.source)
+    series, place = texts(frame, "series", options.source), texts(frame, "place")
+    source = texts(frame, "source", options.source)
     series = np.where(
         place == "", series, "weather_" + place + "_" + np.char.replace(series.astype(str), "weather_", "")
     )
@@ -137,15 +138,10 @@ def read_option_days(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     long = frame.melt(keys, names, "series", "value")
     long = long[long["value"].notna() & (long["value"].astype("str").str.strip() != "")].reset_index(drop=True)
     if "period" not in long.columns:
-        known_from = read_known(long, options)
+        known_from = instants(long, "known_from", options)
         # A day counts from its end, midnight: the moment before it is of the session.
         long["period"] = (known_from - np.timedelta64(1, "ns")).astype("datetime64[D]").astype("datetime64[ns]")
-    return read_series(long, options, "options")
-
-
-def read_known(frame: pd.DataFrame, options: ReadingOptions) -> np.ndarray:
-    """Return the column ``known_from`` in UTC."""
-    return instants(frame, "known_from", options)
+    return read_series(long, options)
 
 
 def read_events(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:

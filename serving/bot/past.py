@@ -103,9 +103,9 @@ class PastFeed:
                 found[kind] = f"{self._names[kind]}{window}"
         return found
 
-    def models(self) -> dict[str, dict[str, str]]:
+    def models(self) -> dict[Kind, dict[str, str]]:
         """Return, by kind, the first date of each of the models that forecast, as ISO text by their name."""
-        found: dict[str, dict[str, str]] = {}
+        found: dict[Kind, dict[str, str]] = {}
         for kind, table in self._tables.items():
             dates = self._table_dates[kind]
             within = table.assign(date=dates)[(dates >= self.dates[0]) & (dates <= self.dates[-1])]

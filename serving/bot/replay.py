@@ -77,7 +77,7 @@ class ReplayResult:
     backtest_equity: float
     difference: float
     fills: int
-    models: Mapping[str, Mapping[str, str]]
+    models: Mapping[Kind, Mapping[str, str]]
     broken_from: str | None
     skill: Mapping[str, ReplaySkill]
     seconds: float

@@ -111,9 +111,9 @@ def _store_tests(
             before = np.unique(dates[dates < end])[: -horizon or None]  # later outcomes were not known
             if len(before) >= _LEAST_DAYS:
                 own = table[dates <= before[-1]]
-                tested = TestedSkill.of(kind, own, horizon, settings.outlier)  # type: ignore[arg-type]
+                tested = TestedSkill.of(kind, own, horizon, settings.outlier)
                 with journal.begin() as connection:
-                    write_tested(connection, kind, version, tested)  # type: ignore[arg-type]
+                    write_tested(connection, kind, version, tested)
 
 
 def _alarms(
@@ -126,14 +126,23 @@ def _alarms(
         return tuple(ReplayAlarm(test, str(at)[:10], None) for test, at in alarms)
     begin = int(np.searchsorted(feed.dates, np.datetime64(broken_from, "ns")))
     return tuple(
-        ReplayAlarm(test, str(at)[:10], _days(int(np.searchsorted(feed.dates, at)) - begin, horizon))
+        ReplayAlarm(test, str(at)[:10], days_after(int(np.searchsorted(feed.dates, at)) - begin, horizon))
         for test, at in alarms
     )
 
 
-def _days(rows: int, horizon: int) -> int:
-    """Return the dates from the break to the bar at which the outcome of a forecast, so many rows later, is known."""
-    return rows + horizon + 1 if rows >= 0 else rows
+def days_after(rows: int, horizon: int) -> int:
+    """Return the dates from a break to the bar with which the outcome of a forecast, so many rows after it, is known.
+
+    The date of the break is the first. An outcome that was known before the break has a negative number.
+
+    Examples
+    --------
+    >>> days_after(0, 5), days_after(-5, 5), days_after(-6, 5)
+    (6, 1, -1)
+    """
+    known = rows + horizon
+    return known + 1 if known >= 0 else known
 
 
 def _recorded_loss(found: OutOfSample, feed: PastFeed, kind: str) -> float:

@@ -137,8 +137,15 @@ class Runner:
         while any(state.running_since for state in states.values()) and time.monotonic() < end:
             states = self._collect(states, 0.2, Event())
         if stop.is_set() and not leader.lost.is_set():
-            register_stop(self.services.journal, leader.lease, self.services.bot, self.services.clock())
+            self._record_stop(leader)
         return tuple(name for name, state in states.items() if state.running_since)
+
+    def _record_stop(self, leader: Leader) -> None:
+        """Record that the bot was stopped on purpose; without the database, the next start reports missed runs."""
+        try:
+            register_stop(self.services.journal, leader.lease, self.services.bot, self.services.clock())
+        except DatabaseError as error:
+            _log.warning("that bot %s was stopped is not recorded: %s", self.services.bot, error)
 
     def _register(self, leader: Leader) -> None:
         """Record that this process leads, and when the one before was stopped."""

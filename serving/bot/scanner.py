@@ -214,8 +214,10 @@ class Scanner:
         if self._state is None:
             calendar, years = self._years
             self._state = open_state(self._bot, market, config, bars_per_year=calendar, own=years)
-        how: dict[str, Any] = {"broker": self._broker, "kill_switch": self._kill_switch()}
-        result = step(self._state, market, self._record, config, row.instant, **how)
+        kill_switch = self._kill_switch()
+        result = step(
+            self._state, market, self._record, config, row.instant, broker=self._broker, kill_switch=kill_switch
+        )
         notes: dict[str, Any] = {"bar_date": date.isoformat(), "versions": versions, "late": row.late}
         if self._new_terms:
             notes["terms"] = [change._asdict() for change in self._new_terms]

@@ -38,7 +38,7 @@ def store(tmp_path_factory, make_universe):
         ahead = pd.Series(bar_variance(bars)).rolling(5).mean().shift(-5).fillna(1e-4)
         frames.append(known(bars.dates, bars.symbol, "iv30", np.sqrt(252.0 * ahead.to_numpy())))
     frames.append(known(bars.dates, "", "NOISE", rng.normal(size=len(bars.dates))))
-    AlternativeLake(store).append("series", read_series(pd.concat(frames), OPTIONS, "x").rows)
+    AlternativeLake(store).append("series", read_series(pd.concat(frames), OPTIONS).rows)
     return store
 
 
@@ -78,7 +78,7 @@ def test_bars_of_the_test_period_are_not_read(store, config, make_universe, tmp_
         frame = {name: getattr(bars, name) * drift for name in ("open", "high", "low", "close")}
         Lake(other).append(type(bars)(bars.symbol, bars.dates, *frame.values(), bars.volume, True, True))
     lake = AlternativeLake(store)
-    AlternativeLake(other).append("series", read_series(lake.read_all("series"), OPTIONS, "x").rows)
+    AlternativeLake(other).append("series", read_series(lake.read_all("series"), OPTIONS).rows)
     outputs = [
         sorted(job.output for plan in one.plans.values() for job in plan.jobs)
         for one in (first, Ablation(config, other).prepare())

@@ -57,7 +57,7 @@ def test_columns_of_series_that_are_gone_are_missing_values(make_bars):
 def test_leaving_out_all_that_the_lake_has_is_training_on_prices(tmp_path):
     lake = AlternativeLake(Store(tmp_path))
     frame = pd.DataFrame({"series": "RATE", "period": ["2010-01-01"], "value": 1.0, "known_from": ["2010-02-01"]})
-    lake.append("series", read_series(frame, ReadingOptions("x", np.datetime64("2020-01-01", "ns")), "x").rows)
+    lake.append("series", read_series(frame, ReadingOptions("x", np.datetime64("2020-01-01", "ns"))).rows)
     switch, store = "features.use_alternative_data=true", Store(tmp_path)
     config = load_config("demo", overrides=[switch, "features.without=[macro]"])
     context = load_context(open_source("embedded", store), config, store)

@@ -33,7 +33,7 @@ def rows(*given: tuple[str, str, float, str | None]) -> pd.DataFrame:
 @pytest.fixture
 def lake(tmp_path) -> AlternativeLake:
     lake = AlternativeLake(Store(tmp_path))
-    lake.append("series", read_series(rows(*ROWS), OPTIONS, "file").rows)
+    lake.append("series", read_series(rows(*ROWS), OPTIONS).rows)
     return lake
 
 
@@ -54,7 +54,7 @@ def test_revised_seasonal_factors_are_a_second_vintage(lake):
 
 def test_the_value_as_of_a_day_is_the_first_print_and_a_file_of_todays_values_is_flagged(lake):
     assert reads(lake, "CPILATE", "2024-05-03") == pytest.approx([309.685])
-    today = read_series(rows(("CPIAUCSL", "2024-01-01", 309.794, None)), OPTIONS, "file")
+    today = read_series(rows(("CPIAUCSL", "2024-01-01", 309.794, None)), OPTIONS)
     assert today.rows["source"].to_pylist() == ["file (revised values)"] and "revised values" in today.lines[0]
 
 
@@ -68,7 +68,7 @@ def test_open_interest_of_a_day_is_known_at_the_next_open(lake):
         ("put_open_interest", "2024-05-01", 100.0, "2024-05-02T09:30-04:00"),
         ("put_open_interest", "2024-05-02", 200.0, "2024-05-03T09:30-04:00"),
     )
-    lake.append("series", read_series(open_interest.assign(symbol="ABC"), OPTIONS, "file").rows)
+    lake.append("series", read_series(open_interest.assign(symbol="ABC"), OPTIONS).rows)
     data = KnownData.from_frames(lake.read("series", "ABC"))
     dates = sessions_between("XNYS", np.datetime64("2023-05-01"), np.datetime64("2024-05-03")).astype("datetime64[ns]")
     found = np.exp(data.at("ABC", dates)[-3:, data.columns.index("options_put_open_interest_log")])

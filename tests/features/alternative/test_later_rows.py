@@ -37,7 +37,7 @@ ROW = st.tuples(TABLES, st.sampled_from(["", "A"]), st.integers(0, 20), st.integ
 
 
 READERS = {
-    "series": lambda frame: read_series(frame, OPTIONS, "x").rows,
+    "series": lambda frame: read_series(frame, OPTIONS).rows,
     "events": lambda frame: read_events(frame, OPTIONS).rows,
     "text": lambda frame: read_text(frame, OPTIONS).rows,
     "options": lambda frame: read_chain(frame, OPTIONS).rows,

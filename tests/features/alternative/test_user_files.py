@@ -73,7 +73,7 @@ def test_a_table_of_absurd_width_is_refused_before_it_is_built(tmp_path, kind):
 def test_dates_that_do_not_fit_are_refused_row_by_row(day):
     good = {"series": "X", "date": "2020-01-01", "value": "1", "known_from": "2020-02-13T08:30-05:00"}
     at = f"{day}T12:00Z"
-    series = read_series(frame_of(good, good | {"date": day}, good | {"known_from": at}), OPTIONS, "x")
+    series = read_series(frame_of(good, good | {"date": day}, good | {"known_from": at}), OPTIONS)
     assert series.rows.num_rows == 1 and series.rows["period"][0].as_py().year == 2020
     quote = {"symbol": "A", "quoted_at": "2025-01-02T20:00Z", "expiry": "2025-02-01", "strike": 10, "right": "c"}
     chain = read_chain(frame_of(quote, quote | {"expiry": day}, quote | {"quoted_at": at}), OPTIONS)
@@ -89,7 +89,7 @@ def test_quotes_that_are_not_finite_are_refused(number):
     read = read_chain(frame_of(quote, *rows), OPTIONS)
     assert read.rows.num_rows == 1 and read.refused.counts() == {"unusable_quote": len(rows)}
     series = {"series": "X", "date": "2020-01-01", "value": number, "known_from": "2020-02-01"}
-    assert read_series(frame_of(series), OPTIONS, "x").rows.num_rows == 0
+    assert read_series(frame_of(series), OPTIONS).rows.num_rows == 0
 
 
 def test_rows_of_series_are_stored_or_refused_under_a_rule():
@@ -105,7 +105,7 @@ def test_rows_of_series_are_stored_or_refused_under_a_rule():
         {"symbol": "B" * 65},
         {"symbol": "🚀" * 17},
     ]
-    read = read_series(frame_of(*(good | one for one in changes)), OPTIONS, "stem")
+    read = read_series(frame_of(*(good | one for one in changes)), OPTIONS)
     assert read.rows.num_rows == 1 and sum(read.refused.counts().values()) == 8
     assert read.refused.counts() == {
         "no_publication_time": 2,
@@ -116,9 +116,9 @@ def test_rows_of_series_are_stored_or_refused_under_a_rule():
     }
     assert json.loads(read.refused.frame["row"][0])["series"] == "X"
     with pytest.raises(DataError, match="missing: value"):
-        read_series(frame_of({"date": "2020-01-01"}), OPTIONS, "stem")
+        read_series(frame_of({"date": "2020-01-01"}), OPTIONS)
     with pytest.raises(DataError, match="names no zone"):
-        read_series(frame_of(good | {"known_from": "2020-02-13 08:30"}), OPTIONS, "stem")
+        read_series(frame_of(good | {"known_from": "2020-02-13 08:30"}), OPTIONS)
 
 
 def test_times_of_edgar_are_of_new_york_although_they_end_with_z():
@@ -134,22 +134,22 @@ def test_times_of_edgar_are_of_new_york_although_they_end_with_z():
 
 def test_series_without_publication_times_need_a_lag():
     table = frame_of(*({"series": name, "date": "2020-01-01", "value": 1.0} for name in ("CPIAUCSL", "MINE")))
-    read = read_series(table, OPTIONS, "stem")
+    read = read_series(table, OPTIONS)
     assert read.rows["source"].to_pylist() == ["mine (revised values)"] and len(read.refused) == 1
     assert str(read.rows["known_from"][0].as_py())[:10] == "2020-03-01" and "MINE" in read.lines[-1]
-    own = read_series(table, ReadingOptions("mine", OPTIONS.now, lag_days={"MINE": 3, "CPIAUCSL": 45}), "stem")
+    own = read_series(table, ReadingOptions("mine", OPTIONS.now, lag_days={"MINE": 3, "CPIAUCSL": 45}))
     assert own.rows["source"].to_pylist() == ["mine", "mine"] and not len(own.refused)
     with pytest.raises(DataError, match="--lag-days stem=DAYS"):
-        read_series(table.drop(columns="series"), OPTIONS, "stem")
+        read_series(table.drop(columns="series"), OPTIONS)
     unreadable = table.assign(known_from="soon")
-    assert read_series(unreadable, OPTIONS, "stem").rows.num_rows == 0, "a lag replaces no time that is unreadable"
+    assert read_series(unreadable, OPTIONS).rows.num_rows == 0, "a lag replaces no time that is unreadable"
 
 
 def test_places_name_series_of_weather():
     table = frame_of(
         {"place": "Chicago", "series": "rain", "date": "2020-01-01", "value": 1, "known_from": "2020-01-01"}
     )
-    assert read_series(table, OPTIONS, "x").rows["series"].to_pylist() == ["weather_Chicago_rain"]
+    assert read_series(table, OPTIONS).rows["series"].to_pylist() == ["weather_Chicago_rain"]
 
 
 def test_daily_option_figures_become_series_and_chains_stay_quotes():

@@ -20,7 +20,7 @@ NOW = np.datetime64("2026-01-02T00:00", "ns")
 
 def rows(*given: tuple[str, str, str, float, str]) -> pa.Table:
     frame = pd.DataFrame(given, columns=["symbol", "series", "period", "value", "known_from"])
-    return read_series(frame, ReadingOptions("test", NOW), "x").rows
+    return read_series(frame, ReadingOptions("test", NOW)).rows
 
 
 FIRST = ("", "CPI", "2020-01-01", 258.8, "2020-02-13T08:30-05:00")

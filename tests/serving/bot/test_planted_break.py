@@ -14,6 +14,7 @@ from configs.schema import Config
 from features.labels import CLASSES, bar_variance, direction_labels, ewma_volatility
 from features.store.store import Store
 from serving.bot.replay import Replay
+from serving.bot.replay_skill import days_after
 from training.backtesting.forecasts import OutOfSample
 
 FIRST, WINDOW, BREAK = 100, 60, 150  # rows: of the first forecast, of a window, of the break
@@ -86,6 +87,10 @@ def test_a_planted_break_is_found_and_the_account_is_still_the_backtests(replay,
     assert f"{alarms[0].test} on {alarms[0].date} ({alarms[0].days} days after the break)" in printed
     show_replay(result, True)
     assert json.loads(capsys.readouterr().out)["skill"]["direction"]["alarms"][0]["days"] == alarms[0].days
+
+
+def test_outcomes_of_forecasts_before_the_break_count_from_when_they_were_known():
+    assert [days_after(rows, 5) for rows in (0, -5, -6)] == [6, 1, -1]
 
 
 def test_a_journal_of_other_bars_is_refused(replay, found, tmp_path):

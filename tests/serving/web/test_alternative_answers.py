@@ -36,7 +36,7 @@ def store(tmp_path_factory, universe, tiny_config) -> Store:
         Lake(store).append(bars.first(480))
     lake, dates = AlternativeLake(store), universe["AAA"].dates[:480]
     frames = [series_of("iv30", "AAA", dates), series_of("iv30", "BBB", dates[:440]), series_of("RATE", "", dates)]
-    lake.append("series", read_series(pd.concat(frames), OPTIONS, "x").rows)
+    lake.append("series", read_series(pd.concat(frames), OPTIONS).rows)
     texts = pd.DataFrame({"published_at": frames[0]["known_from"], "symbol": "AAA", "text": "Profit rose at the firm"})
     texts = texts[np.arange(480) % 5 != 4]
     lake.append("text", read_text(texts, OPTIONS).rows)
@@ -113,7 +113,7 @@ def test_a_revision_of_the_day_before_changes_the_answer_of_its_symbol(store, en
     assert not engine.refresh()
     late = series_of("iv30", "AAA", universe["AAA"].dates[478:479], shift=9.0)
     late = late.assign(known_from=late["known_from"] + HOUR)
-    AlternativeLake(store).append("series", read_series(late, OPTIONS, "x").rows)
+    AlternativeLake(store).append("series", read_series(late, OPTIONS).rows)
     assert engine.refresh(), "a revision of the day before is a new state"
     after, same = (answer.prediction for answer in engine.predict_batch(ask))
     assert after.volatility != full.volatility and same.volatility == lacking.volatility
