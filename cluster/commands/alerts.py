@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson, Database, StorePath
+
 app = typer.Typer(help="List alerts and their deliveries, send those that wait, test channels.", no_args_is_help=True)
 
-Store = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")]
-Database = Annotated[str | None, typer.Option("--database", help="The journal's URL; by default in the store.")]
 Config = Annotated[str | None, typer.Option("--config", help="YAML file with the section alerts.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="alerts.key=value; may be repeated.")]
 Bot = Annotated[str | None, typer.Option("--bot", help="The bot's name; by default bot.name.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 @app.command("list")
@@ -25,9 +24,9 @@ def list_alerts(
     identifier: Annotated[str | None, typer.Option("--id", help="Beginning of an alert's or a message's id.")] = None,
     bot: Annotated[str | None, typer.Option("--bot", help="Only this bot's.")] = None,
     last: Annotated[int, typer.Option(min=1, max=100_000, help="Number of newest alerts.")] = 50,
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     database: Database = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the newest alerts with the state of their deliveries."""
     from cluster.views.alert_table import show_alerts
@@ -46,11 +45,11 @@ def list_alerts(
 def deliver(
     bot: Bot = None,
     seconds: Annotated[float, typer.Option(min=0, max=3600, help="Longest wait for the services' limits.")] = 20,
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     database: Database = None,
     config: Config = None,
     overrides: Overrides = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send the alerts that wait; the bot does so itself."""
     from cluster.views.alert_table import show_delivered
@@ -76,7 +75,7 @@ def test(
     bot: Bot = None,
     config: Config = None,
     overrides: Overrides = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send a test message through each channel, and print which arrive."""
     from cluster.views.alert_table import show_tests

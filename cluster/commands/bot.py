@@ -7,34 +7,27 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson, ConfigFile, Database, Overrides, StorePath, StrategyName
+
 app = typer.Typer(name="bot", help="Scan closed bars, trade on paper, and replay the past.", no_args_is_help=True)
 
-Store = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")]
-Database = Annotated[
-    str | None, typer.Option(envvar="FLEETCAST_DATABASE", help="URL of the journal; by default SQLite in the store.")
-]
-Strategy = Annotated[str | None, typer.Option(help="A strategy's name, or a class of yours as module:Class.")]
 Bars = Annotated[str | None, typer.Option(help="File, folder or 'embedded' to read in place of the lake.")]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="YAML file with any part of the configuration.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")]
 AcceptTerms = Annotated[
     bool, typer.Option("--accept-terms", help="Go on under other costs or lots than before; the journal dates it.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
 
 
 @app.command()
 def run(
     every: Annotated[str | None, typer.Option(help="Time between scans, such as 10m; also that of fetching.")] = None,
-    strategy: Strategy = None,
+    strategy: StrategyName = None,
     paper: Annotated[bool, typer.Option("--paper/--live", help="Trade a simulated account; live needs Python.")] = True,
     once: Annotated[bool, typer.Option("--once", help="Run every task once, in order, and end.")] = False,
     task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
     bars: Bars = None,
     database: Database = None,
     config: ConfigFile = None,
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     overrides: Overrides = None,
     accept_terms: AcceptTerms = False,
 ) -> None:
@@ -51,11 +44,11 @@ def run(
 
 @app.command()
 def scan(
-    strategy: Strategy = None,
+    strategy: StrategyName = None,
     bars: Bars = None,
     database: Database = None,
     config: ConfigFile = None,
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     overrides: Overrides = None,
     accept_terms: AcceptTerms = False,
 ) -> None:
@@ -74,9 +67,9 @@ def status(
     name: Annotated[str | None, typer.Argument(help="The bot's name; by default bot.name.")] = None,
     database: Database = None,
     config: ConfigFile = None,
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     overrides: Overrides = None,
-    json: Json = False,
+    json: AsJson = False,
 ) -> None:
     """Show whether the bot lives, its positions and profits, and what its tasks did; exit code 1 if it does not."""
     from cluster.bot_options import bot_config, open_status
@@ -97,7 +90,7 @@ def replay(
     version: Annotated[
         str | None, typer.Option(help="Use the test period of a version, champion, previous or latest instead.")
     ] = None,
-    strategy: Strategy = None,
+    strategy: StrategyName = None,
     database: Annotated[
         str | None, typer.Option(help="URL of a journal for this replay; by default a new file.")
     ] = None,
@@ -106,9 +99,9 @@ def replay(
         typer.Option(formats=["%Y-%m-%d"], help="Shuffle returns from this day on: how soon is it found?"),
     ] = None,
     config: ConfigFile = None,
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     overrides: Overrides = None,
-    json: Json = False,
+    json: AsJson = False,
 ) -> None:
     """Go through past bars day by day as the bot would have, and compare the account with the backtest's."""
     from cluster.bot_options import replay_past

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(name="config", help="Show the settings of a run, and what each means.", no_args_is_help=True)
+from cluster.common_options import AsJson, Bars, ConfigFile, Overrides
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+app = typer.Typer(name="config", help="Show the settings of a run, and what each means.", no_args_is_help=True)
 
 
 @app.command()
@@ -17,10 +17,10 @@ def show(
     preset: Annotated[
         str | None, typer.Option(help="demo, smoke, equities or gpu; by default the bars decide.")
     ] = None,
-    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
-    bars: Annotated[str | None, typer.Option(help="File, folder or glob of bars; 'lake' or 'embedded'.")] = None,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
-    as_json: JsonOption = False,
+    config: ConfigFile = None,
+    bars: Bars = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show every setting as a run with these options uses it, with its type, default and meaning."""
     from cluster.options import resolved_config
@@ -34,7 +34,7 @@ def show(
 @app.command()
 def describe(
     key: Annotated[str, typer.Argument(help="A setting such as direction.horizon, or a section.")],
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Describe a setting: type, default, meaning, and the presets that change it."""
     from cluster.views.setting_lists import show_description

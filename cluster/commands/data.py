@@ -1,4 +1,4 @@
-"""``fleetcast data``: import, fetch, inspect, rename and remove bars."""
+"""``fleetcast data``: import, fetch, inspect, rename and remove bars; import, fetch and inspect other data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson, StorePath
 from cluster.reading_options import (
     Columns,
     DateFormat,
@@ -19,13 +20,15 @@ from cluster.reading_options import (
     reading_of,
 )
 from cluster.unused_options import refuse_given
-from configs.errors import ConfigError
+from configs.errors import ConfigError, did_you_mean
 from configs.words import counted
 
-app = typer.Typer(name="data", help="Import, fetch, inspect, rename and remove bars.", no_args_is_help=True)
+app = typer.Typer(
+    name="data",
+    help="Import, fetch, inspect, rename and remove bars; import, fetch and inspect other data.",
+    no_args_is_help=True,
+)
 
-StoreOption = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="A folder, s3:// or gs:// URI.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 PathsArgument = Annotated[list[str], typer.Argument(metavar="PATH...", help="CSV or Parquet files, folders or globs.")]
 Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
 
@@ -41,7 +44,7 @@ class Seam(Enum):
 @app.command("import")
 def import_(
     paths: PathsArgument,
-    store: StoreOption = ".fleetcast",
+    store: StorePath = ".fleetcast",
     symbol: Annotated[str | None, typer.Option(help="The symbol of a file without a symbol column.")] = None,
     columns: Columns = None,
     symbol_column: SymbolColumn = None,
@@ -60,7 +63,7 @@ def import_(
     lag_days: Annotated[
         list[str] | None, typer.Option(help="NAME=DAYS from a series' dates to publication; may be repeated.")
     ] = None,
-    as_json: JsonOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import bars or other data from files into the lake; running it again changes nothing."""
     if kind is not None:
@@ -125,8 +128,8 @@ def fetch(
     base_url: Annotated[
         str | None, typer.Option(help="Another address of a source of other data, such as a proxy's.")
     ] = None,
-    store: StoreOption = ".fleetcast",
-    as_json: JsonOption = False,
+    store: StorePath = ".fleetcast",
+    as_json: AsJson = False,
 ) -> None:
     """Fetch bars, or other data, from a source into the lake; running it again stores nothing twice."""
     from cluster.options import day_of, fetched_items
@@ -138,8 +141,9 @@ def fetch(
 
     lake_store, first, last = Store(store), day_of(start), day_of(end)
     if source not in catalog() and source not in sources.catalog():
-        expected = ", ".join(["yahoo", *sorted(catalog())])
-        raise ConfigError(f"--source has value {source!r}; expected one of {expected}. Check the name.")
+        known = ["yahoo", *sorted(catalog())]
+        hint = did_you_mean(source, known) or "Check the name. "
+        raise ConfigError(f"--source has value {source!r}; expected one of {', '.join(known)}. {hint.rstrip()}")
     other = catalog().get(source)
     items = fetched_items(source, other.items if other else "symbols", symbols, series, place)
     if other is not None:
@@ -170,8 +174,8 @@ def inspect(
     alternative: Annotated[
         bool, typer.Option("--alternative", help="Show the lake's other data, of symbols or all: lags, vintages, gaps.")
     ] = False,
-    store: StoreOption = ".fleetcast",
-    as_json: JsonOption = False,
+    store: StorePath = ".fleetcast",
+    as_json: AsJson = False,
 ) -> None:
     """Show rows, span, period, gaps against the exchange calendar, steps, and quarantined rows by rule."""
     if alternative:
@@ -203,8 +207,8 @@ def remove(
         bool,
         typer.Option("--alternative", help="Delete other data, named as by inspect: CPI, 'MSFT iv30', 'AAPL news'."),
     ] = False,
-    store: StoreOption = ".fleetcast",
-    as_json: JsonOption = False,
+    store: StorePath = ".fleetcast",
+    as_json: AsJson = False,
 ) -> None:
     """Delete symbols, or other data, from the lake; models that were trained on them stay."""
     import json
@@ -228,8 +232,8 @@ def remove(
 def rename(
     symbol: Annotated[str, typer.Argument(help="A symbol of the lake.")],
     name: Annotated[str, typer.Argument(help="Its new name.")],
-    store: StoreOption = ".fleetcast",
-    as_json: JsonOption = False,
+    store: StorePath = ".fleetcast",
+    as_json: AsJson = False,
 ) -> None:
     """Give a symbol of the lake another name; models know it by the name that they were trained with."""
     import json
@@ -242,7 +246,7 @@ def rename(
 
 
 @app.command("list")
-def list_(store: StoreOption = ".fleetcast", as_json: JsonOption = False) -> None:
+def list_(store: StorePath = ".fleetcast", as_json: AsJson = False) -> None:
     """List the symbols in the lake."""
     from cluster.options import check_store
     from cluster.views.data_tables import show_list

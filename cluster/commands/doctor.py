@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
+
+from cluster.common_options import Address, AsJson, StorePath
 
 
 def doctor(
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    store: StorePath = ".fleetcast",
+    address: Address = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check the store, its models and bars, and every node's versions and devices; exit 1 if there is a problem."""
     import json

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson
+
 Address = Annotated[
     str, typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="The cluster's job server, http://host:8265.")
 ]
 Name = Annotated[str, typer.Argument(help="The job's name, as `fleetcast jobs list` shows it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 jobs = typer.Typer(help="List, follow and stop the jobs that `fleetcast submit` started.", no_args_is_help=True)
 

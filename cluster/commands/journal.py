@@ -6,18 +6,15 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson, Database, StorePath
+
 app = typer.Typer(help="The database of predictions, outcomes, orders and alerts.", no_args_is_help=True)
 
-Database = Annotated[
-    str | None, typer.Option(envvar="FLEETCAST_DATABASE", help="Its URL; by default journal.db in the store.")
-]
-Store = Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 DEFAULT_STORE = ".fleetcast"
 
 
 @app.command()
-def show(database: Database = None, store: Store = DEFAULT_STORE, as_json: AsJson = False) -> None:
+def show(database: Database = None, store: StorePath = DEFAULT_STORE, as_json: AsJson = False) -> None:
     """Show rows by table, and predictions by version with how many have outcomes."""
     from cluster.views.journal_tables import show_overview
     from serving.journal import open_journal
@@ -33,7 +30,7 @@ def export(
     tables: Annotated[str | None, typer.Option(help="Which, separated by commas; all by default.")] = None,
     since: Annotated[str | None, typer.Option(help="Leave out rows of before this day, such as 2026-01-31.")] = None,
     database: Database = None,
-    store: Store = DEFAULT_STORE,
+    store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """Write tables as Parquet files."""
@@ -55,7 +52,7 @@ def prune(
     config: Annotated[str | None, typer.Option(help="YAML file with journal.keep_days.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="journal.key=value; may be repeated.")] = None,
     database: Database = None,
-    store: Store = DEFAULT_STORE,
+    store: StorePath = DEFAULT_STORE,
     as_json: AsJson = False,
 ) -> None:
     """Delete old rows; never what an open position, a running test or the next step needs."""
@@ -76,7 +73,7 @@ def prune(
 
 
 @app.command()
-def upgrade(database: Database = None, store: Store = DEFAULT_STORE) -> None:
+def upgrade(database: Database = None, store: StorePath = DEFAULT_STORE) -> None:
     """Make the tables, or bring those of an older Fleetcast to the newest version."""
     from serving.journal.database import connect_journal
     from serving.journal.migrate import upgrade as bring_up

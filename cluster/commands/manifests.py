@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import ConfigFile, Overrides
+
 app = typer.Typer(help="Render the files that run Fleetcast on clusters.", no_args_is_help=True)
 
 
@@ -26,7 +28,7 @@ def render(
         ),
     ] = None,
     preset: Annotated[str, typer.Option(help="demo, smoke, equities or gpu.")] = "equities",
-    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
+    config: ConfigFile = None,
     bars: Annotated[
         str | None, typer.Option(help="Bars to train on, at a place that nodes reach; 'lake' or 'embedded'.")
     ] = None,
@@ -40,7 +42,7 @@ def render(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Serve without keys to everyone who reaches it.")
     ] = False,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    overrides: Overrides = None,
     out: Annotated[str | None, typer.Option(help="Folder to write into; by default the text is printed.")] = None,
 ) -> None:
     """Render manifests from a preset: `fleetcast manifests render ray-service --store s3://bucket/x --image NAME`."""

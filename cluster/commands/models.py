@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cluster.common_options import AsJson, StorePath
+
 if TYPE_CHECKING:
     from training.registry.manager import ModelManager
 
 app = typer.Typer(help="List, show, promote, roll back and prune the versions of models.", no_args_is_help=True)
 
-Store = Annotated[str, typer.Option("--store", envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")]
 Kind = Annotated[
     str | None, typer.Option("--kind", help="direction or volatility; needed if a version of both matches.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Version = Annotated[str, typer.Argument(help="A version, a unique beginning of one, champion, previous or latest.")]
 
 
 @app.command("list")
-def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
+def list_versions(store: StorePath = ".fleetcast", kind: Kind = None, as_json: AsJson = False) -> None:
     """List versions with their aliases, symbols, horizon, bars, preset, age, size, verdict and headline metric."""
     from cluster.views.model_list import overview, overview_table
 
@@ -33,11 +33,11 @@ def list_versions(store: Store = ".fleetcast", kind: Kind = None, as_json: Json 
 @app.command()
 def show(
     version: Annotated[str, typer.Argument(help="A version, a beginning of one, an alias or latest.")] = "champion",
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     kind: Annotated[str | None, typer.Option("--kind", help="direction or volatility; by default each.")] = None,
     config: Annotated[bool, typer.Option("--config", help="Show all settings too.")] = False,
     all_symbols: Annotated[bool, typer.Option("--all-symbols", help="Show the scores of every symbol too.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a version, by default the champion of each kind: periods, verdict, metrics next to the baselines."""
     from rich.console import Group
@@ -55,10 +55,10 @@ def show(
 @app.command()
 def promote(
     version: Version,
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     kind: Kind = None,
     reason: Annotated[str, typer.Option(help="Stored in the history.")] = "promoted by hand",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a version the champion; the one before becomes previous."""
     manager = _manager(store)
@@ -71,7 +71,7 @@ def promote(
 
 
 @app.command()
-def rollback(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = False) -> None:
+def rollback(store: StorePath = ".fleetcast", kind: Kind = None, as_json: AsJson = False) -> None:
     """Swap champion and previous, for one kind or every kind with a previous version."""
     from configs.errors import ModelError
 
@@ -86,11 +86,11 @@ def rollback(store: Store = ".fleetcast", kind: Kind = None, as_json: Json = Fal
 
 @app.command()
 def prune(
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     kind: Kind = None,
     keep: Annotated[int, typer.Option(min=1, help="Number of newest versions to keep.")] = 5,
     grace_hours: Annotated[float, typer.Option(min=0, help="Keep unfinished work changed within this time.")] = 168,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete old versions and files of unfinished runs; champion and previous are always kept."""
     from dataclasses import asdict
@@ -112,10 +112,10 @@ def prune(
 
 @app.command()
 def trials(
-    store: Store = ".fleetcast",
+    store: StorePath = ".fleetcast",
     remove: Annotated[str | None, typer.Option(help="A trial, by its id, that should not count.")] = None,
     reason: Annotated[str, typer.Option(help="Of --remove: why; stored with the trial.")] = "",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """List all that was tried, by which backtests deflate their Sharpe ratio, or remove a mistaken trial."""
     from datetime import UTC, datetime

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import AsJson, Database, StorePath
+
 
 def monitor(
     html: Annotated[str | None, typer.Option(help="Write a page to this file.")] = None,
@@ -14,13 +16,11 @@ def monitor(
     ] = True,
     watch: Annotated[bool, typer.Option("--watch", help="Print again and again until Ctrl-C.")] = False,
     every: Annotated[str, typer.Option(help="Of --watch, the time between.")] = "60s",
-    database: Annotated[
-        str | None, typer.Option(envvar="FLEETCAST_DATABASE", help="Its URL; by default journal.db in the store.")
-    ] = None,
+    database: Database = None,
     config: Annotated[str | None, typer.Option(help="YAML file with the section monitoring.")] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    store: StorePath = ".fleetcast",
     overrides: Annotated[list[str] | None, typer.Option("--set", help="monitoring.key=value; may be repeated.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge journaled forecasts by their outcomes, next to baselines; exit code 1 if there is an alarm."""
     import time

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.common_options import Kinds, StorePath
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
@@ -24,9 +26,9 @@ def predict(
         typer.Option(help="File, folder, glob, 'lake' or 'embedded'; by default the lake or what was trained on."),
     ] = None,
     at: Annotated[str | None, typer.Option("--at", help="Use bars up to this day, YYYY-MM-DD; by default all.")] = None,
-    kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
+    kinds: Kinds = None,
     alias: Annotated[str, typer.Option(help="What to use: an alias, latest, or a version.")] = "champion",
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    store: StorePath = ".fleetcast",
     csv: Annotated[str | None, typer.Option("--csv", help="Write a CSV file" + _FILE)] = None,
     parquet: Annotated[str | None, typer.Option("--parquet", help="Write a Parquet file.")] = None,
     as_json: Annotated[str | None, typer.Option("--json", help="Write a JSON file" + _FILE)] = None,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import Address, AsJson, Database, Kinds, Overrides, StorePath
+
 
 def retrain(
     due: Annotated[bool, typer.Option("--due", help="Train the kinds that are due; the default.")] = False,
@@ -13,18 +15,16 @@ def retrain(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be trained and why; train nothing.")
     ] = False,
-    kinds: Annotated[str | None, typer.Option(help="direction, volatility or both, separated by commas.")] = None,
+    kinds: Kinds = None,
     bot: Annotated[
         str | None, typer.Option("--bot", help="Whose positions and alerts count; by default bot.name.")
     ] = None,
     config: Annotated[str | None, typer.Option(help="YAML file with sections such as retrain and run.")] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
-    database: Annotated[
-        str | None, typer.Option(envvar="FLEETCAST_DATABASE", help="The journal's URL; by default in the store.")
-    ] = None,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    store: StorePath = ".fleetcast",
+    database: Database = None,
+    overrides: Overrides = None,
+    address: Address = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train models again by the settings of their champions, and promote those that pass the gate."""
     from datetime import UTC, datetime

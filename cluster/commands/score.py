@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import Address, AsJson, StorePath
+
 
 def score(
     scorer: Annotated[
         str, typer.Option(help="lexicon, policy, vader:FILE, loughran_mcdonald:FILE, encoder:FOLDER or onnx:FOLDER.")
     ] = "lexicon",
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    store: StorePath = ".fleetcast",
     actors: Annotated[int, typer.Option(min=0, max=10_000, help="Actors on Ray; 0 scores in this process.")] = 0,
     cpus_per_actor: Annotated[int, typer.Option(min=1, max=1_000, help="Processors and threads of an actor.")] = 1,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    address: Address = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score the texts of the lake that have no score yet; stored scores are never replaced."""
     import json

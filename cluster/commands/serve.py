@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cluster.common_options import Address, ConfigFile, StorePath
+
 keys = typer.Typer(help="Create API keys; a file stores their hashes only.", no_args_is_help=True)
 
 KeyFile = Annotated[str, typer.Option("--api-key-file", help="File with one line per key, made if needed.")]
@@ -13,8 +15,8 @@ KeyFile = Annotated[str, typer.Option("--api-key-file", help="File with one line
 
 def serve(
     preset: Annotated[str, typer.Option(help="Preset whose serve section is used.")] = "demo",
-    config: Annotated[str | None, typer.Option(help="YAML file with any part of the configuration.")] = None,
-    store: Annotated[str, typer.Option(envvar="FLEETCAST_STORE", help="Folder, or s3:// or gs:// URI.")] = ".fleetcast",
+    config: ConfigFile = None,
+    store: StorePath = ".fleetcast",
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8000,
     alias: Annotated[str, typer.Option(help="What to serve: an alias, latest, or a version.")] = "champion",
@@ -23,7 +25,7 @@ def serve(
     journal: Annotated[bool, typer.Option("--journal", help="Record served predictions in the journal.")] = False,
     database: Annotated[str | None, typer.Option(envvar="FLEETCAST_DATABASE", help="Of --journal, its URL.")] = None,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="serve.key=value; may be repeated.")] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster, host:port.")] = None,
+    address: Address = None,
 ) -> None:
     """Serve the champions over HTTP, new ones as they are promoted. Ctrl-C drains and stops."""
     from contextlib import ExitStack

@@ -36,8 +36,8 @@ def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
     """Print what an import of alternative data changed."""
     if as_json:
         counts = {"added": imported.added, "stored": imported.stored, "refused": imported.refused.counts()}
-        document = {**counts, "read_as": imported.lines, "without_bars": imported.without_bars}
-        print(json.dumps(document | ({"missing": dict(imported.missing)} if imported.missing else {}), indent=1))
+        findings = {"without_bars": imported.without_bars, "missing": dict(imported.missing)}
+        print(json.dumps({**counts, "read_as": imported.lines, **findings}, indent=1))
         return
     console = Console()
     for table, added in imported.added.items():

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.bars.quarantine import count_by_rule
+
 RULES = {
     "no_publication_time": "it is not known when the row was published",
     "future": "the publication or retrieval lies in the future",
@@ -39,8 +41,7 @@ class RefusedRows:
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by rule, in the order of ``RULES``."""
-        counts = self.frame["rule"].value_counts()
-        return {rule: int(counts[rule]) for rule in RULES if rule in counts.index}
+        return count_by_rule(self.frame, RULES)
 
     @staticmethod
     def empty() -> RefusedRows:

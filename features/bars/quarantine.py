@@ -50,8 +50,7 @@ class Quarantine:
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows by rule, in the order of ``RULES``."""
-        counts = self.frame["rule"].value_counts()
-        return {rule: int(counts[rule]) for rule in RULES if rule in counts.index}
+        return count_by_rule(self.frame, RULES)
 
     def summary(self) -> str:
         """Return the counts by rule as text, harmless ones last: ``spike 2; nothing lost by repeated_row 10``."""
@@ -81,6 +80,12 @@ class Quarantine:
         """Return all rows of these parts, in order."""
         frames = [part.frame for part in parts if len(part)]
         return Quarantine(pd.concat(frames, ignore_index=True)) if frames else Quarantine.empty()
+
+
+def count_by_rule(rows: pd.DataFrame, rules: Iterable[str]) -> dict[str, int]:
+    """Return the number of rows by their column ``rule``, in the order of ``rules``; only rules that occur."""
+    counts = rows["rule"].value_counts()
+    return {rule: int(counts[rule]) for rule in rules if rule in counts.index}
 
 
 @cache

@@ -59,6 +59,7 @@ def test_fetched_texts_are_listed_inspected_and_stored_once(standin, call, tmp_p
         (("--symbols", "AAPL"), "needs --start"),
         (("--symbols", "AAPL", "--start", "2025-01-01", "--base-url", "http://127.0.0.1:1"), "has one address"),
         (("--symbols", "AAPL", "--start", "2025-01-01", "--series", "CPI"), "but --series is given"),
+        (("--source", "alphavantge", "--symbols", "A", "--start", "2025-01-01"), "Did you mean 'alphavantage'?"),
     ],
 )
 def test_options_that_a_source_does_not_read_are_refused(call, tmp_path, monkeypatch, arguments, says):

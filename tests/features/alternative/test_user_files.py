@@ -230,11 +230,11 @@ def test_a_column_of_numbers_for_each_series_is_read_by_its_name():
         {"observation_date": "2020-02-01", "UNRATE": "3.6", "GDP": "."},
         {"observation_date": "2020-03-01", "UNRATE": "", "GDP": ""},
     )
-    read = read_series(frame, OPTIONS, "stem")
+    read = read_series(frame, OPTIONS)
     rows = list(zip(read.rows["series"].to_pylist(), read.rows["value"].to_pylist(), strict=True))
     assert rows == [("UNRATE", 3.5), ("UNRATE", 3.6), ("GDP", 1.0)] and not len(read.refused)
     with pytest.raises(DataError, match="missing: value"):
-        read_series(frame_of({"date": "2020-01-01", "UNRATE": "3.5", "note": "good"}), OPTIONS, "stem")
+        read_series(frame_of({"date": "2020-01-01", "UNRATE": "3.5", "note": "good"}), OPTIONS)
 
 
 @pytest.mark.parametrize(("months", "least"), [(1, 31), (3, 92), (12, 366)])
@@ -243,7 +243,7 @@ def test_a_lag_that_ends_before_the_period_is_refused(months, least):
     rows = [{"date": str(first + pd.DateOffset(months=months * i))[:10], "value": i, "series": "X"} for i in range(6)]
 
     def read(lag: int):
-        return read_series(frame_of(*rows), ReadingOptions("mine", OPTIONS.now, lag_days={"X": lag}), "x")
+        return read_series(frame_of(*rows), ReadingOptions("mine", OPTIONS.now, lag_days={"X": lag}))
 
     with pytest.raises(DataError, match=f"at least {least}"):
         read(least - 1)
