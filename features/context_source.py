@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from configs.data import ContextConfig
 from configs.errors import DataError, FleetcastError
 from configs.schema import Config
 from features.alternative.known import MARKET, KnownData
@@ -100,6 +101,16 @@ def available_context(source: Source, config: Config, store: Store) -> MarketCon
 
             found = _market_series(EmbeddedSource(), config, store)
     return _joined(found, known)
+
+
+def context_stamp(store: Store, context: ContextConfig, *, is_lake: bool) -> str:
+    """Return a text that changes with the market series; ``is_lake`` is whether the bars are those of the lake."""
+    if context.path is None:
+        return f"{Lake(store).context_stamp()} {AlternativeLake(store).stamp()}" if is_lake else ""
+    try:
+        return " ".join(f"{file} {file.size} {file.stamp}" for file in find(context.path))
+    except DataError:
+        return f"{context.path} is missing"
 
 
 def _stored_series(store: Store) -> pd.DataFrame | None:

@@ -11,17 +11,15 @@ from threading import Lock
 import numpy as np
 
 from configs.data import DataConfig
-from configs.errors import DataError, FleetcastError, StoreError
+from configs.errors import FleetcastError, StoreError
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.context import MarketContext
-from features.context_source import available_context
+from features.context_source import available_context, context_stamp
 from features.known_source import alternative_stamp
 from features.sources import open_source
 from features.sources.given import GivenSource
 from features.sources.mended import MendedSource
-from features.sources.table_file import find
-from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
 from features.store.store import Store
 
@@ -97,7 +95,7 @@ class NewestBars:
     def stamp(self) -> str:
         """Return a text that changes with the bars, the market series or their source."""
         contexts = [config.data.context for config in self._configs if config.data.context.kinds]
-        series = {self._context_stamp(context.path) for context in contexts}
+        series = {context_stamp(self.store, context, is_lake=self.name == "lake") for context in contexts}
         series |= {alternative_stamp(self.store, config.features) for config in self._configs} - {""}
         end = [f"to {self._end}"] if self._end else []
         data = self._data
@@ -241,13 +239,3 @@ class NewestBars:
     def _source(self) -> MendedSource:
         source = open_source(self.name, self.store, None if self.is_given else self._data.reading)
         return MendedSource(source, self._data.on_steps)
-
-    def _context_stamp(self, path: str | None) -> str:
-        if path is None:
-            if self.name != "lake":
-                return ""
-            return f"{Lake(self.store).context_stamp()} {AlternativeLake(self.store).stamp()}"
-        try:
-            return " ".join(f"{file} {file.size} {file.stamp}" for file in find(path))
-        except DataError:
-            return f"{path} is missing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -18,24 +19,24 @@ from serving.bot.result import StepAlert, StepResult
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
 
-Verdicts = Mapping[str, tuple[ClosedBars, Dates]]
-Stopped = Sequence[StoppedSource] | None
 _OF_SOURCES, _SOURCE = "dead_data", "source "
 _EVENTS = {"stale": "dead_data", "no_bars": "dead_data", "calendar_unknown": "calendar_unknown"}
 
 
-def alert_writer(
-    verdicts: Verdicts, settings: AlertsConfig, stopped: Stopped = None
-) -> Callable[[Connection, StepResult, Sequence[StepAlert]], None]:
-    """Return what writes the alerts of a step in its transaction.
+class DataState(NamedTuple):
+    """What a scan found of its data: verdicts on the bars of each symbol, and sources of alternative data that stopped.
 
-    Parameters
-    ----------
-    verdicts
-        On the bars of each symbol at the close of the step.
-    stopped
-        Alternative data that have stopped; None where that was not judged.
+    ``stopped`` is None where sources were not judged.
     """
+
+    verdicts: Mapping[str, tuple[ClosedBars, Dates]]
+    stopped: Sequence[StoppedSource] | None = None
+
+
+def alert_writer(
+    data: DataState, settings: AlertsConfig
+) -> Callable[[Connection, StepResult, Sequence[StepAlert]], None]:
+    """Return what writes the alerts of a step in its transaction; ``data`` are those at its close."""
     repeat = timedelta(hours=settings.repeat_hours)
 
     def write(connection: Connection, result: StepResult, found: Sequence[StepAlert]) -> None:
@@ -49,39 +50,31 @@ def alert_writer(
             else:
                 raised.append(Alert(bot, one.event, one.key, at, one.title, one.body, data=one.data or {}))
         raise_alerts(connection, raised, repeat)
-        _settle(connection, bot, verdicts, stopped, at, repeat)
+        _settle(connection, bot, data, at, repeat)
 
     return write
 
 
 def settle_data(
-    journal: Journal,
-    lease: Lease,
-    bot: str,
-    verdicts: Verdicts,
-    at: datetime,
-    settings: AlertsConfig,
-    stopped: Stopped = None,
+    journal: Journal, lease: Lease, bot: str, data: DataState, at: datetime, settings: AlertsConfig
 ) -> None:
     """Raise and end alerts on data where a scan makes no step, because all symbols may have a problem."""
     with journal.begin() as connection:
         lease.guard(connection)
-        _settle(connection, bot, verdicts, stopped, at, timedelta(hours=settings.repeat_hours))
+        _settle(connection, bot, data, at, timedelta(hours=settings.repeat_hours))
 
 
-def _settle(
-    connection: Connection, bot: str, verdicts: Verdicts, stopped: Stopped, at: datetime, repeat: timedelta
-) -> None:
+def _settle(connection: Connection, bot: str, data: DataState, at: datetime, repeat: timedelta) -> None:
     for event in dict.fromkeys(_EVENTS.values()):
         current = [
             Alert(bot, event, name, at, f"{name}: {one.reason}")
-            for name, (one, _) in verdicts.items()
+            for name, (one, _) in data.verdicts.items()
             if one.problem is not None and _EVENTS[one.problem] == event
         ]
         judged = None
         if event == _OF_SOURCES:
-            current += [Alert(bot, event, f"{_SOURCE}{one.name}", at, f"{one}.") for one in stopped or ()]
-            if stopped is None:  # sources that have stopped stay as they are
+            current += [Alert(bot, event, f"{_SOURCE}{one.name}", at, f"{one}.") for one in data.stopped or ()]
+            if data.stopped is None:  # sources that have stopped stay as they are
                 judged = {row.key for row in open_conditions(connection, bot, event)}
                 judged = {key for key in judged if not key.startswith(_SOURCE)}
         settle(connection, bot, event, current, at, judged, repeat)

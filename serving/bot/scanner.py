@@ -24,7 +24,7 @@ from serving.bot.orders import orders_of
 from serving.bot.record import Record
 from serving.bot.renaming import renamed
 from serving.bot.result import StepResult
-from serving.bot.scan_alerts import alert_writer, settle_data
+from serving.bot.scan_alerts import DataState, alert_writer, settle_data
 from serving.bot.state import BotState
 from serving.bot.step import open_state, step
 from serving.bot.step_writer import read_state, write_step
@@ -154,8 +154,8 @@ class Scanner:
             signals, orders = result.signals, orders + len(result.orders)
             instants.append(row.instant)
         if not instants:
-            stopped_sources = self.feed.stopped_sources()
-            settle_data(self._journal, lease, self._bot, verdicts, now, self.feed.config.alerts, stopped_sources)
+            data = DataState(verdicts, self.feed.stopped_sources())
+            settle_data(self._journal, lease, self._bot, data, now, self.feed.config.alerts)
         return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:
@@ -223,7 +223,7 @@ class Scanner:
             notes["terms"] = [change._asdict() for change in self._new_terms]
         result = replace(result, notes={**result.notes, **notes})
         newest = max((one.made_at for one in stored), default=None)
-        write_alerts = alert_writer(verdicts, config.alerts, self.feed.stopped_sources())
+        write_alerts = alert_writer(DataState(verdicts, self.feed.stopped_sources()), config.alerts)
         if not write_step(self._journal, lease, result, write_alerts, not_before=newest):
             _log.warning("the step of %s is in the journal already", row.instant.isoformat())
             self._record = None  # read everything again

@@ -216,7 +216,7 @@ def test_losses_of_rows_are_those_of_the_forecasts(case):
 
 def test_every_error_is_one_line_that_names_the_symbol(case):
     arrays, meta = case.predictor.to_arrays(), case.predictor.meta()
-    with pytest.raises(ModelError, match=r"'ZZZ' is not in this model; it holds AAA, BBB, CCC, DDD\. Train it first\."):
+    with pytest.raises(ModelError, match=r"'ZZZ' is not in this model; it has AAA, BBB, CCC, DDD\. Train it first\."):
         type(case.predictor).from_state(SYMBOLS, arrays, meta, ("AAA", "ZZZ"))
     with pytest.raises(ModelError, match="not fitted"):
         case.new().predict(case.bars)

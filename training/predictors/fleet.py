@@ -1,7 +1,6 @@
 """A fitted fleet of one kind of model: fitted on examples, forecasting windows, stored as plain arrays.
 
-One symbol is a fleet of one. Workers, the registry and the serving engine use a fleet through these methods;
-:class:`~training.predictors.bars_predictor.BarsPredictor` adds what a person needs.
+One symbol is a fleet of one. :class:`~training.predictors.bars_predictor.BarsPredictor` adds what a person needs.
 """
 
 from __future__ import annotations
@@ -204,7 +203,7 @@ class PredictorFleet(ABC):
         position = {symbol: i for i, symbol in enumerate(symbols)}
         chosen = tuple(symbols if only is None else only)
         if new := [symbol for symbol in chosen if symbol not in position]:
-            raise ModelError(f"symbol {new[0]!r} is not in this model; it holds {shortened(symbols)}. Train it first.")
+            raise ModelError(f"symbol {new[0]!r} is not in this model; it has {shortened(symbols)}. Train it first.")
         predictor.symbols = chosen
         predictor.feature_names = tuple(meta["feature_names"])
         predictor.universe = UniverseFacts(**universe) if (universe := meta.get("universe")) else None
@@ -222,8 +221,8 @@ class PredictorFleet(ABC):
     @property
     def settings(self) -> tuple[Any, ...]:
         """What the forecasts of one fleet have in common, whatever run fitted it."""
-        features = self.config.features, self.feature_names, self.universe, self.period.name
-        return features, self.config.section(self.kind), self.config.direction.label, self.config.run.seed
+        config, features = self.config, (self.config.features, self.feature_names, self.universe, self.period.name)
+        return features, config.section(self.kind), config.direction.label, config.run.seed
 
     @property
     def task(self) -> Task:
@@ -246,7 +245,6 @@ class PredictorFleet(ABC):
     def _rows_of(self, panel: Panel) -> Int64:
         """Return each symbol's row in the fleet (S,); of one that was not fitted the row after the last."""
         position = {symbol: i for i, symbol in enumerate(self.symbols)}
-        unknown = [symbol for symbol in panel.symbols if symbol not in position]
-        if unknown and not self.forecasts_unseen:
-            raise ModelError(f"there is no model for {unknown[0]!r}; this one holds {shortened(self.symbols)}.")
+        if not self.forecasts_unseen and (unknown := [one for one in panel.symbols if one not in position]):
+            raise ModelError(f"there is no model for {unknown[0]!r}; this one has {shortened(self.symbols)}.")
         return np.array([position.get(symbol, len(position)) for symbol in panel.symbols], np.int64)

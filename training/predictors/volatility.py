@@ -23,7 +23,7 @@ from training.models.volatility.ensemble import VolatilityEnsemble
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import IntervalFleet, fit_own_intervals, fit_pooled_intervals, prior_scale
 from training.models.volatility.member import Rows
-from training.models.volatility.members import combined, fitted
+from training.models.volatility.members import combined
 from training.models.volatility.regression import LinearFleet
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.chunks import panel_chunks
@@ -33,6 +33,7 @@ from training.predictors.volatility_shared import (
     SharedVolatility,
     fit_data,
     fit_own_linear_rows,
+    fit_own_members,
     fit_shared_parts,
     members_from_arrays,
     members_to_arrays,
@@ -137,10 +138,7 @@ class VolatilityPredictor(BarsPredictor):
         rows = Rows.of(examples, shared.design, fit.newest)
         self._note_outcomes(examples, pooled)
         earlier = tested._members_of(panel) if tested else None
-        data, own = fit_data(examples, self.config, shared.design, rows, fit.first, earlier), dict[str, FleetState]()
-        for spec in fitted(part.used):
-            if spec.fit_own and (fleet := spec.fit_own(data, shared.members[spec.name])) is not None:
-                own[spec.name] = fleet
+        own = fit_own_members(fit_data(examples, self.config, shared.design, rows, fit.first, earlier), shared.members)
         # Errors come from a linear fit that has not seen validation rows; the one that is kept has, and baselines have.
         self._stack(own, fit_own_linear_rows(examples, rows, fit, with_valid=False), shared)
         errors, symbol = self._errors(examples)
@@ -162,9 +160,8 @@ class VolatilityPredictor(BarsPredictor):
     ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Float]]:
         """Return the forecast, and the variances of baselines, ``anchor`` and members, NaN where there is none.
 
-        Columns are ``variance`` and its interval ``_low, _high``, the three as annualised ``volatility``, the
-        ``bars_per_year`` of that, and ``fallback``, which marks rows whose ensemble had no usable forecast: the
-        log-HAR's, or without one the EWMA's, stands in its place.
+        Columns are ``variance`` and its interval ``_low, _high``, the three as annualised ``volatility``, its
+        ``bars_per_year``, and ``fallback``: whether the log-HAR or the EWMA replaces an unusable ensemble.
         """
         found = self._ensemble.combine(windows, symbols, self._shared.combination)
         ends = self._interval.ends[symbols]
@@ -186,9 +183,9 @@ class VolatilityPredictor(BarsPredictor):
     def adapted(self, errors: Float, symbol: Int64, known: npt.NDArray[np.datetime64]) -> tuple[Float, Self]:
         """Return interval ends (n, 2) of ln(y / f) made walk-forward, and a predictor with the state after the last.
 
-        Rows are each symbol's, in order of time: ``errors`` (n,) are ln(y / f), ``symbol`` (n,) rows of this fleet,
-        ``known`` (n,) the dates on which the outcomes were known. Bars up to a symbol's last outcome keep the intervals
-        of validation: with the later state they would know their own outcomes.
+        Rows are in order of time: ``errors`` (n,) are ln(y / f), ``symbol`` (n,) rows of this fleet, ``known`` (n,) the
+        dates on which outcomes were known. Bars up to a symbol's last outcome keep validation's intervals: the later
+        state knows their outcomes.
         """
         part, out = self.config.volatility, copy(self)
         ends, out._adapted = self._interval.walk_forward(errors, symbol, part.horizon, part.interval_level)

@@ -180,6 +180,15 @@ def fit_shared_parts(
     return design, linear, market, {spec.name: spec.fit_shared(data) for spec in specs if spec.fit_shared}
 
 
+def fit_own_members(data: FitData, shared: Mapping[str, FleetState]) -> dict[str, FleetState]:
+    """Fit the members that have a fit of each symbol, shrunk to the one that all symbols share."""
+    own = dict[str, FleetState]()
+    for spec in fitted(data.config.volatility.used):
+        if spec.fit_own and (fleet := spec.fit_own(data, shared[spec.name])) is not None:
+            own[spec.name] = fleet
+    return own
+
+
 def fit_own_linear_rows(examples: Examples, rows: Rows, fit: LinearFit, *, with_valid: bool) -> LinearFleet:
     """Fit each symbol's anchor and linear member, shrunk to the pooled fit of the same rows: train, or also valid."""
     shared, pooled = (fit.linear, fit.sums) if with_valid else (fit.first, fit.first_sums)

@@ -13,7 +13,7 @@ from features.bars.schedule import HoursOfWeek, Months, Period, Sessions, Tradin
 from features.bars.schedule_fit import schedule_of
 from features.bars.sessions import is_known, session_close, sessions_between
 from serving.bot.closed_bars import closed_bars, ready_rows
-from serving.bot.scan_alerts import settle_data
+from serving.bot.scan_alerts import DataState, settle_data
 from serving.journal.leases import acquire
 from serving.journal.schema import alerts
 
@@ -155,7 +155,7 @@ def test_a_stopped_source_is_an_alert_until_it_comes_again(journal):
     now, lease, settings = utc("2026-11-27T18:01"), acquire(journal, "bot:paper"), AlertsConfig(repeat_hours=72.0)
     stopped = [StoppedSource("options_iv30", ("IBM",), "2026-10-01", 3.0)]
     for hours, sources in enumerate((stopped, None, [])):
-        settle_data(journal, lease, "paper", {}, now + timedelta(hours=hours), settings, sources)
+        settle_data(journal, lease, "paper", DataState({}, sources), now + timedelta(hours=hours), settings)
     with journal.connect() as connection:
         found = connection.execute(select(alerts).order_by(alerts.c.created_at)).all()
     keys = [(row.event, row.key, row.phase) for row in found]
@@ -175,8 +175,8 @@ def test_an_unknown_calendar_and_dead_data_are_one_alert_each_until_they_end(jou
     }
     settings = AlertsConfig(repeat_hours=72.0)
     for hours in (0, 1, 71):
-        settle_data(journal, lease, "paper", verdicts, now + timedelta(hours=hours), settings)
-    settle_data(journal, lease, "paper", {}, now + timedelta(hours=71.5), settings)
+        settle_data(journal, lease, "paper", DataState(verdicts), now + timedelta(hours=hours), settings)
+    settle_data(journal, lease, "paper", DataState({}), now + timedelta(hours=71.5), settings)
     with journal.connect() as connection:
         found = connection.execute(select(alerts).order_by(alerts.c.event, alerts.c.created_at)).all()
     keys = [(row.event, row.key, row.phase) for row in found]
