@@ -16,6 +16,6 @@ def certificates() -> ssl.SSLContext:
 
 
 def proxy_of(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL; a client with a transport of its own reads none."""
+    """Return the proxy that the environment names for a URL; a client with its own transport reads none."""
     parts = httpx2.URL(url)
     return None if proxy_bypass(parts.host) else getproxies().get(parts.scheme)

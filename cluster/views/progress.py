@@ -58,7 +58,7 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
         for line in next_steps(result.results, option):
             console.print(line, highlight=False, soft_wrap=True)
     if groups := sorted({group_of_column(name) or "" for name in result.plan.feature_names} - {""}):
-        hint = "what each adds: fleetcast ablation, with the same options"
+        hint = "what each adds: fleetcast ablation, with the same settings"
         console.print(f"the models read {', '.join(groups)}; {hint}", highlight=False, soft_wrap=True)
 
 

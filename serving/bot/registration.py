@@ -1,4 +1,4 @@
-"""What a bot says of itself in the journal: by which schedules it runs, since when, and when it was stopped on purpose.
+"""A bot's registration in the journal: its schedules, its start, and its end if it was stopped on purpose.
 
 Readers, such as the page, do not have the bot's settings. A process that is killed leaves no time of its stop.
 """

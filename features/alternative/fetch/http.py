@@ -112,7 +112,7 @@ class Http:
                 reason = str(error) or type(error).__name__
                 problem = self._error(f"did not answer completely ({reason}). Try again later", is_answered=False)
             except ValueError as error:
-                problem = self._error(f"answered what is no JSON ({error}). Try again later")
+                problem = self._error(f"sent no JSON ({error}). Try again later")
             if wait_s > _MAX_WAIT_S:
                 raise self._error(f"accepts no request for {wait_s:,.0f} s. Try again after that", stops=True)
             if attempt + 1 < self.attempts:
