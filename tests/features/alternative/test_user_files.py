@@ -139,7 +139,7 @@ def test_series_without_publication_times_need_a_lag():
     assert str(read.rows["known_from"][0].as_py())[:10] == "2020-03-01" and "MINE" in read.lines[-1]
     own = read_series(table, ReadingOptions("mine", OPTIONS.now, lag_days={"MINE": 3, "CPIAUCSL": 45}))
     assert own.rows["source"].to_pylist() == ["mine", "mine"] and not len(own.refused)
-    with pytest.raises(DataError, match="--lag-days stem=DAYS"):
+    with pytest.raises(DataError, match="--lag-days mine=DAYS"):
         read_series(table.drop(columns="series"), OPTIONS)
     unreadable = table.assign(known_from="soon")
     assert read_series(unreadable, OPTIONS).rows.num_rows == 0, "a lag replaces no time that is unreadable"
