@@ -1,4 +1,4 @@
-"""``fleetcast data``: import, fetch, inspect, rename and remove bars; import, fetch and inspect other data."""
+"""``fleetcast data``: import, fetch, inspect, rename and remove bars and other data."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ from configs.errors import ConfigError, did_you_mean
 from configs.words import counted
 
 app = typer.Typer(
-    name="data",
-    help="Import, fetch, inspect, rename and remove bars; import, fetch and inspect other data.",
-    no_args_is_help=True,
+    name="data", help="Import, fetch, inspect, rename and remove bars and other data.", no_args_is_help=True
 )
 
 PathsArgument = Annotated[list[str], typer.Argument(metavar="PATH...", help="CSV or Parquet files, folders or globs.")]
@@ -66,6 +64,8 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import bars or other data from files into the lake; running it again changes nothing."""
+    from features.store.store import Store
+
     if kind is not None:
         given = {
             "--symbol": symbol,
@@ -79,7 +79,12 @@ def import_(
             "--on-steps": None if on_steps is Seam.REBASE else on_steps,
         }
         refuse_given(given, "reads bars; files of --kind are read by their columns' names")
-        import_other(paths, kind, store, timezone, lag_days, as_json)
+        from cluster.alternative_data import import_rows
+        from cluster.options import days_by_name
+        from cluster.views.alternative_tables import show_imported_rows
+
+        lags = days_by_name("--lag-days", lag_days or [])
+        show_imported_rows(import_rows(Store(store), paths, kind, timezone=timezone, lag_days=lags), as_json)
         return
     refuse_given({"--lag-days": lag_days}, "is of series; name their --kind, such as --kind macro")
     from cluster.lake_bars import preview_bars
@@ -87,7 +92,6 @@ def import_(
     from features.lake_import import import_bars
     from features.sources.files import FileSource
     from features.sources.processes import usable_processors
-    from features.store.store import Store
 
     reading = reading_of(columns, symbol_column, date_format, decimal, timezone, period, max_unpacked_mib)
     source = FileSource(paths, symbol, reading, processes=usable_processors())
@@ -95,19 +99,6 @@ def import_(
         show_preview(preview_bars(source), as_json)
     else:
         show_import(import_bars(source, Store(store), on_steps=on_steps.value), as_json)
-
-
-def import_other(
-    paths: list[str], kind: str, store: str, timezone: str | None, lag_days: list[str] | None, as_json: bool
-) -> None:
-    """Import files of alternative data."""
-    from cluster.alternative_data import import_rows
-    from cluster.options import days_by_name
-    from cluster.views.alternative_tables import show_imported_rows
-    from features.store.store import Store
-
-    lags = days_by_name("--lag-days", lag_days or [])
-    show_imported_rows(import_rows(Store(store), paths, kind, timezone=timezone, lag_days=lags), as_json)
 
 
 @app.command()

@@ -142,13 +142,6 @@ def test_no_filing_counts_before_its_publication(fetch, edgar, day, accepted, kn
     assert rows["known_from"]["a-9"] == pd.Timestamp(known_from)
 
 
-def test_a_filing_of_the_next_day_is_read_when_that_has_begun(fetch, edgar):
-    edgar["acceptanceDateTime"][0], edgar["filingDate"][0] = "2025-05-01T18:00:00.000Z", "2025-05-02"
-    early = fetch("edgar", "X", start="2025-05-01", now="2025-05-01T23:00Z")
-    assert early.missing.keys() == {"X"} and not len(early.refused)
-    assert fetch("edgar", "X", start="2025-05-01", now="2025-05-02T10:30Z").added == {"text": 1}
-
-
 def test_older_lists_are_read_where_the_period_needs_them(fetch, standin, edgar):
     assert fetch("edgar", "X", start="2010-01-01", end="2025-04-30").added == {"text": 2}
     assert fetch("edgar", "LEFT=7", start="2010-01-01", end="2012-01-01").added == {"text": 1}
