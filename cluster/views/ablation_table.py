@@ -14,7 +14,7 @@ from features.splits import Split
 from training.ablation import AblationResult
 from training.metrics.comparison import Comparison
 from training.tasks import task_of
-from training.validation.group_effect import GroupEffect
+from training.validation.group_effect import GroupEffect, chance_line
 
 
 def show_ablation(result: AblationResult, as_json: bool) -> None:
@@ -34,6 +34,7 @@ def show_ablation(result: AblationResult, as_json: bool) -> None:
         console.print(_table(effects))
         for effect in effects:
             console.print(f"  {effect.sentence}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\n{chance_line(result.effects)}", highlight=False, soft_wrap=True)
     for output, reason in result.failed.items():
         console.print(f"failed: {output}: {reason}", highlight=False, markup=False, soft_wrap=True)
     stored = ", the others stored before" if result.fits < result.jobs else ""

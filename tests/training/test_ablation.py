@@ -15,7 +15,7 @@ from training import ModelTrainer
 from training.ablation import Ablation
 from training.before_test import before_test
 from training.metrics.comparison import Comparison
-from training.validation.group_effect import GroupEffect
+from training.validation.group_effect import GroupEffect, chance_line
 
 OPTIONS = ReadingOptions("test", np.datetime64("2100-01-01", "ns"))
 SYMBOLS = ("AAA", "BBB", "CCC")
@@ -133,3 +133,11 @@ def test_sentences_claim_no_more_than_the_numbers(value, error, known, words):
     difference = Comparison(value, error)
     effect = GroupEffect("direction", ("macro",), 1.0 + value, 1.0, difference, 3, 900, 300, *known)
     assert words in effect.sentence
+
+
+def test_many_comparisons_are_reported_with_those_that_chance_explains():
+    differences = [Comparison(value, 0.1) for value in (0.0, 0.19, -0.21, 0.5)] + [Comparison(1.0, float("nan"))]
+    effects = [GroupEffect("volatility", ("macro",), 1.0, 1.0, one, 3, 900, 300, 1.0, 1.0) for one in differences]
+    assert chance_line(effects * 5).startswith(
+        "10 of 20 differences exceed 2 standard errors; about 0.9 would by chance"
+    )

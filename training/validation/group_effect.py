@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from configs.words import signed
+from configs.words import counted, signed
 from training.metrics.comparison import Comparison
 from training.tasks import task_of
 from training.validation.verdict import ERRORS, MATERIAL
@@ -67,3 +68,17 @@ class GroupEffect:
             return f"{name} adds nothing that matters ({shown}, under {MATERIAL:.1%} of the loss)"
         change = f"{abs(value) / self.without_groups:.1%}"
         return f"{name} lowers {loss} by {change} ({shown})" if value < 0 else f"WORSE: {name} costs {change} ({shown})"
+
+
+def chance_line(effects: Sequence[GroupEffect]) -> str:
+    """Return how many differences are large, and how many would be if no group added anything.
+
+    With many groups some difference is large by chance.
+    """
+    judged = [one.difference for one in effects if one.rows and math.isfinite(one.difference.se)]
+    large = sum(abs(one.value) > ERRORS * one.se for one in judged)
+    expected = math.erfc(ERRORS / math.sqrt(2.0)) * len(judged)
+    return (
+        f"{large} of {counted(len(judged), 'difference')} exceed {ERRORS:g} standard errors; about {expected:.1f} "
+        "would by chance if no group added anything"
+    )
