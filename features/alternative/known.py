@@ -109,7 +109,8 @@ class KnownData:
             if repeated:
                 raise DataError(
                     f"{repeated[0]} of {symbol or 'the market'} has the names of two series or events that differ in "
-                    "case or punctuation only. Leave its group out (features.without), or import them into a new store."
+                    "case or punctuation only. fleetcast data inspect --alternative lists both; remove one with "
+                    "fleetcast data remove --alternative NAME."
                 )
         by_prefix = {table.prefix: table.columns for some in stored.values() for table in some}
         names = tuple(name for prefix in sorted(by_prefix) for name in by_prefix[prefix])
