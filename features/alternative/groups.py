@@ -20,8 +20,9 @@ EVENT_SUFFIXES = ("next_1", "next_5", "days_until", "days_since")
 _TEXT_SUFFIXES = [column.removeprefix("_") for column in text_columns("")]
 _ALL_SUFFIXES = sorted({AGE, *EVENT_SUFFIXES, *chain(*SUFFIXES.values()), *_TEXT_SUFFIXES}, key=len, reverse=True)
 _USUALLY_PER_SYMBOL = ("sentiment", "options")
+_IMPLIED_VOL = re.compile(r"(iv|atm_iv|implied_vol)\d*")
 _OPTIONS = re.compile(
-    r"(iv|atm_iv|implied_vol)\d*|(skew|term_slope|put_call)\w*|(put|call)_(volume|open_interest|oi)|(chain|iv)_quotes"
+    _IMPLIED_VOL.pattern + r"|(skew|term_slope|put_call)\w*|(put|call)_(volume|open_interest|oi)|(chain|iv)_quotes"
 )
 _LEVEL = re.compile(r"\^?v(ix|xn)\w*|iv\w*|atm_iv\w*|implied_vol\w*|put_call\w*|(put|call)_\w+")
 _PRICE = re.compile(
@@ -41,6 +42,11 @@ def group_of(series: str) -> AlternativeGroup:
     if name.startswith("weather"):
         return "weather"
     return "options" if _OPTIONS.fullmatch(name) else "macro"
+
+
+def is_implied_volatility(series: str) -> bool:
+    """Whether a series is an annualised implied volatility, which is a fraction: 0.25 is 25 %."""
+    return _IMPLIED_VOL.fullmatch(series.lower()) is not None
 
 
 def kind_of(series: str) -> Kind:

@@ -16,6 +16,7 @@ RULES = {
     "future": "the publication or retrieval lies in the future",
     "unreadable_period": "the date of the value is missing or cannot be read",
     "not_a_number": "a value is missing or not a number",
+    "implied_volatility_out_of_range": "an implied volatility is outside 0 … 5; it is a fraction, so that 0.25 is 25 %",
     "score_out_of_range": "a score is outside −1 … 1, or a relevance outside 0 … 1",
     "unusable_quote": "a strike, a price or a right of an option cannot be read",
     "no_text": "the text is empty and has no score",

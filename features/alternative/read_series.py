@@ -19,7 +19,7 @@ from features.alternative.checks import (
     numbers,
     texts,
 )
-from features.alternative.groups import group_of
+from features.alternative.groups import group_of, is_implied_volatility
 from features.alternative.lags import REVISED, fallback_lag
 from features.alternative.quarantine import Checked
 
@@ -27,6 +27,7 @@ _DAY = np.timedelta64(1, "D")
 _KEYS = ("period", "known_from", "symbol", "place", "source", "retrieved_at", "realtime_end")
 _EMPTY = ("", ".")  # FRED writes a point for no value
 _LEAST_PERIODS = 3  # from which dates show that they are the first days of months
+_MOST_IMPLIED = 5.0  # 500 % a year; figures in percent are above it
 
 
 def read_series(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
@@ -80,6 +81,8 @@ def read_series(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     check_names(checked, symbol, empty_allowed=True)
     value = numbers(frame, "value")
     checked.refuse(~np.isfinite(value), "not_a_number")
+    implied = np.isin(series, [name for name in set(series.tolist()) if is_implied_volatility(name)])
+    checked.refuse(implied & ((value <= 0.0) | (value > _MOST_IMPLIED)), "implied_volatility_out_of_range")
     columns = {
         "symbol": symbol,
         "series": series.astype(object),

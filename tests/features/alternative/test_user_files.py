@@ -92,6 +92,15 @@ def test_quotes_that_are_not_finite_are_refused(number):
     assert read_series(frame_of(series), OPTIONS).rows.num_rows == 0
 
 
+def test_an_implied_volatility_in_percent_is_refused():
+    rows = [
+        {"symbol": "A", "known_from": f"2020-01-0{day}T21:00Z", "iv30": iv} for day, iv in enumerate((0.28, 27, 0), 1)
+    ]
+    read = read_option_days(frame_of(*rows), OPTIONS)
+    assert read.rows["value"].to_pylist() == [0.28]
+    assert read.refused.counts() == {"implied_volatility_out_of_range": 2}
+
+
 def test_rows_of_series_are_stored_or_refused_under_a_rule():
     good = {"series": "X", "date": "2020-01-01", "value": "1", "known_from": "2020-02-13T08:30-05:00", "symbol": "A"}
     changes = [
