@@ -106,9 +106,10 @@ def decide(
 def _described(mean: float, error: float | None, paired: Paired, n: int) -> str:
     champion = paired.champion_total / n
     word = "lower" if mean < 0 else "higher" if mean > 0 else "no lower"
-    text = f"its test loss {champion + mean:.4f} is {word} than the champion's {champion:.4f}"
+    digits = next((some for some in (4, 6, 8) if round(mean, some)), 4)
+    text = f"its test loss {champion + mean:.{digits}f} is {word} than the champion's {champion:.{digits}f}"
     where = f"{counted(n, 'common row')} on {counted(len(paired.counts), 'day')}"
     if error is None:
         return f"{text} over {where}, too few to distinguish from noise"
     clear = "clear of noise" if abs(mean) > 1.96 * error else "not distinguishable from noise"
-    return f"{text} over {where} (difference {signed(mean)}, standard error {error:.4f}: {clear})"
+    return f"{text} over {where} (difference {signed(mean, digits)}, standard error {error:.{digits}f}: {clear})"

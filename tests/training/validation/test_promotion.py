@@ -70,6 +70,12 @@ def test_auto_promotes_only_a_lower_mean_loss(shift: float, promote: bool, word:
     assert ("models promote" in decision.reason) is not promote
 
 
+def test_a_small_difference_is_shown_with_the_digits_that_it_needs() -> None:
+    base = {"A": np.full(40, 1.0, np.float32)}
+    decision = decide(side("new", table({"A": base["A"] + np.float32(1e-5)})), side("old", table(base)))
+    assert "its test loss 1.000010 is higher than the champion's 1.000000" in decision.reason
+
+
 def test_at_equal_loss_weights_that_saw_newer_labels_are_better() -> None:
     old = replace(side("old", table(losses(1, "AB"))), trained_to="2020-03-01")
     new = replace(old, version="new", trained_to="2021-03-01")
