@@ -59,7 +59,8 @@ def scan(
     resolved = bot_config(config, strategy, None, None, overrides)
     with open_bot(resolved, store, database, bars, accept_terms=accept_terms) as opened:
         signals = opened.run_scan()
-        typer.echo(as_json({"bot": resolved.bot.name, "strategy": resolved.strategy.name, "signals": signals}))
+        names = {"bot": resolved.bot.name, "strategy": resolved.strategy.name}
+        typer.echo(as_json({**names, "scan": opened.scan_summary, "signals": signals}))
 
 
 @app.command()

@@ -109,7 +109,7 @@ class MLPredictionBot:
             kill_switch=lambda: self._kill_switch(),
             accept_terms=accept_terms,
         )
-        self.metrics = BotMetrics()
+        self.metrics, self.scan_summary = BotMetrics(), ""
         self.services = Services(self.config, manager, self.journal, scanner, clock, cluster, self.metrics)
         self.runner = Runner(self.services, list(catalog().values()), schedules(self.config.bot.schedules))
 
@@ -117,7 +117,8 @@ class MLPredictionBot:
         """Make the steps of the bars that have closed, and return the signals of the newest step, one a symbol.
 
         Each is a dictionary of :class:`training.strategy.Signal` with ``symbol``, ``action`` and ``confidence``.
-        Without a new bar they are those of before; without a step yet there are none.
+        Without a new bar they are those of before; without a step yet there are none. ``scan_summary`` then says what
+        was done, and which symbols are not traded, with a reason.
 
         Raises
         ------
@@ -128,7 +129,7 @@ class MLPredictionBot:
         FleetcastError
             Models, bars or the journal cannot be read.
         """
-        self._once(_SCAN)
+        self.scan_summary = self._once(_SCAN)
         return newest_signals(self.journal, self.config.bot.name)
 
     def retrain_models(self, force_retrain: bool = False) -> str:

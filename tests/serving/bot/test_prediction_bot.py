@@ -28,7 +28,8 @@ def test_a_scan_returns_signals_once_a_bar(make_bot, grow):
     assert {signal["action"] for signal in signals} <= {"buy", "sell", "none"}
     assert all(0.0 < signal["confidence"] < 1.0 for signal in signals if signal["confidence"] is not None)
     assert count(bot, predictions) == 10
-    assert bot.run_scan() == signals
+    assert bot.scan_summary.startswith("1 step to 20")
+    assert bot.run_scan() == signals and bot.scan_summary.startswith("0 steps")
     assert (count(bot, predictions), count(bot, steps)) == (10, 1)
     grow(481)
     assert [one["symbol"] for one in bot.status().orders] == [
