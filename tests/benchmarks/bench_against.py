@@ -72,8 +72,8 @@ def _answers(port: int) -> bool:
 def loads(count: int) -> dict[str, tuple[int, list[bytes]]]:
     """Return by name the number of clients and their requests."""
     frame = load_bars("embedded", ["AAPL"])
-    frame = frame.assign(date=frame["date"].dt.strftime("%Y-%m-%d")).drop(columns="symbol")
-    rows = frame.to_dict("records")
+    frame = frame.assign(date=frame["date"].dt.strftime("%Y-%m-%d"))
+    rows = frame[["date", "open", "high", "low", "close", "volume"]].to_numpy(object).tolist()
     sent = [{"bars": {"AAPL": rows[i : i + 100]}} for i in range(min(count, len(rows) - 100))]
     named = [raw_request(PREDICT, json.dumps({"symbols": ["AAPL"]}).encode())]
     return {"named_1": (1, named), "named_32": (32, named), "sent_32": (32, [_request(body) for body in sent])}
