@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ import numpy.typing as npt
 from features.alternative.groups import AGE, AlternativeGroup, group_of_column, sources_of
 
 SESSIONS = 5  # of the window whose texts are counted
+
+_Source = tuple[str, AlternativeGroup, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,9 @@ class KnownSource:
 
 def known_sources(names: Sequence[str], features: npt.NDArray[np.float32]) -> list[tuple[KnownSource, ...]]:
     """Return the sources among a model's columns ``names`` (F,) at each of some bars, from ``features`` (n, F)."""
-    place = {name: position for position, name in enumerate(names)}
-    found = list[tuple[str, AlternativeGroup, list[int]]]()
-    for source, columns in sources_of(names).items():
-        group = group_of_column(names[columns[0]])
-        assert group is not None
-        found.append((source, group, columns))
+    found, place = _sources(tuple(names))
+    if not found:
+        return [()] * len(features)
 
     def value(row: npt.NDArray[np.float32], column: str) -> float | None:
         position = place.get(column)
@@ -56,6 +56,17 @@ def known_sources(names: Sequence[str], features: npt.NDArray[np.float32]) -> li
         )
 
     return [tuple(source_at(row, *one) for one in found) for row in features]
+
+
+@lru_cache(maxsize=64)  # every request asks it of the few models that are served
+def _sources(names: tuple[str, ...]) -> tuple[tuple[_Source, ...], Mapping[str, int]]:
+    """Return each source with its group and columns, and the position of each column."""
+    found = list[_Source]()
+    for source, columns in sources_of(names).items():
+        group = group_of_column(names[columns[0]])
+        assert group is not None
+        found.append((source, group, columns))
+    return tuple(found), {name: position for position, name in enumerate(names)}
 
 
 def each_once(sources: Iterable[KnownSource]) -> tuple[KnownSource, ...]:
