@@ -22,7 +22,7 @@ HOUR = pd.Timedelta(hours=1)
 
 
 def series_of(name: str, symbol: str, dates: np.ndarray, shift: float = 0.0) -> pd.DataFrame:
-    values = 20.0 + np.sin(np.arange(len(dates)) / 9.0) + shift
+    values = 0.2 + 0.01 * np.sin(np.arange(len(dates)) / 9.0) + shift
     known = pd.DatetimeIndex(dates).tz_localize("UTC") + 12 * HOUR
     rows = {"symbol": symbol, "series": name, "period": dates, "value": values, "known_from": known}
     return pd.DataFrame(rows)
@@ -111,7 +111,7 @@ def test_a_revision_of_the_day_before_changes_the_answer_of_its_symbol(store, en
     ask = [PredictionRequest(symbol, prediction_types="volatility") for symbol in ("AAA", "CCC")]
     full, lacking = (answer.prediction for answer in engine.predict_batch(ask))
     assert not engine.refresh()
-    late = series_of("iv30", "AAA", universe["AAA"].dates[478:479], shift=9.0)
+    late = series_of("iv30", "AAA", universe["AAA"].dates[478:479], shift=0.09)
     late = late.assign(known_from=late["known_from"] + HOUR)
     AlternativeLake(store).append("series", read_series(late, OPTIONS).rows)
     assert engine.refresh(), "a revision of the day before is a new state"
