@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -35,7 +36,7 @@ _NO_DATA = "the model reads {sources}, which have no recent value on this day; t
 _CHUNK = 32  # symbols featurised together: their panel is in memory
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeatureRecipe:
     """How bars become the features that a model was fitted on; models with equal recipes share their windows."""
 
@@ -65,6 +66,12 @@ class FeatureRecipe:
         """The label settings, which determine the panel's volatility known at each bar."""
         return self.config.direction.label
 
+    @cached_property
+    def market_series(self) -> list[int]:
+        """The positions of features of market series that are not alternative data."""
+        columns = series_columns(self.feature_names, self.config.features)
+        return [int(i) for i in columns if group_of_column(self.feature_names[i]) is None]
+
     def table(self, bars: Iterable[SymbolBars]) -> tuple[UniverseTable, str]:
         """Return the universe's table, and why it counts as missing, if these bars are not the fitted universe."""
         features = self.config.features.model_copy(update={"universe_lag": self.universe.lag})
@@ -82,6 +89,13 @@ class FeatureRecipe:
     def panel(self, bars: Sequence[SymbolBars], table: UniverseTable, context: MarketContext | None) -> Panel:
         """Return these symbols' features."""
         return build_panel(bars, self.config.features, table, context, self.label, columns=self.feature_names)
+
+
+class Remarks(NamedTuple):
+    """Warnings about a forecast, and what it knows of the alternative data that the model reads."""
+
+    notes: tuple[str, ...]
+    sources: tuple[KnownSource, ...]
 
 
 Piece = tuple[Float32, Panel]
@@ -146,27 +160,21 @@ class LatestWindows:
         features, history = np.concatenate([one for one, _ in pieces]), Panel.concat([panel for _, panel in pieces])
         return cls(recipe, requested, features, history, table, context, note)
 
-    def notes(self, features: Float32) -> list[tuple[str, ...]]:
-        """Return the warnings about forecasts from each of these last bars; ``features`` is (n, F)."""
-        names, config = self.recipe.feature_names, self.recipe.config.features
-        series = [int(i) for i in series_columns(names, config) if group_of_column(names[i]) is None]
+    def remarks(self, features: Float32) -> list[Remarks]:
+        """Return the remarks on forecasts from each of these last bars; ``features`` is (n, F)."""
+        recipe = self.recipe
         always = (self.note,) if self.note else ()
-        notes = []
-        for row, sources in zip(np.isnan(features), known_sources(names, features), strict=True):
+        found = list[Remarks]()
+        for row, sources in zip(np.isnan(features), known_sources(recipe.feature_names, features), strict=True):
             missing = [source.name for source in sources if not source.known]
-            of_series = (_NO_SERIES,) if row[series].any() else ()
+            of_series = (_NO_SERIES,) if row[recipe.market_series].any() else ()
             of_data = (_NO_DATA.format(sources=shortened(missing)),) if missing else ()
-            notes.append((*always, *of_series, *of_data))
-        return notes
+            found.append(Remarks((*always, *of_series, *of_data), sources))
+        return found
 
-    def newest_notes(self) -> dict[str, tuple[str, ...]]:
-        """Return the notes of each symbol's newest bar."""
-        return dict(zip(self.history.symbols, self.notes(self.features[:, -1]), strict=True))
-
-    def newest_sources(self) -> dict[str, tuple[KnownSource, ...]]:
-        """Return what each symbol's newest bar knows of the alternative data that the model reads."""
-        found = known_sources(self.recipe.feature_names, self.features[:, -1])
-        return dict(zip(self.history.symbols, found, strict=True))
+    def newest_remarks(self) -> dict[str, Remarks]:
+        """Return the remarks on each symbol's newest bar."""
+        return dict(zip(self.history.symbols, self.remarks(self.features[:, -1]), strict=True))
 
     def last_bars(self) -> dict[str, LastBar]:
         """Return each symbol's newest bar."""

@@ -18,7 +18,7 @@ from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
-from serving.known_sources import KnownSource, each_once, known_sources
+from serving.known_sources import KnownSource, each_once
 from serving.latest_windows import LatestWindows, why_no_forecast
 from serving.snapshot import Outcome, Snapshot, utc_now, with_forecasts
 from serving.targets import LastBar, last_bars
@@ -77,9 +77,9 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
             else:
                 window, last = outcome
                 pending[kind].append((i, window, last))
-                latest = snapshot.windows[kind]
-                notes[i] += (*latest.notes(window.last)[0], *snapshot.fleets[kind].notes(last))
-                sources[i] += known_sources(latest.recipe.feature_names, window.last)[0]
+                (remarks,) = snapshot.windows[kind].remarks(window.last)
+                notes[i] += (*remarks.notes, *snapshot.fleets[kind].notes(last))
+                sources[i] += remarks.sources
     for kind, parts in pending.items():
         if parts:
             fleet = snapshot.fleets[kind]

@@ -104,10 +104,9 @@ def snapshot_of(
     newest = {key: latest.last_bars() for key, latest in distinct.items()}
     notes, sources = dict[str, tuple[str, ...]](), dict[str, tuple[KnownSource, ...]]()
     for latest in distinct.values():
-        for symbol, found in latest.newest_notes().items():
-            notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *found)))
-        for symbol, known in latest.newest_sources().items():
-            sources[symbol] = each_once((*sources.get(symbol, ()), *known))
+        for symbol, remarks in latest.newest_remarks().items():
+            notes[symbol] = tuple(dict.fromkeys((*notes.get(symbol, ()), *remarks.notes)))
+            sources[symbol] = each_once((*sources.get(symbol, ()), *remarks.sources))
     computed = {
         kind: _forecasts(fleet, windows[kind], unfitted, newest[id(windows[kind])]) for kind, fleet in fleets.items()
     }
