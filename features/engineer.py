@@ -161,11 +161,11 @@ def newest_features(
     plan = plan_features(config, universe=universe, context=context, columns=columns)
     panel = _panel_of(plan, bars, 0)
     out = np.empty((len(bars), rows, len(plan.names)), np.float32)
-    for i, symbol_bars in enumerate(bars):
-        inputs = Inputs(symbol_bars, plan.layout, plan.universe, plan.context)
-        panel.variance[panel.rows(i)] = inputs.variance
-        panel.ewma_vol[panel.rows(i)] = inputs.ewma(label.ewma_lambda)
-        plan.compute_newest(inputs, out[i])
+    inputs = [Inputs(symbol_bars, plan.layout, plan.universe, plan.context) for symbol_bars in bars]
+    for i, one in enumerate(inputs):
+        panel.variance[panel.rows(i)] = one.variance
+        panel.ewma_vol[panel.rows(i)] = one.ewma(label.ewma_lambda)
+    plan.compute_newest(inputs, out)
     return out, replace(panel, feature_names=())
 
 
