@@ -16,6 +16,7 @@ from features.catalog import all_specs, choose_features
 from features.context import MarketContext
 from features.indicators._spec import FeatureSpec
 from features.inputs import Inputs, Layout
+from features.joined_inputs import JoinedInputs
 from features.universe import Float32, UniverseTable
 
 _BLOCK = 16  # columns at a time, so that what is written stays in the cache
@@ -39,34 +40,50 @@ class FeaturePlan:
 
     def compute(self, bars: SymbolBars, out: Float32) -> None:
         """Write one symbol's features to ``out`` (N, F) float32, row-major; NaN where a feature is not defined."""
-        self._fill(Inputs(bars, self.layout, self.universe, self.context), len(bars), out)
+        self._fill([Inputs(bars, self.layout, self.universe, self.context)], None, out[None])
 
-    def compute_newest(self, inputs: Inputs, out: Float32) -> None:
-        """Write the newest rows of :meth:`compute` to ``out`` (n, F): the same numbers, from fewer operations."""
-        rows = min(len(out), len(inputs.bars))
-        out[: len(out) - rows] = np.nan
-        self._fill(inputs, rows, out[len(out) - rows :])
+    def compute_newest(self, inputs: Sequence[Inputs], out: Float32) -> None:
+        """Write the newest rows of :meth:`compute` of S symbols to ``out`` (S, n, F), NaN before a symbol's first.
 
-    def _fill(self, inputs: Inputs, rows: int, out: Float32) -> None:
-        """Write the newest ``rows`` rows, n of N; families with windows compute them from the newest bars."""
-        bars = inputs.bars
-        columns = np.full((len(self.names), rows), np.nan, np.float32)
-        newest = inputs if rows == len(bars) else inputs.newest(rows + self.warmup)
+        The numbers are the same, from fewer operations: families with windows take one pass over the newest bars of all
+        symbols that have enough of them.
+        """
+        rows = out.shape[1]
+        long = dict[tuple[bool, bool], list[int]]()
+        for i, one in enumerate(inputs):
+            if len(one.bars) >= rows + self.warmup:
+                long.setdefault((one.bars.has_range, one.bars.has_volume), []).append(i)
+                continue
+            own = min(rows, len(one.bars))
+            out[i, : rows - own] = np.nan
+            self._fill([one], None, out[i : i + 1, rows - own :])
+        for chosen in long.values():
+            parts = [inputs[i] for i in chosen]
+            found = np.empty((len(parts), *out.shape[1:]), np.float32)
+            self._fill(parts, JoinedInputs(parts, rows + self.warmup), found)
+            out[chosen] = found
+
+    def _fill(self, parts: Sequence[Inputs], joined: JoinedInputs | None, out: Float32) -> None:
+        """Write the newest rows of S symbols that lack the same to ``out`` (S, n, F), windowed ones from ``joined``."""
+        rows, bars = out.shape[1], parts[0].bars
+        columns = np.full((len(self.names), len(parts), rows), np.nan, np.float32)
         # Families may return undefined values (0/0, log 0): they become NaN below, in one place.
         with np.errstate(all="ignore"):
             for spec, positions in self.steps:
                 lacks_range = "range" in spec.needs and not bars.has_range
                 lacks_volume = "volume" in spec.needs and not bars.has_volume
-                if lacks_range or lacks_volume or not len(bars):
+                if lacks_range or lacks_volume or not rows:
                     continue
-                found = spec.compute(newest if spec.is_windowed else inputs)
-                for position, values in zip(positions, found, strict=True):
-                    if position >= 0:
-                        columns[position] = values[len(values) - rows :]
+                together = [joined] if joined is not None and spec.is_windowed else None
+                for s, inputs in enumerate(together or parts):
+                    own = columns if together else columns[:, s : s + 1]
+                    for position, values in zip(positions, spec.compute(inputs), strict=True):
+                        if position >= 0:
+                            own[position] = values.reshape(len(own[position]), -1)[:, -rows:]
         for start in range(0, len(columns), _BLOCK):
             block = columns[start : start + _BLOCK]
             block[~np.isfinite(block)] = np.nan
-        out[...] = columns.T
+        out[...] = columns.transpose(1, 2, 0)
 
 
 def universe_columns(config: FeatureConfig) -> frozenset[str]:

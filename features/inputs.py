@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -65,7 +65,6 @@ class Inputs:
         self.layout = layout
         self.context = context
         self._universe = universe
-        self._all: Inputs | None = None
         self._ewma: dict[float, Float] = {}
         self._period_returns: dict[int, Float] = {}
         self._means: dict[tuple[Series, int], Float] = {}
@@ -76,24 +75,9 @@ class Inputs:
         self.low = np.ascontiguousarray(bars.low / unit)
         self.close = np.ascontiguousarray(bars.close / unit)
 
-    def newest(self, rows: int) -> Inputs:
-        """Return the inputs of the newest rows, with quantities that depend on all bars as they are of all bars."""
-        if rows >= len(self.bars):
-            return self
-        prices = {
-            name: getattr(self.bars, name)[-rows:] for name in ("dates", "open", "high", "low", "close", "volume")
-        }
-        found = Inputs(replace(self.bars, splits=None, **prices), self.layout, self._universe, self.context)
-        found._all = self
-        for name in ("open", "high", "low", "close"):  # in units of the first close of all bars
-            setattr(found, name, getattr(self, name)[-rows:])
-        return found
-
     @cached_property
     def volume(self) -> Float:
         """Volume in units of the first positive volume."""
-        if self._all is not None:
-            return self._all.volume[-len(self.bars) :]
         positive = np.flatnonzero(self.bars.volume > 0.0)[:1]
         unit = float(self.bars.volume[positive[0]]) if len(positive) else 1.0
         return self.bars.volume / unit
@@ -117,8 +101,6 @@ class Inputs:
     @cached_property
     def variance(self) -> Float:
         """Each bar's variance estimate v_t; NaN in the first row."""
-        if self._all is not None:
-            return self._all.variance[-len(self.bars) :]
         return bar_variance(self.bars)
 
     @property
@@ -129,8 +111,6 @@ class Inputs:
     @cached_property
     def balance(self) -> Float:
         """On-balance volume (Granville 1963): the sum of volume, signed by the return of its bar."""
-        if self._all is not None:
-            return self._all.balance[-len(self.bars) :]
         return np.cumsum(np.where(np.isnan(self.returns), 0.0, np.sign(self.returns) * self.volume))
 
     @cached_property
@@ -182,8 +162,6 @@ class Inputs:
 
     def ewma(self, lam: float) -> Float:
         """Return the per-bar volatility by an EWMA of v with this weight of the past."""
-        if self._all is not None:
-            return self._all.ewma(lam)[-len(self.bars) :]
         if lam not in self._ewma:
             self._ewma[lam] = ewma_volatility(self.variance, lam)
         return self._ewma[lam]

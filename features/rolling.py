@@ -16,8 +16,8 @@ _FLAT = 1e-13  # a variance below this share of the mean square is the rounding 
 
 
 def lag(x: Float, bars: int) -> Float:
-    """Return x[t − bars]; the first rows are NaN."""
-    out = np.empty(len(x))
+    """Return x[t − bars] along the rows of (N, …); the first rows are NaN."""
+    out = np.empty(x.shape)
     out[:bars] = np.nan
     out[bars:] = x[: max(len(x) - bars, 0)]
     return out
@@ -32,8 +32,8 @@ def change(x: Float, bars: int) -> Float:
 
 
 def rolling_sum(x: Float, window: int) -> Float:
-    """Return the sum of the last ``window`` values; the first ``window − 1`` rows are NaN."""
-    out = np.empty(len(x))
+    """Return the sum of the last ``window`` values along the rows of (N, …); the first ``window − 1`` rows are NaN."""
+    out = np.empty(x.shape)
     out[: window - 1] = np.nan
     if len(x) >= window:
         add_windows(x, window, out[window - 1 :])

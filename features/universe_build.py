@@ -90,24 +90,26 @@ class _Accumulator:
     def _add_symbol(self, bars: SymbolBars, rows: npt.NDArray[np.intp]) -> None:
         with np.errstate(all="ignore"):
             inputs = Inputs(bars, self.layout)
-            returns = np.nan_to_num(inputs.returns, posinf=0.0, neginf=0.0)
             volatility = np.sqrt(inputs.variance)
             ranked = inputs.ranked_quantities
+        moved, varied = np.isfinite(inputs.returns), np.isfinite(volatility)
+        returns = np.where(moved, inputs.returns, 0.0)
         # A symbol's dates are unique, so indexed addition counts every row.
         own: slice | npt.NDArray[np.intp] = rows if len(rows) < len(self.dates) else slice(None)
         self.sums["symbols"][own] += 1.0
-        self.sums["returns"][own] += np.isfinite(inputs.returns)
+        self.sums["returns"][own] += moved
         self.sums["return"][own] += returns
         self.sums["return_squared"][own] += returns**2
         self.sums["rising"][own] += returns > 0.0
-        self.sums["variances"][own] += np.isfinite(volatility)
-        self.sums["volatility"][own] += np.nan_to_num(volatility, posinf=0.0)
-        for name, values in ranked.items():
-            known = np.flatnonzero(~np.isnan(values))
-            clipped = np.minimum(np.maximum(values[known], -RANK_LIMIT), RANK_LIMIT)
-            bins = (clipped + RANK_LIMIT) * (_BINS / (2.0 * RANK_LIMIT))
-            flat = rows[known] * _BINS + np.minimum(bins.astype(np.int64), _BINS - 1)
-            self.counts[name].reshape(-1)[flat] += 1
+        self.sums["variances"][own] += varied
+        self.sums["volatility"][own] += np.where(varied, volatility, 0.0)
+        values = np.stack(list(ranked.values()))  # (Q, N)
+        known = ~np.isnan(values)
+        clipped = np.minimum(np.maximum(np.where(known, values, 0.0), -RANK_LIMIT), RANK_LIMIT)
+        bins = (clipped + RANK_LIMIT) * (_BINS / (2.0 * RANK_LIMIT))
+        flat = rows * _BINS + np.minimum(bins.astype(np.int64), _BINS - 1)
+        for name, places, is_known in zip(ranked, flat, known, strict=True):
+            self.counts[name].reshape(-1)[places[is_known]] += 1
 
     def table(self, lag: int, calendars: tuple[str, ...]) -> UniverseTable:
         rows = np.flatnonzero(self.sums["symbols"] >= MIN_SYMBOLS)

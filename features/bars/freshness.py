@@ -29,7 +29,7 @@ class Freshness:
     stale: bool
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def freshness(schedule: BarSchedule, last: datetime, now: datetime) -> Freshness:
     """Judge a symbol whose newest bar is ``last`` at a time ``now``, both UTC without a zone."""
     count = schedule.missing(np.datetime64(last, "ns"), np.datetime64(now, "ns"))

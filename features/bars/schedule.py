@@ -216,7 +216,7 @@ class HoursOfWeek:
         return weeks * len(self.starts) + int(np.searchsorted(self.starts, rest, side="right"))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _count_sessions(calendar: str, first: np.datetime64, end: np.datetime64) -> int:
     if end < first:
         return 0

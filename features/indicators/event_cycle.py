@@ -6,6 +6,9 @@ Companies report about every 62.75 sessions, and the days around a report carry 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 
 from features.bars.period import bar_period
@@ -45,18 +48,26 @@ def _compute(inputs: Inputs) -> list[Float]:
     return columns
 
 
-def _mean_of_past(x: Float, lags: list[int]) -> Float:
+def _mean_of_past(x: Float, lags: Sequence[int]) -> Float:
     """Return the mean of the finite values x[t − lag] over the lags; NaN where there is none.
 
     Lags below the half width, of weekly bars and longer, are left out: their values depend on bars after t.
     """
     known = np.isfinite(x)
-    values, one = np.where(known, x, 0.0), known.astype(np.float64)
-    total, count = np.zeros(len(x)), np.zeros(len(x))
-    for bars in (lag for lag in lags if _HALF <= lag < len(x)):
-        total[bars:] += values[:-bars]
-        count[bars:] += one[:-bars]
-    return np.asarray(total / count)
+    values, used = np.where(known, x, 0.0), tuple(lag for lag in lags if _HALF <= lag < len(x))
+    return np.asarray(_sum_of_past(values, used) / _count_of_past(known.tobytes(), used))
+
+
+def _sum_of_past(x: Float, lags: tuple[int, ...]) -> Float:
+    total = np.zeros(len(x))
+    for bars in lags:
+        total[bars:] += x[:-bars]
+    return total
+
+
+@lru_cache(maxsize=8)  # most symbols of a universe have a value at every bar but the first
+def _count_of_past(known: bytes, lags: tuple[int, ...]) -> Float:
+    return _sum_of_past(np.frombuffer(known, np.bool_).astype(np.float64), lags)
 
 
 def _centred_mean(x: Float, half: int) -> Float:
@@ -67,11 +78,20 @@ def _centred_mean(x: Float, half: int) -> Float:
 
 def _window_mean(x: Float, bars: int) -> Float:
     """Return the mean of the finite values among the last ``bars``."""
-    known = np.concatenate([np.zeros(bars - 1, bool), np.isfinite(x)])
-    values = np.zeros(len(known))
-    np.copyto(values[bars - 1 :], x, where=known[bars - 1 :])
-    total, count = rolling_sum(values, bars), rolling_sum(known.astype(np.float64), bars)
-    return np.asarray(total[bars - 1 :] / count[bars - 1 :])
+    known = np.isfinite(x)
+    values = np.zeros(len(x))
+    np.copyto(values, x, where=known)
+    return np.asarray(_window_sum(values, bars) / _window_count(known.tobytes(), bars))
+
+
+def _window_sum(x: Float, bars: int) -> Float:
+    """Return the sum of the last ``bars`` values, or of as many as there are."""
+    return rolling_sum(np.concatenate([np.zeros(bars - 1), x]), bars)[bars - 1 :]
+
+
+@lru_cache(maxsize=8)
+def _window_count(known: bytes, bars: int) -> Float:
+    return _window_sum(np.frombuffer(known, np.bool_).astype(np.float64), bars)
 
 
 SPEC = FeatureSpec(

@@ -31,7 +31,7 @@ def _of_dates(content: bytes) -> list[Float]:
     dates = np.frombuffer(content, "datetime64[ns]")
     days = dates.astype("datetime64[D]")
     # Calendar arithmetic is done once a month of the series, and trigonometry once a day of the week, month and year.
-    months = np.arange(days[0].astype("datetime64[M]"), days[-1].astype("datetime64[M]") + 2)
+    months = np.arange(days.min().astype("datetime64[M]"), days.max().astype("datetime64[M]") + 2)
     starts = months.astype("datetime64[D]").astype(np.int64)
     year_starts = months.astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64)
     day = days.astype(np.int64)

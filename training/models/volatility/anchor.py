@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.rolling import lag, rolling_mean
-from training.models.volatility.fleet_state import Float, Ints
+from training.models.volatility.fleet_state import Float, Ints, rows_by_length
 from training.models.volatility.har import har_lags
 
 LAGS = (1, 5, 22, 66, 252)
@@ -38,8 +38,7 @@ def anchor_inputs(variance: Float, close: Float, offsets: Ints) -> Float:
     """
     means = har_lags(variance, offsets, LAGS)
     falls = np.full((len(variance), len(FALLS)), np.nan)
-    for i in range(len(offsets) - 1):
-        rows = slice(int(offsets[i]), int(offsets[i + 1]))
+    for rows in rows_by_length(offsets):  # (N, S)
         log_close, daily = np.log(close[rows]), np.sqrt(rolling_mean(variance[rows], FALLS[-1]))
         for k, bars in enumerate(FALLS):
             with np.errstate(divide="ignore", invalid="ignore"):

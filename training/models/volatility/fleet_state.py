@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Arrays = dict[str, npt.NDArray[Any]]
 
+_TOGETHER = 65_536  # rows, so that intermediate results stay small
 
 SHARED = {"shared": True}  # metadata of a dataclass field that holds one array for all symbols, not a row for each
 
@@ -77,3 +78,15 @@ class FleetState:
 def symbol_index(offsets: Ints) -> Ints:
     """Return each row's symbol (rows,) from ragged offsets (S + 1,)."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def rows_by_length(offsets: Ints) -> Iterator[Ints]:
+    """Yield the rows (N, S) of S symbols with N bars each, from ragged offsets, until every row was yielded once.
+
+    A function of series along the first axis then takes one pass over S symbols.
+    """
+    lengths = np.diff(offsets)
+    for bars in np.unique(lengths[lengths > 0]).tolist():
+        starts, size = offsets[:-1][lengths == bars], max(_TOGETHER // bars, 1)
+        for first in range(0, len(starts), size):
+            yield np.arange(bars)[:, None] + starts[first : first + size]

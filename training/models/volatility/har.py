@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from features.rolling import rolling_mean
-from training.models.volatility.fleet_state import SHARED, FleetState, Float, Ints, Mask, symbol_index
+from training.models.volatility.fleet_state import SHARED, FleetState, Float, Ints, Mask, rows_by_length, symbol_index
 from training.models.volatility.level import RatioSums
 
 BASELINE_LAGS = (1, 5, 22)
@@ -27,18 +27,17 @@ def har_lags(variance: Float, offsets: Ints, lags: tuple[int, ...]) -> Float:
     complete: a year-long lag must not cost a year of data.
     """
     out = np.full((len(variance), len(lags)), np.nan)
-    for i in range(len(offsets) - 1):
-        rows = slice(int(offsets[i]), int(offsets[i + 1]))
-        v = variance[rows]
-        means = np.stack([rolling_mean(v, lag) for lag in lags], axis=1)
+    for rows in rows_by_length(offsets):
+        v = variance[rows]  # (N, S)
+        means = np.stack([rolling_mean(v, lag) for lag in lags], axis=-1)  # (N, S, L)
         if len(lags) > 1:
             seen = np.isfinite(v)
-            total = np.cumsum(np.where(seen, v, 0.0)) / np.maximum(np.cumsum(seen), 1)
-            young = np.isnan(means[:, -1]) & np.isfinite(means[:, -2])
+            total = np.cumsum(np.where(seen, v, 0.0), axis=0) / np.maximum(np.cumsum(seen, axis=0), 1)
+            young = np.isnan(means[..., -1]) & np.isfinite(means[..., -2])
             means[young, -1] = total[young]
         with np.errstate(divide="ignore"):
-            logs = np.log(np.maximum(means, _FLOOR * means[:, -1:]))
-        logs[~np.isfinite(logs).all(axis=1)] = np.nan
+            logs = np.log(np.maximum(means, _FLOOR * means[..., -1:]))
+        logs[~np.isfinite(logs).all(axis=-1)] = np.nan
         out[rows] = logs
     return out
 

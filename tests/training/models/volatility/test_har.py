@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,19 @@ def test_a_young_symbol_uses_all_its_bars_in_place_of_the_longest_lag():
     x = har_lags(v, offsets, (1, 22, 66))
     np.testing.assert_allclose(x[130, 2], np.log(v[100:131].mean()))
     assert np.isnan(x[100:121]).all() and np.isfinite(x[121:]).all()
+
+
+def test_symbols_of_all_lengths_have_the_lags_that_each_has_alone():
+    rng = np.random.default_rng(3)
+    lengths = np.array([100, 7, 100, 0, 30, 100, 7])
+    offsets = np.append(0, np.cumsum(lengths))
+    v = np.exp(rng.normal(size=offsets[-1]))
+    v[rng.random(len(v)) < 0.02] = np.nan
+    found = har_lags(v, offsets, LAGS)
+    for start, stop in pairwise(offsets.tolist()):
+        alone = har_lags(v[start:stop], np.array([0, stop - start]), LAGS)
+        np.testing.assert_array_equal(found[start:stop], alone)
+    assert np.isfinite(found).all(axis=1).sum() > 50
 
 
 def test_a_bar_without_movement_has_a_finite_lag_and_a_flat_series_none():
