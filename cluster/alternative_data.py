@@ -67,6 +67,7 @@ def import_rows(
     *,
     timezone: str | None = None,
     lag_days: Mapping[str, int] | None = None,
+    date_format: str | None = None,
     now: np.datetime64 | None = None,
 ) -> ImportedRows:
     """Append the rows of files to the lake; importing them again changes nothing.
@@ -82,7 +83,7 @@ def import_rows(
     read, appended = list[TableRows](), Appended(store)
     for path in paths:
         for place, stem, frame in _embedded(kind) if path == EMBEDDED else _of_files(path):
-            options = ReadingOptions(stem, now, timezone, dict(lag_days or {}))
+            options = ReadingOptions(stem, now, timezone, dict(lag_days or {}), date_format)
             try:
                 read.append(rows_of(kind, frame, options))
             except DataError as error:

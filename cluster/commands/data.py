@@ -71,7 +71,6 @@ def import_(
             "--symbol": symbol,
             "--columns": columns,
             "--symbol-column": symbol_column,
-            "--date-format": date_format,
             "--decimal": decimal,
             "--period": period,
             "--max-unpacked-mib": max_unpacked_mib,
@@ -84,7 +83,9 @@ def import_(
         from cluster.views.alternative_tables import show_imported_rows
 
         lags = days_by_name("--lag-days", lag_days or [])
-        show_imported_rows(import_rows(Store(store), paths, kind, timezone=timezone, lag_days=lags), as_json)
+        written = reading_of(None, None, date_format, None, timezone, None).date_format
+        imported = import_rows(Store(store), paths, kind, timezone=timezone, lag_days=lags, date_format=written)
+        show_imported_rows(imported, as_json)
         return
     refuse_given({"--lag-days": lag_days}, "is of series; name their --kind, such as --kind macro")
     from cluster.lake_bars import preview_bars

@@ -51,7 +51,7 @@ def read_series(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     series = np.where(
         place == "", series, "weather_" + place + "_" + np.char.replace(series.astype(str), "weather_", "")
     )
-    period, known_from = days(frame, "period"), instants(frame, "known_from", options)
+    period, known_from = days(frame, "period", options), instants(frame, "known_from", options)
     lines, unknown = list[str](), list[str]()
     is_blank = texts(frame, "known_from") == ""  # a time that cannot be read is refused, not replaced by a lag
     untimed = pd.Series(is_blank).groupby(series).transform("all").to_numpy(np.bool_)

@@ -78,6 +78,30 @@ def test_options_that_files_of_a_kind_would_ignore_are_refused_and_nothing_is_im
     assert not (tmp_path / "store").exists()
 
 
+def test_dates_with_the_day_first_are_read_once_their_format_is_given(tmp_path):
+    (tmp_path / "macro.csv").write_text("series,date,value,known_from\nMINE,01/02/2020,1,03/02/2020 08:30-05:00\n")
+    command = ("import", tmp_path / "macro.csv", "--kind", "macro", "--store", tmp_path / "store", "--json")
+    with pytest.raises(
+        DataError, match=r"Say which it is: --date-format %d/%m/%Y or %m/%d/%Y of fleetcast data import"
+    ):
+        run(*command)
+    with pytest.raises(DataError, match=r"period '01/02/2020' is not written as --date-format %d.%m.%Y says"):
+        run(*command, "--date-format", "%d.%m.%Y")
+    assert json.loads(run(*command, "--date-format", "%d/%m/%Y"))["added"] == {"series": 1}
+    row = AlternativeLake(Store(tmp_path / "store")).read_all("series").iloc[0]
+    assert str(row["period"])[:10] == "2020-02-01" and str(row["known_from"]) == "2020-02-03 13:30:00+00:00"
+
+
+@pytest.mark.parametrize("kind", [(), ("--kind", "macro")])
+@pytest.mark.parametrize("wrong", ["%Q", "%", "day first"])
+def test_a_format_that_is_none_is_refused_for_bars_and_other_data_alike(tmp_path, kind, wrong):
+    (tmp_path / "x.csv").write_text("date,close\n01/02/2020,1\n")
+    with pytest.raises(
+        ConfigError, match=r"--date-format has value '.*'; expected how a date is written, such as %d/%m"
+    ):
+        run("import", tmp_path / "x.csv", *kind, "--date-format", wrong, "--store", tmp_path / "store")
+
+
 def test_an_inspection_of_some_symbols_is_whole_on_80_columns(tmp_path):
     names = ("put_call_open_interest", "weather_Chicago_temperature")
     rows = [
