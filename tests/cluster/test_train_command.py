@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -163,3 +165,18 @@ def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_changes_no_res
     assert json.loads(out)["symbols"] == ALL_TRAINED
     tiny_run.equals(store)
     assert ray.cluster_resources()["CPU"] == 2
+
+
+def test_an_unknown_group_is_refused_before_anything_heavy_is_imported(tmp_path):
+    code = (
+        "import sys\nfrom cluster.cli import app\nfrom configs.errors import ConfigError\n"
+        f"command = ['train', '--without', 'macro,nonsense', '--store', {str(tmp_path / 'store')!r}]\n"
+        "try: app(command, standalone_mode=False)\n"
+        "except ConfigError as error: print(error)\n"
+        "print(sorted({'numpy', 'pandas', 'pyarrow', 'ray', 'tensorflow'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert found[0].startswith(
+        "--without macro,nonsense: features.without has value ['macro', 'nonsense']: 'nonsense' is"
+    )
+    assert found[1:] == ["[]"] and not (tmp_path / "store").exists()
