@@ -48,13 +48,15 @@ KINDS = tuple(_READERS)
 class ImportedRows:
     """What an import changed: rows added and stored by table, refused ones, decisions in lines, unknown symbols.
 
-    ``missing`` has the reason of everything that could not be fetched.
+    ``refused_in`` is the folder of all refused rows. ``missing`` has the reason of everything that could not be
+    fetched.
     """
 
     store: str
     added: dict[str, int]
     stored: dict[str, int]
     refused: RefusedRows
+    refused_in: str
     lines: tuple[str, ...]
     without_bars: tuple[str, ...]
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -122,8 +124,8 @@ class Appended:
         found = RefusedRows(pd.concat(self._refused, ignore_index=True))
         lines = tuple(dict.fromkeys(self._lines))
         stored = {table: sum(parts.values()) for table, parts in self._stored.items()}
-        uri = self._store.uri
-        return ImportedRows(uri, self._added, stored, found, lines, without_bars, dict(missing or {}))
+        uri, folder = self._store.uri, self._lake.quarantine
+        return ImportedRows(uri, self._added, stored, found, folder, lines, without_bars, dict(missing or {}))
 
 
 def inspect_rows(store: Store, symbols: Sequence[str] = (), now: np.datetime64 | None = None) -> list[dict[str, Any]]:

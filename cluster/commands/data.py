@@ -166,6 +166,9 @@ def inspect(
     alternative: Annotated[
         bool, typer.Option("--alternative", help="Show the lake's other data, of symbols or all: lags, vintages, gaps.")
     ] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="With --alternative: list the rows that were refused, with the rule.")
+    ] = False,
     store: StorePath = ".fleetcast",
     as_json: AsJson = False,
 ) -> None:
@@ -177,9 +180,10 @@ def inspect(
         from features.store.store import Store
 
         lake_store = Store(store)
-        found = inspect_rows(lake_store, paths or ())
-        show_inspected_rows(found, AlternativeLake(lake_store).refused(), as_json)
+        lake, found = AlternativeLake(lake_store), inspect_rows(lake_store, paths or ())
+        show_inspected_rows(found, lake.refused(), lake.quarantine, as_json, list_refused=refused)
         return
+    refuse_given({"--refused": refused or None}, "is of other data; add --alternative")
     from cluster.lake_bars import inspect_bars, symbols_of_lake
     from cluster.views.data_tables import show_inspection
     from features.sources import open_source

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from option_chains import chain_of
 from typer.testing import CliRunner
@@ -51,6 +52,23 @@ def test_files_of_every_kind_are_imported_once_and_inspected(tmp_path):
     assert rows["news"]["symbol"] == "AAPL" and seen["refused"]["not_a_number"] == 1
     text = run("inspect", "--alternative", "--store", tmp_path / "store", env={"COLUMNS": "160"})
     assert "CPIAUCSL" in text and "(market)" in text and "revised values" in text
+
+
+def test_refused_rows_are_counted_listed_and_found_in_a_file(tmp_path):
+    (tmp_path / "macro.csv").write_text(MACRO)
+    store = ("--store", tmp_path / "store")
+    imported = run("import", tmp_path / "macro.csv", "--kind", "macro", *store)
+    folder = tmp_path / "store" / "lake" / "alternative" / "quarantine"
+    assert f"refused rows are in {folder}/ (series.parquet); fleetcast data inspect --alternative --refused" in imported
+    plain, listed = run("inspect", "--alternative", *store), run("inspect", "--alternative", "--refused", *store)
+    assert str(folder) in plain and listed.startswith(plain)
+    assert 'series of macro, not_a_number: {"series": "CPIAUCSL", "period": "2020-02-01", "value": "n.a."' in listed
+    assert listed.count("series of macro, ") == len(pd.read_parquet(folder / "series.parquet")) == 2
+    found = json.loads(run("inspect", "--alternative", "--refused", *store, "--json"))
+    assert found["refused_in"] == str(folder) and len(found["refused_rows"]) == 2
+    assert {row["rule"] for row in found["refused_rows"]} == {"not_a_number", "no_publication_time"}
+    with pytest.raises(ConfigError, match="--refused is of other data; add --alternative"):
+        run("inspect", "--refused", *store)
 
 
 def test_what_cannot_be_known_is_refused_with_the_remedy(tmp_path):
