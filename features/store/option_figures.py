@@ -40,8 +40,7 @@ class OptionFigures:
 
     def read_all(self, symbols: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the figures of these symbols, by default of all."""
-        names = [name for name in self.lake.parts("options") if not symbols or name in symbols]
-        frames = [self.read(name) for name in names]
+        frames = [self.read(name) for name in self._symbols(symbols)]
         frames = [frame for frame in frames if len(frame)]
         return pd.concat(frames, ignore_index=True) if frames else _NONE
 
@@ -51,21 +50,19 @@ class OptionFigures:
         Series that a symbol has in ``series``, such as a vendor's ``iv30``, are not joined by those of its chains: one
         series has one method.
         """
-        figures = self.read_all(symbols)
-        figures = figures[~_keys(figures).isin(_keys(series))]
-        return pd.concat([one for one in (series, figures) if len(one)] or [series], ignore_index=True)
+        return self._joined(series, symbols, frozenset())
 
     def features(self, series: pd.DataFrame, symbols: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the rows of :meth:`joined` that are features: without the numbers of quotes."""
-        rows = self.joined(series, symbols)
-        return rows[~rows["series"].isin(COUNTS)].reset_index(drop=True)
+        return self._joined(series[~series["series"].isin(COUNTS)], symbols, frozenset(COUNTS))
 
     def derive(self, symbol: str) -> tuple[pd.DataFrame, ChainFigures]:
         """Return the figures of one symbol, and what was derived now."""
         stamp = self.store.stamp(self.lake.file("options", symbol))  # before the quotes: an append in between shows
-        kept, of_quotes = self._kept(symbol)
+        table, of_quotes = self._kept(symbol)
         if of_quotes == stamp:
-            return kept[SERIES.names], ChainFigures(_NONE, {}, {})
+            return to_frame(table.select(SERIES.names)), ChainFigures(_NONE, {}, {})
+        kept = to_frame(table)
         chain = self.lake.read("options", symbol)
         minute = minutes_of(chain["known_from"])
         contents = _contents(chain, minute)
@@ -83,20 +80,36 @@ class OptionFigures:
                 self.store.write(_file(symbol), files.serialised(table.replace_schema_metadata(facts)))
         return to_frame(table.select(SERIES.names)), new
 
+    def _joined(self, series: pd.DataFrame, symbols: tuple[str, ...], left_out: frozenset[str]) -> pd.DataFrame:
+        own = dict[str, set[str]]()
+        for symbol, name in series[["symbol", "series"]].drop_duplicates().itertuples(index=False):
+            own.setdefault(symbol, set()).add(slug_of(name))
+        frames = [series]
+        for symbol in self._symbols(symbols):
+            figures, taken = self.read(symbol), own.get(symbol, set())
+            names = [name for name in figures["series"].unique() if slug_of(name) in taken or name in left_out]
+            frames.append(figures[~figures["series"].isin(names)] if names else figures)
+        return pd.concat([one for one in frames if len(one)] or [series], ignore_index=True)
+
+    def _symbols(self, symbols: tuple[str, ...]) -> list[str]:
+        """Return those of these symbols, by default of all, that have quotes."""
+        wanted = frozenset(symbols)
+        return [name for name in self.lake.parts("options") if not wanted or name in wanted]
+
     def forget(self, symbol: str) -> None:
         """Delete the figures of one symbol, after its quotes were removed: others may come in their place."""
         self.store.delete(_file(symbol))
 
-    def _kept(self, symbol: str) -> tuple[pd.DataFrame, str]:
+    def _kept(self, symbol: str) -> tuple[pa.Table, str]:
         """Return the stored figures of this method and the stamp of their quotes; no rows if there are none to use."""
         try:
             table = files.parsed(self.store.read(_file(symbol)))
             facts = table.schema.metadata or {}
             if facts.get(b"method") == METHOD.encode():
-                return to_frame(table.select(_KEPT.names).cast(_KEPT)), facts[b"quotes"].decode()
+                return table.select(_KEPT.names).cast(_KEPT), facts[b"quotes"].decode()
         except (FileNotFoundError, *files.READ_ERRORS):  # a damaged file is derived again
             pass
-        return to_frame(_KEPT.empty_table()), ""
+        return _KEPT.empty_table(), ""
 
 
 def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
@@ -108,11 +121,6 @@ def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
 def _minutes(rows: pd.DataFrame) -> pd.Series:
     found: pd.Series = rows["known_from"].dt.tz_localize(None)
     return found
-
-
-def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
-    slugs = {name: slug_of(name) for name in rows["series"].unique()}
-    return pd.MultiIndex.from_arrays([rows["symbol"], rows["series"].map(slugs)])
 
 
 def _file(symbol: str) -> str:
