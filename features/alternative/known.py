@@ -213,7 +213,7 @@ class KnownData:
 
 def _parts(frame: pd.DataFrame, name: str) -> Iterator[tuple[str, str, npt.NDArray[np.intp]]]:
     """Yield the positions of the rows of each symbol and name, sorted by both."""
-    found: Mapping[Any, npt.NDArray[np.intp]] = frame.groupby(["symbol", name], sort=True).indices
+    found: Mapping[Any, Any] = frame.groupby(["symbol", name], sort=True).indices
     for (symbol, one), rows in found.items():
         yield str(symbol), str(one), rows
 

@@ -11,10 +11,12 @@ import pyarrow as pa
 from configs.errors import StoreError
 from features.alternative.groups import slug_of
 from features.alternative.options.figures import COUNTS, METHOD, ChainFigures, chain_figures
-from features.alternative.options.quotes import minutes_of
+from features.alternative.options.quotes import CALENDAR, minutes_of
 from features.alternative.tables import SERIES
+from features.bars.decisions import exchange_of
 from features.store import lake_files as files
 from features.store.alternative import AlternativeLake
+from features.store.lake import Lake
 from features.store.parquet import to_frame
 from features.store.store import encode_symbol
 
@@ -29,6 +31,10 @@ class OptionFigures:
     The figures of a symbol are kept in a file with the stamp of its quotes, and a hash of the quotes of each minute.
     After the quotes changed, those of the minutes with another hash are derived again. So the figures are always those
     of all stored quotes, and either file may be deleted.
+
+    Sessions and closes are those of the exchange whose calendar fits the symbol's bars in the lake when quotes are
+    derived, and New York's where there are no bars or the exchange is not certain. Figures of another exchange are
+    derived again.
     """
 
     def __init__(self, lake: AlternativeLake) -> None:
@@ -59,23 +65,25 @@ class OptionFigures:
     def derive(self, symbol: str) -> tuple[pd.DataFrame, ChainFigures]:
         """Return the figures of one symbol, and what was derived now."""
         stamp = self.store.stamp(self.lake.file("options", symbol))  # before the quotes: an append in between shows
-        table, of_quotes = self._kept(symbol)
-        if of_quotes == stamp:
+        table, facts = self._kept(symbol)
+        if facts.get("quotes") == stamp and (facts["calendar"] or not self._has_bars(symbol)):
             return to_frame(table.select(SERIES.names)), ChainFigures(_NONE, {}, {})
-        kept = to_frame(table)
+        calendar = self._calendar(symbol)
+        kept = to_frame(table if calendar == (facts.get("calendar") or CALENDAR) else _KEPT.empty_table())
         chain = self.lake.read("options", symbol)
         minute = minutes_of(chain["known_from"])
         contents = _contents(chain, minute)
         known = pd.MultiIndex.from_arrays([_minutes(kept), kept["contents"]])
         complete = contents.index[pd.MultiIndex.from_arrays([contents.index, contents]).isin(known)]
-        new = chain_figures(chain[~np.isin(minute, complete)])
+        new = chain_figures(chain[~np.isin(minute, complete)], calendar=calendar)
         kept = kept[_minutes(kept).isin(complete)]
         rows = pd.concat([one for one in (kept[SERIES.names], new.rows) if len(one)] or [_NONE], ignore_index=True)
         rows = rows.sort_values(["known_from", "series"], kind="stable", ignore_index=True)
         rows = rows.assign(contents=contents.loc[_minutes(rows)].to_numpy())
         table = pa.Table.from_pandas(rows, _KEPT, preserve_index=False, nthreads=1)
         if len(chain):
-            facts = {"method": METHOD, "quotes": stamp}
+            exchange = calendar if self._has_bars(symbol) else ""
+            facts = {"method": METHOD, "quotes": stamp, "calendar": exchange}
             with contextlib.suppress(StoreError):  # a reader without permission to write derives them every time
                 self.store.write(_file(symbol), files.serialised(table.replace_schema_metadata(facts)))
         return to_frame(table.select(SERIES.names)), new
@@ -100,16 +108,28 @@ class OptionFigures:
         """Delete the figures of one symbol, after its quotes were removed: others may come in their place."""
         self.store.delete(_file(symbol))
 
-    def _kept(self, symbol: str) -> tuple[pa.Table, str]:
-        """Return the stored figures of this method and the stamp of their quotes; no rows if there are none to use."""
+    def _has_bars(self, symbol: str) -> bool:
+        return self.store.exists(files.bars_file(symbol))
+
+    def _calendar(self, symbol: str) -> str:
+        """Return the exchange of a symbol's bars, or New York's."""
+        if not self._has_bars(symbol):
+            return CALENDAR
+        return exchange_of(Lake(self.store).read(symbol).dates) or CALENDAR
+
+    def _kept(self, symbol: str) -> tuple[pa.Table, dict[str, str]]:
+        """Return the stored figures of this method and their facts; no rows and no facts if there are none to use.
+
+        ``quotes`` is the stamp of the quotes, ``calendar`` the exchange, empty if there were no bars to tell it from.
+        """
         try:
             table = files.parsed(self.store.read(_file(symbol)))
-            facts = table.schema.metadata or {}
-            if facts.get(b"method") == METHOD.encode():
-                return table.select(_KEPT.names).cast(_KEPT), facts[b"quotes"].decode()
+            facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+            if facts.get("method") == METHOD:
+                return table.select(_KEPT.names).cast(_KEPT), {"calendar": "", "quotes": "", **facts}
         except (FileNotFoundError, *files.READ_ERRORS):  # a damaged file is derived again
             pass
-        return _KEPT.empty_table(), ""
+        return _KEPT.empty_table(), {}
 
 
 def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
