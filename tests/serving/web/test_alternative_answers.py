@@ -1,6 +1,7 @@
 """Models of alternative data: trained on the lake's tables, served from the same, and open about what is missing."""
 
 import json
+from datetime import UTC
 
 import httpx2
 import numpy as np
@@ -91,7 +92,7 @@ def test_an_answer_over_http_has_each_source_with_its_age_or_says_that_it_is_mis
     assert given["sources"] == full["sources"], "the bars of a request read the same data"
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True), (390, False)])
 def test_the_page_shows_texts_tone_ages_and_what_is_missing(browser, url, width, dark):
     browser.open(f"{url}/symbols/AAA", "document.body.dataset.state", width, dark)
     assert not browser.errors
@@ -118,7 +119,7 @@ def journaled(store, engine, tmp_path_factory):
     url = f"sqlite:///{tmp_path_factory.mktemp('journal') / 'journal.db'}"
     version, rows = engine.snapshot.versions["volatility"], []
     for symbol in ("AAA", "BBB", "CCC"):
-        day = engine.snapshot.last_bars[symbol].as_of
+        day = engine.snapshot.last_bars[symbol].as_of.replace(tzinfo=UTC)
         key = row_id(symbol, "volatility", day.isoformat(), 5, version)
         row = {"id": key, "symbol": symbol, "kind": "volatility", "bar_date": day, "bar_close": day, "made_at": day}
         row |= {"horizon_bars": 5, "version": version, "made_by": "test", "basis": "own", "fallback": False}
