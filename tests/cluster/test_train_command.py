@@ -131,6 +131,7 @@ def test_an_ablation_says_what_embedded_series_and_headlines_add(call, ray_clust
     jobs = document["fits"]["jobs"]
     assert document["fits"] == {"jobs": jobs, "done_now": 0, "failed": {}}, "everything was stored"
     assert f"{jobs} of {jobs} fits done now" in done.out
+    assert document["comparisons"] in done.out and "Corrected for 3 comparisons" in document["comparisons"]
     assert [effect["groups"] for effect in document["effects"]] == [["sentiment"], ["macro"], ["sentiment", "macro"]]
     for effect in document["effects"]:
         assert effect["metric"] == "qlike" and effect["symbols"] == 2 and effect["standard_error"] > 0
