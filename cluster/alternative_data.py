@@ -48,13 +48,15 @@ KINDS = tuple(_READERS)
 class ImportedRows:
     """What an import changed: rows added and stored by table, refused ones, decisions in lines, unknown symbols.
 
-    ``missing`` has the reason of everything that could not be fetched.
+    ``refused_in`` is the folder of all refused rows. ``missing`` has the reason of everything that could not be
+    fetched.
     """
 
     store: str
     added: dict[str, int]
     stored: dict[str, int]
     refused: RefusedRows
+    refused_in: str
     lines: tuple[str, ...]
     without_bars: tuple[str, ...]
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +69,7 @@ def import_rows(
     *,
     timezone: str | None = None,
     lag_days: Mapping[str, int] | None = None,
+    date_format: str | None = None,
     now: np.datetime64 | None = None,
 ) -> ImportedRows:
     """Append the rows of files to the lake; importing them again changes nothing.
@@ -82,7 +85,7 @@ def import_rows(
     read, appended = list[TableRows](), Appended(store)
     for path in paths:
         for place, stem, frame in _embedded(kind) if path == EMBEDDED else _of_files(path):
-            options = ReadingOptions(stem, now, timezone, dict(lag_days or {}))
+            options = ReadingOptions(stem, now, timezone, dict(lag_days or {}), date_format)
             try:
                 read.append(rows_of(kind, frame, options))
             except DataError as error:
@@ -121,8 +124,8 @@ class Appended:
         found = RefusedRows(pd.concat(self._refused, ignore_index=True))
         lines = tuple(dict.fromkeys(self._lines))
         stored = {table: sum(parts.values()) for table, parts in self._stored.items()}
-        uri = self._store.uri
-        return ImportedRows(uri, self._added, stored, found, lines, without_bars, dict(missing or {}))
+        uri, folder = self._store.uri, self._lake.quarantine
+        return ImportedRows(uri, self._added, stored, found, folder, lines, without_bars, dict(missing or {}))
 
 
 def inspect_rows(store: Store, symbols: Sequence[str] = (), now: np.datetime64 | None = None) -> list[dict[str, Any]]:

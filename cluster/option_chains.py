@@ -27,7 +27,8 @@ def refuse_derived(rows: TableRows, figures: OptionFigures) -> TableRows:
     if rows.table != "series":
         return rows
     frame = to_frame(rows.rows)
-    symbols = tuple(sorted(set(frame["symbol"][frame["series"].map(group_of) == "options"])))
+    names = [name for name in frame["series"].unique() if group_of(name) == "options"]
+    symbols = tuple(sorted(set(frame["symbol"][frame["series"].isin(names)])))
     if not symbols:
         return rows
     derived = figures.read_all(symbols)

@@ -63,5 +63,5 @@ def reading_of(
         return ReadingConfig.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise ConfigError(f"--{option} has value {first['input']!r}; {first['msg'].lower()}.") from error
+        option, reason = str(first["loc"][0]).replace("_", "-"), first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--{option} has value {first['input']!r}; {reason[:1].lower()}{reason[1:]}.") from error

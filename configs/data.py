@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from configs.feature_groups import known_groups
 from configs.reading import ReadingConfig
 from configs.values import MOST, Fraction, Frozen, Positive, Rate, unique
 
@@ -70,7 +71,7 @@ class FeatureConfig(Frozen):
     sentiment_scorer: str | None = None
     """The scorer whose stored scores are the tone of texts, such as ``finbert@…``; null scores them with the embedded
     lexicon. Texts without a score have the one of their source, if any."""
-    without: Annotated[tuple[str, ...], AfterValidator(unique)] = ()
+    without: Annotated[tuple[str, ...], AfterValidator(unique), AfterValidator(known_groups)] = ()
     """Groups of the catalog that are left out, such as ``options``; to measure what a group adds."""
     scaling_method: Literal["standard", "robust", "none"] = "standard"
     """How features are scaled; fitted on train rows only."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from configs.values import Frozen
+from configs.values import Frozen, format_of_dates
 
 BarField = Literal["date", "time", "symbol", "open", "high", "low", "close", "adj_close", "volume", "splits"]
 
@@ -19,7 +19,7 @@ class ReadingConfig(Frozen):
     from 1 on, and ``close: "*"`` reads a matrix of closes with one column per symbol."""
     symbol_column: str | None = None
     """The column that names the instrument."""
-    date_format: str | None = None
+    date_format: Annotated[str, AfterValidator(format_of_dates)] | None = None
     """How dates are written, such as ``%d/%m/%Y``."""
     decimal: Literal[".", ","] | None = None
     """The decimal mark."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,6 +50,18 @@ def host_name(name: str) -> str:
     if not re.fullmatch(r"\*|[\w.-]+|\[?[0-9A-Fa-f:.]+\]?", name, re.ASCII):
         raise ValueError("expected a name or address without scheme, port and path, or *")
     return name
+
+
+def format_of_dates(text: str) -> str:
+    """Return a format of dates as given; ``ValueError`` says what is expected if it has no year or cannot be used."""
+    example = datetime(2001, 2, 3)
+    try:
+        has_year = datetime.strptime(example.strftime(text), text).year == example.year
+    except ValueError:
+        has_year = False
+    if not has_year:
+        raise ValueError("expected how a date is written, such as %d/%m/%Y")
+    return text
 
 
 class Frozen(BaseModel):

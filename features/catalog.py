@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from configs.data import FeatureConfig
 from configs.errors import ConfigError
+from configs.feature_groups import FEATURE_GROUPS
 from features import indicators
-from features.alternative.groups import GROUPS, group_of_column
+from features.alternative.groups import GROUPS
 from features.indicators._spec import FeatureSpec
 from features.inputs import Layout
 
@@ -47,14 +48,6 @@ def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str
     ConfigError
         A name is none of these.
     """
-    groups = sorted({spec.group for spec in all_specs()})
-    if others := sorted(set(without).difference(groups)):
-        of_column = group_of_column(others[0])
-        meant = [of_column] if of_column else difflib.get_close_matches(_spelled(others[0]), groups, 1)
-        hint = f"Did you mean {meant[0]!r}? " if meant else ""
-        raise ConfigError(
-            f"features.without has {', '.join(map(repr, others))}. {hint}Choose from the groups {', '.join(groups)}."
-        )
     names = [_ALSO.get(name, name) for name in map(_spelled, wanted)]
     chosen, used = list[Chosen](), set[str]()
     for spec in all_specs():
@@ -69,11 +62,12 @@ def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str
         used |= {name for name, part in of_name.items() if part} | ({spec.name, spec.group} & set(names))
     if unknown := [given for given, name in zip(wanted, names, strict=True) if name not in used]:
         families = [spec.name for spec in all_specs()]
-        close = difflib.get_close_matches(_spelled(unknown[0]), [*groups, *families], 1)
+        close = difflib.get_close_matches(_spelled(unknown[0]), [*FEATURE_GROUPS, *families], 1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ConfigError(
             f"features.technical_indicators has {', '.join(map(repr, unknown))}. {hint}Choose from the groups "
-            f"{', '.join(groups)}, the families {', '.join(families)}, or the beginnings of their columns, such as sma."
+            f"{', '.join(FEATURE_GROUPS)}, the families {', '.join(families)}, or the beginnings of their columns, "
+            "such as sma."
         )
     return tuple(chosen)
 

@@ -33,8 +33,8 @@ def load_known(store: Store, features: FeatureConfig, data: DataConfig) -> Known
         series = _rows(lake, "series", data.symbols)
         if "options" not in features.without:
             series = OptionFigures(lake).features(series, data.symbols)
-        groups = series["series"].map(group_of)
-        series = series[~groups.isin(features.without).to_numpy(bool)]
+        left_out = [name for name in series["series"].unique() if group_of(name) in features.without]
+        series = series[~series["series"].isin(left_out)] if left_out else series
         events = None if "events" in features.without else _rows(lake, "events", data.symbols)
     return KnownData.from_frames(series, events, dict(data.context.kinds), texts)
 

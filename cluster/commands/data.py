@@ -71,7 +71,6 @@ def import_(
             "--symbol": symbol,
             "--columns": columns,
             "--symbol-column": symbol_column,
-            "--date-format": date_format,
             "--decimal": decimal,
             "--period": period,
             "--max-unpacked-mib": max_unpacked_mib,
@@ -84,7 +83,9 @@ def import_(
         from cluster.views.alternative_tables import show_imported_rows
 
         lags = days_by_name("--lag-days", lag_days or [])
-        show_imported_rows(import_rows(Store(store), paths, kind, timezone=timezone, lag_days=lags), as_json)
+        written = reading_of(None, None, date_format, None, timezone, None).date_format
+        imported = import_rows(Store(store), paths, kind, timezone=timezone, lag_days=lags, date_format=written)
+        show_imported_rows(imported, as_json)
         return
     refuse_given({"--lag-days": lag_days}, "is of series; name their --kind, such as --kind macro")
     from cluster.lake_bars import preview_bars
@@ -165,6 +166,9 @@ def inspect(
     alternative: Annotated[
         bool, typer.Option("--alternative", help="Show the lake's other data, of symbols or all: lags, vintages, gaps.")
     ] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="With --alternative: list the rows that were refused, with the rule.")
+    ] = False,
     store: StorePath = ".fleetcast",
     as_json: AsJson = False,
 ) -> None:
@@ -176,9 +180,10 @@ def inspect(
         from features.store.store import Store
 
         lake_store = Store(store)
-        found = inspect_rows(lake_store, paths or ())
-        show_inspected_rows(found, AlternativeLake(lake_store).refused(), as_json)
+        lake, found = AlternativeLake(lake_store), inspect_rows(lake_store, paths or ())
+        show_inspected_rows(found, lake.refused(), lake.quarantine, as_json, list_refused=refused)
         return
+    refuse_given({"--refused": refused or None}, "is of other data; add --alternative")
     from cluster.lake_bars import inspect_bars, symbols_of_lake
     from cluster.views.data_tables import show_inspection
     from features.sources import open_source

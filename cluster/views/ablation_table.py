@@ -51,7 +51,7 @@ def to_json(result: AblationResult) -> dict[str, Any]:
     }
     effects = [_effect(effect) for effect in result.effects]
     fits = {"jobs": result.jobs, "done_now": result.fits, "failed": result.failed}
-    return {"periods": periods, "effects": effects, "fits": fits}
+    return {"periods": periods, "effects": effects, "comparisons": chance_line(result.effects), "fits": fits}
 
 
 def _table(effects: Sequence[GroupEffect]) -> WideTable:

@@ -35,7 +35,12 @@ _MARKS = {
 def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
     """Print what an import of alternative data changed."""
     if as_json:
-        counts = {"added": imported.added, "stored": imported.stored, "refused": imported.refused.counts()}
+        counts: dict[str, Any] = {
+            "added": imported.added,
+            "stored": imported.stored,
+            "refused": imported.refused.counts(),
+        }
+        counts["refused_in"] = imported.refused_in
         findings = {"without_bars": imported.without_bars, "missing": dict(imported.missing)}
         print(json.dumps({**counts, "read_as": imported.lines, **findings}, indent=1))
         return
@@ -52,13 +57,21 @@ def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
         console.print(f"[yellow]missing[/yellow] {escape(name)}: {escape(reason)}", soft_wrap=True)
     if len(imported.missing) > _SHOWN:
         console.print(f"… and {len(imported.missing) - _SHOWN:,} more; --json lists all")
-    show_refused(console, imported.refused)
+    show_refused(console, imported.refused, imported.refused_in)
 
 
-def show_inspected_rows(rows: Sequence[dict[str, Any]], refused: RefusedRows, as_json: bool) -> None:
-    """Print coverage, lags, vintages and gaps."""
+def show_inspected_rows(
+    rows: Sequence[dict[str, Any]], refused: RefusedRows, folder: str, as_json: bool, *, list_refused: bool = False
+) -> None:
+    """Print coverage, lags, vintages and gaps, how many rows were refused, and these rows if asked for.
+
+    ``folder`` is the place of the files of refused rows.
+    """
     if as_json:
-        print(json.dumps({"rows": list(rows), "refused": refused.counts()}, indent=1))
+        document: dict[str, Any] = {"rows": list(rows), "refused": refused.counts(), "refused_in": folder}
+        if list_refused:
+            document["refused_rows"] = refused.frame.to_dict("records")
+        print(json.dumps(document, indent=1))
         return
     console = Console()
     if not rows:
@@ -80,10 +93,18 @@ def show_inspected_rows(rows: Sequence[dict[str, Any]], refused: RefusedRows, as
         found = [f"{row['symbol']} {row['name']}".strip() for row in rows if row[mark]]
         if found:
             console.print(f"[yellow]{meaning}[/yellow] {escape(shortened(found))}", soft_wrap=True)
-    show_refused(console, refused)
+    show_refused(console, refused, folder)
+    if list_refused:
+        for row in refused.frame.itertuples(index=False):
+            text = f"{row.table} of {row.source}, {row.rule}: {row.row}"
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def show_refused(console: Console, refused: RefusedRows) -> None:
-    """Print how many rows break which rule."""
+def show_refused(console: Console, refused: RefusedRows, folder: str) -> None:
+    """Print how many rows break which rule, and where they are."""
     for rule, count in refused.counts().items():
         console.print(f"[yellow]refused[/yellow] {counted(count, 'row')}: {RULES[rule]} ({rule})", soft_wrap=True)
+    if len(refused):
+        tables = ", ".join(f"{table}.parquet" for table in sorted(set(refused.frame["table"])))
+        how = "fleetcast data inspect --alternative --refused lists them"
+        console.print(f"refused rows are in {folder}/ ({tables}); {how}", highlight=False, markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import DataError, shortened, shown
-from features.alternative.instants import in_range, read_instants, refuse_ambiguous
+from features.alternative.instants import in_range, read_instants, year_first
 from features.alternative.quarantine import Checked, RefusedRows
 from features.alternative.tables import TABLES
 
@@ -24,13 +24,15 @@ _CLOCK_SKEW = np.timedelta64(5, "m")
 class ReadingOptions:
     """What a file cannot say: its source's name, the zone of its times, lags of its series in days, and the time now.
 
-    ``now`` is UTC without a zone; later publications are refused.
+    ``now`` is UTC without a zone; later publications are refused. ``date_format`` says how dates are written that do
+    not begin with the year, such as ``%d/%m/%Y``.
     """
 
     source: str
     now: np.datetime64
     timezone: str | None = None
     lag_days: dict[str, int] = field(default_factory=dict)
+    date_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,14 @@ def numbers(frame: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
         return pd.to_numeric(frame[name].astype("str"), errors="coerce").to_numpy(np.float64)
 
 
-def days(frame: pd.DataFrame, name: str) -> npt.NDArray[np.datetime64]:
+def days(frame: pd.DataFrame, name: str, options: ReadingOptions) -> npt.NDArray[np.datetime64]:
     """Return a column as days without a zone, ``datetime64[ns]``, NaT where it has none from 1678 to 2261, (N,)."""
     column = frame[name]
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_localize(None)
     elif not pd.api.types.is_datetime64_dtype(column.dtype):
-        text = column.astype("str").str.strip().str.slice(0, 10)
-        refuse_ambiguous(text, name)
+        text = column.astype("str").where(column.notna(), "").str.strip()
+        text = year_first(text, name, options.date_format).str.slice(0, 10)
         column = pd.to_datetime(text, errors="coerce", format="mixed")
     return in_range(column.dt.normalize()).to_numpy()
 
@@ -88,7 +90,7 @@ def instants(frame: pd.DataFrame, name: str, options: ReadingOptions) -> npt.NDA
     """Return a column as instants in UTC, NaT for missing cells and columns, (N,)."""
     if name not in frame.columns:
         return np.full(len(frame), np.datetime64("NaT", "ns"))
-    return read_instants(frame[name], name, options.timezone).utc
+    return read_instants(frame[name], name, options.timezone, options.date_format).utc
 
 
 def optional_instants(

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Literal
 
+from configs.feature_groups import ALTERNATIVE_GROUPS, AlternativeGroup
 from features.alternative.text.windows import text_columns
 from features.alternative.vintages import SUFFIXES
 
-AlternativeGroup = Literal["sentiment", "options", "macro", "events", "weather"]
 Kind = Literal["level", "price", "rate"]
 
-GROUPS: tuple[AlternativeGroup, ...] = ("sentiment", "options", "macro", "events", "weather")
+GROUPS = ALTERNATIVE_GROUPS
 AGE = "age"
 EVENT_SUFFIXES = ("next_1", "next_5", "days_until", "days_since")
 

@@ -132,25 +132,26 @@ class KnownData:
         """
         tables: dict[str, list[KnownTable]] = {}
         if series is not None:
+            periods, known = series["period"].to_numpy("datetime64[ns]"), _utc(series["known_from"])
+            numbers = series["value"].to_numpy(np.float64)
             for symbol, name, rows in _parts(series, "series"):
                 kind = (kinds or {}).get(name, kind_of(name))
                 prefix = prefix_of(group_of(name), name, is_market=symbol == MARKET)
-                instants, values = vintage_features(
-                    rows["period"].to_numpy("datetime64[ns]"), _utc(rows["known_from"]), rows["value"].to_numpy(), kind
-                )
+                instants, values = vintage_features(periods[rows], known[rows], numbers[rows], kind)
                 tables.setdefault(symbol, []).append(
                     KnownTable(prefix, series_columns_of(prefix, kind), instants, values)
                 )
         if events is not None:
+            at, known = _utc(events["at"]).astype(np.int64)[:, None], _utc(events["known_from"])
             for symbol, name, rows in _parts(events, "event"):
                 prefix = prefix_of("events", name, is_market=symbol == MARKET)
                 columns = tuple(f"{prefix}_{suffix}" for suffix in EVENT_SUFFIXES)
-                at = _utc(rows["at"]).astype(np.int64)[:, None]
-                tables.setdefault(symbol, []).append(KnownTable(prefix, columns, _utc(rows["known_from"]), at, "event"))
+                tables.setdefault(symbol, []).append(KnownTable(prefix, columns, known[rows], at[rows], "event"))
         if texts is not None:
             for symbol, name, rows in _parts(texts, "kind"):
                 prefix = prefix_of("sentiment", name, is_market=symbol == MARKET)
-                changes = text_changes(rows, rows["tone"])
+                some = texts.iloc[rows]
+                changes = text_changes(some, some["tone"])
                 table = KnownTable(prefix, text_columns(prefix), changes.instants, changes.values, "text")
                 tables.setdefault(symbol, []).append(table)
         return cls.of(tables)
@@ -210,10 +211,10 @@ class KnownData:
         return cls.of(tables)
 
 
-def _parts(frame: pd.DataFrame, name: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield the rows of each symbol and name, sorted by both."""
-    for key, rows in frame.groupby(["symbol", name], sort=True):
-        symbol, one = key
+def _parts(frame: pd.DataFrame, name: str) -> Iterator[tuple[str, str, npt.NDArray[np.intp]]]:
+    """Yield the positions of the rows of each symbol and name, sorted by both."""
+    found: Mapping[Any, Any] = frame.groupby(["symbol", name], sort=True).indices
+    for (symbol, one), rows in found.items():
         yield str(symbol), str(one), rows
 
 

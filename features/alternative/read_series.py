@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from configs.errors import DataError, shortened
+from configs.words import counted
 from features.alternative.checks import (
     GIVEN_NAMES,
     ReadingOptions,
@@ -20,10 +21,11 @@ from features.alternative.checks import (
     texts,
 )
 from features.alternative.groups import group_of, is_implied_volatility
+from features.alternative.instants import read_instants
 from features.alternative.lags import REVISED, fallback_lag
 from features.alternative.quarantine import Checked
 
-_DAY = np.timedelta64(1, "D")
+_DAY, _MOMENT = np.timedelta64(1, "D"), np.timedelta64(1, "ns")
 _KEYS = ("period", "known_from", "symbol", "place", "source", "retrieved_at", "realtime_end")
 _EMPTY = ("", ".")  # FRED writes a point for no value
 _LEAST_PERIODS = 3  # from which dates show that they are the first days of months
@@ -51,7 +53,7 @@ def read_series(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     series = np.where(
         place == "", series, "weather_" + place + "_" + np.char.replace(series.astype(str), "weather_", "")
     )
-    period, known_from = days(frame, "period"), instants(frame, "known_from", options)
+    period, known_from = days(frame, "period", options), instants(frame, "known_from", options)
     lines, unknown = list[str](), list[str]()
     is_blank = texts(frame, "known_from") == ""  # a time that cannot be read is refused, not replaced by a lag
     untimed = pd.Series(is_blank).groupby(series).transform("all").to_numpy(np.bool_)
@@ -143,20 +145,30 @@ def read_option_days(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     if "period" not in long.columns:
         known_from = instants(long, "known_from", options)
         # A day counts from its end, midnight: the moment before it is of the session.
-        long["period"] = (known_from - np.timedelta64(1, "ns")).astype("datetime64[D]").astype("datetime64[ns]")
+        long["period"] = (known_from - _MOMENT).astype("datetime64[D]").astype("datetime64[ns]")
     return read_series(long, options)
 
 
 def read_events(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
-    """Return rows of ``events`` from ``event, at, known_from`` and optionally ``symbol``."""
+    """Return rows of ``events`` from ``event, at, known_from`` and optionally ``symbol``.
+
+    An event ``at`` a day without a time takes place in the last moment of that day, UTC. One that became known after it
+    took place was not scheduled, or was recorded late: it counts as a past event from then on, and never as a coming
+    one.
+    """
     need(frame, ("event", "at", "known_from"), "events")
     checked = Checked("events", frame, options.source)
     at, known_from = instants(frame, "at", options), instants(frame, "known_from", options)
+    day = days(frame, "at", options)
+    is_day = at == read_instants(pd.Series(day), "at", options.timezone).utc  # which is the end of the day
+    at = np.where(is_day, day + _DAY - _MOMENT, at)
     event, symbol = texts(frame, "event"), texts(frame, "symbol")
     checked.refuse(np.isnat(at), "unreadable_period")
     check_times(checked, known_from, options)
     check_names(checked, event)
     check_names(checked, symbol, empty_allowed=True)
+    late = int((checked.is_good & (known_from > np.where(is_day, at + _MOMENT, at))).sum())
+    lines = [f"{counted(late, 'event')} known only after taking place: past from then on, never coming"] if late else []
     columns = {
         "symbol": symbol,
         "event": event,
@@ -165,4 +177,4 @@ def read_events(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
         "source": texts(frame, "source", options.source),
         "retrieved_at": instants(frame, "retrieved_at", options),
     }
-    return as_rows("events", columns, checked)
+    return as_rows("events", columns, checked, *lines)

@@ -105,7 +105,7 @@ def read_chain(frame: pd.DataFrame, options: ReadingOptions) -> TableRows:
     quoted, published = instants(frame, "quoted_at", options), optional_instants(frame, "known_from", options, checked)
     known_from = np.where(np.isnat(published), quoted, published)
     quoted = np.minimum(quoted, known_from)  # a day counts from its end, and may have been published before
-    expiry, strike, symbol = days(frame, "expiry"), numbers(frame, "strike"), texts(frame, "symbol")
+    expiry, strike, symbol = days(frame, "expiry", options), numbers(frame, "strike"), texts(frame, "symbol")
     if "underlying_symbol" in frame.columns:  # then ``symbol`` names the contract
         symbol = texts(frame, "underlying_symbol")
     right = np.array([_RIGHTS.get(one.lower(), "") for one in texts(frame, "right")], object)

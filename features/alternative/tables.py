@@ -47,7 +47,8 @@ EVENTS = pa.schema(
 )
 """Scheduled events (``FOMC``, ``CPI``, ``PAYROLLS``, ``EARNINGS``).
 
-``at`` is when the event takes place, ``known_from`` when its date was announced, which is usually months earlier.
+``at`` is when the event takes place, ``known_from`` when its date was announced, which is usually months earlier. It
+may be later, of an event that was not scheduled: such an event is never a coming one.
 """
 
 TEXT = pa.schema(

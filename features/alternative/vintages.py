@@ -47,7 +47,9 @@ def vintage_features(period: Dates, known_from: Dates, value: Float, kind: str) 
     newest = np.maximum.accumulate(period) if len(period) else period
     repeats = np.flatnonzero(period[1:] <= newest[:-1]) + 1
     first = int(repeats[0]) if len(repeats) else len(x)
-    features = np.concatenate([in_order(x[:first], kind), revised(period, x, first, kind)])
+    features = in_order(x[:first], kind)
+    if first < len(x):
+        features = np.concatenate([features, revised(period, x, first, kind)])
     features[~np.isfinite(features)] = np.nan
     return known_from, np.asfortranarray(features)  # contiguous columns, because each is read separately
 

@@ -25,14 +25,17 @@ def decision_times(dates: Dates) -> Dates:
     return _of(np.ascontiguousarray(dates.astype("datetime64[ns]", copy=False)).tobytes()) if len(dates) else dates
 
 
+def exchange_of(dates: Dates) -> str | None:
+    """Return the calendar of the exchange that daily bars trade on (N,); None where that is not certain."""
+    schedule = schedule_of(dates) if len(dates) >= _MIN_BARS else None
+    return schedule.calendar if isinstance(schedule, Sessions) and schedule.calendar in EXCHANGES else None
+
+
 @lru_cache(maxsize=256)
 def _of(content: bytes) -> Dates:
     dates = np.frombuffer(content, "datetime64[ns]")
     schedule = schedule_of(dates)
-    if not isinstance(schedule, Sessions):
-        return dates
-    if schedule.calendar == ALWAYS:
+    if isinstance(schedule, Sessions) and schedule.calendar == ALWAYS:
         return np.asarray(dates + _DAY - _INSTANT, "datetime64[ns]")
-    if schedule.calendar not in EXCHANGES or len(dates) < _MIN_BARS:
-        return dates
-    return session_closes(schedule.calendar, dates)
+    exchange = exchange_of(dates)
+    return dates if exchange is None else session_closes(exchange, dates)

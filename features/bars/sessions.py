@@ -122,6 +122,18 @@ def session_closes(name: str, dates: Dates) -> Dates:
     return out
 
 
+@lru_cache(maxsize=len(EXCHANGES))
+def usual_opening(name: str) -> tuple[str, np.timedelta64]:
+    """Return an exchange's zone, such as ``Asia/Tokyo``, and its usual opening as a local time of day in minutes."""
+    import exchange_calendars
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in _exchange_hours
+        calendar = exchange_calendars.get_calendar(name)
+    opening = calendar.open_times[-1][1]
+    return str(calendar.tz), np.timedelta64(60 * opening.hour + opening.minute, "m")
+
+
 def is_known(name: str, day: np.datetime64) -> bool:
     """Return whether a calendar knows if there is a session on this day."""
     if name in (ALWAYS, WEEKDAYS):

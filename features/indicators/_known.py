@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from configs.feature_groups import FeatureGroup
 from features.alternative.groups import is_market_wide
-from features.indicators._spec import FeatureSpec, Group
+from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs, Layout
 
 
-def known_spec(name: str, group: Group, description: str) -> FeatureSpec:
+def known_spec(name: str, group: FeatureGroup, description: str) -> FeatureSpec:
     """Return the family of all columns of a group: ``context_…``, ``options_…``; those without data are NaN."""
 
     def columns(layout: Layout) -> tuple[str, ...]:

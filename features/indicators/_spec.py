@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from features.alternative.groups import AlternativeGroup
+from configs.feature_groups import FeatureGroup
 from features.inputs import Float, Inputs, Layout
 
 Need = Literal["range", "volume", "universe", "context"]
-OfBars = Literal["trend", "momentum", "volatility", "volume", "microstructure", "calendar", "cross_asset"]
-Group = OfBars | AlternativeGroup | Literal["context"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class FeatureSpec:
     """
 
     name: str
-    group: Group
+    group: FeatureGroup
     description: str
     columns: Callable[[Layout], tuple[str, ...]]
     compute: Callable[[Inputs], Sequence[Float]]

@@ -18,6 +18,7 @@ from features.store.parquet import from_frame, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
 
 _FOLDER = "lake/alternative"
+_QUARANTINE = f"{_FOLDER}/quarantine"
 _MARKET = "market"  # no symbol's file: lower-case letters of symbols are escaped
 
 
@@ -128,7 +129,7 @@ class AlternativeLake:
     def record(self, refused: RefusedRows) -> None:
         """Store rows that were refused; each is stored once."""
         for table, rows in refused.frame.groupby("table", sort=True):
-            relative = f"{_FOLDER}/quarantine/{table}.parquet"
+            relative = f"{_QUARANTINE}/{table}.parquet"
 
             def change(data: bytes | None, rows: pd.DataFrame = rows, relative: str = relative) -> bytes | None:
                 known = RefusedRows.empty().frame if data is None else self._refused(relative, data)
@@ -137,13 +138,18 @@ class AlternativeLake:
 
             self.store.update(relative, change)
 
+    @property
+    def quarantine(self) -> str:
+        """The folder with a file of refused rows for each table, as a path or URI."""
+        return self.store.path(_QUARANTINE)
+
     def refused(self) -> RefusedRows:
         """Return all rows that were refused."""
         return RefusedRows(pd.concat([RefusedRows.empty().frame, *self._all_refused()], ignore_index=True))
 
     def _all_refused(self) -> Iterator[pd.DataFrame]:
-        for name in self.store.names(f"{_FOLDER}/quarantine"):
-            relative = f"{_FOLDER}/quarantine/{name}"
+        for name in self.store.names(_QUARANTINE):
+            relative = f"{_QUARANTINE}/{name}"
             yield self._refused(relative, self.store.read(relative))
 
     def _append(self, spec: TableSpec, part: str, rows: pd.DataFrame) -> tuple[tuple[int, int], pd.DataFrame]:

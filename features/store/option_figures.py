@@ -11,10 +11,12 @@ import pyarrow as pa
 from configs.errors import StoreError
 from features.alternative.groups import slug_of
 from features.alternative.options.figures import COUNTS, METHOD, ChainFigures, chain_figures
-from features.alternative.options.quotes import minutes_of
+from features.alternative.options.quotes import CALENDAR, minutes_of
 from features.alternative.tables import SERIES
+from features.bars.decisions import exchange_of
 from features.store import lake_files as files
 from features.store.alternative import AlternativeLake
+from features.store.lake import Lake
 from features.store.parquet import to_frame
 from features.store.store import encode_symbol
 
@@ -29,6 +31,10 @@ class OptionFigures:
     The figures of a symbol are kept in a file with the stamp of its quotes, and a hash of the quotes of each minute.
     After the quotes changed, those of the minutes with another hash are derived again. So the figures are always those
     of all stored quotes, and either file may be deleted.
+
+    Sessions and closes are those of the exchange whose calendar fits the symbol's bars in the lake when quotes are
+    derived, and New York's where there are no bars or the exchange is not certain. Figures of another exchange are
+    derived again.
     """
 
     def __init__(self, lake: AlternativeLake) -> None:
@@ -40,8 +46,7 @@ class OptionFigures:
 
     def read_all(self, symbols: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the figures of these symbols, by default of all."""
-        names = [name for name in self.lake.parts("options") if not symbols or name in symbols]
-        frames = [self.read(name) for name in names]
+        frames = [self.read(name) for name in self._symbols(symbols)]
         frames = [frame for frame in frames if len(frame)]
         return pd.concat(frames, ignore_index=True) if frames else _NONE
 
@@ -51,52 +56,80 @@ class OptionFigures:
         Series that a symbol has in ``series``, such as a vendor's ``iv30``, are not joined by those of its chains: one
         series has one method.
         """
-        figures = self.read_all(symbols)
-        figures = figures[~_keys(figures).isin(_keys(series))]
-        return pd.concat([one for one in (series, figures) if len(one)] or [series], ignore_index=True)
+        return self._joined(series, symbols, frozenset())
 
     def features(self, series: pd.DataFrame, symbols: tuple[str, ...] = ()) -> pd.DataFrame:
         """Return the rows of :meth:`joined` that are features: without the numbers of quotes."""
-        rows = self.joined(series, symbols)
-        return rows[~rows["series"].isin(COUNTS)].reset_index(drop=True)
+        return self._joined(series[~series["series"].isin(COUNTS)], symbols, frozenset(COUNTS))
 
     def derive(self, symbol: str) -> tuple[pd.DataFrame, ChainFigures]:
         """Return the figures of one symbol, and what was derived now."""
         stamp = self.store.stamp(self.lake.file("options", symbol))  # before the quotes: an append in between shows
-        kept, of_quotes = self._kept(symbol)
-        if of_quotes == stamp:
-            return kept[SERIES.names], ChainFigures(_NONE, {}, {})
+        table, facts = self._kept(symbol)
+        if facts.get("quotes") == stamp and (facts["calendar"] or not self._has_bars(symbol)):
+            return to_frame(table.select(SERIES.names)), ChainFigures(_NONE, {}, {})
+        calendar = self._calendar(symbol)
+        kept = to_frame(table if calendar == (facts.get("calendar") or CALENDAR) else _KEPT.empty_table())
         chain = self.lake.read("options", symbol)
         minute = minutes_of(chain["known_from"])
         contents = _contents(chain, minute)
         known = pd.MultiIndex.from_arrays([_minutes(kept), kept["contents"]])
         complete = contents.index[pd.MultiIndex.from_arrays([contents.index, contents]).isin(known)]
-        new = chain_figures(chain[~np.isin(minute, complete)])
+        new = chain_figures(chain[~np.isin(minute, complete)], calendar=calendar)
         kept = kept[_minutes(kept).isin(complete)]
         rows = pd.concat([one for one in (kept[SERIES.names], new.rows) if len(one)] or [_NONE], ignore_index=True)
         rows = rows.sort_values(["known_from", "series"], kind="stable", ignore_index=True)
         rows = rows.assign(contents=contents.loc[_minutes(rows)].to_numpy())
         table = pa.Table.from_pandas(rows, _KEPT, preserve_index=False, nthreads=1)
         if len(chain):
-            facts = {"method": METHOD, "quotes": stamp}
+            exchange = calendar if self._has_bars(symbol) else ""
+            facts = {"method": METHOD, "quotes": stamp, "calendar": exchange}
             with contextlib.suppress(StoreError):  # a reader without permission to write derives them every time
                 self.store.write(_file(symbol), files.serialised(table.replace_schema_metadata(facts)))
         return to_frame(table.select(SERIES.names)), new
+
+    def _joined(self, series: pd.DataFrame, symbols: tuple[str, ...], left_out: frozenset[str]) -> pd.DataFrame:
+        own = dict[str, set[str]]()
+        for symbol, name in series[["symbol", "series"]].drop_duplicates().itertuples(index=False):
+            own.setdefault(symbol, set()).add(slug_of(name))
+        frames = [series]
+        for symbol in self._symbols(symbols):
+            figures, taken = self.read(symbol), own.get(symbol, set())
+            names = [name for name in figures["series"].unique() if slug_of(name) in taken or name in left_out]
+            frames.append(figures[~figures["series"].isin(names)] if names else figures)
+        return pd.concat([one for one in frames if len(one)] or [series], ignore_index=True)
+
+    def _symbols(self, symbols: tuple[str, ...]) -> list[str]:
+        """Return those of these symbols, by default of all, that have quotes."""
+        wanted = frozenset(symbols)
+        return [name for name in self.lake.parts("options") if not wanted or name in wanted]
 
     def forget(self, symbol: str) -> None:
         """Delete the figures of one symbol, after its quotes were removed: others may come in their place."""
         self.store.delete(_file(symbol))
 
-    def _kept(self, symbol: str) -> tuple[pd.DataFrame, str]:
-        """Return the stored figures of this method and the stamp of their quotes; no rows if there are none to use."""
+    def _has_bars(self, symbol: str) -> bool:
+        return self.store.exists(files.bars_file(symbol))
+
+    def _calendar(self, symbol: str) -> str:
+        """Return the exchange of a symbol's bars, or New York's."""
+        if not self._has_bars(symbol):
+            return CALENDAR
+        return exchange_of(Lake(self.store).read(symbol).dates) or CALENDAR
+
+    def _kept(self, symbol: str) -> tuple[pa.Table, dict[str, str]]:
+        """Return the stored figures of this method and their facts; no rows and no facts if there are none to use.
+
+        ``quotes`` is the stamp of the quotes, ``calendar`` the exchange, empty if there were no bars to tell it from.
+        """
         try:
             table = files.parsed(self.store.read(_file(symbol)))
-            facts = table.schema.metadata or {}
-            if facts.get(b"method") == METHOD.encode():
-                return to_frame(table.select(_KEPT.names).cast(_KEPT)), facts[b"quotes"].decode()
+            facts = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+            if facts.get("method") == METHOD:
+                return table.select(_KEPT.names).cast(_KEPT), {"calendar": "", "quotes": "", **facts}
         except (FileNotFoundError, *files.READ_ERRORS):  # a damaged file is derived again
             pass
-        return to_frame(_KEPT.empty_table()), ""
+        return _KEPT.empty_table(), {}
 
 
 def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
@@ -108,11 +141,6 @@ def _contents(chain: pd.DataFrame, minute: np.ndarray) -> pd.Series:
 def _minutes(rows: pd.DataFrame) -> pd.Series:
     found: pd.Series = rows["known_from"].dt.tz_localize(None)
     return found
-
-
-def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
-    slugs = {name: slug_of(name) for name in rows["series"].unique()}
-    return pd.MultiIndex.from_arrays([rows["symbol"], rows["series"].map(slugs)])
 
 
 def _file(symbol: str) -> str:

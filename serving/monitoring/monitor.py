@@ -32,10 +32,11 @@ from serving.monitoring.states import (
 )
 from serving.monitoring.steps import complete_steps, counted_rows, wait_of
 from serving.monitoring.tested import TestedSkill, tested_skill
+from serving.monitoring.version_features import VersionFeatures, features_or_reason
 from training.registry.manager import ModelManager
 
 Guard = Callable[[Connection], None]
-_NO_DRIFT = Drift([], float("nan"))
+_NO_DRIFT, _NOT_ASKED = Drift([], float("nan")), "it was not asked for"
 
 
 class Monitor:
@@ -85,7 +86,8 @@ class Monitor:
         store
             Whether the states of tests are written; otherwise they are computed and forgotten.
         drift
-            Whether features are compared with those of the training period, which reads bars.
+            Whether features are compared with those of the training period, and alternative data that have stopped
+            are found, which reads bars and these data.
         guard
             As for :meth:`update`.
 
@@ -146,7 +148,7 @@ class Monitor:
         judged = rows[rows["is_known"].to_numpy()]
         border = _recent_from(frame, config.recent_days)
         version = str(rows["version"].iloc[-1]) if len(rows) else str(frame["version"].iloc[-1])
-        drift, reason = self._drift(kind, version) if with_drift else (_NO_DRIFT, "it was not asked for")
+        found = self._features(kind, version, frame) if with_drift else VersionFeatures(_NO_DRIFT, (), _NOT_ASKED)
         levels = rows["level"].dropna()
         covered = {one: 1.0 - skill.missed.value for one, skill in tested.items()}
         return KindReport(
@@ -172,10 +174,11 @@ class Monitor:
             expected=expected_skill(kind, rows[rows["bar_date"] >= border], covered),
             expected_before=expected_skill(kind, rows[rows["bar_date"] < border], covered),
             calibration=calibration_bins(kind, judged, horizon),
-            drift=drift.features,
-            drift_chance=drift.chance,
-            has_drifted=drift.chance <= config.drift_false_rate,
-            no_drift=reason,
+            drift=found.drift.features,
+            drift_chance=found.drift.chance,
+            has_drifted=found.drift.chance <= config.drift_false_rate,
+            no_drift=found.reason,
+            stopped=found.stopped,
             quality=quality_of(kind, frame, frame[frame["bar_date"] >= border], horizon, config, now),
         )
 
@@ -193,12 +196,12 @@ class Monitor:
             for name, share in SHARES.items()
         ]
 
-    def _drift(self, kind: Kind, version: str) -> tuple[Drift, str]:
-        from serving.monitoring.version_features import drift_or_reason
-
+    def _features(self, kind: Kind, version: str, frame: pd.DataFrame) -> VersionFeatures:
         if self.manager is None:
-            return _NO_DRIFT, "there is no registry to read the version from"
-        return drift_or_reason(self.manager, kind, version, self.config)
+            return VersionFeatures(_NO_DRIFT, (), "there is no registry to read the version from")
+        newest = frame[~frame["is_shadow"].astype(bool)].groupby("symbol")["bar_date"].max()
+        dates = {str(symbol): date.to_datetime64() for symbol, date in newest.items()}
+        return features_or_reason(self.manager, kind, version, dates, self.config)
 
 
 def _after(state: KindState) -> datetime | None:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from configs.values import Kind
+from features.alternative.stopped import StoppedSource
 from serving.monitoring.calibrated import CalibrationBin
 from serving.monitoring.expected import ExpectedSkill
 from serving.monitoring.feature_drift import FeatureDrift
@@ -82,6 +83,8 @@ class KindReport:
     drift_chance, has_drifted
         Probability of such a difference of all features by chance, and whether it is at most
         ``monitoring.drift_false_rate``.
+    stopped
+        Alternative data that the version reads and that had stopped at the newest bars.
     quality
         Whether forecasts arrive, on time and from good data.
     """
@@ -110,6 +113,7 @@ class KindReport:
     no_drift: str
     drift_chance: float
     has_drifted: bool
+    stopped: Sequence[StoppedSource]
     quality: Quality
 
     @property
@@ -146,7 +150,7 @@ def _with_names(report: KindReport) -> dict[str, Any]:
     pairs = {name: found[name]._asdict() for name in ("kept", "expected", "expected_before")}
     rows = {name: [one._asdict() for one in found[name]] for name in ("calibration", "drift")}
     tested = {version: one.to_json() for version, one in report.tested.items()}
-    plain = {name: [asdict(one) for one in found[name]] for name in ("tests", "history")}
+    plain = {name: [asdict(one) for one in found[name]] for name in ("tests", "history", "stopped")}
     return {**found, **pairs, **rows, **plain, "tested": tested, "watch": asdict(report.watch)} | {
         "quality": asdict(report.quality)
     }

@@ -109,7 +109,7 @@ def drift_sentence(report: KindReport) -> str:
 
 
 def quality_sentences(report: KindReport) -> Sequence[str]:
-    """Return what is wrong with the supply of forecasts and outcomes, and otherwise that nothing is."""
+    """Return what is wrong with the supply of forecasts and outcomes, or else that nothing is; and what stopped."""
     found, out = report.quality, []
     if found.behind_count:
         names = ", ".join(found.behind[:5]) + (", …" if found.behind_count > 5 else "")
@@ -123,7 +123,8 @@ def quality_sentences(report: KindReport) -> Sequence[str]:
         out.append(f"{counted(found.too_late, 'forecast')} made after the outcome are not counted")
     if found.fallback > 0:
         out.append(f"{found.fallback:.1%} of recent forecasts are a baseline's")
-    return out or ["every symbol has a forecast of the newest bar, and no outcome is overdue"]
+    supplied = out or ["every symbol has a forecast of the newest bar, and no outcome is overdue"]
+    return [*supplied, *map(str, report.stopped)]
 
 
 def _alarm(report: KindReport, test: str, alarm: Raised, rate: float) -> str:

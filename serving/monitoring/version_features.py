@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from configs.errors import DataError, FleetcastError, ModelError
 from configs.load import validated
 from configs.monitoring import MonitoringConfig
 from configs.values import Kind
+from features.alternative.groups import sources_of
+from features.alternative.stopped import StoppedSource, stopped_sources
+from features.context import MarketContext
 from features.universe import MIN_SYMBOLS, UniverseFacts
 from serving.latest_windows import FeatureRecipe
 from serving.monitoring.feature_drift import Drift, feature_drift
@@ -23,12 +27,26 @@ _CHUNK = 10
 _HISTORY_BARS = 2_500
 
 
-def drift_of_version(
-    manager: ModelManager, kind: Kind, version: str, config: MonitoringConfig, choice: BarsChoice = USUAL
-) -> Drift:
-    """Return the drift of a version's features since its training, from at most 40 of its symbols.
+class VersionFeatures(NamedTuple):
+    """The drift of a version's features, the alternative data among them that have stopped, and why none is known."""
+
+    drift: Drift
+    stopped: tuple[StoppedSource, ...] = ()
+    reason: str = ""
+
+
+def features_of_version(
+    manager: ModelManager,
+    kind: Kind,
+    version: str,
+    newest: Mapping[str, np.datetime64],
+    config: MonitoringConfig,
+    choice: BarsChoice = USUAL,
+) -> VersionFeatures:
+    """Return the drift of a version's features since its training, from at most 40 of its symbols, and what stopped.
 
     The version stores no distribution of its features, so they are computed again from the bars of its training.
+    ``newest`` has the date of each symbol's newest bar, at which sources are judged.
 
     Raises
     ------
@@ -47,8 +65,8 @@ def drift_of_version(
     chosen = frozenset(symbols[:: max(1, -(-len(symbols) // _SYMBOLS))])
     universe = sorted(roster.universe().union(symbols))
     bars = NewestBars(manager.store, trained.data.bars, universe, _HISTORY_BARS, [trained], choice, frozenset(symbols))
-    table, _ = recipe.table(bars.of_universe())
     context = bars.context(trained)
+    table, _ = recipe.table(bars.of_universe())
     values, dates, series = [], [], bars.of_symbols(chosen)
     while chunk := list(islice(series, _CHUNK)):
         panel = recipe.panel(chunk, table, context)
@@ -60,7 +78,7 @@ def drift_of_version(
     if not values:
         raise DataError(f"there are no bars of the symbols of {kind} {version}. Check `fleetcast data list`.")
     last = np.datetime64(str(meta["trained_to"])[:19], "ns")
-    return feature_drift(
+    drift = feature_drift(
         np.concatenate(values),
         np.concatenate(dates),
         recipe.feature_names,
@@ -68,14 +86,26 @@ def drift_of_version(
         config.recent_days,
         config.drift_false_rate,
     )
+    return VersionFeatures(drift, tuple(_stopped(context, recipe.feature_names, newest)))
 
 
-def drift_or_reason(manager: ModelManager, kind: Kind, version: str, config: MonitoringConfig) -> tuple[Drift, str]:
-    """Return the drift, or none and why it is not known: monitoring goes on without an explanation."""
+def features_or_reason(
+    manager: ModelManager, kind: Kind, version: str, newest: Mapping[str, np.datetime64], config: MonitoringConfig
+) -> VersionFeatures:
+    """Return the features, or none and why they are not known: monitoring goes on without an explanation."""
     try:
-        return drift_of_version(manager, kind, version, config), ""
+        return features_of_version(manager, kind, version, newest, config)
     except FleetcastError as error:
-        return Drift([], float("nan")), str(error)
+        return VersionFeatures(Drift([], float("nan")), (), str(error))
+
+
+def _stopped(
+    context: MarketContext | None, names: Sequence[str], newest: Mapping[str, np.datetime64]
+) -> list[StoppedSource]:
+    if context is None or context.alternative is None:
+        return []
+    read = sources_of(names)
+    return [one for one in stopped_sources(context.alternative, newest) if one.name in read]
 
 
 def _recipe(config: Any, meta: dict[str, Any], members: frozenset[str]) -> FeatureRecipe:

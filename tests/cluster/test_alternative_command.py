@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 from option_chains import chain_of
 from typer.testing import CliRunner
@@ -53,6 +54,23 @@ def test_files_of_every_kind_are_imported_once_and_inspected(tmp_path):
     assert "CPIAUCSL" in text and "(market)" in text and "revised values" in text
 
 
+def test_refused_rows_are_counted_listed_and_found_in_a_file(tmp_path):
+    (tmp_path / "macro.csv").write_text(MACRO)
+    store = ("--store", tmp_path / "store")
+    imported = run("import", tmp_path / "macro.csv", "--kind", "macro", *store)
+    folder = tmp_path / "store" / "lake" / "alternative" / "quarantine"
+    assert f"refused rows are in {folder}/ (series.parquet); fleetcast data inspect --alternative --refused" in imported
+    plain, listed = run("inspect", "--alternative", *store), run("inspect", "--alternative", "--refused", *store)
+    assert str(folder) in plain and listed.startswith(plain)
+    assert 'series of macro, not_a_number: {"series": "CPIAUCSL", "period": "2020-02-01", "value": "n.a."' in listed
+    assert listed.count("series of macro, ") == len(pd.read_parquet(folder / "series.parquet")) == 2
+    found = json.loads(run("inspect", "--alternative", "--refused", *store, "--json"))
+    assert found["refused_in"] == str(folder) and len(found["refused_rows"]) == 2
+    assert {row["rule"] for row in found["refused_rows"]} == {"not_a_number", "no_publication_time"}
+    with pytest.raises(ConfigError, match="--refused is of other data; add --alternative"):
+        run("inspect", "--refused", *store)
+
+
 def test_what_cannot_be_known_is_refused_with_the_remedy(tmp_path):
     (tmp_path / "x.csv").write_text("date,value\n2020-01-01,1\n")
     store = ("--store", tmp_path / "store")
@@ -76,6 +94,30 @@ def test_options_that_files_of_a_kind_would_ignore_are_refused_and_nothing_is_im
     with pytest.raises(ConfigError, match="--lag-days is of series"):
         run("import", tmp_path / "macro.csv", "--lag-days", "MINE=3", *store)
     assert not (tmp_path / "store").exists()
+
+
+def test_dates_with_the_day_first_are_read_once_their_format_is_given(tmp_path):
+    (tmp_path / "macro.csv").write_text("series,date,value,known_from\nMINE,01/02/2020,1,03/02/2020 08:30-05:00\n")
+    command = ("import", tmp_path / "macro.csv", "--kind", "macro", "--store", tmp_path / "store", "--json")
+    with pytest.raises(
+        DataError, match=r"Say which it is: --date-format %d/%m/%Y or %m/%d/%Y of fleetcast data import"
+    ):
+        run(*command)
+    with pytest.raises(DataError, match=r"period '01/02/2020' is not written as --date-format %d.%m.%Y says"):
+        run(*command, "--date-format", "%d.%m.%Y")
+    assert json.loads(run(*command, "--date-format", "%d/%m/%Y"))["added"] == {"series": 1}
+    row = AlternativeLake(Store(tmp_path / "store")).read_all("series").iloc[0]
+    assert str(row["period"])[:10] == "2020-02-01" and str(row["known_from"]) == "2020-02-03 13:30:00+00:00"
+
+
+@pytest.mark.parametrize("kind", [(), ("--kind", "macro")])
+@pytest.mark.parametrize("wrong", ["%Q", "%", "day first"])
+def test_a_format_that_is_none_is_refused_for_bars_and_other_data_alike(tmp_path, kind, wrong):
+    (tmp_path / "x.csv").write_text("date,close\n01/02/2020,1\n")
+    with pytest.raises(
+        ConfigError, match=r"--date-format has value '.*'; expected how a date is written, such as %d/%m"
+    ):
+        run("import", tmp_path / "x.csv", *kind, "--date-format", wrong, "--store", tmp_path / "store")
 
 
 def test_an_inspection_of_some_symbols_is_whole_on_80_columns(tmp_path):

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -129,6 +131,7 @@ def test_an_ablation_says_what_embedded_series_and_headlines_add(call, ray_clust
     jobs = document["fits"]["jobs"]
     assert document["fits"] == {"jobs": jobs, "done_now": 0, "failed": {}}, "everything was stored"
     assert f"{jobs} of {jobs} fits done now" in done.out
+    assert document["comparisons"] in done.out and "Corrected for 3 comparisons" in document["comparisons"]
     assert [effect["groups"] for effect in document["effects"]] == [["sentiment"], ["macro"], ["sentiment", "macro"]]
     for effect in document["effects"]:
         assert effect["metric"] == "qlike" and effect["symbols"] == 2 and effect["standard_error"] > 0
@@ -163,3 +166,18 @@ def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_changes_no_res
     assert json.loads(out)["symbols"] == ALL_TRAINED
     tiny_run.equals(store)
     assert ray.cluster_resources()["CPU"] == 2
+
+
+def test_an_unknown_group_is_refused_before_anything_heavy_is_imported(tmp_path):
+    code = (
+        "import sys\nfrom cluster.cli import app\nfrom configs.errors import ConfigError\n"
+        f"command = ['train', '--without', 'macro,nonsense', '--store', {str(tmp_path / 'store')!r}]\n"
+        "try: app(command, standalone_mode=False)\n"
+        "except ConfigError as error: print(error)\n"
+        "print(sorted({'numpy', 'pandas', 'pyarrow', 'ray', 'tensorflow'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert found[0].startswith(
+        "--without macro,nonsense: features.without has value ['macro', 'nonsense']: 'nonsense' is"
+    )
+    assert found[1:] == ["[]"] and not (tmp_path / "store").exists()

@@ -135,9 +135,32 @@ def test_sentences_claim_no_more_than_the_numbers(value, error, known, words):
     assert words in effect.sentence
 
 
+def effects_of(*differences: float, known: float = 1.0) -> list[GroupEffect]:
+    return [
+        GroupEffect("volatility", ("macro",), 1.0, 1.0, Comparison(value, 0.1), 3, 900, 300, known, 1.0)
+        for value in differences
+    ]
+
+
 def test_many_comparisons_are_reported_with_those_that_chance_explains():
-    differences = [Comparison(value, 0.1) for value in (0.0, 0.19, -0.21, 0.5)] + [Comparison(1.0, float("nan"))]
-    effects = [GroupEffect("volatility", ("macro",), 1.0, 1.0, one, 3, 900, 300, 1.0, 1.0) for one in differences]
-    assert chance_line(effects * 5).startswith(
-        "10 of 20 differences exceed 2 standard errors; about 0.9 would by chance"
+    effects = [*effects_of(0.0, 0.19, -0.21, 0.5), *effects_of(1.0, known=0.0)]
+    unknown = GroupEffect("volatility", ("macro",), 1.0, 1.0, Comparison(1.0, float("nan")), 3, 900, 300, 1.0, 1.0)
+    assert chance_line([*effects, unknown] * 5) == (
+        "10 of 20 differences exceed 2 standard errors; about 0.9 would by chance if no group added anything. "
+        "Corrected for 20 comparisons (Bonferroni), 5 exceed 3.05"
+    ), "scipy.stats.norm.isf(2 * norm.sf(2) / 40) is 3.0518"
+
+
+def test_one_group_of_two_kinds_is_two_comparisons():
+    assert chance_line(effects_of(-0.22, 0.0)) == (
+        "1 of 2 differences exceeds 2 standard errors; about 0.1 would by chance if no group added anything. Corrected "
+        "for 2 comparisons (Bonferroni), 0 exceed 2.28"
     )
+
+
+def test_a_single_difference_needs_no_correction():
+    assert chance_line(effects_of(-0.22)) == (
+        "the only difference exceeds 2 standard errors; by chance it would with a probability of 5%"
+    )
+    assert "does not exceed 2 standard errors" in chance_line(effects_of(0.1))
+    assert chance_line(effects_of(-0.5, known=0.0)) == "no difference can be judged"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from configs.words import counted, signed
 from training.metrics.comparison import Comparison
@@ -50,6 +51,12 @@ class GroupEffect:
     known_in_training: float
 
     @property
+    def is_judged(self) -> bool:
+        """Whether the difference says anything: its error is known, and the groups had values to learn and to use."""
+        shares = self.known_in_training, self.known
+        return bool(self.rows) and math.isfinite(self.difference.se) and min(shares) >= _NEVER
+
+    @property
     def sentence(self) -> str:
         """Whether the groups add something, in words."""
         name, loss = " with ".join(self.groups), task_of(self.kind).loss_title
@@ -71,14 +78,34 @@ class GroupEffect:
 
 
 def chance_line(effects: Sequence[GroupEffect]) -> str:
-    """Return how many differences are large, and how many would be if no group added anything.
+    """Return how many differences are large, how many would be if no group added anything, and how many stay large.
 
-    With many groups some difference is large by chance.
+    The sentences of effects judge each difference as if it were the only one. With a few groups and kinds some are
+    large by chance, so the limit of Bonferroni's correction is stated too: if no group adds anything, any difference
+    exceeds it with at most the probability with which a single one exceeds two standard errors. Differences that
+    cannot be judged are not counted.
     """
-    judged = [one.difference for one in effects if one.rows and math.isfinite(one.difference.se)]
-    large = sum(abs(one.value) > ERRORS * one.se for one in judged)
-    expected = math.erfc(ERRORS / math.sqrt(2.0)) * len(judged)
+    judged = [one.difference for one in effects if one.is_judged]
+    count, chance = len(judged), math.erfc(ERRORS / math.sqrt(2.0))
+    if not count:
+        return "no difference can be judged"
+    large = _exceeding(judged, ERRORS)
+    if count == 1:
+        return (
+            f"the only difference {'exceeds' if large else 'does not exceed'} {ERRORS:g} standard errors; by chance it "
+            f"would with a probability of {chance:.0%}"
+        )
+    limit = NormalDist().inv_cdf(1.0 - 0.5 * chance / count)
     return (
-        f"{large} of {counted(len(judged), 'difference')} exceed {ERRORS:g} standard errors; about {expected:.1f} "
-        "would by chance if no group added anything"
+        f"{large:,} of {counted(count, 'difference')} {_exceed(large)} {ERRORS:g} standard errors; about "
+        f"{chance * count:.1f} would by chance if no group added anything. Corrected for {count:,} comparisons "
+        f"(Bonferroni), {_exceeding(judged, limit):,} {_exceed(_exceeding(judged, limit))} {limit:.2f}"
     )
+
+
+def _exceeding(differences: Sequence[Comparison], errors: float) -> int:
+    return sum(abs(one.value) > errors * one.se for one in differences)
+
+
+def _exceed(count: int) -> str:
+    return "exceeds" if count == 1 else "exceed"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.alternative.options.implied import implied_volatility
 from features.alternative.options.parity import METHODS, Forwards, forwards_of
-from features.alternative.options.quotes import Dates, Float, Quotes, quotes_of, session_before
+from features.alternative.options.quotes import CALENDAR, Dates, Float, Quotes, quotes_of, session_before
 from features.alternative.options.reasons import SUPERSEDED, count_reasons, mark
 from features.alternative.options.smile import constant_maturity, smiles
 from features.alternative.tables import SERIES
@@ -34,7 +34,9 @@ class ChainFigures:
     forwards: dict[str, int]
 
 
-def chain_figures(chain: pd.DataFrame, rate: float = 0.0, dividend_yield: float = 0.0) -> ChainFigures:
+def chain_figures(
+    chain: pd.DataFrame, rate: float = 0.0, dividend_yield: float = 0.0, calendar: str = CALENDAR
+) -> ChainFigures:
     """Return the figures of each snapshot of one symbol's quotes.
 
     - ``iv30``: annualised implied volatility at the forward for 30 calendar days.
@@ -46,8 +48,8 @@ def chain_figures(chain: pd.DataFrame, rate: float = 0.0, dividend_yield: float 
     - ``chain_quotes``, ``iv_quotes``: quotes of the snapshot, and those whose volatility was used.
 
     A figure that cannot be computed has no row. The vendor's ``iv`` is not used. Rows count from the end of the
-    minute in which the snapshot became known, and depend on the quotes of that snapshot only. Sessions, and the time of
-    an expiry, are those of US options.
+    minute in which the snapshot became known, and depend on the quotes of that snapshot only. Options expire at the
+    close of the exchange's last session up to their expiry.
 
     Parameters
     ----------
@@ -55,14 +57,16 @@ def chain_figures(chain: pd.DataFrame, rate: float = 0.0, dividend_yield: float 
         Rows of :data:`.OPTIONS` of one symbol.
     rate, dividend_yield
         Per year, for expiries without enough pairs for put-call parity (:func:`.forwards_of`).
+    calendar
+        The exchange's name in ``exchange_calendars``.
     """
     if chain.empty:
         return ChainFigures(pd.DataFrame(columns=SERIES.names), {}, {})
-    quotes = quotes_of(chain)
+    quotes = quotes_of(chain, calendar)
     forwards = forwards_of(quotes, rate, dividend_yield)
     figures = _volatilities(quotes, forwards) | _contracts(quotes)
     sources = _sources(chain["source"].to_numpy(object)[quotes.rows], quotes)
-    before = session_before(quotes.session)
+    before = session_before(quotes.session, calendar)
     frames = [
         _rows(name, values, before if "open_interest" in name else quotes.session, quotes.known_from, sources)
         for name, values in figures.items()

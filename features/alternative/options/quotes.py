@@ -9,14 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.alternative.options.reasons import mark
-from features.bars.sessions import session_closes, sessions_between
+from features.bars.sessions import session_closes, sessions_between, usual_opening
 
 Float = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 Dates = npt.NDArray[np.datetime64]
 
-CALENDAR, _ZONE = "XNYS", "America/New_York"
-_OPEN = np.timedelta64(9 * 60 + 30, "m")
+CALENDAR = "XNYS"
+"""The exchange of chains whose own is not known."""
+
 _MINUTE_NS = 60_000_000_000
 _STALE = np.timedelta64(15, "m")
 _WIDEST_SPREAD = 0.5  # of the mid
@@ -60,12 +61,12 @@ def minutes_of(known_from: pd.Series) -> Dates:
     return np.asarray((-(-instants // _MINUTE_NS) * _MINUTE_NS).astype("datetime64[ns]"))
 
 
-def quotes_of(chain: pd.DataFrame) -> Quotes:
-    """Return the quotes of rows of :data:`.OPTIONS` of one symbol; at least one row."""
+def quotes_of(chain: pd.DataFrame, calendar: str = CALENDAR) -> Quotes:
+    """Return the quotes of rows of :data:`.OPTIONS` of one symbol, at least one row, that trades on an exchange."""
     known = minutes_of(chain["known_from"])
     quoted = chain["quoted_at"].dt.tz_localize(None).to_numpy("datetime64[ns]")
     stamps, of_stamp = np.unique(quoted, return_inverse=True)
-    session_of = _sessions_of(stamps)[of_stamp]
+    session_of = _sessions_of(stamps, calendar)[of_stamp]
     expiry_day = np.asarray(pd.to_datetime(chain["expiry"]), "datetime64[D]")
     strike, is_call = chain["strike"].to_numpy(np.float64), (chain["right"] == "call").to_numpy(np.bool_)
     order = np.lexsort((quoted, is_call, strike, expiry_day, session_of, known))
@@ -78,7 +79,8 @@ def quotes_of(chain: pd.DataFrame) -> Quotes:
     starts = np.append(True, (of_quote[1:] != of_quote[:-1]) | (expiry_day[1:] != expiry_day[:-1]))
     expiry = np.cumsum(starts) - 1
     snapshot = of_quote[starts]
-    years = _years(np.minimum(newest, session_closes(CALENDAR, session))[snapshot], expiry_day[starts])
+    at = np.minimum(newest, session_closes(calendar, session))
+    years = _years(at[snapshot], expiry_day[starts], calendar)
 
     columns = {name: chain[name].to_numpy(np.float64)[order] for name in ("bid", "ask", "volume", "open_interest")}
     bid, ask = columns["bid"], columns["ask"]
@@ -123,30 +125,31 @@ def group_median(values: Float, group: Index, count: int) -> Float:
     return out
 
 
-def session_before(sessions: Dates) -> Dates:
+def session_before(sessions: Dates, calendar: str = CALENDAR) -> Dates:
     """Return the last session before each day, ``datetime64[D]``."""
-    return _last_session(sessions - np.timedelta64(1, "D"))
+    return _last_session(sessions - np.timedelta64(1, "D"), calendar)
 
 
-def _sessions_of(instants: Dates) -> Dates:
+def _sessions_of(instants: Dates, calendar: str) -> Dates:
     """Return the session that quotes at these instants are of: a day lasts until the next day's opening."""
-    local = pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(_ZONE).tz_localize(None).to_numpy() - _OPEN
-    return _last_session(local.astype("datetime64[D]"))
+    zone, opening = usual_opening(calendar)
+    local = pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy() - opening
+    return _last_session(local.astype("datetime64[D]"), calendar)
 
 
-def _years(at: Dates, expiry: Dates) -> Float:
+def _years(at: Dates, expiry: Dates, calendar: str) -> Float:
     """Return years to the close of the last session up to an expiry, which may be a holiday; NaN if not known."""
     today = at.astype("datetime64[D]")
     is_near = (expiry >= today) & (expiry - today <= _LONGEST_LIFE)
     expiry = np.where(is_near, expiry, today)
-    last = _last_session(expiry)
-    years = (session_closes(CALENDAR, last) - at).astype(np.int64) / _YEAR
+    last = _last_session(expiry, calendar)
+    years = (session_closes(calendar, last) - at).astype(np.int64) / _YEAR
     return np.where(is_near & (expiry - last <= _LONGEST_CLOSURE), years, np.nan)
 
 
-def _last_session(days: Dates) -> Dates:
+def _last_session(days: Dates, calendar: str) -> Dates:
     """Return the last session up to each day, ``datetime64[D]``; the day itself where the calendar knows none."""
-    sessions = sessions_between(CALENDAR, days.min() - _LONGEST_CLOSURE, days.max())
+    sessions = sessions_between(calendar, days.min() - _LONGEST_CLOSURE, days.max())
     if not len(sessions):
         return days
     place = np.searchsorted(sessions, days, side="right") - 1

@@ -1,5 +1,7 @@
 """Alternative data in panels: switched by group, and missing where a model's series are gone."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,12 +9,12 @@ import pytest
 from configs import load_config
 from configs.data import FeatureConfig
 from configs.errors import ConfigError, DataError
+from configs.feature_groups import FEATURE_GROUPS
 from features import KnownData, MarketContext, build_panel, feature_names
 from features.alternative.checks import ReadingOptions
 from features.alternative.read_series import read_series
-from features.catalog import choose_features, describe_features
+from features.catalog import all_specs, describe_features
 from features.context_source import MissingSeriesError, load_context
-from features.inputs import Layout
 from features.known_source import load_known
 from features.sources import open_source
 from features.store.alternative import AlternativeLake
@@ -34,14 +36,23 @@ def test_groups_are_left_out_by_name(make_bars):
     every = feature_names(CONFIG, None, context)
     without = feature_names(CONFIG.model_copy(update={"without": ("options",)}), None, context)
     assert set(every) - set(without) == {name for name in every if name.startswith("options_")} != set()
-    for wrong, hint in (
-        ("nonsense", ""),
-        ("option", r"Did you mean 'options'\? "),
-        ("macro_cpi_log", ".* 'macro'\\? "),
-    ):
-        with pytest.raises(ConfigError, match=f"features.without has '{wrong}'. {hint}Choose from the groups calendar"):
-            choose_features((), Layout((5,)), (wrong,))
     assert "options" not in {group for _, group, _ in describe_features(FeatureConfig(without=("options",)))}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [("nonsense", ""), ("option", "did you mean 'options'? "), ("macro_cpi_log", "did you mean 'macro'? ")],
+)
+def test_an_unknown_group_is_an_error_of_the_settings(wrong, hint):
+    message = (
+        f"features.without has value ['macro', '{wrong}']: '{wrong}' is no group of features; {hint}expected some of "
+    )
+    with pytest.raises(ConfigError, match=re.escape(message + "calendar, context")):
+        load_config(overrides=[f"features.without=[macro,{wrong}]"])
+
+
+def test_the_names_of_groups_are_those_of_the_catalog():
+    assert {spec.group for spec in all_specs()} == set(FEATURE_GROUPS)
 
 
 def test_columns_of_series_that_are_gone_are_missing_values(make_bars):

@@ -96,6 +96,24 @@ def test_events_look_ahead_only_to_what_had_been_announced():
     assert found["events_fomc_days_since"].max() == 60.0
 
 
+def test_an_event_that_was_recorded_late_is_never_a_coming_one_and_a_past_one_from_then_on():
+    frame = pd.DataFrame(
+        {
+            "symbol": "",
+            "event": "HALT",
+            "at": pd.to_datetime(["2019-03-20T18:00Z", "2019-05-15T18:00Z"]),
+            "known_from": pd.to_datetime(["2019-03-27T12:00Z", "2019-05-15T18:00Z"]),
+        }
+    )
+    data = KnownData.from_frames(events=frame)
+    found = pd.DataFrame(data.at("A", DATES), DATES, data.columns)
+    coming, since = found.drop(columns="events_halt_days_since"), found["events_halt_days_since"]
+    assert coming.isna().all(axis=None), "no feature looks ahead to it, at no bar"
+    assert since[:"2019-03-26"].isna().all(), "not before it was recorded"
+    assert since["2019-03-27"] == pytest.approx(7 + 2 / 24), "counted from when it took place"
+    assert since["2019-05-15"] == pytest.approx(2 / 24)
+
+
 def test_a_context_with_alternative_data_is_restored_from_its_arrays():
     data = KnownData.from_frames(series(("A", "iv30", 0, 1.5, 0.3), ("", "X", 0, 1.5, 4.0)))
     context = MarketContext((), (), alternative=data)

@@ -116,6 +116,36 @@ def test_closes_are_those_of_the_exchange_and_unknown_hours_use_nothing_of_the_d
     assert (decision_times(daily) - daily == np.timedelta64(24 * 3600 * 10**9 - 1, "ns")).all()
 
 
+DAY_FIRST = pd.Series(["01/05/2012", "1/5/2012 10:00", "01/05/2012 10:00-04:00", "2012-05-01T10:00Z", "", "soon"])
+
+
+@pytest.mark.parametrize("date_format", ["%d/%m/%Y", "%d/%m/%Y %H:%M"])
+def test_a_format_reads_dates_with_and_without_times_and_leaves_others_as_they_are(date_format):
+    read = read_instants(DAY_FIRST, "known_from", "America/New_York", date_format)
+    assert read.utc[:4].astype("datetime64[m]").astype(str).tolist() == [
+        "2012-05-02T04:00",
+        "2012-05-01T14:00",
+        "2012-05-01T14:00",
+        "2012-05-01T10:00",
+    ], "a day counts from its end in New York"
+    assert read.is_read.tolist() == [True] * 4 + [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "date_format", "at"),
+    [
+        ("01.05.12", "%d.%m.%y", "2012-05-02T00:00"),
+        ("05/01/2012", "%m/%d/%Y", "2012-05-02T00:00"),
+        ("1 May 2012", "%d %b %Y", "2012-05-02T00:00"),
+        ("1 May 2012 14:30Z", "%d %b %Y", "2012-05-01T14:30"),
+        ("05/01/2012 02:30 PM", "%m/%d/%Y %I:%M %p", "2012-05-01T14:30"),
+        ("01/05/2012T143000+0200", "%d/%m/%YT%H%M%S%z", "2012-05-01T12:30"),
+    ],
+)
+def test_formats_are_those_of_bars(text, date_format, at):
+    assert str(read_instants(pd.Series([text]), "at", "UTC", date_format).utc[0])[:16] == at
+
+
 def test_times_need_a_zone_and_days_count_from_their_end():
     given = pd.Series(["2020-02-13T08:30:00-05:00", "2020-02-13", "20200213", None, "soon", "20200213T133000Z"])
     found = read_instants(given, "known_from")
@@ -133,6 +163,8 @@ def test_times_need_a_zone_and_days_count_from_their_end():
     for wrong in ("01.05.2012", "05/01/2012 10:00", "5/1/12 10:00Z"):
         with pytest.raises(DataError, match="does not say which number is the month; expected such as 2020-02-13"):
             read_instants(pd.Series([wrong]), "published_at", "UTC")
+        with pytest.raises(DataError, match="is not written as --date-format %Y/%d/%m says"):
+            read_instants(pd.Series([wrong]), "published_at", "UTC", "%Y/%d/%m")
     others = pd.Series(["2012-05", "10:00", "May 2012", "2012-05-01T10:00 EST", "1335866400", "2012-05-01 10:00+05"])
     read = read_instants(others, "published_at", "UTC")
     assert read.is_read.tolist() == [False] * 5 + [True] and str(read.utc[5])[:16] == "2012-05-01T05:00"

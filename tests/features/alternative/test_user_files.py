@@ -11,6 +11,7 @@ import pytest
 
 from configs.errors import DataError
 from features.alternative.checks import ReadingOptions
+from features.alternative.known import KnownData
 from features.alternative.read_series import read_events, read_option_days, read_series
 from features.alternative.read_texts import read_chain, read_text
 from features.alternative.user_files import read_files, renamed
@@ -203,6 +204,26 @@ def test_events_may_lie_ahead_but_not_their_announcement():
     row = {"event": "FOMC", "at": "2030-01-29T14:00-05:00", "known_from": "2025-06-01"}
     read = read_events(frame_of(row, row | {"known_from": "2029-06-01"}), OPTIONS)
     assert read.rows.num_rows == 1 and read.refused.counts() == {"future": 1}
+
+
+def test_events_that_became_known_after_they_took_place_are_reported():
+    row = {"event": "DIVIDEND", "at": "2025-03-05T14:00Z", "known_from": "2025-03-05T14:00Z"}
+    late = row | {"known_from": "2025-03-09T12:00Z"}
+    on_day, future = row | {"at": "2025-03-05", "known_from": "2025-03-05"}, late | {"known_from": "2050-01-01"}
+    read = read_events(frame_of(row, late, on_day, future), OPTIONS)
+    assert read.lines == ("1 event known only after taking place: past from then on, never coming",)
+    assert read.rows.num_rows == 3 and read_events(frame_of(row, on_day), OPTIONS).lines == ()
+
+
+@pytest.mark.parametrize("timezone", [None, "America/New_York", "Asia/Tokyo"])
+def test_an_event_of_a_day_takes_place_on_that_day(timezone):
+    options = ReadingOptions("mine", OPTIONS.now, timezone)
+    rows = read_events(frame_of({"event": "FOMC", "at": "2025-03-05", "known_from": "2025-01-01"}), options).rows
+    dates = np.array(["2025-03-03", "2025-03-04", "2025-03-05", "2025-03-06"], "datetime64[ns]")
+    closes = dates + np.timedelta64(21, "h")
+    (data,) = KnownData.from_frames(events=rows.to_pandas()).tables[""]
+    assert data.at(closes, dates)[:3, 0].tolist() == [0.0, 1.0, 1.0], "the next weekday's event, and later today's"
+    assert np.isnan(data.at(closes, dates)[3, 0]), "it is over"
 
 
 def test_names_in_camel_case_are_those_with_underscores():

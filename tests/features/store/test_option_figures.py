@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from option_chains import chain_of
+from option_chains import black_price, chain_of
 
 from configs.data import DataConfig, FeatureConfig
 from features.alternative.checks import ReadingOptions
@@ -13,9 +13,11 @@ from features.alternative.known import KnownData
 from features.alternative.options.figures import chain_figures
 from features.alternative.read_series import read_option_days
 from features.alternative.read_texts import read_chain
+from features.bars.schema import SymbolBars
 from features.bars.sessions import sessions_between
 from features.known_source import has_rows, load_known
 from features.store.alternative import AlternativeLake
+from features.store.lake import Lake
 from features.store.option_figures import OptionFigures
 from features.store.store import Store
 
@@ -46,6 +48,36 @@ def test_the_last_snapshot_before_the_close_counts_and_a_later_one_for_the_next_
     add(lake, *(chain_of(f"2024-03-04T{time}-05:00", volatility=vol, **SMALL) for time, vol in times.items()))
     found = iv30(OptionFigures(lake).features(lake.read("series", "ABC")))
     assert found[DAYS[0]] == pytest.approx(0.22, abs=1e-5) and found[DAYS[1]] == pytest.approx(0.30, abs=1e-3)
+
+
+def tokyo_bars(symbol: str) -> SymbolBars:
+    dates = sessions_between("XTKS", np.datetime64("2021-03-01"), np.datetime64("2024-03-01")).astype("datetime64[ns]")
+    ones = np.ones(len(dates))
+    return SymbolBars(symbol, dates, ones, ones, ones, ones, ones, True, True)
+
+
+@pytest.mark.parametrize("bars_first", [True, False])
+def test_sessions_and_expiries_are_those_of_the_exchange_of_the_bars(lake, bars_first):
+    """A chain of Tokyo's close whose options expire at Tokyo's closes: its volatility is the one it was priced with."""
+    expiry = pd.to_datetime(["2024-03-18T15:00+09:00", "2024-04-22T15:00+09:00"]).tz_convert("UTC")
+    at = pd.Timestamp("2024-03-04T15:00+09:00")
+    years = np.repeat((expiry - at) / pd.Timedelta(days=365), 2 * len(SMALL["strikes"]))
+    chain = chain_of(str(at), **SMALL)
+    price = black_price(chain["right"] == "call", 100.0, chain["strike"], years.to_numpy(), 0.25, 1.0)
+    chain = chain.assign(bid=price, ask=price, open_interest=1.0)
+    if bars_first:
+        Lake(lake.store).append(tokyo_bars("ABC"))
+    add(lake, chain)
+    figures = OptionFigures(lake)
+    if not bars_first:
+        before = figures.read("ABC").set_index("series")
+        assert abs(before["value"]["iv30"] - 0.25) > 1e-3, "at New York's closes, 15 hours later"
+        Lake(lake.store).append(tokyo_bars("ABC"))
+    found = figures.read("ABC").set_index("series")
+    assert found["value"]["iv30"] == pytest.approx(0.25, abs=1e-6)
+    assert found["period"]["iv30"] == pd.Timestamp("2024-03-04")
+    assert found["period"]["put_open_interest"] == pd.Timestamp("2024-03-01")
+    assert figures.derive("ABC")[1].rows.empty, "derived once"
 
 
 def test_figures_follow_the_quotes_however_they_arrive(lake, tmp_path):

@@ -1,9 +1,13 @@
 """Models of alternative data: trained on the lake's tables, served from the same, and open about what is missing."""
 
+import json
+from datetime import UTC
+
 import httpx2
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import insert
 
 from configs.operation import ServeConfig
 from features.alternative.checks import ReadingOptions
@@ -13,6 +17,8 @@ from features.store.alternative import AlternativeLake
 from features.store.lake import Lake
 from features.store.store import Store
 from serving import PredictionEngine, PredictionRequest
+from serving.journal import open_journal
+from serving.journal.schema import predictions, row_id
 from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
 from training import ModelTrainer
@@ -86,7 +92,7 @@ def test_an_answer_over_http_has_each_source_with_its_age_or_says_that_it_is_mis
     assert given["sources"] == full["sources"], "the bars of a request read the same data"
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True), (390, False)])
 def test_the_page_shows_texts_tone_ages_and_what_is_missing(browser, url, width, dark):
     browser.open(f"{url}/symbols/AAA", "document.body.dataset.state", width, dark)
     assert not browser.errors
@@ -105,6 +111,35 @@ def test_a_stopped_source_is_named_with_its_last_day(store, engine, call):
     assert (found.name, found.symbols) == ("options_iv30", ("BBB",))
     done = call("predict", "--store", str(store.root), "--kinds", "volatility", "--json", "-")
     assert f"note: {found}." in done.err and found.newest in done.err and done.code == 0
+
+
+@pytest.fixture(scope="module")
+def journaled(store, engine, tmp_path_factory):
+    """The URL of a journal with the snapshot's forecasts."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('journal') / 'journal.db'}"
+    version, rows = engine.snapshot.versions["volatility"], []
+    for symbol in ("AAA", "BBB", "CCC"):
+        day = engine.snapshot.last_bars[symbol].as_of.replace(tzinfo=UTC)
+        key = row_id(symbol, "volatility", day.isoformat(), 5, version)
+        row = {"id": key, "symbol": symbol, "kind": "volatility", "bar_date": day, "bar_close": day, "made_at": day}
+        row |= {"horizon_bars": 5, "version": version, "made_by": "test", "basis": "own", "fallback": False}
+        row |= {"close": 1.0, "variance": 1e-4, "level": 0.9, "baselines": {"log_har": 1e-4}, "is_shadow": False}
+        rows.append(row)
+    with open_journal(url) as journal, journal.begin() as connection:
+        connection.execute(insert(predictions), rows)
+    return url
+
+
+def test_monitoring_names_a_stopped_source_in_words_and_as_json(store, engine, call, journaled, tmp_path):
+    (found,) = engine.snapshot.stopped_sources()
+    command = ("monitor", "--store", str(store.root), "--database", journaled)
+    done = call(*command, "--html", str(tmp_path / "page.html"))
+    assert f"volatility: {found}\n" in done.out and found.newest in (tmp_path / "page.html").read_text()
+    report = json.loads(call(*command, "--json").out)["kinds"]["volatility"]
+    assert report["stopped"] == [
+        {"name": "options_iv30", "symbols": ["BBB"], "newest": found.newest, "usual_days": found.usual_days}
+    ]
+    assert json.loads(call(*command, "--json", "--no-features").out)["kinds"]["volatility"]["stopped"] == []
 
 
 def test_a_revision_of_the_day_before_changes_the_answer_of_its_symbol(store, engine, universe):
