@@ -85,8 +85,8 @@ def _own(name: str) -> StrategySpec:
     wanted = frozenset(need for need in known if isinstance(needs, tuple | list) and need in needs)
     if not isinstance(needs, tuple | list) or len(wanted) < len(set(needs)):
         raise ConfigError(
-            f"{name}.needs has value {needs!r}; expected some of ('direction', 'volatility'): the forecasts without "
-            "which it holds nothing."
+            f"{name}.needs has value {needs!r}; expected a tuple of some of 'direction' and 'volatility': the "
+            "forecasts without which it holds nothing."
         )
     return StrategySpec(
         name=name,
