@@ -31,6 +31,10 @@ def test_the_tables_fit_and_the_last_line_says_whether_it_could_be_luck(call, st
     for text in ("buy and hold", "less volatility target, EWMA", "realised utility", "Monte Carlo", "noisy prices"):
         assert text in done.out
     assert "DSR" not in "".join(lines[:-1]), "no deflated ratio without its trials"
+    (account,) = (line.split() for line in lines if line.startswith("strategy "))
+    (paid,) = (line.split() for line in lines if line.startswith("all "))
+    a_year = float(paid[1].replace(",", "")) / 1e6 / (180 / 260)
+    assert float(account[-1]) == pytest.approx(100.0 * a_year, abs=0.006), "the table is in % a year"
 
 
 def test_json_is_one_document_and_nothing_else(call, store):

@@ -136,7 +136,7 @@ def _asked(view: ForecastView, chosen: Chosen, name: str) -> Any:
         return chosen.strategy.targets(view.until(len(view.dates)))
     except FleetcastError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() would end the command without a word
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise ConfigError(
             f"strategy {name}: targets raised {type(error).__name__}: {last_line(error)} (line {place.lineno} of "
