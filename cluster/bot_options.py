@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from serving.journal.leases import Lease
 
 _SHOWN_EVERY_S = 10.0
+_TICK = timedelta(microseconds=1)
 _FOLLOW_SCANS = ("fetch", "scan")  # the tasks whose period --every sets
 
 
@@ -152,6 +153,6 @@ def _day_by_day() -> Callable[[Journal, Lease, datetime], None]:
         nonlocal printed
         if time.monotonic() >= printed + _SHOWN_EVERY_S:
             printed = time.monotonic()
-            typer.echo(f"  {now:%Y-%m-%d}", err=True)
+            typer.echo(f"  {now - _TICK:%Y-%m-%d}", err=True)  # the bars of a day can be complete at midnight
 
     return show
