@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from cluster.options import bars_named, check_store
 from configs.errors import ConfigError
@@ -17,7 +20,11 @@ if TYPE_CHECKING:
     from serving.bot.prediction_bot import MLPredictionBot
     from serving.bot.replay import ReplayResult
     from serving.bot.status import BotStatus
+    from serving.journal.database import Journal
+    from serving.journal.leases import Lease
 
+_SHOWN_EVERY_S = 10.0
+_TICK = timedelta(microseconds=1)
 _FOLLOW_SCANS = ("fetch", "scan")  # the tasks whose period --every sets
 
 
@@ -131,6 +138,21 @@ def replay_past(
         if version is None
         else ModelManager(place).find_all(version)
     )
-    replay = Replay(found, names, config, place, database, broken_from=broken_from)
+    replay = Replay(found, names, config, place, database, _day_by_day(), broken_from)
+    dates = replay.feed.dates
+    typer.echo(f"replaying {found.title}, {str(dates[0])[:10]} to {str(dates[-1])[:10]}", err=True)
     with interruptible("; run it again to go on from there"):
         return replay.run()
+
+
+def _day_by_day() -> Callable[[Journal, Lease, datetime], None]:
+    """Return what a replay calls after each day: it prints the day to stderr every ten seconds."""
+    printed = time.monotonic()
+
+    def show(journal: Journal, lease: Lease, now: datetime) -> None:
+        nonlocal printed
+        if time.monotonic() >= printed + _SHOWN_EVERY_S:
+            printed = time.monotonic()
+            typer.echo(f"  {now - _TICK:%Y-%m-%d}", err=True)  # the bars of a day can be complete at midnight
+
+    return show

@@ -61,4 +61,7 @@ def _text(item: Mapping[str, Any], location: Sequence[int | str]) -> str:
         and expected.startswith(("a list of text", "a non-empty list of text"))
     ):
         expected += f", such as [{value}]"
+    name, colon, rest = str(location[-1] if location else "").partition(":")
+    if value is None and colon and rest:
+        expected += f"; in YAML a space follows the colon: '{name}: {rest}'"
     return f"{place}{given}; expected {expected}."

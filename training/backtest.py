@@ -106,13 +106,13 @@ class Backtest:
             intervals=intervals,
             compared=tuple(compared),
             missing=missing,
-            why=decisions.why(terms.rows),
+            why=decisions.why(terms.rows, terms.market.symbols),
             capacity=_capacity(decisions, terms),
             economic=economic_value(found, view, terms),
             judgement=self._judge(own, found, metrics["sharpe"], terms.bars_per_year),
             calibration=calibration_by_window(found.tables),
             simulated=simulated,
-            notes=(*found.notes, *self._removed_trials()),
+            notes=(*found.notes, *terms.notes, *self._removed_trials()),
             origin=found.origin,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from configs.errors import ConfigError, ModelError, require, shortened
+from configs.errors import ConfigError, ModelError, require
 from configs.load import validated
 from configs.schema import Config
 from configs.strategy import StrategyConfig
@@ -197,9 +197,8 @@ class BacktestValidator:
         walk = WalkForward(config, self.store)
         result = walk.run(walk.prepare(source, context_of(context, config)))
         scores = result.run.kinds[predictor.kind]
-        if not any(window.file for window in scores.windows):
-            reasons = {why for window in scores.windows for why in (window.failed | window.skipped).values()}
-            raise ModelError(f"no symbol could be fitted in any window ({shortened(sorted(reasons), 2)}). Add bars.")
+        if scores.why_empty is not None:
+            raise ModelError(f"{scores.why_empty}. Add bars.")
         return result
 
 

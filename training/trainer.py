@@ -93,12 +93,15 @@ class ModelTrainer:
     def train_multi_asset_models(
         self,
         symbols: Sequence[str] | str = (),
-        model_types: Sequence[Kind] | Kind = ("direction", "volatility"),
+        model_types: Sequence[Kind] | Kind = (),
         *,
         promote: Policy = "auto",
         callbacks: Callbacks | None = None,
     ) -> TrainingResult:
-        """Train these symbols (all of the source by default) and publish one version of each kind.
+        """Train these symbols and publish one version of each kind; by default those of the configuration.
+
+        Without names, ``symbols`` are ``config.data.symbols`` or all of the source, ``model_types`` are
+        ``config.run.kinds``, which are both unless they are set.
 
         ``config.data.bars`` says where bars come from: ``yahoo`` fetches them, ``embedded`` has seven series. Symbols
         without a model are in ``plan.skipped`` of the result, with the reasons.

@@ -45,6 +45,8 @@ def backtest(
     check_store(driver.store, store)
     if address is not None:
         check_reachable(address)
+    if count := resolved.backtest.simulations:
+        typer.echo(f"Monte Carlo: {count:,} simulations of each kind; those of noisy prices take longest", err=True)
     with interruptible("; no trial was counted"), nullcontext() if address is None else connect(address):
         result = driver.run(chosen_forecasts(driver.store, walk_forward, version))
     show_backtest(result, driver.store, as_json)  # first: it is complete whether or not a file can be written

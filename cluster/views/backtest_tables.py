@@ -24,7 +24,7 @@ def accounts_table(result: BacktestResult) -> WideTable:
     headings = ["% a year", "return", "vol.", "Sharpe", "drawdown", "turnover", "costs"]
     rows = [_account("strategy", result, result.simulation)]
     rows += [_account(one.title, result, one.simulation) for one in result.compared]
-    caption = "drawdown: the largest; turnover: all trades over equity, a year; costs: of starting cash"
+    caption = "drawdown: the largest; turnover: all trades over equity, costs: all over starting cash, both a year"
     return WideTable(headings, rows, caption=caption, first_bold=True)
 
 
@@ -68,7 +68,7 @@ def _account(title: str, result: BacktestResult, account: Simulation) -> list[st
         _number(found["sharpe"], 2),
         _percent(found["max_drawdown"]),
         _number(found["turnover"], 1),
-        _percent(found["costs"] / account.starting_cash),
+        _percent(account.costs_a_year(result.bars_per_year)),
     ]
 
 

@@ -47,7 +47,7 @@ def render_walk(run: WalkForwardRun) -> Iterator[RenderableType]:
     for scores in run.kinds.values():
         tested = [window for window in scores.windows if window.file]
         if not tested:
-            yield Text(f"\n{scores.kind}: no symbol could be fitted in any window", style="bold")
+            yield Text(f"\n{scores.kind}: {scores.why_empty}", style="bold")
             continue
         first, last = tested[0].periods["test"][0], tested[-1].periods["test"][1]
         windows = counted(len(scores.windows), "window")

@@ -19,6 +19,7 @@ EXCHANGES = (
     *("XTKS", "XHKG", "XSHG", "XKRX", "XTAI", "XSES", "XKLS", "XBKK", "XIDX", "XPHS", "XBOM", "XASX", "XNZE"),
 )
 _NAMES = (WEEKDAYS, *EXCHANGES, ALWAYS)
+_ERA_YEARS = 60  # such as 1980 to 2039: a calendar of 60 years takes hardly longer to compute than one of ten
 _TWO_WEEKS = 14
 _WEEKEND_SHARE = 0.05  # a series with a larger share of its bars on weekends trades around the clock
 
@@ -50,15 +51,22 @@ def fitting_calendar(dates: Dates) -> str | None:
     days = dates.astype("datetime64[D]")
     if len(days) < 2 or (days != dates).any():
         return None
-    names, is_open = calendar_grid(days[0], days[-1])
-    on_sessions = is_open[:, (days - days[0]).astype(np.int64)].sum(axis=1)
-    missing, closed = is_open.sum(axis=1) - on_sessions, len(days) - on_sessions
-    if closed[names.index(WEEKDAYS)] > _WEEKEND_SHARE * len(days):
+    offsets = (days - days[0]).astype(np.int64)
+    closed = len(days) - _open_days(WEEKDAYS, days[0], days[-1])[offsets].sum()
+    if closed > _WEEKEND_SHARE * len(days):
         weekdays = np.bincount(days.astype(np.int64) % 7, minlength=7)
         other_week = len(days) >= _TWO_WEEKS and weekdays.min() < 0.5 * weekdays.max()
         return None if other_week else ALWAYS
-    misfit = np.where(np.array(names) == ALWAYS, np.inf, missing + closed)
-    return names[int(np.argmin(misfit))]
+    found, least = WEEKDAYS, np.inf
+    for name in (WEEKDAYS, *EXCHANGES):
+        is_open = _open_days(name, days[0], days[-1])
+        bars = is_open[offsets].sum()
+        misfit = (is_open.sum() - bars) + (len(days) - bars)
+        if misfit < least:
+            found, least = name, misfit
+        if not least:  # computing the other calendars takes seconds, and none can fit better
+            break
+    return found
 
 
 def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
@@ -66,8 +74,7 @@ def calendar_grid(first: np.datetime64, last: np.datetime64) -> tuple[tuple[str,
 
     In years for which a calendar's holidays are not known every weekday is open.
     """
-    start, is_open = _grid(_decade(first), _decade(last))
-    return _NAMES, is_open[:, int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
+    return _NAMES, np.stack([_open_days(name, first, last) for name in _NAMES])
 
 
 def sessions_between(name: str, first: np.datetime64, last: np.datetime64) -> Dates:
@@ -75,8 +82,8 @@ def sessions_between(name: str, first: np.datetime64, last: np.datetime64) -> Da
     if name in (ALWAYS, WEEKDAYS):
         days = np.arange(first, last + 1)
         return days if name == ALWAYS else days[np.is_busday(days)]
-    decades = range(_decade(first), _decade(last) + 1, 10)
-    sessions = np.concatenate([_exchange_sessions(name, decade) for decade in decades])
+    eras = range(_era(first), _era(last) + 1, _ERA_YEARS)
+    sessions = np.concatenate([_exchange_hours(name, era).sessions for era in eras])
     return sessions[(sessions >= first) & (sessions <= last)]
 
 
@@ -84,18 +91,27 @@ def _decade(day: np.datetime64) -> int:
     return 10 * (int(str(day)[:4]) // 10)
 
 
-@lru_cache(maxsize=16)
-def _grid(first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]]:
-    """Return the first day of decade ``first``, and whether calendars are open up to the end of ``last``, (C, days)."""
+def _era(day: np.datetime64) -> int:
+    return _ERA_YEARS * (int(str(day)[:4]) // _ERA_YEARS)
+
+
+def _open_days(name: str, first: np.datetime64, last: np.datetime64) -> npt.NDArray[np.float32]:
+    """Return whether a calendar is open (1) or closed (0) on each day from the first to the last, (days,)."""
+    start, is_open = _open_decades(name, _decade(first), _decade(last))
+    return is_open[int((first - start).astype(np.int64)) : int((last - start).astype(np.int64)) + 1]
+
+
+@lru_cache(maxsize=16 * len(_NAMES))
+def _open_decades(name: str, first: int, last: int) -> tuple[np.datetime64, npt.NDArray[np.float32]]:
+    """Return the first day of decade ``first``, and whether a calendar is open up to the end of ``last``, (days,)."""
     start, end = np.datetime64(f"{first}-01-01"), np.datetime64(f"{last + 9}-12-31")
     days = np.arange(start, end + 1)
-    is_open = np.zeros((len(_NAMES), len(days)), np.float32)
-    for row, name in zip(is_open, _NAMES, strict=True):
-        sessions = sessions_between(name, start, end)
-        row[(sessions - start).astype(np.int64)] = 1.0
-        if name not in (ALWAYS, WEEKDAYS):
-            known = (days >= sessions[0]) & (days <= sessions[-1]) if len(sessions) else np.zeros(len(days), np.bool_)
-            row[np.is_busday(days) & ~known] = 1.0
+    is_open = np.zeros(len(days), np.float32)
+    sessions = sessions_between(name, start, end)
+    is_open[(sessions - start).astype(np.int64)] = 1.0
+    if name not in (ALWAYS, WEEKDAYS):
+        known = (days >= sessions[0]) & (days <= sessions[-1]) if len(sessions) else np.zeros(len(days), np.bool_)
+        is_open[np.is_busday(days) & ~known] = 1.0
     return start, is_open
 
 
@@ -104,7 +120,7 @@ def session_close(name: str, day: np.datetime64) -> np.datetime64 | None:
 
     There is none on days that the calendar does not know either; see :func:`is_known`.
     """
-    hours = _exchange_hours(name, _decade(day))
+    hours = _exchange_hours(name, _era(day))
     place = int(np.searchsorted(hours.sessions, day))
     found = place < len(hours.sessions) and hours.sessions[place] == day
     return hours.closes[place] if found else None
@@ -113,9 +129,9 @@ def session_close(name: str, day: np.datetime64) -> np.datetime64 | None:
 def session_closes(name: str, dates: Dates) -> Dates:
     """Return an exchange's closes on these days in UTC, ``datetime64[ns]`` (N,); the date itself without a session."""
     days, out = dates.astype("datetime64[D]"), dates.astype("datetime64[ns]")
-    decades = 10 * ((days.astype("datetime64[Y]").astype(np.int64) + 1970) // 10)
-    for decade in np.unique(decades).tolist():
-        hours = _exchange_hours(name, decade)
+    eras = _ERA_YEARS * ((days.astype("datetime64[Y]").astype(np.int64) + 1970) // _ERA_YEARS)
+    for era in np.unique(eras).tolist():
+        hours = _exchange_hours(name, era)
         if len(hours.sessions):
             at = np.minimum(np.searchsorted(hours.sessions, days), len(hours.sessions) - 1)
             np.copyto(out, hours.closes[at], where=(hours.sessions[at] == days) & (days == dates))
@@ -138,12 +154,8 @@ def is_known(name: str, day: np.datetime64) -> bool:
     """Return whether a calendar knows if there is a session on this day."""
     if name in (ALWAYS, WEEKDAYS):
         return True
-    hours = _exchange_hours(name, _decade(day))
+    hours = _exchange_hours(name, _era(day))
     return bool(hours.first <= day <= hours.last)
-
-
-def _exchange_sessions(name: str, decade: int) -> Dates:
-    return _exchange_hours(name, decade).sessions
 
 
 class _Hours(NamedTuple):
@@ -156,14 +168,14 @@ class _Hours(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _exchange_hours(name: str, decade: int) -> _Hours:
-    """Return a decade of an exchange. Decades, so that symbols with different histories share cached calendars.
+def _exchange_hours(name: str, era: int) -> _Hours:
+    """Return an era of an exchange. Eras, so that symbols with different histories share cached calendars.
 
     Holidays that follow no rule, such as Mumbai's, are known up to the last announced year.
     """
     import exchange_calendars
 
-    start, end = pd.Timestamp(f"{decade}-01-01"), pd.Timestamp(f"{decade + 9}-12-31")
+    start, end = pd.Timestamp(f"{era}-01-01"), pd.Timestamp(f"{era + _ERA_YEARS - 1}-12-31")
     with warnings.catch_warnings():
         # exchange_calendars 4.13 uses Series.values of zoned times, deprecated by pandas 3.1.
         warnings.simplefilter("ignore")

@@ -143,7 +143,10 @@ class Replay:
         with open_journal(self._url, config=self._config.journal) as journal:
             lease = acquire(journal, lease_name(bot), term_s=self._config.bot.lease_s)
             if lease is None:
-                raise ClusterError(f"another process replays bot {bot} in {journal.url}. Wait for its end.")
+                raise ClusterError(
+                    f"another process replays bot {bot} in {journal.url}. Wait for its end, or "
+                    f"{self._config.bot.lease_s:g} s if it was killed."
+                )
             terms = feed.terms
             scanner = Scanner(feed, journal, bot, bars_per_year=terms.bars_per_year, own_years=terms.own_years)
             # Other numbers of threads sum in other orders, and a backtest has one.

@@ -26,11 +26,16 @@ def test_the_tables_fit_and_the_last_line_says_whether_it_could_be_luck(call, st
     assert done.code == 0, done.err
     lines = done.out.strip().splitlines()
     assert f"volatility_target on walk-forward run {walked.name}" == lines[0]
+    assert done.err.startswith("Monte Carlo: 2 simulations of each kind")
     assert "181 bars of 3 symbols, 260 a year; costs: us_equities" in lines[1]
     assert lines[-1].startswith("after 1 trial the Sharpe of ") and fits(done.out)
     for text in ("buy and hold", "less volatility target, EWMA", "realised utility", "Monte Carlo", "noisy prices"):
         assert text in done.out
     assert "DSR" not in "".join(lines[:-1]), "no deflated ratio without its trials"
+    (account,) = (line.split() for line in lines if line.startswith("strategy "))
+    (paid,) = (line.split() for line in lines if line.startswith("all "))
+    a_year = float(paid[1].replace(",", "")) / 1e6 / (180 / 260)
+    assert float(account[-1]) == pytest.approx(100.0 * a_year, abs=0.006), "the table is in % a year"
 
 
 def test_json_is_one_document_and_nothing_else(call, store):

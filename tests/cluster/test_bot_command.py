@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 
+import pandas as pd
 import pytest
 
 from features.store.store import Store
@@ -17,10 +18,14 @@ def past_store(walked, tmp_path):
     return str(tmp_path / "store")
 
 
-def test_replay_prints_the_account_next_to_the_backtests(call, past_store):
+def test_replay_prints_the_account_next_to_the_backtests(call, past_store, monkeypatch):
+    monkeypatch.setattr("cluster.bot_options._SHOWN_EVERY_S", 0.0)
     ran = call("bot", "replay", "--store", past_store, "--json", "--from", "2016-03-01", "--to", "2016-03-31")
+    march = pd.bdate_range("2016-03-01", "2016-03-31")
     found = json.loads(ran.out)
     assert found["difference"] < 0.005 and found["days"] == 23
+    shown = ran.err.splitlines()
+    assert "2016-03-01 to 2016-03-31" in shown[0] and shown[1:] == [f"  {day:%Y-%m-%d}" for day in march]
     again = call("bot", "replay", "--store", past_store, "--from", "2016-03-01", "--to", "2016-03-31")
     assert "largest difference on any day 0.00" in again.out
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from configs.backtest import BacktestConfig
 from configs.errors import ConfigError, DataError, last_line, shortened
+from configs.words import counted
 from features.bars.arrays import Dates
 from features.bars.period import bar_period
 from training.backtesting.forecasts import OutOfSample
@@ -75,18 +76,31 @@ class Terms:
                     f"backtest.{name} has {shortened(unknown)}, of which there are no forecasts; expected some of "
                     f"{shortened(sorted(known))}."
                 )
-        # A symbol that is delisted after the account ends is not yet so in it.
-        ends = dict(zip(self.whole.symbols, self.whole.dates[self.whole.last_bar], strict=True))
-        last = self.market.dates[-1]
         return {
             "cash": part.cash,
             "fill": part.fill,
             "max_leverage": part.max_leverage,
-            "delisted": {name: value for name, value in part.delisted.items() if ends[name] <= last},
+            "delisted": {name: value for name, value in part.delisted.items() if name not in self._outlives},
             "currency": part.currency,
             "fx_rates": None if part.fx_rates is None else read_rates(part.fx_rates),
             "account_currency": part.account_currency,
         }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about settings that are not used."""
+        if not self._outlives:
+            return ()
+        return (
+            f"{shortened(sorted(self._outlives))}: there are bars after {str(self.market.dates[-1])[:10]}, the last "
+            "day of the account, so backtest.delisted is not used",
+        )
+
+    @cached_property
+    def _outlives(self) -> frozenset[str]:
+        """The symbols with a return on delisting that are not delisted yet when the account ends."""
+        ends = dict(zip(self.whole.symbols, self.whole.dates[self.whole.last_bar], strict=True))
+        return frozenset(name for name in self.config.delisted if ends[name] > self.market.dates[-1])
 
     def run(self, targets: pd.DataFrame, costs: Costs | None = None, **others: Any) -> Simulation:
         """Return the account that follows weights (dates × symbols), with levels and ``others`` of the options."""
@@ -142,7 +156,8 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
     whole = found.market(found.bars)
     rows = np.flatnonzero((whole.dates >= start) & (whole.dates <= min(end, last)))
     if len(rows) < 2:
-        raise DataError(f"there are {len(rows)} bars from {str(start)[:10]} to {str(end)[:10]}: {days}. Choose more.")
+        given = f"there {'is' if len(rows) == 1 else 'are'} {counted(len(rows), 'date')} with bars"
+        raise DataError(f"{given} from {str(start)[:10]} to {str(end)[:10]}: {days}. Choose more.")
     stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
     if config.end is not None:
         stop = int(rows[-1])

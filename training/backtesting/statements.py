@@ -65,7 +65,8 @@ def _with_error(found: Comparison, digits: int, factor: float = 1.0) -> str:
 def unchanged(result: BacktestResult) -> Iterator[str]:
     """Yield where a model made no difference, which is no proof that it is as good as what replaced it."""
     for one in result.compared:
-        if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held):
+        lots_decided = not result.num_trades and result.why.get("position", 0) > 0  # a note of the account says so
+        if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held) and not lots_decided:
             held = "holds the same positions" if result.num_trades else "holds nothing either"
             yield f"{one.title} {held}: limits and filters decided, not the model"
 

@@ -55,6 +55,16 @@ class KindScores(Frozen):
     metrics: dict[str, Any]
     windows: tuple[WindowScores, ...]
 
+    @property
+    def why_empty(self) -> str | None:
+        """Why no window has a forecast with an outcome; None if one has."""
+        if any(window.file for window in self.windows):
+            return None
+        reasons = {why for window in self.windows for why in (window.failed | window.skipped).values()}
+        if not reasons:
+            return "no forecast has an outcome yet, because the test windows are within the last bars"
+        return f"no symbol could be fitted in any window ({shortened(sorted(reasons), 2)})"
+
 
 class WalkForwardRun(Frozen):
     """A finished run: settings, hash of the data, scores by kind; ``left_over`` last dates were tested by no window.

@@ -51,7 +51,7 @@ def choose(settings: StrategyConfig) -> Chosen:
         return Chosen(spec.build(**settings.parameters), spec)
     except FleetcastError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"strategy.parameters {settings.parameters} do not make a {settings.name}: {last_line(error)}. "
             "Expected the keyword arguments of its class."
@@ -67,7 +67,7 @@ def _own(name: str) -> StrategySpec:
         sys.path.insert(0, place)
     try:
         found: Any = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"strategy.name {name!r} cannot be imported: {last_line(error)}. Expected module:Class with a module in "
             f"the working directory {place!r} or on PYTHONPATH."
@@ -85,8 +85,8 @@ def _own(name: str) -> StrategySpec:
     wanted = frozenset(need for need in known if isinstance(needs, tuple | list) and need in needs)
     if not isinstance(needs, tuple | list) or len(wanted) < len(set(needs)):
         raise ConfigError(
-            f"{name}.needs has value {needs!r}; expected some of ('direction', 'volatility'): the forecasts without "
-            "which it holds nothing."
+            f"{name}.needs has value {needs!r}; expected a tuple of some of 'direction' and 'volatility': the "
+            "forecasts without which it holds nothing."
         )
     return StrategySpec(
         name=name,

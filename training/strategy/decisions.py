@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,14 +73,15 @@ class Decisions:
         place = range(len(self.weights))[row]
         return [self._signal(place, s) for s in range(len(self.view.symbols))]
 
-    def why(self, dates: int | None = None) -> dict[str, int]:
+    def why(self, dates: int | None = None, symbols: Iterable[str] | None = None) -> dict[str, int]:
         """Return how many positions are not 0 (``position``), and of how many each reason is one.
 
-        ``dates`` counts those of the first so many dates only.
+        ``dates`` counts those of the first so many dates only, ``symbols`` those of some symbols only.
         """
-        reasons = self.reasons[:dates]
+        columns = slice(None) if symbols is None else [self.view.symbols.index(name) for name in symbols]
+        reasons, weights = self.reasons[:dates, columns], self.weights[:dates, columns]
         counts = {text: int(np.count_nonzero(reasons & reason)) for reason, text in TEXT.items()}
-        return {"position": int(np.count_nonzero(self.weights[:dates])), **{text: n for text, n in counts.items() if n}}
+        return {"position": int(np.count_nonzero(weights)), **{text: n for text, n in counts.items() if n}}
 
     def _frame(self, values: Float) -> pd.DataFrame:
         return pd.DataFrame(values, index=self.dates, columns=list(self.view.symbols))

@@ -85,19 +85,16 @@ def skill_of(view: ForecastView, settings: FilterConfig, relative: bool = False)
 def _wanted(view: ForecastView, chosen: Chosen, settings: StrategyConfig) -> tuple[Float, Flags]:
     """Return what the strategy wants (D, S), from −1 to 1, and why it or its inputs are missing."""
     found = _asked(view, chosen, settings.name)
-    position, own = found if isinstance(found, Targets) else (found, None)
+    returned, own = found if isinstance(found, Targets) else (found, None)
     try:
-        position = np.empty(0) if np.iscomplexobj(position) else np.asarray(position, dtype=np.float64)
+        position = np.empty(0) if np.iscomplexobj(returned) else np.asarray(returned, dtype=np.float64)
     except (TypeError, ValueError):
         position = np.empty(0)
     largest = np.inf if (settings.size.method or chosen.spec.size) == "given" else 1.0
     if position.shape != view.shape or np.isinf(position).any() or (np.abs(position) > largest).any():
-        is_large = position.shape == view.shape and np.isfinite(position).any()
-        most = f" and size {np.nanmax(np.abs(position)):.4g}" if is_large else ""
         raise ConfigError(
-            f"strategy {settings.name}: targets returned {type(found).__name__} of shape {np.shape(position)}{most}; "
-            f"expected finite positions of shape {view.shape} (dates × symbols) from -1 to 1. Any weights are taken "
-            "with strategy.size.method=given."
+            f"strategy {settings.name}: targets returned {_described(returned)}; expected finite positions of shape "
+            f"{view.shape} (dates × symbols) from -1 to 1. Any weights are taken with strategy.size.method=given."
         )
     position = np.nan_to_num(position, nan=0.0)
     lacks = np.zeros(view.shape, dtype=bool)
@@ -117,6 +114,20 @@ def _wanted(view: ForecastView, chosen: Chosen, settings: StrategyConfig) -> tup
     return position, reasons | flagged((position == 0.0) & (reasons == 0), Reason.STRATEGY)
 
 
+def _described(returned: Any) -> str:
+    """Return the type, the shape and what is wrong with the values of what a strategy returned, for an error."""
+    try:
+        values = np.asarray(returned)
+    except ValueError:
+        return f"{type(returned).__name__} with rows of different lengths"
+    words = f"{type(returned).__name__} of shape {values.shape}"
+    if values.dtype.kind not in "biuf":
+        return f"{words} and dtype {values.dtype}"
+    if np.isinf(values).any():
+        return f"{words} with {np.isinf(values).sum():,} infinite values"
+    return f"{words} and size {np.nanmax(np.abs(values)):.4g}" if np.isfinite(values).any() else words
+
+
 def _asked(view: ForecastView, chosen: Chosen, name: str) -> Any:
     """Return what the strategy's ``targets`` returned; a user's class gets a copy of the view, which it may change."""
     if ":" not in name:
@@ -125,7 +136,7 @@ def _asked(view: ForecastView, chosen: Chosen, name: str) -> Any:
         return chosen.strategy.targets(view.until(len(view.dates)))
     except FleetcastError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() would end the command without a word
         place = traceback.extract_tb(error.__traceback__)[-1]
         raise ConfigError(
             f"strategy {name}: targets raised {type(error).__name__}: {last_line(error)} (line {place.lineno} of "

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from features.bars.sessions import ALWAYS, EXCHANGES, WEEKDAYS, fitting_calendar, session_gaps
+from features.bars.sessions import (
+    ALWAYS,
+    EXCHANGES,
+    WEEKDAYS,
+    _exchange_hours,
+    fitting_calendar,
+    session_gaps,
+    sessions_between,
+)
 
 
 def days(first: str, last: str) -> np.ndarray:
@@ -55,3 +63,13 @@ def test_every_calendar_is_distinguished_from_the_others(name):
     assert fitting_calendar(sessions) == name
     incomplete = np.delete(sessions, np.random.default_rng(0).integers(0, len(sessions), 60))
     assert fitting_calendar(incomplete) == name
+
+
+def test_a_complete_series_needs_no_calendar_but_its_own_and_all_its_decades_one():
+    # Computing all calendars takes seconds, which every command with bars would wait for.
+    computed = _exchange_hours.cache_info().misses
+    sessions = sessions_between("XNYS", np.datetime64("1965-01-04"), np.datetime64("1979-12-31")).astype(
+        "datetime64[ns]"
+    )
+    assert fitting_calendar(sessions) == "XNYS"
+    assert _exchange_hours.cache_info().misses <= computed + 1

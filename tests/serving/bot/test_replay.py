@@ -6,10 +6,13 @@ from threading import current_thread, main_thread
 import pytest
 from sqlalchemy import Engine, event, select, update
 
+from configs.errors import ClusterError
 from configs.load import load_config
 from features.store.store import Store
+from serving.bot.leader import lease_name
 from serving.bot.replay import Replay
 from serving.journal import open_journal
+from serving.journal.leases import acquire
 from serving.journal.schema import accounts, alerts, fills, leases, orders, outcomes, positions, predictions, signals
 from training.backtesting.sources import of_walk_forward
 
@@ -75,6 +78,14 @@ def test_a_replay_in_parts_is_the_same(make_replay, tmp_path, found):
     for name in first:
         assert first[name] == second[name], name
     assert first["outcomes"] and first["alerts"]
+
+
+def test_a_replay_that_another_process_does_says_when_it_is_free(make_replay, tmp_path):
+    url = f"sqlite:///{tmp_path}/replay.db"
+    with open_journal(url) as journal:
+        acquire(journal, lease_name("replay"), term_s=30)
+        with pytest.raises(ClusterError, match=r"another process replays bot replay .* or 30 s if it was killed"):
+            make_replay(url, *PERIOD, "bot.lease_s=30").run()
 
 
 class Crash(BaseException):

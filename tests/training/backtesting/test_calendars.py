@@ -13,6 +13,7 @@ from training.backtest import Backtest
 from training.backtesting.account import terms_of
 from training.backtesting.economics import economic_value
 from training.backtesting.forecasts import OutOfSample, backtest_view
+from training.backtesting.statements import unchanged
 from training.strategy.pipeline import decide
 
 FIRST = "2017-03-04"  # a Saturday
@@ -122,6 +123,21 @@ FIELDS = ("dates", "open", "high", "low", "close", "volume")
 def test_a_symbol_that_is_delisted_after_the_account_is_not_yet(found, tmp_path):
     early = run(found, tmp_path / "store", "backtest.delisted={GONE: -0.9}", "backtest.end=2017-06-30")
     assert (early.simulation.orders["kind"] != "delisting").all()
+    assert any(note.startswith("GONE: there are bars after 2017-06-30") for note in early.notes)
+    at_the_end = run(found, tmp_path / "store", "backtest.delisted={GONE: -0.9}")
+    assert not any("backtest.delisted is not used" in note for note in at_the_end.notes)
+
+
+def test_positions_are_counted_of_the_symbols_that_the_account_has(found, tmp_path):
+    late = run(found, tmp_path / "store", "backtest.start=2017-10-02")
+    assert late.simulation.market.symbols == ("COIN", "STOCK"), "the third had ended"
+    assert sum(late.why.values()) == 2 * (len(late.simulation.dates) - 1)
+
+
+def test_what_no_lot_was_worth_is_not_said_to_be_the_decision_of_limits(found, tmp_path):
+    poor = run(found, tmp_path / "store", "backtest.cash=1", "backtest.costs.lot=1")
+    assert any("no position was worth a whole lot" in note for note in poor.simulation.notes)
+    assert poor.why["position"] > 0 and not list(unchanged(poor))
 
 
 def test_only_what_ended_is_said_to_have_ended(found, tmp_path):

@@ -84,7 +84,8 @@ def test_of_saved_and_trained_models_the_latest_is_the_newest(tmp_path, fitted, 
 
     manager = ModelManager(tmp_path)
     manager.save_model(fitted, "price_direction_aaa", "v1")
-    ModelTrainer(tiny_config("data.min_bars=300"), tmp_path).train_multi_asset_models("AAPL", "direction")
+    trainer = ModelTrainer(tiny_config("data.min_bars=300", "run.kinds=[direction]"), tmp_path)
+    assert [one.kind for one in trainer.train_multi_asset_models("AAPL").results] == ["direction"]
     assert manager.load_model("price_direction_aapl").symbols == ("AAPL",)
     assert manager.load_model("price_direction_aaa").symbols == ("AAA",), "the champion has no such symbol"
 

@@ -214,6 +214,9 @@ def test_from_python(store, bars):
     assert found.forecasts.loc["IBM"].index.is_monotonic_increasing and {"qlike", "qlike_se"} <= set(found.metrics)
     again = validator.run_walk_forward_analysis(model, frame, train_window=252, test_window=126)
     assert again.fits == 0 and again.forecasts.equals(found.forecasts)
+    days = sorted(frame["date"].unique())[:252]
+    with pytest.raises(ModelError, match=r"no forecast has an outcome yet.* within the last bars. Add bars"):
+        validator.run_walk_forward_analysis(model, frame[frame["date"].isin(days)], train_window=251, test_window=1)
     with pytest.raises(DataError, match="need 9063"):
         validator.run_walk_forward_analysis(PriceDirectionPredictor, frame, train_window=9000)
     with pytest.raises(ConfigError, match="model is of type str; expected PriceDirectionPredictor"):

@@ -8,6 +8,8 @@ from configs.strategy import StrategyConfig
 from training.strategy.pipeline import decide
 
 OWN = '''
+import sys
+
 import numpy as np
 
 
@@ -38,6 +40,19 @@ class Double:
         return 2.0 * np.ones(view.shape)
 
 
+class Endless:
+    def targets(self, view):
+        return np.full(view.shape, np.inf)
+
+
+class Leaver:
+    def __init__(self, early=False):
+        early and sys.exit(3)
+
+    def targets(self, view):
+        sys.exit(3)
+
+
 class Rankless:
     def rank(self, view):
         return 0
@@ -48,6 +63,10 @@ class Needy:
 
     def targets(self, view):
         return 0
+
+
+class Word(Needy):
+    needs = "volatility"
 '''
 
 
@@ -79,9 +98,14 @@ def test_an_own_strategy_is_a_class_in_the_working_directory(own, random_view):
         ("{own}:np", {}, "is module without a method targets"),
         ("{own}:Rankless", {}, "without a method targets"),
         ("{own}:Needy", {}, "needs has value"),
+        ("{own}:Word", {}, "needs has value 'volatility'; expected a tuple of some of 'direction' and 'volatility'"),
         ("{own}:Momentum", {"days": 3}, "strategy.parameters"),
         ("{own}:Wrong", {}, "targets returned str"),
-        ("{own}:Wrong", {"answer": 1.0}, "of shape \\(\\); expected finite positions of shape"),
+        ("{own}:Wrong", {"answer": "long"}, "returned str of shape \\(\\) and dtype <U4; expected finite positions"),
+        ("{own}:Wrong", {"answer": 1.0}, "of shape \\(\\) and size 1; expected finite positions of shape"),
+        ("{own}:Endless", {}, "of shape \\(100, \\d+\\) with [1-9]\\d* infinite values; expected finite positions"),
+        ("{own}:Leaver", {}, "targets raised SystemExit: 3"),
+        ("{own}:Leaver", {"early": True}, "do not make a .*:Leaver: 3"),
         ("{own}:Double", {}, "size 2; expected finite positions"),
         ("relative_rank", {"share": 0.9}, "share has value 0.9"),
         ("volatility_target", {"x": 1}, "strategy.parameters"),

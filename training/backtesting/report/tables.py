@@ -52,7 +52,9 @@ def accounts(result: BacktestResult) -> Table:
     if not is_ruined(result.equity):
         rows.append([f"{percent(mass, 0)} interval", *ends, "", ""])
     rows += [_account(one.title, result, one.simulation) for one in result.compared]
-    caption = "return and Sharpe ratio after costs; turnover: all trades over equity, a year; costs: of starting cash"
+    caption = (
+        "return, Sharpe ratio: after costs; turnover: all trades over equity, costs: over starting cash, both a year"
+    )
     return Table(["", "return a year", "volatility", "Sharpe", "drawdown", "turnover", "costs"], rows, caption)
 
 
@@ -159,7 +161,7 @@ def _account(title: str, result: BacktestResult, account: Simulation) -> list[st
         number(found["sharpe"]),
         percent(found["max_drawdown"]),
         number(found["turnover"], 1),
-        percent(found["costs"] / account.starting_cash),
+        percent(account.costs_a_year(result.bars_per_year)),
     ]
 
 

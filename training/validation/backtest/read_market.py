@@ -199,7 +199,9 @@ def _remove_invalid(
     if not lost.any():
         return ()
     names = [f"{name} {count}" for name, count in zip(symbols, lost, strict=True) if count]
+    total = int(lost.sum())
+    bars_have, count = ("bar has", "counts") if total == 1 else ("bars have", "count")
     return (
-        f"{int(lost.sum())} bars have a price that is missing, not above 0 or outside low and high, and count as none: "
+        f"{total:,} {bars_have} a price that is missing, not above 0 or outside low and high, and {count} as none: "
         + shortened(names),
     )

@@ -144,8 +144,15 @@ class Simulation:
     def turnover(self, bars_per_year: float) -> float:
         """Return the value of purchases and sales a year as a multiple of mean equity; NaN after ruin."""
         mean = float(self.ledger.equity.mean())
-        years = max(len(self.ledger.equity) - 1, 1) / bars_per_year
-        return float(self.ledger.traded.sum()) / mean / years if self.ledger.equity.min() > 0 else float("nan")
+        traded = float(self.ledger.traded.sum()) / self._years(bars_per_year)
+        return traded / mean if self.ledger.equity.min() > 0 else float("nan")
+
+    def costs_a_year(self, bars_per_year: float) -> float:
+        """Return all costs, interest included, a year as a share of starting cash."""
+        return float(self.costs.sum()) / self.starting_cash / self._years(bars_per_year)
+
+    def _years(self, bars_per_year: float) -> float:
+        return max(len(self.ledger.equity) - 1, 1) / bars_per_year
 
     def metrics(self, bars_per_year: float) -> dict[str, float]:
         """Return every metric by name: those of :func:`~training.metrics.money.money_metrics`, and the account's own.

@@ -151,6 +151,12 @@ def _run(setting: Setting) -> Simulation:
         notes.append(
             "nothing was traded: no position was worth a whole lot; give more cash, or set lot=0 for fractions"
         )
+    unlimited = (account.held != 0).any(axis=0) & ~market.has_volume[-1]
+    if unlimited.any() and (setting.terms.impact is not None or setting.terms.cap is not None):
+        names = [market.symbols[s] for s in np.flatnonzero(unlimited)]
+        notes.append(
+            f"{shortened(names)}: the bars have no volume, so orders are filled in full and without market impact"
+        )
     ended = (account.held[-1] != 0) & market.has_ended
     if ended.any():
         names = [market.symbols[s] for s in np.flatnonzero(ended)]

@@ -125,7 +125,7 @@ def test_a_price_that_is_none_inside_a_position_is_no_bar(bad):
     bars.loc[DAYS[3]] = [bad] * 4 + [1e6]
     result = simulate({"X": bars}, pd.DataFrame({"X": [10.0, 10, 0, 0, 0, 0]}, index=DAYS), cash=2_000)
     assert result.equity.tolist() == [2_000, 2_000, 2_100, 2_100, 2_300, 2_300], "valued at 110, sold at 130"
-    assert "X 1" in result.notes[0]
+    assert result.notes[0].startswith("1 bar has a price") and "X 1" in result.notes[0]
 
 
 def test_orders_wait_while_a_symbol_is_halted_or_nobody_trades():
@@ -137,6 +137,11 @@ def test_orders_wait_while_a_symbol_is_halted_or_nobody_trades():
     assert halted.orders["date"].tolist() == [DAYS[3]]
     none = simulate({"X": frame(volume=0.0)}, TARGETS, cash=2_000)
     assert none.orders["date"].tolist() == [DAYS[1]], "a series without any volume, as currencies have, is traded"
+    assert not none.notes, "there are no costs that need one"
+    for costs in (Costs(impact=1.0), Costs(participation_cap=0.1)):
+        (note,) = simulate({"X": frame(volume=0.0)}, TARGETS, costs, cash=2_000).notes
+        assert note.startswith("X: the bars have no volume")
+        assert not simulate({"X": frame()}, TARGETS, costs, cash=2_000).notes
 
 
 def test_a_ruined_account_is_closed():
