@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 from cluster.head_watch import ended_without_head, reach
@@ -29,7 +29,12 @@ _PLAIN_OUTPUT = {"RAY_COLOR_PREFIX": "0", "RAY_DEDUP_LOGS": "0"}
 
 
 @contextmanager
-def connect(address: str | None = None, cpus: int | None = None, resume_hint: str | None = None) -> Iterator[None]:
+def connect(
+    address: str | None = None,
+    cpus: int | None = None,
+    resume_hint: str | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[None]:
     """Join the cluster at ``address``, or start Ray on this machine and stop it at the end.
 
     If this process logs at level INFO or lower, the workers do too: Ray forwards their stdout and stderr to those of
@@ -43,6 +48,8 @@ def connect(address: str | None = None, cpus: int | None = None, resume_hint: st
         Number of processors if Ray is started here; all by default.
     resume_hint
         End of the error message if the cluster's head is lost, which ends this process; None leaves that to Ray.
+    variables
+        More environment variables of every process that works for this one.
 
     Raises
     ------
@@ -69,7 +76,7 @@ def connect(address: str | None = None, cpus: int | None = None, resume_hint: st
                     include_dashboard=False if address is None else None,
                     log_to_driver=bool(verbose),
                     logging_level=logging.ERROR,
-                    runtime_env={"env_vars": ENVIRONMENT | verbose, **hook},
+                    runtime_env={"env_vars": ENVIRONMENT | verbose | dict(variables or {}), **hook},
                 ),
                 attempts=3 if address is None else 1,
             )

@@ -53,9 +53,10 @@ def serve(
     key_file = None if api_key_file is None else str(Keys(Path(api_key_file).absolute()).path)
     recorded_in = checked_url(database, manager.store, settings.journal) if journal else None
     check_port(host, port) if address is None else check_reachable(address)
-    prepare_ingress(resolved.fast_ingress, Limits.of(resolved))
+    limits = Limits.of(resolved)
+    prepare_ingress(resolved.fast_ingress, limits)
     typer.echo("starting Ray and loading models (half a minute)")
-    with interruptible(" before serving began"), ExitStack() as end, connect(address):
+    with interruptible(" before serving began"), ExitStack() as end, connect(address, variables=limits.environment()):
         from serving.app import Arguments
 
         arguments = Arguments(store=manager.store.uri, alias=alias, key_file=key_file, config=resolved)

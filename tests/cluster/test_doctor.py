@@ -1,14 +1,20 @@
-"""The doctor finds deliberate faults, on a real cluster of two nodes, and nothing where there is none."""
+"""The doctor finds deliberate faults, on a real cluster of two nodes, and nothing where there is none.
+
+A server that joins this cluster is tested here too, because the cluster is running.
+"""
 
 import json
+import signal
 import time
 
 import numpy as np
 import pytest
+from raw_http import answer, stalled
 from ray.cluster_utils import Cluster
 
 from cluster.doctor import _node, _source_bars
 from cluster.jobs.node_check import examine, probe
+from cluster.ports import free_port
 from features.store.lake import Lake
 from features.store.store import Store
 from training.registry.layout import kind_folder
@@ -46,6 +52,19 @@ def test_every_node_is_examined_and_a_missing_gpu_is_found(fleetcast, two_nodes,
     assert any("2 nodes" in text for check, _, text in found if check == "cluster")
     assert ("models", "warning", "there are none") in found
     assert [state for check, state, _ in found if check == "bars"] == ["ok"]
+
+
+@pytest.mark.slow
+def test_a_server_on_a_cluster_that_others_started_limits_the_time_of_headers(start, two_nodes, smoke_store):
+    place, port = ("--store", str(smoke_store), "--address", two_nodes), free_port()
+    process = start("serve", *place, "--port", str(port), "--set", "serve.header_timeout_s=1")
+    try:
+        assert any("stop " in line for line in process.stdout), process.stderr.read()
+        with stalled(f"http://127.0.0.1:{port}", 1, b"GET /v1/health/live HTTP/1.1\r\nHost: x") as [connection]:
+            assert answer(connection, 10)[0] == 408
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=300)
 
 
 def test_faults_of_the_store_are_found_without_a_cluster(call, make_universe, tmp_path):
