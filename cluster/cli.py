@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from cluster.commands import alerts, bot, config, data, jobs, journal, manifests, models, serve
 from cluster.commands.ablation import ablation
@@ -77,10 +79,13 @@ app.add_typer(journal.app, name="journal")
 app.add_typer(manifests.app, name="manifests")
 
 
+_built = cache(get_command)  # reads the annotations of all verbs, which takes longer than many of them run
+
+
 def main() -> None:
     """Run the command line; a ``FleetcastError`` becomes one line on stderr and exit code 2."""
     try:
-        app()
+        _built(app)()
     except FleetcastError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from configs.models import LabelConfig
 from features.bars.schema import SymbolBars
@@ -44,7 +43,7 @@ def ewma_volatility(variance: Float, lam: float) -> Float:
     later value. Missing values have weight 0; rows before the first value are NaN.
     """
     known = np.isfinite(variance)
-    total = lfilter([1.0], [1.0, -lam], np.where(known, variance, 0.0))
+    total = _decayed_sum(np.where(known, variance, 0.0), lam)
     weight = _weight(known.tobytes(), lam)
     out = np.full(len(variance), np.nan)
     np.divide(total, weight, out=out, where=weight > 0.0)
@@ -54,8 +53,16 @@ def ewma_volatility(variance: Float, lam: float) -> Float:
 @lru_cache(maxsize=64)  # most symbols of a universe have a value at every bar but the first
 def _weight(known: bytes, lam: float) -> Float:
     """Return the sum of the weights of the values so far, given where there are any, (N,)."""
-    found: Float = lfilter([1.0], [1.0, -lam], np.frombuffer(known, np.bool_).astype(np.float64))
+    found = _decayed_sum(np.frombuffer(known, np.bool_).astype(np.float64), lam)
     found.flags.writeable = False
+    return found
+
+
+def _decayed_sum(values: Float, lam: float) -> Float:
+    """Return the sum of the values so far, each weighted by ``λ^age``, (N,)."""
+    from scipy.signal import lfilter  # imports scipy.stats, which takes longer than many commands
+
+    found: Float = lfilter([1.0], [1.0, -lam], values)
     return found
 
 

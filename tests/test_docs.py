@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +47,8 @@ OF_MODELS = (["models", "list"], ["models", "show"], ["models", "prune"])
 URL = "http://127.0.0.1:8000"
 CLIENT = "FleetcastClient("
 MOST_WORDS = 1_200
+
+parser = cache(get_command)
 
 
 def commands_of(verbs):
@@ -146,12 +149,12 @@ def test_links_between_the_pages_lead_somewhere(page):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_valid_options(command):
-    parse(get_command(app), command)
+    parse(parser(app), command)
 
 
 def test_a_command_with_an_unknown_option_is_noticed():
     with pytest.raises(Exception, match="No such option"):
-        parse(get_command(app), ["data", "list", "--nosuch"])
+        parse(parser(app), ["data", "list", "--nosuch"])
 
 
 def test_quick_commands_run(call, prices):

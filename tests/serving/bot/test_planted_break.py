@@ -94,8 +94,9 @@ def test_outcomes_of_forecasts_before_the_break_count_from_when_they_were_known(
 
 
 def test_a_journal_of_other_bars_is_refused(replay, found, tmp_path):
-    broken_from = pd.Timestamp(found.bars[0].dates[BREAK + 1]).date()  # with which the last bars change too
+    before, broken_from, last = (pd.Timestamp(day).date() for day in found.bars[0].dates[[BREAK, BREAK + 1, BREAK + 5]])
+    period = (f"backtest.start={before}", f"backtest.end={last}")  # the last closes change with the break
     database = f"sqlite:///{tmp_path / 'journal.db'}"
-    replay(None, database)
+    replay(None, database, *period)
     with pytest.raises(ConfigError, match="has a replay of other bars"):
-        replay(broken_from, database)
+        replay(broken_from, database, *period)

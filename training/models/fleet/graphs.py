@@ -66,8 +66,16 @@ def step_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[.
 
 
 def evaluation_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[..., Tensor]:
-    """Return the loss (S, B) of windows that end at ``ends`` (S, B) in ``bars``, without dropout."""
-    return _evaluation_function(_architecture(network), loss, columns)
+    """Return the loss (S, B) of windows that end at ``ends`` (S, B) in ``bars``, without dropout.
+
+    The forward pass is the trace that forecasts use; that of the loss takes a hundredth of its time.
+    """
+    forward, losses = forward_function(network), _loss_function(loss, network.outputs, columns)
+
+    def evaluate(weights: Tensor, bars: Tensor, ends: Tensor, targets: Tensor) -> Tensor:
+        return losses(forward(weights, bars, ends), targets)
+
+    return evaluate
 
 
 def forward_function(network: FleetNetwork) -> Callable[..., Tensor]:
@@ -145,11 +153,8 @@ def _step_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[
 
 
 @lru_cache(maxsize=_TRACES)
-def _evaluation_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[..., Tensor]:
-    def evaluate(weights: Tensor, bars: Tensor, ends: Tensor, targets: Tensor) -> Tensor:
-        return loss(network.apply_to_bars(weights, bars, ends), targets)
-
-    return compiled(evaluate, [*_windows(network), ((None, None, columns), "float32")])
+def _loss_function(loss: Loss, outputs: int, columns: int) -> Callable[..., Tensor]:
+    return compiled(loss, [((None, None, outputs), "float32"), ((None, None, columns), "float32")])
 
 
 @lru_cache(maxsize=_TRACES)

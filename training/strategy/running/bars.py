@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 
 import numpy as np
-from scipy.signal import lfilter
 
 from features.rolling import add_windows
 from training.strategy.series import Float, Mask
@@ -88,6 +87,8 @@ class RunningBars:
 
     def _smoothed(self, has_bar: Mask) -> Float:
         """Return the EWMA volatility, by the filter of :func:`features.labels.ewma_volatility`, which goes on."""
+        from scipy.signal import lfilter
+
         known = np.isfinite(self.variance[has_bar])
         sums = list[Float]()
         for state, value in zip(self._ewma, (np.where(known, self.variance[has_bar], 0.0), known), strict=True):

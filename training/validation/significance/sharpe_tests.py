@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from training.metrics.money import check_returns, moments
 
@@ -52,7 +52,7 @@ def probabilistic_sharpe(record: TrackRecord, benchmark: float = 0.0) -> float:
     ----------
     Bailey & López de Prado (2012). The Sharpe ratio efficient frontier. J. Risk 15, eq. 11.
     """
-    return float(norm.cdf((record.sharpe - benchmark) / record.standard_error))
+    return float(ndtr((record.sharpe - benchmark) / record.standard_error))
 
 
 def minimum_track_record(record: TrackRecord, benchmark: float = 0.0, confidence: float = 0.95) -> float:
@@ -69,7 +69,7 @@ def minimum_track_record(record: TrackRecord, benchmark: float = 0.0, confidence
     if record.sharpe <= benchmark:
         return math.inf
     spread = 1.0 - record.skew * record.sharpe + (record.kurtosis - 1.0) / 4.0 * record.sharpe**2
-    return float(1.0 + spread * (norm.ppf(confidence) / (record.sharpe - benchmark)) ** 2)
+    return float(1.0 + spread * (ndtri(confidence) / (record.sharpe - benchmark)) ** 2)
 
 
 def expected_best_sharpe(trials: float, variance: float) -> float:
@@ -88,7 +88,7 @@ def expected_best_sharpe(trials: float, variance: float) -> float:
         raise ValueError(f"variance has value {variance!r}; expected that of the trials' ratios per bar, at least 0")
     if trials == 1:
         return 0.0
-    one, other = norm.ppf(1.0 - 1.0 / trials), norm.ppf(1.0 - 1.0 / (trials * math.e))
+    one, other = ndtri(1.0 - 1.0 / trials), ndtri(1.0 - 1.0 / (trials * math.e))
     quantiles = (1.0 - np.euler_gamma) * one + np.euler_gamma * other
     return float(math.sqrt(variance) * max(quantiles, 0.0))
 

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from configs.models import BoostingConfig
 from configs.space import Range
+from training.models.volatility.bins import Bins
 from training.models.volatility.fleet_state import Float
 from training.models.volatility.member import FitData, ForecastInputs, MemberSpec
 from training.models.volatility.trees import Float32, Tree, TreeFleet, sample_rows
@@ -51,6 +52,7 @@ def fit_boosting(x: Float32, target: Float, base: Float, weight: Float, config: 
 
     rows = sample_rows(len(x), config.max_rows, seed)
     x, ratio = np.ascontiguousarray(x[rows], dtype=np.float32), np.minimum(target[rows] / base[rows], _CAP)
+    bins = Bins.of(x, weight[rows], _BINS)
     model = HistGradientBoostingRegressor(
         loss="gamma",
         learning_rate=config.learning_rate,
@@ -64,9 +66,9 @@ def fit_boosting(x: Float32, target: Float, base: Float, weight: Float, config: 
         random_state=seed,
     )
     with threadpool_limits(_threads(), user_api="openmp"):
-        model.fit(x, ratio, sample_weight=weight[rows])
+        model.fit(bins.codes(x), ratio, sample_weight=weight[rows])
     # The fitted trees are an attribute without public access; `test_boosting.py` compares with `model.predict`.
-    trees = [_tree(stage[0].nodes) for stage in model._predictors]
+    trees = [_tree(stage[0].nodes, bins) for stage in model._predictors]
     return TreeFleet.of(trees, float(np.ravel(model._baseline_prediction)[0]))
 
 
@@ -79,9 +81,11 @@ def _threads() -> int:
     return min((int(one["num_threads"]) for one in threadpool_info() if one["user_api"] == "blas"), default=1)
 
 
-def _tree(nodes: np.ndarray) -> Tree:
-    left = np.where(nodes["is_leaf"], -1, nodes["left"].astype(np.int64))
-    return Tree(left, nodes["right"].astype(np.int64), nodes["feature_idx"], nodes["num_threshold"], nodes["value"])
+def _tree(nodes: np.ndarray, bins: Bins) -> Tree:
+    inner = ~nodes["is_leaf"].astype(np.bool_)
+    left, threshold = np.where(inner, nodes["left"].astype(np.int64), -1), np.zeros(len(nodes))
+    threshold[inner] = bins.thresholds(nodes["feature_idx"][inner], nodes["num_threshold"][inner])
+    return Tree(left, nodes["right"].astype(np.int64), nodes["feature_idx"], threshold, nodes["value"])
 
 
 def _fit_shared(data: FitData) -> TreeFleet:

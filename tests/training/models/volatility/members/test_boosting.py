@@ -52,6 +52,36 @@ def test_every_row_takes_the_path_that_scikit_learn_takes(data, count):
     assert len(np.unique(found.round(6))) > 2
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_bins_are_those_of_scikit_learn_on_columns_with_few_values_and_rows_without_weight(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(630, 7)).astype(np.float32)  # a multiple of the bins: equal weights end at an edge
+    x[:, 1], x[:, 2], x[:, 3], x[:, 4] = 2.0, np.sign(x[:, 2]), np.round(x[:, 3], 1), x[:, 4] * (x[:, 4] > 1.0)
+    weight = (np.ones(630), rng.integers(0, 3, 630).astype(float), rng.uniform(0.5, 1.0, 630))[seed % 3]
+    target = np.exp(0.5 * x[:, 0] + 0.3 * x[:, 3]) * rng.chisquare(6, 630) / 6
+    fleet = fit_boosting(x, target, np.ones(630), weight, SMALL, seed)
+    model = HistGradientBoostingRegressor(
+        loss="gamma",
+        learning_rate=0.1,
+        max_iter=40,
+        max_leaf_nodes=15,
+        min_samples_leaf=21,
+        max_features=0.5,
+        max_bins=63,
+        l2_regularization=10.0,
+        early_stopping=False,
+        random_state=seed,
+    ).fit(x, np.minimum(target, 50.0), sample_weight=weight)
+    splits = [nodes[~nodes["is_leaf"].astype(bool)] for (stage,) in model._predictors for nodes in (stage.nodes,)]
+    expected = sorted(
+        (int(f), t) for one in splits for f, t in zip(one["feature_idx"], one["num_threshold"], strict=True)
+    )
+    inner = np.isfinite(fleet.threshold)
+    found = sorted(zip(fleet.feature[inner].tolist(), fleet.threshold[inner].tolist(), strict=True))
+    assert [feature for feature, _ in found] == [feature for feature, _ in expected]
+    np.testing.assert_allclose([edge for _, edge in found], [edge for _, edge in expected], rtol=3e-7, atol=1e-12)
+
+
 def test_the_forecast_is_level_on_its_rows(data):
     x, target, base, weight = (part[FIRST] for part in data)
     fleet = fit_boosting(x, target, base, weight, SMALL, seed=1)
