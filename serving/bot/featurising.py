@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from multiprocessing.connection import Connection, Pipe
 from threading import Lock
@@ -112,7 +113,8 @@ def _serve(connection: Connection) -> None:
             answer: object = list(in_chunks(recipe, length, iter(bars), table, context))
         except Exception as error:  # the other process computes it again, and reports it
             answer = error
-        connection.send(answer)
+        with suppress(OSError):  # the other process was killed: nothing more will be received
+            connection.send(answer)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Featurising in two processes: the same windows, bit for bit, and all of the work here if the other one is gone."""
 
+from multiprocessing.connection import Pipe
+
 import numpy as np
 import pytest
 
 from serving.bot import featurising
-from serving.bot.featurising import FeaturisingProcess
+from serving.bot.featurising import FeaturisingProcess, _serve
 from serving.latest_windows import in_chunks
 
 
@@ -36,6 +38,14 @@ def test_two_processes_return_what_one_returns(work):
             assert process._connection is not None
     finally:
         process.close()
+
+
+def test_the_other_process_ends_without_an_error_if_this_one_is_killed_while_it_works(work):
+    recipe, length, bars, table, context = work
+    ours, theirs = Pipe()
+    ours.send((recipe, length, bars, table, context))
+    ours.close()  # as at the end of the process that asked
+    _serve(theirs)
 
 
 def test_without_the_other_process_this_one_does_all_of_the_work(work, monkeypatch, caplog):
