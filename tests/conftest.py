@@ -24,6 +24,9 @@ from configs.schema import Config
 from features.bars.schema import SymbolBars
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Tests start a hundred processes, and each would compile the project again where caches are off.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Ray reads it when it is imported, before any connection: without it, workers are started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 # Two test processes use two processors. Threads of scikit-learn and of linear algebra wait actively for each other,

@@ -76,21 +76,41 @@ def test_the_same_command_again_only_shows_the_leaderboard(block_files, trained,
     assert all(text in again.out for text in ("pooled log-HAR", "class prior", "±", "FB", "196 bars"))
 
 
-def test_a_killed_command_continues_when_it_is_repeated(block_files, tiny_run, start, call, ray_cluster, tmp_path):
+def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_result(
+    tiny_run, start, ray_cluster, tmp_path
+):
+    """Killed together with the Ray that it had started; repeated on a cluster, which it joins and leaves running."""
+    import ray
+
     store = tmp_path / "store"
-    command = ("train", "--config", str(tiny_run.settings), "--set", "run.workers=1", "--store", str(store), "--json")
-    process = start(*command)
-    wait_for(lambda: list((store / "runs").glob("*-*/*.json")) or process.poll() is not None)
+    command = ("train", "--config", str(tiny_run.settings), "--store", str(store), "--json")
+
+    def indices():
+        return set((store / "runs").glob("*-*/*.json"))
+
+    process = start(*command, "--set", "run.workers=1")
+    wait_for(lambda: indices() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    finished = {name: data for name, data in block_files(store).items() if name.endswith(".json")}
+    finished = indices()
     assert finished
     assert not (store / "models").exists(), "nothing is published before all jobs are finished"
-    again = call(*command)
-    assert again.code == 0, again.err
-    assert json.loads(again.out)["symbols"] == ALL_TRAINED
+
+    wait_for(lambda: ray.available_resources().get("CPU") == 2)  # no worker of another test is left
+    process = start(*command, "--address", ray.get_runtime_context().gcs_address)
+    wait_for(lambda: indices() > finished or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    workers = []
+    for process_of_ray in psutil.Process().children(recursive=True):  # this process has started the cluster
+        with suppress(psutil.Error):
+            workers += [process_of_ray] if "RayTrainWorker" in " ".join(process_of_ray.cmdline()) else []
+    os.kill(workers[0].pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert json.loads(out)["symbols"] == ALL_TRAINED
     tiny_run.equals(store)
+    assert ray.cluster_resources()["CPU"] == 2
 
 
 def test_without_a_symbol_to_train_the_exit_code_is_2_and_reasons_are_given(call, tmp_path):
@@ -113,7 +133,7 @@ def test_an_ablation_says_what_embedded_series_and_headlines_add(call, ray_clust
     store = ("--store", str(tmp_path / "s"))
     for kind in ("macro", "text"):
         assert call("data", "import", "--kind", kind, "embedded", *store).code == 0
-    small = ("--preset", "smoke", "--symbols", "AAPL,MSFT", "--kinds", "volatility", *store)
+    small = ("--preset", "smoke", "--symbols", "AAPL,MSFT", "--kinds", "volatility", "--set", "run.workers=1", *store)
     command = ("ablation", *small, "--set", "volatility.members=[boosting]", "--set", "features.max_features=null")
     done = call(*command)
     assert done.code == 0, done.err
@@ -138,34 +158,6 @@ def test_an_ablation_says_what_embedded_series_and_headlines_add(call, ray_clust
         assert effect["known"] == 1.0 and effect["known_in_training"] > 0.3
         assert effect["difference"] == pytest.approx(effect["with"] - effect["without"], abs=1e-12)
     assert not (tmp_path / "s" / "models").exists(), "nothing is published"
-
-
-def test_a_cluster_is_joined_and_left_running_and_a_killed_worker_changes_no_result(
-    tiny_run, ray_cluster, start, tmp_path
-):
-    import ray
-
-    wait_for(lambda: ray.available_resources().get("CPU") == 2)  # no worker of another test is left
-    address = ray.get_runtime_context().gcs_address
-    store = tmp_path / "store"
-    command = ("train", "--config", str(tiny_run.settings), "--store", str(store))
-    process = start(*command, "--address", address, "--json")
-
-    def has_begun():
-        return process.poll() is not None or list((store / "runs").glob("*-*/*.json"))
-
-    wait_for(has_begun)
-    assert process.poll() is None, process.communicate()
-    workers = []
-    for process_of_ray in psutil.Process().children(recursive=True):  # this process has started the cluster
-        with suppress(psutil.Error):
-            workers += [process_of_ray] if "RayTrainWorker" in " ".join(process_of_ray.cmdline()) else []
-    os.kill(workers[0].pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    assert json.loads(out)["symbols"] == ALL_TRAINED
-    tiny_run.equals(store)
-    assert ray.cluster_resources()["CPU"] == 2
 
 
 def test_an_unknown_group_is_refused_before_anything_heavy_is_imported(tmp_path):

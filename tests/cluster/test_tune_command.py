@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM")
-ONE_FOLD = ("--set", "tune.folds=1", "--set", "tune.finalists=1")
+SMALLEST = ("--set", "tune.folds=1", "--set", "tune.finalists=1", "--set", "run.workers=1")
 
 
 @pytest.fixture
@@ -26,9 +26,11 @@ def trials(tmp_path, name):
 def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdict(
     start, call, ray_cluster, tiny_run, tmp_path
 ):
+    import ray
+
     store = ("--config", str(tiny_run.settings), "--store", str(tmp_path / "store"))
-    arguments = ("tune", *store, *ONE_FOLD, "--trials", "3", "--study", "first")
-    process = start(*arguments)
+    arguments = ("tune", *store, *SMALLEST, "--trials", "3", "--study", "first")
+    process = start(*arguments, "--address", ray.get_runtime_context().gcs_address)
     for line in process.stdout:
         if line.startswith("1/3"):
             break

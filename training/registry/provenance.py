@@ -21,12 +21,15 @@ _NAME = re.compile(r"(?:^|[(,])\s*(\w+)")
 _TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ \t].*)?\n)+", re.MULTILINE)
 
 
+_version = cache(version)  # parses the metadata of a package
+
+
 def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
     """Return the installed version of each of these packages that is installed."""
     found = {}
     for name in names:
         try:
-            found[name] = version(name)
+            found[name] = _version(name)
         except PackageNotFoundError:
             continue
     return found

@@ -76,7 +76,7 @@ def test_a_job_is_followed_to_its_end_and_what_repeats_it_fits_nothing(submit, r
 @pytest.mark.slow
 def test_a_running_job_is_attached_to_and_can_be_stopped(fleetcast, start, run, head, tiny_run, tmp_path):
     arguments = ("submit", "tune", "--config", str(tiny_run.settings), "--trials", "1000", "--no-follow")
-    arguments += ("--store", str(tmp_path / "store"))
+    arguments += ("--store", str(tmp_path / "store"), "--set", "run.workers=1")
     started = []
     threads = [  # at the same time
         threading.Thread(target=lambda: started.append(fleetcast(*arguments, "--address", head))) for _ in range(2)

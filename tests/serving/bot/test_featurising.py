@@ -1,5 +1,6 @@
 """Featurising in two processes: the same windows, bit for bit, and all of the work here if the other one is gone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Pipe
 
 import numpy as np
@@ -43,9 +44,11 @@ def test_two_processes_return_what_one_returns(work):
 def test_the_other_process_ends_without_an_error_if_this_one_is_killed_while_it_works(work):
     recipe, length, bars, table, context = work
     ours, theirs = Pipe()
-    ours.send((recipe, length, bars, table, context))
-    ours.close()  # as at the end of the process that asked
-    _serve(theirs)
+    with ThreadPoolExecutor(1) as other:
+        served = other.submit(_serve, theirs)
+        ours.send((recipe, length, bars, table, context))
+        ours.close()  # as at the end of the process that asked
+        served.result(60)
 
 
 def test_without_the_other_process_this_one_does_all_of_the_work(work, monkeypatch, caplog):
