@@ -9,16 +9,7 @@ from typing import Annotated
 import typer
 
 from cluster.common_options import AsJson, StorePath
-from cluster.reading_options import (
-    Columns,
-    DateFormat,
-    Decimal,
-    MaxUnpacked,
-    Period,
-    SymbolColumn,
-    Timezone,
-    reading_of,
-)
+from cluster.reading_options import Columns, DateFormat, Decimal, MaxUnpacked, Period, SymbolColumn, Timezone, reading_of
 from cluster.unused_options import refuse_given
 from configs.errors import ConfigError, did_you_mean
 from configs.words import counted
