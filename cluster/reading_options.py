@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,14 @@ Timezone = Annotated[str | None, typer.Option(help="Of times without a zone and 
 Period = Annotated[str | None, typer.Option(help="Of a bar: 1d, 1h, 5min …")]
 
 MaxUnpacked = Annotated[int | None, typer.Option("--max-unpacked-mib", help="The most that a compressed file holds.")]
+
+
+class Seam(Enum):
+    """What an import does where its closes differ from the stored ones of the same bars by one factor."""
+
+    REBASE = "rebase"
+    KEEP = "keep"
+    REFUSE = "refuse"
 
 
 def reading_of(

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import Annotated
 
 import typer
 
 from cluster.common_options import AsJson, StorePath
-from cluster.reading_options import Columns, DateFormat, Decimal, MaxUnpacked, Period, SymbolColumn, Timezone, reading_of
+from cluster.reading_options import (
+    Columns,
+    DateFormat,
+    Decimal,
+    MaxUnpacked,
+    Period,
+    Seam,
+    SymbolColumn,
+    Timezone,
+    reading_of,
+)
 from cluster.unused_options import refuse_given
 from configs.errors import ConfigError, did_you_mean
 from configs.words import counted
@@ -20,14 +29,6 @@ app = typer.Typer(
 
 PathsArgument = Annotated[list[str], typer.Argument(metavar="PATH...", help="CSV or Parquet files, folders or globs.")]
 Day = typer.Option(formats=["%Y-%m-%d"], help="A day, inclusive.")
-
-
-class Seam(Enum):
-    """What an import does where its closes differ from the stored ones of the same bars by one factor."""
-
-    REBASE = "rebase"
-    KEEP = "keep"
-    REFUSE = "refuse"
 
 
 @app.command("import")
