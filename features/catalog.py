@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from configs.data import FeatureConfig
 from configs.errors import ConfigError
-from configs.feature_groups import FEATURE_GROUPS
+from configs.feature_groups import ALTERNATIVE_GROUPS, FEATURE_GROUPS, spelled
 from features import indicators
-from features.alternative.groups import GROUPS
 from features.indicators._spec import FeatureSpec
 from features.inputs import Layout
 
@@ -48,7 +47,7 @@ def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str
     ConfigError
         A name is none of these.
     """
-    names = [_ALSO.get(name, name) for name in map(_spelled, wanted)]
+    names = [_ALSO.get(name, name) for name in map(spelled, wanted)]
     chosen, used = list[Chosen](), set[str]()
     for spec in all_specs():
         columns = spec.columns(layout)
@@ -58,11 +57,11 @@ def choose_features(wanted: Sequence[str], layout: Layout, without: Sequence[str
         if is_wanted and spec.group not in without:
             kept = tuple(column for column in columns if not names or column in found)
             is_named = any(name != spec.group and part for name, part in of_name.items())
-            chosen.append(Chosen(spec, kept, is_named or (spec.name in names and spec.group in GROUPS)))
+            chosen.append(Chosen(spec, kept, is_named or (spec.name in names and spec.group in ALTERNATIVE_GROUPS)))
         used |= {name for name, part in of_name.items() if part} | ({spec.name, spec.group} & set(names))
     if unknown := [given for given, name in zip(wanted, names, strict=True) if name not in used]:
         families = [spec.name for spec in all_specs()]
-        close = difflib.get_close_matches(_spelled(unknown[0]), [*FEATURE_GROUPS, *families], 1)
+        close = difflib.get_close_matches(spelled(unknown[0]), [*FEATURE_GROUPS, *families], 1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
         raise ConfigError(
             f"features.technical_indicators has {', '.join(map(repr, unknown))}. {hint}Choose from the groups "
@@ -79,7 +78,7 @@ def describe_features(config: FeatureConfig | None = None) -> list[tuple[str, st
     ``context_<series>_…``, ``options_<series>_…`` and so on.
     """
     config = config or FeatureConfig()
-    layout = Layout(config.lookback_periods, tuple(f"{group}_<series>_…" for group in ("context", *GROUPS)))
+    layout = Layout(config.lookback_periods, tuple(f"{group}_<series>_…" for group in ("context", *ALTERNATIVE_GROUPS)))
     chosen = choose_features(config.technical_indicators, layout, config.without)
     return [(column, one.spec.group, one.spec.description) for one in chosen for column in one.columns]
 
@@ -96,7 +95,3 @@ def _columns_of(name: str, spec: FeatureSpec, columns: Sequence[str]) -> tuple[s
 def _names() -> frozenset[str]:
     """Return the names of all groups and families."""
     return frozenset(name for spec in all_specs() for name in (spec.name, spec.group))
-
-
-def _spelled(name: str) -> str:
-    return name.strip().lower().replace(" ", "_").replace("-", "_")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from configs.data import FeatureConfig
 from configs.errors import DataError
-from features.alternative.groups import GROUPS, group_of_column
+from configs.feature_groups import ALTERNATIVE_GROUPS, group_of_column
 from features.bars.schema import SymbolBars
 from features.catalog import all_specs, choose_features
 from features.context import MarketContext
@@ -165,7 +165,7 @@ def plan_features(
     specs, produced = [], list[str]()
     for spec, chosen, is_named in choose_features(wanted, layout, () if fixed else config.without):
         missing: list[str] = sorted(need for need in spec.needs if not available[need])
-        if is_named and not chosen and spec.group in GROUPS:
+        if is_named and not chosen and spec.group in ALTERNATIVE_GROUPS:
             missing = [f"series of {spec.group}"]
         if missing and is_named:
             raise DataError(

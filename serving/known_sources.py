@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from configs.feature_groups import AlternativeGroup
-from features.alternative.groups import AGE, group_of_column, sources_of
+from configs.feature_groups import AlternativeGroup, group_of_column
+from features.alternative.groups import AGE, sources_of
 
 SESSIONS = 5  # of the window whose texts are counted
 

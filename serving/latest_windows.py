@@ -11,10 +11,10 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from configs.errors import shortened
+from configs.feature_groups import group_of_column
 from configs.models import LabelConfig
 from configs.schema import Config
 from configs.words import counted
-from features.alternative.groups import group_of_column
 from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
 from features.context import MarketContext

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import DataError
+from configs.feature_groups import ALTERNATIVE_GROUPS, group_of_column
 from configs.load import config_hash, config_or
 from configs.schema import Config
 from configs.values import Kind
-from features.alternative.groups import GROUPS, group_of_column
 from features.context import MarketContext
 from features.context_source import load_context
 from features.sources import open_source
@@ -225,7 +225,7 @@ def left_out(feature_names: Sequence[str]) -> list[Groups]:
         There is no such group.
     """
     found = {group_of_column(name) for name in feature_names}
-    groups = [group for group in GROUPS if group in found]
+    groups = [group for group in ALTERNATIVE_GROUPS if group in found]
     if not groups:
         raise DataError(
             "no feature is of alternative data, so there is nothing to leave out. Widen features.technical_indicators "

@@ -39,8 +39,8 @@ def show_imported_rows(imported: ImportedRows, as_json: bool) -> None:
             "added": imported.added,
             "stored": imported.stored,
             "refused": imported.refused.counts(),
+            "refused_in": imported.refused_in,
         }
-        counts["refused_in"] = imported.refused_in
         findings = {"without_bars": imported.without_bars, "missing": dict(imported.missing)}
         print(json.dumps({**counts, "read_as": imported.lines, **findings}, indent=1))
         return

@@ -17,8 +17,8 @@ from cluster.views.console import make_console, progress_shown
 from cluster.views.forecast_table import render_forecasts, rows_of_run
 from cluster.views.leaderboard import render, to_json
 from cluster.views.next_steps import next_steps
+from configs.feature_groups import group_of_column
 from configs.words import counted
-from features.alternative.groups import group_of_column
 from features.store.store import Store
 from training.run import queue
 from training.run.run_plan import RunPlan

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Literal
 
-from configs.feature_groups import ALTERNATIVE_GROUPS, AlternativeGroup
+from configs.feature_groups import AlternativeGroup, group_of_column
 from features.alternative.text.windows import text_columns
 from features.alternative.vintages import SUFFIXES
 
 Kind = Literal["level", "price", "rate"]
 
-GROUPS = ALTERNATIVE_GROUPS
 AGE = "age"
 EVENT_SUFFIXES = ("next_1", "next_5", "days_until", "days_since")
 
@@ -99,11 +98,6 @@ def is_market_wide(column: str) -> bool:
 def series_columns_of(prefix: str, kind: Kind) -> tuple[str, ...]:
     """Return the columns of a series: its features and the age of its newest value in days."""
     return tuple(f"{prefix}_{suffix}" for suffix in (*SUFFIXES[kind], AGE))
-
-
-def group_of_column(column: str) -> AlternativeGroup | None:
-    """Return the group of a feature's column, or None if it is not of alternative data."""
-    return next((group for group in GROUPS if column.startswith(f"{group}_")), None)
 
 
 def sources_of(columns: Sequence[str]) -> dict[str, list[int]]:

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
+from configs.feature_groups import group_of_column
 from features.alternative.events import event_features
 from features.alternative.groups import (
     EVENT_SUFFIXES,
     Kind,
     group_of,
-    group_of_column,
     kind_of,
     prefix_of,
     series_columns_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -138,16 +138,13 @@ def session_closes(name: str, dates: Dates) -> Dates:
     return out
 
 
-@lru_cache(maxsize=len(EXCHANGES))
-def usual_opening(name: str) -> tuple[str, np.timedelta64]:
-    """Return an exchange's zone, such as ``Asia/Tokyo``, and its usual opening as a local time of day in minutes."""
-    import exchange_calendars
+def usual_opening(name: str, day: np.datetime64) -> tuple[str, np.timedelta64]:
+    """Return an exchange's zone, such as ``Asia/Tokyo``, and its usual opening as a local time of day in minutes.
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in _exchange_hours
-        calendar = exchange_calendars.get_calendar(name)
-    opening = calendar.open_times[-1][1]
-    return str(calendar.tz), np.timedelta64(60 * opening.hour + opening.minute, "m")
+    ``day`` is one whose sessions are asked for too, so that no other calendar is computed; the opening is the newest.
+    """
+    hours = _exchange_hours(name, _era(day))
+    return hours.zone, hours.opening
 
 
 def is_known(name: str, day: np.datetime64) -> bool:
@@ -165,6 +162,8 @@ class _Hours(NamedTuple):
     closes: Dates
     first: np.datetime64
     last: np.datetime64
+    zone: str
+    opening: np.timedelta64
 
 
 @lru_cache(maxsize=256)
@@ -187,10 +186,16 @@ def _exchange_hours(name: str, era: int) -> _Hours:
             start, end = max(start, bounds[0]), min(end, bounds[1])
             if start >= end:
                 none = np.array([], "datetime64[D]")
-                return _Hours(none, none.astype("datetime64[ns]"), _day_of(start), _day_of(end))
+                return _Hours(none, none.astype("datetime64[ns]"), _day_of(start), _day_of(end), *_opening_of(default))
             calendar = exchange_calendars.get_calendar(name, start=start, end=end)
     sessions: Dates = calendar.sessions.to_numpy().astype("datetime64[D]")
-    return _Hours(sessions, calendar.closes_nanos.astype("datetime64[ns]"), _day_of(start), _day_of(end))
+    closes = calendar.closes_nanos.astype("datetime64[ns]")
+    return _Hours(sessions, closes, _day_of(start), _day_of(end), *_opening_of(calendar))
+
+
+def _opening_of(calendar: Any) -> tuple[str, np.timedelta64]:
+    opening = calendar.open_times[-1][1]
+    return str(calendar.tz), np.timedelta64(60 * opening.hour + opening.minute, "m")
 
 
 def _day_of(time: pd.Timestamp) -> np.datetime64:

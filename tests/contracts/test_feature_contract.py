@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from configs.data import ContextConfig, FeatureConfig
+from configs.feature_groups import ALTERNATIVE_GROUPS
 from features import MarketContext, Panel, SymbolBars, build_panel, build_universe, describe_features
-from features.alternative.groups import GROUPS
 from features.alternative.known import KnownData
 from features.bars.sessions import session_gaps
 from features.catalog import all_specs
@@ -20,7 +20,7 @@ from features.inputs import Layout
 N = 260
 CONFIG = FeatureConfig()
 NAMES = [spec.name for spec in all_specs()]
-OF_CONTEXT = tuple(f"{group}_" for group in ("context", *GROUPS))
+OF_CONTEXT = tuple(f"{group}_" for group in ("context", *ALTERNATIVE_GROUPS))
 FIELDS = ("open", "high", "low", "close")
 
 

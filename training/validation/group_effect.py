@@ -96,10 +96,11 @@ def chance_line(effects: Sequence[GroupEffect]) -> str:
             f"would with a probability of {chance:.0%}"
         )
     limit = NormalDist().inv_cdf(1.0 - 0.5 * chance / count)
+    remaining = _exceeding(judged, limit)
     return (
         f"{large:,} of {counted(count, 'difference')} {_exceed(large)} {ERRORS:g} standard errors; about "
         f"{chance * count:.1f} would by chance if no group added anything. Corrected for {count:,} comparisons "
-        f"(Bonferroni), {_exceeding(judged, limit):,} {_exceed(_exceeding(judged, limit))} {limit:.2f}"
+        f"(Bonferroni), {remaining:,} {_exceed(remaining)} {limit:.2f}"
     )
 
 

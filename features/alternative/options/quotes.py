@@ -132,7 +132,7 @@ def session_before(sessions: Dates, calendar: str = CALENDAR) -> Dates:
 
 def _sessions_of(instants: Dates, calendar: str) -> Dates:
     """Return the session that quotes at these instants are of: a day lasts until the next day's opening."""
-    zone, opening = usual_opening(calendar)
+    zone, opening = usual_opening(calendar, instants.min())
     local = pd.DatetimeIndex(instants).tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy() - opening
     return _last_session(local.astype("datetime64[D]"), calendar)
 

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from training.models.volatility.fleet_state import Float
-
-Float32 = npt.NDArray[np.float32]
+from training.models.volatility.fleet_state import Float, Ints
+from training.models.volatility.trees import Float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Bins:
             out[:, column] = np.searchsorted(edges, x[:, column])
         return out
 
-    def thresholds(self, feature: npt.NDArray[np.int64], code: Float) -> Float:
+    def thresholds(self, feature: Ints, code: Float) -> Float:
         """Return the edges between the bins up to ``code`` (N,) of these features (N,) and those above it."""
         return np.array([self.edges[at][int(below)] for at, below in zip(feature, code, strict=True)], np.float64)
 

@@ -24,6 +24,22 @@ def data():
     return x, base * np.exp(planted) * rng.chisquare(6, 4000) / 6, base, rng.uniform(0.5, 1.0, 4000)
 
 
+def of_scikit_learn(min_samples_leaf, seed):
+    """What a fit with the other settings of ``SMALL`` is compared with."""
+    return HistGradientBoostingRegressor(
+        loss="gamma",
+        learning_rate=0.1,
+        max_iter=40,
+        max_leaf_nodes=15,
+        min_samples_leaf=min_samples_leaf,
+        max_features=0.5,
+        max_bins=63,
+        l2_regularization=10.0,
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
 def equal(one, other):
     return all(np.array_equal(value, other.to_arrays()[name]) for name, value in one.to_arrays().items())
 
@@ -33,18 +49,7 @@ def test_every_row_takes_the_path_that_scikit_learn_takes(data, count):
     x, target, base, weight = (part[:count] for part in data)
     fleet = fit_boosting(x, target, base, weight, SMALL, seed=3)
     rows = sample_rows(count, SMALL.max_rows, 3)
-    model = HistGradientBoostingRegressor(
-        loss="gamma",
-        learning_rate=0.1,
-        max_iter=40,
-        max_leaf_nodes=15,
-        min_samples_leaf={60: 20, 2000: 50, 4000: 50}[count],
-        max_features=0.5,
-        max_bins=63,
-        l2_regularization=10.0,
-        early_stopping=False,
-        random_state=3,
-    )
+    model = of_scikit_learn({60: 20, 2000: 50, 4000: 50}[count], seed=3)
     model.fit(x[rows], np.minimum(target / base, 50.0)[rows], sample_weight=weight[rows])
     new = np.concatenate([x, 2 * np.random.default_rng(1).normal(size=(10_000, 6)).astype(np.float32)])
     found = fleet.predict(new, np.zeros(len(new), int))
@@ -60,18 +65,7 @@ def test_bins_are_those_of_scikit_learn_on_columns_with_few_values_and_rows_with
     weight = (np.ones(630), rng.integers(0, 3, 630).astype(float), rng.uniform(0.5, 1.0, 630))[seed % 3]
     target = np.exp(0.5 * x[:, 0] + 0.3 * x[:, 3]) * rng.chisquare(6, 630) / 6
     fleet = fit_boosting(x, target, np.ones(630), weight, SMALL, seed)
-    model = HistGradientBoostingRegressor(
-        loss="gamma",
-        learning_rate=0.1,
-        max_iter=40,
-        max_leaf_nodes=15,
-        min_samples_leaf=21,
-        max_features=0.5,
-        max_bins=63,
-        l2_regularization=10.0,
-        early_stopping=False,
-        random_state=seed,
-    ).fit(x, np.minimum(target, 50.0), sample_weight=weight)
+    model = of_scikit_learn(21, seed).fit(x, np.minimum(target, 50.0), sample_weight=weight)
     splits = [nodes[~nodes["is_leaf"].astype(bool)] for (stage,) in model._predictors for nodes in (stage.nodes,)]
     expected = sorted(
         (int(f), t) for one in splits for f, t in zip(one["feature_idx"], one["num_threshold"], strict=True)
