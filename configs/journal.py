@@ -40,4 +40,5 @@ class JournalConfig(Frozen):
     queue_rows: Positive = 20_000
     """Predictions of ``serve --journal`` that may wait for the database in a replica; more are dropped and counted."""
     flush_s: Seconds = 0.5
-    """Seconds for which ``serve --journal`` collects predictions before it writes them together."""
+    """Seconds for which ``serve --journal`` collects new predictions before it writes them together. How often known
+    ones were served is written after ten times as long."""

@@ -1,8 +1,9 @@
 """Writes what a server answers to the journal, off the path of requests.
 
-A request appends to a list and goes on. A thread counts what was served by prediction, and writes new predictions and
-the counts together every ``journal.flush_s`` seconds. While the database fails, counts wait in memory and the thread
-tries again, at least once a minute; beyond ``journal.queue_rows`` predictions they are dropped and counted.
+A request appends to a list and goes on. A thread counts what was served by prediction, and writes new predictions
+every ``journal.flush_s`` seconds. How often known ones were served is written ten times less often, because its cost
+would be that of as many rows. While the database fails, counts wait in memory and the thread tries again, at least
+once a minute; beyond ``journal.queue_rows`` predictions they are dropped and counted.
 
 Forecasts of a bar that was still being formed when the server read it are not journaled: they are of another bar than
 the one that outcomes and bots refer to.
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from serving.journal.predictions import SERVED, PredictionRow, Served, count_ser
 from serving.snapshot import Snapshot
 
 _LONGEST_PAUSE_S = 60.0
+_FLUSHES_OF_COUNTS = 10  # for which counts of known predictions wait, so that a busy server writes few rows
 _MOST_KNOWN = 200_000  # identifiers of predictions that were written or wait
 _CLOSE_S = 5.0
 
@@ -38,11 +40,10 @@ _log = logging.getLogger(__name__)
 Key = tuple[Kind, str, str, np.datetime64]  # kind, version, symbol, date of the bar
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
+class _Event(NamedTuple):
     snapshot: Snapshot
     symbols: Sequence[str]
-    kinds: Sequence[Kind]
+    kinds: tuple[Kind, ...]
     time_s: float
 
 
@@ -82,11 +83,11 @@ class ServedPredictions:
         self._waiting: dict[str, _Waiting] = {}
         self._known: dict[Key, str] = {}
         self._problem = ""
-        self._failures, self._next_write = 0, 0.0
+        self._failures, self._next_try, self._next_counts = 0, 0.0, 0.0
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
-    def offer(self, snapshot: Snapshot, symbols: Sequence[str], kinds: Sequence[Kind]) -> None:
+    def offer(self, snapshot: Snapshot, symbols: Sequence[str], kinds: tuple[Kind, ...]) -> None:
         """Note that a snapshot's forecasts of these symbols and kinds were served now."""
         count = len(symbols) * len(kinds)
         with self._lock:
@@ -115,7 +116,7 @@ class ServedPredictions:
     def _run(self) -> None:
         while not self._ended.wait(self._config.flush_s):
             self._turn()
-        self._next_write = 0.0
+        self._next_try = self._next_counts = 0.0
         self._turn()
         self._drop()
         self._report()
@@ -123,13 +124,14 @@ class ServedPredictions:
             self._journal.close()
 
     def _turn(self) -> None:
-        """Collect, and write unless the last attempts have failed and the next one is not due."""
+        """Collect, and write if it is due."""
         try:
             self._collect()
-            if time.monotonic() < self._next_write:
+            if not self._is_due(time.monotonic()):
                 return
             self._write()
             self._problem, self._failures = "", 0
+            self._next_counts = time.monotonic() + _FLUSHES_OF_COUNTS * self._config.flush_s
         except FleetcastError as error:
             self._failed(str(error))
         except Exception as error:  # the thread must live: answers go on without the journal
@@ -138,6 +140,13 @@ class ServedPredictions:
             self._failed(f"internal: {type(error).__name__}; the server's log has the reason")
         finally:
             self._report()
+
+    def _is_due(self, now: float) -> bool:
+        """Whether to write: not soon after a failure, and counts alone seldom, or when they fill the queue."""
+        if now < self._next_try or not self._waiting:
+            return False
+        counts_only = all(one.row is None for one in self._waiting.values())
+        return not counts_only or now >= self._next_counts or 2 * len(self._waiting) > self._config.queue_rows
 
     def _drop(self) -> None:
         with self._lock:
@@ -149,9 +158,7 @@ class ServedPredictions:
         if problem != self._problem:
             _log.warning("%s Predictions wait in memory", problem)
         self._problem, self._failures = problem, self._failures + 1
-        self._next_write = time.monotonic() + min(
-            _LONGEST_PAUSE_S, self._config.flush_s * 2.0 ** min(self._failures, 16)
-        )
+        self._next_try = time.monotonic() + min(_LONGEST_PAUSE_S, self._config.flush_s * 2.0 ** min(self._failures, 16))
 
     def _collect(self) -> None:
         """Count the events by prediction, and make the rows of those that are new."""
@@ -164,10 +171,13 @@ class ServedPredictions:
             self._count(snapshot, served)
 
     def _count(self, snapshot: Snapshot, events: Sequence[_Event]) -> None:
-        counts = Counter[tuple[Kind, str]]()
+        by_kinds: dict[tuple[Kind, ...], list[str]] = {}
         for event in events:
-            for kind in event.kinds:
-                counts.update((kind, symbol) for symbol in event.symbols)
+            by_kinds.setdefault(event.kinds, []).extend(event.symbols)
+        counts = Counter[tuple[Kind, str]]()
+        for kinds, symbols in by_kinds.items():
+            for symbol, count in Counter(symbols).items():
+                counts.update({(kind, symbol): count for kind in kinds})
         first, last = (datetime.fromtimestamp(event.time_s, UTC) for event in (events[0], events[-1]))
         keys = {one: self._key(snapshot, *one) for one in counts if _is_complete(snapshot, one[1])}
         new = {one for one, key in keys.items() if key not in self._known}
@@ -193,8 +203,6 @@ class ServedPredictions:
                 self._dropped += served.count
 
     def _write(self) -> None:
-        if not self._waiting:
-            return
         if self._journal is None:
             self._journal = self._open()
         batch = dict(self._waiting)

@@ -165,7 +165,7 @@ def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url):
 
     recorder = ServedPredictions(opened, JournalConfig(flush_s=0.01, queue_rows=6))
     for _ in range(50):  # more than the queue, but of two predictions
-        recorder.offer(engine.snapshot, ["AAA", "BBB"], ["direction"])
+        recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
         until(lambda: not recorder._events)
     until(lambda: recorder.stats()["problem"] is not None)
     assert recorder.stats() == {"written": 0, "waiting": 100, "dropped": 0, "problem": "the server does not answer."}
@@ -185,15 +185,47 @@ def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url):
             lambda: open_journal(url, config=config), config, lambda *counts: seen.append(counts)
         )
         recorder.offer(engine.snapshot, ["AAA", "BBB"], KINDS)  # four at a time do not fit
-        recorder.offer(engine.snapshot, ["AAA", "BBB", "CCC"], ["direction"])
+        recorder.offer(engine.snapshot, ["AAA", "BBB", "CCC"], ("direction",))
         until(lambda: recorder.stats()["problem"])
-        recorder.offer(engine.snapshot, ["DDD"], ["direction"])
+        recorder.offer(engine.snapshot, ["DDD"], ("direction",))
         until(lambda: recorder.stats()["dropped"] == 5)
         assert recorder.stats()["waiting"] == 3 and "lock" in recorder.stats()["problem"]
         other.rollback()
     recorder.close()
     assert recorder.stats()["written"] == 3 and recorder.stats()["dropped"] == 5
     assert [sum(column) for column in zip(*seen, strict=True)][:2] == [3, 5] and seen[-1][2] == 0
+
+
+def test_counts_of_known_predictions_wait_for_a_new_one(engine, url):
+    seen = []
+    recorder = ServedPredictions(
+        lambda: open_journal(url, config=QUICK), JournalConfig(flush_s=0.2), lambda *counts: seen.append(counts)
+    )
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
+    until(lambda: (1, 0, 0) in seen)
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
+    until(lambda: (0, 0, 1) in seen)  # a turn that wrote nothing
+    recorder.offer(engine.snapshot, ["BBB"], ("direction",))
+    until(lambda: (2, 0, 0) in seen)
+    recorder.close()
+    with open_journal(url) as journal:
+        assert read(journal).set_index("symbol")["times_served"].to_dict() == {"AAA": 2, "BBB": 1}
+
+
+def test_counts_are_written_before_they_fill_the_queue(engine, url):
+    seen = []
+    recorder = ServedPredictions(
+        lambda: open_journal(url, config=QUICK),
+        JournalConfig(flush_s=0.2, queue_rows=3),
+        lambda *counts: seen.append(counts),
+    )
+    for symbols in (["AAA", "BBB"], ["AAA", "BBB"], ["CCC", "DDD"]):
+        recorder.offer(engine.snapshot, symbols, ("direction",))
+        until(lambda: not recorder._events)
+        turns = len(seen)
+        until(lambda turns=turns: len(seen) > turns)
+    recorder.close()
+    assert recorder.stats() == {"written": 6, "waiting": 0, "dropped": 0, "problem": None}
 
 
 def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped(engine, caplog):
@@ -213,9 +245,9 @@ def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, reco
     closes = {row.symbol: row.bar_close for row in snapshot_rows(snapshot, "test", kinds=["direction"])}
     formed = replace(snapshot, loaded=closes["AAA"] - timedelta(minutes=10))
     complete = replace(snapshot, loaded=closes["AAA"])
-    recorder.offer(formed, ["AAA"], ["direction"])
+    recorder.offer(formed, ["AAA"], ("direction",))
     until(lambda: not recorder._events)
-    recorder.offer(complete, ["BBB"], ["direction"])
+    recorder.offer(complete, ["BBB"], ("direction",))
     until(lambda: recorder.stats()["written"] == 1)
     assert recorder.stats() == {"written": 1, "waiting": 0, "dropped": 0, "problem": None}
     with open_journal(url) as journal:
@@ -227,15 +259,15 @@ def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, ba
     from training.registry.manager import ModelManager
 
     engine = start_engine()
-    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
     Lake(store).append(bars_of("AAA", 481))
     assert engine.refresh()
-    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
     manager = ModelManager(store)
     manager.promote("direction", manager.resolve("direction", "latest"), "test")
     assert engine.refresh()
-    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
-    recorder.offer(engine.snapshot, ["AAA"], ["direction"])
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
     until(lambda: recorder.stats()["written"] == 4)
     with open_journal(url) as journal:
         frame = read(journal)
