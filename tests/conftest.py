@@ -29,7 +29,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 # Ray reads it when it is imported, before any connection: without it, workers are started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-# Two test processes use two processors. Threads of scikit-learn and of linear algebra wait actively for each other,
+# Three test processes use two processors. Threads of scikit-learn and of linear algebra wait actively for each other,
 # which takes many times their work where others use the processors too.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # of libraries that are not loaded yet
     os.environ.setdefault(name, "1")

@@ -37,13 +37,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _TogetherScheduling(LoadScopeScheduling):
-    """Assigns groups from both ends: one process runs the slow ones, which mostly wait; the others compute."""
+    """Assigns groups from both ends: the last process computes, the others run the slow ones, which mostly wait."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _together(nodeid)
 
     def _assign_work_unit(self, node: Any) -> None:
-        if node is not self.nodes[0]:
+        if node is self.nodes[-1] and len(self.nodes) > 1:
             self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
         super()._assign_work_unit(node)
 

@@ -88,6 +88,14 @@ def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_
     def indices():
         return set((store / "runs").glob("*-*/*.json"))
 
+    def busy_worker():
+        """Return a worker that has begun to import or fit; this process has started the cluster."""
+        for one in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if "RayTrainWorker" in " ".join(one.cmdline()) and one.cpu_times().user > 3.0:
+                    return one
+        return None
+
     process = start(*command, "--set", "run.workers=1")
     wait_for(lambda: indices() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
@@ -99,13 +107,10 @@ def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_
 
     wait_for(lambda: ray.available_resources().get("CPU") == 2)  # no worker of another test is left
     process = start(*command, "--address", ray.get_runtime_context().gcs_address)
-    wait_for(lambda: indices() > finished or process.poll() is not None)
-    assert process.poll() is None, process.communicate()
-    workers = []
-    for process_of_ray in psutil.Process().children(recursive=True):  # this process has started the cluster
-        with suppress(psutil.Error):
-            workers += [process_of_ray] if "RayTrainWorker" in " ".join(process_of_ray.cmdline()) else []
-    os.kill(workers[0].pid, signal.SIGKILL)
+    wait_for(lambda: busy_worker() is not None or process.poll() is not None)
+    worker = busy_worker()
+    assert worker is not None, process.communicate()
+    worker.kill()
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["symbols"] == ALL_TRAINED
