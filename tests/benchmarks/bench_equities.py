@@ -1,10 +1,10 @@
 """What the models are worth on real stocks, year by year: forecasts against baselines, and portfolios after costs.
 
 ``python tests/benchmarks/bench_equities.py --bars BARS.parquet [--symbols 228] [--first 2005-01-01] [--last 2018-12-31]
-[--train-window 1000] [--test-window 252] [--store FOLDER] [--set section.key=value]``
+[--train-window 1000] [--test-window 251] [--store FOLDER] [--set section.key=value]``
 
-Walk-forward from ``--first`` on, of the symbols with the most bars. With ``--store`` fits are kept, so the same command
-again reads them. Bars of companies that still exist say nothing of what buying them would have earned: only differences
+Walk-forward from ``--first`` on, of the symbols with the most bars; 14 test windows of 251 dates cover 2005 to 2018.
+With ``--store`` fits are kept, so the same command again reads them. Bars of companies that still exist say nothing of what buying them would have earned: only differences
 between accounts on the same symbols are of use. Errors are clustered by day, differences of accounts paired by bar. The
 last line is JSON: for each year ``qlike_vs_log_har``, ``log_loss_vs_prior`` and ``rank_correlation`` with ``_se``, all
 years under ``all``, and for each strategy its Sharpe ratio and the differences from each other account.
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--first", default="2005-01-01", help="first day that is tested")
     parser.add_argument("--last", default="2018-12-31")
     parser.add_argument("--train-window", type=int, default=1000)
-    parser.add_argument("--test-window", type=int, default=252)
+    parser.add_argument("--test-window", type=int, default=251)
     parser.add_argument("--store", help="a folder for fits; by default they are deleted")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="section.key=value")
     given = parser.parse_args()
