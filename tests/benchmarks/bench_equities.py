@@ -4,10 +4,11 @@
 [--train-window 1000] [--test-window 251] [--store FOLDER] [--set section.key=value]``
 
 Walk-forward from ``--first`` on, of the symbols with the most bars; 14 test windows of 251 dates cover 2005 to 2018.
-With ``--store`` fits are kept, so the same command again reads them. Bars of companies that still exist say nothing of what buying them would have earned: only differences
-between accounts on the same symbols are of use. Errors are clustered by day, differences of accounts paired by bar. The
-last line is JSON: for each year ``qlike_vs_log_har``, ``log_loss_vs_prior`` and ``rank_correlation`` with ``_se``, all
-years under ``all``, and for each strategy its Sharpe ratio and the differences from each other account.
+With ``--store`` fits are kept, so the same command again reads them. Bars of companies that still exist say nothing of
+what buying them would have earned: only differences between accounts on the same symbols are of use. Errors are
+clustered by day, differences of accounts paired by bar. The last line is JSON: for each year ``qlike_vs_log_har``,
+``log_loss_vs_prior`` and ``rank_correlation`` with ``_se``, all years under ``all``, and for each strategy its Sharpe
+ratio and the differences from each other account.
 """
 
 from __future__ import annotations
