@@ -44,7 +44,7 @@ def cap_groups(weights: Float, group: Ints, most: float, stuck: Float) -> Float:
     """Return weights (S,) such that the sizes within each group (S,), with those stuck, sum to at most ``most``."""
     total = np.bincount(group, weights=np.abs(weights))
     room = np.maximum(most - np.bincount(group, weights=np.abs(stuck)), 0.0)
-    share = np.where(total > room * (1.0 + _ROUNDING), room / np.where(total > 0.0, total, 1.0), 1.0)
+    share = np.where(total > room * (1.0 + _ROUNDING), room / np.where(total > room, total, 1.0), 1.0)
     return weights * share[group]
 
 

@@ -16,7 +16,7 @@ from training.strategy.reasons import TEXT, Reason
 from training.strategy.sizing import kelly_size
 from training.strategy.skill import Skill
 
-WEIGHTS = st.lists(st.floats(-2.0, 2.0, allow_subnormal=False), min_size=4, max_size=4).map(np.array)
+WEIGHTS = st.lists(st.floats(-2.0, 2.0), min_size=4, max_size=4).map(np.array)
 STOPS = {"touch_probability": 0.1}
 CAPS = st.builds(
     CapConfig,

@@ -20,7 +20,7 @@ from training.validation.backtest.simulate import simulate
 NONE = np.zeros(4)
 GROUP, VOL = np.array([0, 0, 1, 2]), np.array([0.1, 0.2, 0.3, 0.5])
 CORRELATION = np.full((4, 4), 0.3) + 0.7 * np.eye(4)
-WEIGHTS = st.lists(st.floats(-1.0, 1.0, allow_subnormal=False), min_size=4, max_size=4).map(np.array)
+WEIGHTS = st.lists(st.floats(-1.0, 1.0), min_size=4, max_size=4).map(np.array)
 CAPS = st.builds(
     CapConfig,
     name=st.floats(0.05, 1.0),
@@ -83,7 +83,10 @@ def test_nothing_stuck_changes_no_bit(weights, caps):
     """The limits as they are without such positions."""
     w = np.clip(weights, -caps.name, caps.name)
     total = np.bincount(GROUP, weights=np.abs(w))
-    w = w * np.where(total > caps.group * (1 + 1e-12), caps.group / np.where(total > 0, total, 1.0), 1.0)[GROUP]
+    w = (
+        w
+        * np.where(total > caps.group * (1 + 1e-12), caps.group / np.where(total > caps.group, total, 1.0), 1.0)[GROUP]
+    )
     gross = np.abs(w).sum()
     w = w * (caps.gross / gross if gross > caps.gross * (1 + 1e-12) else 1.0)
     long, short = np.maximum(w, 0.0).sum(), np.maximum(-w, 0.0).sum()
