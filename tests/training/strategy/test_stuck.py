@@ -82,11 +82,8 @@ def test_all_positions_are_within_what_those_stuck_allow(weights, others, can_tr
 def test_nothing_stuck_changes_no_bit(weights, caps):
     """The limits as they are without such positions."""
     w = np.clip(weights, -caps.name, caps.name)
-    total = np.bincount(GROUP, weights=np.abs(w))
-    w = (
-        w
-        * np.where(total > caps.group * (1 + 1e-12), caps.group / np.where(total > caps.group, total, 1.0), 1.0)[GROUP]
-    )
+    total, most = np.bincount(GROUP, weights=np.abs(w)), caps.group
+    w = w * np.where(total > most * (1 + 1e-12), most / np.where(total > most, total, 1.0), 1.0)[GROUP]
     gross = np.abs(w).sum()
     w = w * (caps.gross / gross if gross > caps.gross * (1 + 1e-12) else 1.0)
     long, short = np.maximum(w, 0.0).sum(), np.maximum(-w, 0.0).sum()
