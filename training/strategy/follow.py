@@ -117,13 +117,15 @@ def follow(
         if t:
             own, stop, take, waiting, filled = through_bar(Held(own, stop, take, waiting, filled), bars, t, levels.wait)
         held[t], waits[t], fills[t] = own, waiting, filled
-        stuck = np.where(wanted.stuck[t], filled, 0.0)
-        limit = limits(t, stuck)
-        base = limit(np.where(stuck == 0.0, own, 0.0))
-        target = np.where(waiting > 0, 0.0, np.where(wanted.undecided[t], base, wanted.target[t]))
+        idle = np.where(wanted.undecided[t], own, 0.0)
+        fixed = np.where(wanted.stuck[t], filled, idle)
+        limit = limits(t, fixed)
+        base = limit(np.where(fixed == 0.0, own, 0.0))
+        target = np.where(wanted.undecided[t] | (waiting > 0), 0.0, wanted.target[t])
         target = limit(target)
         target = limit(np.where(in_band(base, target, band), base, target))
-        own = weights[t] = target if turnover is None else limit(cap_turnover(base, target, turnover))
+        target = target if turnover is None else limit(cap_turnover(base, target, turnover))
+        own = weights[t] = target + idle
         long = own > 0.0
         stop = trailing(stop, np.where(long, levels.stop_below[t], levels.stop_above[t]), np.sign(own), side)
         take = kept(take, np.where(long, levels.profit_above[t], levels.profit_below[t]), np.sign(own), side)

@@ -134,6 +134,21 @@ def test_an_account_borrows_nothing_for_what_cannot_be_sold(random_market, sigma
     assert (made.path.filled[late, 0] > 0.15).all()
 
 
+def test_days_on_which_one_symbol_trades_move_no_other(random_market):
+    """Stocks next to a coin: what cannot trade today is not reduced, and the coin does not take its room."""
+    market = random_market(0, days=120, symbols=5, halts=0.0)
+    closed = np.isin(np.arange(120) % 7, (5, 6))[:, None] & (np.arange(5) > 0)
+    prices = [np.where(closed, np.nan, getattr(market, name)) for name in ("open", "high", "low", "close")]
+    market = Market(market.dates, market.symbols, *prices, volume=np.where(closed, 0.0, 1e6))
+    made = decided(market)
+    idle = closed[made.first :]
+    assert idle.any() and (made.weights[idle] > 0.0).all() and made.path.kept[idle].all()
+    assert gross_of(market, made)[2:].max() < 1.02
+    account = simulate(market, made.targets(), unit="weight", cash=1e6)
+    traded = account.orders.assign(traded=lambda one: one["quantity"].abs() * one["reference"])
+    assert traded["traded"].iloc[5:].sum() / account.equity.mean() < 0.02 * len(made.dates)
+
+
 def test_what_a_halt_kept_is_sold_at_the_first_bar_and_leaves_no_trace(random_market):
     market = market_of(random_market, back=END)
     made = decided(market)
