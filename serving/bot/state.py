@@ -25,6 +25,7 @@ _NUMBERS = {  # of each symbol, and what it is if nothing is stored
     "stop": math.nan,
     "take_profit": math.nan,
     "waiting": 0.0,
+    "filled": 0.0,
     "close": math.nan,
     "close_before": math.nan,
     "basis": 0.0,
@@ -62,8 +63,8 @@ class BotState:
         Of the calendar of all symbols, by which yearly interest on cash is divided.
     symbols
         Of the arrays in ``numbers`` and ``dates``, (S,) each: the account, what the strategy decided (``weight``,
-        ``stop``, ``take_profit``, ``waiting``), the two newest closes with their dates, profits, and each symbol's own
-        bars a year, by which its yearly fee for borrowing is divided (NaN: still unknown).
+        ``stop``, ``take_profit``, ``waiting``, ``filled``), the two newest closes with their dates, profits, and each
+        symbol's own bars a year, by which its yearly fee for borrowing is divided (NaN: still unknown).
     retired
         Realised profit and costs of symbols that are no longer among ``symbols``.
     terms
@@ -97,7 +98,7 @@ class BotState:
     def decided(self) -> Held:
         """What the strategy decided."""
         one = self.numbers
-        return Held(one["weight"], one["stop"], one["take_profit"], one["waiting"].astype(np.int64))
+        return Held(one["weight"], one["stop"], one["take_profit"], one["waiting"].astype(np.int64), one["filled"])
 
     def on(self, symbols: tuple[str, ...]) -> Self:
         """Return the state of these symbols, and after them of others that are held or to be held."""

@@ -28,7 +28,7 @@ from serving.bot.terms import extended, setting_at, with_years
 from training.strategy.decisions import Decisions
 from training.strategy.follow import Bars, through_bar
 from training.strategy.pipeline import decide
-from training.strategy.series import Float
+from training.strategy.series import Float, Mask
 from training.validation.backtest.market import Market
 
 
@@ -118,7 +118,7 @@ def step(
     state = with_years(moved.state, bars)
     setting = setting_at(bars, state, config)
     closed = at_close(state, setting, PaperBroker(setting, state.account) if broker is None else broker, instant)
-    decisions = _decided(state, bars, record, config)
+    decisions = _decided(state, bars, record, config, ~np.isnan(setting.delisting))
     guard, verdict = protect(
         state.guard,
         Close(str(date.astype("datetime64[D]")), closed.equity, sum(f.kind == "stop" for f in closed.statement.fills)),
@@ -152,12 +152,13 @@ def step(
     )
 
 
-def _decided(state: BotState, bars: Market, record: Record, config: Config) -> Decisions:
+def _decided(state: BotState, bars: Market, record: Record, config: Config, settled: Mask) -> Decisions:
     view = record.view(bars, config.strategy)
     held = None
     if state.date is not None:
         prices = Bars(view.open, view.high, view.low, view.close, view.close_before)
         held = through_bar(state.decided, prices, len(view.dates) - 1, config.strategy.stops.wait)
+        held = held._replace(filled=np.where(settled, 0.0, held.filled))
     return decide(view, config.strategy, held=held, first=-1)
 
 
@@ -196,6 +197,7 @@ def _after(
             "stop": stop,
             "take_profit": take,
             "waiting": decided.waiting.astype(np.float64),
+            "filled": decided.filled,
             "close": np.where(has_bar, bars.close[-1], one["close"]),
             "close_before": np.where(has_bar, one["close"], one["close_before"]),
             **profits._asdict(),

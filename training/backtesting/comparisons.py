@@ -61,7 +61,9 @@ def comparisons(
         if tables is None:
             missing[title] = f"{found.title} has no forecasts of the class prior. Run it again with this release."
             continue
-        decisions = decide(backtest_view(tables, terms.whole, found.config), settings, first=terms.first)
+        decisions = decide(
+            backtest_view(tables, terms.whole, found.config, terms.options["delisted"]), settings, first=terms.first
+        )
         account = terms.follow(decisions)
         out.append(_compared(own, name, title, account, terms, found.horizon, settings.name == strategy.name))
     return out, missing

@@ -36,7 +36,7 @@ def follow(found: OutOfSample, strategy: StrategyConfig, config: BacktestConfig)
         The period has bars that no forecast covers.
     """
     terms = terms_of(found, config)
-    view = backtest_view(found.tables, terms.whole, found.config)
+    view = backtest_view(found.tables, terms.whole, found.config, terms.options["delisted"])
     decisions = decide(view, strategy, first=terms.first)
     return Followed(terms, view, decisions, terms.follow(decisions))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
@@ -115,8 +115,8 @@ class OutOfSample:
 _PROBABILITIES = tuple(f"p_{label}" for label in CLASSES)
 
 
-def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
-    """Return what is known at each close of a market with these forecasts."""
+def view_of(tables: Tables, market: Market, config: Config, delisted: Collection[str] = ()) -> ForecastView:
+    """Return what is known at each close of a market with these forecasts; ``delisted`` as in :func:`.read_view`."""
     return read_view(
         market,
         tables.get("direction"),
@@ -124,12 +124,13 @@ def view_of(tables: Tables, market: Market, config: Config) -> ForecastView:
         horizon=config.direction.horizon,
         volatility_horizon=config.volatility.horizon,
         label=config.direction.label,
+        delisted=delisted,
     )
 
 
-def backtest_view(tables: Tables, market: Market, config: Config) -> ForecastView:
+def backtest_view(tables: Tables, market: Market, config: Config, delisted: Collection[str] = ()) -> ForecastView:
     """Return the same of tables that lack rows without an outcome; see :func:`.unscored_rows`."""
-    view = view_of(tables, market, config)
+    view = view_of(tables, market, config, delisted)
     return with_unscored_rows(view, _unscored(view, config))
 
 

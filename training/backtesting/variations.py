@@ -49,7 +49,7 @@ def with_noise(inputs: Noise, numbers: Sequence[int]) -> Array:
     def simulate(number: int) -> Simulation:
         bars = noisy_bars(found.bars, terms.config.price_noise, np.random.default_rng([terms.config.seed, 1, number]))
         other = terms.on(found.market(bars))
-        view = backtest_view(found.again(bars), other.whole, found.config)
+        view = backtest_view(found.again(bars), other.whole, found.config, other.options["delisted"])
         return other.follow(decide(view, inputs.strategy, first=other.first))
 
     return _metrics(map(simulate, numbers), terms)

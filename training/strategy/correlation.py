@@ -44,7 +44,12 @@ def groups_of(correlation: Float, least: float) -> Ints:
 def portfolio_volatility(weights: Float, volatility: Float, correlation: Float) -> float:
     """Return the annualised volatility of weights (S,) with volatilities (S,) and correlations (S, S)."""
     risk = weights * volatility
-    return float(np.sqrt(max(float((risk * (correlation * risk).sum(axis=1)).sum()), 0.0)))
+    return float(np.sqrt(max(covariance(risk, risk, correlation), 0.0)))
+
+
+def covariance(risk: Float, other: Float, correlation: Float) -> float:
+    """Return the covariance of two portfolios with risks (S,), weights times volatilities, and correlations (S, S)."""
+    return float((risk * (correlation * other).sum(axis=1)).sum())
 
 
 def month_starts(dates: Dates) -> Ints:

@@ -59,13 +59,13 @@ class Decisions:
         place = range(len(self.weights))[row]
         path, nothing = self.path, np.full(len(self.view.symbols), np.nan)
         stops, takes = (path.stops[place - 1], path.take_profits[place - 1]) if place else (nothing, nothing)
-        return Held(path.held[place], stops, takes, path.waiting[place])
+        return Held(path.held[place], stops, takes, path.waiting[place], path.filled[place])
 
     def decided(self, row: int = -1) -> Held:
         """Return what was decided on a date, which :func:`.through_bar` takes to the close of the next bar."""
-        place = range(len(self.weights))[row]
+        place, path = range(len(self.weights))[row], self.path
         return Held(
-            self.weights[place], self.path.stops[place], self.path.take_profits[place], self.path.waiting[place]
+            self.weights[place], path.stops[place], path.take_profits[place], path.waiting[place], path.filled[place]
         )
 
     def signals(self, row: int = -1) -> list[Signal]:

@@ -18,27 +18,33 @@ class Held(NamedTuple):
     """What an account has before a decision, (S,) each.
 
     ``weights`` are shares of equity; ``stops`` and ``take_profits`` prices, NaN for none; ``waiting`` the dates for
-    which a symbol has no position because a stop or target closed it, this one included.
+    which a symbol has no position because a stop or target closed it, this one included. ``filled`` are the weights
+    that fills have made: without a bar since a decision, those before it.
     """
 
     weights: Float
     stops: Float
     take_profits: Float
     waiting: Ints
+    filled: Float
 
     @classmethod
     def of(cls, weights: Float) -> Held:
         """Return an account with these weights and no stops."""
-        nothing = np.full(len(weights), np.nan)
-        return cls(np.asarray(weights, dtype=np.float64), nothing, nothing, np.zeros(len(weights), dtype=np.int64))
+        weights, nothing = np.asarray(weights, dtype=np.float64), np.full(len(weights), np.nan)
+        return cls(weights, nothing, nothing, np.zeros(len(weights), dtype=np.int64), weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
-    """Wanted weights (D, S); ``undecided`` where what is held stays, such as on a symbol's holiday."""
+    """Wanted weights (D, S); ``undecided`` where what is held stays, such as on a symbol's holiday.
+
+    ``stuck`` is where a position should be closed, which no bar allows: it counts for the limits, and is not traded.
+    """
 
     target: Float
     undecided: Mask
+    stuck: Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +70,7 @@ class Levels:
 
 
 class Path(NamedTuple):
-    """Of each date, (D, S): what is ``held`` before the decision, as in :class:`Held`, and what is decided.
+    """Of each date, (D, S): what is ``held`` before the decision and ``filled``, as in :class:`Held`; what is decided.
 
     ``kept`` is where nothing is to be done.
     """
@@ -75,13 +81,14 @@ class Path(NamedTuple):
     stops: Float
     take_profits: Float
     waiting: Ints
+    filled: Float
 
 
 def follow(
     wanted: Wanted,
     bars: Bars,
     levels: Levels,
-    limits: Callable[[int], Callable[[Float], Float]],
+    limits: Callable[[int, Float], Callable[[Float], Float]],
     start: Held,
     *,
     band: float,
@@ -95,31 +102,35 @@ def follow(
     Parameters
     ----------
     limits
-        Gives, for a row, the function that brings weights within limits.
+        Gives, for a row and weights that cannot be traded, the function that brings the others within limits.
     start
         What is held at the close of the first date.
     band, turnover
         See :class:`~configs.strategy.CapConfig`. Reductions that limits require come before the limit of turnover.
     """
     shape = wanted.target.shape
-    held, weights, stops, takes = (np.empty(shape) for _ in range(4))
+    held, weights, stops, takes, fills = (np.empty(shape) for _ in range(5))
     waits = np.zeros(shape, dtype=np.int64)
-    own, stop, take, waiting = start
+    own, stop, take, waiting, filled = start
     for t in range(shape[0]):
         side = np.sign(own)
         if t:
-            own, stop, take, waiting = through_bar(Held(own, stop, take, waiting), bars, t, levels.wait)
-        limit = limits(t)
-        held[t], waits[t], base = own, waiting, limit(own)
-        target = np.where(waiting > 0, 0.0, np.where(wanted.undecided[t], base, wanted.target[t]))
+            own, stop, take, waiting, filled = through_bar(Held(own, stop, take, waiting, filled), bars, t, levels.wait)
+        held[t], waits[t], fills[t] = own, waiting, filled
+        idle = np.where(wanted.undecided[t], own, 0.0)
+        fixed = np.where(wanted.stuck[t], filled, idle)
+        limit = limits(t, fixed)
+        base = limit(np.where(fixed == 0.0, own, 0.0))
+        target = np.where(wanted.undecided[t] | (waiting > 0), 0.0, wanted.target[t])
         target = limit(target)
         target = limit(np.where(in_band(base, target, band), base, target))
-        own = weights[t] = target if turnover is None else limit(cap_turnover(base, target, turnover))
+        target = target if turnover is None else limit(cap_turnover(base, target, turnover))
+        own = weights[t] = target + idle
         long = own > 0.0
         stop = trailing(stop, np.where(long, levels.stop_below[t], levels.stop_above[t]), np.sign(own), side)
         take = kept(take, np.where(long, levels.profit_above[t], levels.profit_below[t]), np.sign(own), side)
         stops[t], takes[t] = stop, take
-    return Path(held, weights, (weights == held) & (weights != 0.0), stops, takes, waits)
+    return Path(held, weights, (weights == held) & (weights != 0.0), stops, takes, waits, fills)
 
 
 def through_bar(decided: Held, bars: Bars, t: int, wait: int) -> Held:
@@ -128,11 +139,14 @@ def through_bar(decided: Held, bars: Bars, t: int, wait: int) -> Held:
     Weights drift with prices. A position whose stop or target the bar reaches is closed at the price of the exit, and
     its symbol waits for ``wait`` dates.
     """
-    weights, stop, take, waiting = decided
+    weights, stop, take, waiting, filled = decided
     exit_price, _ = exit_fill(weights, stop, take, bars.open[t], bars.high[t], bars.low[t])
     closed = np.isfinite(exit_price)
     growth = np.where(closed, exit_price, bars.close[t]) / bars.before[t]
     growth = np.where(np.isfinite(growth), growth, 1.0)
     equity = 1.0 + float((weights * (growth - 1.0)).sum())
-    own = np.zeros_like(weights) if equity <= 0.0 else np.where(closed, 0.0, weights * growth / equity)
-    return Held(own, stop, take, np.where(closed, wait, np.maximum(waiting - 1, 0)))
+    nothing = np.zeros_like(weights)
+    own = nothing if equity <= 0.0 else np.where(closed, 0.0, weights * growth / equity)
+    waits_for_bar = nothing if equity <= 0.0 else filled / equity
+    filled = np.where(np.isfinite(bars.close[t]), own, waits_for_bar)
+    return Held(own, stop, take, np.where(closed, wait, np.maximum(waiting - 1, 0)), filled)

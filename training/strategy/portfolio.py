@@ -22,7 +22,7 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
     """Return the path (D − start, S) of a portfolio that follows targets (D, S) from a row on.
 
     Correlations and groups are those of the dates before each month. A symbol without a bar keeps its position for
-    ``max_halt`` days.
+    ``max_halt`` days. After them the target is 0, and until a bar comes the position leaves less room under the limits.
     """
     caps = settings.caps
     volatility = np.where(np.isfinite(view.newest_volatility), view.newest_volatility, _UNKNOWN_VOLATILITY)
@@ -34,14 +34,17 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
         correlation = correlations(returns)
         return correlation, groups_of(correlation, caps.group_correlation)
 
-    def limits(t: int) -> Limits:
+    def limits(t: int, stuck: Float) -> Limits:
         correlation, group = of_month(months[start + t])
-        return Limits(caps, settings.short, group, correlation, volatility[start + t])
+        return Limits(caps, settings.short, group, correlation, volatility[start + t], stuck)
 
     undecided = ~view.has_bar & (view.halted_days <= settings.max_halt)
+    stuck = ~view.has_bar & ~undecided
+    if view.settled is not None:
+        stuck &= ~view.settled
     now = slice(start, None)
     return follow(
-        Wanted(target[now], undecided[now]),
+        Wanted(target[now], undecided[now], stuck[now]),
         Bars(view.open[now], view.high[now], view.low[now], view.close[now], view.close_before[now]),
         _levels(view, settings.stops, now),
         limits,

@@ -42,6 +42,13 @@ def bars_since(rows: Ints, has_bar: Mask) -> Ints:
     return np.where(rows >= 0, count - np.take_along_axis(count, np.maximum(rows, 0), axis=0), -1)
 
 
+def bars_since_move(returns: Float) -> Float:
+    """Return the bars (N,) since the price last moved: 0 at a move, and counted from the first bar before any."""
+    place = np.arange(len(returns))
+    moved = np.where(np.isfinite(returns) & (returns != 0.0), place, -1)
+    return (place - np.maximum.accumulate(moved)).astype(np.float64)
+
+
 def sums_by_row(values: Float, row: Ints, rows: int) -> Float:
     """Return the sum of values (D, S) that belong to each row (rows,); values that are NaN or of row −1 are left out.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -32,6 +33,7 @@ def read_view(
     horizon: int = 1,
     volatility_horizon: int = 5,
     label: LabelConfig | None = None,
+    delisted: Collection[str] = (),
 ) -> ForecastView:
     """Return what is known at each close of a market.
 
@@ -47,6 +49,8 @@ def read_view(
         Bars ahead of the forecasts.
     label
         The definition of the classes.
+    delisted
+        Symbols whose positions an account settles after their last bar, as :func:`.simulate` does.
 
     Raises
     ------
@@ -59,7 +63,11 @@ def read_view(
     p = _placed(direction, market, _DIRECTION, _DIRECTION, "direction forecasts")
     v = _placed(volatility, market, _VOLATILITY, _VOLATILITY[:1], "volatility forecasts")
     check_probabilities(p)
-    return view_of_arrays(market, p, v, horizon=horizon, volatility_horizon=volatility_horizon, label=label)
+    view = view_of_arrays(market, p, v, horizon=horizon, volatility_horizon=volatility_horizon, label=label)
+    if not delisted:
+        return view
+    ends = np.array([name in delisted for name in market.symbols])
+    return replace(view, settled=ends & (np.arange(len(market.dates))[:, None] > market.last_bar))
 
 
 def view_of_arrays(

@@ -18,7 +18,7 @@ from training.strategy.edge import promised_return
 from training.strategy.outcomes import Outcomes, outcomes
 from training.strategy.regime import fit_regimes, forward_filter, most_likely
 from training.strategy.relative import above_median_known
-from training.strategy.series import Float, Ints, Mask, at_rows, bars_since, last_row, over_own_bars
+from training.strategy.series import Float, Ints, Mask, at_rows, bars_since, bars_since_move, last_row, over_own_bars
 from training.strategy.skill import Skill, measured_skill
 
 REALISED_BARS = 5
@@ -46,6 +46,8 @@ class ForecastView:
         Forecast mean variance a bar over ``volatility_horizon`` bars, and its interval; NaN without a forecast.
     bars_per_year : (S,)
         Of each symbol.
+    settled : (D, S)
+        Where a position has been settled in cash because its symbol was delisted; None for nowhere.
     """
 
     dates: Dates
@@ -64,6 +66,7 @@ class ForecastView:
     bars_per_year: Float
     horizon: int = 1
     volatility_horizon: int = 5
+    settled: Mask | None = None
 
     def until(self, stop: int) -> Self:
         """Return what was known at the first ``stop`` dates."""
@@ -131,7 +134,7 @@ class ForecastView:
     @cached_property
     def is_constant(self) -> Mask:
         """Where the price of a symbol has not moved for 20 bars (D, S)."""
-        return over_own_bars(_bars_since_move, self.returns, self.has_bar) >= CONSTANT_BARS
+        return over_own_bars(bars_since_move, self.returns, self.has_bar) >= CONSTANT_BARS
 
     @cached_property
     def bar_sigma(self) -> Float:
@@ -240,10 +243,3 @@ def _log_returns(close: Float) -> Float:
     out = np.full(len(close), np.nan)
     out[1:] = np.log(close[1:] / close[:-1])
     return out
-
-
-def _bars_since_move(returns: Float) -> Float:
-    """Return the bars since the price last moved: 0 at a move, and counted from the first bar before any."""
-    place = np.arange(len(returns))
-    moved = np.where(np.isfinite(returns) & (returns != 0.0), place, -1)
-    return (place - np.maximum.accumulate(moved)).astype(np.float64)

@@ -94,7 +94,7 @@ def test_two_correlated_names_exceed_the_target_together():
     w, sigma, correlation = np.full(2, 0.4), np.full(2, 0.25), np.array([[1.0, 0.5], [0.5, 1.0]])
     assert portfolio_volatility(w, sigma, correlation) == pytest.approx(0.1732, abs=5e-5)
     caps = StrategyConfig(caps={"name": 1.0, "volatility": 0.10, "group": 1.0}).caps
-    assert Limits(caps, True, np.arange(2), correlation, sigma)(w) / w == pytest.approx(0.5774, abs=5e-5)
+    assert Limits(caps, True, np.arange(2), correlation, sigma, np.zeros(2))(w) / w == pytest.approx(0.5774, abs=5e-5)
 
 
 def test_stops_of_a_ten_percent_touch():

@@ -42,7 +42,7 @@ def assert_within(w, caps, correlation=CORRELATION, group=GROUP, vol=VOL):
 
 @given(WEIGHTS, CAPS, st.booleans())
 def test_limits_hold_and_applying_them_again_changes_nothing(weights, caps, short):
-    limits = Limits(caps, short, GROUP, CORRELATION, VOL)
+    limits = Limits(caps, short, GROUP, CORRELATION, VOL, np.zeros(4))
     w = limits(weights)
     assert_within(w, caps)
     assert short or (w >= 0).all()
@@ -137,8 +137,8 @@ def test_turnover_stops_on_the_way(held, target, most):
 
 
 def test_the_net_limit_scales_the_larger_side():
-    np.testing.assert_allclose(cap_net(np.array([0.4, 0.4, -0.2]), 0.2), [0.2, 0.2, -0.2])
-    np.testing.assert_allclose(cap_net(np.array([0.4, 0.4, 0.0]), 0.0), [0.0, 0.0, 0.0])
+    np.testing.assert_allclose(cap_net(np.array([0.4, 0.4, -0.2]), 0.2, np.zeros(3)), [0.2, 0.2, -0.2])
+    np.testing.assert_allclose(cap_net(np.array([0.4, 0.4, 0.0]), 0.0, np.zeros(3)), [0.0, 0.0, 0.0])
 
 
 def test_groups_are_linked_by_correlation():

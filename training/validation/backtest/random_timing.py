@@ -15,8 +15,6 @@ from training.validation.backtest.market import Market
 from training.validation.backtest.simulate import simulate
 from training.validation.significance.discoveries import simulated_p_value
 
-_WEEK = np.timedelta64(7, "D")
-
 
 class RandomTiming(NamedTuple):
     """Sharpe ratio per bar of the strategy and of each random one (N,), and the p-value (1 + b)/(N + 1)."""
@@ -39,6 +37,7 @@ def random_timing(
 
     Each simulation moves all targets by the same random number of bars, those at the end to the start. That keeps
     exposure, holding times, turnover and what is held together, and breaks the link with the returns that followed.
+    A symbol that begins later than the market, or ends before it, has other times between its first and last bar only.
 
     Parameters
     ----------
@@ -50,35 +49,30 @@ def random_timing(
     Raises
     ------
     DataError
-        There are fewer than 10 bars, or a symbol begins more than a week after the market, so that targets cannot be
-        moved. Within a week, as after a weekend on which other symbols trade, its targets wait for its first bar.
+        There are fewer than 10 bars, or not a target at each.
     """
     if len(market.dates) < 10 or len(targets) != len(market.dates):
         raise DataError(
             f"targets has {len(targets)} rows and the market {len(market.dates)} bars; expected one a bar, at least 10."
         )
-    if (market.dates[market.first_bar] - market.dates[0] > _WEEK).any():
-        late = market.symbols[int(market.first_bar.argmax())]
-        raise DataError(
-            f"{late} begins later than the market, so its targets have no other times. Begin with its bars."
-        )
-    is_before = np.arange(len(market.dates))[:, None] < market.first_bar
     rng = np.random.default_rng(seed)
     own = _sharpe(market, targets, costs, options)
     found = np.empty(simulations)
     for i, shift in enumerate(rng.integers(1, len(targets), size=simulations)):
-        rolled = np.roll(targets.to_numpy(), shift, axis=0)
-        for s in np.flatnonzero(market.first_bar):
-            rolled[: market.first_bar[s] + 1, s] = _newest(rolled[: market.first_bar[s] + 1, s])
-        moved = pd.DataFrame(np.where(is_before, np.nan, rolled), index=targets.index, columns=targets.columns)
-        found[i] = _sharpe(market, moved, costs, options)
+        found[i] = _sharpe(market, moved(market, targets, int(shift)), costs, options)
     return RandomTiming(own, found, simulated_p_value(own, found))
 
 
-def _newest(values: Array) -> Array:
-    """Return decisions (n,) with the newest of them last; NaN if there is none."""
-    known = values[~np.isnan(values)]
-    return np.append(values[:-1], known[-1] if len(known) else np.nan)
+def moved(market: Market, targets: pd.DataFrame, shift: int) -> pd.DataFrame:
+    """Return targets (dates × the market's symbols) so many bars later, those at the end of a symbol's bars first.
+
+    Before its first bar a symbol has none.
+    """
+    out = targets.to_numpy(np.float64, copy=True)
+    for s, (first, last) in enumerate(zip(market.first_bar, market.last_bar, strict=True)):
+        out[:first, s] = np.nan
+        out[first : last + 1, s] = np.roll(out[first : last + 1, s], shift)
+    return pd.DataFrame(out, index=targets.index, columns=targets.columns)
 
 
 def _sharpe(market: Market, targets: pd.DataFrame, costs: Costs, options: dict[str, Any]) -> float:

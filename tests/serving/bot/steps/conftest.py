@@ -149,7 +149,8 @@ class Bot:
 def backtest_of(bot: Bot) -> Simulation:
     """Return the account of a backtest of the same rows."""
     market, config = bot.market, bot.config
-    view = read_view(market, bot.tables["direction"], bot.tables["volatility"], label=config.direction.label)
+    tables = bot.tables["direction"], bot.tables["volatility"]
+    view = read_view(market, *tables, label=config.direction.label, delisted=config.bot.delisted)
     decisions = decide(view, config.strategy, first=bot.first)
     part = Market(
         market.dates[bot.first :],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from configs.errors import DataError
 from training.validation import Costs, simulate
-from training.validation.backtest.random_timing import random_timing
+from training.validation.backtest.random_timing import moved, random_timing
 from training.validation.backtest.read_market import read_market
 from training.validation.backtest.trades import round_trips
 
@@ -61,6 +61,31 @@ def test_timing_that_is_random_looks_random_and_foresight_does_not():
     assert random_timing(market, noise, Costs(), 50, unit="weight", cash=1e6).p_value > 0.05
     with pytest.raises(DataError, match="one a bar"):
         random_timing(market, noise[:300], Costs())
-    late = read_market(bars | {"Y": frame([1.0] * 10, days[-10:])})
-    with pytest.raises(DataError, match="Y begins later"):
-        random_timing(late, noise.assign(Y=0.0), Costs())
+
+
+def test_a_symbol_that_begins_late_or_ends_early_has_other_times_among_its_own_bars():
+    """With foresight, or at random, in three symbols of 400, 150 and 250 bars."""
+    g = np.random.default_rng(1)
+    days = pd.bdate_range("2020-01-01", periods=400)
+    own = {"X": slice(0, 400), "Y": slice(250, 400), "Z": slice(0, 250)}
+    steps = g.normal(0, 0.01, (400, 3))
+    market = read_market(
+        {n: frame(100 * np.exp(np.cumsum(steps[rows, s])), days[rows]) for s, (n, rows) in enumerate(own.items())}
+    )
+    listed = np.column_stack([np.isin(np.arange(400), np.arange(400)[rows]) for rows in own.values()])
+    foresight, noise = (
+        pd.DataFrame(np.where(listed, side, 0.0), index=days, columns=list(own))
+        for side in (np.sign(np.roll(steps, -2, axis=0)), g.choice([-1.0, 1.0], steps.shape))
+    )
+    found = random_timing(market, foresight / 3, Costs(), 50, unit="weight", cash=1e6)
+    assert found.p_value == pytest.approx(1 / 51) and abs(found.simulated.mean()) < 0.05
+    assert random_timing(market, noise / 3, Costs(), 50, unit="weight", cash=1e6).p_value > 0.05
+    numbers = pd.DataFrame(np.where(listed, np.arange(1.0, 401.0)[:, None], 0.0), index=days, columns=list(own))
+    for shift in (1, 130, 399):
+        later = moved(market, numbers, shift)
+        assert later["Y"].iloc[:250].isna().all()
+        for name, rows in own.items():
+            assert sorted(later[name].iloc[rows]) == sorted(numbers[name].iloc[rows]), "the same exposure"
+        np.testing.assert_array_equal(later["X"], np.roll(numbers["X"], shift))
+        together = slice(250 + shift, 400)
+        np.testing.assert_array_equal(later["Y"].iloc[together], later["X"].iloc[together])
