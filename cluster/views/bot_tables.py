@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from serving.bot.status import BotStatus
 
 _NONE = "–"
+_SHOWN_SIGNALS = 5
 _SHOWN_ALERTS = 10
 _SHOWN_ORDERS = 6
 
@@ -79,6 +80,9 @@ def show_replay(found: ReplayResult, wants_json: bool) -> None:
         )
         alarms = "; ".join(f"{one.test} on {one.date}{_delay(one.days)}" for one in skill.alarms)
         print(f"  {kind}: alarms: {alarms or 'none'}")
+        signals = [f"{one.date}{_delay(one.days)}" for one in skill.signals]
+        more = f" and {len(signals) - _SHOWN_SIGNALS} more" if len(signals) > _SHOWN_SIGNALS else ""
+        print(f"  {kind}: the control chart says watch: {'; '.join(signals[:_SHOWN_SIGNALS]) or 'never'}{more}")
     for kind, models in found.models.items():
         print(f"  {kind}: models: " + ", ".join(f"{name} from {first}" for name, first in models.items()))
     for note in found.notes:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import numpy as np
 
 from configs.monitoring import MonitoringConfig
-from configs.values import Kind
 from serving.bot.past import PastFeed
 from serving.journal.database import Journal
 from serving.monitoring.forecast_rows import LOSS, OUTCOME
 from serving.monitoring.monitor import Monitor
+from serving.monitoring.result import KindReport
 from serving.monitoring.states import read_alarms, state_name, write_tested
 from serving.monitoring.tested import TestedSkill
 from training.backtesting.forecasts import OutOfSample
@@ -24,12 +25,12 @@ _LEAST_DAYS = 20  # of forecasts with an outcome, from which a test is measured
 
 @dataclass(frozen=True, slots=True)
 class ReplayAlarm:
-    """An alarm of a sequential test.
+    """An alarm of a sequential test, or a signal of the control chart, which is to be watched and is no alarm.
 
     Attributes
     ----------
     test
-        ``worse``, ``faded`` or ``coverage``; see :mod:`serving.monitoring.kind_tests`.
+        ``worse``, ``faded`` or ``coverage``, or ``chart``; see :mod:`serving.monitoring.kind_tests`.
     date
         Of the bars whose outcomes raised it.
     days
@@ -56,6 +57,8 @@ class ReplaySkill:
         Mean loss of the same rows as the walk-forward run or the test of the version recorded it.
     alarms
         In order. After one, tests begin again with the next model.
+    signals
+        Of the control chart, in order: each time that it came to its limit.
     """
 
     rows: int
@@ -64,6 +67,7 @@ class ReplaySkill:
     baseline_loss: float
     backtest_loss: float
     alarms: tuple[ReplayAlarm, ...]
+    signals: tuple[ReplayAlarm, ...]
 
 
 def replay_skill(
@@ -86,13 +90,18 @@ def replay_skill(
     out: dict[str, ReplaySkill] = {}
     for report in Monitor(journal, None, config).run(now).kinds:
         summary, loss = MetricSummary(report.scores), LOSS[report.kind]
+        with journal.connect() as connection:
+            raised = read_alarms(connection, state_name(report.kind, report.horizon))
+        alarms = [(test, one.date) for test, one in raised]
+        signals = [("chart", str(day)) for day in _signal_days(report)]
         out[report.kind] = ReplaySkill(
             rows=int(report.scores.get("rows", 0)),
             days=int(report.scores.get("days", 0)),
             loss=float(summary.model(loss).value),
             baseline_loss=float(summary.model(loss).value - summary.difference(loss, report.baseline).value),
             backtest_loss=_recorded_loss(found, feed, report.kind),
-            alarms=_alarms(journal, feed, report.kind, report.horizon, broken_from),
+            alarms=_dated(alarms, feed, report.horizon, broken_from),
+            signals=_dated(signals, feed, report.horizon, broken_from),
         )
     return out
 
@@ -116,19 +125,24 @@ def _store_tests(
                     write_tested(connection, kind, version, tested)
 
 
-def _alarms(
-    journal: Journal, feed: PastFeed, kind: Kind, horizon: int, broken_from: date | None
+def _signal_days(report: KindReport) -> list[date]:
+    """Return the days on which the control chart came to its limit."""
+    above = [one.watch >= report.watch.limit for one in report.history]
+    return [one.day for one, now, before in zip(report.history, above, [False, *above], strict=False) if now > before]
+
+
+def _dated(
+    found: Sequence[tuple[str, str]], feed: PastFeed, horizon: int, broken_from: date | None
 ) -> tuple[ReplayAlarm, ...]:
-    with journal.connect() as connection:
-        raised = read_alarms(connection, state_name(kind, horizon))
-    alarms = [(test, np.datetime64(one.date, "ns")) for test, one in raised]
-    if broken_from is None:
-        return tuple(ReplayAlarm(test, str(at)[:10], None) for test, at in alarms)
-    begin = int(np.searchsorted(feed.dates, np.datetime64(broken_from, "ns")))
-    return tuple(
-        ReplayAlarm(test, str(at)[:10], days_after(int(np.searchsorted(feed.dates, at)) - begin, horizon))
-        for test, at in alarms
-    )
+    """Return alarms or signals (name, date of the bars) with their days from the break."""
+    out = list[ReplayAlarm]()
+    for test, day in found:
+        days = None
+        if broken_from is not None:
+            row, begin = (int(np.searchsorted(feed.dates, np.datetime64(one, "ns"))) for one in (day, str(broken_from)))
+            days = days_after(row - begin, horizon)
+        out.append(ReplayAlarm(test, day[:10], days))
+    return tuple(out)
 
 
 def days_after(rows: int, horizon: int) -> int:
