@@ -78,7 +78,7 @@ def test_a_row_that_breaks_a_rule_is_quarantined_under_its_name(rule):
     np.testing.assert_array_equal(bars.close, expected.close)
 
 
-# Tested in tests/features/sources/test_reading_cases.py, tests/features/bars/test_steps.py, or below.
+# Tested in tests/features/sources/test_undecided_files.py, tests/features/bars/test_steps.py, or below.
 ELSEWHERE = {"duplicate_date", "unfinished_bar", "ragged_row", "spike"}
 
 
