@@ -54,8 +54,9 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from conftest import random_universe  # noqa: E402
+from serving_faults import faults_part  # noqa: E402
 from serving_journal import journal_part  # noqa: E402
-from serving_parts import engine_part, faults_part, http_part  # noqa: E402
+from serving_parts import engine_part, http_part  # noqa: E402
 
 from configs.load import load_config  # noqa: E402
 from features.store.lake import Lake  # noqa: E402
