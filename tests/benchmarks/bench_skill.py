@@ -1,4 +1,4 @@
-"""What the forecasts are worth out of sample, beside their baselines, with errors clustered by day.
+"""What the forecasts are worth out of sample, next to their baselines, with errors clustered by day.
 
 ``python tests/benchmarks/bench_skill.py --bars BARS.parquet [--context SERIES.parquet] [--kinds direction,volatility]
 [--train-end 2013-12-31 --valid-end 2014-12-31 --test-start 2015-02-01 --test-end 2018-12-31] [--symbols N]
