@@ -50,7 +50,7 @@ QUICK = (
 )
 OF_MODELS = (["models", "list"], ["models", "show"], ["models", "prune"])
 URL = "http://127.0.0.1:8000"
-CLIENT = "FleetcastClient("
+CLIENT, BOT = "FleetcastClient(", "MLPredictionBot("
 MOST_WORDS = 1_200
 
 parser = cache(get_command)
@@ -191,7 +191,8 @@ def newest_bars(monkeypatch):
 def test_the_examples_run(trained, newest_bars, capsys, name):
     newest_bars(700 if "PriceDirectionPredictor" in EXAMPLES[name] else 1_300)
     run_example(EXAMPLES[name])
-    assert capsys.readouterr().out.strip()
+    # A bot makes no step on bars that ended years ago, as those of the demo did.
+    assert bool(capsys.readouterr().out.strip()) == (BOT not in EXAMPLES[name])
 
 
 @pytest.mark.slow
