@@ -15,17 +15,19 @@ from ray.cluster_utils import Cluster
 from cluster.local_start import PATIENT
 
 ROOT = Path(__file__).parents[1]
-
-
 MEMORY = 80 * 2**20
-
-
 # A busy machine takes minutes for what Ray expects in one.
 ENVIRONMENT = {**PATIENT, "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600", "RAY_worker_register_timeout_seconds": "600"}
 
 
 def ip(*arguments: str) -> str:
     return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def _started(command: tuple[str, ...], environment: dict[str, str], **streams) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, start_new_session=True, **streams
+    )
 
 
 class Namespaces:
@@ -56,15 +58,7 @@ class Namespaces:
     def start(self, place: int, *command: str, **streams) -> subprocess.Popen[str]:
         """Start a Python command in a namespace."""
         command = ("ip", "netns", "exec", self.names[place], sys.executable, *command)
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            **streams,
-        )
+        return _started(command, self.environment, **streams)
 
     def add_nodes(self, *places: int, gpus: int = 0) -> None:
         """Start nodes of one processor, and wait until all have joined."""
@@ -114,16 +108,7 @@ class OneAddress:
         self.cluster, self.nodes, self.address = Cluster(), {}, ""
 
     def start(self, place: int, *command: str, **streams) -> subprocess.Popen[str]:
-        command = (sys.executable, *command)
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            **streams,
-        )
+        return _started((sys.executable, *command), self.environment, **streams)
 
     def add_nodes(self, *places: int, gpus: int = 0) -> None:
         for place in places:

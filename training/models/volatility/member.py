@@ -164,6 +164,8 @@ class MemberSpec:
         Whether it takes part in the combined forecast.
     space
         What sweeps vary of it.
+    parameters
+        ``parameters(fleet)`` returns means of what was fitted by name, which walk-forward runs follow through time.
     """
 
     name: str
@@ -178,6 +180,7 @@ class MemberSpec:
     rank: int = 100
     is_combined: bool = True
     space: Mapping[str, Parameter] = field(default_factory=dict)
+    parameters: Callable[[Any], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         if (self.state is None) != (self.fit_shared is None) or (
