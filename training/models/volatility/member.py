@@ -16,7 +16,7 @@ import numpy.typing as npt
 from configs.schema import Config
 from configs.space import Parameter
 from features.panel import Panel
-from training.data.arrays import Float, Float32
+from training.data.arrays import Float, Float32, row_index
 from training.data.design import Design
 from training.data.examples import Examples, Int64
 from training.data.windows import Windows
@@ -115,11 +115,6 @@ class ForecastInputs:
     def rows(self, fleet: FleetState) -> Int64:
         """Return the rows (n,) of a fleet that has one row for all symbols, or a row for each."""
         return row_index(len(fleet), self.symbols)
-
-
-def row_index(rows: int, symbols: Int64) -> Int64:
-    """Return each symbol's row (n,) in something with one row for all, or a row for each."""
-    return symbols if rows > 1 else np.zeros(len(symbols), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
