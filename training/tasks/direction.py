@@ -51,7 +51,7 @@ class DirectionTask(Task):
         return panel.warmup + config.direction.network.window - 1
 
     def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
-        """Return classes 0, 1, 2, or −1 where the return is not known yet."""
+        """Return classes 0, 1, 2, or −1 where the return is not known yet (n,), and where it is (n,)."""
         part, rows = config.direction, panel.rows(symbol)
         labels = direction_labels(panel.close[rows], panel.ewma_vol[rows], part.horizon, part.label)
         return labels.astype(np.float64), labels >= 0

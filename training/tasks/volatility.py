@@ -58,7 +58,7 @@ class VolatilityTask(Task):
         return max(panel.warmup + config.volatility.network.window - 1, COMPLETE_AFTER)
 
     def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
-        """Return mean variances, NaN where not known yet; rows without any movement are left out."""
+        """Return mean variances a bar (n,), NaN where not known yet, and where they are (n,) and prices moved."""
         future = volatility_target(panel.variance[panel.rows(symbol)], config.volatility.horizon)
         return future, np.isfinite(future) & (future > 0)
 

@@ -59,7 +59,7 @@ class Constraints:
         return least, greatest
 
     def moved(self, parameters: Float, step: Float) -> Float:
-        """Return parameters after a step, within bounds that the step may miss by a rounding error."""
+        """Return parameters (k,) after a step (k,), within bounds that the step may miss by a rounding error."""
         least, greatest = self.bounds
         return np.asarray(np.minimum(np.maximum(parameters + step, least), greatest))
 
