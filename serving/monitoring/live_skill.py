@@ -36,7 +36,7 @@ def live_scores(kind: Kind, frame: pd.DataFrame, horizon: int) -> Scores:
     return scores
 
 
-def kept_share(kind: Kind, frame: pd.DataFrame, horizon: int) -> Comparison:
+def realised_share(kind: Kind, frame: pd.DataFrame, horizon: int) -> Comparison:
     """Return the share of the claimed gain over the baseline that came true, and its standard error."""
     gap, claim, _ = row_evidence(kind, frame).losses
     known = np.isfinite(gap)
