@@ -19,7 +19,7 @@ from serving.monitoring.expected import expected_skill
 from serving.monitoring.feature_drift import Drift
 from serving.monitoring.forecast_rows import BASELINE
 from serving.monitoring.kind_tests import SHARES, KindState, advance, threshold, watch_limit
-from serving.monitoring.live_skill import realised_share, live_scores
+from serving.monitoring.live_skill import live_scores, realised_share
 from serving.monitoring.quality import quality_of
 from serving.monitoring.result import DayFigures, KindReport, MonitoringResult, TestState, Watch
 from serving.monitoring.states import (
