@@ -85,6 +85,14 @@ class DirectionTask(Task):
         scores = direction_by_symbol(panel.symbols, symbol, labels, probabilities, baselines, horizon)
         return Evaluated(values, daily, scores, adapted)
 
+    def named_forecasts(
+        self, columns: Mapping[str, npt.NDArray[Any]], baselines: Mapping[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return ``p_down`` …, and ``p_down_prior`` … of each baseline (n, 3)."""
+        out = {f"p_{label}": columns[label] for label in CLASSES}
+        tables = baselines.items()
+        return out | {f"p_{label}_{name}": table[:, i] for name, table in tables for i, label in enumerate(CLASSES)}
+
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return the network, its fit, and how far each symbol's calibration may leave the shared one.
 
