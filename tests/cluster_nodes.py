@@ -4,6 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,28 @@ def _started(command: tuple[str, ...], environment: dict[str, str], **streams) -
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, start_new_session=True, **streams
     )
+
+
+def suspend(process: psutil.Process) -> None:
+    """Suspend a process at a moment at which it has no file locked, because others would wait for it."""
+    while True:
+        process.suspend()
+        while not _is_stopped(process):
+            time.sleep(0.01)
+        if not _has_locked(process):
+            return
+        process.resume()
+        time.sleep(0.01)
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    threads = [psutil.Process(thread.id) for thread in process.threads()] if psutil.LINUX else [process]
+    return all(one.status() in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE) for one in threads)
+
+
+def _has_locked(process: psutil.Process) -> bool:
+    locks = Path("/proc/locks")  # a line "1: FLOCK ADVISORY WRITE pid …" for each; Linux only
+    return locks.exists() and any(str(process.pid) in line.split() for line in locks.read_text().splitlines())
 
 
 class Namespaces:

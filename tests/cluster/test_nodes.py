@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from cluster_nodes import Namespaces, OneAddress
+from cluster_nodes import Namespaces, OneAddress, suspend
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +84,7 @@ def signal_workers(nodes: Namespaces | OneAddress, places: Iterable[str], action
         for process in nodes.processes(int(place[-1])):
             with suppress(psutil.NoSuchProcess):
                 if "RayTrainWorker" in " ".join(process.cmdline()):
-                    getattr(process, action)()
+                    suspend(process) if action == "suspend" else process.resume()
 
 
 def test_a_node_that_dies_before_its_worker_starts_costs_no_job(nodes, undisturbed, tmp_path):
