@@ -118,7 +118,8 @@ def test_the_ingress_listens_on_loopback_only(server):
 @pytest.mark.slow
 def test_clients_that_stop_in_the_middle_keep_no_one_out(server):
     key, other = (f"Authorization: Bearer {one}" for one in (server.key, add_key(server.keys, "other")))
-    wait_until(lambda: ask(server.url, "/v1/symbols", other)[0] == 200)
+    # Each replica reads the file of keys again at a time of its own.
+    wait_until(lambda: all(ask(server.url, "/v1/symbols", other)[0] == 200 for _ in range(20)))
     body = f"POST /v1/predictions HTTP/1.1\r\nHost: a\r\n{key}\r\nContent-Length: 100\r\n\r\n{{".encode()
     with stalled(server.url, 600, b"GET / HTTP/1.1\r\nX-A"), stalled(server.url, 600, body):
         for path in ("/v1/health/live", "/v1/symbols"):
