@@ -93,7 +93,7 @@ def universe_columns(config: FeatureConfig) -> frozenset[str]:
 
 
 def series_columns(names: Sequence[str], config: FeatureConfig) -> npt.NDArray[np.int64]:
-    """Return the positions in ``names`` of features of market series: what no family makes of bars or universe."""
+    """Return the positions (k,) in ``names`` of features of market series: no family makes them of bars or universe."""
     layout = Layout(config.lookback_periods)
     produced = {name for spec in all_specs() for name in spec.columns(layout)}
     return np.flatnonzero([name not in produced for name in names])

@@ -37,7 +37,7 @@ def bar_variance(bars: SymbolBars) -> Float:
 
 
 def ewma_volatility(variance: Float, lam: float) -> Float:
-    """Return the per-bar volatility known at each bar: √ of the exponentially weighted mean of v up to it.
+    """Return the per-bar volatility (N,) known at each bar: √ of the exponentially weighted mean of v (N,) up to it.
 
     The weights ``λ^i`` are divided by their sum over the values so far, so the first values are unbiased and use no
     later value. Missing values have weight 0; rows before the first value are NaN.

@@ -24,7 +24,7 @@ def lag(x: Float, bars: int) -> Float:
 
 
 def change(x: Float, bars: int) -> Float:
-    """Return x[t] − x[t − bars]; the first rows are NaN."""
+    """Return x[t] − x[t − bars] of x (N,); the first rows are NaN."""
     out = np.empty(len(x))
     out[:bars] = np.nan
     np.subtract(x[bars:], x[: max(len(x) - bars, 0)], out=out[bars:])
@@ -58,14 +58,14 @@ def add_windows(x: Float, window: int, out: Float) -> None:
 
 
 def rolling_mean(x: Float, window: int) -> Float:
-    """Return the mean of the last ``window`` values."""
+    """Return the mean of the last ``window`` values of x (N, …)."""
     out = rolling_sum(x, window)
     out /= window
     return out
 
 
 def rolling_var(x: Float, window: int, mean: Float | None = None) -> Float:
-    """Return the population variance of the last ``window`` values; exactly 0 if they are equal."""
+    """Return the population variance of the last ``window`` values of x (N, …); exactly 0 if they are equal."""
     mean = rolling_mean(x, window) if mean is None else mean
     square = rolling_mean(x * x, window)
     variance = square - mean * mean
@@ -74,7 +74,7 @@ def rolling_var(x: Float, window: int, mean: Float | None = None) -> Float:
 
 
 def rolling_slope(x: Float, window: int) -> Float:
-    """Return the least-squares slope per bar over the last ``window`` values."""
+    """Return the least-squares slope per bar over the last ``window`` values of x (N,)."""
     out = np.full(len(x), np.nan)
     if window <= len(x):
         time = np.arange(window) - (window - 1) / 2.0

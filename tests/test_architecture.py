@@ -133,6 +133,11 @@ def test_commands_are_short():
         assert all(body.end_lineno - body.lineno < 60 for body in bodies), path
 
 
+def test_no_module_has_more_than_250_lines():
+    files = [*FILES, *(ROOT / "tests").rglob("*.py")]
+    assert not {shown(path): lines for path in files if (lines := len(path.read_text().splitlines())) > 250}
+
+
 def test_the_top_level_is_as_agreed():
     agreed = {*LAYERS, "tests", "pyproject.toml", "README.md", "LICENSE"}
     found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}

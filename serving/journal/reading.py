@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, select
 
 from configs.values import Kind
+from serving.journal.baselines import baseline_columns, baseline_names
 from serving.journal.schema import outcomes, predictions
 
 if TYPE_CHECKING:
@@ -142,12 +143,5 @@ def _finished(frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
     )
     for name in ("bar_close", "target_close", "made_at", "first_served", "last_served", "known_at", "outcome_close"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
-    baselines = pd.DataFrame.from_records(frame.pop("baselines").tolist(), index=frame.index)
-    for name in sorted(map(str, baselines)):
-        if kind == "volatility":
-            frame[f"forecast_{name}"] = baselines[name].astype("float64")
-            continue
-        rows = [row if isinstance(row, list) else [None] * len(_CLASSES) for row in baselines[name]]
-        three = pd.DataFrame(rows, index=frame.index, dtype="float64")
-        frame = frame.assign(**{f"p_{label}_{name}": three[i] for i, label in enumerate(_CLASSES)})
-    return frame
+    stored = frame.pop("baselines").tolist()
+    return frame.assign(**baseline_columns(kind, stored, sorted(baseline_names(stored))))

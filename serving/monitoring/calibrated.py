@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from configs.values import Kind
-from features.labels import CLASSES, annualised
-from serving.monitoring.forecast_rows import OUTCOME, has_outcome, probabilities, variances
+from serving.monitoring.forecast_rows import JUDGED_KINDS
 from training.metrics.clustered import day_jackknife
 from training.metrics.daily_sums import DayTotals, day_index
 from training.metrics.ratio import Array, ratio
@@ -36,28 +35,14 @@ def calibration_bins(kind: Kind, frame: pd.DataFrame, horizon: int, bins: int = 
 
     Forecasts that are all equal make one bin.
     """
-    own = probabilities(frame) if kind == "direction" else variances(frame)[:, None]
-    rows = frame[has_outcome(kind, frame) & np.isfinite(own).all(axis=1)]
+    judged = JUDGED_KINDS[kind]
+    rows = frame[judged.is_known(frame) & np.isfinite(judged.forecasts(frame)).all(axis=1)]
     if rows.empty:
         return []
-    outcome = rows[OUTCOME[kind]].to_numpy(dtype=np.float64)
-    if kind == "direction":
-        p = probabilities(rows)
-        return [
-            one
-            for k, name in enumerate(CLASSES)
-            for one in _bins(name, rows, p[:, k], (outcome == k).astype(np.float64), horizon, bins)
-        ]
-    year = rows["bars_per_year"].fillna(252.0).to_numpy(dtype=np.float64) if "bars_per_year" in rows else 252.0
-    scale = annualised(np.ones(len(rows)), year) ** 2  # variances a year
-    found = _bins("volatility", rows, variances(rows) * scale, outcome * scale, horizon, bins)
     return [
-        one._replace(
-            forecast=float(np.sqrt(one.forecast)),
-            outcome=float(np.sqrt(one.outcome)),
-            se=float(one.se / (2.0 * np.sqrt(one.outcome))) if one.outcome > 0 else float("nan"),
-        )
-        for one in found
+        judged.in_shown_units(one)
+        for what, forecast, outcome in judged.calibration(rows)
+        for one in _bins(what, rows, forecast, outcome, horizon, bins)
     ]
 
 

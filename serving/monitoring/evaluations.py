@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +12,12 @@ from sqlalchemy import Connection, func, select
 
 from configs.values import Kind
 from features.labels import CLASSES
+from serving.journal.baselines import baseline_columns, baseline_names
 from serving.journal.schema import outcomes, predictions
+from serving.monitoring.forecast_rows import JUDGED_KINDS
 
 _TIMES = ("bar_date", "bar_close", "made_at", "target_close")
 _PLAIN = ("symbol", "version", "horizon_bars", "basis", "fallback", "level", "is_shadow", "times_served")
-_OF_KIND = {
-    "direction": (*(f"p_{name}" for name in CLASSES), *(f"in_set_{name}" for name in CLASSES)),
-    "volatility": ("variance", "low", "high", "bars_per_year"),
-}
 _FLOATS = ("level", "variance", "low", "high", "bars_per_year", *(f"p_{name}" for name in CLASSES))
 
 
@@ -70,7 +68,7 @@ def read_evaluations(
         ``times_served``. Outcomes: the newest revision in ``label`` or ``target``, the first in ``first_label`` or
         ``first_target``, known at ``known_at``; ``end_date`` and ``end_close`` are of the last bar of the horizon.
     """
-    columns = [predictions.c[name] for name in ("id", *_TIMES, *_PLAIN, *_OF_KIND[kind], "baselines")]
+    columns = [predictions.c[name] for name in ("id", *_TIMES, *_PLAIN, *JUDGED_KINDS[kind].stored, "baselines")]
     chosen = [predictions.c.kind == kind, predictions.c.horizon_bars == horizon]
     chosen += [predictions.c.bar_date >= since] if since is not None else []
     chosen += [predictions.c.version.in_(versions)] if versions is not None else []
@@ -81,16 +79,18 @@ def read_evaluations(
     for name in _TIMES:
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     frame["bar_date"] = frame["bar_date"].dt.tz_localize(None)
-    value = outcomes.c.label if kind == "direction" else outcomes.c.variance
+    value = outcomes.c[JUDGED_KINDS[kind].stored_outcome]
     known = (outcomes.c.prediction_id, outcomes.c.revision, outcomes.c.known_at, outcomes.c.bar_date)
     query = select(*known, outcomes.c.bar_close, value).join(predictions).where(*chosen).order_by(outcomes.c.revision)
     frame = _with_outcomes(kind, frame, connection.execute(query).all())
-    frame = pd.concat([frame.drop(columns=["baselines", "id"]), _baselines(kind, frame["baselines"])], axis=1)
+    stored = frame["baselines"].tolist()
+    by_name = pd.DataFrame(baseline_columns(kind, stored, baseline_names(stored)), index=frame.index)
+    frame = pd.concat([frame.drop(columns=["baselines", "id"]), by_name], axis=1)
     return frame.assign(date=frame["bar_date"]).sort_values(["bar_date", "symbol", "made_at"], ignore_index=True)
 
 
 def _with_outcomes(kind: Kind, frame: pd.DataFrame, rows: Sequence[Any]) -> pd.DataFrame:
-    name = "label" if kind == "direction" else "target"
+    name = JUDGED_KINDS[kind].outcome
     columns = ["id", "revision", "known_at", "end_date", "end_close", name]
     found = pd.DataFrame.from_records(rows, columns=columns).astype({name: np.float64})
     for column in ("known_at", "end_date", "end_close"):
@@ -99,18 +99,3 @@ def _with_outcomes(kind: Kind, frame: pd.DataFrame, rows: Sequence[Any]) -> pd.D
     first = found.drop_duplicates("id", keep="first").rename(columns={name: f"first_{name}"}).drop(columns="revision")
     newest = found.drop_duplicates("id", keep="last")[["id", "revision", name]]
     return frame.merge(first, on="id", how="left").merge(newest, on="id", how="left")
-
-
-def _baselines(kind: Kind, values: pd.Series[Any]) -> pd.DataFrame:
-    """Return a column for each number of each baseline."""
-    found: list[Mapping[str, Any]] = [one or {} for one in values]
-    names = dict.fromkeys(name for one in found for name in one)
-    if kind == "volatility":
-        by_name = {f"forecast_{name}": np.array([one.get(name, np.nan) for one in found], np.float64) for name in names}
-        return pd.DataFrame(by_name, index=values.index)
-    nothing = [np.nan] * len(CLASSES)
-    columns = dict[str, Any]()
-    for name in names:
-        table = np.array([one.get(name) or nothing for one in found], np.float64).reshape(len(found), len(CLASSES))
-        columns |= {f"p_{label}_{name}": table[:, i] for i, label in enumerate(CLASSES)}
-    return pd.DataFrame(columns, index=values.index)

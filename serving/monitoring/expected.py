@@ -21,14 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from configs.values import Kind
-from serving.monitoring.forecast_rows import BASELINE, probabilities, variances
+from serving.monitoring.forecast_rows import BASELINE, JUDGED_KINDS
 from training.metrics.ratio import Array
-
-_FLOOR = 1e-15
-_COVERED = (0.5, 0.995)  # shares of outcomes that say how they scatter
 
 
 class ExpectedSkill(NamedTuple):
@@ -50,26 +46,8 @@ def expected_skill(
         By version, the share of outcomes inside its intervals at its test; others have that of the column ``level``.
     """
     name = BASELINE[kind] if baseline is None else baseline
-    if kind == "direction":
-        p, q = (np.maximum(one, _FLOOR) for one in (probabilities(frame), probabilities(frame, name)))
-        loss, gain = -(p * np.log(p)).sum(axis=1), (p * np.log(p / q)).sum(axis=1)
-        return ExpectedSkill(len(frame), _mean(loss), _mean(gain))
-    f, ratio = variances(frame), variances(frame) / variances(frame, name)
-    loss = _scatter(frame, covered or {}) ** 2 / 2.0 + 0.0 * f
-    return ExpectedSkill(len(frame), _mean(loss), _mean(ratio - 1.0 - np.log(ratio)))
-
-
-def _scatter(frame: pd.DataFrame, covered: Mapping[str, float]) -> Array:
-    """Return the standard deviation (n,) of the logarithm of outcomes that intervals imply; NaN without one."""
-    if not {"low", "high", "level"} <= set(frame.columns):
-        return np.full(len(frame), np.nan)
-    low, high, level = (frame[name].to_numpy(np.float64, na_value=np.nan) for name in ("low", "high", "level"))
-    if covered and "version" in frame.columns:
-        tested = frame["version"].map(covered).to_numpy(np.float64)
-        level = np.where(np.isfinite(tested), np.clip(tested, *_COVERED), level)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        width = np.log(high / low)
-    return np.asarray(np.where(np.isfinite(width), width, np.nan) / (2.0 * norm.ppf(0.5 + level / 2.0)))
+    loss, gain = JUDGED_KINDS[kind].expected(frame, name, covered or {})
+    return ExpectedSkill(len(frame), _mean(loss), _mean(gain))
 
 
 def _mean(values: Array) -> float:

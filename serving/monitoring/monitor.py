@@ -19,7 +19,7 @@ from serving.monitoring.expected import expected_skill
 from serving.monitoring.feature_drift import Drift
 from serving.monitoring.forecast_rows import BASELINE
 from serving.monitoring.kind_tests import SHARES, KindState, advance, threshold, watch_limit
-from serving.monitoring.live_skill import kept_share, live_scores
+from serving.monitoring.live_skill import live_scores, realised_share
 from serving.monitoring.quality import quality_of
 from serving.monitoring.result import DayFigures, KindReport, MonitoringResult, TestState, Watch
 from serving.monitoring.states import (
@@ -169,7 +169,7 @@ class Monitor:
                 str(one): live_scores(kind, part, horizon) for one, part in judged.groupby("version", sort=True)
             },
             level=float(levels.iloc[-1]) if len(levels) else float("nan"),
-            kept=kept_share(kind, judged, horizon),
+            kept=realised_share(kind, judged, horizon),
             tested={one: tested[one] for one in sorted(set(map(str, rows["version"]))) if one in tested},
             expected=expected_skill(kind, rows[rows["bar_date"] >= border], covered),
             expected_before=expected_skill(kind, rows[rows["bar_date"] < border], covered),

@@ -34,7 +34,7 @@ def baseline_title(kind: Kind, name: str) -> str:
 
 def test_title(report: KindReport, test: str) -> str:
     """Return what an alarm of a test says, as a clause."""
-    inside = "label sets" if report.kind == "direction" else "intervals"
+    inside, _ = task_of(report.kind).layout.coverage
     titles = {
         "worse": f"forecasts are worse than {baseline_title(report.kind, report.baseline)}",
         "faded": "forecasts have less skill than at the test",

@@ -107,7 +107,7 @@ def tested_skill(manager: ModelManager, kind: Kind, version: str, horizon: int, 
 
 
 def block_means(values: Array, length: int) -> Array:
-    """Return the means of consecutive blocks of ``length`` values; the rest at the end is left out."""
+    """Return the means (n // length,) of consecutive blocks of values (n,); the rest at the end is left out."""
     count = len(values) // length
     return np.asarray(values[: count * length].reshape(count, length).mean(axis=1))
 

@@ -11,9 +11,7 @@ from sqlalchemy import Connection
 from configs.monitoring import MonitoringConfig
 from configs.values import Kind
 from serving.monitoring.evaluations import read_evaluations
-from serving.monitoring.forecast_rows import OUTCOME, has_outcome, probabilities, variances
-from training.metrics.classification import log_loss_rows
-from training.metrics.volatility import qlike_rows
+from serving.monitoring.forecast_rows import JUDGED_KINDS, has_outcome
 from training.registry.manager import ModelManager
 
 _ONE_SIDED_5_PERCENT = 1.6449
@@ -40,7 +38,9 @@ def drift_of_losses(
     rows = rows[has_outcome(kind, rows)]
     if rows.empty:
         return {}
-    live = pd.DataFrame({"symbol": rows["symbol"].to_numpy(), "loss": _losses(kind, rows)}).groupby("symbol")["loss"]
+    judged = JUDGED_KINDS[kind]
+    loss = judged.losses(judged.outcomes(rows), judged.forecasts(rows))
+    live = pd.DataFrame({"symbol": rows["symbol"].to_numpy(), "loss": loss}).groupby("symbol")["loss"]
     tested = [table.to_pandas() for table in models.test_predictions(kind, version, ["symbol", "loss"])]
     if not tested:
         return {}
@@ -51,10 +51,3 @@ def drift_of_losses(
     error: pd.Series[float] = figures["sd"] / np.sqrt(np.maximum(figures["n"] / horizon, 1.0))
     excess = ((figures["live"] - figures["mean"]) / error).clip(lower=0.0) / _ONE_SIDED_5_PERCENT
     return {str(symbol): float(value) for symbol, value in excess.items()}
-
-
-def _losses(kind: Kind, rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    outcome = rows[OUTCOME[kind]].to_numpy(dtype=np.float64)
-    if kind == "direction":
-        return np.asarray(log_loss_rows(outcome.astype(np.int64), probabilities(rows)), np.float64)
-    return np.asarray(qlike_rows(outcome, variances(rows)), np.float64)

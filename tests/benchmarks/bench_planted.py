@@ -65,7 +65,7 @@ def rule(bars: SymbolBars) -> npt.NDArray[np.int64]:
 
 
 def skill(config: Config, bars: list[SymbolBars], accuracy: float) -> dict[str, float]:
-    """Fit, and return accuracy and log loss on the test rows beside the rule's own."""
+    """Fit, and return accuracy and log loss on the test rows next to the rule's own."""
     predictor = PriceDirectionPredictor(config)
     examples = predictor.examples(bars)
     predictor.fit_every(examples)

@@ -20,7 +20,7 @@ The last line is JSON:
 ``bulk_p50_ms``, ``bulk_predictions_per_s``
     One request for all symbols by name: latency of one client, and predictions a second of 8.
 ``engine_predictions_per_s``
-    In process, both kinds, from windows, batches of 512; beside it ``engine_matmul_share``, the share of the time that
+    In process, both kinds, from windows, batches of 512; next to it ``engine_matmul_share``, the share of the time that
     the networks' matrix products would take at the rate of large ones, and ``engine_gathered_mib_per_batch``.
 ``single_uncached_p50_ms``, ``single_cached_p50_us``, ``single_cached_sent_p50_us``
     One prediction of both kinds from its window; by name; and from bars that were sent before.
@@ -54,8 +54,9 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from conftest import random_universe  # noqa: E402
+from serving_faults import faults_part  # noqa: E402
 from serving_journal import journal_part  # noqa: E402
-from serving_parts import engine_part, faults_part, http_part  # noqa: E402
+from serving_parts import engine_part, http_part  # noqa: E402
 
 from configs.load import load_config  # noqa: E402
 from features.store.lake import Lake  # noqa: E402

@@ -1,4 +1,4 @@
-"""What the forecasts are worth out of sample, beside their baselines, with errors clustered by day.
+"""What the forecasts are worth out of sample, next to their baselines, with errors clustered by day.
 
 ``python tests/benchmarks/bench_skill.py --bars BARS.parquet [--context SERIES.parquet] [--kinds direction,volatility]
 [--train-end 2013-12-31 --valid-end 2014-12-31 --test-start 2015-02-01 --test-end 2018-12-31] [--symbols N]
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import tempfile
 import time
@@ -36,6 +35,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from skill_figures import direction_figures, direction_gains, figures, volatility_figures
 from skill_peers import direction_peer, rank_correlation, unseen, volatility_peers
 from skill_peers import examples_of as run_examples
 
@@ -47,10 +47,7 @@ from features.bars.schema import SymbolBars
 from features.sources import open_source
 from features.store.store import Store
 from training.data.examples import Examples
-from training.metrics.clustered import day_jackknife
-from training.metrics.ratio import ratio
 from training.registry.manager import ModelManager
-from training.run.kind_result import KindResult
 from training.run.queue import Progress
 from training.trainer import Callbacks, ModelTrainer, TrainingResult
 
@@ -62,7 +59,6 @@ _USUAL_SERIES = (
 )
 _DATES = ("train_end", "valid_end", "test_start", "test_end")
 _PARTS = (("move", "whether it moves"), ("sign", "which way"))
-_REPORTED = ("log_loss", "brier", "ece", "mcc", "coverage", "up_down_accuracy")
 
 
 def chosen_series(path: str, given: Sequence[str]) -> dict[str, str]:
@@ -127,65 +123,6 @@ def train(config: Config, store: str, workers: int | None) -> TrainingResult:
         )
 
 
-def direction_gains(models: ModelManager, version: str) -> dict[str, float | None]:
-    """Return the gain over the class prior in two parts, ``ln p(moves or not)`` and ``[moves] ln p(sign | moves)``.
-
-    Nats a row; both are zero for the prior, and add up to its log loss less the model's.
-    """
-    days, sums = [], []
-    for number in range(len(models.manifest("direction", version).blocks)):
-        block = models.load_block("direction", version, number, test=True)
-        if (table := block.test) is None:
-            continue
-        row = {symbol: i for i, symbol in enumerate(block.symbols)}
-        owner = np.array([row[symbol] for symbol in table["symbol"].to_pylist()])
-        label = table["label"].to_numpy().astype(int)
-        model = np.stack([table[f"p_{name}"].to_numpy() for name in ("down", "sideways", "up")], axis=1)
-        prior = block.arrays["prior/probabilities"][owner]
-        gains = _chain(label, np.asarray(model, np.float64)) - _chain(label, prior)  # (2, n)
-        days.append(table["date"].to_numpy().astype("datetime64[D]"))
-        sums.append(np.vstack([gains, np.ones(len(label))]))
-    day = np.unique(np.concatenate(days), return_inverse=True)[1]
-    daily = np.stack([np.bincount(day, weights=row) for row in np.concatenate(sums, axis=1)])  # (3, days)
-    out: dict[str, float | None] = {}
-    for name, total in zip(("move", "sign"), daily, strict=False):
-        value, error = day_jackknife(ratio, (total, daily[2]), 0)
-        out[name], out[f"{name}_se"] = _rounded(float(value)), _rounded(float(error))
-    return out
-
-
-def direction_figures(result: KindResult) -> dict[str, float | None]:
-    """Return the direction scores, their errors and the baselines' losses."""
-    summary = result.summary
-    keys = [*_REPORTED, *(f"{key}_se" for key in _REPORTED)]
-    for name in ("prior", "logistic"):
-        keys += [f"log_loss_{name}", f"log_loss_vs_{name}", f"log_loss_vs_{name}_se", f"brier_{name}"]
-        keys += [f"brier_vs_{name}", f"brier_vs_{name}_se", f"mcc_{name}", f"up_down_accuracy_{name}"]
-    return {key: _rounded(summary.get(key)) for key in ["rows", "days", *keys, "set_size"]}
-
-
-def volatility_figures(result: KindResult) -> dict[str, Any]:
-    """Return QLIKE of the blend and of all it is compared with, paired differences, and R² of volatility."""
-    summary = result.summary
-    names = sorted(
-        key.removeprefix("qlike_vs_") for key in summary if key.startswith("qlike_vs_") and not key.endswith("_se")
-    )
-    pooled = summary.get("qlike_log_har_pooled", math.nan)
-    return {
-        "qlike": {"blend": _rounded(summary.get("qlike")), **{n: _rounded(summary.get(f"qlike_{n}")) for n in names}},
-        "qlike_se": _rounded(summary.get("qlike_se")),
-        "qlike_vs_log_har_pooled": _rounded(summary.get("qlike_vs_log_har_pooled", math.nan) / pooled),
-        "qlike_vs_log_har_pooled_se": _rounded(summary.get("qlike_vs_log_har_pooled_se", math.nan) / pooled),
-        "differences": {
-            n: [_rounded(summary.get(f"qlike_vs_{n}")), _rounded(summary.get(f"qlike_vs_{n}_se"))] for n in names
-        },
-        "r2": _rounded(summary.get("r2")),
-        "r2_se": _rounded(summary.get("r2_se")),
-        "r2_log_har_pooled": _rounded(summary.get("r2_log_har_pooled")),
-        **{key: _rounded(summary.get(key)) for key in ("coverage", "coverage_se", "rows", "excluded", "days")},
-    }
-
-
 def main() -> None:
     """Train, measure and print."""
     given = _arguments().parse_args()
@@ -212,7 +149,7 @@ def main() -> None:
             elif one.kind == "volatility":
                 document[one.kind] = volatility_figures(one)
                 if not given.no_peers:
-                    document[one.kind]["qlike"] |= _figures(volatility_peers(examples_of(result, store, one.kind)))
+                    document[one.kind]["qlike"] |= figures(volatility_peers(examples_of(result, store, one.kind)))
             else:
                 gains = direction_gains(ModelManager(store), one.version)
                 document[one.kind] = direction_figures(one) | gains
@@ -221,15 +158,15 @@ def main() -> None:
                     + ", ".join(f"{words} {gains[key]:+.5f} ± {gains[f'{key}_se']:.5f}" for key, words in _PARTS)
                 )
                 examples = examples_of(result, store, one.kind)
-                document[one.kind] |= _figures(rank_correlation(ModelManager(store), one.version, examples))
+                document[one.kind] |= figures(rank_correlation(ModelManager(store), one.version, examples))
                 if not given.no_peers:
-                    document[one.kind] |= _figures({"log_loss_boosting_peer": direction_peer(examples)})
+                    document[one.kind] |= figures({"log_loss_boosting_peer": direction_peer(examples)})
             if given.unseen and one.version is not None and one.summary:
                 others = list(open_source(config.data.bars, Store(store)).load(left_out(given), end=config.data.end))
                 found = unseen(ModelManager(store), one.version, one.kind, examples_of(result, store, one.kind, others))
                 if one.kind == "volatility":
                     found["ratio_trained"] = one.summary["qlike"] / one.summary["qlike_log_har"]
-                document.setdefault("unseen", {})[one.kind] = _figures(found)
+                document.setdefault("unseen", {})[one.kind] = figures(found)
     document["seconds"] = {**result.seconds, "all": round(time.perf_counter() - start, 1)}
     print(json.dumps(document))
 
@@ -254,14 +191,6 @@ def _arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _chain(label: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return ``ln p(moved or not)`` and ``[moved] ln p(sign | moved)`` of rows (n, 3): (2, n)."""
-    own, still = probabilities[np.arange(len(label)), label], probabilities[:, 1]
-    moved = label != 1
-    whether = np.log(np.where(moved, 1.0 - still, still))
-    return np.stack([whether, np.where(moved, np.log(own) - whether, 0.0)])
-
-
 def _read(path: str, columns: list[str]) -> pd.DataFrame:
     try:
         if path.endswith(".parquet"):
@@ -278,14 +207,6 @@ def _resolved(path: str) -> str:
 def examples_of(result: TrainingResult, store: str, kind: str, bars: list[SymbolBars] | None = None) -> Examples:
     """Return the examples of a run's symbols, or of other bars."""
     return run_examples(Store(store), result.plan, kind, bars)
-
-
-def _figures(values: dict[str, float]) -> dict[str, float | None]:
-    return {name: _rounded(value) for name, value in values.items()}
-
-
-def _rounded(value: float | None, digits: int = 6) -> float | None:
-    return round(float(value), digits) if value is not None and math.isfinite(value) else None
 
 
 if __name__ == "__main__":

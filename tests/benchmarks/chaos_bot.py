@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
 
-from bench_bot import names, random_tables  # noqa: E402
+from bot_parts import names, random_tables  # noqa: E402
 from conftest import random_universe  # noqa: E402
 from sqlalchemy import select  # noqa: E402
 

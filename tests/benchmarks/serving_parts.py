@@ -1,9 +1,8 @@
-"""The parts of ``bench_serving.py``: the engine in process, HTTP beside its rivals, and faults under load."""
+"""The parts of ``bench_serving.py``: the engine in process, and HTTP next to its rivals."""
 
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -186,66 +185,12 @@ def _deploy_multiplexed(folder: str, models: int) -> None:
 
 
 def _replica_rss_mib() -> float:
-    return max(one.memory_info().rss for one in _replicas()) / 2**20
+    return max(one.memory_info().rss for one in replicas()) / 2**20
 
 
-def _replicas() -> list[Any]:
+def replicas() -> list[Any]:
+    """Return the processes of replicas that are running."""
     import psutil
 
     found = (p for p in psutil.process_iter() if "ServeRepl" in p.name() and p.status() != psutil.STATUS_ZOMBIE)
     return [p for p in found if "fleetcast" in " ".join(p.cmdline()).lower()]
-
-
-def faults_part(folder: str, seconds: float) -> dict[str, Any]:
-    """Count what fails while versions change and a replica dies."""
-    from training import ModelManager
-
-    manager, symbols = ModelManager(folder), Lake(Store(folder)).symbols()
-    requests, out = [named(symbols[i : i + 5]) for i in range(0, 200, 5)], {}
-    with serving(folder, True, "serve.replicas=2") as (port, _):
-        versions = manager.versions("direction")
-        slowest = 0.0
-        with _background(port, requests, 60.0) as load:
-            for turn in range(10):
-                manager.promote("direction", versions[(turn + 1) % 2], "bench") if turn % 2 == 0 else manager.rollback(
-                    "direction"
-                )
-                slowest = max(slowest, _followed(port, symbols[0], manager.aliases("direction").champion or ""))
-        out |= {"promote_failures": load["failed"], "promote_requests": sum(load["statuses"].values())}
-        out["promote_slowest_s"] = slowest
-        with _background(port, requests, 40.0) as load:
-            victims = _replicas()
-            victims[0].kill()
-            start = time.perf_counter()
-            while len([p for p in _replicas() if p.pid != victims[0].pid]) < 2 or not _two_answer(port):
-                time.sleep(0.2)
-            out["kill_recovery_s"] = time.perf_counter() - start
-        out["kill_failure_share"] = load["failed"] / sum(load["statuses"].values())
-        out["kill_requests"] = sum(load["statuses"].values())
-    return out
-
-
-@contextmanager
-def _background(port: int, requests: list[bytes], seconds: float) -> Iterator[dict[str, Any]]:
-    found: dict[str, Any] = {}
-    thread = threading.Thread(target=lambda: found.update(measure(port, requests, 8, seconds)))
-    thread.start()
-    time.sleep(2.0)
-    yield found
-    thread.join()
-
-
-def _followed(port: int, symbol: str, version: str) -> float:
-    """Wait until every of ten answers comes from a version, and return the seconds."""
-    start = time.perf_counter()
-    while time.perf_counter() < start + 30:
-        answers = [httpx2.get(f"http://127.0.0.1:{port}{PREDICT}/{symbol}").json() for _ in range(10)]
-        if {one["direction"]["version"] for one in answers} == {version}:
-            return time.perf_counter() - start
-        time.sleep(0.1)
-    raise SystemExit(f"version {version} is not served after 30 s")
-
-
-def _two_answer(port: int) -> bool:
-    loaded = {httpx2.get(f"http://127.0.0.1:{port}/v1/stats").json()["health"]["loaded"] for _ in range(20)}
-    return len(loaded) == 2

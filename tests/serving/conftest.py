@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from configs.schema import Config
@@ -12,7 +13,7 @@ from features.bars.schema import SymbolBars
 from features.store.lake import Lake
 from features.store.store import Store
 from serving.engine import PredictionEngine
-from training import ModelTrainer
+from training import ModelManager, ModelTrainer
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
 LAKE_BARS = 480
@@ -63,6 +64,21 @@ def _train(store, bars_of, tiny_config):
         config: Config = tiny_config("data.bars=lake", *settings)
         result = ModelTrainer(config, store).train_multi_asset_models([], [], promote=promote)
         assert all(kind.version for kind in result.results)
+
+
+@pytest.fixture(scope="session")
+def expected(trained_store, bars_of) -> dict[str, tuple[pd.Series, pd.Series]]:
+    """The forecasts of each symbol's champion predictors at the last bar of the lake."""
+    manager = ModelManager(trained_store)
+    bars = [bars_of(symbol, LAKE_BARS) for symbol in SYMBOLS]
+    out = {}
+    for symbol in SYMBOLS:
+        direction, volatility = (
+            manager.load_model(f"{name}_{symbol}", "champion").predict(bars).loc[symbol].iloc[-1]
+            for name in ("price_direction", "volatility")
+        )
+        out[symbol] = direction, volatility
+    return out
 
 
 @pytest.fixture

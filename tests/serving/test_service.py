@@ -1,53 +1,22 @@
 """`fleetcast serve` as users run it: a separate process, real Ray Serve, real HTTP, real faults."""
 
-import json
 import os
 import shutil
 import signal
-import socket
-import threading
-import time
-from contextlib import contextmanager, suppress
 
 import httpx2
 import psutil
 import pytest
 from raw_http import ask, stalled
+from running_server import EXIT_TIMEOUT_S, SYMBOLS, Server, constant_load, living, wait_until
 
 from cluster.ports import free_port
-from configs.errors import ConfigError
 from serving.answers import KINDS
 from serving.client import FleetcastClient, ServerError
 from serving.journal import open_journal
 from serving.journal.reading import read_predictions
 from serving.web.keys import add_key
 from training import ModelManager
-
-SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
-EXIT_TIMEOUT_S = 300
-
-
-def living(processes, name=""):
-    """Yield the running processes with this in their name; any may exit at any moment."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            if name in process.name() and process.status() != psutil.STATUS_ZOMBIE:
-                yield process
-
-
-class Server:
-    """A running server, its store, an API key and the lines that it printed."""
-
-    def __init__(self, process, url, store, key, keys, lines):
-        self.process, self.url, self.store, self.lines = process, url, store, lines
-        self.key, self.keys = key, keys
-
-    def client(self, **options):
-        return FleetcastClient(self.url, key=self.key, **options)
-
-    def replicas(self):
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        return list(living(family, "ServeRepl"))
 
 
 @pytest.fixture(scope="module")
@@ -79,46 +48,6 @@ def server(start, trained_store, tmp_path_factory):
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.wait(EXIT_TIMEOUT_S)
-
-
-@contextmanager
-def constant_load(server, clients=4):
-    """Send requests all the time, and yield the outcomes: each answer's status, or the error's name, and versions."""
-    outcomes, stop = [], threading.Event()
-
-    def ask():
-        with httpx2.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.key}"}, timeout=30) as http:
-            while not stop.is_set():
-                try:
-                    answer = http.post("/v1/predictions", json={"symbols": SYMBOLS})
-                except httpx2.TransportError as error:
-                    outcomes.append((type(error).__name__, ()))
-                    continue
-                outcomes.append((answer.status_code, versions_in(answer)))
-
-    def versions_in(answer):
-        if answer.status_code != 200:
-            return ()
-        body = answer.json()
-        assert all(item["error"] is None for item in body["predictions"])
-        return {(kind, item[kind]["version"]) for item in body["predictions"] for kind in KINDS}
-
-    threads = [threading.Thread(target=ask) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield outcomes
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-def wait_until(condition, seconds=300):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timeout"
-        time.sleep(0.1)
 
 
 @pytest.mark.slow
@@ -189,7 +118,8 @@ def test_the_ingress_listens_on_loopback_only(server):
 @pytest.mark.slow
 def test_clients_that_stop_in_the_middle_keep_no_one_out(server):
     key, other = (f"Authorization: Bearer {one}" for one in (server.key, add_key(server.keys, "other")))
-    wait_until(lambda: ask(server.url, "/v1/symbols", other)[0] == 200)
+    # Each replica reads the file of keys again at a time of its own.
+    wait_until(lambda: all(ask(server.url, "/v1/symbols", other)[0] == 200 for _ in range(20)))
     body = f"POST /v1/predictions HTTP/1.1\r\nHost: a\r\n{key}\r\nContent-Length: 100\r\n\r\n{{".encode()
     with stalled(server.url, 600, b"GET / HTTP/1.1\r\nX-A"), stalled(server.url, 600, body):
         for path in ("/v1/health/live", "/v1/symbols"):
@@ -260,32 +190,3 @@ def test_it_drains_and_leaves_no_process_running(server):
     assert list(living(alive)) == []
     with server.client(retries=0) as client, pytest.raises(ServerError, match="no server answers"):
         client.symbols()
-
-
-def test_mistakes_are_one_line_errors_and_start_nothing(call, trained_store, tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        for arguments, says in (
-            (("--store", str(tmp_path)), "Make one with `fleetcast train`"),
-            (("--alias", "nosuch"), "'nosuch' is no version of"),
-            (("--host", "0.0.0.0"), "fleetcast keys add"),
-            (("--api-key-file", str(tmp_path / "none")), "cannot be read"),
-            (("--port", port), f"cannot listen at 127.0.0.1:{port}"),
-            (("--set", "serve.replicas=0"), "serve.replicas"),
-        ):
-            store = () if "--store" in arguments else ("--store", str(trained_store))
-            done = call("serve", *store, *arguments)
-            assert done.code == 2 and says in done.err.splitlines()[-1], done
-            assert "Traceback" not in done.err
-
-
-def test_the_arguments_are_json_that_a_serve_config_can_hold(trained_store):
-    from serving.app import Arguments
-
-    given = Arguments(store=str(trained_store), config={"replicas": 2})
-    assert Arguments.model_validate(json.loads(given.model_dump_json())) == given
-    with pytest.raises(ValueError, match="replica"):
-        Arguments(store="x", config={"replica": 2})
-    assert issubclass(ServerError, ConfigError.__mro__[1])

@@ -13,7 +13,6 @@ import pandas as pd
 from configs.schema import Config
 from features.bars.schema import SymbolBars
 from features.engineer import build_panel
-from features.labels import CLASSES
 from features.panel import Panel
 from features.store.store import Store
 from features.universe_build import build_universe
@@ -33,16 +32,8 @@ def forecast_table(predictor: BarsPredictor, panel: Panel, rows: Sequence[npt.ND
     columns, others = predictor.compare(panel, rows)
     places, symbol = panel_rows(panel, rows)
     out = {"symbol": np.asarray(panel.symbols, dtype=object)[symbol], "date": panel.dates[places]}
-    if predictor.kind == "direction":
-        out |= {f"p_{label}": columns[label] for label in CLASSES}
-        tables = {name: table for name, table in others.items() if name in _LOOKED_AT}
-        out |= {f"p_{label}_{name}": table[:, i] for name, table in tables.items() for i, label in enumerate(CLASSES)}
-    else:
-        ends = {"forecast": "variance", "low": "variance_low", "high": "variance_high"}
-        out |= {name: columns[column] for name, column in ends.items()}
-        known = {name: table for name, table in others.items() if name in _LOOKED_AT}
-        out |= {f"forecast_{n}": np.where(np.isfinite(v), v, columns["variance"]) for n, v in known.items()}
-    return pd.DataFrame(out)
+    looked_at = {name: others[name] for name in others if name in _LOOKED_AT}
+    return pd.DataFrame(out | task_of(predictor.kind).named_forecasts(columns, looked_at))
 
 
 @dataclass(frozen=True)

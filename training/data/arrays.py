@@ -41,3 +41,8 @@ def rows_by_time(symbol: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
 def take_rows(values: npt.NDArray[T], rows: npt.NDArray[np.int64]) -> npt.NDArray[T]:
     """Return the rows of these symbols of an array (S, …); one that all symbols share (1, …) is returned as it is."""
     return values if len(values) == 1 else values[rows]
+
+
+def row_index(rows: int, symbols: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return each symbol's row (n,) in something with one row that all symbols share, or a row for each."""
+    return symbols if rows > 1 else np.zeros(len(symbols), np.int64)

@@ -66,19 +66,19 @@ class Examples:
         )
 
     def part(self, name: Part) -> list[Int64]:
-        """Return each symbol's rows of ``train``, ``valid`` or ``test``."""
+        """Return each symbol's rows (nᵢ,) of ``train``, ``valid`` or ``test``, counted from its first bar."""
         return [getattr(rows, name) for rows in self.rows]
 
     def train_and_valid(self) -> list[Int64]:
-        """Return each symbol's rows that a fit may see."""
+        """Return each symbol's train and validation rows (nᵢ,), which a fit may see."""
         return [np.concatenate([rows.train, rows.valid]) for rows in self.rows]
 
     def places(self, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
-        """Return rows within each symbol as rows of the panel, and each one's symbol."""
+        """Return rows within each symbol as rows of the panel (n,), and each one's position among the symbols (n,)."""
         return panel_rows(self.panel, rows)
 
     def labels(self, name: Part) -> tuple[Int64, Int64]:
-        """Return the classes of a part's rows, and each one's symbol."""
+        """Return the classes (n,) of a part's rows, and each one's position among the symbols (n,)."""
         places, symbol = self.places(self.part(name))
         return self.targets[places].astype(np.int64), symbol
 
@@ -91,7 +91,7 @@ class Examples:
         return np.array(found, "datetime64[ns]").view(np.int64)
 
     def train_features(self) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield each symbol's features of its train rows."""
+        """Yield each symbol's features (nᵢ, F) of its train rows."""
         for i, rows in enumerate(self.rows):
             yield self.panel.features[self.panel.rows(i)][rows.train]
 

@@ -67,7 +67,7 @@ class FeatureBuffer:
         return bank
 
     def features(self, panel: Panel, design: Design) -> Float32:
-        """Return the features that a design takes, scaled."""
+        """Return the bank of the features (rows, F) of a panel that a design takes, scaled."""
         pieces = (design.transform(part, i) for i, part in enumerate(self._of(panel, panel.features)))
         return self.lay(pieces, design.width)
 

@@ -1,7 +1,7 @@
 """Metrics by name with their errors: the model's, each baseline's, and the paired differences.
 
 Manifests and ``--json`` hold them flat: ``log_loss``, ``log_loss_se``, ``log_loss_<baseline>``,
-``log_loss_vs_<baseline>`` and so on. Only this module knows how those keys are made.
+``log_loss_vs_<baseline>`` and so on, as :mod:`.daily_sums` writes them. Everything else reads them here.
 """
 
 from __future__ import annotations

@@ -10,6 +10,6 @@ Ints = npt.NDArray[np.int64]
 
 
 def ratio(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Array:
-    """Return numerator / denominator, NaN where the denominator is zero."""
+    """Return numerator / denominator (…), which broadcast; NaN where the denominator is zero."""
     top, bottom = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
     return np.asarray(np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0))

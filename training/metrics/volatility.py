@@ -14,7 +14,7 @@ from training.metrics.ratio import Array, ratio
 
 
 def check_variance(target: npt.ArrayLike, forecast: npt.ArrayLike) -> tuple[Array, Array]:
-    """Return two float64 arrays of one shape; raise ``ValueError`` unless all are finite and positive."""
+    """Return both as float64 (n,); raise ``ValueError`` unless shapes agree and all are finite and positive."""
     y, f = np.asarray(target, dtype=np.float64), np.asarray(forecast, dtype=np.float64)
     if y.shape != f.shape or y.size == 0:
         raise ValueError(f"target has shape {y.shape} and forecast {f.shape}; expected one shape and at least one row")

@@ -179,7 +179,7 @@ class PriceDirectionPredictor(DirectionFrames):
         return found
 
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
-        """Return log losses in nats."""
+        """Return log losses (n,) in nats, and each row's position among the symbols (n,)."""
         columns = self.forecast(examples.panel, examples.part(part))
         labels, symbol = examples.labels(part)
         return log_loss_rows(labels, np.stack([columns[name] for name in CLASSES], axis=1)), symbol

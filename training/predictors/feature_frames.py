@@ -101,7 +101,7 @@ def panel_of_features(frame: Any, names: Sequence[str] | None = None, symbol: st
 
 
 def frame_rows(frame: pd.DataFrame, symbol: str | None) -> tuple[npt.NDArray[np.datetime64], Any, list[str]]:
-    """Return each row's date, the position of its symbol, and the symbols in order of their first row."""
+    """Return each row's date (n,), its symbol's position (n,), and the symbols in order of their first row."""
     index = frame.index
     levels = [index.get_level_values(level) for level in range(index.nlevels)]
     date = next((i for i, level in enumerate(levels) if level.dtype.kind == "M"), None)

@@ -67,7 +67,7 @@ def examples_of_features(
 def labels_of_panel(
     target: Any, frame: Any, direction: DirectionConfig, panel: Panel, *, fitting: bool = False
 ) -> Int64:  # fmt: skip
-    """Return the labels of a frame's rows in the order of the panel that it made; see :func:`labels_of`."""
+    """Return the labels (n,) of a frame's rows in the order of the panel that it made; see :func:`labels_of`."""
     _, codes, symbols = frame_rows(frame, panel.symbols[0])
     labels = labels_of(target, frame, direction, fitting=fitting)[np.argsort(codes, kind="stable")]
     offsets = np.searchsorted(np.sort(codes), np.arange(len(symbols) + 1))

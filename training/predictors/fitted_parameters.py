@@ -19,8 +19,7 @@ from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression
 from training.models.volatility.anchor import FALLS, LAGS
 from training.models.volatility.intervals import IntervalFleet
-from training.models.volatility.members import combined
-from training.models.volatility.members.garch import GarchFleet
+from training.models.volatility.members import catalog, combined
 from training.models.volatility.regression import LinearFleet
 from training.predictors.volatility_shared import SharedVolatility, members_from_arrays
 
@@ -34,10 +33,10 @@ def fitted_parameters(kind: str, arrays: Mapping[str, npt.NDArray[Any]], config:
 
 
 def _of_volatility(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
-    """Return the weights of members, coefficients of the anchor, and what intervals, market and GARCH were fitted to.
+    """Return the weights of members, coefficients of the anchor, and what intervals, market and members were fitted to.
 
     ``weight.MEMBER`` and ``market.share`` are shared by all symbols. ``anchor.mean_5`` is the coefficient of the last
-    5 bars' mean, ``anchor.fall_5`` that of their fall. ``garch.persistence`` is α + γ/2 + β (β of an EGARCH).
+    5 bars' mean, ``anchor.fall_5`` that of their fall. ``garch.persistence`` is a member's own.
     ``interval.low`` and ``interval.high`` are quantiles of ln(y / f).
     """
     shared = SharedVolatility.from_arrays(arrays)
@@ -46,10 +45,9 @@ def _of_volatility(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> di
     out["market.share"] = float(shared.market.share[0])
     anchor = LinearFleet.from_arrays(part_of(arrays, "linear")).anchor
     out |= {f"anchor.{name}": _mean(column) for name, column in zip(_ANCHOR, anchor.T, strict=True)}
-    garch = members_from_arrays(arrays).get("garch")
-    if isinstance(garch, GarchFleet):
-        _, _, alpha, gamma, beta = garch.parameters.T
-        out["garch.persistence"] = _mean(np.where(garch.is_log, beta, alpha + 0.5 * gamma + beta))
+    for name, fleet in members_from_arrays(arrays).items():
+        if (parameters := catalog()[name].parameters) is not None:
+            out |= {f"{name}.{key}": value for key, value in parameters(fleet).items()}
     ends = IntervalFleet.from_arrays(part_of(arrays, "interval")).ends
     return out | {"interval.low": _mean(ends[:, 0]), "interval.high": _mean(ends[:, 1])}
 

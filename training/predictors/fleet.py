@@ -125,17 +125,17 @@ class PredictorFleet(ABC):
         """
 
     def forecast_windows(self, windows: Windows, symbols: Int64) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns of :meth:`forecast_with_baselines`."""
+        """Return the columns (n,) of :meth:`forecast_with_baselines`."""
         return self.forecast_with_baselines(windows, symbols)[0]
 
     def forecast(self, panel: Panel, rows: Sequence[Int64]) -> dict[str, npt.NDArray[Any]]:
-        """Return the columns for these rows within each symbol of a panel, each at least :meth:`first_row`."""
+        """Return the columns (n,) for these rows within each symbol of a panel, each at least :meth:`first_row`."""
         return joined([self.forecast_windows(*chunk) for chunk in self.chunks(panel, rows)])
 
     def compare(
         self, panel: Panel, rows: Sequence[Int64]
     ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
-        """Return the columns for rows of a panel, and those of what the forecast is compared with."""
+        """Return the columns (n,) for rows of a panel, and those (n, …) of what the forecast is compared with."""
         found = [self.forecast_with_baselines(*chunk) for chunk in self.chunks(panel, rows)]
         return joined([columns for columns, _ in found]), joined([others for _, others in found])
 
@@ -146,7 +146,7 @@ class PredictorFleet(ABC):
         return Windows.of(panel.dates[places], panel.features, places, series, year, self.window)
 
     def chunks(self, panel: Panel, rows: Sequence[Int64]) -> Iterator[tuple[Windows, Int64]]:
-        """Yield the windows of these rows and their symbols' rows in this fleet, some thousand at a time."""
+        """Yield the windows of these rows and their symbols' rows (n,) in this fleet, some thousand at a time."""
         return panel_chunks(panel, rows, self._rows_of(panel), self._series(panel), self.window)
 
     def _series(self, panel: Panel) -> Float:
@@ -159,7 +159,7 @@ class PredictorFleet(ABC):
 
     @abstractmethod
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
-        """Return the loss of every row of ``train``, ``valid`` or ``test``, and its symbol's position."""
+        """Return the loss (n,) of every row of ``train``, ``valid`` or ``test``, and its symbol's position (n,)."""
 
     @abstractmethod
     def to_arrays(self) -> Arrays:

@@ -194,7 +194,7 @@ class VolatilityPredictor(BarsPredictor):
         return ends, out
 
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
-        """Return QLIKE."""
+        """Return QLIKE (n,), and each row's position among the symbols (n,)."""
         columns = self.forecast(examples.panel, examples.part(part))
         places, symbol = examples.places(examples.part(part))
         return qlike_rows(examples.targets[places], columns["variance"]), symbol

@@ -41,7 +41,7 @@ class Job(Frozen):
 
     @property
     def tested(self) -> str:
-        """The output of the pooled fit that is tested, which lies beside this job's."""
+        """The output of the pooled fit that is tested, which is stored next to this job's."""
         return f"{self.output.rpartition('/')[0]}/{TESTED}"
 
     @property

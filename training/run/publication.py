@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,8 @@ from training.tasks import task_of
 from training.validation.promotion import Decision, Policy, decide
 from training.validation.scores import Scores
 from training.validation.verdict import verdict
+
+logger = logging.getLogger(__name__)
 
 _COMPARISONS = 5
 _SEEN = ("trained_to", "calibrated_to")
@@ -87,6 +90,8 @@ def publish_kind(models: ModelManager, plan: RunPlan, kind: str, queue: JobQueue
     decision = promote_if_better(models, kind, version.version, promote, horizon, worse_than)
     verb = "promoted to champion" if decision.promote else "not promoted"
     champion = models.aliases(kind).champion
+    counts = len(per_symbol), len(failed), len(skipped)
+    logger.info("%s version %s of %d symbols (%d failed, %d skipped)", kind, version.version, *counts)
     return replace(result, version=version.version, decision=f"{verb}: {decision.reason}", champion=champion)
 
 
@@ -123,8 +128,11 @@ def promote_if_better(
         except ModelError:
             if models.aliases(kind).champion == before:
                 raise
-            continue  # the champion was replaced and pruned while it was read
+            logger.info("%s champion %s was replaced while it was compared: the next one is compared", kind, before)
+            continue  # it was also pruned while it was read
         if not decision.promote or models.promote_over(kind, version, before, decision.reason):
+            verb = "promoted" if decision.promote else "not promoted"
+            logger.info("%s version %s is %s (--promote %s): %s", kind, version, verb, promote, decision.reason)
             return decision
     return Decision(False, f"the champion changed {_COMPARISONS} times during the comparison; promote it by hand")
 

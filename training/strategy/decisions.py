@@ -34,7 +34,7 @@ class Decisions:
 
     @property
     def weights(self) -> Float:
-        """Signed shares of equity to hold from the next bar on."""
+        """Signed shares of equity (D, S) to hold from the next bar on."""
         return self.path.weights
 
     @property

@@ -22,7 +22,7 @@ def touch_multiple(probability: float) -> float:
 
 
 def stop_distance(volatility: Float, bars: int, bars_per_year: Float | float, probability: float) -> Float:
-    r"""Return the log distance :math:`k \sigma \sqrt{h / A}` of a level from the close, for annualised volatility."""
+    r"""Return the log distance :math:`k \sigma \sqrt{h / A}` (…) of a level from the close; volatility is annual."""
     return np.asarray(touch_multiple(probability) * volatility * np.sqrt(bars / np.asarray(bars_per_year)))
 
 

@@ -157,6 +157,6 @@ def variance_of_bars(open_: Float, high: Float, low: Float, close: Float, before
 
 
 def bars_per_year(dates: Dates, has_bar: Mask, stop: int) -> Float:
-    """Return bars a year of each symbol from the dates before row ``stop``, which later dates do not change."""
+    """Return bars a year (S,) from dates (D,) and bars (D, S) before row ``stop``; later ones change nothing."""
     days, stop = dates.astype("datetime64[ns]"), max(stop, LEAST_DATES)
     return np.array([bar_period(days[:stop][has_bar[:stop, s]]).bars_per_year for s in range(has_bar.shape[1])])

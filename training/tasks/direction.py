@@ -51,7 +51,7 @@ class DirectionTask(Task):
         return panel.warmup + config.direction.network.window - 1
 
     def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
-        """Return classes 0, 1, 2, or −1 where the return is not known yet."""
+        """Return classes 0, 1, 2, or −1 where the return is not known yet (n,), and where it is (n,)."""
         part, rows = config.direction, panel.rows(symbol)
         labels = direction_labels(panel.close[rows], panel.ewma_vol[rows], part.horizon, part.label)
         return labels.astype(np.float64), labels >= 0
@@ -84,6 +84,14 @@ class DirectionTask(Task):
         values |= {f"loss_{name}": log_loss_rows(labels, table) for name, table in baselines.items()}
         scores = direction_by_symbol(panel.symbols, symbol, labels, probabilities, baselines, horizon)
         return Evaluated(values, daily, scores, adapted)
+
+    def named_forecasts(
+        self, columns: Mapping[str, npt.NDArray[Any]], baselines: Mapping[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return ``p_down`` …, and ``p_down_prior`` … of each baseline (n, 3)."""
+        out = {f"p_{label}": columns[label] for label in CLASSES}
+        tables = baselines.items()
+        return out | {f"p_{label}_{name}": table[:, i] for name, table in tables for i, label in enumerate(CLASSES)}
 
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return the network, its fit, and how far each symbol's calibration may leave the shared one.

@@ -139,6 +139,12 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def named_forecasts(
+        self, columns: Mapping[str, npt.NDArray[Any]], baselines: Mapping[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return columns (n,) of a forecast, and forecasts (n, …) of baselines, under the names of test tables."""
+
+    @abstractmethod
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return what sweeps vary, by the path of each setting."""
 

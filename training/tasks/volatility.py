@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class VolatilityTask(Task):
         return max(panel.warmup + config.volatility.network.window - 1, COMPLETE_AFTER)
 
     def targets(self, panel: Panel, symbol: int, config: Config) -> tuple[Float, npt.NDArray[np.bool_]]:
-        """Return mean variances, NaN where not known yet; rows without any movement are left out."""
+        """Return mean variances a bar (n,), NaN where not known yet, and where they are (n,) and prices moved."""
         future = volatility_target(panel.variance[panel.rows(symbol)], config.volatility.horizon)
         return future, np.isfinite(future) & (future > 0)
 
@@ -102,6 +103,15 @@ class VolatilityTask(Task):
         values |= {f"loss_{name}": qlike_rows(target, table) for name, table in others.items()}
         scores = volatility_by_symbol(panel.symbols, symbol, target, forecast, others, horizon)
         return Evaluated(values, daily, scores, adapted)
+
+    def named_forecasts(
+        self, columns: Mapping[str, npt.NDArray[Any]], baselines: Mapping[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return ``forecast``, ``low`` and ``high``, and ``forecast_ewma`` … (n,), the model's where there is none."""
+        ends = {"forecast": "variance", "low": "variance_low", "high": "variance_high"}
+        out = {name: columns[column] for name, column in ends.items()}
+        own = columns["variance"]
+        return out | {f"forecast_{name}": np.where(np.isfinite(v), v, own) for name, v in baselines.items()}
 
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return the spaces of the configured members."""

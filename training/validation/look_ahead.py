@@ -49,7 +49,7 @@ class LookAhead:
 
 
 def sampled_cuts(dates: Dates, warm_up: int, seed: int, count: int = _DEFAULT_CUTS) -> Dates:
-    """Return dates at which to cut, ascending: random ones after the warm-up, and the last but one."""
+    """Return dates (k,) at which to cut, ascending: random ones after the warm-up, and the last but one."""
     usable = np.unique(dates)[warm_up:-1]
     if not len(usable):
         return usable

@@ -1,4 +1,4 @@
-"""Day numbers: the days since the zero of Excel, Unix, SAS or MATLAB, told apart by weekends and plausible years."""
+"""Day numbers: the days since the zero of Excel, Unix, SAS or MATLAB, distinguished by weekends and plausible years."""
 
 from __future__ import annotations
 

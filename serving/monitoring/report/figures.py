@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from serving.monitoring.forecast_rows import JUDGED_KINDS
 from serving.monitoring.result import KindReport
 from serving.monitoring.sentences import test_title
 from training.backtesting.report.charts import OTHERS, OWN, SOFT, figure, label, level, stamps, thinned
@@ -61,9 +62,8 @@ def calibration(report: KindReport) -> Figure | None:
     """Return frequencies (or realised volatility) against forecasts, with 95 % intervals; None without outcomes."""
     if not report.calibration:
         return None
-    is_share = report.kind == "direction"
-    title = "frequency" if is_share else "realised volatility"
-    drawn = figure(title, is_share=True, hovermode="closest")
+    judged = JUDGED_KINDS[report.kind]
+    drawn = figure(judged.outcome_title, is_share=True, hovermode="closest")
     groups = list(dict.fromkeys(one.what for one in report.calibration))
     colours = {name: OWN if len(groups) == 1 else OTHERS[i] for i, name in enumerate(groups)}
     for name in groups:
@@ -78,8 +78,6 @@ def calibration(report: KindReport) -> Figure | None:
         )
     ends = [f(one.forecast for one in report.calibration) for f in (min, max)]
     drawn.add_scatter(x=ends, y=ends, name="calibrated", mode="lines", line={"color": SOFT, "dash": "dot", "width": 1})
-    drawn.update_xaxes(
-        title={"text": "forecast probability" if is_share else "forecast volatility"}, tickformat=",.2~%"
-    )
+    drawn.update_xaxes(title={"text": judged.forecast_title}, tickformat=",.2~%")
     drawn.update_layout(margin={"b": 52})
     return drawn

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from serving.monitoring.forecast_rows import JUDGED_KINDS
 from serving.monitoring.result import KindReport
 from serving.monitoring.sentences import baseline_title, test_title
 from training.backtesting.report.numbers import UNKNOWN, number, percent, with_error
@@ -74,9 +75,9 @@ def promises(report: KindReport) -> Table:
     level = percent(report.level) if math.isfinite(report.level) else UNKNOWN
     unknown = Comparison(math.nan, math.nan)
     kept, missed = (tested.kept, tested.missed) if tested is not None else (unknown, unknown)
-    inside = "label sets" if report.kind == "direction" else "intervals"
+    inside, _ = task_of(report.kind).layout.coverage
     coverage = Comparison(1.0 - missed.value, missed.se)
-    implied = "probabilities imply" if report.kind == "direction" else "the width of intervals implies"
+    implied = JUDGED_KINDS[report.kind].implied
     before, now = report.expected_before, report.expected
     rows = [
         [f"outcomes inside {inside}", _share(found.model("coverage")), _share(coverage), level],

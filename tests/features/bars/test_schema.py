@@ -3,44 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from bar_tables import assert_valid, ohlcv, only
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import DataError
-from features.bars.quarantine import HARMLESS, KEPT, RULES, Quarantine
-from features.bars.schema import SymbolBars, bars_from_frame
-
-
-def ohlcv(rows: int = 6, seed: int = 0) -> pd.DataFrame:
-    """Return a valid table with our column names."""
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, rows)))
-    open_ = close * np.exp(random.normal(0, 0.005, rows))
-    return pd.DataFrame(
-        {
-            "date": pd.date_range("2024-01-01", periods=rows, freq="B"),
-            "open": open_,
-            "high": np.maximum(open_, close) * 1.01,
-            "low": np.minimum(open_, close) * 0.99,
-            "close": close,
-            "volume": random.integers(1, 1000, rows),
-        }
-    )
-
-
-def only(frame: pd.DataFrame, symbol: str | None = "X") -> tuple[SymbolBars, Quarantine]:
-    bars, quarantine = bars_from_frame(frame, symbol)
-    assert len(bars) == 1
-    return bars[0], quarantine
-
-
-def assert_valid(bars: SymbolBars) -> None:
-    assert bars.dates.dtype == "datetime64[ns]"
-    assert (np.diff(bars.dates) > np.timedelta64(0)).all()
-    assert (bars.low > 0).all() and np.isfinite(bars.high).all()
-    assert (bars.low <= np.minimum(bars.open, bars.close)).all()
-    assert (bars.high >= np.maximum(bars.open, bars.close)).all()
-    assert (bars.volume >= 0).all()
+from features.bars.quarantine import HARMLESS, KEPT, RULES
+from features.bars.schema import bars_from_frame
 
 
 def test_valid_bars_are_unchanged():
@@ -78,7 +47,7 @@ def test_a_row_that_breaks_a_rule_is_quarantined_under_its_name(rule):
     np.testing.assert_array_equal(bars.close, expected.close)
 
 
-# Tested in tests/features/sources/test_reading_cases.py, tests/features/bars/test_steps.py, or below.
+# Tested in tests/features/sources/test_undecided_files.py, tests/features/bars/test_steps.py, or below.
 ELSEWHERE = {"duplicate_date", "unfinished_bar", "ragged_row", "spike"}
 
 
@@ -95,15 +64,6 @@ def test_a_row_with_an_invalid_price_is_quarantined(column, value):
     kept = column == "open" and value == 0.0  # a placeholder
     assert len(bars) == 5 + kept and len(quarantine) == 1 and bool(quarantine.lost()) != kept
     assert_valid(bars)
-
-
-def test_quarantine_shows_the_text_that_could_not_be_read():
-    frame = ohlcv().astype(object)
-    frame.loc[1, "close"], frame.loc[2, "date"] = "abc", "32 May"
-    _, quarantine = only(frame)
-    given = quarantine.frame.set_index("rule")["given"]
-    assert given["unparsable_number"] == "close='abc'" and given["unparsable_date"] == "date='32 May'"
-    assert set(quarantine.frame["symbol"]) == {"X"}
 
 
 def test_rounding_errors_widen_the_range_instead_of_losing_the_bar():
@@ -241,12 +201,3 @@ def test_every_row_of_any_frame_is_a_valid_bar_or_quarantined(rows):
     assert_valid(bars)
     in_both = sum(quarantine.counts().get(rule, 0) for rule in KEPT)
     assert len(bars) + len(quarantine) - in_both == len(frame)
-
-
-def test_quarantines_can_be_split_by_symbol_and_joined():
-    frame = pd.concat([ohlcv(3).assign(symbol=name) for name in "AB"], ignore_index=True)
-    frame.loc[[1, 4], "close"] = -1.0
-    _, quarantine = bars_from_frame(frame)
-    joined = Quarantine.concat([quarantine.of("A"), Quarantine.empty(), quarantine.of("B")])
-    pd.testing.assert_frame_equal(joined.frame, quarantine.frame)
-    assert Quarantine.concat([]).counts() == {}

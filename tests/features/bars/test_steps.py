@@ -65,7 +65,7 @@ def test_wild_markets_are_not_flagged(seed, volatility, tails, has_range):
 def test_a_change_of_scale_is_found_at_its_bar_with_its_ratio(seed, row, ratio, has_range):
     bars = scaled(market(seed), slice(row, None), ratio)
     ranges = np.log(bars.high / bars.low)
-    assume(ranges[row] < 5.0 * np.median(ranges[row - 20 : row + 21]))  # planted on a day of news, it is not told apart
+    assume(ranges[row] < 5.0 * np.median(ranges[row - 20 : row + 21]))  # on a day of news it is not seen
     (found,) = find_steps(bars if has_range else close_only(bars))
     assert (found.kind, found.row, found.date) == ("step", row, bars.dates[row])
     assert found.ratio == pytest.approx(ratio, rel=0.15) and not found.explained

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from price_files import NAMES, csv, loaded, stamps, utc
 
 from configs.errors import DataError
 from features.bars.schema import bars_from_frame
-from features.sources.files import FileSource
 
-NAMES = ["Open", "High", "Low", "Close", "Volume"]
 COUNT = 120
 
 
@@ -29,28 +28,8 @@ def bars(first="2022-01-03", base=12.0, freq="B", count=COUNT, decimals=2) -> pd
     return pd.DataFrame(dict(zip(NAMES, (opened, high, low, close, volume), strict=True)), index=index)
 
 
-def csv(frame, dates=None, names=None, sep=",", index_name="Date", **others) -> str:
-    frame = (frame.set_axis(names, axis=1) if names else frame).assign(**others)
-    index = frame.index.strftime("%Y-%m-%d") if dates is None else pd.Index(dates)
-    return frame.set_axis(index, axis=0).to_csv(sep=sep, index_label=index_name)
-
-
-def stamps(frame, unit=1, zone="UTC", clock="0h"):
-    return [int(s.timestamp()) * unit for s in (frame.index + pd.Timedelta(clock)).tz_localize(zone)]
-
-
-def utc(frame, zone, clock="0h"):
-    local = (frame.index + pd.Timedelta(clock)).tz_localize(zone)
-    return local.tz_convert("UTC").strftime("%Y-%m-%d %H:%M:%S+00:00")
-
-
 def records(frame, date="date"):
     return [{date: f"{d:%Y-%m-%d}", **dict(zip(NAMES, map(float, r), strict=True))} for d, r in frame.iterrows()]
-
-
-def loaded(path):
-    source = FileSource(str(path))
-    return list(source.load()), source
 
 
 def assert_equal(found, frame):
@@ -176,7 +155,7 @@ SERVICES = {
         "results": [
             {"T": n, "t": t, **dict(zip("ohlcv", r, strict=True))}
             for n, f in TWO.items()
-            for t, r in zip(stamps(f, 1000), f.to_numpy().tolist(), strict=True)
+            for t, r in zip(stamps(f, unit=1000), f.to_numpy().tolist(), strict=True)
         ]
     },
 }
@@ -196,9 +175,9 @@ def test_json_of_nested_candles_pairs_and_other_dates(tmp_path):
         {"time": f"{d:%Y-%m-%d}", "volume": r.iloc[4], "mid": dict(zip("ohlc", map(str, r), strict=False))}
         for d, r in B.iterrows()
     ]
-    pairs = {"prices": list(zip(stamps(B, 1000), B["Close"], strict=True))}
+    pairs = {"prices": list(zip(stamps(B, unit=1000), B["Close"], strict=True))}
     pairs["market_caps"] = [(t, 1e9 * c) for t, c in pairs["prices"]]
-    dotnet = [row | {"date": f"/Date({t})/"} for row, t in zip(records(B), stamps(B, 1000), strict=True)]
+    dotnet = [row | {"date": f"/Date({t})/"} for row, t in zip(records(B), stamps(B, unit=1000), strict=True)]
     for content, frame in ((mids, B), (pairs, B[["Close"]]), (dotnet, B)):
         (tmp_path / "X.json").write_text(json.dumps(content))
         ((found,), _) = loaded(tmp_path / "X.json")

@@ -1,7 +1,5 @@
 """The lake appends atomically and idempotently, also from several processes and on a full disk."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,48 +9,20 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lake_bars import FIELDS, assert_equal_bars, cut, files, scaled, series
 
-from configs.errors import DataError, StoreError
+from configs.errors import DataError
 from features.bars.merge import between, fingerprint
 from features.bars.quarantine import Quarantine
-from features.bars.schema import SymbolBars, bars_from_frame
+from features.bars.schema import bars_from_frame
 from features.store.lake import Lake
 from features.store.lake_files import read_as
 from features.store.store import Store
-
-FIELDS = ("dates", "open", "high", "low", "close", "volume")
-
-
-def series(symbol: str = "X", rows: int = 300, seed: int = 0, first: str = "2020-01-01") -> SymbolBars:
-    random = np.random.default_rng(seed)
-    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, rows)))
-    dates = (np.datetime64(first) + np.arange(rows)).astype("datetime64[ns]")
-    volume = random.integers(1, 10**6, rows).astype(float)
-    return SymbolBars(symbol, dates, close, close * 1.01, close * 0.99, close, volume, True, True)
-
-
-def cut(bars: SymbolBars, rows) -> SymbolBars:
-    return replace(bars, **{name: getattr(bars, name)[rows] for name in FIELDS})
-
-
-def scaled(bars: SymbolBars, ratio: float) -> SymbolBars:
-    prices = {name: getattr(bars, name) * ratio for name in ("open", "high", "low", "close")}
-    return replace(bars, **prices, volume=bars.volume / ratio)
-
-
-def files(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*.parquet")}
 
 
 @pytest.fixture
 def lake(tmp_path) -> Lake:
     return Lake(Store(tmp_path / "store"))
-
-
-def assert_equal_bars(left: SymbolBars, right: SymbolBars) -> None:
-    assert fingerprint(left) == fingerprint(right)
-    for name in FIELDS:
-        np.testing.assert_array_equal(getattr(left, name), getattr(right, name))
 
 
 @pytest.mark.parametrize("symbol", ["X", "../../x", "a/b", "^GSPC", "EURUSD=X", "BRK B", "brk.b", "context"])
@@ -135,17 +105,6 @@ def test_info_gives_rows_dates_and_sizes(lake):
     assert len(lake.read("b", end=date(2020, 1, 3))) == 3
 
 
-def test_missing_symbols_and_damaged_files_are_one_clear_error(lake):
-    assert lake.symbols() == [] and lake.info() == [] and lake.read_context() is None
-    with pytest.raises(DataError, match=r"'X' is not in the lake.*data import"):
-        lake.read("X")
-    lake.store.write("lake/bars/X.parquet", b"PAR1 damaged")
-    for attempt in (lambda: lake.read("X"), lake.info, lambda: lake.append(series())):
-        with pytest.raises(StoreError, match="not a readable Parquet file") as caught:
-            attempt()
-        assert "\n" not in str(caught.value)
-
-
 def quarantined(*days: str, rule: str = "missing_price") -> Quarantine:
     frame = pd.DataFrame({"symbol": "X", "date": pd.to_datetime(list(days)), "rule": rule, "given": ""})
     frame = frame.assign(open=1.0, high=1.0, low=1.0, close=np.nan, volume=0.0)
@@ -179,56 +138,6 @@ def test_a_fingerprint_depends_on_every_value_and_not_on_memory_layout():
     changed = [replace(bars, symbol="Y"), replace(bars, has_range=False), cut(bars, slice(0, 19))]
     changed += [replace(bars, **{n: np.roll(getattr(bars, n), 1)}) for n in FIELDS]
     assert len({fingerprint(b) for b in [bars, *changed]}) == 1 + len(changed)
-
-
-_APPEND = """
-import resource, sys
-import numpy as np
-from configs.errors import StoreError
-from features.bars.schema import SymbolBars
-from features.store.lake import Lake
-from features.store.store import Store
-root, start, step, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-if limit:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-for first in range(start, 16, step):
-    rows = np.arange(first * 100, first * 100 + 100)
-    price = 10.0 + np.sin(rows * 1.7)
-    dates = (np.datetime64("2000-01-01") + rows).astype("datetime64[ns]")
-    bars = SymbolBars("X", dates, price, price, price, price, price, False, True)
-    try:
-        Lake(Store(root)).append(bars)
-    except StoreError as error:
-        sys.exit(str(error))
-"""
-
-
-def append_in_process(root: Path, *numbers: int) -> subprocess.Popen:
-    arguments = [sys.executable, "-c", _APPEND, str(root), *map(str, numbers)]
-    return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
-
-
-def test_concurrent_appends_lose_no_row(tmp_path):
-    running = [append_in_process(tmp_path, first, 2, 0) for first in (0, 1)]
-    assert [process.communicate(timeout=300)[1] for process in running] == ["", ""]
-    bars = Lake(Store(tmp_path)).read("X")
-    assert len(bars) == 1600 and (np.diff(bars.dates) == np.timedelta64(1, "D")).all()
-
-
-def test_a_full_disk_is_one_clear_error_and_damages_nothing(tmp_path):
-    lake = Lake(Store(tmp_path))
-    lake.append(series("Y"))
-    process = append_in_process(tmp_path, 0, 1, 8000)
-    _, error = process.communicate(timeout=300)
-    assert process.returncode == 1 and "Free some space" in error and len(error.splitlines()) == 1
-    assert len(lake.read("X")) > 0 and not list(tmp_path.rglob("*.tmp"))
-    assert_equal_bars(lake.read("Y"), series("Y"))
-
-
-def test_a_store_that_cannot_be_written_is_one_clear_error(tmp_path):
-    (tmp_path / "file.txt").write_text("")
-    with pytest.raises(StoreError, match="--store"):
-        Lake(Store(tmp_path / "file.txt" / "x")).append(series())
 
 
 def test_a_symbol_is_removed_with_its_quarantined_rows(lake):
@@ -268,22 +177,3 @@ def test_a_rename_that_was_interrupted_is_finished_by_the_next(lake):
     lake.append(series("Y"))  # what an interrupted rename leaves: the same bars under both names
     lake.rename("X", "Y")
     assert lake.symbols() == ["Y"]
-
-
-def test_bars_imported_while_their_symbol_is_renamed_are_kept(lake):
-    """Rename X while another process appends to it: every bar is under one of the names."""
-    bars = series("X")
-    lake.append(cut(bars, slice(0, 100)))
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from tests.features.store.test_lake import *\n"
-        "for i in range(100, 300, 5): Lake(Store(sys.argv[1])).append(cut(series('X'), slice(i, i + 5)))"
-    )
-    root = str(Path(__file__).parents[3])
-    with subprocess.Popen([sys.executable, "-c", code, lake.store.root, root], cwd=root) as other:
-        names = iter(f"N{i}" for i in range(10**6))
-        while other.poll() is None:
-            if "X" in lake.symbols():
-                lake.rename("X", next(names))
-    assert other.returncode == 0
-    dates = np.concatenate([lake.read(symbol).dates for symbol in lake.symbols()])
-    np.testing.assert_array_equal(np.sort(dates), bars.dates)

@@ -1,11 +1,17 @@
-"""Rows of predictions for tests of the journal."""
+"""Rows of predictions, and the writer of a server, for tests of the journal."""
 
+import shutil
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from configs import JournalConfig
+from serving.journal import open_journal
 from serving.journal.predictions import PredictionRow
+from serving.journal.served import ServedPredictions
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -38,3 +44,38 @@ def prediction(symbol="AAA", kind="direction", day=0, **changes):
 @pytest.fixture(scope="session")
 def make_prediction() -> Callable[..., PredictionRow]:
     return prediction
+
+
+QUICK = JournalConfig(flush_s=0.01, busy_timeout_s=0.05)
+
+
+@pytest.fixture
+def quick() -> JournalConfig:
+    """Settings of a writer that writes at once."""
+    return QUICK
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], object]], None]:
+    """Return a function that waits for a condition, two minutes at most."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 120.0
+        while not condition():
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def url(sqlite_template, tmp_path):
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'journal.db')}"
+
+
+@pytest.fixture
+def recorder(url):
+    """The writer of a server's predictions on a SQLite file."""
+    served = ServedPredictions(lambda: open_journal(url, config=QUICK), QUICK)
+    yield served
+    served.close()

@@ -1,11 +1,7 @@
 """Served predictions are recorded off the path of requests, once each, with how often; drops are counted."""
 
 import asyncio
-import shutil
-import sqlite3
-import threading
 import time
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,7 +9,6 @@ import httpx2
 import numpy as np
 import pytest
 
-from configs import DatabaseUnavailableError, JournalConfig
 from configs.operation import ServeConfig
 from features.bars.closes import bar_date
 from serving.answers import KINDS
@@ -21,37 +16,14 @@ from serving.fleets import ForecastColumns
 from serving.journal import open_journal
 from serving.journal.forecasts import fleet_rows, snapshot_rows
 from serving.journal.reading import read_predictions
-from serving.journal.served import ServedPredictions
 from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
 from training.tasks import task_of
-
-QUICK = JournalConfig(flush_s=0.01, busy_timeout_s=0.05)
 
 
 def read(journal, kind="direction"):
     with journal.connect() as connection:
         return read_predictions(connection, kind)
-
-
-def until(condition, timeout_s=120.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
-
-
-@pytest.fixture
-def url(sqlite_template, tmp_path):
-    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'journal.db')}"
-
-
-@pytest.fixture
-def recorder(url):
-    """The writer of a server's predictions on a SQLite file."""
-    served = ServedPredictions(lambda: open_journal(url, config=QUICK), QUICK)
-    yield served
-    served.close()
 
 
 def test_rows_of_a_snapshot_equal_its_answers_and_have_the_baselines(engine):
@@ -114,7 +86,7 @@ def test_a_thousand_rows_are_made_in_half_a_second(engine):
     assert rows[:5] == snapshot_rows(snapshot, "test")[:5]
 
 
-def test_a_thousand_requests_for_one_prediction_are_one_row(engine, recorder, url):
+def test_a_thousand_requests_for_one_prediction_are_one_row(engine, recorder, url, until):
     service = EngineService(engine, 16, journal=recorder)
     with httpx2.Client(transport=Served(build_api(service, ServeConfig())), base_url="http://127.0.0.1") as client:
         for _ in range(1000):
@@ -145,7 +117,7 @@ class Served(httpx2.BaseTransport):
         self._loop.close()
 
 
-def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, recorder, url, universe, rows_of):
+def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, recorder, url, universe, rows_of, until):
     service = EngineService(engine, 16, journal=recorder)
     bars = {"BBB": rows_of(universe["BBB"].first(470))}
     asyncio.run(service.answer(["AAA", "BBB", "ZZZ"], KINDS, bars))
@@ -154,93 +126,7 @@ def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, record
         assert read(journal)["symbol"].tolist() == read(journal, "volatility")["symbol"].tolist() == ["AAA"]
 
 
-def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url):
-    is_down = threading.Event()
-    is_down.set()
-
-    def opened():
-        if is_down.is_set():
-            raise DatabaseUnavailableError("the server does not answer.")
-        return open_journal(url)
-
-    recorder = ServedPredictions(opened, JournalConfig(flush_s=0.01, queue_rows=6))
-    for _ in range(50):  # more than the queue, but of two predictions
-        recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
-        until(lambda: not recorder._events)
-    until(lambda: recorder.stats()["problem"] is not None)
-    assert recorder.stats() == {"written": 0, "waiting": 100, "dropped": 0, "problem": "the server does not answer."}
-    is_down.clear()
-    recorder.close()
-    assert recorder.stats() == {"written": 100, "waiting": 0, "dropped": 0, "problem": None}
-    with open_journal(url) as journal:
-        assert read(journal)["times_served"].tolist() == [50, 50]
-
-
-def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url):
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
-        other.execute("BEGIN IMMEDIATE")
-        config = JournalConfig(flush_s=0.01, busy_timeout_s=0.05, queue_rows=3)
-        seen = []
-        recorder = ServedPredictions(
-            lambda: open_journal(url, config=config), config, lambda *counts: seen.append(counts)
-        )
-        recorder.offer(engine.snapshot, ["AAA", "BBB"], KINDS)  # four at a time do not fit
-        recorder.offer(engine.snapshot, ["AAA", "BBB", "CCC"], ("direction",))
-        until(lambda: recorder.stats()["problem"])
-        recorder.offer(engine.snapshot, ["DDD"], ("direction",))
-        until(lambda: recorder.stats()["dropped"] == 5)
-        assert recorder.stats()["waiting"] == 3 and "lock" in recorder.stats()["problem"]
-        other.rollback()
-    recorder.close()
-    assert recorder.stats()["written"] == 3 and recorder.stats()["dropped"] == 5
-    assert [sum(column) for column in zip(*seen, strict=True)][:2] == [3, 5] and seen[-1][2] == 0
-
-
-def test_counts_of_known_predictions_wait_for_a_new_one(engine, url):
-    seen = []
-    recorder = ServedPredictions(
-        lambda: open_journal(url, config=QUICK), JournalConfig(flush_s=0.2), lambda *counts: seen.append(counts)
-    )
-    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
-    until(lambda: (1, 0, 0) in seen)
-    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
-    until(lambda: (0, 0, 1) in seen)  # a turn that wrote nothing
-    recorder.offer(engine.snapshot, ["BBB"], ("direction",))
-    until(lambda: (2, 0, 0) in seen)
-    recorder.close()
-    with open_journal(url) as journal:
-        assert read(journal).set_index("symbol")["times_served"].to_dict() == {"AAA": 2, "BBB": 1}
-
-
-def test_counts_are_written_before_they_fill_the_queue(engine, url):
-    seen = []
-    recorder = ServedPredictions(
-        lambda: open_journal(url, config=QUICK),
-        JournalConfig(flush_s=0.2, queue_rows=3),
-        lambda *counts: seen.append(counts),
-    )
-    for symbols in (["AAA", "BBB"], ["AAA", "BBB"], ["CCC", "DDD"]):
-        recorder.offer(engine.snapshot, symbols, ("direction",))
-        until(lambda: not recorder._events)
-        turns = len(seen)
-        until(lambda turns=turns: len(seen) > turns)
-    recorder.close()
-    assert recorder.stats() == {"written": 6, "waiting": 0, "dropped": 0, "problem": None}
-
-
-def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped(engine, caplog):
-    def down():
-        raise DatabaseUnavailableError("the server does not answer.")
-
-    recorder = ServedPredictions(down, QUICK)
-    recorder.offer(engine.snapshot, ["AAA"], KINDS)
-    until(lambda: recorder.stats()["problem"])
-    recorder.close()
-    assert recorder.stats() == {"written": 0, "waiting": 0, "dropped": 2, "problem": "the server does not answer."}
-    assert len([record for record in caplog.records if "does not answer" in record.message]) == 1
-
-
-def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, recorder, url):
+def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, recorder, url, until):
     snapshot = engine.snapshot
     closes = {row.symbol: row.bar_close for row in snapshot_rows(snapshot, "test", kinds=["direction"])}
     formed = replace(snapshot, loaded=closes["AAA"] - timedelta(minutes=10))
@@ -254,7 +140,7 @@ def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, reco
         assert read(journal)["symbol"].tolist() == ["BBB"]
 
 
-def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, bars_of, url, recorder):
+def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, bars_of, url, recorder, until):
     from features.store.lake import Lake
     from training.registry.manager import ModelManager
 

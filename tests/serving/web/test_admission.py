@@ -41,15 +41,20 @@ def start(engine, start_server, tmp_path):
     return start
 
 
+def until_answered(status, url, key):
+    """Ask until the answer has this status; requests that arrive are counted a moment later."""
+    deadline = time.monotonic() + 60
+    while ask(url, URL, key, method="POST", body=BODY)[0] != status:
+        assert time.monotonic() < deadline
+
+
 def test_bodies_that_never_arrive_take_no_slot_and_get_408(start):
     url, one, two = start(max_ongoing=4, max_ongoing_per_key=40, body_timeout_s=1.5)
     with stalled(url, 40, unfinished(one)) as sockets:
-        time.sleep(0.2)
-        for headers in ((two,),):
-            status, seconds = ask(url, URL, *headers, method="POST", body=BODY)
-            assert status == 200 and seconds < 1.0
+        until_answered(429, url, one)
+        status, seconds = ask(url, URL, two, method="POST", body=BODY)
+        assert status == 200 and seconds < 1.0
         assert ask(url)[0] == 200 and ask(url, "/v1/health/ready")[0] == 200
-        assert ask(url, URL, one, method="POST", body=BODY)[0] == 429
         statuses = [answer(one) for one in sockets]
     assert {status for status, _ in statuses} == {408}
     assert statuses[0][1]["error"]["code"] == "slow_body"
@@ -77,14 +82,13 @@ def test_a_body_that_trickles_has_the_same_time(start):
 def test_one_key_may_not_take_all_slots(start):
     url, one, two = start(max_ongoing_per_key=2, body_timeout_s=5)
     with stalled(url, 2, unfinished(one)) as sockets:
-        time.sleep(0.2)
+        until_answered(429, url, one)
         with stalled(url, 1, unfinished(one)) as (third,):
             status, body = answer(third)
         assert status == 429 and body["error"]["code"] == "busy"
         assert ask(url, URL, two, method="POST", body=BODY)[0] == 200
         sockets[0].close()
-        time.sleep(0.2)
-        assert ask(url, URL, one, method="POST", body=BODY)[0] == 200, "a client that leaves is counted no more"
+        until_answered(200, url, one)  # a client that leaves is counted no more
 
 
 def test_large_unfinished_bodies_are_given_up_for_new_ones(start):

@@ -111,10 +111,7 @@ def test_the_limit_of_open_files_is_respected():
 def test_a_response_that_is_not_read_ends(monkeypatch):
     monkeypatch.setattr("serving.web.connections._WRITE_TIMEOUT_S", 0.3)
     with served(Limits()) as (url, connections), stalled(url, 1, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"):
-        deadline = time.monotonic() + 60
-        while connections._count and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not connections._count
+        _until(lambda: not connections._count)
 
 
 def test_endless_headers_are_431_and_values_that_are_not_ascii_are_dropped():
@@ -129,10 +126,7 @@ def test_a_websocket_is_not_opened(method):
     upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: YQ==")
     with served(Limits(header_s=0.5)) as (url, connections):
         assert ask(url, "/", *upgrade, method=method)[0] == 200
-        deadline = time.monotonic() + 60
-        while connections._count and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not connections._count
+        _until(lambda: not connections._count)
 
 
 def test_the_body_of_an_upgrade_is_no_request():

@@ -74,6 +74,16 @@ def test_a_champion_promoted_during_the_comparison_must_be_beaten_too(manager):
     assert manager.aliases("direction").champion == best
 
 
+def test_the_decision_is_logged_with_its_reason_and_setting(manager, caplog):
+    caplog.set_level("INFO", "training.run.publication")
+    best, worse = release(manager, 1.0), release(manager, 2.0)
+    manager.promote("direction", best, "the first")
+    decision = promote_if_better(manager, "direction", worse, "auto", 1)
+    assert caplog.messages == [
+        f"direction version {worse} is not promoted (--promote auto): {decision.reason}",
+    ]
+
+
 def test_a_version_that_also_beats_the_new_champion_is_promoted_over_it(manager):
     first, middle, best = (release(manager, loss) for loss in (3.0, 2.0, 1.0))
     manager.promote("direction", first, "the first")

@@ -1,4 +1,4 @@
-"""A feature that reads the next bar is named; the catalog's features are not; the past that they need is told."""
+"""A feature that reads the next bar is named; the catalog's features are not; the past that they need is reported."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from features.catalog import all_specs
 from training.validation.look_ahead import bars_needed, check_look_ahead, sampled_cuts
 
 SOURCE = '''
-"""The next bar's return, which nobody can know."""
+"""The next bar's return, which no one can know."""
 
 import numpy as np
 

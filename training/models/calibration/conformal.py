@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from training.data.arrays import rows_by_time
+from training.data.arrays import row_index, rows_by_time, take_rows
 from training.metrics.classification import check_direction
 from training.metrics.ratio import Array, Ints
 
@@ -127,7 +127,7 @@ class LabelSets:
     def take(self, symbols: npt.ArrayLike) -> Self:
         """Return the sets of the symbols at these positions, in this order."""
         rows = np.asarray(symbols)
-        quantiles = self.quantiles if len(self.quantiles) == 1 else self.quantiles[rows]
+        quantiles = take_rows(self.quantiles, rows)
         return replace(self, offset=self.offset[rows], error_rate=self.error_rate[rows], quantiles=quantiles)
 
     def with_pooled(self) -> Self:
@@ -137,7 +137,7 @@ class LabelSets:
 
     def _thresholds(self, rate: Array, symbol: Ints) -> Array:
         """Return the thresholds at rates (n,) of symbols (n,)."""
-        grid = np.zeros_like(symbol) if len(self.quantiles) == 1 else symbol
+        grid = row_index(len(self.quantiles), symbol)
         threshold = _at_level(self.quantiles, grid, 1.0 - rate) + self.offset[symbol]
         # Beyond [0, 1] the adaptive rate asks for every class, or for the likeliest alone.
         return np.where(rate <= 0.0, np.inf, np.where(rate >= 1.0, -np.inf, threshold))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from configs.schema import Config
 from features.panel import Panel
-from training.data.arrays import Float
+from training.data.arrays import Float, row_index
 from training.data.design import Design
 from training.data.examples import Int64
 from training.data.windows import Windows
@@ -19,7 +19,7 @@ from training.models.volatility.anchor import LONGEST, TERMS, anchor_inputs
 from training.models.volatility.combination import Combination
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.market import MarketFleet
-from training.models.volatility.member import ForecastInputs, MemberSpec, Series, row_index
+from training.models.volatility.member import ForecastInputs, MemberSpec, Series
 from training.models.volatility.members import baselines, combined, fitted
 from training.models.volatility.regression import LinearFleet
 

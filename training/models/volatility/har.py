@@ -60,7 +60,7 @@ class HarFleet(FleetState):
     lags: Ints = field(metadata=SHARED)
 
     def inputs(self, variance: Float, offsets: Ints) -> Float:
-        """Return the regressors of :func:`har_design` for this fleet's lags."""
+        """Return the regressors (rows, k) of :func:`har_design` for this fleet's lags."""
         return har_design(variance, offsets, tuple(int(lag) for lag in self.lags))
 
     def forecast(self, inputs: Float, index: Ints) -> Float:

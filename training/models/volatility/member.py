@@ -16,7 +16,7 @@ import numpy.typing as npt
 from configs.schema import Config
 from configs.space import Parameter
 from features.panel import Panel
-from training.data.arrays import Float, Float32
+from training.data.arrays import Float, Float32, row_index
 from training.data.design import Design
 from training.data.examples import Examples, Int64
 from training.data.windows import Windows
@@ -117,11 +117,6 @@ class ForecastInputs:
         return row_index(len(fleet), self.symbols)
 
 
-def row_index(rows: int, symbols: Int64) -> Int64:
-    """Return each symbol's row (n,) in something with one row for all, or a row for each."""
-    return symbols if rows > 1 else np.zeros(len(symbols), np.int64)
-
-
 @dataclass(frozen=True, slots=True)
 class Series:
     """What a member reads of a symbol's history: ``compute(panel, fleet)`` returns (rows, ``width``).
@@ -164,6 +159,8 @@ class MemberSpec:
         Whether it takes part in the combined forecast.
     space
         What sweeps vary of it.
+    parameters
+        ``parameters(fleet)`` returns means of what was fitted by name, which walk-forward runs follow through time.
     """
 
     name: str
@@ -178,6 +175,7 @@ class MemberSpec:
     rank: int = 100
     is_combined: bool = True
     space: Mapping[str, Parameter] = field(default_factory=dict)
+    parameters: Callable[[Any], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         if (self.state is None) != (self.fit_shared is None) or (

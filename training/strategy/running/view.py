@@ -41,7 +41,7 @@ class NewestView(ForecastView):
         return self.regimes
 
     def returns_before_month(self, row: int, dates: int) -> Float:
-        """Return the log returns of the dates before the month of the date."""
+        """Return the log returns (dates, S) of the dates before the month of the date."""
         assert self.returns_before is not None
         return self.returns_before
 
@@ -167,7 +167,7 @@ class _Carried:
         self._age = np.full(symbols, np.inf)
 
     def advance(self, has: Mask, values: Float, has_bar: Mask, bars: int) -> Float:
-        """Return the forecasts that hold for so many bars."""
+        """Return the forecasts (S, 3) that hold for so many bars; NaN for those that do not."""
         self._age = np.where(has, 0.0, self._age + has_bar)
         self._values = np.where(has[:, None], values, self._values)
         return np.where((has_bar & (self._age <= bars))[:, None], self._values, np.nan)

@@ -12,7 +12,13 @@ from training.validation.backtest.market import Float
 
 
 def as_of(values: Float, index: pd.Index, dates: Dates, name: str, first: int = 0) -> Float:
-    """Return the newest value of each date or before; from row ``first`` on there must be one."""
+    """Return the newest of values (n,), NaN for none, at each date (T,) or before, (T,).
+
+    Raises
+    ------
+    ConfigError
+        There is none at the date of row ``first``.
+    """
     known = ~np.isnan(values)
     given = parse_dates(pd.Series(index), name)[known]
     order = np.argsort(given, kind="stable")

@@ -26,7 +26,7 @@ class Levels:
 def limited(
     limit: Float, order: Float, price: Float, market: Market, terms: Terms, t: int
 ) -> tuple[Float, Float, Mask]:
-    """Return orders, prices and which rest at their limit; an order whose limit is not reached is 0.
+    """Return orders, prices and which rest at their limit, (S,) each; an order whose limit is not reached is 0.
 
     An order that the open fills within its limit, spread and slippage included, pays both. Any other waits at its limit
     and pays neither.
@@ -45,7 +45,7 @@ def limited(
 
 
 def exits_of(levels: Levels, position: Float, passive: Mask | None, market: Market, t: int) -> tuple[Float, Mask]:
-    """Return the price at which positions are closed in bar t, NaN where they are kept, and whether by the stop.
+    """Return the price (S,) at which positions are closed in bar t, NaN where kept, and whether by the stop (S,).
 
     A position that a resting limit order opened or changed within the bar can be stopped in it, but takes no profit:
     the bar's other extreme may have come before.

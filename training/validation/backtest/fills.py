@@ -37,7 +37,7 @@ def reference_price(market: Market, model: FillModel) -> Float:
 def limit_fill(
     side: npt.ArrayLike, limit: npt.ArrayLike, open_: npt.ArrayLike, high: npt.ArrayLike, low: npt.ArrayLike
 ) -> Float:
-    """Return the price of limit orders in a bar: the open if it is better than the limit; NaN if not reached.
+    """Return the price (…) of limit orders in a bar: the open if it is better than the limit; NaN if not reached.
 
     ``side`` is +1 for a purchase and −1 for a sale. The broker fills a limit that the bar only touches.
     """
@@ -49,7 +49,7 @@ def limit_fill(
 def stop_fill(
     side: npt.ArrayLike, stop: npt.ArrayLike, open_: npt.ArrayLike, high: npt.ArrayLike, low: npt.ArrayLike
 ) -> Float:
-    """Return the price of stop orders in a bar: the open if it is beyond the stop; NaN if not reached.
+    """Return the price (…) of stop orders in a bar: the open if it is beyond the stop; NaN if not reached.
 
     ``side`` is +1 for a purchase and −1 for a sale.
     """
@@ -66,7 +66,7 @@ def exit_fill(
     high: npt.ArrayLike,
     low: npt.ArrayLike,
 ) -> tuple[Float, npt.NDArray[np.bool_]]:
-    """Return the price at which positions are closed in a bar, NaN where they are kept, and whether by the stop.
+    """Return the price (…) at which positions are closed in a bar, NaN where kept, and whether by the stop (…).
 
     Of a stop and a target that are both reached, the stop counts: the bar does not tell which was first. An open beyond
     the target is the better price and is certain to come first.

@@ -49,7 +49,7 @@ def estimated_half_spread(market: Market, bars: int = BARS) -> Float:
 
 
 def past_mean(values: Float, bars: int) -> Float:
-    """Return, for each row, the mean of the ``bars`` rows before it, without NaN; NaN if there are none."""
+    """Return, for each row of (T, …), the mean of the ``bars`` rows before it, without NaN; NaN if there are none."""
     known = ~np.isnan(values)
     head = np.zeros((bars, *values.shape[1:]))
     total, n = np.empty(values.shape), np.empty(values.shape)

@@ -35,7 +35,7 @@ def unlocked(decided: Float, wanted: Float, locked: Float) -> tuple[Float, Float
 
 
 def whole_lots(quantity: Float, lot: Figure) -> Float:
-    """Return quantities rounded towards zero to multiples of lots; 0 allows fractions."""
+    """Return quantities (…) rounded towards zero to multiples of lots; a lot of 0 allows fractions."""
     safe = np.where(np.asarray(lot) > 0, lot, 1.0)
     # A tenth is no whole number of binary digits: 0.3 / 0.1 is three lots.
     return np.asarray(np.where(np.asarray(lot) > 0, np.trunc(quantity / safe * (1.0 + 1e-12)) * safe, quantity))

@@ -14,7 +14,7 @@ _MOST_YEARS = 100.0
 def significance_sentence(deflated: DeflatedSharpe, bars_per_year: float, confidence: float = CONFIDENCE) -> str:
     """Return what a deflated Sharpe ratio means, in words, with the annualised ratio and the number of trials.
 
-    A record that cannot be told from luck also names the years that its ratio would need, if they are at most 100.
+    If luck would explain the record, the sentence also has the years that its ratio would need, if at most 100.
 
     Examples
     --------

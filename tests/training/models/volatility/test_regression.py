@@ -30,7 +30,7 @@ def assert_equal_sums(a, b):
 
 
 def stacked_least_squares(inputs, features, target, ridge):
-    """The fit in one plain least-squares problem: the prior and the ridge are rows beside those of the data."""
+    """The fit in one plain least-squares problem: the prior and the ridge are rows next to those of the data."""
     width, root = TERMS + features.shape[1], np.zeros((TERMS, TERMS + features.shape[1]))
     root[:, :TERMS] = np.sqrt(PRIOR_ROWS) * np.linalg.cholesky(prior.MOMENTS).T
     shrink = np.sqrt(ridge * len(target)) * np.eye(width)[TERMS:]

@@ -22,7 +22,7 @@ _SUFFICIENT = 1e-4  # share of the promised rise that a step must reach (Armijo)
 _SHORTEST = 1e-7
 _STUCK = 0.01  # a search that cannot rise where a step promises less has met a kink of the function
 _SAME = 0.05  # squared distance of two points in standard errors, below which they are one maximum
-_RIDGE = 1e-9  # of a metric in which some parameters cannot be told apart
+_RIDGE = 1e-9  # of a metric in which some parameters cannot be distinguished
 
 
 class Point(Protocol):
@@ -59,7 +59,7 @@ class Constraints:
         return least, greatest
 
     def moved(self, parameters: Float, step: Float) -> Float:
-        """Return parameters after a step, within bounds that the step may miss by a rounding error."""
+        """Return parameters (k,) after a step (k,), within bounds that the step may miss by a rounding error."""
         least, greatest = self.bounds
         return np.asarray(np.minimum(np.maximum(parameters + step, least), greatest))
 

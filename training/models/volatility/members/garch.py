@@ -145,6 +145,14 @@ def _forecast(inputs: ForecastInputs, fleet: GarchFleet) -> Float:
     return fleet.forecast(inputs.series["garch"][:, 0], inputs.rows(fleet), inputs.config.volatility.horizon)
 
 
+def _parameters(fleet: GarchFleet) -> dict[str, float]:
+    """Return the mean persistence: α + γ/2 + β, or β of an EGARCH."""
+    _, _, alpha, gamma, beta = fleet.parameters.T
+    persistence = np.where(fleet.is_log, beta, alpha + 0.5 * gamma + beta)
+    known = persistence[np.isfinite(persistence)]
+    return {"persistence": float(known.mean()) if len(known) else float("nan")}
+
+
 SPEC = MemberSpec(
     name="garch",
     title="GARCH",
@@ -155,4 +163,5 @@ SPEC = MemberSpec(
     forecast=_forecast,
     is_baseline=True,
     rank=2,
+    parameters=_parameters,
 )

@@ -20,7 +20,7 @@ def fit_shared(data: FitData) -> HarFleet:
 
 
 def forecast(inputs: ForecastInputs, fleet: HarFleet) -> Float:
-    """Return the forecast of each symbol's row, or of the one row that all share."""
+    """Return the mean variances (n,) that each symbol's row, or the one row that all share, forecasts."""
     return fleet.forecast(inputs.series[LAGS.name], inputs.rows(fleet))
 
 

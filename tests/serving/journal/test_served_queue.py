@@ -1,0 +1,102 @@
+"""The queue of served predictions: a database that is down, counts that wait, and what is dropped."""
+
+import sqlite3
+import threading
+from contextlib import closing
+
+from configs import DatabaseUnavailableError, JournalConfig
+from serving.answers import KINDS
+from serving.journal import open_journal
+from serving.journal.reading import read_predictions
+from serving.journal.served import ServedPredictions
+
+
+def read(journal):
+    with journal.connect() as connection:
+        return read_predictions(connection, "direction")
+
+
+def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url, until):
+    is_down = threading.Event()
+    is_down.set()
+
+    def opened():
+        if is_down.is_set():
+            raise DatabaseUnavailableError("the server does not answer.")
+        return open_journal(url)
+
+    recorder = ServedPredictions(opened, JournalConfig(flush_s=0.01, queue_rows=6))
+    for _ in range(50):  # more than the queue, but of two predictions
+        recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
+        until(lambda: not recorder._events)
+    until(lambda: recorder.stats()["problem"] is not None)
+    assert recorder.stats() == {"written": 0, "waiting": 100, "dropped": 0, "problem": "the server does not answer."}
+    is_down.clear()
+    recorder.close()
+    assert recorder.stats() == {"written": 100, "waiting": 0, "dropped": 0, "problem": None}
+    with open_journal(url) as journal:
+        assert read(journal)["times_served"].tolist() == [50, 50]
+
+
+def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url, until):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        config = JournalConfig(flush_s=0.01, busy_timeout_s=0.05, queue_rows=3)
+        seen = []
+        recorder = ServedPredictions(
+            lambda: open_journal(url, config=config), config, lambda *counts: seen.append(counts)
+        )
+        recorder.offer(engine.snapshot, ["AAA", "BBB"], KINDS)  # four at a time do not fit
+        recorder.offer(engine.snapshot, ["AAA", "BBB", "CCC"], ("direction",))
+        until(lambda: recorder.stats()["problem"])
+        recorder.offer(engine.snapshot, ["DDD"], ("direction",))
+        until(lambda: recorder.stats()["dropped"] == 5)
+        assert recorder.stats()["waiting"] == 3 and "lock" in recorder.stats()["problem"]
+        other.rollback()
+    recorder.close()
+    assert recorder.stats()["written"] == 3 and recorder.stats()["dropped"] == 5
+    assert [sum(column) for column in zip(*seen, strict=True)][:2] == [3, 5] and seen[-1][2] == 0
+
+
+def test_counts_of_known_predictions_wait_for_a_new_one(engine, url, until, quick):
+    seen = []
+    recorder = ServedPredictions(
+        lambda: open_journal(url, config=quick), JournalConfig(flush_s=0.2), lambda *counts: seen.append(counts)
+    )
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
+    until(lambda: (1, 0, 0) in seen)
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
+    until(lambda: (0, 0, 1) in seen)  # a turn that wrote nothing
+    recorder.offer(engine.snapshot, ["BBB"], ("direction",))
+    until(lambda: (2, 0, 0) in seen)
+    recorder.close()
+    with open_journal(url) as journal:
+        assert read(journal).set_index("symbol")["times_served"].to_dict() == {"AAA": 2, "BBB": 1}
+
+
+def test_counts_are_written_before_they_fill_the_queue(engine, url, until, quick):
+    seen = []
+    recorder = ServedPredictions(
+        lambda: open_journal(url, config=quick),
+        JournalConfig(flush_s=0.2, queue_rows=3),
+        lambda *counts: seen.append(counts),
+    )
+    for symbols in (["AAA", "BBB"], ["AAA", "BBB"], ["CCC", "DDD"]):
+        recorder.offer(engine.snapshot, symbols, ("direction",))
+        until(lambda: not recorder._events)
+        turns = len(seen)
+        until(lambda turns=turns: len(seen) > turns)
+    recorder.close()
+    assert recorder.stats() == {"written": 6, "waiting": 0, "dropped": 0, "problem": None}
+
+
+def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped(engine, caplog, until, quick):
+    def down():
+        raise DatabaseUnavailableError("the server does not answer.")
+
+    recorder = ServedPredictions(down, quick)
+    recorder.offer(engine.snapshot, ["AAA"], KINDS)
+    until(lambda: recorder.stats()["problem"])
+    recorder.close()
+    assert recorder.stats() == {"written": 0, "waiting": 0, "dropped": 2, "problem": "the server does not answer."}
+    assert len([record for record in caplog.records if "does not answer" in record.message]) == 1
