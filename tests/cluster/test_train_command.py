@@ -76,6 +76,15 @@ def test_the_same_command_again_only_shows_the_leaderboard(block_files, trained,
     assert all(text in again.out for text in ("pooled log-HAR", "class prior", "±", "FB", "196 bars"))
 
 
+def train_workers() -> list[psutil.Process]:
+    """Return the workers of the cluster that this process has started."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            found += [process] if "RayTrainWorker" in " ".join(process.cmdline()) else []
+    return found
+
+
 def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_result(
     tiny_run, start, ray_cluster, tmp_path
 ):
@@ -99,13 +108,10 @@ def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_
 
     wait_for(lambda: ray.available_resources().get("CPU") == 2)  # no worker of another test is left
     process = start(*command, "--address", ray.get_runtime_context().gcs_address)
-    wait_for(lambda: indices() > finished or process.poll() is not None)
+    # The worker of the killed command may finish its job meanwhile, so a new block alone does not show a worker here.
+    wait_for(lambda: (indices() > finished and train_workers()) or process.poll() is not None)
     assert process.poll() is None, process.communicate()
-    workers = []
-    for process_of_ray in psutil.Process().children(recursive=True):  # this process has started the cluster
-        with suppress(psutil.Error):
-            workers += [process_of_ray] if "RayTrainWorker" in " ".join(process_of_ray.cmdline()) else []
-    os.kill(workers[0].pid, signal.SIGKILL)
+    os.kill(train_workers()[0].pid, signal.SIGKILL)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert json.loads(out)["symbols"] == ALL_TRAINED
