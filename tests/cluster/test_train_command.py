@@ -76,6 +76,15 @@ def test_the_same_command_again_only_shows_the_leaderboard(block_files, trained,
     assert all(text in again.out for text in ("pooled log-HAR", "class prior", "±", "FB", "196 bars"))
 
 
+def busy_worker() -> psutil.Process | None:
+    """Return a worker, of the cluster that this process has started, that has begun to import or fit."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "RayTrainWorker" in " ".join(process.cmdline()) and process.cpu_times().user > 3.0:
+                return process
+    return None
+
+
 def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_result(
     tiny_run, start, ray_cluster, tmp_path
 ):
@@ -88,14 +97,6 @@ def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_
     def indices():
         return set((store / "runs").glob("*-*/*.json"))
 
-    def busy_worker():
-        """Return a worker that has begun to import or fit; this process has started the cluster."""
-        for one in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                if "RayTrainWorker" in " ".join(one.cmdline()) and one.cpu_times().user > 3.0:
-                    return one
-        return None
-
     process = start(*command, "--set", "run.workers=1")
     wait_for(lambda: indices() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
@@ -107,7 +108,8 @@ def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_
 
     wait_for(lambda: ray.available_resources().get("CPU") == 2)  # no worker of another test is left
     process = start(*command, "--address", ray.get_runtime_context().gcs_address)
-    wait_for(lambda: busy_worker() is not None or process.poll() is not None)
+    # The worker of the killed command may finish its job meanwhile, so a new block does not show a worker here.
+    wait_for(lambda: busy_worker() or process.poll() is not None)
     worker = busy_worker()
     assert worker is not None, process.communicate()
     worker.kill()

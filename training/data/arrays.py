@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Arrays = dict[str, npt.NDArray[Any]]
+Stored = Mapping[str, npt.NDArray[Any]]
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 T = TypeVar("T", bound=np.generic)

@@ -20,6 +20,7 @@ from features.engineer import EngineeredFeatures
 from features.panel import Panel
 from features.splits import Split
 from features.universe import UniverseTable
+from training.data.arrays import Arrays, Stored
 from training.data.examples import Examples, Int64, panel_rows
 from training.predictors.base import BasePredictor
 from training.predictors.explained import Explained
@@ -126,6 +127,14 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         else:
             examples = self.examples_of(bars, target, symbol, split, self._horizon_given)
         return self.fit_made(examples)
+
+    def fit_part(self, part: str, examples: Examples, tested: Stored | None) -> Arrays:
+        """Fit one of the parts that :meth:`.Task.slow_parts` lists; ``tested`` is the same part of an earlier fit."""
+        raise NotImplementedError(f"{self.kind} models have no part {part!r}")
+
+    def fit_from_parts(self, examples: Examples, tested: Stored | None, parts: Sequence[Stored]) -> Arrays:
+        """Fit what symbols share as :meth:`fit_pooled` does; ``parts``, if any, are results of :meth:`fit_part`."""
+        return self.fit_pooled(examples, tested)
 
     def refit(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, Self
@@ -13,36 +12,27 @@ import numpy.typing as npt
 from configs.schema import Config
 from features.labels import annualised
 from features.panel import Panel
-from training.data.arrays import Arrays, Float, part_of, prefixed
+from training.data.arrays import Arrays, Float, Stored, part_of, prefixed
 from training.data.examples import Examples, Int64, Part
 from training.data.windows import Windows
 from training.metrics.volatility import qlike_rows
-from training.models.trust import independent_rows
-from training.models.volatility.combination import combine
 from training.models.volatility.ensemble import VolatilityEnsemble
 from training.models.volatility.fleet_state import FleetState
-from training.models.volatility.intervals import IntervalFleet, fit_own_intervals, fit_pooled_intervals, prior_scale
+from training.models.volatility.intervals import IntervalFleet, fit_own_intervals
 from training.models.volatility.member import Rows
-from training.models.volatility.members import combined
 from training.models.volatility.regression import LinearFleet
 from training.predictors.bars_predictor import BarsPredictor
-from training.predictors.chunks import panel_chunks
-from training.predictors.fleet import LAST_OUTCOMES
+from training.predictors.volatility_pool import fit_member_alone, fit_volatility_pool, members_of_parts
 from training.predictors.volatility_shared import (
     LinearFit,
     SharedVolatility,
     fit_data,
     fit_own_linear_rows,
     fit_own_members,
-    fit_shared_parts,
     members_from_arrays,
     members_to_arrays,
-    trust,
 )
 
-logger = logging.getLogger(__name__)
-
-_BOUND_ROWS = 20_000  # train rows that show how far members correct the anchor
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -95,36 +85,17 @@ class VolatilityPredictor(BarsPredictor):
     ) -> None:
         super().__init__(config, model_type=model_type, garch_type=garch_type, **network)
 
-    def fit_pooled(self, examples: Examples, tested: Mapping[str, npt.NDArray[Any]] | None = None) -> Arrays:
+    def fit_pooled(self, examples: Examples, tested: Stored | None = None) -> Arrays:
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""
-        part, panel, horizon = self.config.volatility, examples.panel, self.config.volatility.horizon
-        design, linear, market, members = fit_shared_parts(examples, self.config, tested)
-        ensemble = VolatilityEnsemble(self.config, design, linear.first, market, members)
-        one = np.zeros(len(panel.symbols), np.int64)
-        series = ensemble.series(panel, one)
-        places, _ = examples.places(examples.part("train"))
-        thinned = [rows[:: max(1, -(-len(places) // _BOUND_ROWS))] for rows in examples.part("train")]
-        found = [ensemble.member_forecasts(*c) for c in panel_chunks(panel, thinned, one, series, self.window)]
-        anchor = np.concatenate([anchor for anchor, _ in found])
-        forecasts = {name: np.concatenate([table[name] for _, table in found]) for name in found[0][1]}
-        combination = combine(combined(part.used), trust(examples, self.config), anchor, forecasts, part.alone)
-        chunks = panel_chunks(panel, examples.part("valid"), one, series, self.window)
-        variance = np.concatenate([ensemble.combine(*chunk, combination).variance for chunk in chunks])
-        errors = np.log(examples.targets[examples.places(examples.part("valid"))[0]] / variance)
-        train_errors = np.log(examples.targets[examples.places(thinned)[0]] / anchor)
-        scale = prior_scale(train_errors, independent_rows(len(places), len(examples.rows)) / horizon)
-        independent = independent_rows(len(errors), len(examples.rows)) / horizon
-        interval = fit_pooled_intervals(errors, independent, part.interval_level, scale)
-        logger.info(
-            "pooled volatility fit of %d symbols: ridge %g, members trusted by %.2f, market share %.2f, interval scale "
-            "%.2f from %.0f independent validation errors",
-            len(panel.symbols),
-            *(float(value[0]) for value in (linear.ridge, combination.trust, market.share)),
-            scale,
-            independent,
-        )
-        shared = SharedVolatility(design, linear.linear, market, combination, interval, members)
-        return shared.to_arrays() | linear.to_arrays() | {LAST_OUTCOMES: examples.last_outcomes(horizon)}
+        return self.fit_from_parts(examples, tested, ())
+
+    def fit_part(self, part: str, examples: Examples, tested: Stored | None) -> Arrays:
+        """Fit one member on these symbols together."""
+        return fit_member_alone(part, examples, self.config, tested)
+
+    def fit_from_parts(self, examples: Examples, tested: Stored | None, parts: Sequence[Stored]) -> Arrays:
+        """Fit what symbols share, with the members that are fitted already."""
+        return fit_volatility_pool(examples, self.config, self.window, tested, members_of_parts(parts))
 
     def fit_examples(
         self, examples: Examples, pooled: Mapping[str, npt.NDArray[Any]], tested: Self | None = None

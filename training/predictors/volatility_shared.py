@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
-from features.feature_plan import market_columns
 from training.data.arrays import Arrays, Float, part_of, prefixed
 from training.data.design import Design
 from training.data.examples import Examples, Int64
@@ -18,7 +17,7 @@ from training.models.trust import trusted_share
 from training.models.volatility.combination import TRUST_ROWS, Combination
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import IntervalFleet
-from training.models.volatility.market import LEVEL, MarketFleet, fit_market
+from training.models.volatility.market import MarketFleet
 from training.models.volatility.member import FitData, Rows
 from training.models.volatility.members import catalog, fitted
 from training.models.volatility.regression import (
@@ -157,29 +156,6 @@ def fit_data(
     return FitData(examples, config, design, known, train, base[train.places], base, tested or {})
 
 
-def fit_shared_parts(
-    examples: Examples, config: Config, tested: Mapping[str, npt.NDArray[Any]] | None
-) -> tuple[Design, LinearFit, MarketFleet, dict[str, FleetState]]:
-    """Fit the design, the linear member, the market's surprise and every other member on these symbols together.
-
-    ``tested`` are the arrays of an earlier fit, whose columns, ridge and epochs are used again.
-    """
-    panel, members, ridge, columns = examples.panel, None, None, None
-    if tested is not None:
-        earlier = SharedVolatility.from_arrays(tested)
-        members, columns = earlier.members, earlier.design.columns
-        ridge = float(LinearFit.from_arrays(tested).ridge[0])
-    design = Design.fit_pooled(examples, config, columns)
-    places, _ = examples.places(examples.train_and_valid())
-    newest = panel.dates[places].max().astype("datetime64[ns]").view(np.int64)[None]
-    rows = Rows.of(examples, design, newest)
-    linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon, ridge)
-    data = fit_data(examples, config, design, rows, linear.first, members)
-    market = _fit_market(examples, design, config)
-    specs = fitted(config.volatility.used)
-    return design, linear, market, {spec.name: spec.fit_shared(data) for spec in specs if spec.fit_shared}
-
-
 def fit_own_members(data: FitData, shared: Mapping[str, FleetState]) -> dict[str, FleetState]:
     """Fit the members that have a fit of each symbol, shrunk to the one that all symbols share."""
     own = dict[str, FleetState]()
@@ -226,14 +202,3 @@ def _sums(rows: Rows, group: Int64, groups: int) -> RegressionSums:
 def _pooled_linear(rows: Rows, sums: RegressionSums, ridge: float) -> LinearFleet:
     zeros = np.zeros(len(rows.places), np.int64)
     return with_levels(fit_pooled_linear(sums, ridge), rows.inputs, rows.features, rows.target, rows.weight, zeros)
-
-
-def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFleet:
-    panel, names = examples.panel, examples.panel.feature_names
-    if LEVEL not in names or panel.universe is None or config.volatility.alone is not None:
-        return MarketFleet.none()
-    places, _ = examples.places(examples.train_and_valid())
-    columns, level = market_columns(names, config.features, calendar=False), names.index(LEVEL)
-    scaled = design.scaled(panel.features[places], columns)
-    ahead = panel.features[places + config.volatility.horizon, level]
-    return fit_market(columns, level, scaled, ahead, panel.dates[places], panel.universe.members)

@@ -23,10 +23,13 @@ def jobs_of(
     data: list[object],
     fold: int | None = None,
     tested: object = None,
+    *,
+    bars: int = 0,
 ) -> Iterator[Job]:
     """Yield a kind's jobs: the pooled fits, if the strategy has them, then one block per input.
 
     With ``run.refit`` there are two pooled fits: the one that is tested, and one that repeats its choices on all rows.
+    Those parts of them that take long with so many ``bars`` are jobs of their own: workers share what blocks wait for.
 
     An output's name contains a hash of everything that determines its content: ``data`` stands for all bars, so the
     names of staged files do not count. Of a ``fold``, ``data`` stands for the bars that its fit sees, and ``tested``
@@ -40,12 +43,16 @@ def jobs_of(
         [data, [chosen for _, chosen in picked], library_versions(FITTING_LIBRARIES), code_hash(FITTING_CODE)],
     )
     folder = f"runs/{kind}-{identity}"
-    needs = None
-    if task_of(kind).has_pooled_fit(config):
+    needs, earlier, task = None, dict[str, str](), task_of(kind)
+    if task.has_pooled_fit(config):
         for name in (TESTED, POOLED) if run.refit else (POOLED,):
-            output = f"{folder}/{name}"
-            yield Job(kind=kind, name=name, output=output, inputs=tuple(picked), needs=needs, fold=fold)
-            needs = output
+            pooled = Job(kind=kind, name=name, output=f"{folder}/{name}", inputs=tuple(picked), needs=needs, fold=fold)
+            made = {part: f"{pooled.output}-{part}" for part in task.slow_parts(config, bars)}
+            for part, output in made.items():
+                facts = {"name": f"{name}-{part}", "output": output, "part": part, "needs": earlier.get(part)}
+                yield pooled.model_copy(update=facts)
+            yield pooled.model_copy(update={"parts": tuple(made.values())})
+            needs, earlier = pooled.output, made
     for number, block in enumerate(inputs):
         name, fitted = f"block-{number:05d}", f"{folder}/block-{config_hash(block[1])}"
         if fold is None:

@@ -69,7 +69,7 @@ class JobQueue:
     Parameters
     ----------
     jobs
-        All jobs of the run; a job runs after the one whose output it ``needs``.
+        All jobs of the run; a job runs after those whose outputs it reads.
     retries
         How often a job is tried again before it is given up.
     done
@@ -94,8 +94,8 @@ class JobQueue:
     def __post_init__(self) -> None:
         outputs = self.done | {job.output for job in self.jobs}
         for job in self.jobs:
-            if job.needs is not None and job.needs not in outputs:
-                raise ValueError(f"job {job.output!r} needs {job.needs!r}, which no job makes")
+            for needed in set(job.after) - outputs:
+                raise ValueError(f"job {job.output!r} needs {needed!r}, which no job makes")
         self._symbols = {job.output: len(job.symbols) for job in self.jobs if job.is_block}
         self._waiting = [job for job in self.jobs if job.output not in self.done]
         self._running: dict[str, Job] = {}
@@ -165,8 +165,7 @@ class JobQueue:
         if any(job.output in self._suspects for job in neighbours):
             return "wait"
         for at, job in enumerate(self._waiting):
-            ready = job.needs is None or job.needs in self.done
-            if ready and not (job.output in self._suspects and neighbours):
+            if self.done.issuperset(job.after) and not (job.output in self._suspects and neighbours):
                 del self._waiting[at]
                 self._running[name] = job
                 return job
@@ -224,7 +223,9 @@ class JobQueue:
             return
         self.failed[job.output] = reason if final else f"{reason}; tried {tries} time{'s' if tries > 1 else ''}"
         logger.info("%s is given up (%d symbols): %s", job.label, len(job.symbols), self.failed[job.output])
-        for dependent in [waiting for waiting in self._waiting if waiting.needs == job.output]:
+        for dependent in [waiting for waiting in self._waiting if job.output in waiting.after]:
+            if dependent not in self._waiting:  # it needed another job that was given up with this one
+                continue
             self._waiting.remove(dependent)
             self._count_failure(
                 dependent, f"needs the {job.kind} models' {job.name} fit, which failed: {reason}", final=True

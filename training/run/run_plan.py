@@ -95,12 +95,11 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
     }
     data_hash = config_hash(found.fingerprints(), found.market)
     every = (
-        job for kind in splits for job in jobs_of(config, kind, found.inputs, found.clean, [data_hash, splits[kind]])
+        job
+        for kind in splits
+        for job in jobs_of(config, kind, found.inputs, found.clean, [data_hash, splits[kind]], bars=found.bars)
     )
-    jobs = sorted(
-        {job.output: job for job in every}.values(),
-        key=lambda job: (job.is_block, job.name == POOLED, job.name, job.kind),
-    )
+    jobs = sorted({job.output: job for job in every}.values(), key=_order)
     logger.info(
         "%d jobs for %d symbols (%d skipped) in %d blocks (run.block_symbols=%d)",
         len(jobs),
@@ -110,6 +109,13 @@ def make_plan(source: Source, config: Config, store: Store, context: MarketConte
         config.run.block_symbols,
     )
     return plan_of(found, config, jobs, data_hash, splits=splits)
+
+
+def _order(job: Job) -> tuple[object, ...]:
+    """Return the key of a job's place: what others wait for comes first, and blocks last, the long ones first."""
+    if job.part is not None:
+        return (0, job.name.startswith(POOLED))
+    return (2, False, job.name, job.kind) if job.is_block else (1, job.name == POOLED, "", job.kind)
 
 
 def plan_of(

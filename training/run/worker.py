@@ -24,7 +24,7 @@ from training.predictors.fitted_parameters import fitted_parameters
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
-from training.run.job import TESTED, Job
+from training.run.job import Job
 from training.run.newest import newest_forecasts
 from training.run.run_plan import RunPlan, read_plan
 from training.run.staging import read_staged
@@ -79,7 +79,7 @@ def _do(
     skipped = examples.insufficient_data()
     chosen = examples.select(tuple(symbol for symbol in panel.symbols if symbol not in skipped))
     newest = None
-    if config.run.refit and job.name != TESTED:
+    if config.run.refit and not job.is_tested:
         newest = task.examples(panel, split, config, newest=True)
     if not job.is_block:
         if not chosen.rows:
@@ -89,7 +89,12 @@ def _do(
             )
         tested = read_block(store, job.needs).arrays if job.needs else None
         rows = chosen if newest is None or tested is None else newest.select(chosen.panel.symbols)
-        block = Block(job.kind, (), task.predictor(config).fit_pooled(rows, tested))
+        predictor = task.predictor(config)
+        if job.part is None:
+            arrays = predictor.fit_from_parts(rows, tested, [read_block(store, part).arrays for part in job.parts])
+        else:
+            arrays = predictor.fit_part(job.part, rows, tested)
+        block = Block(job.kind, (), arrays)
         clock.lap("fit")
     else:
         if job.fit is None:

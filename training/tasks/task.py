@@ -130,6 +130,10 @@ class Task(ABC):
     def has_pooled_fit(self, config: Config) -> bool:
         """Whether something is fitted on all symbols together, before the symbols."""
 
+    def slow_parts(self, config: Config, bars: int) -> tuple[str, ...]:
+        """Return the parts of the pooled fit that take long enough with so many bars to be jobs of their own."""
+        return ()
+
     @abstractmethod
     def evaluate(self, predictor: Any, examples: Examples, rows: Int64, symbol: Int64, own: Int64) -> Evaluated:
         """Score a predictor on test rows.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from training.data.examples import Examples
     from training.predictors.volatility import VolatilityPredictor
 
+_ROWS_FOR_PARTS = 10_000  # from which a slow member takes seconds; reading the bars again for it takes some 0.3 s
+
 
 class VolatilityTask(Task):
     """The mean variance a bar over the horizon, with an interval."""
@@ -76,6 +78,12 @@ class VolatilityTask(Task):
     def has_pooled_fit(self, config: Config) -> bool:
         """Return True: the linear member of every symbol is shrunk to the pooled one."""
         return True
+
+    def slow_parts(self, config: Config, bars: int) -> tuple[str, ...]:
+        """Return the members whose shared fit takes seconds."""
+        if min(bars, config.volatility.fit.pooled_rows) < _ROWS_FOR_PARTS:
+            return ()
+        return tuple(spec.name for spec in fitted(config.volatility.used) if spec.is_slow)
 
     def evaluate(
         self, predictor: VolatilityPredictor, examples: Examples, rows: Int64, symbol: Int64, own: Int64

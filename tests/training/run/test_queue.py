@@ -114,7 +114,45 @@ def test_outputs_that_exist_are_not_made_again():
     assert queue.progress().jobs_done == 2
 
 
+def in_parts() -> tuple[Job, ...]:
+    """Return two parts, a second fit of the first part, the pooled fit of the parts, and a block."""
+    first, second, again = (pooled().model_copy(update={"name": n, "output": n, "part": n}) for n in ("x", "y", "x2"))
+    again = again.model_copy(update={"needs": "x"})
+    whole = pooled().model_copy(update={"parts": ("x2", "y")})
+    return first, second, again, whole, block(0, whole.output)
+
+
+def test_a_fit_waits_for_all_its_parts():
+    first, second, again, whole, last = in_parts()
+    queue = queue_of((first, second, again, whole, last), workers=("a", "b"), retries=0)
+    assert (queue.next("a"), queue.next("b")) == (first, second)
+    queue.finish("b", "y")
+    assert queue.next("b") == "wait", "its other part has not begun"
+    queue.finish("a", "x")
+    assert queue.next("a") == again
+    assert queue.next("b") == "wait"
+    queue.finish("a", "x2")
+    assert queue.next("b") == whole
+    queue.finish("b", whole.output)
+    assert queue.next("a") == last
+
+
+def test_a_part_that_fails_gives_up_what_reads_it_once_and_nothing_else():
+    jobs = in_parts()
+    queue = queue_of((*jobs, block(1)), workers=("a",), retries=0)
+    assert queue.next("a") == jobs[0]
+    queue.fail("a", "no memory", final=True)
+    assert list(queue.failed) == ["x", "x2", "direction/pooled", "direction/block-00000"]
+    assert queue.next("a") == jobs[1]
+    queue.fail("a", "no memory", final=True)
+    assert queue.next("a") == block(1)
+    queue.finish("a", block(1).output)
+    assert queue.next("a") == "end" and queue.progress().jobs_done == 6
+
+
 def test_a_need_that_no_job_meets_is_an_error():
+    with pytest.raises(ValueError, match="needs 'elsewhere', which no job makes"):
+        JobQueue((pooled().model_copy(update={"parts": ("elsewhere",)}),), retries=0)
     with pytest.raises(ValueError, match="needs 'elsewhere', which no job makes"):
         JobQueue((block(0, "elsewhere"),), retries=0)
 

@@ -31,6 +31,27 @@ def test_without_a_refit_one_pooled_fit_is_tested_and_published(planned):
     assert not {job.output for job in plan.jobs} & {job.output for job in planned().jobs}
 
 
+def test_with_many_bars_slow_members_of_volatility_are_jobs_that_come_first(planned, make_universe):
+    bars = make_universe(NAMES, bars=2000)
+    plan = planned("volatility.fit.pooled_rows=10000", bars=bars)
+    members = ("lstm", "forest", "boosting")
+    parts = [job for job in plan.jobs if job.part is not None]
+    assert plan.jobs[:6] == tuple(parts)
+    assert [job.label for job in parts] == [
+        f"volatility/{name}-{part}" for name in (TESTED, POOLED) for part in members
+    ]
+    made = {job.name: job.output for job in parts}
+    jobs = {(job.kind, job.name): job for job in plan.jobs}
+    for name in (TESTED, POOLED):
+        assert jobs["volatility", name].parts == tuple(made[f"{name}-{part}"] for part in members)
+        assert jobs["direction", name].parts == ()
+    for part in members:
+        assert jobs["volatility", f"{TESTED}-{part}"].needs is None
+        assert jobs["volatility", f"{POOLED}-{part}"].needs == made[f"{TESTED}-{part}"], "it repeats its choices"
+    fewer = planned("volatility.fit.pooled_rows=9999", bars=bars)
+    assert not any(job.part or job.parts for job in fewer.jobs)
+
+
 def test_long_blocks_come_first(planned, make_universe):
     bars = [*make_universe(("S1", "S2"), bars=300), *make_universe(("L1", "L2"), bars=900)]
     plan = planned("run.kinds=[direction]", bars=bars)

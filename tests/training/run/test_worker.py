@@ -87,6 +87,25 @@ def test_a_pooled_fit_without_symbols_is_an_error_with_reasons(planned, make_uni
         run_job(store.uri, plan.name, next(job for job in plan.jobs if job.name == POOLED))
 
 
+def test_members_that_are_fitted_by_jobs_of_their_own_make_the_same_pooled_fits(planned, make_universe, monkeypatch):
+    monkeypatch.setattr("training.tasks.volatility._ROWS_FOR_PARTS", 100)
+    store, plan = planned(make_universe(("AAA", "BBB")), "run.kinds=[volatility]")
+    shared = [job for job in plan.jobs if not job.is_block]
+    assert [len(job.parts) for job in shared] == [0] * 6 + [3, 3]
+    for job in shared:
+        run_job(store.uri, plan.name, job)
+    tested, pooled = shared[-2:]
+    together = [tested.model_copy(update={"parts": (), "output": f"{tested.output}-together"})]
+    together.append(
+        pooled.model_copy(update={"parts": (), "output": f"{pooled.output}-x", "needs": together[0].output})
+    )
+    for job, whole in zip((tested, pooled), together, strict=True):
+        run_job(store.uri, plan.name, whole)
+        assert store.read(f"{job.output}.safetensors") == store.read(f"{whole.output}.safetensors")
+    forest = read_block(store, pooled.parts[1]).arrays
+    assert {name.split("/")[2] for name in forest if "/member/" in name} == {"forest"}, "a part has one member"
+
+
 @pytest.mark.skipif(os.cpu_count() == 1, reason="linear algebra has one thread here anyway")
 def test_numbers_do_not_depend_on_the_threads_of_the_process(planned, make_universe):
     """A Ray worker has as many threads as processors reserved for it; this process has as many as the machine."""

@@ -149,6 +149,8 @@ class MemberSpec:
         Returns the fleet of the examples' symbols, given the shared one; None to use the shared one.
     series
         What it reads of the history before the window.
+    is_slow
+        Whether its shared fit takes seconds on ten thousand bars; runs on that many give it a job of its own.
     share
         Its weight among the members, before they are shrunk to the anchor.
     is_baseline
@@ -170,6 +172,7 @@ class MemberSpec:
     fit_shared: Callable[[FitData], Any] | None = None
     fit_own: Callable[[FitData, Any], Any] | None = None
     series: Series | None = None
+    is_slow: bool = False
     share: float = 0.0
     is_baseline: bool = False
     rank: int = 100

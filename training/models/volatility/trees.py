@@ -16,7 +16,10 @@ from training.models.volatility.fleet_state import FleetState, Float, Ints
 
 Float32 = npt.NDArray[np.float32]
 
-_CHUNK = 512  # rows walked together through all trees: their features and places stay in the cache
+_CHUNK = 256  # rows walked together through all trees: their features and places stay in the cache
+_DENSE_STEPS = (
+    6  # after which most rows are in leaves, and only the others are walked: boosted trees have long branches
+)
 
 
 class Tree(NamedTuple):
@@ -57,14 +60,17 @@ class TreeFleet(FleetState):
         for start in range(0, len(x), _CHUNK):
             rows = slice(start, start + _CHUNK)
             flat = np.ascontiguousarray(x[rows], dtype=np.float32)
-            base, flat = (np.arange(len(flat)) * flat.shape[1])[:, None], flat.ravel()
-            root = index[rows, None] * (trees * nodes)
-            steps = int(self.depth[index[rows]].max(initial=0))
-            origin = root + np.arange(trees) * nodes  # (rows, trees)
-            node = origin
-            for _ in range(steps):
-                node = origin + child[node] + (flat[base + feature[node]] > threshold[node])
-            out[rows] = value[node].sum(axis=1, dtype=np.float64)
+            base, flat = np.repeat(np.arange(len(flat)) * flat.shape[1], trees), flat.ravel()
+            origin = (index[rows, None] * (trees * nodes) + np.arange(trees) * nodes).ravel()  # (rows · trees,)
+            node, walked, at = np.empty_like(origin), np.arange(len(origin)), origin
+            for step in range(int(self.depth[index[rows]].max(initial=0))):
+                limit = threshold.take(at)
+                if step >= _DENSE_STEPS and step % 2 == 0:
+                    node[walked], inner = at, np.flatnonzero(limit < np.inf)
+                    walked, at, base, origin, limit = (part[inner] for part in (walked, at, base, origin, limit))
+                at = origin + child.take(at) + (flat.take(base + feature.take(at)) > limit)
+            node[walked] = at
+            out[rows] = value.take(node).reshape(-1, trees).sum(axis=1, dtype=np.float64)
         return out + self.intercept[index]
 
     @classmethod

@@ -25,10 +25,11 @@ def mean_of(model, intercept=0.0):
     return TreeFleet.of(trees, intercept)
 
 
+@pytest.mark.parametrize("depth", [5, 9, 16])
 @pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesRegressor])
-def test_every_row_takes_the_path_that_scikit_learn_takes(data, kind):
+def test_every_row_takes_the_path_that_scikit_learn_takes(data, kind, depth):
     x, y = data
-    model = kind(15, max_depth=9, min_samples_leaf=3, max_features=0.5, random_state=3).fit(x, y)
+    model = kind(15, max_depth=depth, min_samples_leaf=3, max_features=0.5, random_state=3).fit(x, y)
     new = np.concatenate([x, np.random.default_rng(1).normal(size=(20_000, 6)).astype(np.float32)])
     found = mean_of(model).predict(new, np.zeros(len(new), int))
     np.testing.assert_allclose(found, model.predict(new), atol=1e-6)

@@ -109,6 +109,7 @@ SPEC = MemberSpec(
     state=TreeFleet,
     fit_shared=_fit_shared,
     forecast=_forecast,
+    is_slow=True,
     share=2.0,
     space={
         "volatility.boosting.learning_rate": Range(low=0.02, high=0.2, log=True),

@@ -92,6 +92,7 @@ SPEC = MemberSpec(
     fit_shared=_fit_shared,
     fit_own=_fit_own,
     forecast=_forecast,
+    is_slow=True,
     share=1.5,
     space={
         "volatility.forest.max_depth": Range(low=6, high=16, whole=True),

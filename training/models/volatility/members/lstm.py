@@ -120,6 +120,7 @@ SPEC = MemberSpec(
     fit_shared=_fit_shared,
     fit_own=_fit_own,
     forecast=_forecast,
+    is_slow=True,
     share=0.5,
     space={
         "volatility.network.window": Choice(values=(10, 20, 40)),
