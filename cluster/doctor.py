@@ -20,6 +20,7 @@ from training.tasks import task_of
 
 _MIN_FREE_GIB, _MAX_SKEW_S, _MAX_BEHIND_DAYS = 1.0, 5.0, 7
 _NODE_TIMEOUT_S = 120.0
+_FREE = "Free some space on its disk: `fleetcast models prune` deletes old versions and what unfinished runs left."
 _MAX_JUDGED = 50  # symbols of a source other than the lake that are read
 
 
@@ -35,23 +36,30 @@ class Finding:
 
 def check_installation(uri: str, address: str | None) -> Iterator[Finding]:
     """Yield findings on the store, its models and bars, and every node of the cluster."""
-    problem = probe(uri)
+    problem, disk_full = probe(uri)
     if problem:
-        yield Finding("store", "problem", problem, "Give a store that can be written, with --store.")
+        remedy = _FREE if disk_full else "Give a store that can be written, with --store."
+        yield Finding("store", "problem", problem, remedy)
+        if disk_full:  # what is there can be read
+            yield from _content(Store(uri))
     elif is_missing(uri):
         remedy = "Check --store, or make it: `fleetcast data import` or `fleetcast train`."
         yield Finding("store", "warning", f"there is none at {uri}", remedy)
     else:
         store = Store(uri)
         yield from _space(store)
-        yield from _models(store)
-        yield from _bars(store)
-        yield from _source_bars(store)
+        yield from _content(store)
     try:
         with connect(address):
             yield from _nodes(uri)
     except ClusterError as error:
         yield Finding("cluster", "problem", str(error), "Start Ray, or give another --address.")
+
+
+def _content(store: Store) -> Iterator[Finding]:
+    yield from _models(store)
+    yield from _bars(store)
+    yield from _source_bars(store)
 
 
 def _space(store: Store) -> Iterator[Finding]:
@@ -60,9 +68,7 @@ def _space(store: Store) -> Iterator[Finding]:
         return
     free = free_gib(store.root)
     if free < _MIN_FREE_GIB:
-        yield Finding(
-            "store", "warning", f"{free:.2f} GiB are free at {store.uri}", "Free some: `fleetcast models prune`."
-        )
+        yield Finding("store", "warning", f"{free:.2f} GiB are free at {store.uri}", _FREE)
     else:
         yield Finding("store", "ok", f"{store.uri} can be written and read; {free:.1f} GiB are free")
 
@@ -223,7 +229,8 @@ def _node(
         )
     if facts["store"]:
         problems += 1
-        yield Finding("node", "problem", f"{name}: {facts['store']}", "Give a --store that every node reaches.")
+        remedy = _FREE if facts["disk_full"] else "Give a --store that every node reaches."
+        yield Finding("node", "problem", f"{name}: {facts['store']}", remedy)
     if not since - _MAX_SKEW_S <= facts["clock"] <= time.time() + _MAX_SKEW_S:
         problems += 1
         yield Finding(

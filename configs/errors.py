@@ -36,6 +36,10 @@ class StoreError(FleetcastError):
     """The store cannot be read or written, or its files are of another version."""
 
 
+class DiskFullError(StoreError):
+    """A file of the store cannot be written, because the disk, a quota or a limit of file sizes is reached."""
+
+
 class ModelError(FleetcastError):
     """A model, version or alias does not exist, is corrupt, or does not fit the data it is given."""
 

@@ -56,7 +56,7 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Delete old rows; never what an open position, a running test or the next step needs."""
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     from cluster.views.journal_tables import show_counts
     from configs.errors import ConfigError
@@ -67,9 +67,16 @@ def prune(
     settings = load_config(file=config, overrides=overrides or ()).journal
     if (days := keep_days or settings.keep_days) is None:
         raise ConfigError("nothing says how much to keep. Give --keep-days, such as 1500, or journal.keep_days.")
+    now = datetime.now(UTC)
     with open_journal(database, store, settings, create=False) as journal, journal.begin() as connection:
-        counts = delete_old(connection, days, datetime.now(UTC), dry_run=dry_run)
-    show_counts(counts, "would be deleted" if dry_run else "deleted", as_json)
+        counts = delete_old(connection, days, now, dry_run=dry_run)
+        is_file = journal.is_sqlite
+    done = "would be deleted" if dry_run else "deleted"
+    show_counts(counts, f"of before {now - timedelta(days=days):%Y-%m-%d} {done}", as_json)
+    if counts["predictions"] and not as_json:
+        typer.echo("strategies measure their skill without these predictions; a replay cannot go on without its steps")
+    if any(counts.values()) and is_file and not dry_run and not as_json:
+        typer.echo("the file keeps its size, and new rows use the space")
 
 
 @app.command()

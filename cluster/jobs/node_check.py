@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from cluster.jobs.packaging import PACKAGES
-from configs.errors import FleetcastError
+from configs.errors import DiskFullError, FleetcastError
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "keras", "tensorflow", "arch", "scikit-learn", "TA-Lib", "optuna", "ray")
 
@@ -19,23 +19,25 @@ def examine(store: str, devices: bool = True) -> dict[str, Any]:
     """Return the facts of the node that this runs on, as JSON-able values.
 
     ``devices`` loads TensorFlow to list GPUs, which takes seconds. ``store`` in the result is the problem with the
-    store, or empty.
+    store, or empty; ``disk_full`` is whether that is its full disk.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from training.registry.provenance import code_hash, library_versions
 
+    problem, disk_full = probe(store)
     return {
         "python": platform.python_version(),
         "libraries": library_versions(_LIBRARIES),
         "code": code_hash(*PACKAGES),
         "clock": time.time(),
         "gpus": _gpus() if devices else [],
-        "store": probe(store),
+        "store": problem,
+        "disk_full": disk_full,
     }
 
 
-def probe(uri: str) -> str:
-    """Write a file to a store, read it and delete it; return the problem, or an empty text.
+def probe(uri: str) -> tuple[str, bool]:
+    """Write a file to a store, read it and delete it; return the problem, or an empty text, and if a disk is full.
 
     A local store that does not exist is not made: then only the rights to make it are checked.
     """
@@ -46,13 +48,14 @@ def probe(uri: str) -> str:
         store = Store(uri)
         if is_missing(uri):
             parent = _existing_parent(store.root)
-            return "" if os.access(parent, os.W_OK | os.X_OK) else f"cannot make {uri!r}: {parent!r} is not writable"
+            is_writable = os.access(parent, os.W_OK | os.X_OK)
+            return "" if is_writable else f"cannot make {uri!r}: {parent!r} is not writable", False
         store.write(name, data)
         same = store.read(name) == data
         store.delete(name)
     except (FleetcastError, OSError) as error:
-        return " ".join(str(error).split())
-    return "" if same else f"a file in {uri!r} has other bytes when it is read than were written"
+        return " ".join(str(error).split()), isinstance(error, DiskFullError)
+    return "" if same else f"a file in {uri!r} has other bytes when it is read than were written", False
 
 
 def is_missing(uri: str) -> bool:

@@ -194,9 +194,9 @@ def _plain(steps: Sequence[Step]) -> list[dict[str, Any]]:
 def _findings(console: Console, quarantine: Quarantine, missing: Mapping[str, str]) -> None:
     if len(quarantine):
         console.print("\nrows that broke a rule (left out, unless the rule says that the bar is kept)")
-        table = _table("rule", "rows", "meaning")
+        table = _table("rule", "rows", "first", "meaning")
         for rule, count in quarantine.counts().items():
-            table.add_row(rule, f"{count:,}", RULES[rule])
+            table.add_row(rule, f"{count:,}", escape(quarantine.first_of(rule)), RULES[rule])
         console.print(table)
     for symbol, reason in list(missing.items())[:_SHOWN]:
         console.print(f"[yellow]missing[/yellow] {escape(symbol)}: {escape(reason)}")

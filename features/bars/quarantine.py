@@ -12,7 +12,7 @@ from features.bars.arrays import PRICES
 
 RULES: dict[str, str] = {
     "unparsable_date": "the date is missing or cannot be read",
-    "future_date": "the date is after tomorrow",
+    "future_date": "the date has not begun in any time zone: check the source, --date-format and this computer's clock",
     "ragged_row": "a line with more or fewer cells than the header",
     "unfinished_bar": "a time of day in a series of daily bars: the session was not over",
     "unparsable_number": "a price or the volume is not a number",
@@ -51,6 +51,13 @@ class Quarantine:
     def counts(self) -> dict[str, int]:
         """Return the number of rows by rule, in the order of ``RULES``."""
         return count_by_rule(self.frame, RULES)
+
+    def first_of(self, rule: str) -> str:
+        """Return the earliest row of a rule as ``AAPL 2026-01-05``, or with its text where the date cannot be read."""
+        rows = self.frame[self.frame["rule"] == rule].sort_values("date", kind="stable")
+        row = rows.iloc[0]
+        when = row["given"] if pd.isna(row["date"]) else str(row["date"]).removesuffix(" 00:00:00")
+        return f"{row['symbol']} {when}".strip()
 
     def summary(self) -> str:
         """Return the counts by rule as text, harmless ones last: ``spike 2; nothing lost by repeated_row 10``."""

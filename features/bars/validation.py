@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars.arrays import PRICES, Codes, Dates, Float, Mask
+from features.bars.latest import latest_date
 from features.bars.placeholders import repair_opens, without_placeholders
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.reading.parsed import ParsedTable
@@ -39,8 +41,8 @@ class CheckedBars:
     splits: Float | None = None
 
 
-def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Quarantine]:
-    """Apply every rule to parsed rows, adjust the prices, and sort the rows.
+def check(parsed: ParsedTable, place: str = "the frame", now: datetime | None = None) -> tuple[CheckedBars, Quarantine]:
+    """Apply every rule to parsed rows, adjust the prices, and sort the rows; ``now`` (aware) is by default the clock's.
 
     With ``adj_close`` every price is multiplied by ``adj_close / close`` and volume divided by it: ``close × volume``
     remains the money traded, and a split causes no jump in volume. With ``adj_factor`` (adjusted over raw price, for
@@ -55,7 +57,7 @@ def check(parsed: ParsedTable, place: str = "the frame") -> tuple[CheckedBars, Q
     given, unparsable = parsed.given, parsed.unparsable
     close_only = _close_only(given, unparsable, codes, len(names))
     missing_open = repair_opens(given, close_only, codes, dates)
-    broken = _row_rules(dates, given, unparsable, close_only, parsed.unfinished)
+    broken = _row_rules(dates, given, unparsable, close_only, parsed.unfinished, latest_date(now or datetime.now(UTC)))
     prices, volume, missing_volume, has_volume = _adjusted(given, codes, close_only, len(names))
     with np.errstate(invalid="ignore"):
         prices["high"] = np.maximum(prices["high"], np.maximum(prices["open"], prices["close"]))
@@ -106,14 +108,19 @@ def _close_only(given: dict[str, Float], unparsable: dict[str, Mask], codes: Cod
 
 
 def _row_rules(
-    dates: Dates, given: dict[str, Float], unparsable: dict[str, Mask], close_only: Mask, unfinished: Mask
+    dates: Dates,
+    given: dict[str, Float],
+    unparsable: dict[str, Mask],
+    close_only: Mask,
+    unfinished: Mask,
+    latest: np.datetime64,
 ) -> npt.NDArray[np.int8]:
     """Return the position in ``RULES`` of the first rule that each row breaks, −1 for none."""
     broken = np.full(len(dates), -1, np.int8)
     none = np.zeros(len(dates), bool)
     flags: dict[str, Mask] = defaultdict(none.copy)
     flags["unparsable_date"] |= np.isnat(dates)
-    flags["future_date"] |= dates > np.datetime64("today", "D") + np.timedelta64(1, "D")
+    flags["future_date"] |= dates > latest
     flags["unfinished_bar"] |= unfinished
     for wrong in unparsable.values():
         flags["unparsable_number"] |= wrong

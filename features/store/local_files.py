@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from configs.errors import StoreError
+from configs.errors import DiskFullError, StoreError
 from features.store.entries import Entry
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -180,6 +180,8 @@ def _explained(verb: str, path: str) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and verb == "read":
             raise
-        hint = "Free some space" if error.errno in _DISK_FULL else "Check that the store exists and is writable"
+        is_full = error.errno in _DISK_FULL
+        hint = "Free some space" if is_full else "Check that the store exists and is writable"
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split()).rstrip(".")
-        raise StoreError(f"cannot {verb} {path!r}: {reason}. {hint}, or choose another with --store.") from error
+        kind = DiskFullError if is_full else StoreError
+        raise kind(f"cannot {verb} {path!r}: {reason}. {hint}, or choose another with --store.") from error

@@ -160,8 +160,8 @@ class Replay:
         dates = self.feed.dates
         if past is not None and past.first_date != dates[0]:
             raise ConfigError(
-                f"journal {journal.url} has a replay from {str(past.first_date)[:10]}, not from {str(dates[0])[:10]}. "
-                "Give another --database."
+                f"journal {journal.url} has a replay from {str(past.first_date)[:10]}, not from {str(dates[0])[:10]}: "
+                "it is of another period, or `journal prune` has deleted its first steps. Give another --database."
             )
         if past is not None and not self._has_these_bars(journal):
             raise ConfigError(

@@ -38,7 +38,8 @@ class BotStatus:
         When it scans, in the form of ``bot.schedules``; None for a bot that does not scan by itself, of which the
         period is then that of its past scans. A schedule of cron has no period.
     last_scan, silent_periods, next_scan
-        When the last scan ended well, how many scans were due since, and when the next one is.
+        When the last scan ended well, how many scans were due since, and when the next one is. No scan is due between
+        a stop on purpose and the start after it.
     step
         Close of the bars of its newest step.
     account, positions
@@ -99,15 +100,18 @@ def read_status(connection: Connection, bot: str, now: datetime) -> BotStatus:
     own_schedules = registered is not None and bool(registered.schedules)
     stopped_at = registered.stopped_at if registered is not None and own_schedules and leader is None else None
     schedule, last_scan = scan_schedule(connection, bot, registered), _last_scan(connection, bot, now)
-    silent = 0 if schedule is None or last_scan is None else schedule.passed(last_scan, now)[1]
+    since = last_scan
+    if since is not None and registered is not None and own_schedules and registered.follows_stop:
+        since = max(since, registered.started_at)
+    silent = 0 if schedule is None or since is None else schedule.passed(since, now)[1]
     step, notes, fills_at = _newest_step(connection, bot)
     account = _rows(connection, accounts, bot, accounts.c.instant, step)
     is_open = (alerts.c.bot == bot) & alerts.c.resolved_at.is_(None)
     conditions = connection.execute(select(alerts).where(is_open).order_by(alerts.c.created_at)).mappings()
     problems = []
     if leader is None:
-        since = "" if stopped_at is None else f": it was stopped at {stopped_at:%Y-%m-%d %H:%M}Z"
-        problems.append(f"no process runs bot {bot}{since}")
+        why = "" if stopped_at is None else f": it was stopped at {stopped_at:%Y-%m-%d %H:%M}Z"
+        problems.append(f"no process runs bot {bot}{why}")
     if last_scan is None:
         problems.append("no scan has ended well yet")
     elif silent >= _SILENT_PERIODS and stopped_at is None:

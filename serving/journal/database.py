@@ -27,6 +27,7 @@ from serving.journal.types import aware, to_json
 VARIABLE = "FLEETCAST_DATABASE"
 FILE = "journal.db"
 _WAL_TRIES, _WAL_PAUSE_S = 50, 0.1
+_CACHE_KIB = 256  # of each connection; the system caches the file too, and writes are no faster with SQLite's 2 MiB
 _EXAMPLES = "sqlite:////folder/journal.db, or postgresql://user@host/name"
 
 
@@ -218,6 +219,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     """Set a new connection to write-ahead logging, in which readers and the writer do not wait for each other."""
     connection.isolation_level = None  # the driver begins no transaction of its own
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     for tried in range(_WAL_TRIES):
         if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
             return

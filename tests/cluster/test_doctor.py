@@ -12,7 +12,7 @@ import pytest
 from raw_http import answer, stalled
 from ray.cluster_utils import Cluster
 
-from cluster.doctor import _node, _source_bars
+from cluster.doctor import _node, _source_bars, check_installation
 from cluster.jobs.node_check import examine, probe
 from cluster.ports import free_port
 from features.store.lake import Lake
@@ -83,11 +83,28 @@ def test_faults_of_the_store_are_found_without_a_cluster(call, make_universe, tm
 
 def test_a_store_that_cannot_be_written_is_found(tmp_path):
     (tmp_path / "file").write_text("")
-    assert "folder" in probe(str(tmp_path / "file"))
-    assert probe(str(tmp_path)) == "" and list((tmp_path / "probes").iterdir()) == []
-    assert probe(str(tmp_path / "new" / "store")) == "" and not (tmp_path / "new").exists()
+    assert "folder" in probe(str(tmp_path / "file"))[0]
+    assert probe(str(tmp_path)) == ("", False) and list((tmp_path / "probes").iterdir()) == []
+    assert probe(str(tmp_path / "new" / "store")) == ("", False) and not (tmp_path / "new").exists()
     (tmp_path / "taken").write_text("")
-    assert probe(str(tmp_path / "taken" / "store")) != ""
+    assert probe(str(tmp_path / "taken" / "store"))[0]
+
+
+def test_a_full_disk_is_to_be_freed_and_what_it_has_is_checked(make_universe, tmp_path, file_size_limit):
+    store = Store(tmp_path / "store")
+    fresh_lake(store, make_universe)
+    with file_size_limit(0):
+        first, *others = check_installation(store.root, "127.0.0.1:9")
+    assert (first.check, first.state) == ("store", "problem") and "Free some space" in first.found
+    assert "fleetcast models prune" in first.remedy and "--store" not in first.remedy
+    assert [(one.check, one.state) for one in others] == [("models", "warning"), ("bars", "ok"), ("cluster", "problem")]
+
+
+def test_the_full_disk_of_a_node_is_to_be_freed(tmp_path):
+    ours = examine(str(tmp_path), devices=False)
+    facts = ours | {"clock": time.time(), "store": "cannot write: the disk is full", "disk_full": True}
+    [found] = _node("there", {"CPU": 1}, facts, ours, time.time())
+    assert found.state == "problem" and "models prune" in found.remedy
 
 
 def test_a_store_that_does_not_exist_is_reported_and_not_made(call, tmp_path):

@@ -45,9 +45,16 @@ def test_it_exports_tables_since_a_day(call, store, tmp_path):
 
 
 def test_it_deletes_old_rows(call, store):
-    assert "1 row would be deleted" in call("journal", "prune", "--keep-days", "30", "--dry-run", *store).out
+    day = f"{datetime.now(UTC) - timedelta(days=30):%Y-%m-%d}"
+    counted = call("journal", "prune", "--keep-days", "30", "--dry-run", *store).out
+    assert f"1 row of before {day} would be deleted: predictions 1\n" in counted and "keeps its size" not in counted
     assert json.loads(call("journal", "prune", "--keep-days", "30", "--json", *store).out)["rows"]["predictions"] == 1
-    assert call("journal", "prune", "--set", "journal.keep_days=30", *store).out == "0 rows deleted\n"
+    assert call("journal", "prune", "--set", "journal.keep_days=30", *store).out == f"0 rows of before {day} deleted\n"
+
+
+def test_it_says_what_deleted_predictions_mean(call, store):
+    said = call("journal", "prune", "--keep-days", "30", *store).out
+    assert "measure their skill without" in said and "keeps its size" in said
 
 
 def test_it_makes_the_tables(call, tmp_path):

@@ -8,6 +8,8 @@ the covariance of overlapping horizons as :func:`training.metrics.clustered.long
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -49,30 +51,74 @@ def skill_of_sums(own: Float, cross: Float, horizon: int) -> Skill:
     days = np.arange(1, len(rows) + 1, dtype=np.float64)
     total = np.cumsum(a)
     slope = np.cumsum(b) / total if len(rows) else total
-    weights = hac_weights(horizon - 1, dates)
+    found = _skill(slope, total, days, lambda lag: _products(a, b, lag), hac_weights(horizon - 1, dates))
+    last = np.searchsorted(rows, np.arange(dates), side="right") - 1
+    return Skill(_known(found.slope, last), _known(found.error, last), np.nan_to_num(_known(found.days, last)))
+
+
+class RunningSkill:
+    """The skill known at the newest date, of dates that are added one by one: the last of :func:`skill_of_sums`.
+
+    It has the sums over all days, and A and B of the newest days only: those of which later days need products.
+    """
+
+    def __init__(self, horizon: int) -> None:
+        self._overlap, self._dates, self._days = horizon - 1, 0, 0
+        lags = len(hac_weights(self._overlap, 2 * horizon)) + 1
+        self._newest: deque[tuple[float, float]] = deque(maxlen=lags)
+        self._total, self._cross, self._products = 0.0, 0.0, np.zeros((lags, 3))
+
+    def add(self, own: float, cross: float) -> None:
+        """Add the sums A and B of the forecasts whose outcomes the next date makes known."""
+        self._dates += 1
+        if not own > 0.0:
+            return
+        self._days += 1
+        self._total, self._cross = self._total + own, self._cross + cross
+        self._newest.appendleft((own, cross))
+        for lag, (a, b) in enumerate(self._newest):
+            self._products[lag] += (cross * b, own * b + cross * a, own * a)
+
+    def skill(self) -> Skill:
+        """Return the skill known at the newest date, each (1,)."""
+        if not self._days:
+            return Skill(np.full(1, np.nan), np.full(1, np.nan), np.zeros(1))
+        total = np.array([self._total])
+        days = np.array([float(self._days)])
+        weights = hac_weights(self._overlap, self._dates)
+        return _skill(np.array([self._cross]) / total, total, days, lambda lag: self._products[lag][:, None], weights)
+
+
+def _skill(slope: Float, total: Float, days: Float, products: Callable[[int], Float], weights: Float) -> Skill:
+    """Return the skill after each day (days,) from :func:`_products` and the weights of lags 1, 2, …."""
+
+    def covariance(lag: int) -> Float:  # of the residuals B − b A of days that are so far apart
+        bb, ab, aa = products(lag)
+        return np.asarray(bb - slope * ab + slope * slope * aa)
+
     triangle = 1.0 - np.arange(1, len(weights) + 1) / (len(weights) + 1)
-    flat = safe = _covariance(a, b, slope, 0)
+    flat = safe = covariance(0)
     for lag, (weight, narrow) in enumerate(zip(weights, triangle, strict=True), start=1):
-        shared = _covariance(a, b, slope, lag)
+        shared = covariance(lag)
         flat, safe = flat + 2.0 * weight * shared, safe + 2.0 * narrow * shared
     variance = np.where(flat > 0.0, flat, np.maximum(safe, 0.0))
     effective = 1.0 + 2.0 * weights.sum()
     spare = np.where(days > effective, days - effective, np.nan)
     error = np.sqrt(variance * days / spare) / total
-    slope = np.where(np.isnan(error), np.nan, slope)
-    last = np.searchsorted(rows, np.arange(dates), side="right") - 1
-    return Skill(_known(slope, last), _known(error, last), np.nan_to_num(_known(days, last)))
+    return Skill(np.where(np.isnan(error), np.nan, slope), error, days)
 
 
-def _covariance(a: Float, b: Float, slope: Float, lag: int) -> Float:
-    r"""Return :math:`\sum_d e_d e_{d-lag}` of the residuals e = B − b A of all days up to each, (days,)."""
+def _products(a: Float, b: Float, lag: int) -> Float:
+    r"""Return the sums of :math:`B_d B_{d-lag}`, :math:`A_d B_{d-lag} + B_d A_{d-lag}` and :math:`A_d A_{d-lag}`.
+
+    Of all days up to each, (3, days).
+    """
     n = len(a) - lag
     if n <= 0:
-        return np.zeros(len(a))
+        return np.zeros((3, len(a)))
     head = np.zeros(lag)
     parts = (b[lag:] * b[:n], a[lag:] * b[:n] + b[lag:] * a[:n], a[lag:] * a[:n])
-    bb, ab, aa = (np.cumsum(np.concatenate([head, part])) for part in parts)
-    return np.asarray(bb - slope * ab + slope * slope * aa)
+    return np.stack([np.cumsum(np.concatenate([head, part])) for part in parts])
 
 
 def _known(values: Float, last: Ints) -> Float:

@@ -1,7 +1,7 @@
 """A replay of forecasts that stop being right: the alarm, and after how many days it is raised."""
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from features.labels import CLASSES, bar_variance, direction_labels, ewma_volati
 from features.store.store import Store
 from serving.bot.replay import Replay
 from serving.bot.replay_skill import days_after
+from serving.journal import open_journal
+from serving.journal.retention import prune
 from training.backtesting.forecasts import OutOfSample
 
 FIRST, WINDOW, BREAK = 100, 60, 150  # rows: of the first forecast, of a window, of the break
@@ -104,3 +106,13 @@ def test_a_journal_of_other_bars_is_refused(replay, found, tmp_path):
     replay(None, database, *period)
     with pytest.raises(ConfigError, match="has a replay of other bars"):
         replay(broken_from, database, *period)
+
+
+def test_a_replay_whose_first_steps_were_deleted_is_refused(replay, found, tmp_path):
+    first, last = (pd.Timestamp(day).date() for day in found.bars[0].dates[[BREAK, BREAK + 2]])
+    period, database = (f"backtest.start={first}", f"backtest.end={last}"), f"sqlite:///{tmp_path / 'journal.db'}"
+    replay(None, database, *period)
+    with open_journal(database) as journal, journal.begin() as connection:
+        assert prune(connection, 1, datetime.now(UTC))["steps"] > 0
+    with pytest.raises(ConfigError, match="`journal prune` has deleted its first steps"):
+        replay(None, database, *period)

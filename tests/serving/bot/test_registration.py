@@ -77,6 +77,23 @@ def test_a_stop_on_purpose_is_said_to_be_one(journal, lease):
     assert "no scan for 143 periods" in after.problems[1], "whole periods since its end"
 
 
+@pytest.mark.parametrize(("on_purpose", "silent"), [(True, 1), (False, 61)])
+def test_no_scan_is_due_while_a_bot_is_stopped_on_purpose(journal, lease, on_purpose, silent):
+    register(journal, lease, "paper", {"scan": parse_schedule("every 1h")}, FRIDAY)
+    scanned(journal, lease, FRIDAY)
+    if on_purpose:
+        register_stop(journal, lease, "paper", FRIDAY + timedelta(minutes=1))
+    start = FRIDAY + timedelta(minutes=60)
+    register(journal, lease, "paper", {"scan": parse_schedule("every 1m")}, start)
+    found = bot_status(journal, "paper", start + timedelta(minutes=1))
+    assert (found.silent_periods, found.stopped_at) == (silent, None)
+    assert any("no scan for" in text for text in found.problems) != on_purpose
+    late = bot_status(journal, "paper", start + timedelta(minutes=3))
+    assert any("no scan for" in text for text in late.problems), "it scans too late since its start"
+    register(journal, lease, "paper", {"scan": parse_schedule("every 1m")}, start + timedelta(minutes=2))  # was killed
+    assert bot_status(journal, "paper", start + timedelta(minutes=3)).silent_periods == 63
+
+
 @pytest.mark.parametrize(
     "text", ["every 1s", "every 10m", "every 90m", "every 366d", "every 1.5s", AFTER_CLOSE, "0 2 1 * * UTC"]
 )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from threading import current_thread, main_thread
 
 import pytest
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Engine, event, select, text, update
 
 from configs.errors import ClusterError
 from configs.load import load_config
@@ -12,8 +12,21 @@ from features.store.store import Store
 from serving.bot.leader import lease_name
 from serving.bot.replay import Replay
 from serving.journal import open_journal
+from serving.journal.database import connect_journal
 from serving.journal.leases import acquire
-from serving.journal.schema import accounts, alerts, fills, leases, orders, outcomes, positions, predictions, signals
+from serving.journal.migrate import VERSION_TABLE
+from serving.journal.schema import (
+    accounts,
+    alerts,
+    fills,
+    leases,
+    orders,
+    outcomes,
+    positions,
+    predictions,
+    registrations,
+    signals,
+)
 from training.backtesting.sources import of_walk_forward
 
 LEDGER = (predictions, outcomes, signals, orders, fills, positions, accounts, alerts)
@@ -78,6 +91,26 @@ def test_a_replay_in_parts_is_the_same(make_replay, tmp_path, found):
     for name in first:
         assert first[name] == second[name], name
     assert first["outcomes"] and first["alerts"]
+
+
+def test_a_journal_of_an_older_fleetcast_goes_on(make_replay, tmp_path):
+    whole, older = f"sqlite:///{tmp_path}/whole.db", f"sqlite:///{tmp_path}/older.db"
+    days = [str(day)[:10] for day in make_replay(whole).feed.dates]
+    make_replay(whole, f"backtest.start={days[30]}", f"backtest.end={days[36]}").run()
+    make_replay(older, f"backtest.start={days[30]}", f"backtest.end={days[33]}").run()
+    with (
+        connect_journal(older) as journal,
+        journal.begin() as connection,
+    ):  # before registrations and an account's terms
+        registrations.drop(connection)
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0002'"))
+        connection.execute(text("UPDATE steps SET state = json_remove(state, '$.terms') WHERE state IS NOT NULL"))
+    make_replay(older, f"backtest.start={days[30]}", f"backtest.end={days[36]}").run()
+    assert (tmp_path / "older.db.version-0002").exists()
+    first, second = rows_of(whole), rows_of(older)
+    for name in first:
+        assert first[name] == second[name], name
+    assert len(first["accounts"]) == 7
 
 
 def test_a_replay_that_another_process_does_says_when_it_is_free(make_replay, tmp_path):

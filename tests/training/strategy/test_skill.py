@@ -8,7 +8,7 @@ from training.strategy.class_returns import PRIOR_DAYS, class_returns, normal_cl
 from training.strategy.confidence import past_rank
 from training.strategy.outcomes import outcomes
 from training.strategy.relative import above_median_known
-from training.strategy.skill import measured_skill
+from training.strategy.skill import RunningSkill, measured_skill, skill_of_sums
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 5])
@@ -26,6 +26,21 @@ def test_error_is_that_of_day_clusters_at_every_date(horizon):
         assert found.slope[date] == pytest.approx(slope, rel=1e-9) and found.days[date] == len(rows)
         error = long_run_se(((b - slope * a) / a.sum())[:, None], horizon - 1)[0]
         assert found.error[date] == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 5])
+def test_date_by_date_it_is_the_same_number_bit_for_bit(horizon):
+    rng = np.random.default_rng(horizon)
+    own = np.where(rng.random(80) < 0.2, 0.0, rng.random(80))  # some dates make no outcome known
+    own[:3] = 0.0
+    cross = np.where(own > 0.0, rng.standard_normal(80), 0.0)
+    running = RunningSkill(horizon)
+    for date in range(80):
+        running.add(float(own[date]), float(cross[date]))
+        whole = skill_of_sums(own[: date + 1], cross[: date + 1], horizon)
+        for mine, theirs in zip(running.skill(), whole, strict=True):
+            np.testing.assert_array_equal(mine, theirs[-1:], err_msg=str(date))
+    assert np.isfinite(running.skill().error).all()
 
 
 def test_without_skill_the_lower_bound_is_rarely_above_zero():

@@ -10,7 +10,7 @@ import numpy as np
 from features.labels import CLASSES, DOWN, SIDEWAYS, UP
 from training.strategy.class_returns import ClassReturns, normal_class_returns, shrunk
 from training.strategy.series import Float, Ints, Mask
-from training.strategy.skill import Skill, skill_of_sums
+from training.strategy.skill import RunningSkill, Skill
 
 
 class Seen(NamedTuple):
@@ -81,25 +81,19 @@ class Moments:
 
 
 class Worth:
-    """Daily sums of past promises and outcomes, of which :class:`.Skill` follows."""
+    """What past promises were worth."""
 
     def __init__(self, horizon: int) -> None:
-        self._horizon = horizon
-        self._own: list[float] = []
-        self._cross: list[float] = []
+        self._running = RunningSkill(horizon)
 
     def add(self, promised: Float, outcome: Float) -> None:
         """Add what a date made known (n,); NaN for what is no forecast."""
-        for sums, values in (
-            (self._own, promised * promised + 0.0 * outcome),
-            (self._cross, promised * outcome),
-        ):
-            sums.append(_sum(values[np.isfinite(values)]))
+        own, cross = promised * promised + 0.0 * outcome, promised * outcome
+        self._running.add(*(_sum(values[np.isfinite(values)]) for values in (own, cross)))
 
     def skill(self) -> Skill:
         """Return the skill known now, each (1,)."""
-        found = skill_of_sums(np.array(self._own), np.array(self._cross), self._horizon)
-        return Skill(*(part[-1:] for part in found))
+        return self._running.skill()
 
 
 def relative(came: Came, outcome: Float) -> tuple[Float, Float]:
