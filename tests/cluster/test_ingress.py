@@ -101,6 +101,7 @@ def haproxy(folder, connections, header_s):
     port, file = free_port(), folder / "haproxy.cfg"
     text = CONFIG.format(metrics="METRICS", stats="STATS", host="127.0.0.1", port=port)
     text = text.replace("timeout client 1s", "timeout client 30s").replace("maxconn 100", "maxconn MAXCONN")
+    text = text.replace("connect 1s", "connect 60s").replace("server 1s", "server 60s")  # a busy machine is no fault
     text += f"backend all\n    mode http\n    server one 127.0.0.1:{server.server_port}\n"
     file.write_text(text.replace(f"bind 127.0.0.1:{port}", f"bind 127.0.0.1:{port}\n    default_backend all"))
     arguments = [sys.executable, "-c", START, str(file), str(connections), str(header_s)]
