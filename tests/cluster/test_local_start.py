@@ -8,11 +8,11 @@ from cluster.local_start import start_patiently
 
 
 def test_a_failed_start_is_repeated_and_its_processes_are_killed():
-    left, unrelated = [], [subprocess.Popen(["sleep", "60"])]
+    left, unrelated = [], [subprocess.Popen(["sleep", "600"])]
 
     def start():
-        left.append(subprocess.Popen(["raylet", "60"], executable="/bin/sleep"))
-        unrelated.append(subprocess.Popen(["sleep", "60"]))
+        left.append(subprocess.Popen(["raylet", "600"], executable="/bin/sleep"))
+        unrelated.append(subprocess.Popen(["sleep", "600"]))
         if len(left) < 3:
             raise RuntimeError("The current node timed out during startup.")
 
