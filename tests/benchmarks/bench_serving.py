@@ -33,9 +33,9 @@ The last line is JSON:
 ``promote_failures``, ``kill_failure_share``, ``kill_recovery_s``
     Two replicas under constant load: failed requests during ten promotions and rollbacks, the share that failed when
     one replica was killed, and seconds until there were two again.
-``ratio_with_journal``, ``journal_dropped``
+``ratio_with_journal``, ``ratio_with_journal_se``, ``journal_dropped``
     Requests a second for one symbol by its name, 32 clients, of a server that records what it serves over those of one
-    that does not, on the same Serve: the median of eight pairs; and the predictions that it did not record.
+    that does not, on the same Serve: the median of forty pairs, its standard error, and predictions not recorded.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import subprocess
 
+import psutil
 import pytest
 
 from cluster.local_start import start_patiently
@@ -13,6 +14,8 @@ def test_a_failed_start_is_repeated_and_its_processes_are_killed():
     def start():
         left.append(subprocess.Popen(["raylet", "600"], executable="/bin/sleep"))
         unrelated.append(subprocess.Popen(["sleep", "600"]))
+        while not psutil.Process(left[-1].pid).cmdline():  # a process has none for a moment after it was started
+            pass
         if len(left) < 3:
             raise RuntimeError("The current node timed out during startup.")
 

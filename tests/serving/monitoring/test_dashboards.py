@@ -121,9 +121,12 @@ def prometheus(metrics, tmp_path_factory):
 
 def query(address, expression):
     try:
-        answer = httpx2.get(f"http://{address}/api/v1/query", params={"query": expression}).json()
+        response = httpx2.get(f"http://{address}/api/v1/query", params={"query": expression})
     except httpx2.TransportError:
         return []
+    if response.status_code == 503:  # it is starting
+        return []
+    answer = response.json()
     assert answer["status"] == "success", (expression, answer)
     return answer["data"]["result"]
 
