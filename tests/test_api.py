@@ -8,6 +8,8 @@ import pytest
 
 from features.sources import embedded
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SETUP = """
 from configs import load_config
@@ -91,7 +93,6 @@ def test_keywords_and_names(session):
     assert names["two"]["symbol"].unique().tolist() == ["AAPL", "IBM"]
 
 
-@pytest.mark.slow
 def test_predictors_ensemble_and_registry(session):
     names, run = session
     run(PREDICTORS)
@@ -107,7 +108,6 @@ def test_predictors_ensemble_and_registry(session):
     assert names["loaded"].symbols_ == ("AAPL",) and (known["up"].to_numpy() == same["up"].to_numpy()).all()
 
 
-@pytest.mark.slow
 def test_training_serving_and_tuning(session):
     names, run = session
     with pytest.warns(UserWarning, match=r"2 of 3 symbols are skipped \(QQQ, SPY: not embedded.*data\.bars=yahoo"):

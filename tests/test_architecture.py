@@ -5,6 +5,8 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 LAYERS = ("configs", "features", "training", "tuning", "serving", "cluster")
 MAY_IMPORT = {
@@ -55,6 +57,7 @@ def calls(path):
     return names
 
 
+@pytest.mark.slow
 def test_imports_run_one_way_and_nothing_unsafe_is_loaded():
     wrong = {}
     for path in FILES:
@@ -109,6 +112,7 @@ def test_calls_are_found_by_their_dotted_names(tmp_path):
     assert calls(tmp_path / "x.py") == {"ray.init", "g", "a.b.c", "json.loads", "h"}
 
 
+@pytest.mark.slow
 def test_only_the_cluster_layer_starts_ray():
     files = [path for path in FILES if "cluster" not in path.parts]
     assert not [shown(path) for path in files if calls(path) & {"ray.init", "serve.run", "serve.start"}]

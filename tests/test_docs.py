@@ -161,6 +161,7 @@ def test_a_command_with_an_unknown_option_is_noticed():
         parse(parser(app), ["data", "list", "--nosuch"])
 
 
+@pytest.mark.slow
 def test_quick_commands_run(call, prices):
     found = commands_of(QUICK)
     assert {tuple(command[:2]) for command in found} == {tuple(verb) for verb in QUICK}

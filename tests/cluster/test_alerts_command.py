@@ -46,6 +46,7 @@ def test_without_channels_it_says_how_to_get_one(call, chat):
     assert done.code == 2 and "there is no channel 'smoke'. Give one of: telegram" in done.err
 
 
+@pytest.mark.slow
 def test_alerts_are_listed_and_delivered(call, chat, telegram_standin, reported):
     listed = json.loads(call("alerts", "list", "--json", *reported).out)
     assert [one["event"] for one in listed] == ["drift", "rollback"] and not listed[0]["deliveries"]

@@ -13,6 +13,8 @@ from features.store.alternative import AlternativeLake
 from features.store.option_figures import OptionFigures
 from features.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 MACRO = """series,date,value,known_from
 CPIAUCSL,2019-12-01,258.444,2020-01-14T08:30-05:00
 CPIAUCSL,2020-01-01,258.820,2020-02-13T08:30-05:00

@@ -11,6 +11,8 @@ from features.store.store import Store
 from training.registry.reports import Reports
 from training.registry.trials import TrialLedger
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(walked, tmp_path):
@@ -120,7 +122,6 @@ def trained(tmp_path_factory, walked, tiny_config):
     return str(folder / "store"), bars
 
 
-@pytest.mark.slow
 def test_signals_are_what_the_newest_forecasts_lead_to(call, trained):
     store, _ = trained
     found = json.loads(call("signals", "--store", store, "--json").out)
@@ -138,7 +139,6 @@ def test_signals_are_what_the_newest_forecasts_lead_to(call, trained):
     assert done.code == 2 and "there is no forecast of ZZZ; there are those of AAA, BBB, CCC" in done.err
 
 
-@pytest.mark.slow
 def test_the_test_period_of_a_version_is_traded_unless_its_bars_changed(call, trained):
     store, bars = trained
     sheet = bars.with_name("sheet.html")

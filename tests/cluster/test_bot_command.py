@@ -11,6 +11,8 @@ import pytest
 from features.store.store import Store
 from training.backtesting.sources import of_walk_forward
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def past_store(walked, tmp_path):

@@ -61,6 +61,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(call, tmp_path, arguments, expect
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_settings_are_shown_with_type_default_and_meaning(fleetcast):
     described = fleetcast("config", "describe", "direction.horizon")
     assert described.code == 0
@@ -76,6 +77,7 @@ def test_settings_are_shown_with_type_default_and_meaning(fleetcast):
     assert {"path", "type", "default", "meaning", "value"} == set(document["settings"][0])
 
 
+@pytest.mark.slow
 def test_wrong_settings_are_refused_before_anything_large_is_imported():
     code = (
         "import sys\nfrom cluster.cli import app\nfrom configs.errors import ConfigError\n"

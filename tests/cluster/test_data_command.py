@@ -12,6 +12,8 @@ from configs.errors import ConfigError, DataError, StoreError
 from features.store.lake_files import read_as
 from features.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -19,6 +19,8 @@ from features.store.lake import Lake
 from features.store.store import Store
 from training.registry.layout import kind_folder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def two_nodes():
@@ -39,7 +41,6 @@ def fresh_lake(store, make_universe, late_days=0):
 PRICES = ("open", "high", "low", "close", "volume")
 
 
-@pytest.mark.slow
 def test_every_node_is_examined_and_a_missing_gpu_is_found(fleetcast, two_nodes, make_universe, tmp_path):
     fresh_lake(Store(tmp_path / "store"), make_universe)
     done = fleetcast("doctor", "--json", "--store", str(tmp_path / "store"), "--address", two_nodes)
@@ -54,7 +55,6 @@ def test_every_node_is_examined_and_a_missing_gpu_is_found(fleetcast, two_nodes,
     assert [state for check, state, _ in found if check == "bars"] == ["ok"]
 
 
-@pytest.mark.slow
 def test_a_server_on_a_cluster_that_others_started_limits_the_time_of_headers(start, two_nodes, smoke_store):
     place, port = ("--store", str(smoke_store), "--address", two_nodes), free_port()
     process = start("serve", *place, "--port", str(port), "--set", "serve.header_timeout_s=1")

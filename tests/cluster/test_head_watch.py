@@ -18,6 +18,7 @@ with ended_without_head(sys.argv[1], "; blocks are kept", timeout_s=0.3, interva
 """
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_one_line_when_its_head_is_lost():
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"

@@ -124,6 +124,7 @@ def haproxy(folder, connections, header_s):
         server.server_close()
 
 
+@pytest.mark.slow
 def test_unfinished_headers_are_closed_in_time_and_others_are_answered_meanwhile(tmp_path):
     with haproxy(tmp_path, 1_000_000, 1.0) as url:  # as many as the limit of open files allows
         with stalled(url, 500, b"GET / HTTP/1.1\r\nHost: a\r\nX-A") as slow:
@@ -132,6 +133,7 @@ def test_unfinished_headers_are_closed_in_time_and_others_are_answered_meanwhile
         assert {status for status, _ in found} == {408}
 
 
+@pytest.mark.slow
 def test_one_address_has_half_of_the_connections(tmp_path):
     with haproxy(tmp_path, 100, 30.0) as url, stalled(url, 70, b"GET / HTTP/1.1\r\nHost: a\r\nX-A") as slow:
         assert ask(url)[0] == 0, "closed"

@@ -7,6 +7,8 @@ import pytest
 
 from cluster.local_start import start_patiently
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_failed_start_is_repeated_and_its_processes_are_killed():
     left, unrelated = [], [subprocess.Popen(["sleep", "600"])]

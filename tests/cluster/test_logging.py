@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 RENDER = ("manifests", "render", "serve", "--store", "s3://bucket/store")
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO) (configs|features|cluster)\.[\w.]+: .+")
 ON_A_WORKER = """
@@ -49,7 +51,6 @@ def test_an_unknown_level_is_one_line(fleetcast, monkeypatch):
     assert done.code == 2 and done.err.startswith("error: FLEETCAST_LOG='LOUD'") and done.err.count("\n") == 1
 
 
-@pytest.mark.slow
 def test_a_workers_lines_reach_the_stderr_of_its_driver():
     done = subprocess.run([sys.executable, "-c", ON_A_WORKER], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

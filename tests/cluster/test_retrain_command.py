@@ -8,6 +8,8 @@ from serving.journal import open_journal
 from serving.journal.leases import acquire
 from training.registry.manager import ModelManager
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_dry_run_says_what_is_due_and_in_which_order(call, trained, tmp_path):
     database = ("--database", f"sqlite:///{tmp_path / 'journal.db'}")

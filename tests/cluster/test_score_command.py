@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from tiny_bert import write_tiny_bert
 
 from features.alternative.text.demo import demo_headlines
@@ -11,6 +12,7 @@ from features.store.alternative import AlternativeLake
 from features.store.store import Store
 
 
+@pytest.mark.slow
 def test_texts_are_scored_once_by_each_scorer(call, tmp_path: Path) -> None:
     store, model = tmp_path / "store", write_tiny_bert(tmp_path / "model")
     lake = AlternativeLake(Store(store))

@@ -8,6 +8,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM")
 SMALLEST = ("--set", "tune.folds=1", "--set", "tune.finalists=1", "--set", "run.workers=1")
 
@@ -22,7 +24,6 @@ def trials(tmp_path, name):
     return study.get_trials(deepcopy=False)
 
 
-@pytest.mark.slow
 def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdict(
     start, call, ray_cluster, tiny_run, tmp_path
 ):

@@ -76,6 +76,7 @@ def test_an_architecture_that_cannot_be_built_is_refused() -> None:
     assert "volatility.network.lstm_units" in refusal("volatility.network.lstm_units=[]")
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6), st.floats(1e-6, 1.0), st.sampled_from(["per_symbol", "pooled", "finetuned"]))
 def test_the_order_of_overrides_of_different_settings_does_not_matter(seed: int, rate: float, strategy: str) -> None:
     overrides = [f"run.seed={seed}", f"direction.fit.learning_rate={rate!r}", f"volatility.strategy={strategy}"]

@@ -14,6 +14,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_what_the_standard_library_writes_is_read_back_exactly(value):
     assert parse_json(json.dumps(value)) == parse_json(json.dumps(value).encode()) == value

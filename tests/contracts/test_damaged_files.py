@@ -62,6 +62,7 @@ def test_a_flipped_bit_is_refused_with_the_file_or_changes_no_answer(hostile, tm
     assert counts["refused"] + counts["missed"] > 35
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.lists(st.integers())), st.data())
 def test_any_change_of_a_json_file_is_an_error_or_the_same_value(value, data):
     sealed = seal_json(value)

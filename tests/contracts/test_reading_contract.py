@@ -21,6 +21,8 @@ from features.bars.merge import fingerprint
 from features.bars.schema import bars_from_frame
 from features.sources.files import FileSource
 
+pytestmark = pytest.mark.slow
+
 HEADERS = {
     "yahoo": ("Date", "Open", "High", "Low", "Close", "Volume"),
     "metatrader": ("<DATE>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<TICKVOL>"),

@@ -121,6 +121,7 @@ def test_concurrent_updates_lose_no_change(store: Store) -> None:
     assert store.read("n") == b"40"
 
 
+@pytest.mark.slow
 def test_a_lock_has_one_holder_at_a_time(store: Store) -> None:
     inside, most = [0], [0]
 

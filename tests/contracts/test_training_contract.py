@@ -18,6 +18,8 @@ from training.run.publication import publish_kind
 from training.run.queue import JobQueue
 from training.trainer import ModelTrainer
 
+pytestmark = pytest.mark.slow
+
 CLEAN = ("AAA", "BBB", "CCC", "DDD")
 KINDS = ("direction", "volatility")
 FIELDS = ("open", "high", "low", "close", "volume")

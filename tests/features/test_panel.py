@@ -47,6 +47,7 @@ def test_an_unknown_symbol_is_an_error(world):
         panel.select(("A", "X"))
 
 
+@pytest.mark.slow
 def test_building_needs_the_memory_of_the_panel_and_one_symbol(make_bars):
     bars = [make_bars(n=2000, symbol=f"S{i}") for i in range(30)]
     build_panel(bars[:1])

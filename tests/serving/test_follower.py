@@ -19,6 +19,8 @@ from serving.engine import PredictionEngine
 from serving.follower import Follower
 from training import ModelManager, ModelTrainer
 
+pytestmark = pytest.mark.slow
+
 
 def second(manager, kind):
     return manager.versions(kind)[1]

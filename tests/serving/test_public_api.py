@@ -8,6 +8,8 @@ import pytest
 
 import serving
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = """
 import doctest, shutil, sys, tempfile, serving
@@ -42,7 +44,6 @@ def test_public_names_are_listed_and_others_are_refused():
         serving.Nothing  # noqa: B018
 
 
-@pytest.mark.slow
 def test_every_example_runs(smoke_store):
     results = [
         line.split()[1:] for line in python(EXAMPLES, str(smoke_store)).splitlines() if line.startswith("example ")

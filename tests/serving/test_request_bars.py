@@ -42,6 +42,7 @@ def test_minute_bars_and_a_constant_price_are_refused(engine, bars_of):
             assert message in refused.error.message
 
 
+@pytest.mark.slow
 def test_prices_that_are_off_by_a_factor_are_mended_and_noted(engine, expected, bars_of):
     bars = bars_of("AAA", LAKE_BARS)
     prices = {name: getattr(bars, name).copy() for name in ("open", "high", "low", "close")}

@@ -11,8 +11,9 @@ from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
 from training import ModelTrainer
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_symbols_that_are_too_short_to_train_and_broken_ones_count_alike_in_both(make_universe, tiny_config, tmp_path):
     store, bars = Store(tmp_path), {one.symbol: one for one in make_universe("ABCDEF", bars=600, seed=4)}
     bars["E"] = bars["E"].last(220)  # no training windows

@@ -18,6 +18,8 @@ from serving.journal.reading import read_predictions
 from serving.web.keys import add_key
 from training import ModelManager
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(start, trained_store, tmp_path_factory):
@@ -50,7 +52,6 @@ def server(start, trained_store, tmp_path_factory):
         process.wait(EXIT_TIMEOUT_S)
 
 
-@pytest.mark.slow
 def test_it_answers_clients_with_a_valid_key_only(server):
     with server.client() as client:
         found = client.predict(SYMBOLS)
@@ -66,7 +67,6 @@ def test_it_answers_clients_with_a_valid_key_only(server):
     assert refused.value.status == 401
 
 
-@pytest.mark.slow
 def test_metrics_are_exported_to_prometheus(server):
     place = next(line.split()[1] for line in server.lines if "Prometheus" in line)
     with server.client() as client:
@@ -76,7 +76,6 @@ def test_metrics_are_exported_to_prometheus(server):
     wait_until(lambda: all(name in httpx2.get(place).text for name in wanted))
 
 
-@pytest.mark.slow
 def test_what_both_replicas_serve_is_in_the_journal_once(server):
     def served():
         with open_journal(store=server.store) as journal, journal.connect() as connection:
@@ -96,7 +95,6 @@ def test_what_both_replicas_serve_is_in_the_journal_once(server):
         assert client.bot()["bots"] == [], "none has run on this journal"
 
 
-@pytest.mark.slow
 def test_the_ingress_listens_on_loopback_only(server):
     family = psutil.Process(server.process.pid).children(recursive=True)
     listening = [
@@ -115,7 +113,6 @@ def test_the_ingress_listens_on_loopback_only(server):
     assert hosts == {"127.0.0.1"}
 
 
-@pytest.mark.slow
 def test_clients_that_stop_in_the_middle_keep_no_one_out(server):
     key, other = (f"Authorization: Bearer {one}" for one in (server.key, add_key(server.keys, "other")))
     # Each replica reads the file of keys again at a time of its own.
@@ -128,7 +125,6 @@ def test_clients_that_stop_in_the_middle_keep_no_one_out(server):
         assert ask(server.url, "/v1/symbols", key)[0] == 429, "both replicas have as many as a key may"
 
 
-@pytest.mark.slow
 def test_promotions_and_rollbacks_are_followed_within_seconds_and_fail_no_request(server):
     manager = ModelManager(server.store)
     versions = manager.versions("direction")
@@ -149,7 +145,6 @@ def test_promotions_and_rollbacks_are_followed_within_seconds_and_fail_no_reques
     assert all(len(versions) == 2 for _, versions in outcomes), "a response mixed versions"
 
 
-@pytest.mark.slow
 def test_a_killed_replica_fails_under_one_percent_of_requests_and_is_replaced(server):
     wait_until(lambda: len(server.replicas()) == 2)
     victim = server.replicas()[0]
@@ -163,7 +158,6 @@ def test_a_killed_replica_fails_under_one_percent_of_requests_and_is_replaced(se
     assert len(failed) < 0.01 * len(outcomes), (failed, len(outcomes))
 
 
-@pytest.mark.slow
 def test_a_store_that_is_unreachable_for_a_while_fails_no_request(server):
     with server.client() as client, constant_load(server, 2) as outcomes:
         away = server.store.with_name("away")
@@ -174,7 +168,6 @@ def test_a_store_that_is_unreachable_for_a_while_fails_no_request(server):
     assert {status for status, _ in outcomes} == {200}
 
 
-@pytest.mark.slow
 def test_it_drains_and_leaves_no_process_running(server):
     family = psutil.Process(server.process.pid).children(recursive=True)
     with constant_load(server, 2) as outcomes:

@@ -14,6 +14,8 @@ from raw_http import answer as answer_of
 from cluster.ports import free_port
 from serving.client import FleetcastClient
 
+pytestmark = pytest.mark.slow
+
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 EXIT_TIMEOUT_S = 300
 
@@ -36,7 +38,6 @@ def sharded(start, trained_store):
         process.communicate(timeout=EXIT_TIMEOUT_S)
 
 
-@pytest.mark.slow
 def test_more_symbols_than_a_replica_may_have_are_sharded(sharded, engine):
     with FleetcastClient(sharded) as client:
         found = client.predict([*SYMBOLS[::-1], "nosuch"])
@@ -50,7 +51,6 @@ def test_more_symbols_than_a_replica_may_have_are_sharded(sharded, engine):
         assert [facts["symbol"] for facts in client.symbols()] == SYMBOLS
 
 
-@pytest.mark.slow
 def test_requests_beyond_the_queue_get_429_with_retry_after(sharded, bars_of, rows_of):
     rows, answers = rows_of(bars_of("AAA", 480)), []
 
@@ -74,7 +74,6 @@ def test_requests_beyond_the_queue_get_429_with_retry_after(sharded, bars_of, ro
         assert client.predict(["AAA"])[0].error is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("length", ["Transfer-Encoding: chunked", f"Content-Length: {2**26}"])
 def test_a_body_that_is_too_large_is_not_kept_in_memory_by_serves_proxy(sharded, length):
     proxy = _listener(int(sharded.rpartition(":")[2]))

@@ -29,6 +29,7 @@ def test_the_nearest_symbol_is_found(given, meant):
     assert KNOWN.nearest(given) == meant
 
 
+@pytest.mark.slow
 def test_thousands_of_unknown_symbols_among_thousands_take_no_time():
     spelling = Spelling({f"S{i:05d}" for i in range(5000)})
     start = time.process_time()

@@ -14,6 +14,8 @@ from serving.latest_windows import LatestWindows
 from serving.newest_bars import NewestBars
 from serving.window_cache import FOLDER, WindowCache
 
+pytestmark = pytest.mark.slow
+
 SERIES = ("offsets", "dates", "close", "variance", "ewma_vol")
 
 

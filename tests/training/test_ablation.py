@@ -47,6 +47,7 @@ def known(dates: np.ndarray, symbol: str, series: str, values: np.ndarray) -> pd
     return pd.DataFrame({"symbol": symbol, "series": series, "period": dates, "value": values, "known_from": at})
 
 
+@pytest.mark.slow
 def test_a_planted_group_is_found_on_the_validation_period_and_noise_is_not(store, config, make_universe):
     ablation = Ablation(config, store)
     prepared = ablation.prepare()

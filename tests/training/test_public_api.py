@@ -8,6 +8,8 @@ import pytest
 
 import training
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 EXAMPLES = """
@@ -46,7 +48,6 @@ def test_every_name_is_there():
         training.Nothing  # noqa: B018
 
 
-@pytest.mark.slow
 def test_every_example_works(smoke_store):
     """In a process of its own, where no cluster runs."""
     out = python(EXAMPLES, str(smoke_store), *training.__all__)

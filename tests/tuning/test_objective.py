@@ -12,6 +12,8 @@ from training.validation.evaluate import evaluate
 from tuning.objective import Objective, TrialFailed
 from tuning.space import configured, defaults, space_of
 
+pytestmark = pytest.mark.slow
+
 
 class Stop(Exception):
     pass

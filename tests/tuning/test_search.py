@@ -19,6 +19,8 @@ from tuning.open_study import open_study
 from tuning.ray_search import search_on_ray
 from tuning.score import Difference, Outcome
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"rate": Range(low=1e-4, high=1.0, log=True), "width": Choice(values=(4, 8, 16)), "share": Range(low=0, high=1)}
 WORST = 3.0
 
@@ -91,7 +93,6 @@ def test_a_failure_is_recorded_with_its_reason_and_the_sweep_continues(opened):
             assert (one.reason == "the loss is nan") == (one.values["rate"] > 0.03)
 
 
-@pytest.mark.slow
 def test_a_worker_that_dies_fails_its_trial_only(ray_cluster, opened):
     with opened(sampler="random", trials=4, early_stopping=False) as study:
         on_ray(study, Planted(fails_above=0.02, dies_above=0.2))
@@ -112,7 +113,6 @@ def test_a_sweep_for_loss_and_cost_ends_after_its_time(search, opened):
         assert study.left > 0 and {one.state for one in study.trials} == {"complete"}
 
 
-@pytest.mark.slow
 def test_ray_finds_the_planted_optimum_as_fast_as_optuna_alone(ray_cluster, opened):
     """Losses after TPE's ten random trials show how fast it learns: 0.6 on average here, 1.3 in a random search.
 

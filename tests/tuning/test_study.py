@@ -14,6 +14,8 @@ from features.store.store import Store
 from tuning.open_study import check_study, open_study
 from tuning.score import Difference, Outcome
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"direction.fit.learning_rate": Range(low=1e-4, high=1e-2, log=True), "x": Choice(values=((8,), (16, 8)))}
 FIRST = {"direction.fit.learning_rate": 0.001, "x": "[16, 8]"}
 

@@ -1,11 +1,13 @@
 """The database of studies on a server."""
 
 import optuna
+import pytest
 
 from features.store.store import Store
 from tuning.study_database import open_database
 
 
+@pytest.mark.slow
 def test_studies_live_in_postgres_and_its_password_is_not_shown(make_database, tmp_path):
     url = make_database()
     with open_database(Store(tmp_path), url) as (storage, public):

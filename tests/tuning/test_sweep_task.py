@@ -48,6 +48,7 @@ def test_the_sample_of_symbols_does_not_depend_on_the_seed(task_of):
     assert len(task_of("direction").panel.symbols) == 6
 
 
+@pytest.mark.slow
 def test_the_identity_depends_on_what_makes_trials_compare_and_on_nothing_else(task_of):
     task = task_of("direction")
     assert task_of("direction", "tune.trials=9", "run.workers=1").identity == task.identity

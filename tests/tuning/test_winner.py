@@ -11,6 +11,8 @@ from tuning.optimizer import HyperparameterOptimizer
 from tuning.sweep_task import task_settings
 from tuning.winner import check_periods, check_tasks, overrides_of, read_verdicts, summary_lines
 
+pytestmark = pytest.mark.slow
+
 VALUES = {"direction.network.window": 10, "direction.network.lstm_units": "[8]", "direction.fit.learning_rate": 0.002}
 
 
@@ -54,7 +56,6 @@ def test_settings_are_taken_from_winners_and_recorded(swept, sweep_config, plan_
     assert overrides_of([]) == []
 
 
-@pytest.mark.slow
 def test_the_manifest_of_a_version_names_the_study_of_its_settings(swept, sweep_config):
     won = read_verdicts(swept, ["direction"])[0].model_copy(update={"chosen": "winner", "values": VALUES, "trial": 4})
     config = sweep_config(*overrides_of([won]), "run.kinds=[direction]")

@@ -34,6 +34,7 @@ def test_a_shell_passes_hostile_arguments_unchanged():
     assert json.loads(subprocess.run(text, shell=True, check=True, capture_output=True).stdout) == HOSTILE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_reach_the_command_of_the_job(name):
     given = ["--preset", "smoke", f"--store={name}", f"--symbols={name}", f"--study={name}", f"--bars=/{name}"]

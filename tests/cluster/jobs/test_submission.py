@@ -15,6 +15,8 @@ from serving.journal import open_journal
 from serving.journal.schema import retrainings
 from training import ModelManager
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 SMALL = ("--preset", "smoke", "--symbols", "AAPL,IBM", "--kinds", "direction", "--set", "run.workers=1")
 
@@ -33,7 +35,6 @@ def run(head, shell):
         yield lambda *arguments: fleetcast(*arguments, "--address", head)
 
 
-@pytest.mark.slow
 def test_a_wrong_token_is_one_line(head, shell, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     with shell() as fleetcast:
@@ -47,7 +48,6 @@ def submit(run, tmp_path):
     return lambda verb, *arguments: run("submit", verb, *arguments, "--store", str(tmp_path / "store"))
 
 
-@pytest.mark.slow
 def test_a_job_is_followed_to_its_end_and_what_repeats_it_fits_nothing(submit, run, tiny_run, tmp_path):
     """The same submission, and a retraining on the same bars, which is journaled."""
     options = ("--config", str(tiny_run.settings), *SMALL[4:])
@@ -73,7 +73,6 @@ def test_a_job_is_followed_to_its_end_and_what_repeats_it_fits_nothing(submit, r
     assert (training.kind, training.version, training.error) == ("direction", version, None)
 
 
-@pytest.mark.slow
 def test_a_running_job_is_attached_to_and_can_be_stopped(fleetcast, start, run, head, tiny_run, tmp_path):
     arguments = ("submit", "tune", "--config", str(tiny_run.settings), "--trials", "1000", "--no-follow")
     arguments += ("--store", str(tmp_path / "store"), "--set", "run.workers=1")
@@ -100,7 +99,6 @@ def test_a_running_job_is_attached_to_and_can_be_stopped(fleetcast, start, run, 
     assert "had ended before" in run("jobs", "stop", name).out
 
 
-@pytest.mark.slow
 def test_a_configuration_file_is_shipped_and_the_exit_code_is_the_jobs(submit, tmp_path):
     (tmp_path / "own.yaml").write_text("direction: {horizon: 0}")
     done = submit("train", "--config", str(tmp_path / "own.yaml"))
@@ -130,7 +128,6 @@ def test_mistakes_are_one_line_and_are_found_before_the_submission(call, argumen
     assert done.code == 2 and says in done.err and "Traceback" not in done.err, done.err
 
 
-@pytest.mark.slow
 def test_the_error_of_a_missing_job_names_it(run):
     done = run("jobs", "status", "fleetcast-train-000000000000")
     assert done.code == 2 and "no job" in done.err

@@ -32,6 +32,7 @@ ROW = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(ROW, max_size=60), st.lists(ROW, min_size=1, max_size=8), st.floats(0.0, 360.0))
 def test_a_row_added_or_revised_later_leaves_every_earlier_feature_byte_identical(rows, later, instant):

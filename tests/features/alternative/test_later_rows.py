@@ -96,6 +96,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ROW, max_size=16), st.lists(ROW, min_size=1, max_size=8), st.integers(0, HOURS))
 def test_rows_with_a_later_stamp_change_no_earlier_byte(folder, earlier, later, instant):

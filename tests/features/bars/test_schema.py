@@ -189,6 +189,7 @@ def test_the_order_of_rows_does_not_matter(random, rows):
 cell = st.one_of(st.floats(width=32), st.sampled_from([None, "7", "1,000.5", "x", "", -1, 10**20]))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), cell, cell, cell, cell, cell), min_size=1, max_size=12))
 def test_every_row_of_any_frame_is_a_valid_bar_or_quarantined(rows):

@@ -32,6 +32,7 @@ def test_embedded_context_is_long_and_without_blanks():
     assert context.loc[context["series"] == "VIX", "value"].between(5, 100).all()
 
 
+@pytest.mark.slow
 def test_opening_a_source_imports_no_heavy_package():
     code = (
         "import sys; from features.sources import open_source; from features.store.store import Store;"

@@ -159,6 +159,7 @@ def test_files_written_from_yfinance_frames_are_read(tmp_path):
         assert list(bars) == ["AAPL", "MSFT"] and bars["MSFT"].close.tolist() == (table()["Close"] * 2).tolist()
 
 
+@pytest.mark.slow
 def test_a_column_whose_type_changes_below_the_first_megabyte_is_read(tmp_path):
     frame = table(60_000, first="1790-01-01").astype(object)
     frame.loc[59_990, "Close"], frame.loc[59_991, "Volume"] = "oops", "1,000"

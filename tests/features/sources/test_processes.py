@@ -31,6 +31,7 @@ def read(folder, count):
     return columns, source.quarantine.frame, source.missing, source.read_as
 
 
+@pytest.mark.slow
 def test_processes_change_nothing(folder, monkeypatch):
     monkeypatch.setattr(processes, "_LEAST", 1)
     monkeypatch.setattr(processes, "_CHUNK", 4)
@@ -48,6 +49,7 @@ def test_few_items_start_no_process():
         assert list(few.map(lambda item: item + 1, [1, 2])) == [2, 3], "a lambda cannot be sent to a process"
 
 
+@pytest.mark.slow
 def test_an_error_of_an_item_is_raised_in_its_turn(monkeypatch):
     monkeypatch.setattr(processes, "_LEAST", 1)
     monkeypatch.setattr(processes, "_CHUNK", 1)

@@ -17,6 +17,8 @@ from configs.errors import DataError
 from configs.reading import ReadingConfig
 from features.sources.files import FileSource
 
+pytestmark = pytest.mark.slow
+
 HEADER, LINE = b"date,open,high,low,close,volume\n", b"2024-01-02,1,1,1,1,1\n"
 BOMB = HEADER + LINE * (2**21 // len(LINE))
 READING = ReadingConfig(max_unpacked_mib=1)
@@ -67,7 +69,6 @@ def test_a_bomb_among_files_is_reported_and_the_others_are_read(tmp_path):
 FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%m/%d/%Y %H:%M", "%d-%b-%Y %I:%M %p", "%Y%m%d %H%M%S")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_minute_bars_need_at_most_500_bytes_a_row(form, tmp_path):
     days = pd.bdate_range("2015-01-01", periods=600).to_numpy()

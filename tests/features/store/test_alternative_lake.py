@@ -77,6 +77,7 @@ def test_the_first_score_of_a_scorer_is_kept(tmp_path):
     assert lake.parts("scores") == ["lexicon 1"] and lake.read("scores", "lexicon 1")["score"].tolist() == [0.5, 0.5]
 
 
+@pytest.mark.slow
 def test_concurrent_imports_lose_no_row(tmp_path):
     lake = AlternativeLake(Store(tmp_path))
     parts = [rows(("", "X", f"2020-01-{day:02d}", float(day), f"2020-02-{day:02d}")) for day in range(1, 21)]

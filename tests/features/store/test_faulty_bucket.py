@@ -9,6 +9,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faults", [("cut",), ("lost", "busy", "cut")])
 def test_bars_survive_answers_that_are_lost_or_cut_off(s3, tmp_path, monkeypatch, faults):
     monkeypatch.syspath_prepend(str(BENCHMARKS))

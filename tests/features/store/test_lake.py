@@ -69,6 +69,7 @@ def test_a_split_since_the_last_import_rebases_stored_bars(lake):
     np.testing.assert_allclose(lake.read("X").volume, full.volume * 4, rtol=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_the_order_and_number_of_appends_do_not_matter(tmp_path_factory, data):

@@ -56,6 +56,7 @@ def append_in_process(root: Path, *numbers: int) -> subprocess.Popen:
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_concurrent_appends_lose_no_row(tmp_path):
     running = [append_in_process(tmp_path, first, 2, 0) for first in (0, 1)]
     assert [process.communicate(timeout=300)[1] for process in running] == ["", ""]
@@ -63,6 +64,7 @@ def test_concurrent_appends_lose_no_row(tmp_path):
     assert len(bars) == 1600 and (np.diff(bars.dates) == np.timedelta64(1, "D")).all()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_damages_nothing(tmp_path):
     lake = Lake(Store(tmp_path))
     lake.append(series("Y"))
@@ -79,6 +81,7 @@ def test_a_store_that_cannot_be_written_is_one_clear_error(tmp_path):
         Lake(Store(tmp_path / "file.txt" / "x")).append(series())
 
 
+@pytest.mark.slow
 def test_bars_imported_while_their_symbol_is_renamed_are_kept(lake):
     """Rename X while another process appends to it: every bar is under one of the names."""
     bars = series("X")

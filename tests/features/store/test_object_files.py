@@ -14,6 +14,8 @@ from features.store.store import Store
 from training.registry.blocks import Block, write_block
 from training.registry.manager import ModelManager
 
+pytestmark = pytest.mark.slow
+
 INVALID_URIS = ["gopher://x/y", "s3://key:secret@bucket/x", "s3://bucket/x?endpoint_override=y"]
 INVALID_URIS += ["s3://b/a#1", "s3://b/a%20b", "s3://b/../c"]
 

@@ -80,6 +80,7 @@ def test_sessions_and_expiries_are_those_of_the_exchange_of_the_bars(lake, bars_
     assert figures.derive("ABC")[1].rows.empty, "derived once"
 
 
+@pytest.mark.slow
 def test_figures_follow_the_quotes_however_they_arrive(lake, tmp_path):
     chains = [chain_of(f"{day}T15:45-05:00", volatility=0.2 + 0.01 * i, **SMALL) for i, day in enumerate(DAYS)]
     calls = chains[2]["right"] == "call"

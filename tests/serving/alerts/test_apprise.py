@@ -31,6 +31,7 @@ def channel(url):
     return AppriseChannel("desk", url, AppriseConfig())
 
 
+@pytest.mark.slow
 def test_a_message_is_sent_as_it_is(service):
     assert channel(url_of(service)).send(MESSAGE).outcome == "sent"
     (one,) = service.received
@@ -82,6 +83,7 @@ def test_a_url_that_apprise_does_not_know_is_an_error_without_the_url(monkeypatc
     assert "s3cret" not in found.problems["bad"]
 
 
+@pytest.mark.slow
 def test_a_service_that_fails_does_not_stop_the_others(desk, clock, service, telegram_standin, monkeypatch):
     bad = url_of(service).replace("s3cretpath", "bad")
     monkeypatch.setenv("FLEETCAST_ALERT_URLS", f"first={bad} second={url_of(service)}")

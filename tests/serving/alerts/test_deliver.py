@@ -14,6 +14,8 @@ from serving.alerts.messages import utf16_length
 from serving.journal.leases import acquire
 from serving.journal.schema import deliveries
 
+pytestmark = pytest.mark.slow
+
 SCANS = 24  # an hour apart
 
 

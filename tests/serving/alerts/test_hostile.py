@@ -2,6 +2,10 @@
 
 from itertools import pairwise
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_service_that_fails_is_not_asked_more_often_after_the_clock_was_set_back(desk, clock, telegram_standin):
     desk.raise_(desk.alert())

@@ -6,6 +6,8 @@ from sqlalchemy import event, select
 from serving.alerts.deliver import TERM_S
 from serving.journal.schema import alerts, deliveries
 
+pytestmark = pytest.mark.slow
+
 ALERTS = 3
 
 

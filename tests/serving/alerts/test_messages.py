@@ -30,6 +30,7 @@ ENTRIES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     entries=st.lists(ENTRIES, min_size=1, max_size=60),
     earlier=st.builds(Earlier, st.lists(ENTRIES, max_size=9), st.integers(0, 9)),

@@ -113,6 +113,7 @@ def counts(bot) -> dict[str, int]:
         }
 
 
+@pytest.mark.slow
 def test_a_bot_writes_nothing_under_other_terms_and_dates_a_change_that_is_accepted(make_bot, grow, journal_url):
     where = {"database": journal_url}
     bot = make_bot(more=where)

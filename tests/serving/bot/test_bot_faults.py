@@ -17,6 +17,8 @@ from serving.bot.catalog import catalog
 from serving.journal.schema import fills, orders, outcomes, predictions, steps
 from training.registry.manager import ModelManager
 
+pytestmark = pytest.mark.slow
+
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
 KIND = "direction"
 

@@ -15,6 +15,8 @@ from serving.bot.closed_bars import ready_rows
 from serving.engine import PredictionEngine
 from training.registry.manager import ModelManager
 
+pytestmark = pytest.mark.slow
+
 NO_WAIT = timedelta(0)
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
 PRICES = ("open", "high", "low", "close")

@@ -10,6 +10,8 @@ from serving.bot import featurising
 from serving.bot.featurising import FeaturisingProcess, _serve
 from serving.latest_windows import in_chunks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def work(engine, make_universe):

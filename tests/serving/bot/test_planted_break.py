@@ -19,6 +19,8 @@ from serving.journal import open_journal
 from serving.journal.retention import prune
 from training.backtesting.forecasts import OutOfSample
 
+pytestmark = pytest.mark.slow
+
 FIRST, WINDOW, BREAK = 100, 60, 150  # rows: of the first forecast, of a window, of the break
 NAMES = tuple(f"S{i}" for i in range(6))
 

@@ -13,6 +13,8 @@ from serving.bot.status import bot_status
 from serving.journal.leases import acquire
 from serving.journal.schema import accounts, alerts, fills, orders, outcomes, predictions, steps
 
+pytestmark = pytest.mark.slow
+
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE")
 
 

@@ -181,6 +181,7 @@ def said_back(caplog) -> list[str]:
     return [record.message for record in caplog.records if "set back" in record.message]
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_a_day_ahead_repeats_no_scan_and_is_one_line(make_services, journal, caplog):
     past, seen = Past(make_services, journal, "stopped"), list[datetime]()
     noon = past.now

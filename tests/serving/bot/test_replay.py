@@ -29,6 +29,8 @@ from serving.journal.schema import (
 )
 from training.backtesting.sources import of_walk_forward
 
+pytestmark = pytest.mark.slow
+
 LEDGER = (predictions, outcomes, signals, orders, fills, positions, accounts, alerts)
 UNSTABLE = {"made_at", "known_at"}
 PERIOD = ("backtest.start=2016-02-01", "backtest.end=2016-04-29")  # of two windows

@@ -14,6 +14,8 @@ from serving.bot.runs import newest_done
 from serving.bot.schedule import Due, parse_schedule
 from serving.journal.leases import acquire
 
+pytestmark = pytest.mark.slow
+
 
 def test_stopping_waits_for_the_run_in_progress(make_services, journal):
     begun, go_on = Event(), Event()

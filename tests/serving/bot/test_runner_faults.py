@@ -16,6 +16,8 @@ from serving.bot.schedule import Due
 from serving.journal.leases import acquire
 from serving.journal.schema import alerts, monitor_states
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_failure_stops_no_other_task_and_is_recorded(make_services, journal, caplog):
     ran = Event()

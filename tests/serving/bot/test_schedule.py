@@ -43,6 +43,7 @@ def test_a_slow_run_is_followed_by_one_run_and_missed_ticks_are_counted():
     assert advance(schedule, after, begin + timedelta(minutes=30)).due == Due(begin + timedelta(minutes=30), 0)
 
 
+@pytest.mark.slow
 @given(text=st.sampled_from(SCHEDULES), last=OFFSETS, now=OFFSETS)
 def test_every_tick_is_run_or_counted_once(text, last, now):
     schedule = parse_schedule(text)

@@ -22,6 +22,8 @@ from serving.journal.schema import predictions
 from training.strategy.tables import read_view
 from training.validation.backtest.read_market import read_market
 
+pytestmark = pytest.mark.slow
+
 
 def stored_count(journal):
     with journal.connect() as connection:

@@ -86,6 +86,7 @@ def test_a_thousand_rows_are_made_in_half_a_second(engine):
     assert rows[:5] == snapshot_rows(snapshot, "test")[:5]
 
 
+@pytest.mark.slow
 def test_a_thousand_requests_for_one_prediction_are_one_row(engine, recorder, url, until):
     service = EngineService(engine, 16, journal=recorder)
     with httpx2.Client(transport=Served(build_api(service, ServeConfig())), base_url="http://127.0.0.1") as client:

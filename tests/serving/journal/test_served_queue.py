@@ -4,6 +4,8 @@ import sqlite3
 import threading
 from contextlib import closing
 
+import pytest
+
 from configs import DatabaseUnavailableError, JournalConfig
 from serving.answers import KINDS
 from serving.journal import open_journal
@@ -58,6 +60,7 @@ def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url, until):
     assert [sum(column) for column in zip(*seen, strict=True)][:2] == [3, 5] and seen[-1][2] == 0
 
 
+@pytest.mark.slow
 def test_counts_of_known_predictions_wait_for_a_new_one(engine, url, until, quick):
     seen = []
     recorder = ServedPredictions(
@@ -74,6 +77,7 @@ def test_counts_of_known_predictions_wait_for_a_new_one(engine, url, until, quic
         assert read(journal).set_index("symbol")["times_served"].to_dict() == {"AAA": 2, "BBB": 1}
 
 
+@pytest.mark.slow
 def test_counts_are_written_before_they_fill_the_queue(engine, url, until, quick):
     seen = []
     recorder = ServedPredictions(

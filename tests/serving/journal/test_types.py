@@ -25,6 +25,7 @@ def rows(moment):
     return {"name": str(moment), "holder": "a", "token": 1, "expires_at": moment}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_moment_comes_back_in_utc_to_the_microsecond(journal, moment):
     with journal.begin() as connection:
@@ -69,6 +70,7 @@ with open_journal(sys.argv[1]) as journal, journal.begin() as connection:
 """
 
 
+@pytest.mark.slow
 def test_a_host_in_tokyo_writes_and_reads_the_same_rows(journal, journal_url, monkeypatch):
     subprocess.run([sys.executable, "-c", WRITE, journal_url], env={**os.environ, "TZ": "Asia/Tokyo"}, check=True)
     expected = [datetime(2026, 3, 8, 2, 30, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)]

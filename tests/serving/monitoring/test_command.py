@@ -15,6 +15,8 @@ from serving.monitoring.forecast_rows import BASELINE
 from training.backtesting import sources
 from training.registry.manager import ModelManager
 
+pytestmark = pytest.mark.slow
+
 HOURS = timedelta(hours=21)
 
 

@@ -20,6 +20,8 @@ from serving.monitoring.feature_drift import FeatureDrift
 from serving.monitoring.metrics import BotMetrics, metrics_server
 from serving.monitoring.monitor import Monitor
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(serving.monitoring.__file__).parent / "dashboards"
 DASHBOARD = json.loads((FOLDER / "grafana.json").read_text())
 RULES = yaml.safe_load((FOLDER / "rules.yaml").read_text())["groups"][0]["rules"]

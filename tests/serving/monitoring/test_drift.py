@@ -80,6 +80,7 @@ def test_only_the_feature_that_changed_has_drifted():
     assert feature_drift(values.reshape(-1, 3), dates, ("a", "b", "c"), np.datetime64("2020-02-01"), 63).features == []
 
 
+@pytest.mark.slow
 def test_drift_of_all_features_is_rarely_found_where_there_is_none():
     """Twenty features with a common factor, days independent: 19 earlier periods show a chance of 1 in 20."""
     rng, names, found = np.random.default_rng(7), [f"f{i}" for i in range(20)], []

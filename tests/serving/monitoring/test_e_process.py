@@ -22,6 +22,7 @@ def test_six_misses_of_a_90_percent_set_in_ten_days():
     assert e_process(gaps, Betting(stakes=(1.0 / 9.0,)))[-1] == pytest.approx(39.95, abs=0.005)
 
 
+@pytest.mark.slow
 def test_looking_every_day_misleads_a_z_test_and_not_an_e_process():
     x = np.random.default_rng(22).normal(size=(2000, 1000))
     z = x.cumsum(axis=1) / np.sqrt(np.arange(1, 1001))

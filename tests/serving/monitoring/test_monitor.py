@@ -22,6 +22,8 @@ from serving.monitoring.steps import complete_steps
 from training.metrics.classification import brier, log_loss
 from training.metrics.volatility import qlike
 
+pytestmark = pytest.mark.slow
+
 CONFIG = MonitoringConfig()
 NOW = datetime(2024, 12, 31, tzinfo=UTC)
 KINDS = ("direction", "volatility")

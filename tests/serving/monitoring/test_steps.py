@@ -17,6 +17,8 @@ from serving.monitoring.streams import CLIP
 from serving.monitoring.tested import TestedSkill
 from training.metrics.comparison import Comparison
 
+pytestmark = pytest.mark.slow
+
 CONFIG = MonitoringConfig()
 LATE = datetime(2040, 1, 1, tzinfo=UTC)
 KINDS = ("direction", "volatility")

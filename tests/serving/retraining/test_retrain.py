@@ -23,6 +23,8 @@ from serving.retraining.retrain import retrain
 from serving.retraining.runs import begin_run
 from training.run.publication import publish_kind
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2017, 1, 9, 6, tzinfo=UTC)
 
 

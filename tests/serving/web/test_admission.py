@@ -48,6 +48,7 @@ def until_answered(status, url, key):
         assert time.monotonic() < deadline
 
 
+@pytest.mark.slow
 def test_bodies_that_never_arrive_take_no_slot_and_get_408(start):
     url, one, two = start(max_ongoing=4, max_ongoing_per_key=40, body_timeout_s=1.5)
     with stalled(url, 40, unfinished(one)) as sockets:
@@ -61,6 +62,7 @@ def test_bodies_that_never_arrive_take_no_slot_and_get_408(start):
     assert ask(url, URL, one, method="POST", body=BODY)[0] == 200, "the key's requests are counted no more"
 
 
+@pytest.mark.slow
 def test_a_body_that_trickles_has_the_same_time(start):
     url, one, _ = start(body_timeout_s=0.6)
     with stalled(url, 1, unfinished(one)) as (slow,):

@@ -23,6 +23,8 @@ from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
 from training import ModelTrainer
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ReadingOptions("test", np.datetime64("2100-01-01", "ns"))
 HOUR = pd.Timedelta(hours=1)
 

@@ -16,6 +16,8 @@ from serving.journal.schema import accounts, orders, positions, signals, steps
 from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
 
+pytestmark = pytest.mark.slow
+
 SHOWN = "document.body.dataset.state"
 TEXT = "document.body.innerText"
 HOSTILE = "<img src=x onerror=document.title='run'>"

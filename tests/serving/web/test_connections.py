@@ -13,6 +13,8 @@ from raw_http import address_of, answer, ask, stalled
 from serving.web.connections import Connections, LimitedProtocol, limit_connections
 from serving.web.limits import HOOK, Limits
 
+pytestmark = pytest.mark.slow
+
 HEADERS = b"GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A"
 
 

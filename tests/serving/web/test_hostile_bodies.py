@@ -162,6 +162,7 @@ BODY = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODY | JSON)
 def test_no_json_body_causes_a_5xx(client, body):

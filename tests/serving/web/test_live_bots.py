@@ -16,6 +16,8 @@ from serving.web.keys import Keys, add_key
 from serving.web.live_bots import LiveBots
 from serving.web.prediction_service import EngineService
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def start(engine, start_server):

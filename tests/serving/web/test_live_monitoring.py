@@ -25,6 +25,7 @@ def ask(engine, start_server):
     return run
 
 
+@pytest.mark.slow
 def test_the_journal_of_the_server_is_judged_once_for_many_clients(ask, tmp_path):
     opened = []
 

@@ -11,6 +11,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+pytestmark = pytest.mark.slow
+
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 WITH_INPUT = ("POST /v1/predictions", "GET /v1/predictions/{symbol}", "GET /v1/history/{symbol}")
 WITHOUT_INPUT = (

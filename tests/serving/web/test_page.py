@@ -19,6 +19,8 @@ from serving.web.keys import Keys, add_key
 from serving.web.prediction_service import EngineService
 from training.registry.reports import Reports
 
+pytestmark = pytest.mark.slow
+
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 SHOWN = "document.body.dataset.state"
 POOLED, BASELINE = "not trained on this symbol: pooled model", "baseline forecast"

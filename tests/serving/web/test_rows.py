@@ -61,6 +61,7 @@ def test_other_rows_are_left_to_the_validation_rules(change):
     assert isinstance(bars_of_rows("X", given_rows), pd.DataFrame)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 39), st.integers(1, 4), st.floats(0.01, 1e4))
 def test_no_single_change_makes_the_paths_differ(seed, row, column, value):

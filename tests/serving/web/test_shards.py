@@ -12,6 +12,8 @@ from serving.web.prediction_service import EngineService
 from serving.web.shards import ShardedService, shard_of
 from training import ModelManager
 
+pytestmark = pytest.mark.slow
+
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
 SHARDS = 2
 

@@ -16,6 +16,8 @@ from training.backtesting.sources import of_run, of_walk_forward
 from training.registry.trials import TrialLedger
 from training.registry.walk_forwards import WalkForwards
 
+pytestmark = pytest.mark.slow
+
 
 def settings(*overrides):
     return load_config("demo", overrides=[*overrides])
@@ -53,7 +55,6 @@ def test_series_add_up(store):
     assert account.profit_by_symbol.sum() == pytest.approx(account.equity.iloc[-1] - 1e6 + account.costs["interest"])
 
 
-@pytest.mark.slow
 def test_every_other_strategy_and_forecast_is_a_trial_and_the_same_is_not(store):
     ledger = TrialLedger(store)
     for overrides, count in (
@@ -147,7 +148,6 @@ def test_forecasts_of_one_kind_serve_the_strategies_that_need_no_other(store):
     assert "no forecasts of the class prior" in result.missing["same with class prior"]
 
 
-@pytest.mark.slow
 def test_noise_reaches_features_and_fills_and_seeds_repeat_it(store):
     base = run(store)
     little, much = (
@@ -177,7 +177,6 @@ def test_without_the_fits_noise_is_reported_as_missing(store):
     assert found.noise == {} and "pruned" in found.missing["noisy prices"] and found.perturbed["sharpe"]
 
 
-@pytest.mark.slow
 def test_a_fitted_model_trades_only_what_it_has_not_seen(make_universe, tiny_config, tmp_path):
     bars = make_universe(("AAA", "BBB"), bars=420)
     config = tiny_config("volatility.members=[boosting]")

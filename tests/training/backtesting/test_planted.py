@@ -11,6 +11,8 @@ from configs.errors import DataError
 from training.backtest import Backtest
 from training.backtesting.statements import added
 
+pytestmark = pytest.mark.slow
+
 YEAR = 260.0
 
 
@@ -30,7 +32,6 @@ def test_a_planted_edge_is_found_with_its_sharpe_ratio(one_symbol, settings, edg
     assert "unlikely to be luck" in found.sentence or right < 0.6
 
 
-@pytest.mark.slow
 def test_an_edge_is_lost_at_other_times_and_survives_noise_and_other_settings(one_symbol, settings, edge, tmp_path):
     ask = settings("backtest.simulations=9", "backtest.capitals=[1e6]")
     found = Backtest(ask, tmp_path / "store").run(one_symbol(0, 0.65, bars=600)).simulated

@@ -15,6 +15,8 @@ from training.backtesting.report.numbers import number, percent, with_error
 from training.backtesting.series import equity_band
 from training.metrics.comparison import Comparison
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<img src=x onerror=alert(1)></script>&{{7*7}}"
 
 

@@ -1,6 +1,7 @@
 """Windows share bars without changing what is in them, however they are taken and joined."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def windows_of(features, ends):
     return Windows.of(dates, features, ends, ends[:, None].astype(float), 2.0 * ends, LENGTH)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(panels(), st.randoms(use_true_random=False))
 def test_windows_hold_the_features_that_end_at_their_rows(panel, random):
@@ -68,6 +70,7 @@ def test_separate_windows_are_as_given():
     assert len(Windows.separate(np.zeros(0, "datetime64[ns]"), features[:0], np.zeros((0, 0)), np.ones(0))) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(panels())
 def test_a_network_of_each_symbol_forecasts_a_mix_of_windows_as_it_does_each_alone(panel):

@@ -23,6 +23,7 @@ variances = st.floats(1e-10, 1e2)
 seeds = st.integers(0, 10_000)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(seeds)
 def test_scores_agree_with_scikit_learn(seed: int) -> None:

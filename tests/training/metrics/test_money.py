@@ -69,6 +69,7 @@ def test_bars_a_year_must_be_positive(bars):
         money.sharpe(R, bars)
 
 
+@pytest.mark.slow
 @given(arrays(float, (3, 12), elements=st.floats(-0.3, 0.3).filter(lambda x: x == 0 or abs(x) > 1e-6)))
 def test_one_pass_equals_the_functions_one_by_one(returns):
     together = money.money_metrics(returns, 252.0)

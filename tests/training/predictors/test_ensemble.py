@@ -16,6 +16,8 @@ from training.predictors.ensemble import EnsemblePredictor
 from training.predictors.pool import pool_weights
 from training.predictors.volatility import VolatilityPredictor
 
+pytestmark = pytest.mark.slow
+
 
 def simulated(members: int, rows: int, seed: int, skill: list[float]):
     """Log probabilities of members that see the true log odds through noise of their own."""
@@ -65,7 +67,6 @@ def fitted(planted_case):
     return EnsemblePredictor(config=config, seeds=(1, 2)).fit(bars), bars
 
 
-@pytest.mark.slow
 def test_one_frame_holds_both_kinds(fitted):
     ensemble, bars = fitted
     assert ensemble.symbols == ("AAA", "BBB", "CCC", "DDD")
@@ -80,7 +81,6 @@ def test_one_frame_holds_both_kinds(fitted):
     assert len(found) == len(volatility)
 
 
-@pytest.mark.slow
 def test_bars_that_any_fleet_has_seen_are_in_sample(fitted):
     ensemble, bars = fitted
     first, later = ensemble.predictors_[0], copy(ensemble.predictors_[2])
@@ -92,7 +92,6 @@ def test_bars_that_any_fleet_has_seen_are_in_sample(fitted):
         assert seen.dtype == bool and 0 < seen.sum() < len(seen)
 
 
-@pytest.mark.slow
 def test_the_pool_is_the_weighted_geometric_mean(fitted):
     ensemble, bars = fitted
     found = ensemble.predict(bars)
@@ -102,7 +101,6 @@ def test_the_pool_is_the_weighted_geometric_mean(fitted):
     np.testing.assert_allclose(found[list(CLASSES)], mixed / mixed.sum(axis=1, keepdims=True), rtol=1e-5)
 
 
-@pytest.mark.slow
 def test_fitted_predictors_combine_with_equal_weights(fitted):
     ensemble, bars = fitted
     one = EnsemblePredictor([ensemble.predictors_[0], ensemble.predictors_[2]])
@@ -117,7 +115,6 @@ def test_fitted_predictors_combine_with_equal_weights(fitted):
     assert both.predict(bars).index.get_level_values("symbol").unique().tolist() == ["AAA", "CCC"]
 
 
-@pytest.mark.slow
 def test_mistakes_are_told_in_a_line(fitted, make_universe):
     ensemble, bars = fitted
     with pytest.raises(ModelError, match=r"Call fit\(bars\) first"):

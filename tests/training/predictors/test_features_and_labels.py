@@ -73,6 +73,7 @@ def test_the_last_row_is_read_by_position(made, fitted):
     assert type(found.to_frame()) is pd.DataFrame
 
 
+@pytest.mark.slow
 def test_features_of_ones_own(bars, made, config, tmp_path):
     own = made.features[["slope_20", "sma_distance_5"]].assign(mood=np.sin(np.arange(500)))
     predictor = PriceDirectionPredictor(config).fit(own, made.target, symbol="MINE")
@@ -214,6 +215,7 @@ def test_volatility_needs_prices(made, bars, config):
         VolatilityPredictor(config).score(bars, made.target)
 
 
+@pytest.mark.slow
 def test_searches_and_cross_validation_of_scikit_learn(made, bars, config):
     folds = PurgedWalkForward(2, horizon=1, test_fraction=0.3)
     predictor = PriceDirectionPredictor(config)

@@ -23,6 +23,7 @@ def relative(request, make_universe, tiny_config):
     return PriceDirectionPredictor(config).fit(made), made, bars, lag
 
 
+@pytest.mark.slow
 def test_features_remember_their_universe_and_its_lag(relative, tmp_path):
     predictor, made, bars, lag = relative
     assert predictor.universe == UniverseFacts(8, lag)

@@ -9,6 +9,8 @@ from features.splits import resolve_split
 from training.predictors.importance import mean_over_symbols, permutation_importance
 from training.tasks import task_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def fitted(planted_case):

@@ -90,6 +90,7 @@ def test_too_few_bars_are_told(make_universe, tiny_config):
         predictor.predict([])
 
 
+@pytest.mark.slow
 def test_market_series_may_be_a_frame(make_universe, tiny_config):
     bars = make_universe(("AAA", "BBB", "CCC"))
     values = 20 + np.sin(np.arange(500) / 9)

@@ -59,6 +59,7 @@ def test_keywords_change_the_configuration_only_where_given(tiny_config):
     assert volatility.config.direction == config.direction
 
 
+@pytest.mark.slow
 def test_setting_a_parameter_forgets_what_was_fitted(make_universe, tiny_config):
     bars = make_universe(("AAA",))
     predictor = PriceDirectionPredictor(tiny_config("features.technical_indicators=[trend]"))

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "direction.network={window: 6, lstm_units: [8], attention_heads: 1, dropout: 0}",
     "direction.fit={learning_rate: 0.01, pooled_batch_size: 64}",
@@ -24,7 +26,6 @@ def test_the_planted_rule_is_as_right_as_it_says(planted):
         assert (planted["rule"](bars)[3:-1] == moves[3:]).mean() == pytest.approx(0.7, abs=0.03)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["pooled", "finetuned"])
 def test_a_planted_signal_is_found(measured, strategy):
     found = measured(0.7, strategy)
@@ -32,7 +33,6 @@ def test_a_planted_signal_is_found(measured, strategy):
     assert found["log_loss"] <= found["bayes_log_loss"] + 0.01
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["pooled", "finetuned", "per_symbol"])
 def test_without_a_signal_none_is_claimed(measured, strategy):
     found = measured(0.5, strategy)

@@ -1,10 +1,12 @@
 """A direction model that has learnt nothing says so when it is fitted."""
 
 import numpy as np
+import pytest
 
 from training import PriceDirectionPredictor
 
 
+@pytest.mark.slow
 def test_forecasts_that_are_the_prior_are_noticed_and_others_are_not(make_universe, planted_case, tiny_config, caplog):
     config, bars = planted_case
     PriceDirectionPredictor(config).fit(bars)

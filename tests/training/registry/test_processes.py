@@ -12,6 +12,8 @@ import pytest
 from training.registry.blocks import Block, write_block
 from training.registry.manager import ModelManager
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 FORK = """

@@ -85,6 +85,7 @@ def test_every_module_of_a_catalog_is_found():
         assert fits <= found.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [FITTING_CODE, "cluster.cli"])
 def test_scanning_finds_what_parsing_finds(module):
     assert set(import_closure([module])) == parsed_closure(module)

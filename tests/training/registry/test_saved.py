@@ -63,6 +63,7 @@ def test_bars_without_a_name_get_the_one_of_the_model(manager, bars, config):
     assert manager.load_model("price_direction_BRK-B").symbols == ("BRK-B",)
 
 
+@pytest.mark.slow
 def test_versions_are_kept_and_the_latest_is_the_newest(manager, fitted, bars, config):
     other = PriceDirectionPredictor(config, sequence_length=6).fit(bars)
     manager.save_model(fitted, NAME, "v2")

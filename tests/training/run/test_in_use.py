@@ -114,6 +114,7 @@ def test_a_missing_input_is_an_error_that_says_what_to_do_and_the_same_command_m
         assert {suffix: store.read(job.output + suffix) for suffix in content} == content
 
 
+@pytest.mark.slow
 def test_files_present_after_a_mark_survive_pruning_by_another_process(tmp_path):
     mark_in_use(Store(tmp_path), ["runs/bars"])
     processes = [

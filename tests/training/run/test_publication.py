@@ -140,6 +140,7 @@ def test_a_champion_of_another_schema_is_no_error_for_a_new_version(manager, pol
     assert manager.aliases("direction").champion == (new if promoted else first)
 
 
+@pytest.mark.slow
 def test_trainings_that_end_together_leave_the_best_version_as_champion(manager):
     losses = {release(manager, loss): loss for loss in np.linspace(9.0, 1.0, 9).tolist()}
     versions = list(losses)

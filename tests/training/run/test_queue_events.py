@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from queue_jobs import plan
@@ -54,6 +55,7 @@ class Workers:
             self.replace(place)
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(
     data=st.data(), blocks=st.integers(1, 5), shared=st.booleans(), retries=st.integers(0, 2), places=st.integers(1, 4)

@@ -14,6 +14,8 @@ from training.registry.blocks import read_block
 from training.run.run_plan import make_plan, write_plan
 from training.run.worker import run_job
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("AAA", "BBB", "CCC")
 KINDS = {"direction": PriceDirectionPredictor, "volatility": VolatilityPredictor}
 

@@ -16,6 +16,8 @@ from training.models.encoder.open_scorer import open_scorer, scorer_name
 from training.run import text_scoring
 from training.run.text_scoring import ScoringActor, score_on_ray
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 TEXTS = [f"profit rose {n} percent " + "sales fell " * (n % 30) for n in range(90)]
 

@@ -26,6 +26,8 @@ from training.validation.stability import stability
 from training.walk_forward import WalkForward
 from training.walk_importances import importances_by_window
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("AAA", "BBB", "CCC")
 WINDOWS = ["walk_forward={train_window: 260, test_window: 60}", "run.block_symbols=8"]
 KINDS = ("direction", "volatility")

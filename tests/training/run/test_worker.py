@@ -17,6 +17,8 @@ from training.run.job import POOLED
 from training.run.run_plan import make_plan, write_plan
 from training.run.worker import run_job
 
+pytestmark = pytest.mark.slow
+
 
 class Bars:
     """A source of bars in memory."""

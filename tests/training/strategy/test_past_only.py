@@ -29,6 +29,7 @@ def configured(name, **more):
     )
 
 
+@pytest.mark.slow
 @given(st.sampled_from(NAMES), st.integers(85, 199), st.integers(0, 3))
 @settings(max_examples=12)
 def test_decisions_of_a_date_are_those_of_the_table_cut_there(random_view, name, stop, seed):

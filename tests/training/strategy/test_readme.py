@@ -21,6 +21,7 @@ def test_every_setting_and_strategy_is_named():
     assert all(f"`{name}`" in TEXT for name in catalog())
 
 
+@pytest.mark.slow
 def test_the_example_runs(capsys):
     exec(compile(TALK, "README.md", "exec"), {"__name__": "readme"})
     assert "position" in capsys.readouterr().out

@@ -11,6 +11,8 @@ from training.strategy.pipeline import decide
 from training.strategy.running.view import RunningView
 from training.strategy.tables import view_of_arrays
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("volatility_target", "direction", "direction_x_volatility", "relative_rank")
 
 

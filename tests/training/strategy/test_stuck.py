@@ -187,6 +187,7 @@ def test_what_a_delisting_settled_leaves_its_room_to_others(random_market):
     assert 0.99 < gross.min() and gross.max() < 1.01, "the account has cash in its place"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("back", [None, END])
 @given(st.sampled_from([{}, {"turnover": 0.2}, {"volatility": 0.12, "group": 0.4, "group_correlation": 0.2}]))
 @settings(max_examples=3)

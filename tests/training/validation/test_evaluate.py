@@ -77,6 +77,7 @@ def test_label_sets_of_later_bars_know_what_the_test_period_taught(scored):
     assert (other.predict_panel(later)[names].sum(axis=1) == 1).all()
 
 
+@pytest.mark.slow
 def test_volatility_is_scored_on_every_test_row(scored):
     _, examples, found = scored("volatility")
     table = found.table.to_pandas()

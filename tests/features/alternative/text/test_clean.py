@@ -35,6 +35,7 @@ def test_what_is_left(text: str, clean: str) -> None:
     assert clean_text(text) == clean
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     "Profit rose. |<b>|&amp;|\u0301|9,|9-|<!|<!--|<a |<a b='|<![|<script>|&#|\u0300\u0327|\u0f73\u0f71|a|'b".split("|"),

@@ -4,6 +4,7 @@ import tomllib
 from importlib.resources import files
 
 import numpy as np
+import pytest
 
 from features.alternative.tables import TEXT
 from features.alternative.text.demo import NAMES, demo_headlines
@@ -12,6 +13,7 @@ from features.alternative.text.lexicon import LexiconScorer, PolicyScorer
 WORDING = tomllib.loads(files("features.alternative.text").joinpath("demo_headlines.toml").read_text("utf-8"))
 
 
+@pytest.mark.slow
 def test_rows_fit_the_schema_and_repeat_exactly() -> None:
     table = demo_headlines()
     assert table.schema == TEXT and table.equals(demo_headlines()) and not table.equals(demo_headlines(1))

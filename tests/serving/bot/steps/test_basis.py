@@ -23,6 +23,7 @@ def rescaled(market, column, factor):
     return replace(market, **prices, volume=market.volume / share, dividends=market.dividends * share)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [0.5, 3.0, 0.98])
 def test_a_split_changes_units_and_no_value(bot_of, factor):
     costs = {"costs": {"preset": "none", "half_spread_bps": 3.0}}

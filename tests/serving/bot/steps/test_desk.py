@@ -17,6 +17,8 @@ from serving.bot.step_writer import write_step
 from serving.journal.leases import acquire
 from serving.journal.schema import accounts, fills, orders, positions, retrainings, shadows, signals
 
+pytestmark = pytest.mark.slow
+
 STEPS = 12
 
 

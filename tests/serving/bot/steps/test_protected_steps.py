@@ -75,6 +75,7 @@ def test_orders_of_a_scan_are_limited_to_the_largest_and_reductions_are_not(bot_
     assert {one.key for result in results for one in result.alerts} == {"max_orders"}
 
 
+@pytest.mark.slow
 def test_protections_that_never_act_change_nothing(bot_of):
     protections = {"daily_loss": 0.9, "drawdown": 0.9, "stops": 10_000, "max_orders": 10_000, "action": "close"}
     plain, protected = (

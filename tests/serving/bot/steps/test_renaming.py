@@ -10,6 +10,7 @@ from serving.bot.renaming import renamed
 from training.validation.backtest.market import Market
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 2])
 def test_a_new_name_changes_nothing_but_the_name(bot_of, seed):
     one, other = bot_of(seed, stops=True), bot_of(seed, stops=True)

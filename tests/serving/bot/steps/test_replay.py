@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from serving.bot.state import BotState
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("volatility_target", "direction", "direction_x_volatility", "relative_rank")
 
 

@@ -60,6 +60,7 @@ def past(bot_of):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "stops", "costs"),
     [("relative_rank", False, {"preset": "us_equities"}), ("volatility_target", True, {"preset": "crypto"})],

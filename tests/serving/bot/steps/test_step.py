@@ -156,6 +156,7 @@ class Trend:
 """
 
 
+@pytest.mark.slow
 def test_a_strategy_that_needs_all_dates_is_given_them(bot_of, backtest, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own_trend.py").write_text(OWN)

@@ -12,6 +12,8 @@ from serving.bot.step_writer import read_state, write_step
 from serving.journal.leases import acquire
 from serving.journal.schema import accounts, fills, orders, positions, signals, steps
 
+pytestmark = pytest.mark.slow
+
 TABLES = (steps, signals, orders, fills, positions, accounts)
 TIMES = {"started_at", "finished_at"}
 

@@ -9,6 +9,8 @@ import pytest
 from configs.bot import DelistingConfig
 from serving.bot.state import BotState
 
+pytestmark = pytest.mark.slow
+
 ENDS, LATE = 124, 133  # the row of the last bar of S4, and one at which it is stuck
 
 

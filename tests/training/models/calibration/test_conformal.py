@@ -34,6 +34,7 @@ def test_coverage_is_nominal_within_a_point(level: float, concentration: float) 
     assert got.any(axis=1).all() and got[np.arange(len(y)), p.argmax(axis=1)].all()
 
 
+@pytest.mark.slow
 def test_small_sample_correction_gives_coverage_without_pooling() -> None:
     """19 rows at 90 %: the uncorrected quantile would cover 85 %, the corrected one 90 %."""
     rates = []

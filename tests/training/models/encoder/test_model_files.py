@@ -105,6 +105,7 @@ def test_places_without_a_model_are_one_error(uri: str) -> None:
         EncoderScorer(uri)
 
 
+@pytest.mark.slow
 def test_cased_models_keep_case_and_accents(tmp_path: Path) -> None:
     folder = write_tiny_bert(tmp_path)
     upper = EncoderScorer(folder)

@@ -35,6 +35,7 @@ def fit(data, plan=PLAN):
     return fit_fleet(NETWORK, cross_entropy, data, plan, NETWORK.initial_weights(data.symbols, plan.seed))
 
 
+@pytest.mark.slow
 def test_a_symbols_fit_does_not_depend_on_its_block():
     together = fit(make_data(["AAPL", "MSFT", "IBM"], lengths=[200, 120, 199]))
     for row, (symbol, length) in enumerate([("AAPL", 200), ("MSFT", 120), ("IBM", 199)]):

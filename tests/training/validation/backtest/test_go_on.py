@@ -19,6 +19,8 @@ from training.validation.backtest.recent import look_back, rows_of
 from training.validation.backtest.setting import Setting
 from training.validation.backtest.spread import estimated_half_spread
 
+pytestmark = pytest.mark.slow
+
 BARS, SYMBOLS = 60, 3
 DATES = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]").astype("datetime64[ns]")
 

@@ -66,6 +66,7 @@ def test_a_position_that_a_resting_limit_opened_takes_no_profit_in_the_same_bar(
     assert [kind for kind, _, _ in stopped] == ["limit", "stop"], "but it can be stopped"
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     st.lists(st.tuples(*[st.floats(90, 110)] * 4), min_size=3, max_size=3),

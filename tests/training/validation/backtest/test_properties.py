@@ -13,6 +13,8 @@ from training.validation.backtest.account import Account
 from training.validation.backtest.ledger import positions_of
 from training.validation.backtest.read_market import read_market
 
+pytestmark = pytest.mark.slow
+
 BARS, SYMBOLS = 12, 3
 DAYS = pd.date_range("2024-01-01", periods=BARS)
 NAMES = list("ABC")

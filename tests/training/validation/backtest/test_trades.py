@@ -29,6 +29,7 @@ def test_a_reversal_closes_one_trip_and_opens_the_next():
     assert trips["exit"].tolist() == [days[4], days[6]]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000))
 def test_closed_trips_add_up_to_the_profit_of_a_flat_account(seed):
     g = np.random.default_rng(seed)
@@ -47,6 +48,7 @@ def test_an_account_without_orders_has_no_trips():
     assert len(round_trips(simulate(frame([1.0, 1, 1], days), pd.Series(0.0, index=days)))) == 0
 
 
+@pytest.mark.slow
 def test_timing_that_is_random_looks_random_and_foresight_does_not():
     g = np.random.default_rng(0)
     days = pd.bdate_range("2020-01-01", periods=400)
@@ -63,6 +65,7 @@ def test_timing_that_is_random_looks_random_and_foresight_does_not():
         random_timing(market, noise[:300], Costs())
 
 
+@pytest.mark.slow
 def test_a_symbol_that_begins_late_or_ends_early_has_other_times_among_its_own_bars():
     """With foresight, or at random, in three symbols of 400, 150 and 250 bars."""
     g = np.random.default_rng(1)

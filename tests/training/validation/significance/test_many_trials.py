@@ -70,6 +70,7 @@ def test_superior_ability_without_any_difference():
         superior_ability(np.zeros((5, 2)))
 
 
+@pytest.mark.slow
 def test_false_positives_of_superior_ability_keep_their_rate():
     p = [superior_ability(strategies(seed=s, n=250, k=5), simulations=199, block=1).consistent for s in range(100)]
     assert np.sum(np.array(p) <= 0.05) <= 7

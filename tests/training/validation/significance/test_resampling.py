@@ -28,6 +28,7 @@ def exact_variance_ratio(r, block):
     return 1 + 2 * (weight * covariance).sum() / c.var()
 
 
+@pytest.mark.slow
 def test_the_bootstrap_of_dependent_returns_widens_by_root_three():
     for seed in range(3):
         r = ar1(seed)
