@@ -50,14 +50,14 @@ def fit_volatility_pool(
     ensemble = VolatilityEnsemble(config, design, linear.first, market, members)
     one = np.zeros(len(panel.symbols), np.int64)
     series = ensemble.series(panel, one)
-    places, _ = examples.places(examples.part("train"))
+    train_rows = sum(map(len, examples.part("train")))
     thinned, anchor, forecasts = _train_forecasts(ensemble, examples, series, window)
     combination = combine(combined(part.used), trust(examples, config), anchor, forecasts, part.alone)
     chunks = panel_chunks(panel, examples.part("valid"), one, series, window)
     variance = np.concatenate([ensemble.combine(*chunk, combination).variance for chunk in chunks])
     errors = np.log(examples.targets[examples.places(examples.part("valid"))[0]] / variance)
     train_errors = np.log(examples.targets[examples.places(thinned)[0]] / anchor)
-    scale = prior_scale(train_errors, independent_rows(len(places), len(examples.rows)) / horizon)
+    scale = prior_scale(train_errors, independent_rows(train_rows, len(examples.rows)) / horizon)
     independent = independent_rows(len(errors), len(examples.rows)) / horizon
     interval = fit_pooled_intervals(errors, independent, part.interval_level, scale)
     logger.info(
@@ -106,8 +106,8 @@ def _train_forecasts(
     ensemble: VolatilityEnsemble, examples: Examples, series: Float, window: int
 ) -> tuple[list[Int64], Float, dict[str, Float]]:
     """Return train rows of each symbol, the anchor's variances (n,) of them, and those of every member."""
-    count, one = len(examples.places(examples.part("train"))[0]), np.zeros(len(examples.rows), np.int64)
-    thinned = [rows[:: max(1, -(-count // _BOUND_ROWS))] for rows in examples.part("train")]
+    train, one = examples.part("train"), np.zeros(len(examples.rows), np.int64)
+    thinned = [rows[:: max(1, -(-sum(map(len, train)) // _BOUND_ROWS))] for rows in train]
     found = [ensemble.member_forecasts(*c) for c in panel_chunks(examples.panel, thinned, one, series, window)]
     anchor = np.concatenate([anchor for anchor, _ in found])
     return thinned, anchor, {name: np.concatenate([table[name] for _, table in found]) for name in found[0][1]}

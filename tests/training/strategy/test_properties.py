@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from four_symbols import CAPS, CORRELATION, GROUP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,16 +19,6 @@ from training.strategy.skill import Skill
 
 WEIGHTS = st.lists(st.floats(-2.0, 2.0), min_size=4, max_size=4).map(np.array)
 STOPS = {"touch_probability": 0.1}
-CAPS = st.builds(
-    CapConfig,
-    name=st.floats(0.05, 1.0),
-    gross=st.floats(0.1, 2.0),
-    net=st.floats(0.0, 1.0),
-    group=st.floats(0.05, 1.0),
-    volatility=st.none() | st.floats(0.02, 0.5),
-)
-CORRELATION = np.full((4, 4), 0.3) + 0.7 * np.eye(4)
-GROUP = np.array([0, 0, 1, 2])
 VOL = np.array([0.1, 0.2, 0.3, 0.5])
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from four_symbols import CAPS, CORRELATION, GROUP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,17 +19,8 @@ from training.validation.backtest.market import Market
 from training.validation.backtest.simulate import simulate
 
 NONE = np.zeros(4)
-GROUP, VOL = np.array([0, 0, 1, 2]), np.array([0.1, 0.2, 0.3, 0.5])
-CORRELATION = np.full((4, 4), 0.3) + 0.7 * np.eye(4)
+VOL = np.array([0.1, 0.2, 0.3, 0.5])
 WEIGHTS = st.lists(st.floats(-1.0, 1.0), min_size=4, max_size=4).map(np.array)
-CAPS = st.builds(
-    CapConfig,
-    name=st.floats(0.05, 1.0),
-    gross=st.floats(0.1, 2.0),
-    net=st.floats(0.0, 1.0),
-    group=st.floats(0.05, 1.0),
-    volatility=st.none() | st.floats(0.02, 0.5),
-)
 LAST, END = 60, 90  # rows of the last bar of a symbol, and of the first one after it
 STUCK = LAST + 7  # the row of the fill of the first decision more than seven days after the last bar
 FULL = {"name": 0.5, "group": 10.0, "gross": 1.0, "net": 1.0, "volatility": None, "no_trade_band": 0.0}
