@@ -98,7 +98,7 @@ def open_status(config: Config, store: str, database: str | None, name: str | No
     """
     from serving.bot.known_bots import check_bot
     from serving.bot.status import read_status
-    from serving.journal.database import open_journal
+    from serving.journal.opening import open_journal
 
     check_store(Store(store), store)
     bot = name or config.bot.name

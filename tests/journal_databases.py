@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from waiting import wait_until
 
 from cluster.ports import free_port
 
@@ -53,10 +53,12 @@ class PostgresServer:
         """Start it, and wait until it takes connections."""
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=log, **self._rights)
-        deadline = time.monotonic() + 300
-        while "ready to accept connections" not in self._log.read_text(errors="replace"):
-            assert self._process.poll() is None and time.monotonic() < deadline, self._log.read_text(errors="replace")
-            time.sleep(0.05)
+        ready = "ready to accept connections"
+        wait_until(lambda: self._process.poll() is not None or ready in self._text(), reason=self._text)
+        assert self._process.poll() is None, self._text()
+
+    def _text(self) -> str:
+        return self._log.read_text(errors="replace")
 
     def stop(self) -> None:
         """Stop it without waiting for clients."""

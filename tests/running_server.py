@@ -1,7 +1,6 @@
 """A running server, and clients that ask it all the time."""
 
 import threading
-import time
 from contextlib import contextmanager, suppress
 
 import httpx2
@@ -68,10 +67,3 @@ def constant_load(server, clients=4):
         stop.set()
         for thread in threads:
             thread.join()
-
-
-def wait_until(condition, seconds=300):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timeout"
-        time.sleep(0.1)

@@ -43,7 +43,7 @@ def serve(
     resolved = settings.serve
     check_exposure(host, api_key_file, insecure)
     from serving.fleets import resolve_versions
-    from serving.journal.database import checked_url
+    from serving.journal.opening import checked_url
     from serving.web.keys import Keys
     from serving.web.limits import Limits
     from training.registry.manager import ModelManager

@@ -23,7 +23,7 @@ from serving.bot.services import Clock, Cluster, Services, utc_now
 from serving.bot.status import BotStatus, bot_status, newest_signals
 from serving.bot.task import TaskSpec
 from serving.bot.tasks.retraining import train_again
-from serving.journal.database import open_journal
+from serving.journal.opening import open_journal
 from serving.monitoring.metrics import BotMetrics, metrics_server
 from serving.newest_bars import USUAL, BarsChoice
 from training.registry.manager import ModelManager

@@ -26,8 +26,9 @@ from serving.bot.past import PastFeed
 from serving.bot.replay_skill import ReplaySkill, replay_skill
 from serving.bot.scanner import Scanner
 from serving.bot.step_writer import read_state
-from serving.journal.database import Journal, open_journal
+from serving.journal.database import Journal
 from serving.journal.leases import Lease, acquire
+from serving.journal.opening import open_journal
 from serving.journal.schema import accounts, fills
 from training.backtesting.followed import check_needs, follow
 from training.backtesting.forecasts import OutOfSample

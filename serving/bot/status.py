@@ -113,7 +113,8 @@ def read_status(connection: Connection, bot: str, now: datetime) -> BotStatus:
         why = "" if stopped_at is None else f": it was stopped at {stopped_at:%Y-%m-%d %H:%M}Z"
         problems.append(f"no process runs bot {bot}{why}")
     if last_scan is None:
-        problems.append("no scan has ended well yet")
+        only_steps = registered is None and not tasks and step is not None
+        problems.append(f"no scan has ended well yet{': its steps are of a replay' if only_steps else ''}")
     elif silent >= _SILENT_PERIODS and stopped_at is None:
         problems.append(f"no scan for {silent} periods, since {last_scan:%Y-%m-%d %H:%M}Z")
     return BotStatus(

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from serving.journal.database import Journal, open_journal
+    from serving.journal.database import Journal
+    from serving.journal.opening import open_journal
 
 __all__ = ["Journal", "open_journal"]
 
-__getattr__, __dir__ = lazy_names(__name__, {"serving.journal.database": ["Journal", "open_journal"]})
+__getattr__, __dir__ = lazy_names(
+    __name__, {"serving.journal.database": ["Journal"], "serving.journal.opening": ["open_journal"]}
+)

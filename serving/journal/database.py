@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pydantic import SecretStr
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -102,50 +101,12 @@ class Journal:
         self.close()
 
 
-def open_journal(
-    url: str | None = None,
-    store: Store | str | os.PathLike[str] | None = None,
-    config: JournalConfig | None = None,
-    *,
-    create: bool = True,
-) -> Journal:
-    """Open the journal, with its tables made if there are none.
-
-    Parameters
-    ----------
-    url
-        The database; by default ``FLEETCAST_DATABASE``, then ``journal.url``, then ``journal.db`` in the store.
-    store
-        The store, by default as for :func:`features.store.store.open_store`.
-    config
-        Settings of the journal.
-    create
-        Whether a database without a journal gets one; otherwise it is an error.
-
-    Raises
-    ------
-    ConfigError
-        The URL is none of SQLite or Postgres, or the store is a bucket and there is no URL.
-    DatabaseUnavailableError, DatabaseError
-        The database cannot be opened, or its tables are of another version.
-    """
-    from serving.journal.migrate import prepare
-
-    journal = connect_journal(url, store, config)
-    try:
-        prepare(journal, create=create)
-    except BaseException:
-        journal.close()
-        raise
-    return journal
-
-
 def connect_journal(
     url: str | None = None,
     store: Store | str | os.PathLike[str] | None = None,
     config: JournalConfig | None = None,
 ) -> Journal:
-    """Return the journal as :func:`open_journal` does, without looking at its tables."""
+    """Return the journal as :func:`.open_journal` does, without looking at its tables."""
     config = config or JournalConfig()
     parsed = _database_url(url or os.environ.get(VARIABLE) or config.url, store)
     public = parsed.set(query={}).render_as_string(hide_password=True)  # a query can have the password
@@ -166,22 +127,6 @@ def connect_journal(
             "pip install 'psycopg[binary]'."
         ) from error
     return Journal(engine, public)
-
-
-def checked_url(
-    url: str | None = None,
-    store: Store | str | os.PathLike[str] | None = None,
-    config: JournalConfig | None = None,
-) -> SecretStr:
-    """Return the URL, password included, that other processes open; open it once, so that an error comes now.
-
-    Raises
-    ------
-    ConfigError, DatabaseUnavailableError, DatabaseError
-        As for :func:`open_journal`.
-    """
-    with open_journal(url, store, config) as journal:
-        return SecretStr(journal.engine.url.render_as_string(hide_password=False))
 
 
 def _database_url(url: str | None, store: Store | str | os.PathLike[str] | None) -> URL:

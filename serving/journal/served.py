@@ -1,9 +1,10 @@
 """Writes what a server answers to the journal, off the path of requests.
 
-A request appends to a list and goes on. A thread counts what was served by prediction, and writes new predictions
-every ``journal.flush_s`` seconds. How often known ones were served is written ten times less often, because its cost
-would be that of as many rows. While the database fails, counts wait in memory and the thread tries again, at least
-once a minute; beyond ``journal.queue_rows`` predictions they are dropped and counted.
+A request adds one to its predictions' counts and goes on. A thread writes new predictions every ``journal.flush_s``
+seconds. How often known ones were served is written ten times less often, because its cost would be that of as many
+rows; between these times the thread has nothing to do, so it does not compete with requests for the interpreter.
+While the database fails, counts wait in memory and the thread tries again, at least once a minute; beyond
+``journal.queue_rows`` predictions they are dropped and counted.
 
 Forecasts of a bar that was still being formed when the server read it are not journaled: they are of another bar than
 the one that outcomes and bots refer to.
@@ -13,12 +14,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from configs.values import Kind
 from serving.journal.database import Journal
 from serving.journal.forecasts import close_of, snapshot_rows
 from serving.journal.predictions import SERVED, PredictionRow, Served, count_served, record
+from serving.journal.tally import Page, Tally
 from serving.snapshot import Snapshot
 
 _LONGEST_PAUSE_S = 60.0
@@ -38,13 +39,6 @@ _CLOSE_S = 5.0
 _log = logging.getLogger(__name__)
 
 Key = tuple[Kind, str, str, np.datetime64]  # kind, version, symbol, date of the bar
-
-
-class _Event(NamedTuple):
-    snapshot: Snapshot
-    symbols: Sequence[str]
-    kinds: tuple[Kind, ...]
-    time_s: float
 
 
 @dataclass(slots=True)
@@ -77,8 +71,8 @@ class ServedPredictions:
         self._open, self._config, self._observe = open_database, config or JournalConfig(), observe
         self._journal: Journal | None = None
         self._lock, self._ended = Lock(), Event()
-        self._events: list[_Event] = []
-        self._offered = self._written = self._dropped = 0
+        self._tally = Tally(self._config.queue_rows)
+        self._written = self._dropped = 0
         self._observed = 0, 0
         self._waiting: dict[str, _Waiting] = {}
         self._known: dict[Key, str] = {}
@@ -89,18 +83,14 @@ class ServedPredictions:
 
     def offer(self, snapshot: Snapshot, symbols: Sequence[str], kinds: tuple[Kind, ...]) -> None:
         """Note that a snapshot's forecasts of these symbols and kinds were served now."""
-        count = len(symbols) * len(kinds)
         with self._lock:
-            if self._offered + count > self._config.queue_rows:
-                self._dropped += count
-            elif count:
-                self._offered += count
-                self._events.append(_Event(snapshot, symbols, kinds, time.time()))
+            if symbols and not self._tally.add(snapshot, symbols, kinds):
+                self._dropped += len(symbols) * len(kinds)
 
     def stats(self) -> dict[str, Any]:
         """Return the served predictions that were ``written``, wait and were ``dropped``, and the present problem."""
         with self._lock:
-            waiting = self._offered + sum(one.served.count for one in list(self._waiting.values()))
+            waiting = self._tally.served + sum(one.served.count for one in list(self._waiting.values()))
             return {
                 "written": self._written,
                 "waiting": waiting,
@@ -124,14 +114,15 @@ class ServedPredictions:
             self._journal.close()
 
     def _turn(self) -> None:
-        """Collect, and write if it is due."""
+        """Collect what was served, and write it, if either is due."""
         try:
-            self._collect()
-            if not self._is_due(time.monotonic()):
-                return
-            self._write()
-            self._problem, self._failures = "", 0
-            self._next_counts = time.monotonic() + _FLUSHES_OF_COUNTS * self._config.flush_s
+            now = time.monotonic()
+            if self._tally.has_new or now >= self._next_counts:
+                self._collect()
+                self._next_counts = now + _FLUSHES_OF_COUNTS * self._config.flush_s
+            if self._waiting and now >= self._next_try:
+                self._write()
+                self._problem, self._failures = "", 0
         except FleetcastError as error:
             self._failed(str(error))
         except Exception as error:  # the thread must live: answers go on without the journal
@@ -140,13 +131,6 @@ class ServedPredictions:
             self._failed(f"internal: {type(error).__name__}; the server's log has the reason")
         finally:
             self._report()
-
-    def _is_due(self, now: float) -> bool:
-        """Whether to write: not soon after a failure, and counts alone seldom, or when they fill the queue."""
-        if now < self._next_try or not self._waiting:
-            return False
-        counts_only = all(one.row is None for one in self._waiting.values())
-        return not counts_only or now >= self._next_counts or 2 * len(self._waiting) > self._config.queue_rows
 
     def _drop(self) -> None:
         with self._lock:
@@ -161,32 +145,22 @@ class ServedPredictions:
         self._next_try = time.monotonic() + min(_LONGEST_PAUSE_S, self._config.flush_s * 2.0 ** min(self._failures, 16))
 
     def _collect(self) -> None:
-        """Count the events by prediction, and make the rows of those that are new."""
+        """Take the counts, and make the rows of predictions that are new."""
         with self._lock:
-            events, self._events, self._offered = self._events, [], 0
-        by_snapshot: dict[int, tuple[Snapshot, list[_Event]]] = {}
-        for event in events:
-            by_snapshot.setdefault(id(event.snapshot), (event.snapshot, []))[1].append(event)
-        for snapshot, served in by_snapshot.values():
-            self._count(snapshot, served)
+            pages = self._tally.take()
+        for page in pages:
+            self._count(page)
 
-    def _count(self, snapshot: Snapshot, events: Sequence[_Event]) -> None:
-        by_kinds: dict[tuple[Kind, ...], list[str]] = {}
-        for event in events:
-            by_kinds.setdefault(event.kinds, []).extend(event.symbols)
-        counts = Counter[tuple[Kind, str]]()
-        for kinds, symbols in by_kinds.items():
-            for symbol, count in Counter(symbols).items():
-                counts.update({(kind, symbol): count for kind in kinds})
-        first, last = (datetime.fromtimestamp(event.time_s, UTC) for event in (events[0], events[-1]))
-        keys = {one: self._key(snapshot, *one) for one in counts if _is_complete(snapshot, one[1])}
+    def _count(self, page: Page) -> None:
+        snapshot, times = page.snapshot, page.times()
+        first, last = (datetime.fromtimestamp(one, UTC) for one in (page.first_s, page.last_s))
+        keys = {one: self._key(snapshot, *one) for one in times if _is_complete(snapshot, one[1])}
         new = {one for one, key in keys.items() if key not in self._known}
         rows = dict[tuple[str, str], PredictionRow]()
         for row in snapshot_rows(snapshot, SERVED, symbols={symbol for _, symbol in new}) if new else ():
             rows[row.kind, row.symbol] = row
-        for one, count in counts.items():
-            if one in keys:
-                self._add(keys[one], rows.get(one), Served(count, first, last))
+        for one, key in keys.items():
+            self._add(key, rows.get(one), Served(times[one], first, last))
 
     def _add(self, key: Key, row: PredictionRow | None, served: Served) -> None:
         known = self._known.get(key)

@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from raw_http import answer, ask, stalled
+from waiting import wait_until
 
 from cluster.haproxy import with_limits
 from cluster.ports import free_port
@@ -109,13 +109,10 @@ def haproxy(folder, connections, header_s):
     process = subprocess.Popen(
         arguments, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stderr=subprocess.DEVNULL
     )
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 300
+    url = f"http://127.0.0.1:{port}"
     try:
-        while True:
-            assert time.monotonic() < deadline and process.poll() is None
-            if ask(url)[0] == 200:
-                break
-            time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or ask(url)[0] == 200)
+        assert process.poll() is None
         yield url
     finally:
         process.terminate()
@@ -140,9 +137,7 @@ def test_one_address_has_half_of_the_connections(tmp_path):
         assert ask(url, source="127.0.0.2")[0] == 200
         for one in slow:
             one.close()
-        deadline = time.monotonic() + 60
-        while ask(url)[0] != 200:
-            assert time.monotonic() < deadline
+        wait_until(lambda: ask(url)[0] == 200)
 
 
 def test_limits_are_added_once_to_the_template_of_serve():

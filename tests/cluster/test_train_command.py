@@ -1,16 +1,13 @@
 """``fleetcast train`` end to end on Ray: its output, versions, recovery and errors."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from contextlib import suppress
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from configs import load_config
 from features.store.store import Store
@@ -19,15 +16,6 @@ from training.registry.manager import ModelManager
 pytestmark = pytest.mark.slow
 
 ALL_TRAINED = {"trained": 4, "skipped": [], "failed": []}
-
-
-def wait_for(condition, seconds=300):
-    """Wait until a condition is true; the test fails after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "the condition is still false"
-        pause.wait(0.05)
 
 
 def test_log_lines_of_the_command_and_its_workers_are_on_stderr(trained):
@@ -98,20 +86,20 @@ def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_
         return set((store / "runs").glob("*-*/*.json"))
 
     process = start(*command, "--set", "run.workers=1")
-    wait_for(lambda: indices() or process.poll() is not None)
+    wait_until(lambda: indices() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
-    os.killpg(process.pid, signal.SIGKILL)
+    for one in (*psutil.Process(process.pid).children(recursive=True), process):
+        with suppress(psutil.Error):
+            one.kill()  # like a power cut: a worker that outlives its command would go on to the last job
     process.communicate()
     finished = indices()
     assert finished
     assert not (store / "models").exists(), "nothing is published before all jobs are finished"
 
-    wait_for(lambda: ray.available_resources().get("CPU") == 2)  # no worker of another test is left
+    wait_until(lambda: ray.available_resources().get("CPU") == 2)  # no worker of another test is left
     process = start(*command, "--address", ray.get_runtime_context().gcs_address)
-    # The worker of the killed command may finish its job meanwhile, so a new block does not show a worker here.
-    wait_for(lambda: busy_worker() or process.poll() is not None)
-    worker = busy_worker()
-    assert worker is not None, process.communicate()
+    worker = wait_until(lambda: process.poll() is not None or busy_worker())
+    assert isinstance(worker, psutil.Process), process.communicate()
     worker.kill()
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err

@@ -1,7 +1,6 @@
 """A server follows its store: promotions and newer bars replace the whole snapshot, damage changes nothing."""
 
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from threading import Event
 import numpy as np
 import pandas as pd
 import pytest
+from waiting import wait_until
 
 from configs.errors import ModelError
 from configs.operation import ServeConfig
@@ -209,10 +209,7 @@ def test_ten_promotions_under_load_fail_no_request_and_mix_no_versions(store, st
         for turn in range(10):
             version = manager.versions("direction")[(turn + 1) % 2]
             manager.promote("direction", version, "test")
-            deadline = time.monotonic() + 300
-            while engine.snapshot.versions["direction"] != version:
-                assert time.monotonic() < deadline
-                stop.wait(0.01)
+            wait_until(lambda version=version: engine.snapshot.versions["direction"] == version)
         stop.set()
         assert all(thread.result() > 0 for thread in asking)
     assert len(pairs) == 2

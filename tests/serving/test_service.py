@@ -8,7 +8,8 @@ import httpx2
 import psutil
 import pytest
 from raw_http import ask, stalled
-from running_server import EXIT_TIMEOUT_S, SYMBOLS, Server, constant_load, living, wait_until
+from running_server import EXIT_TIMEOUT_S, SYMBOLS, Server, constant_load, living
+from waiting import wait_until
 
 from cluster.ports import free_port
 from serving.answers import KINDS

@@ -5,12 +5,12 @@ Both are sent to the head over HTTP with the cluster's token, as KubeRay's opera
 
 import os
 import shutil
-import time
 from contextlib import suppress
 
 import httpx2
 import pytest
 import yaml
+from waiting import wait_until
 
 from cluster.manifests.render import render
 from cluster.manifests.target import Target
@@ -23,14 +23,6 @@ from training import ModelManager
 PORTS = ("HAPROXY_METRICS", "HAPROXY_STATS", "FALLBACK_PROXY_HTTP")  # fixed in a pod; other tests may use them
 
 pytestmark = pytest.mark.slow
-
-
-def wait_until(condition, seconds=600):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "the condition is still false"
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture

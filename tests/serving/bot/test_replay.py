@@ -11,6 +11,7 @@ from configs.load import load_config
 from features.store.store import Store
 from serving.bot.leader import lease_name
 from serving.bot.replay import Replay
+from serving.bot.status import bot_status
 from serving.journal import open_journal
 from serving.journal.database import connect_journal
 from serving.journal.leases import acquire
@@ -73,7 +74,8 @@ def rows_of(url: str) -> dict[str, list]:
     ],
 )
 def test_the_account_is_the_backtests_to_the_cent(make_replay, tmp_path, settings):
-    result = make_replay(f"sqlite:///{tmp_path}/replay.db", *settings, *PERIOD).run()
+    url = f"sqlite:///{tmp_path}/replay.db"
+    result = make_replay(url, *settings, *PERIOD).run()
     assert result.fills > 3
     assert result.difference < 0.005
     assert result.equity != 1_000_000.0
@@ -81,6 +83,12 @@ def test_the_account_is_the_backtests_to_the_cent(make_replay, tmp_path, setting
     for skill in result.skill.values():
         assert skill.rows > 150
         assert skill.loss == pytest.approx(skill.backtest_loss, rel=1e-6)
+    with open_journal(url) as journal:
+        status = bot_status(journal, "replay", datetime.now(UTC))
+    assert status.problems == (
+        "no process runs bot replay",
+        "no scan has ended well yet: its steps are of a replay",
+    )
 
 
 def test_a_replay_in_parts_is_the_same(make_replay, tmp_path, found):

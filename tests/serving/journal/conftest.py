@@ -1,8 +1,6 @@
 """Rows of predictions, and the writer of a server, for tests of the journal."""
 
 import shutil
-import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -53,19 +51,6 @@ QUICK = JournalConfig(flush_s=0.01, busy_timeout_s=0.05)
 def quick() -> JournalConfig:
     """Settings of a writer that writes at once."""
     return QUICK
-
-
-@pytest.fixture(scope="session")
-def until() -> Callable[[Callable[[], object]], None]:
-    """Return a function that waits for a condition, two minutes at most."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 120.0
-        while not condition():
-            assert time.monotonic() < deadline
-            threading.Event().wait(0.01)
-
-    return wait
 
 
 @pytest.fixture

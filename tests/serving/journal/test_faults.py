@@ -15,7 +15,8 @@ from sqlalchemy import event, insert, select, text
 
 from configs import ConfigError, DatabaseError, DatabaseUnavailableError, JournalConfig, load_config
 from serving.journal import open_journal
-from serving.journal.database import checked_url, connect_journal
+from serving.journal.database import connect_journal
+from serving.journal.opening import checked_url
 from serving.journal.schema import leases, steps
 
 IMPATIENT = JournalConfig(busy_timeout_s=0.2)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx2
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from configs.operation import ServeConfig
 from features.bars.closes import bar_date
@@ -87,12 +88,12 @@ def test_a_thousand_rows_are_made_in_half_a_second(engine):
 
 
 @pytest.mark.slow
-def test_a_thousand_requests_for_one_prediction_are_one_row(engine, recorder, url, until):
+def test_a_thousand_requests_for_one_prediction_are_one_row(engine, recorder, url):
     service = EngineService(engine, 16, journal=recorder)
     with httpx2.Client(transport=Served(build_api(service, ServeConfig())), base_url="http://127.0.0.1") as client:
         for _ in range(1000):
             assert client.get("/v1/predictions/AAA", params={"types": "direction"}).status_code == 200
-        until(lambda: recorder.stats()["written"] == 1000)
+        wait_until(lambda: recorder.stats()["written"] == 1000)
         stats = client.get("/v1/stats").json()["journal"]
     assert stats == {"written": 1000, "waiting": 0, "dropped": 0, "problem": None}
     with open_journal(url) as journal:
@@ -118,30 +119,30 @@ class Served(httpx2.BaseTransport):
         self._loop.close()
 
 
-def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, recorder, url, universe, rows_of, until):
+def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, recorder, url, universe, rows_of):
     service = EngineService(engine, 16, journal=recorder)
     bars = {"BBB": rows_of(universe["BBB"].first(470))}
     asyncio.run(service.answer(["AAA", "BBB", "ZZZ"], KINDS, bars))
-    until(lambda: recorder.stats()["written"] == 2)
+    wait_until(lambda: recorder.stats()["written"] == 2)
     with open_journal(url) as journal:
         assert read(journal)["symbol"].tolist() == read(journal, "volatility")["symbol"].tolist() == ["AAA"]
 
 
-def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, recorder, url, until):
+def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, recorder, url):
     snapshot = engine.snapshot
     closes = {row.symbol: row.bar_close for row in snapshot_rows(snapshot, "test", kinds=["direction"])}
     formed = replace(snapshot, loaded=closes["AAA"] - timedelta(minutes=10))
     complete = replace(snapshot, loaded=closes["AAA"])
     recorder.offer(formed, ["AAA"], ("direction",))
-    until(lambda: not recorder._events)
+    wait_until(lambda: not recorder._tally.served)
     recorder.offer(complete, ["BBB"], ("direction",))
-    until(lambda: recorder.stats()["written"] == 1)
+    wait_until(lambda: recorder.stats()["written"] == 1)
     assert recorder.stats() == {"written": 1, "waiting": 0, "dropped": 0, "problem": None}
     with open_journal(url) as journal:
         assert read(journal)["symbol"].tolist() == ["BBB"]
 
 
-def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, bars_of, url, recorder, until):
+def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, bars_of, url, recorder):
     from features.store.lake import Lake
     from training.registry.manager import ModelManager
 
@@ -155,7 +156,7 @@ def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, ba
     assert engine.refresh()
     recorder.offer(engine.snapshot, ["AAA"], ("direction",))
     recorder.offer(engine.snapshot, ["AAA"], ("direction",))
-    until(lambda: recorder.stats()["written"] == 4)
+    wait_until(lambda: recorder.stats()["written"] == 4)
     with open_journal(url) as journal:
         frame = read(journal)
     assert frame["times_served"].tolist() == [1, 1, 2] and frame["version"].nunique() == 2

@@ -5,6 +5,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from waiting import wait_until
 
 from configs import DatabaseUnavailableError, JournalConfig
 from serving.answers import KINDS
@@ -18,7 +19,7 @@ def read(journal):
         return read_predictions(connection, "direction")
 
 
-def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url, until):
+def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url):
     is_down = threading.Event()
     is_down.set()
 
@@ -30,8 +31,8 @@ def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url, un
     recorder = ServedPredictions(opened, JournalConfig(flush_s=0.01, queue_rows=6))
     for _ in range(50):  # more than the queue, but of two predictions
         recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
-        until(lambda: not recorder._events)
-    until(lambda: recorder.stats()["problem"] is not None)
+        wait_until(lambda: not recorder._tally.served)
+    wait_until(lambda: recorder.stats()["problem"] is not None)
     assert recorder.stats() == {"written": 0, "waiting": 100, "dropped": 0, "problem": "the server does not answer."}
     is_down.clear()
     recorder.close()
@@ -40,7 +41,7 @@ def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url, un
         assert read(journal)["times_served"].tolist() == [50, 50]
 
 
-def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url, until):
+def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url):
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
         other.execute("BEGIN IMMEDIATE")
         config = JournalConfig(flush_s=0.01, busy_timeout_s=0.05, queue_rows=3)
@@ -50,9 +51,9 @@ def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url, until):
         )
         recorder.offer(engine.snapshot, ["AAA", "BBB"], KINDS)  # four at a time do not fit
         recorder.offer(engine.snapshot, ["AAA", "BBB", "CCC"], ("direction",))
-        until(lambda: recorder.stats()["problem"])
+        wait_until(lambda: recorder.stats()["problem"])
         recorder.offer(engine.snapshot, ["DDD"], ("direction",))
-        until(lambda: recorder.stats()["dropped"] == 5)
+        wait_until(lambda: recorder.stats()["dropped"] == 5)
         assert recorder.stats()["waiting"] == 3 and "lock" in recorder.stats()["problem"]
         other.rollback()
     recorder.close()
@@ -61,24 +62,24 @@ def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url, until):
 
 
 @pytest.mark.slow
-def test_counts_of_known_predictions_wait_for_a_new_one(engine, url, until, quick):
+def test_counts_of_known_predictions_wait_for_a_new_one(engine, url, quick):
     seen = []
     recorder = ServedPredictions(
         lambda: open_journal(url, config=quick), JournalConfig(flush_s=0.2), lambda *counts: seen.append(counts)
     )
     recorder.offer(engine.snapshot, ["AAA"], ("direction",))
-    until(lambda: (1, 0, 0) in seen)
+    wait_until(lambda: (1, 0, 0) in seen)
     recorder.offer(engine.snapshot, ["AAA"], ("direction",))
-    until(lambda: (0, 0, 1) in seen)  # a turn that wrote nothing
+    wait_until(lambda: (0, 0, 1) in seen)  # a turn that wrote nothing
     recorder.offer(engine.snapshot, ["BBB"], ("direction",))
-    until(lambda: (2, 0, 0) in seen)
+    wait_until(lambda: (2, 0, 0) in seen)
     recorder.close()
     with open_journal(url) as journal:
         assert read(journal).set_index("symbol")["times_served"].to_dict() == {"AAA": 2, "BBB": 1}
 
 
 @pytest.mark.slow
-def test_counts_are_written_before_they_fill_the_queue(engine, url, until, quick):
+def test_counts_are_written_before_they_fill_the_queue(engine, url, quick):
     seen = []
     recorder = ServedPredictions(
         lambda: open_journal(url, config=quick),
@@ -87,20 +88,20 @@ def test_counts_are_written_before_they_fill_the_queue(engine, url, until, quick
     )
     for symbols in (["AAA", "BBB"], ["AAA", "BBB"], ["CCC", "DDD"]):
         recorder.offer(engine.snapshot, symbols, ("direction",))
-        until(lambda: not recorder._events)
+        wait_until(lambda: not recorder._tally.served)
         turns = len(seen)
-        until(lambda turns=turns: len(seen) > turns)
+        wait_until(lambda turns=turns: len(seen) > turns)
     recorder.close()
     assert recorder.stats() == {"written": 6, "waiting": 0, "dropped": 0, "problem": None}
 
 
-def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped(engine, caplog, until, quick):
+def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped(engine, caplog, quick):
     def down():
         raise DatabaseUnavailableError("the server does not answer.")
 
     recorder = ServedPredictions(down, quick)
     recorder.offer(engine.snapshot, ["AAA"], KINDS)
-    until(lambda: recorder.stats()["problem"])
+    wait_until(lambda: recorder.stats()["problem"])
     recorder.close()
     assert recorder.stats() == {"written": 0, "waiting": 0, "dropped": 2, "problem": "the server does not answer."}
     assert len([record for record in caplog.records if "does not answer" in record.message]) == 1

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
+from waiting import wait_until
 
 import serving.monitoring
 from cluster.ports import free_port
@@ -114,7 +114,10 @@ def prometheus(metrics, tmp_path_factory):
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen([*command, f"--web.listen-address={address}"], stdout=log, stderr=log)
         try:
-            wait(lambda: len(query(address, "count_over_time(fleetcast_live_alarm[1m]) > 3")) > 0, folder / "log")
+            wait_until(
+                lambda: len(query(address, "count_over_time(fleetcast_live_alarm[1m]) > 3")) > 0,
+                reason=lambda: (folder / "log").read_text()[-3000:],
+            )
             yield address
         finally:
             process.terminate()
@@ -131,13 +134,6 @@ def query(address, expression):
     answer = response.json()
     assert answer["status"] == "success", (expression, answer)
     return answer["data"]["result"]
-
-
-def wait(condition, log):
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("expression", QUERIES)
@@ -158,4 +154,4 @@ def test_rules_are_valid_and_fire(prometheus):
 def test_no_scan_for_two_periods(metrics, prometheus):
     metrics.scanned(datetime.now(UTC), 0.5, 600.0, {"forecast": 8})
     expression = next(rule["expr"] for rule in RULES if rule["alert"] == "FleetcastNoScan")
-    wait(lambda: not query(prometheus, expression), FOLDER / "rules.yaml")
+    wait_until(lambda: not query(prometheus, expression))

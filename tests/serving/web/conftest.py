@@ -4,7 +4,6 @@ import base64
 import json
 import shutil
 import subprocess
-import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import update
+from waiting import wait_until
 from websockets.sync.client import connect
 
 from configs.load import load_config
@@ -47,7 +47,7 @@ class Browser:
             stderr=subprocess.DEVNULL,
         )
         port_file = profile / "DevToolsActivePort"
-        _wait(lambda: port_file.exists() and port_file.read_text().count("\n"))
+        wait_until(lambda: port_file.exists() and port_file.read_text().count("\n"))
         with urlopen(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json/list") as answer:
             (tab,) = (tab for tab in json.load(answer) if tab["type"] == "page")
         self._end = ExitStack()
@@ -66,7 +66,7 @@ class Browser:
         self.errors.clear()
         self._call("Page.navigate", url="about:blank")  # else the new expression may be true of the old page
         self._call("Page.navigate", url=url)
-        _wait(lambda: self.value(f"location.href !== 'about:blank' && document.body && Boolean({ready})"))
+        wait_until(lambda: self.value(f"location.href !== 'about:blank' && document.body && Boolean({ready})"))
 
     def value(self, expression: str):
         """Return the value of a JavaScript expression."""
@@ -102,13 +102,6 @@ class Browser:
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 return message["result"]
-
-
-def _wait(condition) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, "timeout"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from raw_http import answer, ask, stalled
+from waiting import wait_until
 
 from configs.operation import ServeConfig
 from serving.web.admission import BodyReader, BusyError, SlowBodyError
@@ -43,9 +44,7 @@ def start(engine, start_server, tmp_path):
 
 def until_answered(status, url, key):
     """Ask until the answer has this status; requests that arrive are counted a moment later."""
-    deadline = time.monotonic() + 60
-    while ask(url, URL, key, method="POST", body=BODY)[0] != status:
-        assert time.monotonic() < deadline
+    wait_until(lambda: ask(url, URL, key, method="POST", body=BODY)[0] == status)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import uvicorn
 from raw_http import address_of, answer, ask, stalled
+from waiting import wait_until
 
 from serving.web.connections import Connections, LimitedProtocol, limit_connections
 from serving.web.limits import HOOK, Limits
@@ -113,7 +114,7 @@ def test_the_limit_of_open_files_is_respected():
 def test_a_response_that_is_not_read_ends(monkeypatch):
     monkeypatch.setattr("serving.web.connections._WRITE_TIMEOUT_S", 0.3)
     with served(Limits()) as (url, connections), stalled(url, 1, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"):
-        _until(lambda: not connections._count)
+        wait_until(lambda: not connections._count)
 
 
 def test_endless_headers_are_431_and_values_that_are_not_ascii_are_dropped():
@@ -128,7 +129,7 @@ def test_a_websocket_is_not_opened(method):
     upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: YQ==")
     with served(Limits(header_s=0.5)) as (url, connections):
         assert ask(url, "/", *upgrade, method=method)[0] == 200
-        _until(lambda: not connections._count)
+        wait_until(lambda: not connections._count)
 
 
 def test_the_body_of_an_upgrade_is_no_request():
@@ -153,7 +154,7 @@ def test_no_more_of_a_body_is_received_than_it_may_have(head):
             for _ in range(100):
                 one.sendall(b"100000\r\n" + b" " * 0x100000 + b"\r\n")
         assert answer(one)[0] == 413
-        _until(lambda: not connections._count)
+        wait_until(lambda: not connections._count)
         assert connections.bodies.bytes == 0
     assert received == [1_000_001]
 
@@ -171,7 +172,7 @@ def test_bodies_have_room_together_and_the_oldest_is_given_up():
             assert [answer(one)[0] for one in unfinished][:5] == [408] * 5
             assert connections.bodies.bytes <= 32_000
         assert ask(url, "/eager", method="POST", body=b" " * 1_000)[0] == 200
-        _until(lambda: not connections._count)
+        wait_until(lambda: not connections._count)
         assert connections.bodies.bytes == 0 and not connections.bodies.arriving
 
 
@@ -183,13 +184,6 @@ def test_a_connection_has_few_requests_that_wait():
         with suppress(OSError):
             one.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 5_000)
         assert b"400 Bad Request" in _all(one)
-
-
-def _until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _all(one):

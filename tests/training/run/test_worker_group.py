@@ -1,9 +1,7 @@
 """Worker groups on a real cluster of two processors: what is free, what a killed group leaves, what is refused."""
 
-import threading
-from collections.abc import Callable
-
 import pytest
+from waiting import wait_until
 
 from configs.errors import ClusterError
 from configs.operation import RunConfig
@@ -20,15 +18,6 @@ JOBS = tuple(
 
 class Busy:
     """An actor that takes a processor."""
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(3_000):
-        if condition():
-            return
-        pause.wait(0.1)
-    raise AssertionError("the condition was not met within five minutes")
 
 
 def free_cpus() -> float:
