@@ -72,6 +72,7 @@ class ServedPredictions:
         self._journal: Journal | None = None
         self._lock, self._ended = Lock(), Event()
         self._tally = Tally(self._config.queue_rows)
+        self._pages: list[Page] = []  # taken from the tally, not counted yet
         self._written = self._dropped = 0
         self._observed = 0, 0
         self._waiting: dict[str, _Waiting] = {}
@@ -135,7 +136,9 @@ class ServedPredictions:
     def _drop(self) -> None:
         with self._lock:
             self._dropped += sum(one.served.count for one in self._waiting.values())
+            self._dropped += sum(page.times().total() for page in self._pages)
             self._waiting.clear()
+            self._pages.clear()
         self._known.clear()  # some of them were not written
 
     def _failed(self, problem: str) -> None:
@@ -147,14 +150,19 @@ class ServedPredictions:
     def _collect(self) -> None:
         """Take the counts, and make the rows of predictions that are new."""
         with self._lock:
-            pages = self._tally.take()
-        for page in pages:
-            self._count(page)
+            self._pages += self._tally.take()
+        while self._pages:
+            self._count(self._pages[-1])
+            self._pages.pop()
 
     def _count(self, page: Page) -> None:
         snapshot, times = page.snapshot, page.times()
         first, last = (datetime.fromtimestamp(one, UTC) for one in (page.first_s, page.last_s))
-        keys = {one: self._key(snapshot, *one) for one in times if _is_complete(snapshot, one[1])}
+        keys = {
+            (kind, symbol): self._key(snapshot, kind, symbol)
+            for kind, symbol in times
+            if kind in snapshot.fleets and _is_complete(snapshot, symbol)
+        }
         new = {one for one, key in keys.items() if key not in self._known}
         rows = dict[tuple[str, str], PredictionRow]()
         for row in snapshot_rows(snapshot, SERVED, symbols={symbol for _, symbol in new}) if new else ():

@@ -57,6 +57,8 @@ def journal_part(folder: str, seconds: float) -> dict[str, Any]:
                 cost[prefix].append(1e6 * used / (found[prefix][-1]["per_s"] * seconds / 4))
         time.sleep(2.0)
         stats = httpx2.get(f"http://127.0.0.1:{port}/journal/v1/stats").json()["journal"]
+    if not stats["written"]:
+        raise SystemExit(f"nothing was written to the journal: {stats}")
     pairs = zip(found["/journal"], found[""], strict=True)
     ratios = sorted(one["per_s"] / other["per_s"] for one, other in pairs)
     return {

@@ -128,6 +128,25 @@ def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, record
         assert read(journal)["symbol"].tolist() == read(journal, "volatility")["symbol"].tolist() == ["AAA"]
 
 
+def test_a_request_for_all_kinds_is_recorded_where_one_is_not_served(engine, recorder, url):
+    snapshot = engine.snapshot
+    only = {name: {"volatility": getattr(snapshot, name)["volatility"]} for name in ("versions", "fleets", "forecasts")}
+    recorder.offer(replace(snapshot, **only), ["AAA", "BBB"], KINDS)
+    wait_until(lambda: recorder.stats()["written"] == 2)
+    assert recorder.stats() == {"written": 2, "waiting": 0, "dropped": 0, "problem": None}
+    with open_journal(url) as journal:
+        assert read(journal, "volatility")["symbol"].tolist() == ["AAA", "BBB"] and len(read(journal)) == 0
+
+
+def test_what_an_error_loses_is_counted(engine, recorder, url, caplog):
+    recorder.offer(replace(engine.snapshot, versions={}), ["AAA", "BBB"], KINDS)
+    wait_until(lambda: recorder.stats()["dropped"] == 4)
+    assert "KeyError" in recorder.stats()["problem"]
+    recorder.offer(engine.snapshot, ["AAA"], ("direction",))
+    wait_until(lambda: recorder.stats()["written"] == 1)
+    assert recorder.stats() == {"written": 1, "waiting": 0, "dropped": 4, "problem": None}
+
+
 def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, recorder, url):
     snapshot = engine.snapshot
     closes = {row.symbol: row.bar_close for row in snapshot_rows(snapshot, "test", kinds=["direction"])}
