@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from configs.values import Kind
 from serving.snapshot import Snapshot
 
 
 class Page:
-    """How often forecasts of one snapshot were served, between two times in seconds since 1970 (0: never)."""
+    """How often a snapshot's forecasts of some kinds were served, between two times in seconds since 1970 (0: never).
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.by_kinds: dict[tuple[Kind, ...], Counter[str]] = {}
-        self.first_s = 0.0
-        self.last_s = 0.0
+    ``counts`` is by symbol, each of which was served or has been before.
+    """
+
+    __slots__ = ("counts", "first_s", "kinds", "last_s", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, kinds: tuple[Kind, ...], known: Iterable[str] = ()) -> None:
+        self.snapshot, self.kinds, self.counts = snapshot, kinds, dict.fromkeys(known, 0)
+        self.first_s = self.last_s = 0.0
 
     def times(self) -> Counter[tuple[Kind, str]]:
         """Return how often each prediction was served, without those that were not."""
-        times = Counter[tuple[Kind, str]]()
-        for kinds, counts in self.by_kinds.items():
-            for kind in kinds:
-                times.update({(kind, symbol): count for symbol, count in counts.items() if count})
-        return times
-
-    def restarted(self) -> Page:
-        """Return a page that knows the same predictions, each with a count of zero."""
-        page = Page(self.snapshot)
-        page.by_kinds = {kinds: Counter(dict.fromkeys(counts, 0)) for kinds, counts in self.by_kinds.items()}
-        return page
+        return Counter({(kind, symbol): n for kind in self.kinds for symbol, n in self.counts.items() if n})
 
 
 class Tally:
@@ -48,39 +41,45 @@ class Tally:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._pages: dict[int, Page] = {}
+        self._pages: dict[tuple[int, tuple[Kind, ...]], Page] = {}
         self._size = 0  # predictions, those with a count of zero included
         self.served = 0  # since the last take
         self.has_new = False
 
     def add(self, snapshot: Snapshot, symbols: Sequence[str], kinds: tuple[Kind, ...]) -> bool:
         """Count these forecasts once more; beyond the limit count none and return False."""
-        page = self._pages.get(id(snapshot))
+        page = self._pages.get((id(snapshot), kinds))
         if page is None:
-            page = self._pages[id(snapshot)] = Page(snapshot)
-        counts = page.by_kinds.get(kinds)
-        if counts is None:
-            counts = page.by_kinds[kinds] = Counter()
-        served, known = len(symbols) * len(kinds), len(counts)
-        if self._size + served > self._limit:
-            if self._size + len(kinds) * len(set(symbols) - counts.keys()) > self._limit:
-                return False
+            page = self._pages[id(snapshot), kinds] = Page(snapshot, kinds)
+        counts = page.counts
         for symbol in symbols:
-            counts[symbol] = counts.get(symbol, 0) + 1
-        if len(counts) > known:
-            self._size += (len(counts) - known) * len(kinds)
-            self.has_new = True
-        self.served += served
+            if symbol not in counts:
+                if not self._learn(page, symbols):
+                    return False
+                break
+        for symbol in symbols:
+            counts[symbol] += 1
+        self.served += len(symbols) * len(kinds)
         page.last_s = time.time()
-        page.first_s = page.first_s or page.last_s
+        if not page.first_s:
+            page.first_s = page.last_s
+        return True
+
+    def _learn(self, page: Page, symbols: Sequence[str]) -> bool:
+        """Make a place for each symbol that has none, if the limit leaves all of them one."""
+        new = dict.fromkeys(symbol for symbol in symbols if symbol not in page.counts)
+        size = self._size + len(new) * len(page.kinds)
+        if size > self._limit:
+            return False
+        page.counts.update(dict.fromkeys(new, 0))
+        self._size, self.has_new = size, True
         return True
 
     def take(self) -> list[Page]:
         """Return the counts since the last call, and begin again from zero."""
-        taken = [page for page in self._pages.values() if page.first_s]  # others are no longer served
+        taken = {key: page for key, page in self._pages.items() if page.first_s}  # others are no longer served
         is_large = 2 * self._size > self._limit  # all are new again, so that they never fill it with zeros
-        self._pages = {} if is_large else {id(page.snapshot): page.restarted() for page in taken}
-        pages = self._pages.values()
-        self._size = sum(len(kinds) * len(counts) for page in pages for kinds, counts in page.by_kinds.items())
+        self._pages = {} if is_large else {k: Page(page.snapshot, page.kinds, page.counts) for k, page in taken.items()}
+        self._size = sum(len(page.kinds) * len(page.counts) for page in self._pages.values())
         self.served, self.has_new = 0, False
-        return taken
+        return list(taken.values())

@@ -31,6 +31,12 @@ class AnswerBatch:
     items: list[bytes]
     has_forecast: list[bool]
 
+    def with_forecast(self, symbols: Sequence[str]) -> Sequence[str]:
+        """Return those of the batch's symbols that have a forecast."""
+        if all(self.has_forecast):
+            return symbols
+        return [symbol for symbol, has_forecast in zip(symbols, self.has_forecast, strict=True) if has_forecast]
+
 
 class PredictionService(Protocol):
     """Answers requests for any mix of symbols."""
@@ -118,10 +124,10 @@ class EngineService:
         if not bars:
             snapshot, answers = self._engine.render(symbols, kinds, versions)
             self._meter.snapshot(len(answers), [answer.code for answer in answers if answer.code is not None])
+            batch = _answer_batch(snapshot.versions, answers)
             if self._journal is not None:
-                served = [symbol for symbol, answer in zip(symbols, answers, strict=True) if answer.has_forecast]
-                self._journal.offer(snapshot, served, kinds)
-            return _answer_batch(snapshot.versions, answers)
+                self._journal.offer(snapshot, batch.with_forecast(symbols), kinds)
+            return batch
         responses = await self._forecasts.submit(_BarsRequest(symbols, kinds, bars, versions), len(symbols))
         return _answer_batch(responses[0].versions, [RenderedAnswer.of(response.prediction) for response in responses])
 

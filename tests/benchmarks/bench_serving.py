@@ -36,7 +36,9 @@ The last line is JSON:
 ``ratio_with_journal``, ``ratio_with_journal_se``, ``journal_dropped``
     Requests a second for one symbol by its name, 32 clients, of a server that records what it serves over those of one
     that does not, on the same Serve: the median of forty pairs, its standard error, and predictions not recorded.
-    ``journal_processor_us``, ``without_processor_us``: processor time of the replica per request.
+``processor_ratio_with_journal``, ``processor_ratio_with_journal_se``
+    The same of the replica's processor time per request, without over with; ``journal_processor_us`` and
+    ``without_processor_us`` are the two.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import httpx2
 import numpy as np
 import psutil
 from http_load import measure
-from pydantic import SecretStr
 from serving_parts import named, serving
 
 from configs.load import load_config
@@ -35,41 +34,47 @@ def journal_part(folder: str, seconds: float) -> dict[str, Any]:
     """
     from ray import serve
 
+    from serving.app import Arguments, application
+    from serving.journal.opening import checked_url
+
     symbols = Lake(Store(folder)).symbols()[:200]
     with serving(folder, True) as (port, _), TemporaryDirectory() as place:
-        from cluster.service import NAME
-        from serving.app import Arguments, application
-
         config = load_config("demo", overrides=["serve.cpus_per_replica=0.5"]).serve
-        arguments = Arguments(store=folder, config=config, journal=SecretStr(f"sqlite:///{place}/journal.db"))
-        serve.run(application(arguments), name="journal", route_prefix="/journal")
-        asks = {prefix: [named([one], prefix) for one in symbols] for prefix in ("", "/journal")}
+        journals = {"journal": checked_url(f"sqlite:///{place}/journal.db"), "without": None}
+        for name, journal in journals.items():  # prefixes of equal length, because Serve's routing takes time too
+            arguments = Arguments(store=folder, config=config, journal=journal)
+            serve.run(application(arguments), name=name, route_prefix=f"/{name}")
+        asks = {name: [named([one], f"/{name}") for one in symbols] for name in journals}
         for requests in asks.values():
             measure(port, requests, 32, 2.0)
-        names = {"": NAME, "/journal": "journal"}
-        found: dict[str, list[dict[str, Any]]] = {prefix: [] for prefix in asks}
-        cost: dict[str, list[float]] = {prefix: [] for prefix in asks}
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in journals}
         for turn in range(_ROUNDS):
-            for prefix in ("", "/journal")[:: 1 if turn % 2 else -1]:
-                before = _processor_s(names[prefix])
-                found[prefix].append(measure(port, asks[prefix], 32, seconds / 4))
-                used = _processor_s(names[prefix]) - before
-                cost[prefix].append(1e6 * used / (found[prefix][-1]["per_s"] * seconds / 4))
+            for name in list(journals)[:: 1 if turn % 2 else -1]:
+                before = _processor_s(name)
+                found[name].append(measure(port, asks[name], 32, seconds / 4))
+                found[name][-1]["processor_us"] = (
+                    1e6 * (_processor_s(name) - before) / (found[name][-1]["per_s"] * seconds / 4)
+                )
         time.sleep(2.0)
         stats = httpx2.get(f"http://127.0.0.1:{port}/journal/v1/stats").json()["journal"]
     if not stats["written"]:
         raise SystemExit(f"nothing was written to the journal: {stats}")
-    pairs = zip(found["/journal"], found[""], strict=True)
-    ratios = sorted(one["per_s"] / other["per_s"] for one, other in pairs)
+    served, processor = (
+        np.array([[one[key] for one in found[name]] for name in journals]) for key in ("per_s", "processor_us")
+    )
     return {
-        "ratio_with_journal": float(np.median(ratios)),
-        "ratio_with_journal_se": float(1.2533 * np.std(ratios, ddof=1) / np.sqrt(len(ratios))),
-        "ratios_with_journal": ratios,
-        "journal_processor_us": float(np.mean(cost["/journal"])),
-        "without_processor_us": float(np.mean(cost[""])),
-        "journal_p99_ms": float(np.median([one["p99_ms"] for one in found["/journal"]])),
-        "without_p99_ms": float(np.median([one["p99_ms"] for one in found[""]])),
+        **_ratio("ratio_with_journal", served[0] / served[1]),
+        **_ratio("processor_ratio_with_journal", processor[1] / processor[0]),
+        "journal_processor_us": float(np.mean(processor[0])),
+        "without_processor_us": float(np.mean(processor[1])),
+        "journal_p99_ms": float(np.median([one["p99_ms"] for one in found["journal"]])),
+        "without_p99_ms": float(np.median([one["p99_ms"] for one in found["without"]])),
         "journal_written": stats["written"],
         "journal_dropped": stats["dropped"],
-        "journal_failed": sum(one["failed"] for one in found["/journal"]),
+        "journal_failed": sum(one["failed"] for one in found["journal"]),
     }
+
+
+def _ratio(name: str, ratios: np.ndarray) -> dict[str, float]:
+    """Return the median of ratios and its standard error."""
+    return {name: float(np.median(ratios)), f"{name}_se": float(1.2533 * np.std(ratios, ddof=1) / len(ratios) ** 0.5)}

@@ -56,7 +56,7 @@ def test_a_snapshot_that_is_no_longer_served_is_forgotten():
     tally.take()
     tally.add(new, ["A"], BOTH)
     assert [page.snapshot for page in tally.take()] == [new]
-    assert list(tally._pages) == [id(new)]
+    assert [page.snapshot for page in tally._pages.values()] == [new]
 
 
 def test_a_tally_that_is_full_of_zeros_begins_empty():
