@@ -17,7 +17,7 @@ from configs.schema import Config
 from configs.strategy import StrategyConfig
 from configs.words import counted
 from features.store.store import Store, open_store
-from training.backtesting.account import Terms
+from training.backtesting.account_terms import Terms
 from training.backtesting.comparisons import comparisons
 from training.backtesting.economics import economic_value
 from training.backtesting.followed import check_needs, follow
@@ -28,9 +28,9 @@ from training.backtesting.sources import of_version, of_walk_forward
 from training.registry.trials import Trial, TrialLedger
 from training.registry.walk_forwards import LATEST
 from training.strategy.catalog import choose
-from training.strategy.decisions import Decisions
-from training.strategy.look_ahead import check_past_only
-from training.validation.backtest.capacity import capacity_curve
+from training.strategy.decision_frames import Decisions
+from training.strategy.strategy_look_ahead import check_past_only
+from training.validation.backtest.capital_capacity import capacity_curve
 from training.validation.backtest.result import Simulation
 from training.validation.calibration_by_window import calibration_by_window
 from training.validation.significance.bootstrap import bootstrap_metrics

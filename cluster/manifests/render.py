@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.manifests.bot import bot_deployment, bot_needs, bot_unit, unit_needs
+from cluster.manifests.bot_manifests import bot_deployment, bot_needs, bot_unit, unit_needs
 from cluster.manifests.containerfile import containerfile
 from cluster.manifests.kube import ray_cluster, ray_cron_job, ray_job, ray_service
 from cluster.manifests.machines import ray_up_aws, ray_up_gcp

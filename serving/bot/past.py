@@ -22,7 +22,7 @@ from features.bars.schema import SymbolBars
 from features.labels import CLASSES
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
 from serving.journal.predictions import PredictionRow
-from training.backtesting.account import Terms, terms_of
+from training.backtesting.account_terms import Terms, terms_of
 from training.backtesting.forecasts import OutOfSample, backtest_tables, view_of
 from training.validation.backtest.market import Market
 

@@ -19,9 +19,9 @@ from serving.bot.catalog import catalog, schedules
 from serving.bot.champions import Champions
 from serving.bot.runner import Ended, Runner
 from serving.bot.scanner import Scanner
-from serving.bot.services import Clock, Cluster, Services, utc_now
 from serving.bot.status import BotStatus, bot_status, newest_signals
 from serving.bot.task import TaskSpec
+from serving.bot.task_services import Clock, Cluster, Services, utc_now
 from serving.bot.tasks.retraining import train_again
 from serving.journal.opening import open_journal
 from serving.monitoring.metrics import BotMetrics, metrics_server

@@ -17,8 +17,8 @@ from features.labels import CLASSES
 from training.strategy.catalog import choose
 from training.strategy.running.view import RunningView
 from training.strategy.series import Float
-from training.strategy.tables import Table, check_probabilities, view_of_arrays
 from training.strategy.view import ForecastView
+from training.strategy.view_builder import Table, check_probabilities, view_of_arrays
 from training.validation.backtest.market import Market
 
 _COLUMNS: dict[Kind, tuple[str, str, str]] = {

@@ -10,12 +10,12 @@ import numpy as np
 
 from serving.bot.basis import Rebased
 from serving.bot.closing import AtClose
-from serving.bot.guard import ORDERS, Verdict
 from serving.bot.orders import When, is_done
+from serving.bot.protections import ORDERS, Verdict
 from serving.bot.restraint import TEXT, Restrained
-from serving.bot.result import StepAlert
 from serving.bot.state import BotState
-from training.strategy.decisions import Decisions
+from serving.bot.step_result import StepAlert
+from training.strategy.decision_frames import Decisions
 from training.strategy.series import Float
 from training.strategy.signal import Signal
 

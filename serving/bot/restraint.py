@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from serving.bot.guard import ORDERS, Verdict
+from serving.bot.protections import ORDERS, Verdict
 from training.strategy.series import Float, Mask
 
 TEXT: Mapping[str, str] = {

@@ -26,8 +26,8 @@ from serving.bot.planner import BackOff, TaskState, next_tick, plan
 from serving.bot.registration import register, register_single_run, register_stop, registration_of
 from serving.bot.runs import DONE, FAILED, LONGEST_TEXT, newest_done, record_end, record_start
 from serving.bot.schedule import Due, Schedule
-from serving.bot.services import Services
 from serving.bot.task import TaskSpec
+from serving.bot.task_services import Services
 from serving.journal.leases import acquire
 
 _LONGEST_SLEEP_S = 2.0  # after which a changed clock is noticed

@@ -15,7 +15,7 @@ from serving.alerts.events import Alert
 from serving.alerts.outbox import open_conditions, raise_alerts, resolve_alerts, settle
 from serving.alerts.signals import signal_alerts
 from serving.bot.closed_bars import ClosedBars
-from serving.bot.result import StepAlert, StepResult
+from serving.bot.step_result import StepAlert, StepResult
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
 

@@ -23,10 +23,10 @@ from serving.bot.memory import Past, forecasts_of_steps, newest_instant, own_ver
 from serving.bot.orders import orders_of
 from serving.bot.record import Record
 from serving.bot.renaming import renamed
-from serving.bot.result import StepResult
 from serving.bot.scan_alerts import DataState, alert_writer, settle_data
 from serving.bot.state import BotState
 from serving.bot.step import open_state, step
+from serving.bot.step_result import StepResult
 from serving.bot.step_writer import read_state, write_step
 from serving.journal.database import Journal
 from serving.journal.leases import Lease

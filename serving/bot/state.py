@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from configs.errors import BotError
-from serving.bot.guard import Guard
+from serving.bot.protections import Guard
 from training.strategy.follow import Held
 from training.strategy.series import Float
 from training.validation.backtest.account_state import AccountState

@@ -16,16 +16,16 @@ from serving.bot.account_terms import terms_of
 from serving.bot.basis import Rebased, rebased
 from serving.bot.broker import Broker
 from serving.bot.closing import AtClose, at_close, units_to_hold
-from serving.bot.guard import ORDERS, Close, Guard, protect
 from serving.bot.orders import When, book_fills, new_orders
 from serving.bot.paper import PaperBroker
 from serving.bot.profits import profits_after
+from serving.bot.protections import ORDERS, Close, Guard, protect
 from serving.bot.record import Record
 from serving.bot.restraint import Restrained, restrain
-from serving.bot.result import StepResult
 from serving.bot.state import BotState, empty_numbers
+from serving.bot.step_result import StepResult
 from serving.bot.terms import extended, setting_at, with_years
-from training.strategy.decisions import Decisions
+from training.strategy.decision_frames import Decisions
 from training.strategy.follow import Bars, through_bar
 from training.strategy.pipeline import decide
 from training.strategy.series import Float, Mask

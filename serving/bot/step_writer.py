@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, update
 
 from configs.errors import BotError
-from serving.bot.result import StepAlert, StepResult
 from serving.bot.state import BotState
+from serving.bot.step_result import StepAlert, StepResult
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
 from serving.journal.schema import accounts, fills, orders, positions, signals, steps

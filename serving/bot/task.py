@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from serving.bot.schedule import Due
 
 if TYPE_CHECKING:
-    from serving.bot.services import Services
+    from serving.bot.task_services import Services
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from configs.errors import BotError, ConfigError
 from configs.schema import Config
 from features.bars.period import bar_period
 from serving.bot.state import BotState
-from training.backtesting.account import read_rates
+from training.backtesting.account_terms import read_rates
 from training.strategy.series import Float, Ints
-from training.strategy.tables import LEAST_DATES
+from training.strategy.view_builder import LEAST_DATES
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.exchange import exchange_rates
 from training.validation.backtest.exits import Levels

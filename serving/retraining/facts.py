@@ -16,7 +16,7 @@ from serving.monitoring.states import read_state, state_name
 from serving.retraining.drifted import drift_of_losses
 from serving.retraining.due import KindFacts
 from serving.retraining.order import SymbolFacts
-from serving.retraining.runs import newest_run, running_since, unfinished
+from serving.retraining.training_records import newest_run, running_since, unfinished
 from training.registry.manager import ModelManager
 
 _DAY_S = 86_400.0

@@ -24,7 +24,7 @@ from serving.journal.database import Journal
 from serving.journal.leases import Lease, acquire
 from serving.retraining.order import within_budget
 from serving.retraining.plan import KindPlan
-from serving.retraining.runs import begin_run, end_run, lease_name, newest_run, unfinished
+from serving.retraining.training_records import begin_run, end_run, lease_name, newest_run, unfinished
 from training.registry.manager import ModelManager
 from training.registry.runs import mark_in_use
 from training.run.execute import do_jobs

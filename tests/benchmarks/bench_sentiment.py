@@ -84,8 +84,8 @@ def golden_error() -> float:
 
 def network_speed(layers: int) -> dict[str, float]:
     """Return the speed of a network of BERT-base's width, next to that of one large matrix product."""
-    from training.models.encoder.network import build_network, matrix_product_flops
-    from training.models.encoder.spec import EncoderSpec
+    from training.models.encoder.bert import build_network, matrix_product_flops
+    from training.models.encoder.encoder_config import EncoderSpec
     from training.models.encoder.weights import Affine, Layer, Weights
     from training.models.fleet.backend import compiled, ops
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.errors import ConfigError, shortened
 from configs.strategy import StrategyConfig
-from training.backtesting.account import Terms
+from training.backtesting.account_terms import Terms
 from training.backtesting.forecasts import OutOfSample, Tables, backtest_view, with_class_prior, with_ewma
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array

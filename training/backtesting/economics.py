@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from training.backtesting.account import Terms
+from training.backtesting.account_terms import Terms
+from training.backtesting.chart_series import quarter
 from training.backtesting.forecasts import OutOfSample, backtest_view, with_ewma
-from training.backtesting.series import quarter
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array
 from training.strategy.series import at_rows, last_row

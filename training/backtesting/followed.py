@@ -7,10 +7,10 @@ from typing import NamedTuple
 from configs.backtest import BacktestConfig
 from configs.errors import DataError
 from configs.strategy import StrategyConfig
-from training.backtesting.account import Terms, terms_of
+from training.backtesting.account_terms import Terms, terms_of
 from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.strategy.catalog import choose
-from training.strategy.decisions import Decisions
+from training.strategy.decision_frames import Decisions
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
 from training.validation.backtest.result import Simulation

@@ -18,8 +18,8 @@ from features.labels import CLASSES
 from training.backtesting.origin import Origin
 from training.backtesting.unscored import unscored_rows, with_unscored_records, with_unscored_rows
 from training.strategy.series import Ints
-from training.strategy.tables import read_view
 from training.strategy.view import ForecastView
+from training.strategy.view_builder import read_view
 from training.validation.backtest.market import Market
 from training.validation.backtest.read_market import read_market
 

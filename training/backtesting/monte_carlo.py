@@ -10,12 +10,12 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.strategy import StrategyConfig
-from training.backtesting.account import Terms
+from training.backtesting.account_terms import Terms
 from training.backtesting.batches import in_batches
 from training.backtesting.forecasts import OutOfSample
 from training.backtesting.variations import METRICS, Noise, Perturbation, with_noise, with_other_settings
 from training.metrics.ratio import Array
-from training.strategy.decisions import Decisions
+from training.strategy.decision_frames import Decisions
 from training.strategy.view import ForecastView
 from training.validation.backtest.random_timing import random_timing
 from training.validation.backtest.result import Simulation

@@ -17,7 +17,7 @@ from features.store.parquet import to_frame
 from features.store.store import Store
 from features.usable_bars import usable_bars
 from training.backtesting.again import FittedWindows, forecast_table
-from training.backtesting.bars import bars_of_run, bars_of_source, check_outcomes
+from training.backtesting.forecast_bars import bars_of_run, bars_of_source, check_outcomes
 from training.backtesting.forecasts import OutOfSample
 from training.backtesting.origin import Origin
 from training.predictors.bars_predictor import BarsPredictor

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from configs.strategy import StrategyConfig
 from features.bars.schema import SymbolBars
-from training.backtesting.account import Terms
+from training.backtesting.account_terms import Terms
 from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.metrics.ratio import Array
 from training.strategy.pipeline import decide

@@ -25,7 +25,7 @@ from training.data.examples import Examples, Int64, panel_rows
 from training.predictors.base import BasePredictor
 from training.predictors.explained import Explained
 from training.predictors.feature_frames import refuse_unlabelled
-from training.predictors.forecasts import Forecasts
+from training.predictors.forecast_frames import Forecasts
 from training.predictors.input_bars import AnyContext
 from training.predictors.keywords import configured
 from training.predictors.scored import Scored

@@ -19,7 +19,7 @@ from training.data.windows import Windows
 from training.metrics.classification import log_loss_rows
 from training.models.calibration.calibrator import Calibrator
 from training.models.calibration.conformal import LabelSets
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 from training.models.fleet.fit import predict_windows
 from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression

@@ -12,7 +12,7 @@ from features.any_bars import AnyBars
 from features.labels import CLASSES
 from training.data.examples import Examples
 from training.predictors.bars_predictor import BarsPredictor
-from training.predictors.forecasts import Forecasts
+from training.predictors.forecast_frames import Forecasts
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.base import BasePredictor
 from training.predictors.custom import aligned
 from training.predictors.direction import PriceDirectionPredictor
-from training.predictors.forecasts import Forecasts
+from training.predictors.forecast_frames import Forecasts
 from training.predictors.input_bars import AnyContext
 from training.predictors.pool import VOLATILITY, log_probabilities, mean_volatility, pool_weights, pooled
 from training.predictors.volatility import VolatilityPredictor

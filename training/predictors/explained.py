@@ -9,7 +9,7 @@ from features.any_bars import AnyBars
 from features.splits import Split
 from features.universe import UniverseTable
 from training.data.examples import Examples
-from training.predictors.forecasts import Importance
+from training.predictors.forecast_frames import Importance
 from training.predictors.importance import contributions, permutation_importance
 from training.predictors.input_bars import AnyContext
 from training.predictors.reads_bars import ReadsBars

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from configs.errors import ModelError
 from features.labels import CLASSES
 from training.data.arrays import Float
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 
 VOLATILITY = ("volatility", "volatility_low", "volatility_high")
 

@@ -16,10 +16,10 @@ from training.data.arrays import Arrays, Float, Stored, part_of, prefixed
 from training.data.examples import Examples, Int64, Part
 from training.data.windows import Windows
 from training.metrics.volatility import qlike_rows
-from training.models.volatility.ensemble import VolatilityEnsemble
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import IntervalFleet, fit_own_intervals
 from training.models.volatility.member import Rows
+from training.models.volatility.member_ensemble import VolatilityEnsemble
 from training.models.volatility.regression import LinearFleet
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.volatility_pool import fit_member_alone, fit_volatility_pool, members_of_parts

@@ -14,11 +14,11 @@ from training.data.design import Design
 from training.data.examples import Examples, Int64
 from training.models.trust import independent_rows
 from training.models.volatility.combination import combine
-from training.models.volatility.ensemble import VolatilityEnsemble
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import fit_pooled_intervals, prior_scale
-from training.models.volatility.market import LEVEL, MarketFleet, fit_market
+from training.models.volatility.market_surprise import LEVEL, MarketFleet, fit_market
 from training.models.volatility.member import FitData, Rows
+from training.models.volatility.member_ensemble import VolatilityEnsemble
 from training.models.volatility.members import catalog, combined, fitted
 from training.predictors.chunks import panel_chunks
 from training.predictors.fleet import LAST_OUTCOMES

@@ -17,7 +17,7 @@ from training.models.trust import trusted_share
 from training.models.volatility.combination import TRUST_ROWS, Combination
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import IntervalFleet
-from training.models.volatility.market import MarketFleet
+from training.models.volatility.market_surprise import MarketFleet
 from training.models.volatility.member import FitData, Rows
 from training.models.volatility.members import catalog, fitted
 from training.models.volatility.regression import (

@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING
 from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from training.strategy.decisions import Decisions
+    from training.strategy.decision_frames import Decisions
     from training.strategy.follow import Held
-    from training.strategy.look_ahead import check_past_only
     from training.strategy.pipeline import decide
     from training.strategy.signal import Signal
     from training.strategy.spec import Targets
-    from training.strategy.tables import read_view
+    from training.strategy.strategy_look_ahead import check_past_only
     from training.strategy.view import ForecastView
+    from training.strategy.view_builder import read_view
 
 __all__ = ["Decisions", "ForecastView", "Held", "Signal", "Targets", "check_past_only", "decide", "read_view"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "training.strategy.decisions": ["Decisions"],
+        "training.strategy.decision_frames": ["Decisions"],
         "training.strategy.follow": ["Held"],
-        "training.strategy.look_ahead": ["check_past_only"],
+        "training.strategy.strategy_look_ahead": ["check_past_only"],
         "training.strategy.pipeline": ["decide"],
         "training.strategy.signal": ["Signal"],
         "training.strategy.spec": ["Targets"],
-        "training.strategy.tables": ["read_view"],
+        "training.strategy.view_builder": ["read_view"],
         "training.strategy.view": ["ForecastView"],
     },
 )

@@ -11,7 +11,7 @@ from configs.errors import ConfigError, FleetcastError, last_line
 from configs.strategy import FilterConfig, StrategyConfig
 from training.strategy.catalog import Chosen, choose
 from training.strategy.confidence import rejections
-from training.strategy.decisions import Decisions
+from training.strategy.decision_frames import Decisions
 from training.strategy.edge import Edge, edges
 from training.strategy.follow import Held
 from training.strategy.portfolio import hold, stop_distances

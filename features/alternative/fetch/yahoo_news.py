@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.alternative.fetch.base import FetchRequest, FetchSpec
 from features.alternative.fetch.http import Http, SourceError
-from features.alternative.fetch.yahoo import collected
+from features.alternative.fetch.yahoo_calls import collected
 
 _MOST = 100
 

@@ -20,7 +20,7 @@ from configs.errors import DataError, shown
 from features.alternative.text.clean import clean_text
 from features.alternative.text.scorer import Scores, scored
 from features.alternative.text.tokens import tokens
-from features.alternative.text.user_files import read_word_file
+from features.alternative.text.word_lists import read_word_file
 
 _RULES = 1  # of this module
 _NEGATORS = frozenset("no not none neither never nobody".split())

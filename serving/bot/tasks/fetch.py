@@ -12,8 +12,8 @@ from features.sources import open_source
 from features.store.lake import Lake
 from features.store.store import Store
 from serving.bot.schedule import Due
-from serving.bot.services import Services
 from serving.bot.task import TaskSpec
+from serving.bot.task_services import Services
 
 _TOGETHER = 50  # symbols of one import, between which the task may end
 

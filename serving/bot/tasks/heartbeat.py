@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from serving.bot.schedule import Due
-from serving.bot.services import Services
 from serving.bot.task import TaskSpec
+from serving.bot.task_services import Services
 from serving.journal.schema import accounts, deliveries
 
 

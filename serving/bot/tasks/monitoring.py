@@ -8,8 +8,8 @@ from configs.words import counted
 from serving.alerts.events import Alert
 from serving.alerts.outbox import settle
 from serving.bot.schedule import Due
-from serving.bot.services import Services
 from serving.bot.task import TaskSpec
+from serving.bot.task_services import Services
 from serving.monitoring.monitor import Monitor
 from serving.monitoring.sentences import Finding, findings
 from serving.retraining.shadows import check_shadows

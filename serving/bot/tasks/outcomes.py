@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from configs.words import counted
 from serving.bot.schedule import Due
-from serving.bot.services import Services
 from serving.bot.task import TaskSpec
+from serving.bot.task_services import Services
 
 
 def _run(services: Services, due: Due) -> str:

@@ -10,8 +10,8 @@ from configs.words import counted
 from serving.bot.catalog import schedules
 from serving.bot.scanner import ScanReport
 from serving.bot.schedule import Due
-from serving.bot.services import Services
 from serving.bot.task import TaskSpec
+from serving.bot.task_services import Services
 
 
 def _run(services: Services, due: Due) -> str:

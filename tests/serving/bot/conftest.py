@@ -9,7 +9,7 @@ import pytest
 from configs.schema import Config
 from features.store.lake import Lake
 from serving import MLPredictionBot
-from serving.bot.services import Services
+from serving.bot.task_services import Services
 from training.registry.manager import ModelManager
 
 

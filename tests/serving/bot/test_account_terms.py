@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from configs.errors import ConfigError
 from configs.schema import Config
 from serving.bot.account_terms import agreed, terms_of
-from serving.bot.guard import Guard
+from serving.bot.protections import Guard
 from serving.bot.state import BotState, empty_numbers
 from serving.journal.schema import metadata, steps
 

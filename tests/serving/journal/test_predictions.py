@@ -19,7 +19,7 @@ from serving.journal import open_journal
 from serving.journal.predictions import Served, as_shadow, count_served, record
 from serving.journal.reading import one_a_bar, read_predictions
 from serving.journal.schema import predictions
-from training.strategy.tables import read_view
+from training.strategy.view_builder import read_view
 from training.validation.backtest.read_market import read_market
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from configs.errors import BotError
 from features.store.lake import Lake
 from serving.alerts import Alert, raise_alerts
-from serving.bot.services import Services
+from serving.bot.task_services import Services
 from serving.bot.tasks.retraining import train_again
 from serving.journal import open_journal
 from serving.journal.leases import acquire
@@ -20,7 +20,7 @@ from serving.journal.schema import accounts, alerts, positions, retrainings, sha
 from serving.retraining import retrain as module
 from serving.retraining.plan import plan_retraining
 from serving.retraining.retrain import retrain
-from serving.retraining.runs import begin_run
+from serving.retraining.training_records import begin_run
 from training.run.publication import publish_kind
 
 pytestmark = pytest.mark.slow

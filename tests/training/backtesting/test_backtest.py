@@ -11,7 +11,7 @@ from configs import load_config
 from configs.errors import ConfigError, DataError, ModelError
 from training import BacktestValidator, VolatilityPredictor
 from training.backtest import Backtest
-from training.backtesting.series import costs_by_time, drawdown, exposure, monthly_returns, rolling_risk
+from training.backtesting.chart_series import costs_by_time, drawdown, exposure, monthly_returns, rolling_risk
 from training.backtesting.sources import of_run, of_walk_forward
 from training.registry.trials import TrialLedger
 from training.registry.walk_forwards import WalkForwards

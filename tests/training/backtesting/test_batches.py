@@ -5,7 +5,7 @@ import pytest
 
 from configs.errors import DataError
 from training.backtest import Backtest
-from training.backtesting.account import terms_of
+from training.backtesting.account_terms import terms_of
 from training.backtesting.batches import in_batches
 from training.backtesting.forecasts import view_of
 from training.backtesting.variations import Noise, Perturbation, with_noise, with_other_settings

@@ -10,7 +10,7 @@ from configs import Config, load_config
 from features.bars.schema import SymbolBars
 from features.labels import bar_variance, volatility_target
 from training.backtest import Backtest
-from training.backtesting.account import terms_of
+from training.backtesting.account_terms import terms_of
 from training.backtesting.economics import economic_value
 from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.backtesting.statements import unchanged

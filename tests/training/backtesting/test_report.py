@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from training.backtest import Backtest
+from training.backtesting.chart_series import equity_band
 from training.backtesting.report import figures, model_figures, tables
 from training.backtesting.report.charts import label, thinned
 from training.backtesting.report.numbers import number, percent, with_error
-from training.backtesting.series import equity_band
 from training.metrics.comparison import Comparison
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 from training.predictors.direction_own import calibrate_alone
 
 

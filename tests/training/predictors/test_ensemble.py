@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import ConfigError, ModelError
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 from training.predictors.direction import CLASSES, PriceDirectionPredictor
 from training.predictors.ensemble import EnsemblePredictor
 from training.predictors.pool import pool_weights

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.strategy.tables import read_view
 from training.strategy.view import ForecastView
+from training.strategy.view_builder import read_view
 from training.validation.backtest.market import Market
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from configs.errors import ConfigError
 from configs.strategy import StrategyConfig
-from training.strategy.look_ahead import check_past_only
 from training.strategy.pipeline import decide, skill_of
 from training.strategy.regime import fit_regimes, forward_filter
+from training.strategy.strategy_look_ahead import check_past_only
 
 PROVEN = {"level": 0.5, "min_days": 20, "cost_bps": 0.5}
 NAMES = ("volatility_target", "direction", "direction_x_volatility", "relative_rank")

@@ -9,7 +9,7 @@ from configs.strategy import StrategyConfig
 from training.strategy.follow import Bars, through_bar
 from training.strategy.pipeline import decide
 from training.strategy.running.view import RunningView
-from training.strategy.tables import view_of_arrays
+from training.strategy.view_builder import view_of_arrays
 
 pytestmark = pytest.mark.slow
 

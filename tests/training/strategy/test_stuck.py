@@ -14,7 +14,7 @@ from training.strategy.caps import Limits, cap_groups, cap_net, volatility_share
 from training.strategy.correlation import portfolio_volatility
 from training.strategy.follow import Bars, through_bar
 from training.strategy.pipeline import decide
-from training.strategy.tables import read_view
+from training.strategy.view_builder import read_view
 from training.validation.backtest.market import Market
 from training.validation.backtest.simulate import simulate
 

@@ -10,7 +10,7 @@ from configs.strategy import StrategyConfig
 from features.bars.schema import SymbolBars
 from features.labels import bar_variance, ewma_volatility
 from training.strategy.pipeline import decide
-from training.strategy.tables import read_view
+from training.strategy.view_builder import read_view
 from training.validation import Costs, simulate
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from training.backtesting.chart_series import costs_by_time, drawdown, equity_band, exposure, rolling_risk
 from training.backtesting.report.charts import BAND, OWN, SOFT, add_lines, colour_of, figure, label, level, stamps
 from training.backtesting.report.numbers import percent
 from training.backtesting.result import BacktestResult
-from training.backtesting.series import costs_by_time, drawdown, equity_band, exposure, rolling_risk
 from training.validation.backtest.result import Simulation
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from configs.words import counted
+from training.backtesting.chart_series import quarter
 from training.backtesting.report import figures, model_figures, model_sentences, sentences, tables
 from training.backtesting.report.tables import Table
 from training.backtesting.result import BacktestResult
-from training.backtesting.series import quarter
 from training.backtesting.statements import added, why
 from training.tasks import task_of
 

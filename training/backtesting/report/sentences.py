@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from configs.words import counted
+from training.backtesting.chart_series import exposure, monthly_returns, quarter, rolling_risk
 from training.backtesting.report.figures import shares
 from training.backtesting.report.numbers import UNKNOWN, ends_of, interval, is_ruined, number, percent
 from training.backtesting.result import BacktestResult
-from training.backtesting.series import exposure, monthly_returns, quarter, rolling_risk
 
 
 def range_of(result: BacktestResult, metric: str, is_share: bool = False) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from configs.load import config_hash
+from training.backtesting.chart_series import monthly_returns
 from training.backtesting.report.numbers import UNKNOWN, ends_of, interval, is_ruined, number, percent, with_error
 from training.backtesting.result import BacktestResult
-from training.backtesting.series import monthly_returns
 from training.backtesting.statements import costs_paid
 from training.registry.provenance import library_versions
 from training.registry.walk_forwards import KindScores

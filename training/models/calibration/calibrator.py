@@ -22,7 +22,7 @@ import numpy.typing as npt
 from training.metrics.classification import CLASSES, check_labels
 from training.metrics.ratio import Array
 from training.models.calibration.evidence import shrinkage_factor
-from training.models.calibration.newton import MIN_SCALE, derivatives, newton, scores, softmax
+from training.models.calibration.softmax_newton import MIN_SCALE, derivatives, newton, scores, softmax
 
 Method = Literal["temperature", "vector", "none"]
 

@@ -9,7 +9,7 @@ from scipy.optimize import brentq
 from training.metrics.classification import check_labels
 from training.metrics.clustered import long_run_se
 from training.metrics.ratio import Array, Ints
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 
 ALONE = 4.0  # caution for the rows of one symbol, where chance alone often gives one standard error
 _MAX_SHARE = 20.0

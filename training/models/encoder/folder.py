@@ -9,7 +9,7 @@ from os import PathLike
 from configs.errors import ModelError
 from configs.safe_json import parse_json
 from features.store.store import Store
-from training.models.encoder.spec import EncoderSpec, parse_spec
+from training.models.encoder.encoder_config import EncoderSpec, parse_spec
 from training.models.encoder.wordpiece import WordPiece
 
 CONFIG, VOCABULARY, WEIGHTS, ONNX, TOKENIZER = (

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from features.alternative.text.clean import clean_text
 from features.alternative.text.scorer import Scores
+from training.models.encoder.bert import Network, build_network
 from training.models.encoder.folder import ModelFiles, read_model_files
-from training.models.encoder.network import Network, build_network
 from training.models.encoder.weights import parse_weights
 
 _MOST_TOKENS = 16_384  # of a batch with padding: 400 MB of attention weights in a BERT of 12 heads

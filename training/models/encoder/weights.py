@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from configs.errors import ModelError
-from training.models.encoder.spec import EncoderSpec
+from training.models.encoder.encoder_config import EncoderSpec
 
 Array = NDArray[np.float32]
 _OLD_NAMES = {".gamma": ".weight", ".beta": ".bias"}  # of layer norms, in checkpoints of 2018

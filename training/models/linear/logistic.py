@@ -12,7 +12,7 @@ import numpy.typing as npt
 from training.data.arrays import Float32
 from training.metrics.classification import CLASSES, check_labels
 from training.metrics.ratio import Array, Ints
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 from training.models.linear.class_prior import check_symbol_row
 
 RIDGE_GRID = (30.0, 300.0, 3_000.0, 30_000.0, 300_000.0)

@@ -8,8 +8,8 @@ import numpy as np
 
 from features.rolling import add_windows
 from training.strategy.series import Float, Mask
-from training.strategy.tables import LEAST_DATES, bars_per_year, variance_of_bars
 from training.strategy.view import CONSTANT_BARS, REALISED_BARS
+from training.strategy.view_builder import LEAST_DATES, bars_per_year, variance_of_bars
 from training.validation.backtest.market import Market
 
 Prices = tuple[Float, Float, Float, Float]

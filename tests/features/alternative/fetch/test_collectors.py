@@ -6,7 +6,7 @@ import pytest
 
 from cluster.alternative_data import inspect_rows
 from configs.errors import ConfigError, DataError
-from features.alternative.fetch import yahoo, yahoo_news, yahoo_options
+from features.alternative.fetch import yahoo_calls, yahoo_news, yahoo_options
 from features.alternative.fetch.http import Http, SourceError
 from features.alternative.known import KnownData
 
@@ -102,7 +102,7 @@ def test_calls_of_yfinance_are_repeated_or_reported():
         return outcome
 
     outcomes = [OSError("no route"), ValueError("half"), [NEW]]
-    assert yahoo.collected(download, "AAPL", http) == [NEW] and answers == ["AAPL"] * 3 and len(slept) == 2
+    assert yahoo_calls.collected(download, "AAPL", http) == [NEW] and answers == ["AAPL"] * 3 and len(slept) == 2
     for errors, calls, stops, is_answered, says in (
         ([YFRateLimitError()] * 5, 5, True, True, "accepts no more requests"),
         ([YFTzMissingError("NOSUCH")], 1, False, True, "has nothing of NOSUCH"),
@@ -110,7 +110,7 @@ def test_calls_of_yfinance_are_repeated_or_reported():
     ):
         outcomes, answers = list(errors), []
         with pytest.raises(SourceError, match=says) as caught:
-            yahoo.collected(download, "NOSUCH", http)
+            yahoo_calls.collected(download, "NOSUCH", http)
         assert (len(answers), caught.value.stops, caught.value.is_answered) == (calls, stops, is_answered)
 
 

@@ -15,11 +15,11 @@ from configs.schema import Config
 from configs.strategy import StrategyConfig
 from features.bars.period import bar_period
 from serving.bot.record import Record
-from serving.bot.result import StepResult
 from serving.bot.state import BotState
 from serving.bot.step import open_state, step
+from serving.bot.step_result import StepResult
 from training.strategy.pipeline import decide
-from training.strategy.tables import read_view
+from training.strategy.view_builder import read_view
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.market import Market
 from training.validation.backtest.recent import rows_of

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.bot import ProtectionConfig
-from serving.bot.guard import Close, Guard, protect
+from serving.bot.protections import Close, Guard, protect
 
 
 def walk(equities, settings, *, stops=(), per_day=1, switch=()):

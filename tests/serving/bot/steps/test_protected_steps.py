@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.bot.guard import DRAWDOWN
+from serving.bot.protections import DRAWDOWN
 
 STOPPED = {"position_size", "action", "reasons"}
 

@@ -15,7 +15,7 @@ from serving.bot.record import Record
 from serving.bot.state import BotState
 from serving.bot.step import open_state, step
 from serving.bot.terms import setting_at
-from training.strategy.tables import read_view
+from training.strategy.view_builder import read_view
 from training.validation.backtest.market import Market
 from training.validation.backtest.recent import rows_of
 

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 from training.metrics import calibration, classification
 from training.models.calibration.calibrator import Calibrator, fit_calibrator, fit_pooled
-from training.models.calibration.newton import MIN_SCALE, derivatives, loss_rows, newton, softmax
+from training.models.calibration.softmax_newton import MIN_SCALE, derivatives, loss_rows, newton, softmax
 
 PRIOR = np.log([0.3, 0.38, 0.32])
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.models.calibration.evidence import ALONE, shrinkage_factor
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 
 
 def drawn(strength, rows=20_000, seed=0, days=200):

@@ -9,8 +9,8 @@ from tiny_bert import LABELS, tensors, write_tiny_bert
 
 from features.alternative.text.scorer import Scorer
 from features.store.store import Store
+from training.models.encoder.bert import matrix_product_flops
 from training.models.encoder.folder import read_model_files
-from training.models.encoder.network import matrix_product_flops
 from training.models.encoder.scorer import EncoderScorer, TokenBatches
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))["texts"]

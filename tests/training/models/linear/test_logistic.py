@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression as Reference
 
 from training.metrics import classification
-from training.models.calibration.newton import softmax
+from training.models.calibration.softmax_newton import softmax
 from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression
 

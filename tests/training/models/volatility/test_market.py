@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.models.volatility.market import (
+from training.models.volatility.market_surprise import (
     DECAY,
     HALF_SHARE_SYMBOLS,
     MIN_DAYS,

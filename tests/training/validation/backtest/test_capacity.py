@@ -6,7 +6,7 @@ import pytest
 
 from configs.errors import ConfigError
 from training.validation import Costs
-from training.validation.backtest.capacity import capacity_curve
+from training.validation.backtest.capital_capacity import capacity_curve
 
 
 def test_more_capital_earns_less_a_unit_of_risk():

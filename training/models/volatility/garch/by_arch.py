@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from training.models.volatility.fleet_state import Float
+from training.models.volatility.garch.constrained_newton import Maximum
 from training.models.volatility.garch.kinds import GarchType
-from training.models.volatility.garch.newton import Maximum
 
 
 def fit_with_arch(returns: Float, kind: GarchType) -> Maximum:

@@ -8,10 +8,10 @@ import numpy as np
 
 from training.models.volatility.fleet_state import Float
 from training.models.volatility.garch.by_arch import fit_with_arch
+from training.models.volatility.garch.constrained_newton import Constraints, Maximum, maximise
 from training.models.volatility.garch.kinds import KINDS, GarchType, Guess, Kind
 from training.models.volatility.garch.likelihood import ETA, StudentLikelihood
 from training.models.volatility.garch.log_variance import BETA, GAMMA, MU, OMEGA, RecursionStart
-from training.models.volatility.garch.newton import Constraints, Maximum, maximise
 
 MIN_RETURNS = 250
 

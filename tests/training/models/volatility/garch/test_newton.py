@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from training.models.volatility.garch.newton import Constraints, Maximum, maximise
+from training.models.volatility.garch.constrained_newton import Constraints, Maximum, maximise
 
 FREE = np.ones(2, bool)
 

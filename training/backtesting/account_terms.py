@@ -18,7 +18,7 @@ from configs.words import counted
 from features.bars.arrays import Dates
 from features.bars.period import bar_period
 from training.backtesting.forecasts import OutOfSample
-from training.strategy.decisions import Decisions
+from training.strategy.decision_frames import Decisions
 from training.strategy.series import last_row
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.costs import Costs

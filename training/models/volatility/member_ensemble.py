@@ -18,7 +18,7 @@ from training.data.windows import Windows
 from training.models.volatility.anchor import LONGEST, TERMS, anchor_inputs
 from training.models.volatility.combination import Combination
 from training.models.volatility.fleet_state import FleetState
-from training.models.volatility.market import MarketFleet
+from training.models.volatility.market_surprise import MarketFleet
 from training.models.volatility.member import ForecastInputs, MemberSpec, Series
 from training.models.volatility.members import baselines, combined, fitted
 from training.models.volatility.regression import LinearFleet

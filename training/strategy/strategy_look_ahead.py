@@ -6,7 +6,7 @@ import numpy as np
 
 from configs.errors import ConfigError
 from configs.strategy import StrategyConfig
-from training.strategy.decisions import Decisions
+from training.strategy.decision_frames import Decisions
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
 

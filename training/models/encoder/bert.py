@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.models.encoder.spec import EncoderSpec
+from training.models.encoder.encoder_config import EncoderSpec
 from training.models.encoder.weights import Affine, Layer, Weights
 from training.models.fleet.backend import Tensor, compiled, ops
 
