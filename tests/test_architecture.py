@@ -1,6 +1,7 @@
 """The house plan: imports run one way, only cluster/ starts Ray, and nothing unsafe is ever loaded."""
 
 import ast
+from collections import Counter
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -140,6 +141,16 @@ def test_commands_are_short():
 def test_no_module_has_more_than_250_lines():
     files = [*FILES, *(ROOT / "tests").rglob("*.py")]
     assert not {shown(path): lines for path in files if (lines := len(path.read_text().splitlines())) > 250}
+
+
+SAME_THING = {  # of the same thing in two places, such as an indicator and its running form, or a command and its work
+    *("base", "direction", "doctor", "forecasts", "lake", "outcomes", "quarantine", "regime", "view", "volatility"),
+}
+
+
+def test_a_name_of_a_module_is_that_of_one_thing_in_a_package():
+    names = Counter((path.relative_to(ROOT).parts[0], path.stem) for path in FILES if path.stem != "__init__")
+    assert [name for name, count in names.items() if count > 1 and name[1] not in SAME_THING] == []
 
 
 def test_the_top_level_is_as_agreed():

@@ -31,7 +31,7 @@ from training.strategy.catalog import choose
 from training.strategy.decision_frames import Decisions
 from training.strategy.strategy_look_ahead import check_past_only
 from training.validation.backtest.capital_capacity import capacity_curve
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 from training.validation.calibration_by_window import calibration_by_window
 from training.validation.significance.bootstrap import bootstrap_metrics
 from training.validation.significance.judgement import Judgement, judge

@@ -32,7 +32,7 @@ def monitor(
     from configs.load import load_config
     from serving.journal import open_journal
     from serving.monitoring.monitor import Monitor
-    from serving.monitoring.report.page import render
+    from serving.monitoring.report.monitoring_page import render
     from training.registry.manager import ModelManager
 
     settings, pause_s = load_config(file=config, overrides=overrides or ()), duration_s("--every", every)

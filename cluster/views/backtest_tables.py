@@ -9,7 +9,7 @@ from configs.words import signed
 from training.backtesting.result import BacktestResult
 from training.backtesting.statements import costs_paid
 from training.metrics.comparison import Comparison
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 
 if TYPE_CHECKING:
     from cluster.views.wide_table import WideTable

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cluster.lake_bars import InspectedBars, PreviewedBars
 from configs.words import counted
-from features.alternative.tables import TABLES
+from features.alternative.schemas import TABLES
 from features.bars.arrays import VALUES
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.stale import StaleRun

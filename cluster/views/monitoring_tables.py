@@ -9,7 +9,7 @@ from cluster.views.console import make_console
 from cluster.views.scores_table import scores_table
 from cluster.views.wide_table import WideTable
 from serving.monitoring.report import tables
-from serving.monitoring.report.page import verdicts
+from serving.monitoring.report.monitoring_page import verdicts
 from serving.monitoring.result import KindReport, MonitoringResult
 from serving.monitoring.sentences import drift_sentence, quality_sentences
 from training.run.kind_result import KindResult

@@ -12,7 +12,7 @@ import pyarrow as pa
 from configs.errors import DataError, shortened, shown
 from features.alternative.instants import in_range, read_instants, year_first
 from features.alternative.quarantine import Checked, RefusedRows
-from features.alternative.tables import TABLES
+from features.alternative.schemas import TABLES
 
 _LONGEST_NAME = 64  # bytes: names of files have at most three for each
 GIVEN_NAMES = "given_names"  # key of the attribute of a frame that has its columns' names in the user's file

@@ -12,7 +12,7 @@ import pyarrow as pa
 from configs.errors import DataError
 from features.alternative.groups import column_of
 from features.alternative.quarantine import COLUMNS, RECEIVED, RefusedRows
-from features.alternative.tables import TABLES, TableSpec
+from features.alternative.schemas import TABLES, TableSpec
 from features.store import lake_files as files
 from features.store.parquet import from_frame, to_frame
 from features.store.store import Store, decode_symbol, encode_symbol
@@ -41,7 +41,7 @@ class AppendedRows:
 
 
 class AlternativeLake:
-    """The tables of :mod:`features.alternative.tables` under ``<store>/lake/alternative/``.
+    """The tables of :mod:`features.alternative.schemas` under ``<store>/lake/alternative/``.
 
     Rows are appended and never changed; a wrong import is removed as a whole. Appending the same rows again changes no
     byte. Processes may append concurrently; no row is lost.

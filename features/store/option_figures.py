@@ -12,7 +12,7 @@ from configs.errors import StoreError
 from features.alternative.groups import slug_of
 from features.alternative.options.figures import COUNTS, METHOD, ChainFigures, chain_figures
 from features.alternative.options.quotes import CALENDAR, minutes_of
-from features.alternative.tables import SERIES
+from features.alternative.schemas import SERIES
 from features.bars.decisions import exchange_of
 from features.store import lake_files as files
 from features.store.alternative import AlternativeLake

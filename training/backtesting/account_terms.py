@@ -23,8 +23,8 @@ from training.strategy.series import last_row
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.costs import Costs
 from training.validation.backtest.market import Market
-from training.validation.backtest.result import Simulation
 from training.validation.backtest.simulate import simulate
+from training.validation.backtest.simulation import Simulation
 
 _TICK = np.timedelta64(1, "ns")
 _WEEK = np.timedelta64(7, "D")

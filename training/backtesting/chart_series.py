@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from training.metrics.money import drawdowns
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 from training.validation.significance.bootstrap import bootstrap_paths
 
 

@@ -18,7 +18,7 @@ from training.strategy.catalog import choose
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
 from training.validation.backtest.market import Market, Mask
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 from training.validation.paired import return_difference, sharpe_difference
 
 _TARGET = "volatility_target"

@@ -13,7 +13,7 @@ from training.strategy.catalog import choose
 from training.strategy.decision_frames import Decisions
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 
 
 class Followed(NamedTuple):

@@ -18,7 +18,7 @@ from training.metrics.ratio import Array
 from training.strategy.decision_frames import Decisions
 from training.strategy.view import ForecastView
 from training.validation.backtest.random_timing import random_timing
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 from training.validation.significance.shuffles import shuffled_drawdowns
 
 _QUANTILES = (0.05, 0.5, 0.95)

@@ -16,7 +16,7 @@ from training.backtesting.economics import EconomicValue
 from training.backtesting.monte_carlo import MonteCarlo
 from training.backtesting.origin import Origin
 from training.metrics.comparison import Comparison
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 from training.validation.significance.judgement import Judgement
 
 

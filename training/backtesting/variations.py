@@ -16,7 +16,7 @@ from training.metrics.ratio import Array
 from training.strategy.pipeline import decide
 from training.strategy.view import ForecastView
 from training.validation.backtest.cost_settings import scaled
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 
 METRICS = ("sharpe", "total_return", "max_drawdown")
 

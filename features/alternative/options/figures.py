@@ -12,7 +12,7 @@ from features.alternative.options.parity import METHODS, Forwards, forwards_of
 from features.alternative.options.quotes import CALENDAR, Dates, Float, Quotes, quotes_of, session_before
 from features.alternative.options.reasons import SUPERSEDED, count_reasons, mark
 from features.alternative.options.smile import constant_maturity, smiles
-from features.alternative.tables import SERIES
+from features.alternative.schemas import SERIES
 
 METHOD = "implied 1"
 """The method and its version, in the source of every row; a change of any figure needs another version."""

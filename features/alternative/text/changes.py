@@ -47,7 +47,7 @@ def text_changes(frame: pd.DataFrame, tone: npt.ArrayLike) -> TextChanges:
     Parameters
     ----------
     frame
-        Rows of the table :data:`~features.alternative.tables.TEXT`: ``id, source, known_from, text`` and, if there is
+        Rows of the table :data:`~features.alternative.schemas.TEXT`: ``id, source, known_from, text`` and, if there is
         one, ``relevance``.
     tone
         ``(N,)`` in [−1, 1] for each row of the frame; NaN for a text without a score.

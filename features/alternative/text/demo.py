@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.alternative.tables import TEXT
+from features.alternative.schemas import TEXT
 
 NAMES = {"AAPL": "Apple", "GOOG": "Google", "IBM": "IBM", "MSFT": "Microsoft"}
 """Companies of the embedded bars that have headlines."""
@@ -26,7 +26,7 @@ _HOUR = np.timedelta64(3_600_000_000_000, "ns")
 
 
 def demo_headlines(seed: int = 0) -> pa.Table:
-    """Return synthetic rows of the table ``text`` (:data:`~features.alternative.tables.TEXT`), source ``synthetic``.
+    """Return synthetic rows of the table ``text`` (:data:`~features.alternative.schemas.TEXT`), source ``synthetic``.
 
     About 60 headlines a company and year from 2000 to February 2013, some of them edited or repeated, and statements of
     a central bank for the whole market. Equal seeds give equal rows.

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from configs.errors import DataError
-from features.alternative.tables import SCORES
+from features.alternative.schemas import SCORES
 from features.alternative.text.clean import text_digest
 from features.alternative.text.scorer import Scorer
 from features.store.alternative import AlternativeLake
@@ -50,7 +50,7 @@ def score_stored(lake: AlternativeLake, scorer: Scorer, texts: Iterable[str], no
 
 
 def score_rows(scorer: str, digests: Sequence[str], tones: npt.NDArray[np.float64], now: datetime) -> pa.Table:
-    """Return rows of the table :data:`~features.alternative.tables.SCORES`; tones are rounded to six decimals."""
+    """Return rows of the table :data:`~features.alternative.schemas.SCORES`; tones are rounded to six decimals."""
     if now.tzinfo is None:
         raise DataError(f"the time of scoring {now.isoformat()} has no zone; expected an aware one. Use UTC.")
     if len(tones) and not np.abs(tones).max() <= 1.0:

@@ -17,7 +17,7 @@ from configs.data import DataConfig, FeatureConfig
 from features.alternative.checks import ReadingOptions
 from features.alternative.read_series import read_events, read_series
 from features.alternative.read_texts import read_chain, read_text
-from features.alternative.tables import SCORES
+from features.alternative.schemas import SCORES
 from features.alternative.text.clean import text_digest
 from features.bars.decisions import decision_times
 from features.bars.sessions import sessions_between

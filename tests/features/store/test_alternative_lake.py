@@ -11,7 +11,7 @@ from configs.errors import DataError, StoreError
 from features.alternative.checks import ReadingOptions
 from features.alternative.known import KnownData
 from features.alternative.read_series import read_series
-from features.alternative.tables import SCORES, SERIES
+from features.alternative.schemas import SCORES, SERIES
 from features.store.alternative import AlternativeLake
 from features.store.store import Store
 

@@ -16,7 +16,7 @@ from serving.monitoring.evaluations import kinds_of, read_evaluations
 from serving.monitoring.kind_tests import KindState, advance
 from serving.monitoring.live_skill import live_scores
 from serving.monitoring.monitor import Monitor
-from serving.monitoring.report.page import render, verdicts
+from serving.monitoring.report.monitoring_page import render, verdicts
 from serving.monitoring.sentences import findings
 from serving.monitoring.steps import complete_steps
 from training.metrics.classification import brier, log_loss

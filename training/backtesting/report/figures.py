@@ -12,7 +12,7 @@ from training.backtesting.chart_series import costs_by_time, drawdown, equity_ba
 from training.backtesting.report.charts import BAND, OWN, SOFT, add_lines, colour_of, figure, label, level, stamps
 from training.backtesting.report.numbers import percent
 from training.backtesting.result import BacktestResult
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

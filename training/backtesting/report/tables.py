@@ -17,7 +17,7 @@ from training.backtesting.result import BacktestResult
 from training.backtesting.statements import costs_paid
 from training.registry.provenance import library_versions
 from training.registry.walk_forwards import KindScores
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 from training.validation.stability import stability
 
 _LIBRARIES = ("fleetcast", "numpy", "pandas", "arch", "plotly")

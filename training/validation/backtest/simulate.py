@@ -20,8 +20,8 @@ from training.validation.backtest.fills import FillModel
 from training.validation.backtest.ledger import ledger
 from training.validation.backtest.market import Float, Market
 from training.validation.backtest.read_market import read_market
-from training.validation.backtest.result import Simulation
 from training.validation.backtest.setting import Setting
+from training.validation.backtest.simulation import Simulation
 
 
 def simulate(

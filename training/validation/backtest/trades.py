@@ -7,7 +7,7 @@ import pandas as pd
 
 from training.validation.backtest.market import Float
 from training.validation.backtest.records import Ints
-from training.validation.backtest.result import Simulation
+from training.validation.backtest.simulation import Simulation
 
 _COLUMNS = ("symbol", "side", "entry", "exit", "bars", "invested", "profit", "return")
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from features.alternative.tables import TEXT
+from features.alternative.schemas import TEXT
 from features.alternative.text.demo import NAMES, demo_headlines
 from features.alternative.text.lexicon import LexiconScorer, PolicyScorer
 

@@ -23,8 +23,8 @@ from training.strategy.view_builder import read_view
 from training.validation.backtest.cost_settings import costs_of
 from training.validation.backtest.market import Market
 from training.validation.backtest.recent import rows_of
-from training.validation.backtest.result import Simulation
 from training.validation.backtest.simulate import simulate
+from training.validation.backtest.simulation import Simulation
 
 DAYS, FIRST = 140, 95
 COSTS = {"preset": "us_equities", "commission_bps": 1.0, "funding_bps_per_bar": 0.2, "cash_interest_bps_per_bar": 0.1}
