@@ -16,10 +16,6 @@ JOBS = tuple(
 )
 
 
-class Busy:
-    """An actor that takes a processor."""
-
-
 def free_cpus() -> float:
     import ray
 
@@ -30,6 +26,9 @@ def test_only_processors_that_are_free_now_count(ray_cluster):
     import ray
 
     from training.run.distributed import _placeable
+
+    class Busy:  # of this function, because a worker cannot import this module
+        """An actor that takes a processor."""
 
     for cpus, most, placeable in ((1, 5, 2), (1, 1, 1), (1, 0, 0), (0.5, 3, 3), (3, 1, 0)):
         wait_until(lambda: free_cpus() == 2)
