@@ -191,10 +191,17 @@ class ServedPredictions:
         rows = [one.row for one in batch.values() if one.row is not None]
         with self._journal.begin() as connection:
             record(connection, rows)
-            count_served(connection, {number: one.served for number, one in batch.items()})
+            lost = count_served(connection, {number: one.served for number, one in batch.items()})
         with self._lock:
-            self._written += sum(one.served.count for one in batch.values())
+            for number, one in batch.items():
+                if number in lost:
+                    self._dropped += one.served.count
+                else:
+                    self._written += one.served.count
             self._waiting.clear()
+        if lost:
+            _log.warning("the journal has no row of %d served predictions; later requests write them again", len(lost))
+            self._known = {key: number for key, number in self._known.items() if number not in lost}
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx2
 import numpy as np
 import pytest
+from sqlalchemy import delete
 from waiting import wait_until
 
 from configs.operation import ServeConfig
@@ -17,6 +18,7 @@ from serving.fleets import ForecastColumns
 from serving.journal import open_journal
 from serving.journal.forecasts import fleet_rows, snapshot_rows
 from serving.journal.reading import read_predictions
+from serving.journal.schema import predictions
 from serving.web.api import build_api
 from serving.web.prediction_service import EngineService
 from training.tasks import task_of
@@ -180,3 +182,15 @@ def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, ba
         frame = read(journal)
     assert frame["times_served"].tolist() == [1, 1, 2] and frame["version"].nunique() == 2
     assert frame["date"].nunique() == 2
+
+
+def test_predictions_that_the_journal_lost_are_written_again(engine, recorder, url):
+    recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
+    wait_until(lambda: recorder.stats()["written"] == 2)
+    with open_journal(url) as journal:
+        with journal.begin() as connection:  # such as a copy that was restored
+            connection.execute(delete(predictions).where(predictions.c.symbol == "AAA"))
+        for symbols, expected in ((["AAA", "BBB"], (3, 1)), (["AAA"], (4, 1))):
+            recorder.offer(engine.snapshot, symbols, ("direction",))
+            wait_until(lambda expected=expected: (recorder.stats()["written"], recorder.stats()["dropped"]) == expected)
+        assert read(journal).set_index("symbol")["times_served"].to_dict() == {"AAA": 1, "BBB": 2}
