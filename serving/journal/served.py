@@ -118,7 +118,7 @@ class ServedPredictions:
         """Collect what was served, and write it, if either is due."""
         try:
             now = time.monotonic()
-            if self._tally.has_new or now >= self._next_counts:
+            if self._tally.is_due or now >= self._next_counts:
                 self._collect()
                 self._next_counts = now + _FLUSHES_OF_COUNTS * self._config.flush_s
             if self._waiting and now >= self._next_try:

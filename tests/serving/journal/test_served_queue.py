@@ -29,16 +29,16 @@ def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url):
         return open_journal(url)
 
     recorder = ServedPredictions(opened, JournalConfig(flush_s=0.01, queue_rows=6))
-    for _ in range(50):  # more than the queue, but of two predictions
+    for _ in range(5):  # more than the queue, but of two predictions
         recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
         wait_until(lambda: not recorder._tally.served)
     wait_until(lambda: recorder.stats()["problem"] is not None)
-    assert recorder.stats() == {"written": 0, "waiting": 100, "dropped": 0, "problem": "the server does not answer."}
+    assert recorder.stats() == {"written": 0, "waiting": 10, "dropped": 0, "problem": "the server does not answer."}
     is_down.clear()
     recorder.close()
-    assert recorder.stats() == {"written": 100, "waiting": 0, "dropped": 0, "problem": None}
+    assert recorder.stats() == {"written": 10, "waiting": 0, "dropped": 0, "problem": None}
     with open_journal(url) as journal:
-        assert read(journal)["times_served"].tolist() == [50, 50]
+        assert read(journal)["times_served"].tolist() == [5, 5]
 
 
 def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url):
