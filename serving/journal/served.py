@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from configs.errors import FleetcastError
+from configs.errors import DatabaseError
 from configs.journal import JournalConfig
 from configs.values import Kind
 from serving.journal.database import Journal
@@ -124,7 +124,7 @@ class ServedPredictions:
             if self._waiting and now >= self._next_try:
                 self._write()
                 self._problem, self._failures = "", 0
-        except FleetcastError as error:
+        except DatabaseError as error:
             self._failed(str(error))
         except Exception as error:  # the thread must live: answers go on without the journal
             _log.exception("predictions cannot be written to the journal")
