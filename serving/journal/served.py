@@ -100,9 +100,14 @@ class ServedPredictions:
             }
 
     def close(self, timeout_s: float = _CLOSE_S) -> None:
-        """Write what waits, for at most ``timeout_s`` seconds; the rest is dropped."""
+        """Write what waits, for at most ``timeout_s`` seconds; the rest is dropped, and the log has how much."""
+        dropped = self._dropped
         self._ended.set()
         self._thread.join(timeout_s)
+        stats = self.stats()
+        if lost := stats["waiting"] + stats["dropped"] - dropped:
+            why = stats["problem"] or f"the database did not answer within {timeout_s:g} s."
+            _log.warning("the journal lacks the last %d served predictions: %s", lost, why)
 
     def _run(self) -> None:
         while not self._ended.wait(self._config.flush_s):

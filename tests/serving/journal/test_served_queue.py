@@ -104,4 +104,19 @@ def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped
     wait_until(lambda: recorder.stats()["problem"])
     recorder.close()
     assert recorder.stats() == {"written": 0, "waiting": 0, "dropped": 2, "problem": "the server does not answer."}
-    assert len([record for record in caplog.records if "does not answer" in record.message]) == 1
+    assert [record.message for record in caplog.records] == [
+        "the server does not answer. Predictions wait in memory",
+        "the journal lacks the last 2 served predictions: the server does not answer.",
+    ]
+
+
+def test_what_a_locked_database_does_not_take_at_the_end_is_logged(engine, url, caplog):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        recorder = ServedPredictions(lambda: open_journal(url), JournalConfig(flush_s=0.01))
+        recorder.offer(engine.snapshot, ["AAA"], KINDS)
+        recorder.close(timeout_s=0.1)
+        assert "lacks the last 2 served predictions: the database did not answer within 0.1 s." in caplog.text
+        other.rollback()
+    recorder.close()
+    assert recorder.stats()["written"] == 2
