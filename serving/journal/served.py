@@ -204,9 +204,9 @@ class ServedPredictions:
                 else:
                     self._written += one.served.count
             self._waiting.clear()
-        if lost:
-            _log.warning("the journal has no row of %d served predictions; later requests write them again", len(lost))
-            self._known = {key: number for key, number in self._known.items() if number not in lost}
+        if gone := {number for number in lost if batch[number].row is None}:  # others: the bar is there by another date
+            _log.warning("the journal no longer has %d served predictions; later requests write them again", len(gone))
+            self._known = {key: number for key, number in self._known.items() if number not in gone}
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
 
