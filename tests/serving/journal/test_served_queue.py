@@ -10,6 +10,7 @@ from waiting import wait_until
 from configs import DatabaseUnavailableError, JournalConfig
 from serving.answers import KINDS
 from serving.journal import open_journal
+from serving.journal.predictions import Served, count_served, record
 from serving.journal.reading import read_predictions
 from serving.journal.served import ServedPredictions
 
@@ -39,6 +40,23 @@ def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url):
     assert recorder.stats() == {"written": 10, "waiting": 0, "dropped": 0, "problem": None}
     with open_journal(url) as journal:
         assert read(journal)["times_served"].tolist() == [5, 5]
+
+
+def test_counting_takes_as_many_steps_as_rows_whatever_statistics_the_database_has(url, make_prediction):
+    rows = [make_prediction(f"S{i}") for i in range(500)]
+    with open_journal(url) as journal:
+        with journal.begin() as connection:
+            record(connection, rows[:3])
+            connection.exec_driver_sql("ANALYZE")
+        with journal.begin() as connection:
+            record(connection, rows[3:])
+        thousands = []
+        with journal.begin() as connection:
+            driver = connection.connection.driver_connection
+            driver.set_progress_handler(lambda: thousands.append(1), 1000)
+            assert not count_served(connection, {row.id: Served(1, row.made_at, row.made_at) for row in rows})
+            driver.set_progress_handler(None, 0)
+        assert len(thousands) < 100
 
 
 def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url):
