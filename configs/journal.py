@@ -41,4 +41,4 @@ class JournalConfig(Frozen):
     """Predictions of ``serve --journal`` that may wait for the database in a replica; more are dropped and counted."""
     flush_s: Seconds = 0.5
     """Seconds for which ``serve --journal`` collects new predictions before it writes them together. How often known
-    ones were served is written after ten times as long."""
+    ones were served is written after ten times as long, or sooner when they fill half of ``queue_rows``."""

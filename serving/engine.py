@@ -123,10 +123,16 @@ class PredictionEngine:
 
         Requests with bars share one forward pass per kind. ``versions`` is as for :meth:`snapshot_of`.
         """
+        return self.predict_from(self.snapshot_of(versions), requests)
+
+    def predict_from(
+        self, snapshot: Snapshot, requests: Sequence[PredictionRequest]
+    ) -> Predictions[PredictionResponse]:
+        """Return the answers as :meth:`predict_batch` does, from this snapshot."""
         require(requests, (list, tuple), "requests", "a list of PredictionRequest")
         for request in requests:
             require(request, PredictionRequest, "a request", "a PredictionRequest, such as PredictionRequest('AAPL')")
-        start, snapshot = time.perf_counter(), self.snapshot_of(versions)
+        start = time.perf_counter()
         found: dict[int, tuple[Prediction, Source]] = {}
         readable: dict[int, RequestBars] = {}
         with_bars = [i for i, request in enumerate(requests) if request.data is not None]

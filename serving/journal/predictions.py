@@ -7,6 +7,7 @@ import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Integer, String, Update, bindparam, case, cast, func, select, update
@@ -103,9 +104,9 @@ def record(
     DataError
         A number is not finite.
     """
-    values = [_values(row) for row in rows]
-    if not values:
+    if not rows:
         return []
+    values = sorted(map(_values, rows), key=itemgetter("id"))  # one order in every process, as in count_served
     written = connection.execute(insert_new(connection, predictions), values).rowcount
     if written == len(rows):
         return list(rows)
@@ -132,23 +133,38 @@ def made_before(connection: Connection, made_by: str, bar_date: datetime) -> lis
     return [PredictionRow(**row._mapping) for row in connection.execute(ordered)]
 
 
-def count_served(connection: Connection, served: Mapping[str, Served]) -> None:
-    """Add to how often predictions were served, by identifier."""
-    ordered = sorted(served.items())  # every process locks rows in the same order, so that none waits for ever
+def count_served(connection: Connection, served: Mapping[str, Served]) -> set[str]:
+    """Add to how often predictions were served, by identifier, and return the identifiers that have no row.
+
+    Rows are missing after they were pruned, and in a database that was restored from an older copy.
+    """
+    if _add_counts(connection, sorted(served.items())) == len(served):
+        return set()
+    table, found = predictions.c, set[str]()
+    for part in chunks(sorted(served), _CHUNK):
+        found.update(connection.scalars(select(table.id).where(table.id.in_(part))))
+    return set(served) - found
+
+
+def _add_counts(connection: Connection, ordered: Sequence[tuple[str, Served]]) -> int:
+    """Return how many rows there were; every process locks them in the same order, so that none waits for ever."""
     if connection.dialect.name != "sqlite":
         rows = [{"number": number, "count": one.count, "first": one.first, "last": one.last} for number, one in ordered]
-        if rows:
-            connection.execute(_addition(bindparam("number"), bindparam("count")), rows)
-        return
+        return connection.execute(_addition(bindparam("number"), bindparam("count")), rows).rowcount if rows else 0
     # One statement for all rows of the same times: SQLite's driver gives up the interpreter's lock for every statement,
     # waits 5 ms for it while another thread computes, and costs that thread what the processor has cached for it.
-    listed = func.json_each(bindparam("counts", type_=String)).table_valued("key", "value")
-    statement = _addition(listed.c.key, cast(listed.c.value, Integer))
+    # The limit has SQLite list the counts first: else it reads all of them again for every row of a table that an old
+    # ANALYZE found small.
+    each = func.json_each(bindparam("counts", type_=String)).table_valued("key", "value")
+    listed = select(each.c.key, cast(each.c.value, Integer).label("count")).limit(-1).subquery()
+    statement = _addition(listed.c.key, listed.c.count)
     by_times: dict[tuple[datetime, datetime], dict[str, int]] = {}
     for number, one in ordered:
         by_times.setdefault((one.first, one.last), {})[number] = one.count
-    for (first, last), counts in by_times.items():
-        connection.execute(statement, {"counts": json.dumps(counts), "first": first, "last": last})
+    return sum(
+        connection.execute(statement, {"counts": json.dumps(counts), "first": first, "last": last}).rowcount
+        for (first, last), counts in by_times.items()
+    )
 
 
 def _addition(number: ColumnElement[str], count: ColumnElement[int]) -> Update:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from configs.errors import FleetcastError
+from configs.errors import DatabaseError
 from configs.journal import JournalConfig
 from configs.values import Kind
 from serving.journal.database import Journal
@@ -100,9 +100,14 @@ class ServedPredictions:
             }
 
     def close(self, timeout_s: float = _CLOSE_S) -> None:
-        """Write what waits, for at most ``timeout_s`` seconds; the rest is dropped."""
+        """Write what waits, for at most ``timeout_s`` seconds; the rest is dropped, and the log has how much."""
+        dropped = self._dropped
         self._ended.set()
         self._thread.join(timeout_s)
+        stats = self.stats()
+        if lost := stats["waiting"] + stats["dropped"] - dropped:
+            why = stats["problem"] or f"the database did not answer within {timeout_s:g} s."
+            _log.warning("the journal lacks the last %d served predictions: %s", lost, why)
 
     def _run(self) -> None:
         while not self._ended.wait(self._config.flush_s):
@@ -118,13 +123,13 @@ class ServedPredictions:
         """Collect what was served, and write it, if either is due."""
         try:
             now = time.monotonic()
-            if self._tally.has_new or now >= self._next_counts:
+            if self._tally.is_due or now >= self._next_counts:
                 self._collect()
                 self._next_counts = now + _FLUSHES_OF_COUNTS * self._config.flush_s
             if self._waiting and now >= self._next_try:
                 self._write()
                 self._problem, self._failures = "", 0
-        except FleetcastError as error:
+        except DatabaseError as error:
             self._failed(str(error))
         except Exception as error:  # the thread must live: answers go on without the journal
             _log.exception("predictions cannot be written to the journal")
@@ -191,10 +196,17 @@ class ServedPredictions:
         rows = [one.row for one in batch.values() if one.row is not None]
         with self._journal.begin() as connection:
             record(connection, rows)
-            count_served(connection, {number: one.served for number, one in batch.items()})
+            lost = count_served(connection, {number: one.served for number, one in batch.items()})
         with self._lock:
-            self._written += sum(one.served.count for one in batch.values())
+            for number, one in batch.items():
+                if number in lost:
+                    self._dropped += one.served.count
+                else:
+                    self._written += one.served.count
             self._waiting.clear()
+        if gone := {number for number in lost if batch[number].row is None}:  # others: the bar is there by another date
+            _log.warning("the journal no longer has %d served predictions; later requests write them again", len(gone))
+            self._known = {key: number for key, number in self._known.items() if number not in gone}
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
 

@@ -30,21 +30,21 @@ class Page:
 class Tally:
     """Counts by snapshot, kinds and symbol. Calls must not overlap.
 
-    A prediction that was counted stays with a count of zero after :meth:`take`, so ``has_new`` tells the first request
-    for a prediction from one more.
+    A prediction that was counted stays with a count of zero after :meth:`take`, while its snapshot is served, so the
+    first request for a prediction differs from one more. ``served`` are the predictions served since the last take.
+    ``is_due`` is whether the next take should be soon: one of them is new, or they fill half of the limit.
 
     Parameters
     ----------
     limit
-        Maximum number of predictions that are counted at a time.
+        Maximum number of predictions that are counted between two takes.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._pages: dict[tuple[int, tuple[Kind, ...]], Page] = {}
-        self._size = 0  # predictions, those with a count of zero included
-        self.served = 0  # since the last take
-        self.has_new = False
+        self._size = 0  # predictions whose count is not zero
+        self.served, self.is_due = 0, False
 
     def add(self, snapshot: Snapshot, symbols: Sequence[str], kinds: tuple[Kind, ...]) -> bool:
         """Count these forecasts once more; beyond the limit count none and return False."""
@@ -53,8 +53,8 @@ class Tally:
             page = self._pages[id(snapshot), kinds] = Page(snapshot, kinds)
         counts = page.counts
         for symbol in symbols:
-            if symbol not in counts:
-                if not self._learn(page, symbols):
+            if not counts.get(symbol):
+                if not self._make_room(page, symbols):
                     return False
                 break
         for symbol in symbols:
@@ -65,21 +65,21 @@ class Tally:
             page.first_s = page.last_s
         return True
 
-    def _learn(self, page: Page, symbols: Sequence[str]) -> bool:
-        """Make a place for each symbol that has none, if the limit leaves all of them one."""
-        new = dict.fromkeys(symbol for symbol in symbols if symbol not in page.counts)
-        size = self._size + len(new) * len(page.kinds)
+    def _make_room(self, page: Page, symbols: Sequence[str]) -> bool:
+        """Prepare the symbols whose count is zero, if the limit allows all of them."""
+        zeros = {symbol for symbol in symbols if not page.counts.get(symbol)}
+        size = self._size + len(zeros) * len(page.kinds)
         if size > self._limit:
             return False
+        new = zeros - page.counts.keys()
         page.counts.update(dict.fromkeys(new, 0))
-        self._size, self.has_new = size, True
+        self._size = size
+        self.is_due |= bool(new) or 2 * size > self._limit
         return True
 
     def take(self) -> list[Page]:
         """Return the counts since the last call, and begin again from zero."""
         taken = {key: page for key, page in self._pages.items() if page.first_s}  # others are no longer served
-        is_large = 2 * self._size > self._limit  # all are new again, so that they never fill it with zeros
-        self._pages = {} if is_large else {k: Page(page.snapshot, page.kinds, page.counts) for k, page in taken.items()}
-        self._size = sum(len(page.kinds) * len(page.counts) for page in self._pages.values())
-        self.served, self.has_new = 0, False
+        self._pages = {key: Page(page.snapshot, page.kinds, page.counts) for key, page in taken.items()}
+        self._size, self.served, self.is_due = 0, 0, False
         return list(taken.values())

@@ -11,7 +11,7 @@ from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
 from serving.journal.served import ServedPredictions
 from serving.kinds import data_ends
-from serving.snapshot import RenderedAnswer, utc_now
+from serving.snapshot import RenderedAnswer, Snapshot, utc_now
 from serving.web.batcher import Batcher
 from serving.web.meter import Meter
 from serving.web.rows import bars_of_rows
@@ -187,22 +187,23 @@ class EngineService:
             versions = requests[left[0]].versions
             together = [i for i in left if requests[i].versions == versions]
             left = [i for i in left if i not in together]
-            responses = self._engine.predict_batch(
-                [single for i in together for single in requests[i].per_symbol()], versions
-            )
+            snapshot = self._engine.snapshot_of(versions)
+            responses = self._engine.predict_from(snapshot, [one for i in together for one in requests[i].per_symbol()])
             self._meter.batch(responses, self._forecasts.waiting)
-            self._record(responses, [kind for i in together for kind in [requests[i].kinds] * len(requests[i].symbols)])
+            kinds = [kind for i in together for kind in [requests[i].kinds] * len(requests[i].symbols)]
+            self._record(snapshot, responses, kinds)
             start = 0
             for i in together:
                 out[i] = responses[start : start + len(requests[i].symbols)]
                 start += len(requests[i].symbols)
         return out
 
-    def _record(self, responses: Sequence[PredictionResponse], kinds: Sequence[tuple[Kind, ...]]) -> None:
+    def _record(
+        self, snapshot: Snapshot, responses: Sequence[PredictionResponse], kinds: Sequence[tuple[Kind, ...]]
+    ) -> None:
         """Record the answers from the newest bars among those of a batch, in which other symbols came with bars."""
         if self._journal is None:
             return
-        snapshot = self._engine.snapshot_of(responses[0].versions)
         for response, wanted in zip(responses, kinds, strict=True):
             prediction, last = response.prediction, snapshot.last_bars.get(response.prediction.symbol)
             is_newest = response.source == "snapshot" and last is not None and last.as_of == prediction.as_of

@@ -3,10 +3,10 @@
 import json
 import shutil
 import signal
-import time
 
 import pandas as pd
 import pytest
+from waiting import wait_until
 
 from features.store.store import Store
 from training.backtesting.sources import of_walk_forward
@@ -89,16 +89,17 @@ def running(start, tmp_path):
 def test_a_bot_without_models_reports_it_and_ends_at_sigterm(running, call):
     """Tasks that fail do not end the process; SIGTERM does, with the lease given back."""
     process, store = running
-    deadline = time.monotonic() + 120.0
-    while time.monotonic() < deadline:
-        status = call("bot", "status", "--json", "--store", store)
-        tasks = json.loads(status.out)["tasks"] if status.out else {}
-        if tasks.get("scan", {}).get("outcome") == "failed" and tasks.get("heartbeat", {}).get("outcome") == "done":
-            break
+
+    def status():
         assert process.poll() is None
-        time.sleep(0.5)
-    assert "holds no direction model" in tasks["scan"]["error"]
-    assert json.loads(status.out)["holder"]
+        out = call("bot", "status", "--json", "--store", store).out
+        found = json.loads(out) if out else {"tasks": {}}
+        outcomes = {name: task["outcome"] for name, task in found["tasks"].items()}
+        return found if outcomes.get("scan") == "failed" and outcomes.get("heartbeat") == "done" else None
+
+    found = wait_until(status)
+    assert "holds no direction model" in found["tasks"]["scan"]["error"]
+    assert found["holder"]
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err

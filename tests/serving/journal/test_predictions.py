@@ -3,7 +3,9 @@
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -220,3 +222,29 @@ def test_a_bar_that_its_source_dates_otherwise_has_one_prediction(journal, make_
         record(connection, [first])
         (found,) = record(connection, [other])
     assert (found.bar_date, found.p_up) == (other.bar_date, first.p_up)
+
+
+def test_two_processes_that_record_the_same_rows_in_other_orders_do_not_end_in_a_deadlock(journal, make_prediction):
+    rows, ready = [make_prediction(f"S{i}") for i in range(200)], threading.Barrier(2, timeout=60)
+
+    def write(order):
+        for day in range(3):
+            part = [replace(row, version=f"v{day}") for row in order]
+            ready.wait()
+            with journal.begin() as connection:
+                record(connection, part)
+                assert not count_served(connection, {one.id: Served(1, one.made_at, one.made_at) for one in part})
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write, order) for order in (rows, rows[::-1])]:
+            done.result()
+    with journal.connect() as connection:
+        assert connection.scalar(select(func.sum(predictions.c.times_served))) == 1200
+
+
+def test_counts_of_predictions_without_a_row_are_returned(journal, make_prediction):
+    known, lost = make_prediction("AAA"), make_prediction("BBB")
+    times = {one.id: Served(2, one.made_at, one.made_at) for one in (known, lost)}
+    with journal.begin() as connection:
+        record(connection, [known])
+        assert count_served(connection, times) == {lost.id} and not count_served(connection, {})

@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx2
 import numpy as np
 import pytest
+from sqlalchemy import delete
 from waiting import wait_until
 
 from configs.operation import ServeConfig
@@ -17,8 +18,11 @@ from serving.fleets import ForecastColumns
 from serving.journal import open_journal
 from serving.journal.forecasts import fleet_rows, snapshot_rows
 from serving.journal.reading import read_predictions
+from serving.journal.schema import predictions
 from serving.web.api import build_api
+from serving.web.meter import Meter
 from serving.web.prediction_service import EngineService
+from training.registry.manager import ModelManager
 from training.tasks import task_of
 
 
@@ -138,13 +142,39 @@ def test_a_request_for_all_kinds_is_recorded_where_one_is_not_served(engine, rec
         assert read(journal, "volatility")["symbol"].tolist() == ["AAA", "BBB"] and len(read(journal)) == 0
 
 
-def test_what_an_error_loses_is_counted(engine, recorder, url, caplog):
-    recorder.offer(replace(engine.snapshot, versions={}), ["AAA", "BBB"], KINDS)
+@pytest.mark.parametrize("error", ["KeyError", "DataError"])
+def test_what_an_error_loses_is_counted(engine, recorder, url, error):
+    bars = engine.snapshot.last_bars
+    damage = {
+        "KeyError": {"versions": {}},
+        "DataError": {"last_bars": {name: replace(bar, close=np.nan) for name, bar in bars.items()}},
+    }
+    recorder.offer(replace(engine.snapshot, **damage[error]), ["AAA", "BBB"], KINDS)
     wait_until(lambda: recorder.stats()["dropped"] == 4)
-    assert "KeyError" in recorder.stats()["problem"]
+    wait_until(lambda: error in (recorder.stats()["problem"] or ""))
     recorder.offer(engine.snapshot, ["AAA"], ("direction",))
     wait_until(lambda: recorder.stats()["written"] == 1)
     assert recorder.stats() == {"written": 1, "waiting": 0, "dropped": 4, "problem": None}
+
+
+def test_the_version_that_answered_is_recorded_when_another_is_promoted_meanwhile(
+    start_engine, store, recorder, url, universe, rows_of
+):
+    engine, manager = start_engine(), ModelManager(store)
+    first = engine.snapshot.versions["direction"]
+
+    class Promotes(Meter):
+        def batch(self, responses, waiting):
+            manager.promote("direction", manager.resolve("direction", "latest"), "test")
+            assert engine.refresh()
+
+    service = EngineService(engine, 16, Promotes(), journal=recorder)
+    bars = {"BBB": rows_of(universe["BBB"].first(470))}
+    asyncio.run(service.answer(["AAA", "BBB"], ("direction",), bars))
+    wait_until(lambda: recorder.stats()["written"] == 1)
+    assert engine.snapshot.versions["direction"] != first
+    with open_journal(url) as journal:
+        assert read(journal)["version"].tolist() == [first]
 
 
 def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, recorder, url):
@@ -163,7 +193,6 @@ def test_a_forecast_of_a_bar_that_was_being_formed_is_not_journaled(engine, reco
 
 def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, bars_of, url, recorder):
     from features.store.lake import Lake
-    from training.registry.manager import ModelManager
 
     engine = start_engine()
     recorder.offer(engine.snapshot, ["AAA"], ("direction",))
@@ -180,3 +209,15 @@ def test_a_new_bar_and_a_new_version_are_new_predictions(start_engine, store, ba
         frame = read(journal)
     assert frame["times_served"].tolist() == [1, 1, 2] and frame["version"].nunique() == 2
     assert frame["date"].nunique() == 2
+
+
+def test_predictions_that_the_journal_lost_are_written_again(engine, recorder, url):
+    recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
+    wait_until(lambda: recorder.stats()["written"] == 2)
+    with open_journal(url) as journal:
+        with journal.begin() as connection:  # such as a copy that was restored
+            connection.execute(delete(predictions).where(predictions.c.symbol == "AAA"))
+        for symbols, expected in ((["AAA", "BBB"], (3, 1)), (["AAA"], (4, 1))):
+            recorder.offer(engine.snapshot, symbols, ("direction",))
+            wait_until(lambda expected=expected: (recorder.stats()["written"], recorder.stats()["dropped"]) == expected)
+        assert read(journal).set_index("symbol")["times_served"].to_dict() == {"AAA": 1, "BBB": 2}

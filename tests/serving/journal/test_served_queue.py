@@ -10,6 +10,7 @@ from waiting import wait_until
 from configs import DatabaseUnavailableError, JournalConfig
 from serving.answers import KINDS
 from serving.journal import open_journal
+from serving.journal.predictions import Served, count_served, record
 from serving.journal.reading import read_predictions
 from serving.journal.served import ServedPredictions
 
@@ -29,16 +30,33 @@ def test_a_database_that_is_down_delays_nothing_and_is_caught_up(engine, url):
         return open_journal(url)
 
     recorder = ServedPredictions(opened, JournalConfig(flush_s=0.01, queue_rows=6))
-    for _ in range(50):  # more than the queue, but of two predictions
+    for _ in range(5):  # more than the queue, but of two predictions
         recorder.offer(engine.snapshot, ["AAA", "BBB"], ("direction",))
         wait_until(lambda: not recorder._tally.served)
     wait_until(lambda: recorder.stats()["problem"] is not None)
-    assert recorder.stats() == {"written": 0, "waiting": 100, "dropped": 0, "problem": "the server does not answer."}
+    assert recorder.stats() == {"written": 0, "waiting": 10, "dropped": 0, "problem": "the server does not answer."}
     is_down.clear()
     recorder.close()
-    assert recorder.stats() == {"written": 100, "waiting": 0, "dropped": 0, "problem": None}
+    assert recorder.stats() == {"written": 10, "waiting": 0, "dropped": 0, "problem": None}
     with open_journal(url) as journal:
-        assert read(journal)["times_served"].tolist() == [50, 50]
+        assert read(journal)["times_served"].tolist() == [5, 5]
+
+
+def test_counting_takes_as_many_steps_as_rows_whatever_statistics_the_database_has(url, make_prediction):
+    rows = [make_prediction(f"S{i}") for i in range(500)]
+    with open_journal(url) as journal:
+        with journal.begin() as connection:
+            record(connection, rows[:3])
+            connection.exec_driver_sql("ANALYZE")
+        with journal.begin() as connection:
+            record(connection, rows[3:])
+        thousands = []
+        with journal.begin() as connection:
+            driver = connection.connection.driver_connection
+            driver.set_progress_handler(lambda: thousands.append(1), 1000)
+            assert not count_served(connection, {row.id: Served(1, row.made_at, row.made_at) for row in rows})
+            driver.set_progress_handler(None, 0)
+        assert len(thousands) < 100
 
 
 def test_what_the_queue_cannot_take_is_dropped_and_counted(engine, url):
@@ -104,4 +122,19 @@ def test_what_waits_at_the_end_for_a_database_that_is_down_is_counted_as_dropped
     wait_until(lambda: recorder.stats()["problem"])
     recorder.close()
     assert recorder.stats() == {"written": 0, "waiting": 0, "dropped": 2, "problem": "the server does not answer."}
-    assert len([record for record in caplog.records if "does not answer" in record.message]) == 1
+    assert [record.message for record in caplog.records] == [
+        "the server does not answer. Predictions wait in memory",
+        "the journal lacks the last 2 served predictions: the server does not answer.",
+    ]
+
+
+def test_what_a_locked_database_does_not_take_at_the_end_is_logged(engine, url, caplog):
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        recorder = ServedPredictions(lambda: open_journal(url), JournalConfig(flush_s=0.01))
+        recorder.offer(engine.snapshot, ["AAA"], KINDS)
+        recorder.close(timeout_s=0.1)
+        assert "lacks the last 2 served predictions: the database did not answer within 0.1 s." in caplog.text
+        other.rollback()
+    recorder.close()
+    assert recorder.stats()["written"] == 2
