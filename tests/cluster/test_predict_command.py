@@ -112,4 +112,4 @@ def test_a_kind_without_a_champion_is_one_note_and_the_other_is_forecast(call, s
     assert "direction is not forecast: it has no champion" in note and "fleetcast models promote" in note
     assert call(*command, "--kinds", "direction,volatility").code == 1, "it was asked for"
     refused = call(*command, "--kinds", "direction")
-    assert refused.code == 2 and "there is no champion of direction. Choose one of: latest, " in refused.err
+    assert refused.code == 2 and "direction has no champion. Choose one of: latest, " in refused.err

@@ -85,5 +85,6 @@ def match_version(version: str, known: Sequence[str], aliases: Mapping[str, str]
     if version in aliases:
         raise UnreadableError(f"{version!r} names {aliases[version]}, which no longer exists, in {remedy}")
     if version in ALIASES:
-        raise ModelError(f"there is no {version} of {remedy} `fleetcast models promote` makes a version champion.")
+        way = "`fleetcast models promote` makes a version champion"
+        raise ModelError(f"{kind} has no {version}. Choose one of: {choices}{older}. {way}.")
     raise ModelError(f"{version!r} {f'matches {len(found)} versions' if found else 'is no version'} of {remedy}")
