@@ -120,7 +120,7 @@ Forecast = DirectionForecast | VolatilityForecast
 
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """One symbol to forecast, from ``data`` (its bars in any form) or from the newest bars.
+    """One symbol to forecast, from ``data`` (its bars in any form) or from the newest bars, by default by all kinds.
 
     Examples
     --------
@@ -130,23 +130,24 @@ class PredictionRequest:
 
     symbol: str
     data: AnyBars | None = None
-    prediction_types: Sequence[Kind] | Kind = KINDS
+    prediction_types: Sequence[Kind] | Kind | None = None
 
     def __post_init__(self) -> None:
-        wanted = self.prediction_types
+        if not isinstance(self.symbol, str) or not self.symbol:
+            raise ConfigError(f"symbol is {shown(self.symbol)}; expected a name such as 'AAPL'.")
+        if (wanted := self.prediction_types) is None:
+            return
         given = (wanted,) if isinstance(wanted, str) else tuple(wanted) if isinstance(wanted, Iterable) else ()
         if not given or any(not isinstance(kind, str) or kind not in KINDS for kind in given):
             raise ConfigError(
                 f"prediction_types is {shown(list(given) or wanted)}; expected one or more of {', '.join(KINDS)}."
             )
-        if not isinstance(self.symbol, str) or not self.symbol:
-            raise ConfigError(f"symbol is {shown(self.symbol)}; expected a name such as 'AAPL'.")
         object.__setattr__(self, "prediction_types", tuple(kind for kind in KINDS if kind in given))
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The kinds of forecast, in a fixed order."""
-        return cast(tuple[Kind, ...], self.prediction_types)
+    def kinds(self) -> tuple[Kind, ...] | None:
+        """The kinds of forecast, in a fixed order; None: all that are served."""
+        return cast(tuple[Kind, ...] | None, self.prediction_types)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from configs.errors import ConfigError, FleetcastError, require, shown
 from configs.safe_json import parse_json
 from configs.values import Kind
-from serving.answers import KINDS, Prediction
+from serving.answers import Prediction
 from serving.frames import Predictions
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class FleetcastClient:
     def predict(
         self,
         symbols: Sequence[str] | str | None = None,
-        types: Sequence[Kind] | Kind = KINDS,
+        types: Sequence[Kind] | Kind | None = None,
         bars: AnyBars | None = None,
     ) -> Predictions[Prediction]:
         """Return one prediction per symbol, in the order requested; one with an ``error`` lacks a forecast.
@@ -90,7 +90,7 @@ class FleetcastClient:
         symbols
             Names; by default those of ``bars``.
         types
-            ``direction``, ``volatility`` or both.
+            ``direction``, ``volatility`` or both; by default all that are served.
         bars
             Bars to forecast from in place of the server's: frames or rows by symbol, or any other form; those that name
             no symbol are of the one in ``symbols``.
@@ -105,7 +105,9 @@ class FleetcastClient:
             The bars cannot be read.
         """
         named = None if symbols is None else _names(symbols, "symbols", "names, such as ['AAPL', 'MSFT']")
-        body: dict[str, Any] = {"types": _names(types, "types", "direction, volatility or both")}
+        body: dict[str, Any] = {}
+        if types is not None:
+            body["types"] = _names(types, "types", "direction, volatility or both")
         if named is not None:
             body["symbols"] = named
         if bars is not None:

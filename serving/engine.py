@@ -158,11 +158,12 @@ class PredictionEngine:
         return responses
 
     def render(
-        self, symbols: Sequence[str], kinds: tuple[Kind, ...], versions: Mapping[Kind, str] | None = None
+        self, symbols: Sequence[str], kinds: tuple[Kind, ...] | None, versions: Mapping[Kind, str] | None = None
     ) -> tuple[Snapshot, list[RenderedAnswer]]:
         """Return the answers from the newest bars as JSON, one per symbol, and the snapshot they come from."""
         start, snapshot = time.perf_counter(), self.snapshot_of(versions)
-        answers = [snapshot.rendered(symbol, kinds) for symbol in symbols]
+        wanted = snapshot.wanted(kinds)
+        answers = [snapshot.rendered(symbol, wanted) for symbol in symbols]
         errors = [answer.code for answer in answers if answer.code is not None]
         fallbacks = sum(answer.fallback for answer in answers)
         self.statistics.add("snapshot", time.perf_counter() - start, errors, len(answers), fallbacks)

@@ -130,15 +130,29 @@ def require_kinds(manager: ModelManager, found: Container[str], needs: Collectio
         There is none of a kind; the message says whether there are versions of it that could be promoted.
     """
     for kind in sorted(needs):
-        if kind in found:
-            continue
-        head = f"strategy {strategy} needs a champion of {kind}, and there is none"
-        if not (versions := manager.versions(kind)):
-            raise ModelError(f"{head}. Train one (`fleetcast train --kinds {kind}`), or choose another --strategy.")
-        raise ModelError(
-            f"{head}: {versions[-1]} is not promoted (`fleetcast models show {versions[-1]}` says why). Promote it "
-            f"(`fleetcast models promote {versions[-1]} --kind {kind}`), or choose another --strategy."
-        )
+        if kind not in found:
+            way = _way_to_champion(manager, kind)
+            raise ModelError(
+                f"strategy {strategy} needs a champion of {kind}, and there is none{way}, or choose another --strategy."
+            )
+
+
+def missing_champions(manager: ModelManager, found: Container[str]) -> list[str]:
+    """Return a sentence for each kind without a champion: which forecasts that costs, why, and what to do."""
+    return [
+        f"{kind} is not forecast: it has no champion{_way_to_champion(manager, kind)}."
+        for kind in KINDS
+        if kind not in found
+    ]
+
+
+def _way_to_champion(manager: ModelManager, kind: Kind | str) -> str:
+    if not (versions := manager.versions(kind)):
+        return f". Train one (`fleetcast train --kinds {kind}`)"
+    return (
+        f": {versions[-1]} is not promoted (`fleetcast models show {versions[-1]}` says why). Promote it "
+        f"(`fleetcast models promote {versions[-1]} --kind {kind}`)"
+    )
 
 
 def open_fleet(manager: ModelManager, kind: Kind, version: str, only: Container[str] | None = None) -> Fleet:

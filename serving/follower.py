@@ -11,6 +11,7 @@ from configs.errors import FleetcastError
 from configs.operation import ServeConfig
 from configs.values import Kind
 from features.store.store import Store
+from serving.answers import KINDS
 from serving.fleets import resolve_versions
 from serving.snapshot import Snapshot
 from serving.snapshot_builder import SymbolFilter, build_snapshot, open_bars
@@ -78,7 +79,8 @@ class Follower:
         self._retired = tuple(retired for retired in self._retired if time.monotonic() - retired[0] < _PREVIOUS_S)
         resolved = resolve_versions(self._manager, self.alias)
         missing = [kind for kind in old.versions if kind not in resolved]
-        versions = {**old.versions, **resolved}
+        found = {**old.versions, **resolved}
+        versions = {kind: found[kind] for kind in KINDS if kind in found}
         stamp = open_bars(self._manager.store, old.fleets, self.config, old).stamp()
         if settle and not self._settled(stamp):
             stamp = old.bars_stamp

@@ -20,7 +20,7 @@ from features.panel import Panel
 from serving.answers import Failure, Prediction, PredictionRequest
 from serving.known_sources import KnownSource, each_once
 from serving.latest_windows import LatestWindows, why_no_forecast
-from serving.snapshot import Outcome, Snapshot, utc_now, with_forecasts
+from serving.snapshot import Outcome, Snapshot, utc_now
 from serving.targets import LastBar, last_bars
 from training.data.windows import Windows
 
@@ -54,7 +54,7 @@ def read_request_bars(snapshot: Snapshot, request: PredictionRequest, history_ba
         return Failure("bad_bars", problem)
     if mended.steps:
         notes += (mended.summary(),)
-    return RequestBars(request.symbol, request.kinds, mended.bars.last(history_bars), notes, schedule)
+    return RequestBars(request.symbol, snapshot.wanted(request.kinds), mended.bars.last(history_bars), notes, schedule)
 
 
 def with_age(snapshot: Snapshot, request: RequestBars, prediction: Prediction) -> Prediction:
@@ -94,7 +94,7 @@ def forecast_request_bars(snapshot: Snapshot, requests: Sequence[RequestBars]) -
         close = float(request.bars.close[-1])
         said = tuple(dict.fromkeys(warnings))
         empty = Prediction(request.symbol, as_of, close, notes=said, sources=each_once(known))
-        answers.append(with_forecasts(empty, request.kinds, found))
+        answers.append(snapshot.with_forecasts(empty, request.kinds, found))
     return answers
 
 

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 from configs.values import Kind
 from features.alternative.stopped import StoppedSource, stopped_sources
 from features.bars.freshness import Freshness, freshness
-from serving.answers import KINDS, Failure, Forecast, Prediction
+from serving.answers import Failure, Forecast, Prediction
 from serving.fleets import Fleet, ForecastColumns
 from serving.known_sources import KnownSource
 from serving.latest_windows import LatestWindows
@@ -81,6 +81,10 @@ class Snapshot:
         """The date of the newest bar of all symbols."""
         return max((bar.as_of for bar in self.last_bars.values()), default=None)
 
+    def wanted(self, kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:
+        """Return the kinds that a request names; None requests all that are served."""
+        return tuple(self.versions if kinds is None else kinds)
+
     def kinds_of(self, symbol: str) -> list[Kind]:
         """Return the kinds that forecast a symbol from the newest bars."""
         unfitted = symbol in self.unfitted
@@ -94,10 +98,11 @@ class Snapshot:
         """Return the kinds that can forecast a symbol from bars in a request."""
         return [kind for kind, fleet in self.fleets.items() if fleet.can_forecast(symbol, self.unseen)]
 
-    def prediction(self, symbol: str, kinds: Sequence[Kind] = KINDS, now: datetime | None = None) -> Prediction:
+    def prediction(self, symbol: str, kinds: Sequence[Kind] | None = None, now: datetime | None = None) -> Prediction:
         """Return a symbol's answer from the newest bars; an unknown or stale symbol has an error.
 
-        Ages are judged at the time ``now``, UTC without a zone, by default the present.
+        ``kinds`` are by default all that are served. Ages are judged at the time ``now``, UTC without a zone, by
+        default the present.
         """
         if not self.kinds_of(symbol):
             return Prediction(symbol, error=self.unknown_symbol(symbol))
@@ -112,7 +117,26 @@ class Snapshot:
         notes = (*self.notes.get(symbol, ()), *((found.text,) if found.stale else ()))
         sources = self.sources.get(symbol, ())
         empty = Prediction(symbol, last.as_of, last.close, notes=notes, stale=found.stale, sources=sources)
-        return with_forecasts(empty, kinds, {kind: found.get(symbol) for kind, found in self.forecasts.items()})
+        return self.with_forecasts(empty, kinds, {kind: found.get(symbol) for kind, found in self.forecasts.items()})
+
+    def with_forecasts(
+        self, prediction: Prediction, kinds: Sequence[Kind] | None, outcomes: Mapping[Kind, Outcome | None]
+    ) -> Prediction:
+        """Return a prediction with its symbol's forecasts of these kinds; its error is of the first missing one."""
+        forecasts: dict[str, Forecast] = {}
+        error = None
+        for kind in self.wanted(kinds):
+            outcome = outcomes.get(kind) or self._no_model(kind, prediction.symbol)
+            if isinstance(outcome, Failure):
+                error = error or outcome
+            else:
+                forecasts[kind] = outcome
+        return replace(prediction, **forecasts, error=error)  # type: ignore[arg-type]
+
+    def _no_model(self, kind: Kind, symbol: str) -> Failure:
+        if kind in self.versions:
+            return Failure("no_model", f"there is no {kind} model of {symbol!r}")
+        return Failure("no_model", f"no {kind} model is served, only {' and '.join(self.wanted(None))}")
 
     def freshness(self, last: LastBar, now: datetime) -> Freshness:
         """Judge a bar at a time ``now`` (UTC): by its symbol's schedule or, if one is set, by the maximum age."""
@@ -194,18 +218,3 @@ def stale_problems(stale: Mapping[str, Freshness], symbols: int) -> list[str]:
 def utc_now() -> datetime:
     """Return the time to the minute, UTC without a zone, as bars have it."""
     return datetime.now(UTC).replace(second=0, microsecond=0, tzinfo=None)
-
-
-def with_forecasts(
-    prediction: Prediction, kinds: Sequence[Kind], outcomes: Mapping[Kind, Outcome | None]
-) -> Prediction:
-    """Return a prediction with its symbol's forecasts of these kinds; its error is that of the first missing one."""
-    forecasts: dict[str, Forecast] = {}
-    error = None
-    for kind in kinds:
-        outcome = outcomes.get(kind) or Failure("no_model", f"there is no {kind} model of {prediction.symbol!r}")
-        if isinstance(outcome, Failure):
-            error = error or outcome
-        else:
-            forecasts[kind] = outcome
-    return replace(prediction, **forecasts, error=error)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def predict(
     """Forecast every symbol from its newest bars, with the champions; a symbol without a model gets a pooled forecast.
 
     The forecasts are those that ``fleetcast serve`` would answer. The exit code is 1 if a symbol in --symbols, or every
-    symbol, has no forecast or only one of the two kinds.
+    symbol, lacks a forecast of the kinds in --kinds, by default of all kinds that have a champion.
     """
     import sys
     from datetime import datetime, time
@@ -45,7 +45,8 @@ def predict(
     from cluster.options import bars_given, bars_named, names
     from configs.errors import shortened
     from configs.operation import ServeConfig
-    from serving.fleets import resolve_versions
+    from serving.answers import KINDS
+    from serving.fleets import missing_champions, resolve_versions
     from serving.newest_bars import BarsChoice
     from serving.snapshot import utc_now
     from serving.snapshot_builder import build_snapshot
@@ -57,10 +58,13 @@ def predict(
         [bars_named(one) for one in bars_given(bars, more_bars)] or None, None if at is None else _day(at)
     )
     manager = ModelManager(store)
-    snapshot = build_snapshot(manager, resolve_versions(manager, alias, chosen), ServeConfig(), choice=choice)
+    versions = resolve_versions(manager, alias, chosen or KINDS)
+    snapshot = build_snapshot(manager, versions, ServeConfig(), choice=choice)
     now = None if choice.end is None else min(datetime.combine(choice.end, time.max), utc_now())
     found = [snapshot.prediction(symbol, chosen, now) for symbol in wanted or _at_hand(snapshot)]
     _show(found, csv, parquet, as_json)
+    for sentence in missing_champions(manager, versions) if alias == "champion" and chosen is None else ():
+        print(f"note: {sentence}", file=sys.stderr)
     for stopped in snapshot.stopped_sources():
         print(f"note: {stopped}.", file=sys.stderr)
     if left := snapshot.bars.lake_symbols_not_read():
@@ -78,12 +82,14 @@ def _at_hand(snapshot: Snapshot) -> Sequence[str]:
     return [symbol for symbol in snapshot.symbols if symbol in known] or snapshot.symbols
 
 
-def _kinds(text: str | None) -> tuple[Kind, ...]:
+def _kinds(text: str | None) -> tuple[Kind, ...] | None:
     from cluster.options import names
     from configs.errors import ConfigError
     from serving.answers import KINDS
 
-    given = names("--kinds", text) if text is not None else KINDS
+    if text is None:
+        return None
+    given = names("--kinds", text)
     unknown = [name for name in given if name not in KINDS]
     if unknown:
         raise ConfigError(f"--kinds {unknown[0]!r} is not a kind of model. Give {' or '.join(KINDS)}.")

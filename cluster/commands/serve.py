@@ -42,7 +42,7 @@ def serve(
     settings = load_config(preset, config, list(overrides or []))
     resolved = settings.serve
     check_exposure(host, api_key_file, insecure)
-    from serving.fleets import resolve_versions
+    from serving.fleets import missing_champions, resolve_versions
     from serving.journal.opening import checked_url
     from serving.web.keys import Keys
     from serving.web.limits import Limits
@@ -50,6 +50,8 @@ def serve(
 
     manager = ModelManager(store)
     versions = resolve_versions(manager, alias)
+    for sentence in missing_champions(manager, versions) if alias == "champion" else ():
+        typer.echo(f"note: {sentence}", err=True)
     key_file = None if api_key_file is None else str(Keys(Path(api_key_file).absolute()).path)
     recorded_in = checked_url(database, manager.store, settings.journal) if journal else None
     check_port(host, port) if address is None else check_reachable(address)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from configs.values import Kind
 from training.run.kind_result import KindResult
 
 
-def next_steps(results: Sequence[KindResult], option: str = "") -> list[str]:
+def next_steps(results: Sequence[KindResult], option: str = "", champions: Collection[str] = ()) -> list[str]:
     """Return what to do next; ``option`` is the ``--store`` to add to each command, or empty.
 
-    A version that was not promoted is not what ``predict`` and ``serve`` use, which would go unnoticed.
+    ``champions`` are the kinds of the store that have one, of this run or of earlier ones. A version that was not
+    promoted is not what ``predict`` and ``serve`` use, which would go unnoticed.
     """
     usual = f"next: fleetcast predict{option}, fleetcast serve{option}"
     left = [result for result in results if result.version and result.version != result.champion]
@@ -19,11 +20,12 @@ def next_steps(results: Sequence[KindResult], option: str = "") -> list[str]:
         return [usual]
     verb = "was" if len(left) == 1 else "were"
     lines = [f"{' and '.join(result.kind for result in left)} {verb} not promoted (the reasons are above)"]
-    if any(result.champion for result in left):
-        champions = ", ".join(f"{one.kind} {one.champion}" for one in left if one.champion)
-        lines.append(f"fleetcast predict{option} and serve go on with the former champion: {champions}")
-    else:
-        lines.append("without a champion, fleetcast predict and serve have nothing to use")
+    if former := ", ".join(f"{one.kind} {one.champion}" for one in left if one.champion):
+        lines.append(f"fleetcast predict{option} and serve go on with the former champion: {former}")
+    if without := " or ".join(one.kind for one in left if not one.champion):
+        served = " and ".join(sorted({*champions, *(one.kind for one in results if one.champion)}))
+        use = f"forecast {served} only" if served else "have nothing to use"
+        lines.append(f"without a champion of {without}, fleetcast predict and serve {use}")
     lines.append(f"forecasts of this run: fleetcast predict --alias latest{option}")
     promote = "; ".join(f"fleetcast models promote {one.version} --kind {one.kind}{option}" for one in left)
     lines.append(f"to use it all the same: {promote}")

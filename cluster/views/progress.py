@@ -20,6 +20,7 @@ from cluster.views.next_steps import next_steps
 from configs.feature_groups import group_of_column
 from configs.words import counted
 from features.store.store import Store
+from training.registry.manager import ModelManager
 from training.run import queue
 from training.run.run_plan import RunPlan
 from training.trainer import Callbacks, TrainingResult
@@ -55,7 +56,9 @@ def show_result(result: TrainingResult, store: Store, as_json: bool) -> None:
     console.print(f"\nmodels in {store.uri}; time: {stages}", highlight=False, soft_wrap=True)
     if rows:
         option = "" if store.uri == Store(DEFAULT_STORE).uri else f" --store {shlex.quote(store.uri)}"
-        for line in next_steps(result.results, option):
+        models = ModelManager(store)
+        champions = [kind for kind in models.kinds() if models.aliases(kind).champion]
+        for line in next_steps(result.results, option, champions):
             console.print(line, highlight=False, soft_wrap=True)
     if groups := sorted({group_of_column(name) or "" for name in result.plan.feature_names} - {""}):
         hint = "what each adds: fleetcast ablation, with the same settings"

@@ -31,19 +31,22 @@ class Past:
     ----------
     instant, date
         Of the newest step: its close, and the date of its bars.
-    first_versions
-        The models of the first step, whose test tables the record begins with.
-    first_date
-        The date of the bars of the first step.
+    first
+        By kind: the version that the bot forecast with first, and the date of the bars of that step. A kind whose
+        first champion came later has a later date.
     held
         Symbols with a position or an open order.
     """
 
     instant: datetime
     date: np.datetime64
-    first_versions: Mapping[Kind, str]
-    first_date: np.datetime64
+    first: Mapping[Kind, tuple[str, np.datetime64]]
     held: tuple[str, ...]
+
+    @property
+    def first_date(self) -> np.datetime64:
+        """The date of the bars of the first step."""
+        return min(date for _, date in self.first.values())
 
 
 def newest_instant(journal: Journal, bot: str) -> datetime | None:
@@ -60,14 +63,12 @@ def past_of(journal: Journal, bot: str) -> Past | None:
         newest = connection.execute(own.order_by(steps.c.instant.desc()).limit(1)).one_or_none()
         if newest is None:
             return None
-        oldest = connection.execute(own.order_by(steps.c.instant).limit(1)).one()
-        return Past(
-            newest.instant,
-            _date(newest.notes["bar_date"]),
-            oldest.notes["versions"],
-            _date(oldest.notes["bar_date"]),
-            _held(connection, bot, newest.instant),
-        )
+        first = dict[Kind, tuple[str, np.datetime64]]()
+        for _, notes in connection.execute(own.order_by(steps.c.instant)):
+            for kind, version in notes["versions"].items():
+                first.setdefault(kind, (version, _date(notes["bar_date"])))
+        held = _held(connection, bot, newest.instant)
+        return Past(newest.instant, _date(newest.notes["bar_date"]), first, held)
 
 
 def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
@@ -98,11 +99,13 @@ def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
     return {kind: _table(kind, some) for kind, some in found.items()}
 
 
-def table_of(kind: Kind, rows: Sequence[PredictionRow]) -> pd.DataFrame:
-    """Return predictions of one kind as rows of a test table."""
-    names = _COLUMNS[kind]
-    values = [(row.symbol, row.bar_date, *(getattr(row, name) for name in names)) for row in rows]
-    return _table(kind, values)
+def tables_of(rows: Sequence[PredictionRow]) -> dict[Kind, pd.DataFrame]:
+    """Return predictions by kind, as rows of a test table."""
+    found: dict[Kind, list[tuple[object, ...]]] = {}
+    for row in rows:
+        values = (getattr(row, name) for name in _COLUMNS[row.kind])  # type: ignore[index]
+        found.setdefault(row.kind, []).append((row.symbol, row.bar_date, *values))  # type: ignore[arg-type]
+    return {kind: _table(kind, some) for kind, some in found.items()}
 
 
 def own_versions(journal: Journal, made_by: str, date: datetime) -> dict[Kind, str]:

@@ -19,7 +19,7 @@ from serving.bot.broker import Broker
 from serving.bot.closed_bars import Row, ready_rows
 from serving.bot.feed import Feed
 from serving.bot.forecasting import forecasts_of, shadow_forecasts
-from serving.bot.memory import Past, forecasts_of_steps, newest_instant, own_versions, past_of, table_of
+from serving.bot.memory import Past, forecasts_of_steps, newest_instant, own_versions, past_of, tables_of
 from serving.bot.orders import orders_of
 from serving.bot.record import Record
 from serving.bot.renaming import renamed
@@ -31,7 +31,7 @@ from serving.bot.step_writer import read_state, write_step
 from serving.journal.database import Journal
 from serving.journal.leases import Lease
 from serving.journal.outcomes import current_name, due_outcomes, record_outcomes
-from serving.journal.predictions import SERVED, PredictionRow, record
+from serving.journal.predictions import SERVED, record
 
 _log = logging.getLogger(__name__)
 
@@ -159,10 +159,13 @@ class Scanner:
         return ScanReport(tuple(instants), signals, problems, len(verdicts), orders)
 
     def _recall(self) -> None:
-        """Read state and record from the journal unless they are those of its newest step."""
+        """Read state and record from the journal unless they are those of its newest step and of the champions' terms.
+
+        A champion may have another horizon than the one before, or is the first of its kind.
+        """
         newest = newest_instant(self._journal, self._bot)
         known = None if self._past is None else self._past.instant
-        if self._record is not None and newest == known:
+        if self._record is not None and newest == known and self._record.config == self.feed.config:
             return
         self._record = None
         self._past = past_of(self._journal, self._bot)
@@ -174,21 +177,20 @@ class Scanner:
         if self._broker is not None and self._state is not None:
             self._broker.submit(orders_of(self._state))  # the process may have ended before it did
         if self._past is not None:
-            self._record = self._first_record(self._past.first_versions, self._past.first_date)
+            self._record = Record(self.feed.config)
+            for kind, (version, before) in self._past.first.items():
+                self._add_tests(self._record, kind, version, before)
             for kind, table in forecasts_of_steps(self._journal, self._bot).items():
                 self._record.add(kind, table)
 
-    def _first_record(self, versions: Mapping[Kind, str], before: np.datetime64) -> Record:
-        """Return the record that a bot begins with: the tests of its first models, up to its first date."""
-        found = Record(self.feed.config)
-        for kind, version in versions.items():
-            try:
-                table = self.feed.tested(kind, version)
-            except ModelError as error:  # versions of long ago may have been pruned
-                _log.warning("skill is measured by the bot's own forecasts of %s only: %s", kind, error)
-                continue
-            found.add(kind, table[table["date"].to_numpy() < before])
-        return found
+    def _add_tests(self, record: Record, kind: Kind, version: str, before: np.datetime64) -> None:
+        """Add the test of the first version of a kind, up to its first date."""
+        try:
+            table = self.feed.tested(kind, version)
+        except ModelError as error:  # versions of long ago may have been pruned
+            _log.warning("skill is measured by the bot's own forecasts of %s only: %s", kind, error)
+            return
+        record.add(kind, table[table["date"].to_numpy() < before])
 
     def _step(self, row: Row, lease: Lease) -> StepResult:
         date = bar_date(row.date)
@@ -202,9 +204,12 @@ class Scanner:
             stored = record(connection, made, instead_of=(SERVED,))
             record(connection, shadows)
         if self._record is None:
-            self._record = self._first_record(versions, row.date)
-        for kind, rows in _by_kind(stored).items():
-            self._record.add(kind, table_of(kind, rows))
+            self._record = Record(self.feed.config)
+        for kind, version in versions.items():
+            if self._past is None or kind not in self._past.first:
+                self._add_tests(self._record, kind, version, row.date)
+        for kind, table in tables_of(stored).items():
+            self._record.add(kind, table)
         config = self.feed.config
         names = config.journal.renamed
         held = () if self._past is None else self._past.held
@@ -238,13 +243,7 @@ class Scanner:
         held = {one["symbol"] for one in result.position_rows if one["quantity"]} | {
             one.symbol for one in result.orders
         }
-        first = (versions, row.date) if self._past is None else (self._past.first_versions, self._past.first_date)
-        self._past = Past(row.instant, row.date, *first, tuple(sorted(held)))
+        first = {kind: (version, row.date) for kind, version in versions.items()}
+        first |= {} if self._past is None else self._past.first
+        self._past = Past(row.instant, row.date, first, tuple(sorted(held)))
         self._state, self._new_terms = result.state, ()
-
-
-def _by_kind(rows: list[PredictionRow]) -> dict[Kind, list[PredictionRow]]:
-    found: dict[Kind, list[PredictionRow]] = {}
-    for row in rows:
-        found.setdefault(row.kind, []).append(row)  # type: ignore[arg-type]
-    return found

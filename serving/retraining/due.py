@@ -66,7 +66,8 @@ def judge_due(facts: KindFacts, settings: RetrainConfig, now: datetime, *, force
         return Due(facts.kind, is_due, reason)
 
     if facts.champion is None:
-        return answer(False, "there is no champion whose settings say how. Train first: fleetcast train")
+        ways = f"Promote a version (fleetcast models promote), or train one: fleetcast train --kinds {facts.kind}"
+        return answer(False, f"there is no champion whose settings say how. {ways}")
     if facts.running_since is not None:
         return answer(False, f"a training is in progress since {_time(facts.running_since)}")
     if force:

@@ -69,7 +69,7 @@ def plan_retraining(
     now
         The bot's time, aware; by default the present.
     kinds
-        By default all with a champion.
+        By default all with a version; one without a champion is not trained, and the plan says so.
     force
         Whether time, cool-down and causes are ignored.
 
@@ -80,8 +80,8 @@ def plan_retraining(
     """
     present = datetime.now(UTC)
     moment = now or present
-    wanted: list[Kind] = list(kinds) or [kind for kind in models.kinds() if models.aliases(kind).champion]  # type: ignore[misc]
-    if not wanted:
+    wanted: list[Kind] = list(kinds) or models.kinds()  # type: ignore[assignment]
+    if not (kinds or any(models.aliases(kind).champion for kind in wanted)):
         raise ModelError(f"{models.store.uri!r} has no champion to train again. Make one: fleetcast train.")
     found = []
     with journal.connect() as connection:

@@ -125,10 +125,14 @@ def build_api(
     )
     async def predict_one(
         symbol: Annotated[Symbol, Path(description="Such as AAPL; ^GSPC is spelled %5EGSPC.")],
-        types: Annotated[tuple[Kind, ...], Query(min_length=1, max_length=len(KINDS))] = KINDS,
+        types: Annotated[tuple[Kind, ...] | None, Query(min_length=1, max_length=len(KINDS))] = None,
     ) -> Response:
-        """Forecast one symbol from the newest bars; 404 with the reason if there is no forecast."""
-        batch = await service.answer([symbol], tuple(kind for kind in KINDS if kind in types))
+        """Forecast one symbol from the newest bars; 404 with the reason if there is no forecast.
+
+        ``types`` are by default all kinds that are served.
+        """
+        kinds = None if types is None else tuple(kind for kind in KINDS if kind in types)
+        batch = await service.answer([symbol], kinds)
         return Response(batch.items[0], 200 if batch.has_forecast[0] else 404, media_type=_JSON)
 
     @api.get("/v1/symbols", response_model=list[SymbolFacts], tags=["models"])
@@ -152,7 +156,7 @@ def build_api(
         except (FleetcastError, OverloadedError) as error:
             return error_response(503, "unavailable", str(error), retry_after_s=5)
         if found is None:
-            (item,) = (await service.answer([symbol], KINDS)).items  # its error suggests the nearest symbol
+            (item,) = (await service.answer([symbol], None)).items  # its error suggests the nearest symbol
             return error_response(404, "unknown_symbol", from_json(item)["error"]["message"])
         return Response(to_json(found), media_type=_JSON)
 

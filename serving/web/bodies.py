@@ -43,11 +43,12 @@ class PredictionsRequest(Body):
     """Which symbols to forecast, and optionally from which bars.
 
     ``symbols`` are forecast from the server's newest bars; for those in ``bars`` the forecast follows the last of the
-    given bars. By default ``symbols`` are those of ``bars``.
+    given bars. By default ``symbols`` are those of ``bars``, and ``types`` are all kinds that are served: those that
+    ``versions`` of the response names.
     """
 
     symbols: Symbols | None = None
-    types: Annotated[list[Kind], Field(min_length=1, max_length=len(KINDS))] = list(KINDS)
+    types: Annotated[list[Kind], Field(min_length=1, max_length=len(KINDS))] | None = None
     bars: Annotated[dict[Symbol, Bars], Field(max_length=MAX_SYMBOLS)] | None = None
 
     @model_validator(mode="after")
@@ -66,9 +67,9 @@ class PredictionsRequest(Body):
         return self.symbols if self.symbols is not None else list(self.bars or ())
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """The requested kinds, each once."""
-        return tuple(kind for kind in KINDS if kind in self.types)
+    def kinds(self) -> tuple[Kind, ...] | None:
+        """The requested kinds, each once; None: all that are served."""
+        return None if self.types is None else tuple(kind for kind in KINDS if kind in self.types)
 
 
 def oversize_reason(body: bytes) -> str:

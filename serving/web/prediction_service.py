@@ -44,13 +44,14 @@ class PredictionService(Protocol):
     async def answer(
         self,
         symbols: Sequence[str],
-        kinds: tuple[Kind, ...],
+        kinds: tuple[Kind, ...] | None,
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> AnswerBatch:
         """Return the symbols' items, in order; those in ``bars`` follow these bars (date, o, h, l, c, volume).
 
-        ``versions`` requests recently replaced versions, if they are still available.
+        Without ``kinds`` they have all that are served. ``versions`` requests recently replaced versions, if they are
+        still available.
 
         Raises
         ------
@@ -116,7 +117,7 @@ class EngineService:
     async def answer(
         self,
         symbols: Sequence[str],
-        kinds: tuple[Kind, ...],
+        kinds: tuple[Kind, ...] | None,
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> AnswerBatch:
@@ -126,7 +127,7 @@ class EngineService:
             self._meter.snapshot(len(answers), [answer.code for answer in answers if answer.code is not None])
             batch = _answer_batch(snapshot.versions, answers)
             if self._journal is not None:
-                self._journal.offer(snapshot, batch.with_forecast(symbols), kinds)
+                self._journal.offer(snapshot, batch.with_forecast(symbols), snapshot.wanted(kinds))
             return batch
         responses = await self._forecasts.submit(_BarsRequest(symbols, kinds, bars, versions), len(symbols))
         return _answer_batch(responses[0].versions, [RenderedAnswer.of(response.prediction) for response in responses])
@@ -199,7 +200,7 @@ class EngineService:
         return out
 
     def _record(
-        self, snapshot: Snapshot, responses: Sequence[PredictionResponse], kinds: Sequence[tuple[Kind, ...]]
+        self, snapshot: Snapshot, responses: Sequence[PredictionResponse], kinds: Sequence[tuple[Kind, ...] | None]
     ) -> None:
         """Record the answers from the newest bars among those of a batch, in which other symbols came with bars."""
         if self._journal is None:
@@ -208,7 +209,7 @@ class EngineService:
             prediction, last = response.prediction, snapshot.last_bars.get(response.prediction.symbol)
             is_newest = response.source == "snapshot" and last is not None and last.as_of == prediction.as_of
             if is_newest and prediction.forecasts:
-                self._journal.offer(snapshot, [prediction.symbol], wanted)
+                self._journal.offer(snapshot, [prediction.symbol], snapshot.wanted(wanted))
 
     def _history_batch(self, requests: Sequence[tuple[str, int]]) -> list[dict[str, Any] | None]:
         return [self._engine.history(symbol, bars) for symbol, bars in requests]
@@ -221,7 +222,7 @@ def _answer_batch(versions: Versions, answers: Sequence[RenderedAnswer]) -> Answ
 @dataclass(frozen=True, slots=True)
 class _BarsRequest:
     symbols: Sequence[str]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[Kind, ...] | None
     bars: Mapping[str, Rows]
     versions: Versions | None
 

@@ -38,7 +38,7 @@ class ShardedService:
     async def answer(
         self,
         symbols: Sequence[str],
-        kinds: tuple[Kind, ...],
+        kinds: tuple[Kind, ...] | None,
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> AnswerBatch:
@@ -125,7 +125,7 @@ class RemoteService:
     async def answer(
         self,
         symbols: Sequence[str],
-        kinds: tuple[Kind, ...],
+        kinds: tuple[Kind, ...] | None,
         bars: Mapping[str, Rows] | None = None,
         versions: Versions | None = None,
     ) -> AnswerBatch:

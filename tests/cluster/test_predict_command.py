@@ -99,3 +99,17 @@ def test_a_kind_that_the_store_does_not_have_is_one_line(call, store, tmp_path):
     assert len(done.err.strip().splitlines()) == 1
     done = call("predict", "--store", str(tmp_path / "store"), "--kinds", "volatility", "--json", "-")
     assert done.code == 0 and {one["symbol"] for one in json.loads(done.out)} == {"AAPL", "IBM"}
+
+
+def test_a_kind_without_a_champion_is_one_note_and_the_other_is_forecast(call, store, tmp_path):
+    shutil.copytree(store, tmp_path / "store")
+    (tmp_path / "store" / "models" / "direction" / "aliases.json").unlink()
+    command = ("predict", "--store", str(tmp_path / "store"), "--json", "-")
+    done = call(*command, "--symbols", "AAPL")
+    (one,) = json.loads(done.out)
+    assert done.code == 0 and one["error"] is None and one["volatility"] and one["direction"] is None
+    (note,) = (line for line in done.err.splitlines() if line.startswith("note: "))
+    assert "direction is not forecast: it has no champion" in note and "fleetcast models promote" in note
+    assert call(*command, "--kinds", "direction,volatility").code == 1, "it was asked for"
+    refused = call(*command, "--kinds", "direction")
+    assert refused.code == 2 and "direction has no champion. Choose one of: latest, " in refused.err

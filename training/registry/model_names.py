@@ -9,6 +9,7 @@ from configs.errors import ModelError, UnreadableError, require, shown
 from training.tasks import catalog
 
 LATEST = "latest"
+ALIASES = ("champion", "previous")
 _SHOWN = 5
 
 
@@ -83,4 +84,7 @@ def match_version(version: str, known: Sequence[str], aliases: Mapping[str, str]
     remedy = f"{kind}. Choose one of: {choices}{older}."
     if version in aliases:
         raise UnreadableError(f"{version!r} names {aliases[version]}, which no longer exists, in {remedy}")
+    if version in ALIASES:
+        way = "`fleetcast models promote` makes a version champion"
+        raise ModelError(f"{kind} has no {version}. Choose one of: {choices}{older}. {way}.")
     raise ModelError(f"{version!r} {f'matches {len(found)} versions' if found else 'is no version'} of {remedy}")

@@ -106,6 +106,10 @@ const KINDS = {
 };
 
 /* The server's verdict on a model against its baselines, in words. */
+/* A line for each kind of which no model is served. */
+const missingKinds = (models) => Object.keys(KINDS).filter((kind) => !models.some((model) => model.kind === kind))
+  .map((kind) => make("p", `${kind}: no model is served, because none is champion`));
+
 function verdictText({ kind, verdict, metrics }) {
   const { names, metric, metricName } = KINDS[kind], { status, better_than: better, worse_than: worse } = verdict;
   if (status === "not tested") return "not tested against baselines";

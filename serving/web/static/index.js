@@ -18,7 +18,7 @@ async function load() {
   const open = [...document.querySelectorAll("#models details")].map((card) => card.open);
   document.getElementById("models").replaceChildren(...models.map(skillCard));
   document.querySelectorAll("#models details").forEach((card, i) => { card.open = open[i] ?? false; });
-  document.getElementById("verdicts").replaceChildren(...models.map(verdictLine));
+  document.getElementById("verdicts").replaceChildren(...models.map(verdictLine), ...missingKinds(models));
   const symbols = (await request("/v1/symbols")).map((facts) => facts.symbol);
   const found = [];
   for (let i = 0; i < symbols.length; i += SYMBOLS_PER_REQUEST) {

@@ -127,7 +127,7 @@ async function load() {
   notes.replaceChildren(...item.notes.map((text) => make("li", text)));
   notes.className = item.stale ? "problem" : "range";
   document.getElementById("now").replaceChildren(...forecastCards(item, models), ...sourcesCards(item.sources));
-  document.getElementById("models").replaceChildren(...models.map(skillCard));
+  document.getElementById("models").replaceChildren(...models.map(skillCard), ...missingKinds(models));
   if (!item.error || item.error.code !== "unknown_symbol") drawHistory(await request(`/v1/history/${path}?bars=${BARS_SHOWN}`), item, models);
 }
 

@@ -126,7 +126,7 @@ class Served(httpx2.BaseTransport):
 def test_symbols_without_bars_of_a_mixed_request_are_recorded_too(engine, recorder, url, universe, rows_of):
     service = EngineService(engine, 16, journal=recorder)
     bars = {"BBB": rows_of(universe["BBB"].first(470))}
-    asyncio.run(service.answer(["AAA", "BBB", "ZZZ"], KINDS, bars))
+    asyncio.run(service.answer(["AAA", "BBB", "ZZZ"], None, bars))
     wait_until(lambda: recorder.stats()["written"] == 2)
     with open_journal(url) as journal:
         assert read(journal)["symbol"].tolist() == read(journal, "volatility")["symbol"].tolist() == ["AAA"]
