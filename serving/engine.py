@@ -6,24 +6,23 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from configs.errors import ConfigError, require, shown
 from configs.operation import ServeConfig
 from configs.values import Kind
-from configs.words import counted
 from features.bars.merge import fingerprint
 from features.store.store import Store, open_store
 from serving.answer_cache import AnswerCache
 from serving.answers import Failure, Prediction, PredictionRequest, PredictionResponse, Source
+from serving.engine_health import health_of
 from serving.engine_statistics import EngineStatistics
 from serving.follower import Follower
 from serving.frames import Predictions
 from serving.history import history_of
 from serving.request_bars import RequestBars, forecast_request_bars, read_request_bars, with_age
-from serving.snapshot import RenderedAnswer, Snapshot, stale_problems
+from serving.snapshot import RenderedAnswer, Snapshot
 from serving.snapshot_builder import SymbolFilter
 
 _CACHED_ANSWERS = 4096
@@ -178,43 +177,8 @@ class PredictionEngine:
         return self.statistics.summary()
 
     def health_check(self) -> dict[str, Any]:
-        """Return whether forecasts are available and up to date.
-
-        ``status`` is ``ok``; ``degraded`` if the store has something that could not be loaded, if bars are missing, or
-        if features count as missing; or else ``stale`` if bars are, as ``serve.max_age_days`` says. ``problems`` has
-        the reasons; ``models_loaded`` counts the models of symbols.
-        """
-        snapshot, now = self.snapshot, datetime.now(UTC)
-        newest, stale = snapshot.newest_date, snapshot.stale_symbols()
-        age_days = None if newest is None else round((now.replace(tzinfo=None) - newest).total_seconds() / 86400, 2)
-        missing = snapshot.bars.missing
-        problems = [self._follower.problem] if self._follower.problem else []
-        problems += sorted({windows.note for windows in snapshot.windows.values() if windows.note})
-        if missing:
-            first = next(iter(missing))
-            problems.append(f"{counted(len(missing), 'symbol')} without usable bars, such as {first}: {missing[first]}")
-        status = "degraded" if problems else "stale" if stale else "ok"
-        return {
-            "status": status,
-            "problems": problems + stale_problems(stale, len(snapshot.last_bars) - len(snapshot.unfitted)),
-            "models_loaded": sum(len(fleet.position) for fleet in snapshot.fleets.values()),
-            "models": {
-                kind: {
-                    "version": fleet.version,
-                    "symbols": len(fleet.position),
-                    "age_days": round((now - fleet.created).total_seconds() / 86400, 2),
-                }
-                for kind, fleet in snapshot.fleets.items()
-            },
-            "bars": {
-                "source": snapshot.bars.name,
-                "symbols": len(snapshot.last_bars),
-                "newest": newest.isoformat() if newest else None,
-                "age_days": age_days,
-                "stale_symbols": len(stale),
-            },
-            "loaded": snapshot.loaded.isoformat(timespec="seconds"),
-        }
+        """Return whether forecasts are available and up to date; see :func:`.health_of`."""
+        return health_of(self.snapshot, self._follower.problem)
 
     def close(self) -> None:
         """Stop watching the store."""
