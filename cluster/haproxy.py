@@ -18,6 +18,9 @@ MAX_PIPES = 256
 limit of open files is too low for them."""
 _OTHER_FILES = 500
 _DONE = "# limits added"
+_NO_PATH = r"^(\s*http-request return status) 404 content-type text/plain lf-string \"Path .*$"
+_ERROR = {"error": {"code": "unavailable", "message": "no server is ready: it starts or ends.", "details": []}}
+_NO_APPLICATION = rf"\1 503 content-type application/json hdr Retry-After 1 string '{json.dumps(_ERROR)}'"
 
 
 def most_connections(files: int) -> int:
@@ -27,6 +30,9 @@ def most_connections(files: int) -> int:
 
 def with_limits(text: str, loopback_ports: list[int], header_ms: int, per_address: int) -> str:
     """Return Serve's configuration of HAProxy with limits; once they are there, it is returned as it is.
+
+    Where there is no application, as before the first replica is ready and while the last one ends, the answer is 503:
+    clients would take the 404 of Serve for final.
 
     Parameters
     ----------
@@ -50,6 +56,7 @@ def with_limits(text: str, loopback_ports: list[int], header_ms: int, per_addres
         f"tcp-request connection reject if {{ sc0_conn_cur gt {per_address} }}",
     ]
     text = _after(text, r"^defaults$", [f"timeout http-request {header_ms}ms"])
+    text = re.sub(_NO_PATH, _NO_APPLICATION, text, flags=re.MULTILINE)
     return _after(text, r"^frontend http_frontend$", frontend)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx2
 import pytest
 from raw_http import answer, ask, stalled
 from waiting import wait_until
@@ -93,8 +95,8 @@ class Backend(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def haproxy(folder, connections, header_s):
-    """HAProxy as Serve starts it, in front of a server."""
+def haproxy(folder, connections, header_s, backend="server one 127.0.0.1:PORT", status=200):
+    """HAProxy as Serve starts it, in front of a server; wait until it answers with a ``status``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
     server.handle_error = lambda *_: None  # HAProxy ends its idle connections with a reset
     threading.Thread(target=server.serve_forever).start()
@@ -102,7 +104,7 @@ def haproxy(folder, connections, header_s):
     text = CONFIG.format(metrics="METRICS", stats="STATS", host="127.0.0.1", port=port)
     text = text.replace("timeout client 1s", "timeout client 30s").replace("maxconn 100", "maxconn MAXCONN")
     text = text.replace("connect 1s", "connect 60s").replace("server 1s", "server 60s")  # a busy machine is no fault
-    text += f"backend all\n    mode http\n    server one 127.0.0.1:{server.server_port}\n"
+    text += f"backend all\n    mode http\n    {backend.replace('PORT', str(server.server_port))}\n"
     file.write_text(text.replace(f"bind 127.0.0.1:{port}", f"bind 127.0.0.1:{port}\n    default_backend all"))
     arguments = [sys.executable, "-c", START, str(file), str(connections), str(header_s)]
     root = Path(__file__).parents[2]
@@ -111,7 +113,7 @@ def haproxy(folder, connections, header_s):
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: process.poll() is not None or ask(url)[0] == 200)
+        wait_until(lambda: process.poll() is not None or ask(url)[0] == status)
         assert process.poll() is None
         yield url
     finally:
@@ -138,6 +140,17 @@ def test_one_address_has_half_of_the_connections(tmp_path):
         for one in slow:
             one.close()
         wait_until(lambda: ask(url)[0] == 200)
+
+
+@pytest.mark.slow
+def test_without_an_application_the_answer_is_503_which_clients_repeat(tmp_path):
+    from ray.serve._private import haproxy_templates
+
+    (line,) = re.findall(r"http-request return status 404 .*", Path(haproxy_templates.__file__).read_text())
+    with haproxy(tmp_path, 100, 30.0, line, 503) as url, httpx2.Client(base_url=url) as client:
+        found = client.get("/v1/health/ready")
+    assert found.status_code == 503 and found.headers["Retry-After"] == "1"
+    assert found.json()["error"]["code"] == "unavailable"
 
 
 def test_limits_are_added_once_to_the_template_of_serve():
