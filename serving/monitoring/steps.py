@@ -64,7 +64,7 @@ def wait_of(horizon: int, config: MonitoringConfig, length: timedelta = _DAY) ->
 def bar_length(frame: pd.DataFrame) -> timedelta:
     """Return the usual time between two bars of a symbol if they are weekly or rarer, else a day."""
     bars = frame[["symbol", "bar_date"]].drop_duplicates().sort_values("bar_date")
-    usual: pd.Timedelta = bars.groupby("symbol")["bar_date"].diff().median()
+    usual = pd.Timedelta(bars.groupby("symbol")["bar_date"].diff().median())
     return usual.to_pytimedelta() if usual >= _WEEKLY else _DAY
 
 

@@ -98,7 +98,7 @@ class TestedSkill:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Invert :meth:`to_json`."""
         pairs = [Comparison(*(_number(one) for one in value[name])) for name in ("kept", "missed")]
-        year = value.get("steps_per_year", cls.steps_per_year)  # earlier versions did not store it
+        year = value.get("steps_per_year", cls.unknown().steps_per_year)  # earlier versions did not store it
         return cls(pairs[0], pairs[1], _number(value["mean"]), _number(value["deviation"]), year)
 
 

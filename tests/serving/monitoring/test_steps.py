@@ -230,6 +230,8 @@ def test_what_a_test_promised_by_luck_is_not_demanded():
     assert TestedSkill.unknown().most_missed(0.9) == pytest.approx(0.1)
     for one in (lucky, TestedSkill.unknown()):
         assert repr(TestedSkill.from_json(one.to_json())) == repr(one)
+        earlier = {name: value for name, value in one.to_json().items() if name != "steps_per_year"}
+        assert TestedSkill.from_json(earlier).steps_per_year == 252.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
