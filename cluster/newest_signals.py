@@ -132,5 +132,6 @@ def _notes(snapshot: Snapshot, signals: Sequence[Signal], wanted: Sequence[str])
     if shown := sorted(set(stale) & {one.symbol for one in signals}):
         notes.append(f"the newest bars of {shortened(shown)} are not up to date: {stale[shown[0]].text}")
     if left_out := sorted(set(wanted) - {one.symbol for one in signals}):
-        notes.append(f"{shortened(left_out)} have no new bar for more than strategy.max_halt days, so no signal")
+        verb = "has" if len(left_out) == 1 else "have"
+        notes.append(f"{shortened(left_out)} {verb} no new bar for more than strategy.max_halt days, so no signal")
     return tuple(notes)

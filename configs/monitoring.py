@@ -27,8 +27,8 @@ class MonitoringConfig(Frozen):
     """By which share outcomes may miss their label sets or intervals more often than promised before it counts: misses
     cluster in restless times, so a share that is right on average is exceeded for months."""
     late_days: Annotated[int, Field(ge=0, le=10_000)] = 7
-    """Days that tests wait for outcomes that are late, besides two for every bar of the horizon; then they go on
-    without them."""
+    """Days that tests wait for outcomes that are late, besides two for every bar of the horizon, or twice its length if
+    bars are weekly or rarer; then they go on without them."""
     skill_days: Days = 365
     """Calendar days of forecasts behind figures of live skill. Tests count every day once and have no end."""
     recent_days: Days = 63

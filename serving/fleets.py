@@ -16,7 +16,7 @@ from configs.errors import ModelError, UnreadableError
 from configs.values import Kind
 from serving.answers import KINDS, Basis, Forecast
 from serving.kinds import SERVED_KINDS
-from serving.targets import LastBar, in_sample_note
+from serving.targets import LastBar, in_sample_note, is_seen
 from training.data.windows import Windows
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.chunks import joined
@@ -86,9 +86,7 @@ class Fleet:
     def notes(self, last: LastBar) -> tuple[str, ...]:
         """Return a warning where the fit has seen outcomes after the bar that a forecast follows."""
         seen_to = self.predictor.calibrated_to
-        if seen_to is None or last.as_of >= seen_to:
-            return ()
-        return (in_sample_note(self.kind, seen_to),)
+        return () if seen_to is None or not is_seen(last, seen_to) else (in_sample_note(self.kind, seen_to),)
 
     def row(self, symbol: str) -> int:
         """Return a symbol's row; for a symbol that was not fitted, the row of the pooled model."""

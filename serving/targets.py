@@ -60,6 +60,15 @@ def _target_date(schedule: BarSchedule, last: np.datetime64, horizon: int) -> da
     return None if dates is None else dates[-1].astype("datetime64[us]").item()
 
 
+def is_seen(last: LastBar, seen_to: datetime) -> bool:
+    """Return whether a fit that has seen outcomes up to ``seen_to`` may have seen a bar after the one of a forecast.
+
+    It has not where the symbol's next session is later: a coin's Sunday says nothing of a stock's Monday.
+    """
+    following = target_date(last, 1)
+    return last.as_of < seen_to and (following is None or following <= seen_to)
+
+
 def in_sample_note(kind: str, seen_to: datetime) -> str:
     """Return the warning about a forecast from a bar whose outcome the fit has seen, up to ``seen_to``."""
     return f"the {kind} model has seen outcomes up to {seen_to:%Y-%m-%d}: this forecast is not out of sample"

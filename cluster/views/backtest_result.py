@@ -42,7 +42,10 @@ def render_backtest(result: BacktestResult) -> Iterator[RenderableType]:
     yield Text(_interval(result))
     yield Text("")
     yield added_table(result)
-    yield from (Text(f"{one} (strategy.caps, strategy.filter)") for one in unchanged(result))
+    yield from (
+        Text(one.replace("not the model", "not the model (strategy.caps, strategy.filter)"))
+        for one in unchanged(result)
+    )
     for title, reason in result.missing.items():
         yield Text(f"without {title}: {reason}")
     yield from (Text(sentence.replace("-", "−")) for sentence in _worth(result))
@@ -92,9 +95,10 @@ def _worth(result: BacktestResult) -> Iterator[str]:
     found = result.economic
     if found is None:
         return
+    several = "; several symbols together have less than each" if len(result.simulation.market.symbols) > 1 else ""
     yield (
         f"equal shares of all symbols, each scaled to a volatility of 10%, had {found.volatility:.1%} with the model "
-        f"and {found.volatility_ewma:.1%} with the EWMA; several symbols together have less than each"
+        f"and {found.volatility_ewma:.1%} with the EWMA{several}"
     )
     if math.isfinite(found.gain.value):
         yield (

@@ -70,9 +70,9 @@ def show_replay(found: ReplayResult, wants_json: bool) -> None:
     if wants_json:
         print(as_json(found.to_json()))
         return
-    print(f"{found.title}, {found.first} to {found.last}: {counted(found.days, 'day')} in {found.seconds:g} s")
+    print(f"{found.title}, {found.first} to {found.last}: {counted(found.days, 'bar')} in {found.seconds:g} s")
     print(f"  equity {found.equity:,.2f}; the backtest's {found.backtest_equity:,.2f}")
-    print(f"  largest difference on any day {found.difference:.2f}; {counted(found.fills, 'fill')}")
+    print(f"  largest difference at any bar {found.difference:.2f}; {counted(found.fills, 'fill')}")
     for kind, skill in found.skill.items():
         print(
             f"  {kind}: live loss {skill.loss:.6f} (backtest's {skill.backtest_loss:.6f}, baseline's "
@@ -94,7 +94,7 @@ def _delay(days: int | None) -> str:
     """Return how long after a planted break an alarm came, in words."""
     if days is None:
         return ""
-    return f" ({counted(days, 'day')} after the break)" if days > 0 else " (false: before the break)"
+    return f" ({counted(days, 'bar')} after the break)" if days > 0 else " (false: before the break)"
 
 
 def _orders(found: BotStatus) -> str:

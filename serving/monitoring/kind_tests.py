@@ -28,7 +28,6 @@ from serving.monitoring.tested import TestedSkill
 SHARES: Mapping[str, float] = {"worse": 0.5, "faded": 0.25, "coverage": 0.25}
 """The share of false alarms of each test."""
 _CLIPS: Mapping[str, float | None] = {"worse": CLIP, "faded": CLIP, "coverage": None}
-_DAYS_PER_YEAR = 252.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +103,9 @@ def threshold(test: str, config: MonitoringConfig) -> float:
     return 1.0 / (config.false_alarm_rate * SHARES[test])
 
 
-def watch_limit(horizon: int, config: MonitoringConfig) -> float:
-    """Return the value from which the control chart signals."""
-    return limit_of(config.watch_years * _DAYS_PER_YEAR / horizon)
+def watch_limit(horizon: int, config: MonitoringConfig, tested: TestedSkill | None) -> float:
+    """Return the value from which the control chart signals, given what the version's test says of a year."""
+    return limit_of(config.watch_years * (tested or TestedSkill.unknown()).steps_per_year / horizon)
 
 
 def advance(
@@ -137,7 +136,8 @@ def _after(state: KindState, step: Step, tested: Mapping[str, TestedSkill], conf
         for name, value in evidence.items()
         if value >= threshold(name, config) and name not in state.alarms
     }
-    sums, pending = _charted(state, step, tested.get(step.version))
+    skill = tested.get(step.version)
+    sums, pending = _charted(state, step, skill)
     versions = state.versions if state.alarms or step.version in state.versions else (*state.versions, step.version)
     return replace(
         state,
@@ -151,7 +151,7 @@ def _after(state: KindState, step: Step, tested: Mapping[str, TestedSkill], conf
         versions=versions,
         sums=sums,
         pending=pending,
-        watch=step.start if sums >= watch_limit(state.horizon, config) else state.watch,
+        watch=step.start if sums >= watch_limit(state.horizon, config, skill) else state.watch,
     )
 
 

@@ -161,7 +161,7 @@ class Monitor:
             steps=state.steps,
             missing=state.missing,
             tests=self._tests(state),
-            watch=Watch(state.sums, watch_limit(horizon, config), config.watch_years, state.watch),
+            watch=Watch(state.sums, watch_limit(horizon, config, tested.get(version)), config.watch_years, state.watch),
             history=history,
             scores=live_scores(kind, judged, horizon),
             recent=live_scores(kind, judged[judged["bar_date"] >= _recent_from(judged, config.recent_days)], horizon),

@@ -12,7 +12,7 @@ import pandas as pd
 from configs.monitoring import MonitoringConfig
 from configs.values import Kind
 from serving.monitoring.forecast_rows import OUTCOME, has_outcome
-from serving.monitoring.steps import wait_of
+from serving.monitoring.steps import bar_length, wait_of
 
 _NAMED = 10
 
@@ -66,7 +66,8 @@ def quality_of(
     own, few = frame[~frame["is_shadow"].astype(bool)], recent[~recent["is_shadow"].astype(bool)]
     known = has_outcome(kind, own, OUTCOME[kind])
     moment = pd.Timestamp(now)
-    is_due = (own["bar_date"] + wait_of(horizon, config) < moment.tz_convert("UTC").tz_localize(None)).to_numpy()
+    wait = wait_of(horizon, config, bar_length(own))
+    is_due = (own["bar_date"] + wait < moment.tz_convert("UTC").tz_localize(None)).to_numpy()
     newest = own["bar_close"].max()
     last = few.sort_values("bar_date", kind="stable").drop_duplicates("symbol", keep="last").set_index("symbol")
     older = last["bar_date"] < last["bar_date"].max()

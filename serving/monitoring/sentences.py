@@ -129,6 +129,6 @@ def quality_sentences(report: KindReport) -> Sequence[str]:
 
 def _alarm(report: KindReport, test: str, alarm: Raised, rate: float) -> str:
     return (
-        f"ALARM: {test_title(report, test)} since {alarm.date[:10]}, after {counted(alarm.steps, 'day')} "
+        f"ALARM: {test_title(report, test)} since {alarm.date[:10]}, after {counted(alarm.steps, 'bar')} "
         f"(evidence {alarm.evidence:.3g}; by chance such an alarm is raised with a probability of at most {rate:.2%})"
     )

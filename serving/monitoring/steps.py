@@ -2,7 +2,7 @@
 
 A step is made once. It counts the outcomes as they were first known, leaves out those that came later than
 ``late_days`` after they were due, and forecasts that were made after their outcome; so it is the same whenever and in
-whatever order outcomes arrive, and revisions do not rewrite evidence.
+whatever order outcomes arrive, and revisions do not rewrite evidence. Weekly and rarer bars are waited for longer.
 
 Symbols of exchanges in several time zones share the step of their session's date.
 """
@@ -24,7 +24,9 @@ from serving.monitoring.losses import excess_loss, excess_misses, step_gap
 from serving.monitoring.tested import TestedSkill
 from training.metrics.ratio import ratio
 
-_DAYS_PER_BAR = 2  # of a horizon on a calendar with weekends
+_LENGTHS_PER_BAR = 2  # of a horizon on a calendar with weekends
+_DAY = timedelta(days=1)
+_WEEKLY = timedelta(days=5.5)  # two daily bars can be further apart than a day, with a weekend or holidays in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,16 @@ class Step:
     missing: int
 
 
-def wait_of(horizon: int, config: MonitoringConfig) -> timedelta:
-    """Return how long after its bar a step waits for outcomes."""
-    return timedelta(days=config.late_days + _DAYS_PER_BAR * horizon)
+def wait_of(horizon: int, config: MonitoringConfig, length: timedelta = _DAY) -> timedelta:
+    """Return how long after its bar a step waits for outcomes, given :func:`bar_length`."""
+    return timedelta(days=config.late_days) + _LENGTHS_PER_BAR * horizon * length
+
+
+def bar_length(frame: pd.DataFrame) -> timedelta:
+    """Return the usual time between two bars of a symbol if they are weekly or rarer, else a day."""
+    bars = frame[["symbol", "bar_date"]].drop_duplicates().sort_values("bar_date")
+    usual = pd.Timedelta(bars.groupby("symbol")["bar_date"].diff().median())
+    return usual.to_pytimedelta() if usual >= _WEEKLY else _DAY
 
 
 def complete_steps(
@@ -86,7 +95,8 @@ def complete_steps(
     if rows.empty:
         return []
     rows = rows.sort_values(["bar_date", "symbol"], ignore_index=True)
-    wait, today = wait_of(int(rows["horizon_bars"].max()), config), pd.Timestamp(now).tz_localize(None)
+    wait = wait_of(int(rows["horizon_bars"].max()), config, bar_length(rows))
+    today = pd.Timestamp(now).tz_localize(None)
     known = rows["is_known"].to_numpy()
     starts = np.flatnonzero(np.r_[True, np.diff(rows["bar_date"].to_numpy().astype(np.int64)) != 0])
     dates = rows["bar_date"].iloc[starts]

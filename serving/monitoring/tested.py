@@ -12,6 +12,7 @@ import pandas as pd
 
 from configs.errors import ModelError
 from configs.values import Kind
+from features.bars.period import bar_period
 from serving.monitoring.forecast_rows import row_evidence
 from serving.monitoring.losses import OUTLIER
 from training.backtesting.sources import tested_table
@@ -36,7 +37,9 @@ class TestedSkill:
     missed
         Share of outcomes outside their label sets or intervals, and its standard error; NaN without a test.
     mean, deviation
-        Mean and standard deviation of the loss gap of blocks of ``horizon`` days; NaN without a test.
+        Mean and standard deviation of the loss gap of blocks of ``horizon`` bars; NaN without a test.
+    steps_per_year
+        Dates of bars in a year of the test's symbols together.
     """
 
     __test__ = False
@@ -45,6 +48,7 @@ class TestedSkill:
     missed: Comparison
     mean: float
     deviation: float
+    steps_per_year: float = 252.0
 
     @classmethod
     def unknown(cls) -> Self:
@@ -59,16 +63,16 @@ class TestedSkill:
         gap, claim, _ = evidence.losses
         known, sets = np.isfinite(gap), np.isfinite(evidence.missed)
         mean = deviation = math.nan
+        dates, row = np.unique(table["date"].to_numpy().astype("datetime64[ns]"), return_inverse=True)
         if known.any():
-            days, row = day_index(table["date"].to_numpy(), len(table))
-            total = DayTotals(row, len(days), known)
-            by_day = ratio(total(gap[known]), total(np.ones(int(known.sum()))))
-            blocks = block_means(by_day[np.isfinite(by_day)], horizon)
+            total = DayTotals(row, len(dates), known)
+            by_date = ratio(total(gap[known]), total(np.ones(int(known.sum()))))
+            blocks = block_means(by_date[np.isfinite(by_date)], horizon)
             if len(blocks) > 1:
                 mean, deviation = float(blocks.mean()), float(blocks.std(ddof=1))
         kept = _day_ratio(table, -gap, claim, known, horizon)
         missed = _day_ratio(table, evidence.missed, np.ones(len(table)), sets, horizon)
-        return cls(kept, missed, mean, deviation)
+        return cls(kept, missed, mean, deviation, bar_period(dates).bars_per_year)
 
     @property
     def least_kept(self) -> float:
@@ -94,7 +98,8 @@ class TestedSkill:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Invert :meth:`to_json`."""
         pairs = [Comparison(*(_number(one) for one in value[name])) for name in ("kept", "missed")]
-        return cls(pairs[0], pairs[1], _number(value["mean"]), _number(value["deviation"]))
+        year = value.get("steps_per_year", cls.unknown().steps_per_year)  # earlier versions did not store it
+        return cls(pairs[0], pairs[1], _number(value["mean"]), _number(value["deviation"]), year)
 
 
 def tested_skill(manager: ModelManager, kind: Kind, version: str, horizon: int, outlier: float) -> TestedSkill:

@@ -86,7 +86,12 @@ def features_of_version(
         config.recent_days,
         config.drift_false_rate,
     )
-    return VersionFeatures(drift, tuple(_stopped(context, recipe.feature_names, newest)))
+    too_few = (
+        f"the newest {_HISTORY_BARS:,} bars of a symbol do not have two earlier periods of {config.recent_days} days; "
+        "choose a smaller monitoring.recent_days"
+    )
+    stopped = tuple(_stopped(context, recipe.feature_names, newest))
+    return VersionFeatures(drift, stopped, "" if drift.features else too_few)
 
 
 def features_or_reason(

@@ -82,7 +82,8 @@ def plan_retraining(
     moment = now or present
     wanted: list[Kind] = list(kinds) or models.kinds()  # type: ignore[assignment]
     if not (kinds or any(models.aliases(kind).champion for kind in wanted)):
-        raise ModelError(f"{models.store.uri!r} has no champion to train again. Make one: fleetcast train.")
+        way = "Promote a version: fleetcast models promote." if wanted else "Make one: fleetcast train."
+        raise ModelError(f"{models.store.uri!r} has no champion to train again. {way}")
     found = []
     with journal.connect() as connection:
         for kind in wanted:

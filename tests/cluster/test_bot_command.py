@@ -29,7 +29,7 @@ def test_replay_prints_the_account_next_to_the_backtests(call, past_store, monke
     shown = ran.err.splitlines()
     assert "2016-03-01 to 2016-03-31" in shown[0] and shown[1:] == [f"  {day:%Y-%m-%d}" for day in march]
     again = call("bot", "replay", "--store", past_store, "--from", "2016-03-01", "--to", "2016-03-31")
-    assert "largest difference on any day 0.00" in again.out
+    assert "largest difference at any bar 0.00" in again.out
 
 
 def test_a_replay_has_the_account_of_the_backtest_to_its_last_bar(call, past_store):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from configs.models import LabelConfig
-from features.bars.schedule import Sessions
+from features.bars.schedule import Period, Sessions
 from features.labels import bar_variance, direction_labels, ewma_volatility
 from serving.answers import PredictionRequest
 from serving.engine import PredictionEngine
-from serving.targets import LastBar, band_of
+from serving.targets import LastBar, band_of, is_seen
 from serving.web.prediction_service import EngineService
 
 LABELS = [LabelConfig(), LabelConfig(k=1.5, ewma_lambda=0.8), LabelConfig(mode="threshold", threshold=0.01)]
@@ -33,6 +33,21 @@ def test_the_band_is_that_of_the_labels(universe, label, horizon):
             assert band.low_return == pytest.approx(band.low_price / bars.close[i] - 1)
             assert band.high_return == pytest.approx(band.high_price / bars.close[i] - 1)
             assert np.exp(band.log_return) == pytest.approx(1 + band.high_return)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "last", "seen_to", "seen"),
+    [
+        ("XTKS", "2026-11-27", "2026-11-29", False),  # up to a coin's Sunday; Tokyo's next session is on Monday
+        ("XTKS", "2026-11-27", "2026-11-30", True),
+        ("24/7", "2026-11-27", "2026-11-29", True),
+        ("24/7", "2026-11-29", "2026-11-29", False),
+    ],
+)
+def test_a_forecast_is_out_of_sample_if_the_fit_saw_no_bar_after_it(calendar, last, seen_to, seen):
+    bar = LastBar(np.datetime64(last, "ns"), 1.0, 0.01, Sessions(calendar))
+    assert is_seen(bar, datetime.fromisoformat(seen_to)) == seen
+    assert is_seen(replace(bar, schedule=Period(1)), datetime.fromisoformat(seen_to)) == (last < seen_to)
 
 
 def test_without_a_volatility_there_is_no_band():

@@ -10,9 +10,11 @@ import numpy as np
 from configs.words import counted, signed
 from training.backtesting.result import BacktestResult
 from training.metrics.comparison import Comparison
+from training.strategy.reasons import TEXT, Reason
 
 _REASONS = 4
 _ERRORS = 1.96
+_UNWANTED = {TEXT[reason] for reason in (Reason.NO_BAR, Reason.NO_FORECAST, Reason.STRATEGY)}
 _REPLACED = {
     "volatility_target_ewma": "the EWMA volatility",
     "strategy_ewma": "the EWMA volatility",
@@ -68,7 +70,9 @@ def unchanged(result: BacktestResult) -> Iterator[str]:
         lots_decided = not result.num_trades and result.why.get("position", 0) > 0  # a note of the account says so
         if one.is_model_free and np.array_equal(one.simulation.held, result.simulation.held) and not lots_decided:
             held = "holds the same positions" if result.num_trades else "holds nothing either"
-            yield f"{one.title} {held}: limits and filters decided, not the model"
+            unwanted = {name for name, count in result.why.items() if count} <= _UNWANTED
+            reason = "the strategy chose no symbol" if unwanted else "limits and filters decided, not the model"
+            yield f"{one.title} {held}: {reason}"
 
 
 def why(result: BacktestResult) -> str:

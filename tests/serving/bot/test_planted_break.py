@@ -88,10 +88,10 @@ def test_a_planted_break_is_found_and_the_account_is_still_the_backtests(replay,
     show_replay(result, False)
     printed = capsys.readouterr().out
     assert f"returns scrambled from {broken_from}" in printed
-    assert f"{alarms[0].test} on {alarms[0].date} ({alarms[0].days} days after the break)" in printed
+    assert f"{alarms[0].test} on {alarms[0].date} ({alarms[0].days} bars after the break)" in printed
     watched = [one for one in result.skill["direction"].signals if one.days > 0]
     assert watched[0].test == "chart" and watched[0].days < alarms[0].days, "a chart is sooner, and no alarm"
-    assert f"{watched[0].date} ({watched[0].days} days after the break)" in printed
+    assert f"{watched[0].date} ({watched[0].days} bars after the break)" in printed
     show_replay(result, True)
     skill = json.loads(capsys.readouterr().out)["skill"]["direction"]
     assert skill["alarms"][0]["days"] == alarms[0].days and skill["signals"][-1]["test"] == "chart"

@@ -9,9 +9,10 @@ import pytest
 
 from configs.monitoring import MonitoringConfig
 from serving.monitoring.e_process import Betting, e_process
-from serving.monitoring.kind_tests import SHARES, KindState, advance, betting_of, threshold
+from serving.monitoring.kind_tests import SHARES, KindState, advance, betting_of, threshold, watch_limit
 from serving.monitoring.losses import direction_gaps, excess_loss, volatility_gaps
 from serving.monitoring.paired import PairedTest
+from serving.monitoring.quality import quality_of
 from serving.monitoring.steps import complete_steps
 from serving.monitoring.streams import CLIP
 from serving.monitoring.tested import TestedSkill
@@ -105,6 +106,48 @@ def test_a_late_outcome_is_waited_for_and_then_left_out(make_forecasts):
     assert complete_steps("direction", frame, {}, CONFIG, LATE)[2] == after[2], "it comes too late for ever"
 
 
+def with_bars_of(length, frame):
+    """The same forecasts of bars of another length, each complete at its end, around the clock."""
+    symbols, horizon = frame["symbol"].nunique(), int(frame["horizon_bars"].iloc[0])
+    start = pd.Timestamp("2020-01-06") + length * (np.arange(len(frame)) // symbols)
+    start, end = pd.Series(start), pd.Series(start + length * horizon)
+    close, end_close = ((one + length).dt.tz_localize("UTC") for one in (start, end))
+    made, known = (one + timedelta(minutes=5) for one in (close, end_close))
+    return frame.assign(
+        bar_date=start,
+        date=start,
+        end_date=end,
+        bar_close=close,
+        end_close=end_close,
+        made_at=made,
+        known_at=known,
+        target_close=end_close,
+    )
+
+
+@pytest.mark.parametrize("length", [timedelta(hours=1), timedelta(days=7), timedelta(days=91)])
+def test_bars_of_any_length_are_waited_for_until_their_outcomes_are_known(length, make_forecasts):
+    daily = make_forecasts("volatility", 40, 3)
+    other = with_bars_of(length, daily)
+    expected = [(one.gaps, one.rows, one.missing) for one in complete_steps("volatility", daily, {}, CONFIG, LATE)]
+    found = complete_steps("volatility", other, {}, CONFIG, LATE)
+    assert [(one.gaps, one.rows, one.missing) for one in found] == expected and len(found) == 40
+    known = other["known_at"] <= (now := other["end_close"].iloc[-1].to_pydatetime() - timedelta(minutes=30))
+    seen = other.assign(**{name: other[name].where(known) for name in ("known_at", "end_date", "end_close", "target")})
+    found = quality_of("volatility", seen, seen, 5, CONFIG, now)
+    assert (found.pending, found.overdue) == ((~known).sum(), 0) and found.pending
+
+
+@pytest.mark.parametrize("length", [timedelta(hours=1), timedelta(days=7)])
+def test_the_control_chart_is_the_same_for_bars_of_any_length(length, make_forecasts):
+    daily = make_forecasts("volatility", 300, 3)
+    other = with_bars_of(length, daily)
+    (tested,), (same,) = (skill_of("volatility", frame).values() for frame in (daily, other))
+    assert (same.mean, same.deviation) == (tested.mean, tested.deviation)
+    assert same.steps_per_year == pytest.approx(365.25 * timedelta(days=1) / length, rel=0.05)
+    assert (watch_limit(5, CONFIG, same) > watch_limit(5, CONFIG, tested)) == (length < timedelta(days=1))
+
+
 def test_forecasts_without_a_label_set_have_no_test_of_coverage(make_forecasts):
     frame = make_forecasts("direction", 10, 4).assign(level=np.nan)
     assert [set(one.gaps) for one in complete_steps("direction", frame, {}, CONFIG, LATE)] == [{"worse"}] * 10
@@ -186,6 +229,8 @@ def test_what_a_test_promised_by_luck_is_not_demanded():
     assert TestedSkill.unknown().most_missed(0.9) == pytest.approx(0.1)
     for one in (lucky, TestedSkill.unknown()):
         assert repr(TestedSkill.from_json(one.to_json())) == repr(one)
+        earlier = dict(list(one.to_json().items())[:-1])
+        assert TestedSkill.from_json(earlier).steps_per_year == 252.0
 
 
 @pytest.mark.parametrize("kind", KINDS)

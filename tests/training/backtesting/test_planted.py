@@ -9,7 +9,7 @@ import pytest
 
 from configs.errors import DataError
 from training.backtest import Backtest
-from training.backtesting.statements import added
+from training.backtesting.statements import added, unchanged
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,12 @@ def test_what_the_model_added_is_the_difference_from_the_class_prior(one_symbol,
     assert list(added(same)) == [
         "with the class prior in place of the model every position is the same, so the model added nothing"
     ]
+
+
+def test_one_symbol_has_no_rank_which_no_limit_decided(one_symbol, settings, tmp_path):
+    cheap = settings("strategy.name=relative_rank", "backtest.paths=10", "backtest.capitals=[1e6]")
+    found = Backtest(cheap, tmp_path / "store").run(one_symbol(0, 0.6, bars=300))
+    assert list(unchanged(found)) == ["same with class prior holds nothing either: the strategy chose no symbol"]
 
 
 def test_no_edge_is_called_luck(one_symbol, settings, tmp_path):
