@@ -45,7 +45,8 @@ def prepare(folder: str, symbols: int, bars: int, scans: int) -> None:
         Lake(store).append(one.first(bars))
     quick = [f"{kind}.fit={{pooled_epochs: 1, pooled_rows: 20000, pooled_symbols: 16}}" for kind in KINDS]
     more = ["data.bars=lake", "data.min_bars=400", "volatility.members=[boosting]"]
-    ModelTrainer(load_config("equities", overrides=[*quick, *more]), store).train_multi_asset_models([], [])
+    trainer = ModelTrainer(load_config("equities", overrides=[*quick, *more]), store)
+    trainer.train_multi_asset_models([], [], promote="always")  # both kinds, whatever they are worth
 
 
 def scan_part(folder: str, symbols: int, bars: int, scans: int) -> dict[str, Any]:
