@@ -33,7 +33,8 @@ class Snapshot:
     Attributes
     ----------
     versions
-        The version of each kind; a shard without any of its symbols has no entry in ``fleets`` for it.
+        The version of each kind that is served, in the order of ``KINDS``; a shard without any of its symbols has no
+        entry in ``fleets`` for it.
     fleets, windows, forecasts
         By kind: the models, the newest windows, and each symbol's forecast or the reason why it has none.
     columns

@@ -60,13 +60,12 @@ def past_of(journal: Journal, bot: str) -> Past | None:
     """Return where a bot is; None before its first step."""
     own = select(steps.c.instant, steps.c.notes).where(steps.c.bot == bot)
     with journal.connect() as connection:
-        newest = connection.execute(own.order_by(steps.c.instant.desc()).limit(1)).one_or_none()
+        newest, first = None, dict[Kind, tuple[str, np.datetime64]]()
+        for newest in connection.execute(own.order_by(steps.c.instant)):
+            for kind, version in newest.notes["versions"].items():
+                first.setdefault(kind, (version, _date(newest.notes["bar_date"])))
         if newest is None:
             return None
-        first = dict[Kind, tuple[str, np.datetime64]]()
-        for _, notes in connection.execute(own.order_by(steps.c.instant)):
-            for kind, version in notes["versions"].items():
-                first.setdefault(kind, (version, _date(notes["bar_date"])))
         held = _held(connection, bot, newest.instant)
         return Past(newest.instant, _date(newest.notes["bar_date"]), first, held)
 
