@@ -4,6 +4,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from sqlalchemy import select
+from waiting import BOUND_S
 
 from serving.bot.runner import Runner
 from serving.bot.runs import newest_runs
@@ -30,7 +31,7 @@ class Loop:
     def end(self) -> float:
         began = monotonic()
         self.stop.set()
-        self.thread.join(120.0)
+        self.thread.join(BOUND_S)
         assert not self.thread.is_alive()
         return monotonic() - began
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from waiting import BOUND_S
 
 ROOT = Path(__file__).parents[1]
 _SHELL = """
@@ -59,7 +60,7 @@ def fleetcast() -> Callable[..., Finished]:
 
     def run(*arguments: str) -> Finished:
         process = start_fleetcast(*arguments)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=BOUND_S)
         return Finished(process.returncode, out, err)
 
     return run

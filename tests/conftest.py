@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
+from waiting import BOUND_S
 
 from configs.schema import Config
 from features.bars.schema import SymbolBars
@@ -29,6 +30,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 # Ray reads it when it is imported, before any connection: without it, workers are started by `uv run`.
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+# Ray gives its workers a low priority (15), with which they hardly get a processor that other processes use too.
+os.environ.setdefault("RAY_worker_niceness", "0")
 # Three test processes use two processors. Threads of scikit-learn and of linear algebra wait actively for each other,
 # which takes many times their work where others use the processors too.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # of libraries that are not loaded yet
@@ -66,7 +69,7 @@ def start_server() -> Iterator[Callable[[FastAPI], str]]:
     for server, _ in running:
         server.should_exit = True
     for _, thread in running:
-        thread.join(60)
+        thread.join(BOUND_S)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 
 from cluster.ports import free_port
 
@@ -63,7 +63,7 @@ class PostgresServer:
     def stop(self) -> None:
         """Stop it without waiting for clients."""
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(120)
+        self._process.wait(BOUND_S)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +82,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         data = str(Path(folder) / "data")
         made = [initdb, "-D", data, "-U", USER, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]
         made += ["--pwfile", str(Path(folder) / "password")]
-        subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=120, **rights)
+        subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=BOUND_S, **rights)
         running = PostgresServer(folder, server, free_port(), rights)
         try:
             yield running

@@ -5,12 +5,12 @@ from contextlib import contextmanager, suppress
 
 import httpx2
 import psutil
+from waiting import BOUND_S
 
 from serving.answers import KINDS
 from serving.client import FleetcastClient
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
-EXIT_TIMEOUT_S = 300
 
 
 def living(processes, name=""):
@@ -42,7 +42,8 @@ def constant_load(server, clients=4):
     outcomes, stop = [], threading.Event()
 
     def ask():
-        with httpx2.Client(base_url=server.url, headers={"Authorization": f"Bearer {server.key}"}, timeout=30) as http:
+        headers = {"Authorization": f"Bearer {server.key}"}
+        with httpx2.Client(base_url=server.url, headers=headers, timeout=BOUND_S) as http:
             while not stop.is_set():
                 try:
                     answer = http.post("/v1/predictions", json={"symbols": SYMBOLS})

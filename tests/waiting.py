@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+BOUND_S = 900.0  # of a wait for what must come: other processes may use all processors
 
 
 def _no_reason() -> str:
     return "the condition is still false"
 
 
-def wait_until(condition: Callable[[], T], seconds: float = 300.0, reason: Callable[[], str] = _no_reason) -> T:
+def wait_until(condition: Callable[[], T], seconds: float = BOUND_S, reason: Callable[[], str] = _no_reason) -> T:
     """Return what a condition returns once it is true; after ``seconds`` the test fails for a ``reason``."""
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not (found := condition()):

@@ -16,6 +16,7 @@ import httpx2
 import pandas as pd
 import psutil
 import pytest
+from waiting import BOUND_S
 
 from cluster.local_start import PATIENT
 from cluster.ports import free_ports
@@ -85,7 +86,7 @@ def _ray_head(log: Path, environment: Mapping[str, str]) -> Iterator[str]:
         for node_process in [process, *psutil.Process(process.pid).children(recursive=True)]:
             with suppress(psutil.NoSuchProcess):  # a graceful stop of Ray takes half a minute
                 node_process.kill()
-        process.wait(60)
+        process.wait(BOUND_S)
         output.close()
         folder.cleanup()
         patch.undo()

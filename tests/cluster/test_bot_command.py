@@ -6,7 +6,7 @@ import signal
 
 import pandas as pd
 import pytest
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 
 from features.store.store import Store
 from training.backtesting.sources import of_walk_forward
@@ -101,7 +101,7 @@ def test_a_bot_without_models_reports_it_and_ends_at_sigterm(running, call):
     assert "holds no direction model" in found["tasks"]["scan"]["error"]
     assert found["holder"]
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=BOUND_S)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     after = json.loads(call("bot", "status", "--json", "--store", store).out)

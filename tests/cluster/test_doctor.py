@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from raw_http import answer, stalled
 from ray.cluster_utils import Cluster
+from waiting import BOUND_S
 
 from cluster.doctor import _node, _source_bars, check_installation
 from cluster.jobs.node_check import examine, probe
@@ -64,7 +65,7 @@ def test_a_server_on_a_cluster_that_others_started_limits_the_time_of_headers(st
             assert answer(connection, 10)[0] == 408
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=300)
+        process.communicate(timeout=BOUND_S)
 
 
 def test_faults_of_the_store_are_found_without_a_cluster(call, make_universe, tmp_path):

@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+from waiting import BOUND_S
 
 from cluster.head_watch import ended_without_head
 
@@ -27,7 +28,7 @@ def test_a_process_ends_with_one_line_when_its_head_is_lost():
         assert process.stdout.readline() == "watching\n"
         with pytest.raises(subprocess.TimeoutExpired):  # its head answers
             process.wait(1.0)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=BOUND_S)
     assert process.returncode == 2
     assert err.startswith(f"error: the Ray cluster was lost: its head at {address} has not answered") and (
         err.endswith("; blocks are kept\n") and err.count("\n") == 1

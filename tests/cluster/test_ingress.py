@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from raw_http import answer, ask, stalled
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 
 from cluster.haproxy import with_limits
 from cluster.ports import free_port
@@ -118,7 +118,7 @@ def haproxy(folder, connections, header_s, backend="server one 127.0.0.1:PORT", 
         yield url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(BOUND_S)
         server.shutdown()
         server.server_close()
 

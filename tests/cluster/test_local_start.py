@@ -4,6 +4,7 @@ import subprocess
 
 import psutil
 import pytest
+from waiting import BOUND_S
 
 from cluster.local_start import start_patiently
 
@@ -23,7 +24,7 @@ def test_a_failed_start_is_repeated_and_its_processes_are_killed():
 
     try:
         start_patiently(start, attempts=3)
-        assert [process.wait(120) for process in left[:2]] == [-9, -9]
+        assert [process.wait(BOUND_S) for process in left[:2]] == [-9, -9]
         assert all(process.poll() is None for process in (left[2], *unrelated))
     finally:
         for process in (*left, *unrelated):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import BOUND_S
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ sys.stderr = Stderr()
 configure_logging(verbose=True)
 with connect(cpus=1):
     ray.get(ray.remote(work).remote())
-    assert arrived.wait(240)
+    assert arrived.wait(BOUND_S)
 """
 
 
@@ -52,7 +53,7 @@ def test_an_unknown_level_is_one_line(fleetcast, monkeypatch):
 
 
 def test_a_workers_lines_reach_the_stderr_of_its_driver():
-    done = subprocess.run([sys.executable, "-c", ON_A_WORKER], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", ON_A_WORKER], capture_output=True, text=True, timeout=BOUND_S)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\(work pid=\d+\) \S+ \S+ INFO training\.run\.worker: fitted$", done.stderr, re.MULTILINE)
     assert re.search(r" INFO cluster\.session: connected to Ray; its head is ", done.stderr)

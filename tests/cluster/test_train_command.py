@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 
 from configs import load_config
 from features.store.store import Store
@@ -101,7 +101,7 @@ def test_a_killed_command_continues_on_a_cluster_and_a_killed_worker_changes_no_
     worker = wait_until(lambda: process.poll() is not None or busy_worker())
     assert isinstance(worker, psutil.Process), process.communicate()
     worker.kill()
-    out, err = process.communicate(timeout=1500)  # Ray's workers have a low priority, so busy processes come first
+    out, err = process.communicate(timeout=BOUND_S)
     assert process.returncode == 0, err
     assert json.loads(out)["symbols"] == ALL_TRAINED
     tiny_run.equals(store)

@@ -7,6 +7,7 @@ import signal
 import optuna
 import pytest
 from optuna.trial import TrialState
+from waiting import BOUND_S
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,7 @@ def test_a_sweep_that_is_killed_and_terminated_is_resumed_and_ends_with_a_verdic
     process = start(*arguments, "--resume")
     assert "finished before" in process.stdout.readline()
     process.send_signal(signal.SIGTERM)  # Ray has a handler of its own for it
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=BOUND_S)
     assert process.returncode == 128 + signal.SIGTERM and "--resume" in err and "Traceback" not in err, err
     ended = [trial for trial in trials(tmp_path, "first") if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     assert len(ended) < 3, "it ended without doing the rest"

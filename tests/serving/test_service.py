@@ -8,8 +8,8 @@ import httpx2
 import psutil
 import pytest
 from raw_http import ask, stalled
-from running_server import EXIT_TIMEOUT_S, SYMBOLS, Server, constant_load, living
-from waiting import wait_until
+from running_server import SYMBOLS, Server, constant_load, living
+from waiting import BOUND_S, wait_until
 
 from cluster.ports import free_port
 from serving.answers import KINDS
@@ -50,7 +50,7 @@ def server(start, trained_store, tmp_path_factory):
     yield Server(process, f"http://127.0.0.1:{port}", folder / "store", key, folder / "keys", lines)
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        process.wait(EXIT_TIMEOUT_S)
+        process.wait(BOUND_S)
 
 
 def test_it_answers_clients_with_a_valid_key_only(server):
@@ -175,7 +175,7 @@ def test_it_drains_and_leaves_no_process_running(server):
         wait_until(lambda: len(outcomes) > 10)
         answered = len(outcomes)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(EXIT_TIMEOUT_S) == 0
+        assert server.process.wait(BOUND_S) == 0
     assert server.process.stdout.read().endswith("draining\n")
     assert "Task ServeController" not in server.process.stderr.read()
     # Each client had one request in progress. A later request may reach a socket that is being closed.

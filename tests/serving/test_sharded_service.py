@@ -10,6 +10,7 @@ import psutil
 import pytest
 from raw_http import address_of, ask
 from raw_http import answer as answer_of
+from waiting import BOUND_S
 
 from cluster.ports import free_port
 from serving.client import FleetcastClient
@@ -17,7 +18,6 @@ from serving.client import FleetcastClient
 pytestmark = pytest.mark.slow
 
 SYMBOLS = ["AAA", "BBB", "CCC", "DDD", "EEE"]
-EXIT_TIMEOUT_S = 300
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def sharded(start, trained_store):
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=EXIT_TIMEOUT_S)
+        process.communicate(timeout=BOUND_S)
 
 
 def test_more_symbols_than_a_replica_may_have_are_sharded(sharded, engine):
@@ -55,7 +55,7 @@ def test_requests_beyond_the_queue_get_429_with_retry_after(sharded, bars_of, ro
     rows, answers = rows_of(bars_of("AAA", 480)), []
 
     def ask(turn):
-        with httpx2.Client(base_url=sharded, timeout=60) as http:
+        with httpx2.Client(base_url=sharded, timeout=BOUND_S) as http:
             for i in range(6):  # different bars each time: the same bars would be answered from the cache
                 answers.append(http.post("/v1/predictions", json={"bars": {"AAA": rows[6 * turn + i :]}}))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from waiting import BOUND_S
 
 from cluster.jobs.packaging import PACKAGES, packed
 from configs.errors import ConfigError
@@ -94,7 +95,7 @@ def test_a_running_job_is_attached_to_and_can_be_stopped(fleetcast, start, run, 
     assert stopped.code == 0 and "has ended" in stopped.out
     [job] = json.loads(run("jobs", "status", name, "--json").out)["jobs"]
     assert job["status"] == "STOPPED"
-    follower.communicate(timeout=300)
+    follower.communicate(timeout=BOUND_S)
     assert follower.returncode == 130
     assert "had ended before" in run("jobs", "stop", name).out
 

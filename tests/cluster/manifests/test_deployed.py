@@ -10,7 +10,7 @@ from contextlib import suppress
 import httpx2
 import pytest
 import yaml
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 
 from cluster.manifests.render import render
 from cluster.manifests.target import Target
@@ -46,7 +46,7 @@ def test_the_run_finds_its_store_and_the_service_answers_clients_with_a_key(ray_
     entry_point = rendered("ray-job", "RayJob", target)["spec"]["entrypoint"]
     versions = ModelManager(target.store).versions("direction")
 
-    with ray_head(tmp_path / "log", environment) as head, httpx2.Client(base_url=head, timeout=60) as operator:
+    with ray_head(tmp_path / "log", environment) as head, httpx2.Client(base_url=head, timeout=BOUND_S) as operator:
         operator.headers["Authorization"] = f"Bearer {os.environ['RAY_AUTH_TOKEN']}"
 
         def submitted():

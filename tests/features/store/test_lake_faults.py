@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lake_bars import assert_equal_bars, cut, series
+from waiting import BOUND_S
 
 from configs.errors import DataError, StoreError
 from features.store.lake import Lake
@@ -59,7 +60,7 @@ def append_in_process(root: Path, *numbers: int) -> subprocess.Popen:
 @pytest.mark.slow
 def test_concurrent_appends_lose_no_row(tmp_path):
     running = [append_in_process(tmp_path, first, 2, 0) for first in (0, 1)]
-    assert [process.communicate(timeout=300)[1] for process in running] == ["", ""]
+    assert [process.communicate(timeout=BOUND_S)[1] for process in running] == ["", ""]
     bars = Lake(Store(tmp_path)).read("X")
     assert len(bars) == 1600 and (np.diff(bars.dates) == np.timedelta64(1, "D")).all()
 
@@ -69,7 +70,7 @@ def test_a_full_disk_is_one_clear_error_and_damages_nothing(tmp_path):
     lake = Lake(Store(tmp_path))
     lake.append(series("Y"))
     process = append_in_process(tmp_path, 0, 1, 8000)
-    _, error = process.communicate(timeout=300)
+    _, error = process.communicate(timeout=BOUND_S)
     assert process.returncode == 1 and "Free some space" in error and len(error.splitlines()) == 1
     assert len(lake.read("X")) > 0 and not list(tmp_path.rglob("*.tmp"))
     assert_equal_bars(lake.read("Y"), series("Y"))

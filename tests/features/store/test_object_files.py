@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+from waiting import BOUND_S
 
 from configs.errors import DataError, StoreError
 from features.sources.table_file import find
@@ -108,7 +109,7 @@ def test_processes_that_share_a_bucket_lose_no_change(s3: str) -> None:
     store = Store(s3)
     store.write("counter", b"0")
     running = [subprocess.Popen([sys.executable, "-c", COUNT, s3]) for _ in range(2)]
-    assert [process.wait(300) for process in running] == [0, 0]
+    assert [process.wait(BOUND_S) for process in running] == [0, 0]
     assert (store.read("aliases"), store.read("counter")) == (b"30", b"30")
 
 
@@ -146,7 +147,7 @@ def test_a_running_holder_keeps_its_lease_beyond_the_term(s3: str) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(2)
         events.append("released")
-    assert events == ["released"] and waiting.wait(300) == 0
+    assert events == ["released"] and waiting.wait(BOUND_S) == 0
 
 
 def test_a_holder_that_lost_its_lease_gets_an_error(s3: str) -> None:

@@ -8,6 +8,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import BOUND_S
 
 from configs.errors import StoreError
 from features.store.store import Store, decode_symbol, encode_symbol
@@ -122,7 +123,7 @@ def test_a_lock_serialises_processes(tmp_path):
     store = Store(tmp_path)
     store.write("counter", b"0")
     running = [subprocess.Popen([sys.executable, "-c", _COUNT, str(tmp_path)]) for _ in range(2)]
-    assert [process.wait(300) for process in running] == [0, 0]
+    assert [process.wait(BOUND_S) for process in running] == [0, 0]
     assert store.read("counter") == b"100"
 
 

@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 from sqlalchemy import select
+from waiting import BOUND_S
 
 from serving.bot.leader import lease_name
 from serving.bot.registration import register, register_single_run, register_stop, registration_of
@@ -201,7 +202,7 @@ def test_a_clock_that_was_a_day_ahead_repeats_no_scan_and_is_one_line(make_servi
         while not said_back(caplog) and monotonic() < deadline:
             runner.join(0.02)
         past.now = noon + timedelta(minutes=21)
-        runner.join(20.0)
+        runner.join(BOUND_S)
     assert not runner.is_alive()
     assert seen == [at.replace(second=0) for at in (noon + timedelta(days=1), noon + timedelta(minutes=20))]
     (line,) = said_back(caplog)

@@ -6,6 +6,7 @@ from time import monotonic
 
 import pytest
 from bot_loop import SOON, Loop, newest, runs_of, spec
+from waiting import BOUND_S
 
 from configs.errors import ClusterError, DataError, LeaseLostError
 from serving.bot.leader import Leader, lease_name
@@ -22,11 +23,11 @@ def test_stopping_waits_for_the_run_in_progress(make_services, journal):
 
     def slow(services, due):
         begun.set()
-        go_on.wait(120.0)
+        go_on.wait(BOUND_S)
         return "finished"
 
     loop = Loop(make_services(), spec("slow", slow))
-    assert begun.wait(120.0)
+    assert begun.wait(BOUND_S)
     loop.stop.set()
     go_on.set()
     loop.end()
@@ -64,11 +65,11 @@ def test_of_two_bots_one_works_and_the_other_takes_over(make_services, journal):
         return ""
 
     first = Loop(make_services(), spec("scan", one))
-    assert first_ran.wait(120.0)
+    assert first_ran.wait(BOUND_S)
     second = Loop(make_services(), spec("scan", two))
     assert not second_ran.wait(1.2)
     first.end()
-    assert second_ran.wait(120.0)
+    assert second_ran.wait(BOUND_S)
     second.end()
 
 

@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 from bot_loop import SOON, Loop, newest, runs_of, spec
 from sqlalchemy import insert, select
+from waiting import BOUND_S
 
 from configs.errors import DataError
 from serving.bot.leader import lease_name
@@ -33,7 +34,7 @@ def test_a_failure_stops_no_other_task_and_is_recorded(make_services, journal, c
 
     with caplog.at_level(logging.ERROR, "serving.bot.runner"):
         loop = Loop(make_services(retry_s=60.0), spec("bad", fails), spec("good", works, after=("bad",)))
-        assert ran.wait(120.0)
+        assert ran.wait(BOUND_S)
         loop.end()
     (bad,) = runs_of(journal, "bad")
     assert (bad.outcome, bad.error) == ("failed", "no bars of any symbol. Check the source.")
@@ -49,7 +50,7 @@ def test_a_bug_in_a_task_is_a_failure_of_this_task(make_services, journal):
         raise KeyError("symbol")
 
     loop = Loop(make_services(retry_s=60.0), spec("bug", bug))
-    assert done.wait(120.0)
+    assert done.wait(BOUND_S)
     loop.end()
     assert newest(journal)["bug"]["error"] == "KeyError: 'symbol'"
 
@@ -99,7 +100,7 @@ def test_a_task_that_ends_its_thread_is_tried_again(make_services, journal):
         raise SystemExit(3)
 
     loop = Loop(make_services(), spec("leaves", leaves))
-    assert again.wait(120.0)
+    assert again.wait(BOUND_S)
     loop.end()
     assert {run.error for run in runs_of(journal, "leaves")} >= {"SystemExit: 3"}
 
@@ -115,21 +116,21 @@ def test_a_database_server_that_restarts_stops_no_task_for_good(make_services, j
             services.the_lease().guard(connection)
             if not wrote.is_set():
                 wrote.set()
-                down.wait(10.0)  # the server stops in the middle of this transaction
+                down.wait(BOUND_S)  # the server stops in the middle of this transaction
             connection.execute(insert(monitor_states), {"name": due.at.isoformat(), "day": due.at.date(), "state": {}})
         again.set()
         return ""
 
     with caplog.at_level(logging.WARNING, "serving.bot"):
         loop = Loop(make_services(lease_s=30.0), spec("scan", writes))
-        assert wrote.wait(10.0)
+        assert wrote.wait(BOUND_S)
         server.stop()
         down.set()
         try:
             assert not again.wait(1.5)
         finally:
             server.start()
-        assert again.wait(20.0)
+        assert again.wait(BOUND_S)
         loop.end()
     interrupted, *others = runs_of(journal, "scan")
     assert interrupted.outcome is None and {run.outcome for run in others if run.finished_at} == {"done"}

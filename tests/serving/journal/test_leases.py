@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select
+from waiting import BOUND_S
 
 from configs import ConfigError, LeaseLostError
 from serving.journal import open_journal
@@ -83,11 +84,11 @@ def test_a_takeover_waits_for_the_transaction_that_has_passed_the_guard(journal,
     with journal.begin() as connection:
         first.guard(connection)
         thread.start()
-        assert started.wait(120)
+        assert started.wait(BOUND_S)
         thread.join(0.3)
         assert not found  # it waits
         connection.execute(insert(accounts), account(clock.now))
-    thread.join(120)
+    thread.join(BOUND_S)
     assert found[0].token == first.token + 1
 
 
@@ -100,7 +101,7 @@ def test_of_many_that_ask_at_the_same_time_one_gets_it(journal):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(BOUND_S)
     held = [lease for lease in found if lease is not None]
     assert len(found) == 8 and len(held) == 1 and held[0].token == 1
 

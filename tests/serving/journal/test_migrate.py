@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import insert, inspect, select, text
+from waiting import BOUND_S
 
 from configs import DatabaseError
 from serving.journal import open_journal
@@ -73,7 +74,7 @@ def test_processes_that_open_an_empty_database_make_its_tables_once(empty_url):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(300)
+        thread.join(BOUND_S)
     assert not problems
     with open_journal(empty_url) as journal, journal.connect() as connection:
         assert version_of(connection) == HEAD

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from sqlalchemy import func, select
+from waiting import BOUND_S
 
 from configs import ConfigError, DataError
 from features.bars.schema import SymbolBars
@@ -146,7 +147,7 @@ def test_eight_writers_write_a_thousand_rows_each(journal, journal_url):
     command = [sys.executable, "-c", WRITER, journal_url]
     here = str(Path(__file__).parent)
     writers = [subprocess.Popen([*command, str(i), here], stderr=subprocess.PIPE, text=True) for i in range(2)]
-    problems = [writer.communicate(timeout=300)[1] for writer in writers]
+    problems = [writer.communicate(timeout=BOUND_S)[1] for writer in writers]
     assert not any(problems), problems
     assert stored_count(journal) == 8000
 

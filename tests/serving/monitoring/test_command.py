@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 import pandas as pd
 import pytest
 from sqlalchemy import insert
+from waiting import BOUND_S
 
 from features.labels import CLASSES
 from serving.journal import open_journal
@@ -112,7 +113,7 @@ def test_watching_prints_again_until_it_is_interrupted(start, trained_store, jou
         if seen == 2:
             break
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=BOUND_S)
     assert seen == 2 and process.returncode == 130 and err.strip() == "interrupted"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 
 import serving.monitoring
 from cluster.ports import free_port
@@ -121,7 +121,7 @@ def prometheus(metrics, tmp_path_factory):
             yield address
         finally:
             process.terminate()
-            process.wait(120)
+            process.wait(BOUND_S)
 
 
 def query(address, expression):

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import update
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 from websockets.sync.client import connect
 
 from configs.load import load_config
@@ -32,7 +32,7 @@ from serving.web.live_monitoring import LiveMonitoring
 from serving.web.prediction_service import EngineService
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_TIMEOUT_S = 300.0
+_TIMEOUT_S = BOUND_S
 _KEYS = {"Tab": 9, "Enter": 13, "End": 35, "Home": 36, "ArrowUp": 38, "ArrowDown": 40}
 
 
@@ -90,7 +90,7 @@ class Browser:
         """End the browser."""
         self._end.close()
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(BOUND_S)
 
     def _call(self, method: str, **parameters):
         self._number += 1

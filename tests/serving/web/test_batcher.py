@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from waiting import BOUND_S
 
 from serving.web.batcher import Batcher, OverloadedError
 
@@ -16,7 +17,7 @@ class Work:
 
     def __call__(self, items):
         self.batches.append(list(items))
-        assert self.permits.acquire(timeout=120)
+        assert self.permits.acquire(timeout=BOUND_S)
         if 13 in items:
             raise RuntimeError("thirteen")
         return [2 * item for item in items]

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 import uvicorn
 from raw_http import address_of, answer, ask, stalled
-from waiting import wait_until
+from waiting import BOUND_S, wait_until
 
 from serving.web.connections import Connections, LimitedProtocol, limit_connections
 from serving.web.limits import HOOK, Limits
@@ -59,7 +59,7 @@ def served(limits, files=10_000):
     finally:
         server.should_exit = True
         server.force_exit = True
-        thread.join(10)
+        thread.join(BOUND_S)
 
 
 def test_headers_and_bodies_must_arrive_in_time():

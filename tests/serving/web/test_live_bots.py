@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import select
+from waiting import BOUND_S
 
 from configs.operation import ServeConfig
 from serving.client import FleetcastClient, ServerError
@@ -50,12 +51,12 @@ def test_the_journal_is_read_once_for_many_clients(desk, start):
 
     url = start(LiveBots(desk.open, clock, fresh_s=60.0))
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: httpx2.get(f"{url}/v1/bot", timeout=60), range(16)))
+        answers = list(pool.map(lambda _: httpx2.get(f"{url}/v1/bot", timeout=BOUND_S), range(16)))
     assert {one.status_code for one in answers} == {200} and len(times) == 1
 
 
 def test_a_dead_bot_is_said_to_be(desk, start):
-    (bot,) = httpx2.get(f"{start(desk.bots(days=10))}/v1/bot", timeout=60).json()["bots"]
+    (bot,) = httpx2.get(f"{start(desk.bots(days=10))}/v1/bot", timeout=BOUND_S).json()["bots"]
     assert not bot["healthy"] and bot["silent_periods"] >= 2
     assert any(text.startswith("no scan for ") for text in bot["problems"])
 
@@ -82,12 +83,12 @@ def test_a_database_that_is_down_is_asked_again_when_it_is_back(start, tmp_path)
         return open_journal(url, create=False)
 
     server = start(LiveBots(open_database, fresh_s=0.0))
-    refused = httpx2.get(f"{server}/v1/bot", timeout=60)
+    refused = httpx2.get(f"{server}/v1/bot", timeout=BOUND_S)
     assert refused.status_code == 503 and refused.headers["Retry-After"] == "5"
     assert "there is no journal at" in refused.json()["error"]["message"]
     assert not Path(tmp_path / "journal.db").exists(), "reading creates nothing"
     open_journal(url).close()
-    assert httpx2.get(f"{server}/v1/bot", timeout=60).json()["bots"] == [] and len(opened) == 2
+    assert httpx2.get(f"{server}/v1/bot", timeout=BOUND_S).json()["bots"] == [] and len(opened) == 2
 
 
 def test_an_error_is_given_again_for_a_while(start, tmp_path):
@@ -98,5 +99,5 @@ def test_an_error_is_given_again_for_a_while(start, tmp_path):
         return open_journal(f"sqlite:///{tmp_path / 'journal.db'}", create=False)
 
     server = start(LiveBots(open_database))
-    assert {httpx2.get(f"{server}/v1/bot", timeout=60).status_code for _ in range(3)} == {503}
+    assert {httpx2.get(f"{server}/v1/bot", timeout=BOUND_S).status_code for _ in range(3)} == {503}
     assert len(opened) == 1

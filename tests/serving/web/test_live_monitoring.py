@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
+from waiting import BOUND_S
 
 from configs.operation import ServeConfig
 from serving.journal import open_journal
@@ -20,7 +21,7 @@ def ask(engine, start_server):
     def run(monitoring, clients=1):
         url = start_server(build_api(EngineService(engine, 512), ServeConfig(), monitoring=monitoring))
         with ThreadPoolExecutor(clients) as pool:
-            return list(pool.map(lambda _: httpx2.get(f"{url}/v1/monitoring", timeout=60), range(clients)))
+            return list(pool.map(lambda _: httpx2.get(f"{url}/v1/monitoring", timeout=BOUND_S), range(clients)))
 
     return run
 

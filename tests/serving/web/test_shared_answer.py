@@ -5,6 +5,7 @@ import contextlib
 import threading
 
 import pytest
+from waiting import BOUND_S
 
 from serving.web.shared_answer import SharedAnswer
 
@@ -15,7 +16,7 @@ def test_a_client_that_leaves_starts_no_second_computation():
     def compute():
         calls.append(1)
         started.set()
-        assert released.wait(120)
+        assert released.wait(BOUND_S)
         return b"answer"
 
     async def clients():

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from waiting import BOUND_S
 
 from training.registry.blocks import Block, write_block
 from training.registry.manager import ModelManager
@@ -73,7 +74,7 @@ def processes(work: str, *arguments: tuple[str, str]) -> tuple[list[str], list[i
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=BOUND_S,
     )
     *lines, last = done.stdout.splitlines() or [""]
     assert last.startswith("ended "), done.stderr

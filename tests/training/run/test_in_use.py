@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from waiting import BOUND_S
 
 from configs.errors import StoreError
 from features.store.store import Store
@@ -135,9 +136,9 @@ def test_files_present_after_a_mark_survive_pruning_by_another_process(tmp_path)
         process.stdin.write("x")
         process.stdin.flush()
     using, pruning = processes
-    output = using.communicate(timeout=300)
+    output = using.communicate(timeout=BOUND_S)
     pruning.kill()
-    pruned, _ = pruning.communicate(timeout=300)
+    pruned, _ = pruning.communicate(timeout=BOUND_S)
     assert using.returncode == 0, output
     assert pruned.splitlines().count("bars") > 0, "pruning has deleted the folder between two uses"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from waiting import BOUND_S
 
 from configs.errors import ModelError
 from configs.schema import Config
@@ -163,7 +164,7 @@ def test_trainings_that_end_together_leave_the_best_version_as_champion(manager)
         assert process.stdin is not None
         process.stdin.write("x")
         process.stdin.flush()
-    outputs = [process.communicate(timeout=300) for process in processes]
+    outputs = [process.communicate(timeout=BOUND_S) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
     aliases = manager.aliases("direction")
     assert aliases.champion == versions[-1]
