@@ -30,22 +30,22 @@ class JudgedDirection(JudgedKind):
     outcome_title = "frequency"
 
     def gaps(self, outcome: Array, own: Array, other: Array, outlier: float) -> LossGaps:
-        """Return gaps of Brier scores."""
+        """Return gaps of Brier scores (N,); ``outcome`` classes (N,), ``own`` and ``other`` probabilities (N, 3)."""
         return direction_gaps(outcome, own, other)
 
     def missed(self, frame: pd.DataFrame, outcome: Array) -> Array:
-        """Return 1 where the class is not in the label set."""
+        """Return 1 where the class is not in the label set, else 0, (N,); NaN where either is unknown."""
         sets, out = numbers(frame, _IN_SET), np.full(len(frame), np.nan)
         rows = np.flatnonzero(np.isfinite(outcome) & np.isfinite(sets).all(axis=1))
         out[rows] = 1.0 - sets[rows, outcome[rows].astype(np.int64)]
         return out
 
     def losses(self, outcome: Array, own: Array) -> Array:
-        """Return log losses."""
+        """Return log losses (N,), in nats; classes (N,) and probabilities (N, 3)."""
         return np.asarray(log_loss_rows(outcome.astype(np.int64), own), np.float64)
 
     def expected(self, frame: pd.DataFrame, baseline: str, covered: Mapping[str, float]) -> tuple[Array, Array]:
-        """Return entropies, and divergences from the baseline."""
+        """Return entropies and divergences from the baseline, in nats, (N,) both."""
         p, q = (np.maximum(one, _FLOOR) for one in (self.forecasts(frame), self.forecasts(frame, baseline)))
         return -(p * np.log(p)).sum(axis=1), (p * np.log(p / q)).sum(axis=1)
 

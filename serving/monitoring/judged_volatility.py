@@ -39,18 +39,18 @@ class JudgedVolatility(JudgedKind):
         return volatility_gaps(outcome, own[:, 0], other[:, 0], outlier)
 
     def missed(self, frame: pd.DataFrame, outcome: Array) -> Array:
-        """Return 1 where the variance is outside the interval."""
+        """Return 1 where the variance is outside the interval, else 0, (N,); NaN where either is unknown."""
         (low, high), out = numbers(frame, ("low", "high")).T, np.full(len(frame), np.nan)
         rows = np.flatnonzero(np.isfinite(outcome) & np.isfinite(low) & np.isfinite(high))
         out[rows] = (outcome[rows] < low[rows]) | (outcome[rows] > high[rows])
         return out
 
     def losses(self, outcome: Array, own: Array) -> Array:
-        """Return QLIKE."""
+        """Return QLIKE (N,) of outcomes (N,) and variances (N, 1)."""
         return np.asarray(qlike_rows(outcome, own[:, 0]), np.float64)
 
     def expected(self, frame: pd.DataFrame, baseline: str, covered: Mapping[str, float]) -> tuple[Array, Array]:
-        """Return half the squared scatter that intervals imply, and the expected gain in QLIKE."""
+        """Return half the squared scatter that intervals imply, and the expected gain in QLIKE, (N,) both."""
         f = self.forecasts(frame)[:, 0]
         ratio = f / self.forecasts(frame, baseline)[:, 0]
         return _scatter(frame, covered) ** 2 / 2.0 + 0.0 * f, ratio - 1.0 - np.log(ratio)

@@ -33,7 +33,7 @@ sys.stderr = Stderr()
 configure_logging(verbose=True)
 with connect(cpus=1):
     ray.get(ray.remote(work).remote())
-    assert arrived.wait(BOUND_S)
+    assert arrived.wait(900)
 """
 
 

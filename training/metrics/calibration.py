@@ -64,7 +64,7 @@ def expected_calibration_error(labels: npt.ArrayLike, probabilities: npt.ArrayLi
 
 
 def classwise_calibration_error(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
-    """Return the mean over classes of the calibration error of that class' probability.
+    """Return the mean over classes of that class' calibration error; labels (N,) and probabilities (N, 3).
 
     References
     ----------

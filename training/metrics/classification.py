@@ -58,7 +58,7 @@ def log_loss_rows(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> Array:
 
 
 def log_loss(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
-    """Return the mean of :func:`log_loss_rows`."""
+    """Return the mean of :func:`log_loss_rows`, in nats; labels (N,) and probabilities (N, 3)."""
     return float(log_loss_rows(labels, probabilities).mean())
 
 
@@ -74,7 +74,7 @@ def brier_rows(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> Array:
 
 
 def brier(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
-    """Return the mean of :func:`brier_rows`."""
+    """Return the mean of :func:`brier_rows`, 0 to 2; labels (N,) and probabilities (N, 3)."""
     return float(brier_rows(labels, probabilities).mean())
 
 
@@ -124,12 +124,12 @@ def accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
 
 
 def balanced_accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Return the mean recall over the classes that occur."""
+    """Return the mean recall over the classes that occur; labels and predicted classes (N,)."""
     return float(balanced_accuracy_of(confusion_matrix(labels, predicted)))
 
 
 def mcc(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Return the multiclass Matthews correlation, see :func:`mcc_of`."""
+    """Return the multiclass Matthews correlation of labels and predicted classes (N,), see :func:`mcc_of`."""
     return float(mcc_of(confusion_matrix(labels, predicted)))
 
 

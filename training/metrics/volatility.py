@@ -40,7 +40,7 @@ def qlike_rows(target: npt.ArrayLike, forecast: npt.ArrayLike) -> Array:
 
 
 def qlike(target: npt.ArrayLike, forecast: npt.ArrayLike) -> float:
-    """Return the mean of :func:`qlike_rows`."""
+    """Return the mean of :func:`qlike_rows`; variances (N,)."""
     return float(qlike_rows(target, forecast).mean())
 
 

@@ -46,7 +46,7 @@ TEXT = {
 
 
 def flagged(where: npt.NDArray[np.bool_], reason: Reason) -> Flags:
-    """Return the reason where it applies, 0 elsewhere."""
+    """Return the reason where it applies, 0 elsewhere; the shape of ``where``."""
     return np.where(where, np.uint16(reason), np.uint16(0))
 
 

@@ -15,7 +15,7 @@ _CONVERGED = 1e-10
 
 
 def softmax(logits: npt.ArrayLike) -> Array:
-    """Return probabilities of logits (…, K) without overflow."""
+    """Return probabilities (…, K) of logits (…, K) without overflow."""
     z = np.asarray(logits, dtype=np.float64)
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     return np.asarray(e / e.sum(axis=-1, keepdims=True))

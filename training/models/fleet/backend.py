@@ -77,7 +77,7 @@ def value_and_gradient(function: Callable[[Tensor], tuple[Tensor, Tensor]], at: 
 
 
 def matmul_tn(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``aᵀ b`` over the last two axes without materialising the transpose."""
+    """Return ``aᵀ b`` (…, I, J) of (…, N, I) and (…, N, J) without materialising the transpose."""
     if TENSORFLOW:
         import tensorflow as tf
 
@@ -86,7 +86,7 @@ def matmul_tn(a: Tensor, b: Tensor) -> Tensor:
 
 
 def matmul_nt(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a bᵀ`` over the last two axes without materialising the transpose."""
+    """Return ``a bᵀ`` (…, I, J) of (…, I, N) and (…, J, N) without materialising the transpose."""
     if TENSORFLOW:
         import tensorflow as tf
 
@@ -95,7 +95,7 @@ def matmul_nt(a: Tensor, b: Tensor) -> Tensor:
 
 
 def sigmoid_gradient(y: Tensor, upstream: Tensor) -> Tensor:
-    """Return ``upstream · y (1 − y)`` for ``y = σ(z)``, in one pass over memory."""
+    """Return ``upstream · y (1 − y)`` for ``y = σ(z)``, elementwise, in one pass over memory."""
     if TENSORFLOW:
         import tensorflow as tf
 
@@ -104,7 +104,7 @@ def sigmoid_gradient(y: Tensor, upstream: Tensor) -> Tensor:
 
 
 def tanh_gradient(y: Tensor, upstream: Tensor) -> Tensor:
-    """Return ``upstream · (1 − y²)`` for ``y = tanh(z)``, in one pass over memory."""
+    """Return ``upstream · (1 − y²)`` for ``y = tanh(z)``, elementwise, in one pass over memory."""
     if TENSORFLOW:
         import tensorflow as tf
 

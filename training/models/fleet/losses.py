@@ -6,7 +6,7 @@ from training.models.fleet.backend import Tensor, ops
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return ``−log softmax(outputs)[class]`` in nats; ``targets[..., 0]`` is the class as a float."""
+    """Return ``−log softmax(outputs)[class]`` (…) in nats; outputs (…, K), ``targets[..., 0]`` the class as a float."""
     label = ops.cast(targets[:, :, 0], "int32")
     chosen = ops.one_hot(label, outputs.shape[-1], dtype=outputs.dtype)
     return ops.logsumexp(outputs, axis=-1) - ops.sum(outputs * chosen, axis=-1)

@@ -19,7 +19,8 @@ def square_root_impact(
 ) -> Float:
     r"""Return the impact :math:`Y \sigma \sqrt{Q / V}` as a share of the price.
 
-    An order of 1 % of the volume at a volatility of 2 % a bar moves the price by 20 basis points.
+    ``participation`` is the order's share of the volume, ``volatility`` that of a bar; they broadcast. An
+    order of 1 % of the volume at a volatility of 2 % a bar moves the price by 20 basis points.
 
     References
     ----------
@@ -82,7 +83,7 @@ def _impact_scale(market: Market, bars: int) -> Float:
 
 
 def capped(order: npt.ArrayLike, volume: npt.ArrayLike, cap: float | None) -> Float:
-    """Return the part of orders (signed) that is filled: at most ``cap`` times the bar's volume.
+    """Return the part of orders (signed) that is filled: at most ``cap`` times the bar's volume; they broadcast.
 
     Without a cap, and where volume is NaN because the series has none, all of it.
     """
