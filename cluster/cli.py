@@ -21,6 +21,7 @@ from cluster.commands.signals import signals
 from cluster.commands.train import train
 from cluster.commands.tune import tune
 from cluster.commands.walk_forward import walk_forward
+from cluster.process_end import exit_without_finalizing
 from configs.errors import FleetcastError
 
 app = typer.Typer(
@@ -91,5 +92,10 @@ def main() -> None:
         sys.exit(2)
 
 
+def run() -> None:
+    """Run :func:`main` as all that this process does."""
+    exit_without_finalizing(main)
+
+
 if __name__ == "__main__":
-    main()
+    run()
