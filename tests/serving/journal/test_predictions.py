@@ -124,7 +124,7 @@ def test_served_predictions_are_counted(journal, make_prediction):
 WRITER = """
 import sys
 from threading import Thread
-sys.path.insert(0, sys.argv[3])
+sys.path.insert(0, sys.argv[2])
 from conftest import prediction
 from serving.journal import open_journal
 from serving.journal.predictions import record
@@ -136,7 +136,7 @@ def write(name):
             with journal.begin() as connection:
                 assert len(record(connection, rows)) == 50
 
-threads = [Thread(target=write, args=(f"writer {sys.argv[2]} {i}",)) for i in range(4)]
+threads = [Thread(target=write, args=(f"writer {sys.argv[3]} {i}",)) for i in range(4)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 """
@@ -144,9 +144,8 @@ for thread in threads: thread.join()
 
 def test_eight_writers_write_a_thousand_rows_each(journal, journal_url):
     """Two processes with four threads each, in 160 transactions."""
-    command = [sys.executable, "-c", WRITER, journal_url]
-    here = str(Path(__file__).parent)
-    writers = [subprocess.Popen([*command, str(i), here], stderr=subprocess.PIPE, text=True) for i in range(2)]
+    command = [sys.executable, "-c", WRITER, journal_url, str(Path(__file__).parent)]
+    writers = [subprocess.Popen([*command, str(i)], stderr=subprocess.PIPE, text=True) for i in range(2)]
     problems = [writer.communicate(timeout=BOUND_S)[1] for writer in writers]
     assert not any(problems), problems
     assert stored_count(journal) == 8000
