@@ -9,10 +9,11 @@ from collections.abc import Callable
 def exit_without_finalizing(command: Callable[[], None]) -> None:
     """Run a command that ends in ``SystemExit``; end this process with its code, without finalizing the interpreter.
 
-    A thread of Ray that calls Python while the interpreter is finalized ends the process with SIGSEGV, after all work
-    is done (Ray 2.60, CPython 3.11, after a worker was killed); and freeing millions of objects takes seconds.
-    Threads are joined, functions registered with ``atexit`` run and output is flushed as always. Only a process that
-    imported Ray ends so, and other exceptions take Python's way.
+    A thread of Ray that asks for the lock of an interpreter that no longer exists ends the process with SIGSEGV, after
+    all work is done: seen after a worker was killed on a busy machine (CPython 3.11, Ray 2.60; its issue 47864 is
+    alike). Freeing millions of objects takes seconds, too. Other threads are joined, functions registered with
+    ``atexit`` run and output is flushed as always. Only a process that imported Ray ends so, and other exceptions take
+    Python's way.
     """
     code: int | None = None
 
@@ -20,8 +21,8 @@ def exit_without_finalizing(command: Callable[[], None]) -> None:
         if code is None or "ray" not in sys.modules:
             return
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed before the start
+                stream.flush()
         except (OSError, ValueError):  # a closed pipe: Python has a message and an exit code for it
             return
         os._exit(code)

@@ -6,16 +6,15 @@ import sys
 import pytest
 
 CODE = """
-import atexit, sys, threading, time, types
+import atexit, os, sys, threading, time, types
 from cluster.process_end import exit_without_finalizing
 
 class Freed:
-    def __del__(self, write=sys.stdout.write, flush=sys.stdout.flush):
-        write("finalized ")
-        flush()
+    def __del__(self, write=os.write):
+        write(1, b"finalized ")
 
 def command():
-    atexit.register(sys.stdout.write, "registered ")
+    atexit.register(print, "registered", end=" ")
     threading.Thread(target=lambda: time.sleep(0.2) or print("joined", end=" ")).start()
     print("worked", end=" ")
     {last}
@@ -61,3 +60,9 @@ def test_output_without_a_reader_is_reported_as_always():
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     assert "BrokenPipeError" in process.stderr.read() and process.wait() != 0
+
+
+def test_a_process_without_stdout_ends_with_its_code():
+    command = [sys.executable, "-c", CODE.format(last="sys.exit(5)", ray=True)]
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (5, "")
