@@ -41,10 +41,10 @@ class OpenPrediction:
 
 
 def open_predictions(connection: Connection, now: datetime, revised_days: int = _REVISED_DAYS) -> list[OpenPrediction]:
-    """Return the predictions without an outcome, and those of the last ``revised_days``, whose bars may be revised."""
+    """Return the predictions without an outcome, and those whose horizon ended in the last ``revised_days``."""
     of_prediction = [predictions.c[name] for name in ("id", "symbol", "bar_date", "horizon_bars", "band")]
     of_outcome = [outcomes.c[name] for name in ("revision", "log_return", "label", "variance")]
-    is_open = outcomes.c.revision.is_(None) | (predictions.c.bar_close >= now - timedelta(days=revised_days))
+    is_open = outcomes.c.revision.is_(None) | (outcomes.c.bar_close >= now - timedelta(days=revised_days))
     found = connection.execute(select(*of_prediction, *of_outcome).select_from(with_newest_outcome()).where(is_open))
     return [OpenPrediction(*row) for row in found]
 
@@ -90,7 +90,7 @@ def due_outcomes(
         New names of symbols by old ones (``journal.renamed``): a prediction of the old one is decided by the bars of
         the new one.
     revised_days
-        Predictions of bars that are older are not compared with revised bars.
+        Outcomes whose last bar is older are not compared with revised bars.
     """
     pending: dict[str, list[OpenPrediction]] = {}
     for one in open_predictions(connection, now, revised_days):

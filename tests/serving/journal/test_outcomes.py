@@ -86,6 +86,17 @@ def test_a_revised_bar_is_a_new_revision_and_what_was_known_before_stays(journal
     assert before["log_return"].iloc[0] == pytest.approx(np.log(bars.close[1] / bars.close[0]))
 
 
+def test_revisions_are_seen_for_thirty_days_after_the_end_of_the_horizon(journal, recorded):
+    """Five weekly bars take longer than that."""
+    bars = bars_of("AAA", range(0, 49, 7))
+    closed = datetime(2026, 2, 16, tzinfo=UTC)  # of the sixth bar, seven days after its date
+    assert fill(journal, bars, now=closed) == 2
+    for days, expected in ((29, 1), (31, 0)):  # the direction's horizon ended four weeks before
+        revised = replace(bars, close=bars.close * np.where(np.arange(7) == 3, 1.0 + 0.01 * days, 1.0))
+        assert fill(journal, revised, now=closed + timedelta(days=days)) == expected
+    assert read(journal, "volatility")["revision"].tolist() == [1]
+
+
 def test_prices_that_a_split_scales_are_no_revision(journal, recorded):
     bars = bars_of("AAA", range(7))
     fill(journal, bars)
