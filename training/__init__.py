@@ -12,9 +12,9 @@ from configs.lazy import lazy_names
 if TYPE_CHECKING:
     from training.backtest_validator import BacktestValidator
     from training.predictors.base import BasePredictor
-    from training.predictors.direction import PriceDirectionPredictor
     from training.predictors.ensemble import EnsemblePredictor
-    from training.predictors.volatility import VolatilityPredictor
+    from training.predictors.kinds.direction import PriceDirectionPredictor
+    from training.predictors.kinds.volatility import VolatilityPredictor
     from training.registry.manager import ModelManager
     from training.trainer import ModelTrainer
 
@@ -33,9 +33,9 @@ __getattr__, __dir__ = lazy_names(
     {
         "training.backtest_validator": ["BacktestValidator"],
         "training.predictors.base": ["BasePredictor"],
-        "training.predictors.direction": ["PriceDirectionPredictor"],
+        "training.predictors.kinds.direction": ["PriceDirectionPredictor"],
         "training.predictors.ensemble": ["EnsemblePredictor"],
-        "training.predictors.volatility": ["VolatilityPredictor"],
+        "training.predictors.kinds.volatility": ["VolatilityPredictor"],
         "training.registry.manager": ["ModelManager"],
         "training.trainer": ["ModelTrainer"],
     },

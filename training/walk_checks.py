@@ -24,14 +24,13 @@ from features.panel import Panel
 from features.sources.given import GivenSource
 from features.store.parquet import to_frame
 from features.store.store import Store
-from training.predictors import BarsPredictor
+from training.predictors import BarsPredictor, predictor_from_block
 from training.registry.block_files import is_finished
 from training.registry.blocks import read_block
 from training.registry.walk_forwards import WalkForwards
 from training.run.market_file import read_market
 from training.run.plan_bars import bars_of_plan
 from training.run.run_plan import RunPlan
-from training.tasks import task_of
 from training.validation.folds import stop_of
 from training.validation.look_ahead import Forecaster, LookAhead, bars_needed, check_look_ahead, sampled_cuts
 from training.walk_forward import WalkForward, WalkForwardResult
@@ -153,7 +152,7 @@ def _inputs(
     block = next((one for one in blocks if one.symbols), None)
     if block is None:
         return bars, context, None
-    predictor = task_of(kind).predictor.from_state(block.symbols, block.arrays, block.meta)
+    predictor = predictor_from_block(block)
     return bars, context, partial(_forecast, predictor)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from configs.values import Kind
 from features.engineer import build_panel
 from features.store.store import Store
+from training.predictors import predictor_from_block
 from training.predictors.importance import permutation_importance
 from training.registry.block_files import is_finished
 from training.registry.blocks import read_block
@@ -52,7 +53,7 @@ def importances_by_window(store: Store, plan: RunPlan, kind: Kind) -> dict[int, 
             chosen = [name for name in known if name in block.symbols]
             chosen = [name for name in chosen if len(examples.select((name,)).part("valid")[0])]
             if chosen:
-                predictor = task.predictor.from_state(block.symbols, block.arrays, block.meta)
+                predictor = predictor_from_block(block)
                 found = permutation_importance(predictor, examples.select(tuple(chosen)), config.run.seed)
                 total += len(chosen) * np.array([found[name][0] for name in plan.feature_names])
                 count += len(chosen)

@@ -14,6 +14,7 @@ from configs.errors import FleetcastError
 from configs.schema import Config
 from configs.values import Kind
 from features.splits import Split
+from training.predictors import predictor_class
 from training.run.queue import classify_error
 from training.tasks import task_of
 from tuning.score import Outcome, Score
@@ -97,7 +98,7 @@ class Objective:
         fitted = examples.select(tuple(name for name in self.task.panel.symbols if name not in skipped))
         if not fitted.rows:
             raise TrialFailed(f"no symbol can be fitted; {next(iter(skipped.values()))}")
-        predictor = task_of(kind).predictor(config)
+        predictor = predictor_class(kind)(config)
         predictor.fit_examples(fitted, predictor.fit_pooled(fitted))
         if not predictor.symbols:
             symbol, reason = next(iter(predictor.failures.items()))

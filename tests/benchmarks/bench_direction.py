@@ -28,8 +28,8 @@ from features.splits import SplitRows, resolve_split
 from features.store.store import Store
 from training.data.examples import Examples
 from training.metrics.classification import log_loss_rows
-from training.predictors.direction import PriceDirectionPredictor
 from training.predictors.input_bars import panel_of
+from training.predictors.kinds.direction import PriceDirectionPredictor
 from training.tasks import task_of
 
 _CLASSES = ("down", "sideways", "up")

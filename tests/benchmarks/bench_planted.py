@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from configs import Config, load_config
 from features.bars.schema import SymbolBars
-from training.predictors.direction import CLASSES, PriceDirectionPredictor
+from training.predictors.kinds.direction import CLASSES, PriceDirectionPredictor
 
 LAG = 2
 _SIGMA = 0.01

@@ -37,7 +37,7 @@ from features.splits import Split
 from features.store.store import Store
 from training.metrics.clustered import day_jackknife
 from training.metrics.ratio import ratio
-from training.predictors.bars_predictor import BarsPredictor
+from training.predictors import BarsPredictor, predictor_class
 from training.predictors.input_bars import panel_of
 from training.tasks import Task, task_of
 from training.validation.evaluate import evaluate
@@ -59,11 +59,11 @@ def fitted(task: Task, config: Config, panel: Panel, year: int, ages: Sequence[i
     found: dict[str, BarsPredictor] = {}
     for age in sorted({0, 1, *ages}):
         examples = task.examples(panel, split_of(year, age, horizon), config)
-        found[str(age)] = task.predictor(config).fit_every(examples)
+        found[str(age)] = predictor_class(task.kind)(config).fit_every(examples)
     # The year before the test year has tested the model of age 1.
     known = replace(split_of(year, 1, horizon), test_end=np.datetime64(f"{year}-01-01", "ns") - np.timedelta64(1, "D"))
     newest = task.examples(panel, known, config, newest=True)
-    return {"refit": task.predictor(config).fit_every(newest, found["1"]), **found}
+    return {"refit": predictor_class(task.kind)(config).fit_every(newest, found["1"]), **found}
 
 
 def losses_of(task: Task, config: Config, panel: Panel, year: int, models: Mapping[str, BarsPredictor]) -> Losses:

@@ -71,12 +71,12 @@ def draw(bars: list[SymbolBars], symbols: int, length: int, generator: np.random
 
 def score(kind: str, bars: list[SymbolBars]) -> dict[str, Any]:
     """Fit and score one draw."""
-    from training.tasks import task_of
+    from training.predictors import predictor_class
     from training.validation.evaluate import evaluate
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        predictor = task_of(kind).predictor()
+        predictor = predictor_class(kind)()
         try:
             examples = predictor.examples(bars)
             with threadpool_limits(1):  # small fits on two threads mostly wait for each other

@@ -17,7 +17,7 @@ from features.panel import Panel
 from features.store.store import Store
 from features.universe_build import build_universe
 from training.data.examples import panel_rows
-from training.predictors.bars_predictor import BarsPredictor
+from training.predictors import BarsPredictor, predictor_from_block
 from training.registry.block_files import is_finished
 from training.registry.blocks import read_block
 from training.registry.walk_forwards import WalkForwardRun
@@ -74,7 +74,7 @@ class FittedWindows:
         for window in self.run.kinds[kind].windows:
             for name in window.blocks:
                 block = read_block(self.store, name, test=False)
-                yield window.number, task_of(kind).predictor.from_state(block.symbols, block.arrays, block.meta)
+                yield window.number, predictor_from_block(block)
 
     def _forecast(self, panel: Panel, kind: str, window: int, predictor: BarsPredictor) -> pd.DataFrame:
         table = self.tables[kind]

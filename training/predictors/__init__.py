@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from training.predictors.bars_predictor import BarsPredictor
-from training.tasks import task_of
+from training.predictors.kinds import predictor_class
 
 if TYPE_CHECKING:
     from training.registry.blocks import Block
 
-__all__ = ["BarsPredictor", "predictor_from_block"]
+__all__ = ["BarsPredictor", "predictor_class", "predictor_from_block"]
 
 
 def predictor_from_block(block: Block, symbols: Sequence[str] | None = None) -> BarsPredictor:
     """Return the fitted predictor that a block holds, of all its symbols or of some."""
-    return task_of(block.kind).predictor.from_state(block.symbols, block.arrays, block.meta, symbols)
+    return predictor_class(block.kind).from_state(block.symbols, block.arrays, block.meta, symbols)

@@ -21,11 +21,11 @@ from training.data.examples import Examples
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.base import BasePredictor
 from training.predictors.custom import aligned
-from training.predictors.direction import PriceDirectionPredictor
 from training.predictors.forecast_frames import Forecasts
 from training.predictors.input_bars import AnyContext
+from training.predictors.kinds.direction import PriceDirectionPredictor
+from training.predictors.kinds.volatility import VolatilityPredictor
 from training.predictors.pool import VOLATILITY, log_probabilities, mean_volatility, pool_weights, pooled
-from training.predictors.volatility import VolatilityPredictor
 
 
 class EnsemblePredictor(BasePredictor):

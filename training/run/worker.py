@@ -19,7 +19,7 @@ from features.store.store import Store
 from features.universe import UniverseTable
 from training.data.arrays import prefixed
 from training.data.examples import Examples
-from training.predictors import BarsPredictor
+from training.predictors import BarsPredictor, predictor_class, predictor_from_block
 from training.predictors.fitted_parameters import fitted_parameters
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
@@ -89,7 +89,7 @@ def _do(
             )
         tested = read_block(store, job.needs).arrays if job.needs else None
         rows = chosen if newest is None or tested is None else newest.select(chosen.panel.symbols)
-        predictor = task.predictor(config)
+        predictor = predictor_class(job.kind)(config)
         if job.part is None:
             arrays = predictor.fit_from_parts(rows, tested, [read_block(store, part).arrays for part in job.parts])
         else:
@@ -164,7 +164,7 @@ def _fold_block(store: Store, job: Job, fit: str, examples: Examples, config: Co
     metrics["parameters"] = fitted.metrics["parameters"]
     if not fitted.symbols:
         return Block(job.kind, (), {}, {}, metrics)
-    predictor = task_of(job.kind).predictor.from_state(fitted.symbols, fitted.arrays, fitted.meta)
+    predictor = predictor_from_block(fitted)
     evaluation = evaluate(predictor, examples.select(predictor.symbols))
     clock.lap("evaluate")
     metrics["per_symbol"] = evaluation.per_symbol
@@ -184,7 +184,7 @@ def _fit(
     tested: BarsPredictor | None = None,
 ) -> BarsPredictor:
     """Return a predictor fitted on every symbol of the examples, of which there may be none."""
-    predictor = task_of(kind).predictor(config)
+    predictor = predictor_class(kind)(config)
     return predictor.fit_examples(examples, pooled, tested) if examples.rows else predictor
 
 

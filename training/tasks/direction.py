@@ -19,7 +19,7 @@ from training.tasks.task import Evaluated, Float, Int64, Layout, Task
 
 if TYPE_CHECKING:
     from training.data.examples import Examples
-    from training.predictors.direction import PriceDirectionPredictor
+    from training.predictors.kinds.direction import PriceDirectionPredictor
 
 
 class DirectionTask(Task):
@@ -31,7 +31,6 @@ class DirectionTask(Task):
     loss_title = "log loss"
     baseline = "prior"
     sums = DirectionDaily
-    predictor_path = "training.predictors.direction.PriceDirectionPredictor"
     layout = Layout(
         columns=(
             ("log_loss", "log loss", 1.0),

@@ -1,11 +1,10 @@
-"""What a kind of model is: its labels, predictor, metrics, baselines, search space and how its scores are shown."""
+"""What a kind of model is: its labels, metrics, baselines, search space and how its scores are shown."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -85,14 +84,6 @@ class Task(ABC):
     loss_title: ClassVar[str]
     baseline: ClassVar[str]
     sums: ClassVar[type[DailySums]]
-    predictor_path: ClassVar[str]
-
-    @property
-    def predictor(self) -> type[BarsPredictor]:
-        """The class of its predictors; importing it loads TensorFlow."""
-        module, _, name = self.predictor_path.rpartition(".")
-        found: type[BarsPredictor] = getattr(import_module(module), name)
-        return found
 
     @property
     @abstractmethod

@@ -23,7 +23,7 @@ from training.tasks.task import Evaluated, Float, Int64, Layout, Task
 
 if TYPE_CHECKING:
     from training.data.examples import Examples
-    from training.predictors.volatility import VolatilityPredictor
+    from training.predictors.kinds.volatility import VolatilityPredictor
 
 _ROWS_FOR_PARTS = 10_000  # from which a slow member takes seconds; reading the bars again for it takes some 0.3 s
 
@@ -37,7 +37,6 @@ class VolatilityTask(Task):
     loss_title = "QLIKE"
     baseline = "log_har"
     sums = VolatilityDaily
-    predictor_path = "training.predictors.volatility.VolatilityPredictor"
 
     @cached_property
     def layout(self) -> Layout:

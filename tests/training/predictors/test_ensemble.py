@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from configs.errors import ConfigError, ModelError
 from training.models.calibration.softmax_newton import softmax
-from training.predictors.direction import CLASSES, PriceDirectionPredictor
 from training.predictors.ensemble import EnsemblePredictor
+from training.predictors.kinds.direction import CLASSES, PriceDirectionPredictor
+from training.predictors.kinds.volatility import VolatilityPredictor
 from training.predictors.pool import pool_weights
-from training.predictors.volatility import VolatilityPredictor
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training.predictors.volatility import VolatilityPredictor
+from training.predictors.kinds.volatility import VolatilityPredictor
 
 pytestmark = pytest.mark.slow
 RELAXED = {"deadline": None, "suppress_health_check": list(HealthCheck)}

@@ -43,7 +43,7 @@ def hash_after_editing(tree: Path, name: str) -> str:
         "training/metrics/classification.py",
         "training/models/linear/logistic.py",
         "training/models/fleet/__init__.py",
-        "training/predictors/volatility.py",
+        "training/predictors/kinds/volatility.py",
         "training/run/staging.py",
         "training/run/worker.py",
         "training/validation/evaluate.py",

@@ -219,3 +219,6 @@ class VolatilityPredictor(BarsPredictor):
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         return float(np.log(self.forecast(panel, rows)["variance"][0]))
+
+
+PREDICTOR = VolatilityPredictor

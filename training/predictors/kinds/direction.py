@@ -244,3 +244,6 @@ class PriceDirectionPredictor(DirectionFrames):
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         found = self.forecast(panel, rows)
         return float(np.log(found["up"][0] / found["down"][0]))
+
+
+PREDICTOR = PriceDirectionPredictor
