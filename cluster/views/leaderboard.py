@@ -159,14 +159,14 @@ def _published(result: KindResult) -> str:
 
 def _alone(result: KindResult) -> str:
     summary = MetricSummary(result.summary)
-    alone = [one for one in task_of(result.kind).layout.alone if summary.has(one[0])]
+    alone = [one for one in task_of(result.kind).layout.alone if summary.has(one.name)]
     shown = [f"{heading} {figure(summary.model(key), factor)}" for key, heading, factor in alone]
     return "; ".join([*shown, *coverage_sentence(result.kind, result.summary, result.coverage_level)])
 
 
 def coverage_sentence(kind: str, metrics: Mapping[str, Any], level: float | None) -> list[str]:
     """Return how many outcomes sets or intervals contain, and how many they should: one sentence, or none."""
-    found, what = MetricSummary(metrics).model("coverage"), task_of(kind).layout.coverage[0]
+    found, what = MetricSummary(metrics).model("coverage"), task_of(kind).layout.coverage.title
     if level is None or not math.isfinite(found.value):
         return []
     words = coverage_verdict(found.value, found.se, level)

@@ -72,7 +72,7 @@ def _about(facts: Mapping[str, Any]) -> dict[str, str]:
     kind, symbols, notes = facts["kind"], facts["symbols"], facts["notes"]
     alias = f" ({', '.join(facts['aliases'])})" if facts["aliases"] else ""
     names = ", ".join(symbols[:_SHOWN]) + (", …" if len(symbols) > _SHOWN else "")
-    level = (facts["config"].get(kind) or {}).get(task_of(kind).layout.coverage[1])
+    level = (facts["config"].get(kind) or {}).get(task_of(kind).layout.coverage.setting)
     periods = (notes.get("periods") or {}) if isinstance(notes, dict) else {}
     trained_to = periods.get("train", ("", ""))[1]
     horizon = "" if facts["horizon"] is None else f"{counted(facts['horizon'], 'bar')} ahead"

@@ -20,7 +20,7 @@ def scores_table(result: KindResult, *, explained: bool = True) -> WideTable:
     task, summary = task_of(result.kind), MetricSummary(result.summary)
     others = summary.baselines(task.loss)
     # An accuracy means nothing without a baseline to compare it with.
-    columns = [c for c in task.layout.columns if summary.has(c[0]) and (others or not c[0].endswith("accuracy"))]
+    columns = [c for c in task.layout.columns if summary.has(c.name) and (others or not c.name.endswith("accuracy"))]
     titles = dict((*task.layout.references, *task.layout.members))
     references = {name for name, _ in task.layout.references}
     rows = [["model", *(_cell(task, summary.model(key), key, factor) for key, _, factor in columns)]]

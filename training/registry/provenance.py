@@ -18,6 +18,9 @@ _FROM = re.compile(rf"^[ \t]*from ({_OURS}[\w.]*) import (\([^)]*\)|.*)", re.MUL
 _IMPORT = re.compile(rf"^[ \t]*import ({_OURS}[\w.]*)", re.MULTILINE)
 _TEXT = re.compile(rf'"({_OURS}(?:\.\w+)+)(?:"|\.\{{)')
 _NAME = re.compile(r"(?:^|[(,])\s*(\w+)")
+_QUOTES = '"' * 3  # written so that this file has them in pairs
+_SPACING = re.compile(r"\n(?:[ \t]*(?:#.*)?\n)+")
+_TITLE = re.compile(r'(title ?= ?)"(?:[^"\\\n]|\\.)*"')
 _TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ \t].*)?\n)+", re.MULTILINE)
 
 
@@ -37,11 +40,28 @@ def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
 
 @cache
 def code_hash(*names: str, root: Path = _ROOT) -> str:
-    """Return a hash of the source of these modules and of every module of the project that they import.
+    """Return a hash of the code of these modules and of every module of the project that they import.
 
-    What was made by code with another hash is made again; an edit of any other module invalidates nothing.
+    What was made by code with another hash is made again; an edit of any other module, or of what :func:`code_of`
+    leaves out, invalidates nothing.
     """
-    return config_hash(sorted(import_closure(names, root).items()))
+    return config_hash([(path, code_of(source)) for path, source in sorted(import_closure(names, root).items())])
+
+
+def code_of(source: str) -> str:
+    """Return a source without its docstrings, lines of comments, blank lines, and texts that a name ``…title`` gets.
+
+    All these are words for people, which compute nothing. Text in triple quotes that is no statement stays, and so does
+    all of a source in which such quotes are not in pairs.
+    """
+    parts = source.split(_QUOTES)
+    if len(parts) % 2 == 0:
+        return source
+    out = [_TITLE.sub(r'\1""', _SPACING.sub("\n", code)) for code in parts[::2]]
+    for i in range(1, len(parts), 2):
+        before, after = parts[i - 1].rpartition("\n")[2], parts[i + 1].partition("\n")[0]
+        out.insert(i, parts[i] if before.strip(" r") or after.strip() else "")
+    return _QUOTES.join(out)
 
 
 def import_closure(names: Iterable[str], root: Path = _ROOT) -> dict[str, str]:

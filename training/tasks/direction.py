@@ -15,7 +15,7 @@ from features.panel import Panel
 from training.metrics.classification import log_loss_rows
 from training.metrics.daily import DirectionDaily
 from training.metrics.per_symbol import direction_by_symbol
-from training.tasks.task import Evaluated, Float, Int64, Layout, Task
+from training.tasks.task import Coverage, Evaluated, Float, Int64, Layout, Named, ShownMetric, Task
 
 if TYPE_CHECKING:
     from training.data.examples import Examples
@@ -33,16 +33,16 @@ class DirectionTask(Task):
     sums = DirectionDaily
     layout = Layout(
         columns=(
-            ("log_loss", "log loss", 1.0),
-            ("mcc", "MCC", 1.0),
-            ("up_down_accuracy", "up/down acc. %", 100.0),
+            ShownMetric("log_loss", title="log loss"),
+            ShownMetric("mcc", title="MCC"),
+            ShownMetric("up_down_accuracy", title="up/down acc. %", factor=100.0),
         ),
-        references=(("prior", "the class prior"), ("logistic", "logistic regression")),
+        references=(Named("prior", title="the class prior"), Named("logistic", title="logistic regression")),
         alone=(
-            ("ece", "calibration error", 1.0),
-            ("set_size", "classes per label set", 1.0),
+            ShownMetric("ece", title="calibration error"),
+            ShownMetric("set_size", title="classes per label set"),
         ),
-        coverage=("label sets", "conformal_level"),
+        coverage=Coverage(title="label sets", setting="conformal_level"),
     )
 
     def first_row(self, panel: Panel, config: Config) -> int:

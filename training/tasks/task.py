@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,31 +24,52 @@ Float = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
 
+class ShownMetric(NamedTuple):
+    """A metric, its heading or name, and the factor to print it with."""
+
+    name: str
+    title: str
+    factor: float = 1.0
+
+
+class Named(NamedTuple):
+    """A baseline or member, and its name in sentences."""
+
+    name: str
+    title: str
+
+
+class Coverage(NamedTuple):
+    """What should contain the outcome, in words, and the setting of the section with its nominal level."""
+
+    title: str
+    setting: str
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the scores of a kind are shown.
+    """How the scores of a kind are shown. Words for people are given as ``title=``: an edit of them fits nothing again.
 
     Attributes
     ----------
     columns
-        Metric, heading and the factor to print it with, of tables with a row for the model and each baseline. Of a
-        mean square (``roots``) the root is shown.
+        Of tables with a row for the model and each baseline. Of a mean square (``roots``) the root is shown.
     references
-        Baselines that a verdict is given against, and their names in sentences.
+        Baselines that a verdict is given against.
     alone
-        Metrics of the model only: metric, name and factor.
+        Metrics of the model only.
     coverage
-        What should contain the outcome, in words, and the setting of the section with its nominal level.
+        Its sets or intervals.
     members
         Parts of the model, mentioned only where one alone would have been better.
     """
 
-    columns: tuple[tuple[str, str, float], ...]
-    references: tuple[tuple[str, str], ...]
-    alone: tuple[tuple[str, str, float], ...]
-    coverage: tuple[str, str]
+    columns: tuple[ShownMetric, ...]
+    references: tuple[Named, ...]
+    alone: tuple[ShownMetric, ...]
+    coverage: Coverage
     roots: tuple[str, ...] = ()
-    members: tuple[tuple[str, str], ...] = ()
+    members: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +170,7 @@ class Task(ABC):
 
     def coverage_level(self, config: Config) -> float:
         """Return the share of outcomes that its sets or intervals should contain."""
-        level: float = getattr(config.section(self.kind), self.layout.coverage[1])
+        level: float = getattr(config.section(self.kind), self.layout.coverage.setting)
         return level
 
     def identity(self, config: Config) -> Mapping[str, Any]:

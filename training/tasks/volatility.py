@@ -19,7 +19,7 @@ from training.metrics.per_symbol import volatility_by_symbol
 from training.metrics.volatility import qlike_rows
 from training.models.volatility.anchor import COMPLETE_AFTER
 from training.models.volatility.members import baselines, catalog, fitted
-from training.tasks.task import Evaluated, Float, Int64, Layout, Task
+from training.tasks.task import Coverage, Evaluated, Float, Int64, Layout, Named, ShownMetric, Task
 
 if TYPE_CHECKING:
     from training.data.examples import Examples
@@ -41,18 +41,18 @@ class VolatilityTask(Task):
     @cached_property
     def layout(self) -> Layout:
         """How scores are shown: the baselines and members are those of the catalog."""
-        members = [(spec.name, spec.title) for spec in catalog().values() if not spec.is_baseline]
+        members = [Named(spec.name, spec.title) for spec in catalog().values() if not spec.is_baseline]
         return Layout(
             columns=(
-                ("qlike", "QLIKE", 1.0),
-                ("r2", "R² of volatility", 1.0),
-                ("vol_mse", "RMSE, vol. points", 100.0),
+                ShownMetric("qlike", title="QLIKE"),
+                ShownMetric("r2", title="R² of volatility"),
+                ShownMetric("vol_mse", title="RMSE, vol. points", factor=100.0),
             ),
-            references=tuple((spec.name, spec.title) for spec in sorted(baselines(), key=lambda spec: spec.rank)),
-            alone=(("interval_width", "interval width, vol. points", 100.0),),
-            coverage=("intervals", "interval_level"),
+            references=tuple(Named(spec.name, spec.title) for spec in sorted(baselines(), key=lambda spec: spec.rank)),
+            alone=(ShownMetric("interval_width", title="interval width, vol. points", factor=100.0),),
+            coverage=Coverage(title="intervals", setting="interval_level"),
             roots=("vol_mse",),
-            members=(("anchor", "its own log-HAR alone"), *members),
+            members=(Named("anchor", title="its own log-HAR alone"), *members),
         )
 
     def first_row(self, panel: Panel, config: Config) -> int:

@@ -1,13 +1,15 @@
 """The hash of the fitting code covers what a worker imports, and nothing else."""
 
 import ast
+import io
 import shutil
 import time
+import tokenize
 from pathlib import Path
 
 import pytest
 
-from training.registry.provenance import code_hash, import_closure
+from training.registry.provenance import code_hash, code_of, import_closure
 from training.run.block_jobs import FITTING_CODE
 
 ROOT = Path(__file__).parents[3]
@@ -22,15 +24,16 @@ def tree(tmp_path_factory) -> Path:
     return root
 
 
-def hash_after_editing(tree: Path, name: str) -> str:
-    """Return the hash of the fitting code with one byte more in a file, and restore the file."""
+def hash_after_editing(tree: Path, name: str, old: str = "", new: str = "X = 1\n") -> str:
+    """Return the hash of the fitting code with ``new`` in place of ``old`` or at a file's end, and restore the file."""
     path = tree / name
-    before = path.read_bytes()
-    path.write_bytes(before + b"\n")
+    before = path.read_text()
+    assert old in before
+    path.write_text(before.replace(old, new, 1) if old else before + new)
     try:
         return code_hash.__wrapped__(FITTING_CODE, root=tree)
     finally:
-        path.write_bytes(before)
+        path.write_text(before)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,71 @@ def test_editing_code_that_fits_invalidates_finished_blocks(tree, name):
 )
 def test_editing_other_code_does_not(tree, name):
     assert hash_after_editing(tree, name) == code_hash(FITTING_CODE, root=tree)
+
+
+@pytest.mark.parametrize(
+    ("name", "old"),
+    [
+        ("training/tasks/direction.py", "up/down acc. %"),
+        ("training/tasks/direction.py", "the class prior"),
+        ("training/tasks/volatility.py", '"QLIKE"'),
+        ("training/tasks/volatility.py", "its own log-HAR alone"),
+        ("training/models/volatility/members/garch.py", '"GARCH"'),
+        ("training/models/volatility/members/linear.py", "its own linear member"),
+        ("training/run/worker.py", "What a worker does with a job"),
+        ("training/predictors/fleet.py", "None can be fitted."),
+    ],
+)
+def test_editing_a_heading_a_title_or_a_docstring_does_not(tree, name, old):
+    new = '"Other words"' if old.startswith('"') else "Other words"
+    assert hash_after_editing(tree, name, old, new) == code_hash(FITTING_CODE, root=tree)
+
+
+@pytest.mark.parametrize("new", ["# A comment.\n", "\n\n", "    # A comment.\n\n"])
+def test_more_lines_without_code_do_not(tree, new):
+    assert hash_after_editing(tree, "training/run/worker.py", new=new) == code_hash(FITTING_CODE, root=tree)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("training/tasks/direction.py", '"up_down_accuracy"', '"other"'),
+        ("training/models/volatility/members/garch.py", 'name="garch"', 'name="other"'),
+        ("training/run/worker.py", "_KEPT_PANELS = 3", "_KEPT_PANELS = 4"),
+    ],
+)
+def test_editing_code_next_to_them_invalidates(tree, name, old, new):
+    assert hash_after_editing(tree, name, old, new) != code_hash(FITTING_CODE, root=tree)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [FITTING_CODE, "serving.window_cache"])
+def test_what_the_hash_leaves_out_is_what_pythons_own_tokenizer_finds(module):
+    for path, source in import_closure([module]).items():
+        assert tokens_without_words(code_of(source)) == tokens_without_words(source), path
+
+
+def test_texts_that_are_no_docstrings_stay():
+    text = 'SQL = """\nselect 1  -- # no comment\n\n"""\nf("""a""", title="b", name="c")\n'
+    assert code_of(text) == text.replace('title="b"', 'title=""')
+    assert (
+        code_of('def f():\n    """Words."""\n\n    # More.\n    return 1\n') == 'def f():\n    """"""\n    return 1\n'
+    )
+    assert code_of('X = \'"""\'\n\n') == 'X = \'"""\'\n\n'
+
+
+def tokens_without_words(source: str) -> list[str]:
+    """Return a source's tokens; docstrings and texts that a name ``…title`` gets are empty."""
+    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.ENCODING)
+    found = [one for one in tokenize.tokenize(io.BytesIO(source.encode()).readline) if one.type not in skipped]
+    out = []
+    for i, token in enumerate(found[:-1]):
+        is_statement = found[i - 1].type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT) or i == 0
+        is_doc = is_statement and found[i + 1].type == tokenize.NEWLINE and token.string.endswith('"""')
+        is_title = found[i - 1].string == "=" and found[i - 2].string.endswith("title")
+        is_text = token.type == tokenize.STRING and token.string[0] in '"r'
+        out.append("words" if is_text and (is_doc or is_title) else token.string)
+    return out
 
 
 def test_the_hash_does_not_depend_on_where_the_project_lies(tree):
