@@ -61,7 +61,7 @@ class Replica:
         from serving.web.meter import RayMeter
         from serving.web.prediction_service import EngineService
         from serving.web.shards import shard_of
-        from training.models.fleet.backend import use_threads
+        from training.models.fleet.threads import use_threads
 
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # to Ray's log of this worker
         logging.getLogger("serving").setLevel(min(logging.INFO, logging.getLogger("serving").getEffectiveLevel()))

@@ -14,9 +14,12 @@ from configs.errors import FleetcastError
 from configs.schema import Config
 from configs.values import Kind
 from features.splits import Split
+from training.models.fleet.threads import use_threads
+from training.models.fleet.watch import following
 from training.predictors import predictor_class
 from training.run.queue import classify_error
 from training.tasks import task_of
+from training.validation.evaluate import evaluate
 from tuning.score import Outcome, Score
 from tuning.space import Values, configured
 from tuning.sweep_task import SweepTask
@@ -50,8 +53,6 @@ class Objective:
         TrialFailed
             A symbol has no model with these values, but has one with the default settings.
         """
-        from training.models.fleet.watch import following
-
         start, first = time.perf_counter(), _FirstFit(on_epoch)
         config = configured(self.task.config, values)
         with following(first.on_epoch):
@@ -86,10 +87,6 @@ class Objective:
         return score
 
     def _score(self, config: Config, split: Split) -> Score:
-        # Imported here so that the driver does not load TensorFlow.
-        from training.models.fleet.backend import use_threads
-        from training.validation.evaluate import evaluate
-
         if self.threads is not None:
             use_threads(self.threads)
         kind = self.task.kind

@@ -80,7 +80,7 @@ def alone(config: Config, store: str) -> Laps:
     """Do the jobs in this process."""
     trainer, prepared, queue = made_ready(config, store)
     laps = Laps()
-    from training.models.fleet.backend import use_threads
+    from training.models.fleet.threads import use_threads
     from training.run.local import run_here
 
     use_threads(max(1, int(config.run.cpus_per_worker)))

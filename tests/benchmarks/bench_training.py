@@ -34,9 +34,9 @@ from keras_per_symbol import best_setup, fit_keras, keras_model
 
 from configs.load import load_config
 from configs.operation import RunConfig
-from training.models.fleet.backend import use_threads
 from training.models.fleet.fit import FleetFit, fit_fleet
 from training.models.fleet.losses import cross_entropy
+from training.models.fleet.threads import use_threads
 
 _RATE_S = 1.5
 

@@ -22,7 +22,7 @@ PREDICT = "/v1/predictions"
 def engine_part(folder: str, seconds: float) -> dict[str, Any]:
     """Measure the engine in process."""
     from serving import PredictionEngine, PredictionRequest
-    from training.models.fleet.backend import use_threads
+    from training.models.fleet.threads import use_threads
 
     use_threads(1)  # as a replica with one processor does
     start = time.perf_counter()

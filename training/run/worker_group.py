@@ -169,17 +169,25 @@ def _dead(workers: Sequence[Worker]) -> list[Worker]:
     return dead
 
 
+def _sees_gpu() -> bool:
+    from training.models.fleet.backend import sees_gpu  # loads TensorFlow, which jobs without a network do not need
+
+    return sees_gpu()
+
+
 def _work(settings: dict[str, Any]) -> None:
     """Run on each worker: do job after job until the queue answers ``end``."""
     context, queue = ray.get_runtime_context(), settings["queue"]
     try:
-        from training.models.fleet.backend import sees_gpu, use_threads
+        from training.models.fleet.threads import use_threads
         from training.run.worker import run_job
+
+        use_threads(settings["threads"])
+        has_gpu = not settings["use_gpu"] or _sees_gpu()
     except Exception as error:  # starting again would only repeat it
         ray.get(queue.give_up.remote(f"a worker cannot load the training code: {type(error).__name__}: {error}"))
         return
-    use_threads(settings["threads"])
-    if settings["use_gpu"] and not sees_gpu():
+    if not has_gpu:
         reason = "a worker has a GPU reserved, but TensorFlow sees none there: install tensorflow[and-cuda] on its node"
         ray.get(queue.give_up.remote(reason))
         return

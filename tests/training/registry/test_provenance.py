@@ -150,6 +150,7 @@ def test_every_module_of_a_catalog_is_found():
     for folder in ("features/indicators", "training/models"):
         paths = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
         fits = {path for path in paths if not path.startswith("training/models/encoder/")}  # it scores texts
+        fits -= {"training/models/fleet/threads.py"}  # called before a fit; the number of threads is a setting
         assert fits <= found.keys()
 
 

@@ -1,6 +1,8 @@
 """A job from staged bars to a block in the store, without a cluster."""
 
 import os
+import subprocess
+import sys
 from types import MappingProxyType
 
 import numpy as np
@@ -59,6 +61,23 @@ def test_a_block_contains_models_scores_and_test_predictions(planned, make_unive
     assert {"symbol", "date", "loss", "loss_prior", "loss_logistic"} <= set(block.test.column_names)
     daily = DirectionDaily.from_arrays(part_of(block.arrays, "daily"))
     assert daily.summary()["rows"] == len(block.test)
+
+
+def test_a_job_without_a_network_does_not_import_tensorflow(planned, make_universe):
+    store, plan = planned(make_universe(("AAA",)), "run.kinds=[volatility]", "volatility.model=har")
+    code = f"""
+import sys
+from training.models.fleet.threads import use_threads
+from training.run.job import Job
+from training.run.worker import run_job
+use_threads(1)
+for job in {[job.model_dump_json() for job in plan.jobs]}:
+    run_job({store.uri!r}, {plan.name!r}, Job.model_validate_json(job))
+print([name for name in ("tensorflow", "keras", "ray") if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+    assert read_block(store, plan.jobs[-1].output).symbols == ("AAA",)
 
 
 def test_a_short_symbol_is_skipped_and_the_others_of_its_block_are_fitted(planned, make_universe):

@@ -45,7 +45,7 @@ def open_scorer(spec: str, threads: int = 0) -> Scorer:
 
         return OnnxScorer(place, threads=threads)
     from training.models.encoder.scorer import EncoderScorer
-    from training.models.fleet.backend import use_threads
+    from training.models.fleet.threads import use_threads
 
     if threads:
         use_threads(threads)

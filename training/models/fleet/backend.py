@@ -29,7 +29,6 @@ __all__ = [
     "ops",
     "sigmoid_gradient",
     "tanh_gradient",
-    "use_threads",
     "value_and_gradient",
 ]
 
@@ -121,19 +120,3 @@ def sees_gpu() -> bool:
     import jax
 
     return any(device.platform == "gpu" for device in jax.devices())
-
-
-def use_threads(threads: int) -> None:
-    """Fix the threads of one process, so that results and speed do not depend on how many cores the host has.
-
-    Has no effect once TensorFlow has run its first operation in this process.
-    """
-    if not TENSORFLOW:
-        return
-    import tensorflow as tf
-
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        return
