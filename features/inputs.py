@@ -25,11 +25,13 @@ EWMA_LAMBDA = 0.94  # RiskMetrics (1996), daily
 class Layout:
     """What determines the columns of features: the lookback periods in bars, and the columns of context.
 
-    ``context`` are the columns of market series (``context_…``) and of alternative data (``options_…``, ``macro_…`` …).
+    ``context`` are the columns of market series (``context_…``) and of alternative data (``options_…``, ``macro_…`` …),
+    ``market`` those of them that are equal for all symbols with the same trading days.
     """
 
     periods: tuple[int, ...]
     context: tuple[str, ...] = ()
+    market: frozenset[str] = frozenset()
 
     @property
     def shorter(self) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
-from features.feature_plan import market_columns
 from features.scaling import FleetScaler
 from features.selection import select_features
 from training.data.arrays import Arrays, Float32, part_of, prefixed, take_rows
@@ -52,7 +51,7 @@ class Design:
         for part in examples.train_features():
             scaled = scaler.transform(part)[:, columns[0]]
             low, high = np.minimum(low, scaled.min(axis=0)), np.maximum(high, scaled.max(axis=0))
-        common = market_columns(examples.panel.feature_names, config.features, calendar=True)
+        common = examples.panel.market_columns(calendar=True)
         own = np.flatnonzero(~np.isin(columns[0], common))
         return cls(scaler, columns, low, high, own if len(own) else np.arange(columns.shape[1]))
 

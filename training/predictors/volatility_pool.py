@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from configs.schema import Config
-from features.feature_plan import market_columns
 from training.data.arrays import Arrays, Float, Stored, part_of, prefixed
 from training.data.design import Design
 from training.data.examples import Examples, Int64
@@ -138,7 +137,7 @@ def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFle
     if LEVEL not in names or panel.universe is None or config.volatility.alone is not None:
         return MarketFleet.none()
     places, _ = examples.places(examples.train_and_valid())
-    columns, level = market_columns(names, config.features, calendar=False), names.index(LEVEL)
+    columns, level = panel.market_columns(calendar=False), names.index(LEVEL)
     scaled = design.scaled(panel.features[places], columns)
     ahead = panel.features[places + config.volatility.horizon, level]
     return fit_market(columns, level, scaled, ahead, panel.dates[places], panel.universe.members)
