@@ -20,6 +20,7 @@ from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import IntervalFleet, fit_own_intervals
 from training.models.volatility.member import Rows
 from training.models.volatility.member_ensemble import VolatilityEnsemble
+from training.models.volatility.members import alone
 from training.models.volatility.regression import LinearFleet
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.volatility_pool import fit_member_alone, fit_volatility_pool, members_of_parts
@@ -47,7 +48,8 @@ class VolatilityPredictor(BarsPredictor):
     Parameters
     ----------
     model_type
-        ``ensemble``, or one member's forecast as it is: ``garch``, ``har``, ``lstm`` or ``forest``.
+        ``ensemble``, or a member of the ensemble used alone, such as ``garch`` or ``har``; not the *kind* that
+        ``ModelTrainer`` calls ``model_types``.
     garch_type
         ``GARCH``, ``GJR`` (with leverage; the default) or ``EGARCH``.
     config, network
@@ -84,6 +86,11 @@ class VolatilityPredictor(BarsPredictor):
         **network: Any,
     ) -> None:
         super().__init__(config, model_type=model_type, garch_type=garch_type, **network)
+
+    def _configured(self) -> Config:
+        config = super()._configured()
+        alone(config.volatility)  # raises ConfigError where the member does not exist
+        return config
 
     def fit_pooled(self, examples: Examples, tested: Stored | None = None) -> Arrays:
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""

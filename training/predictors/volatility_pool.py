@@ -18,7 +18,7 @@ from training.models.volatility.intervals import fit_pooled_intervals, prior_sca
 from training.models.volatility.market_surprise import LEVEL, MarketFleet, fit_market
 from training.models.volatility.member import FitData, Rows
 from training.models.volatility.member_ensemble import VolatilityEnsemble
-from training.models.volatility.members import catalog, combined, fitted
+from training.models.volatility.members import alone, catalog, combined, fitted
 from training.predictors.chunks import panel_chunks
 from training.predictors.fleet import LAST_OUTCOMES
 from training.predictors.volatility_shared import (
@@ -51,7 +51,7 @@ def fit_volatility_pool(
     series = ensemble.series(panel, one)
     train_rows = sum(map(len, examples.part("train")))
     thinned, anchor, forecasts = _train_forecasts(ensemble, examples, series, window)
-    combination = combine(combined(part.used), trust(examples, config), anchor, forecasts, part.alone)
+    combination = combine(combined(part), trust(examples, config), anchor, forecasts, alone(part))
     chunks = panel_chunks(panel, examples.part("valid"), one, series, window)
     variance = np.concatenate([ensemble.combine(*chunk, combination).variance for chunk in chunks])
     errors = np.log(examples.targets[examples.places(examples.part("valid"))[0]] / variance)
@@ -77,7 +77,7 @@ def _fit_shared_parts(
     """Fit the design, the linear member, the market's surprise and every other member on these symbols together."""
     design, linear, data = _fit_linear(examples, config, tested)
     members = dict[str, FleetState]()
-    for spec in fitted(config.volatility.used):
+    for spec in fitted(config.volatility):
         if spec.fit_shared is not None:
             members[spec.name] = known[spec.name] if spec.name in known else spec.fit_shared(data)
     return design, linear, _fit_market(examples, design, config), members
@@ -134,7 +134,7 @@ def _fit_linear(examples: Examples, config: Config, tested: Stored | None) -> tu
 
 def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFleet:
     panel, names = examples.panel, examples.panel.feature_names
-    if LEVEL not in names or panel.universe is None or config.volatility.alone is not None:
+    if LEVEL not in names or panel.universe is None or alone(config.volatility) is not None:
         return MarketFleet.none()
     places, _ = examples.places(examples.train_and_valid())
     columns, level = panel.market_columns(calendar=False), names.index(LEVEL)

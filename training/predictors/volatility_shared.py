@@ -159,7 +159,7 @@ def fit_data(
 def fit_own_members(data: FitData, shared: Mapping[str, FleetState]) -> dict[str, FleetState]:
     """Fit the members that have a fit of each symbol, shrunk to the one that all symbols share."""
     own = dict[str, FleetState]()
-    for spec in fitted(data.config.volatility.used):
+    for spec in fitted(data.config.volatility):
         if spec.fit_own and (fleet := spec.fit_own(data, shared[spec.name])) is not None:
             own[spec.name] = fleet
     return own

@@ -159,6 +159,11 @@ class MemberSpec:
         Of a baseline: the lower, the earlier the model is compared with it. The first one ranks symbols.
     is_combined
         Whether it takes part in the combined forecast.
+    is_fallback
+        Whether this baseline, which has a forecast of every bar, replaces the ensemble where there is no anchor. One
+        member is.
+    aliases
+        Further names of it as ``volatility.model``.
     space
         What sweeps vary of it.
     parameters
@@ -177,6 +182,8 @@ class MemberSpec:
     is_baseline: bool = False
     rank: int = 100
     is_combined: bool = True
+    is_fallback: bool = False
+    aliases: tuple[str, ...] = ()
     space: Mapping[str, Parameter] = field(default_factory=dict)
     parameters: Callable[[Any], Mapping[str, float]] | None = None
 
