@@ -101,25 +101,25 @@ class Panel:
             periods=tuple(self.periods[position[symbol]] for symbol in symbols),
         )
 
-    def before(self, places: Int64, symbol: Int64, bars: int) -> tuple[Panel, Int64]:
-        """Return the parts of all symbols that statistics of windows of so many bars read, and where the places are.
+    def before(self, rows: Int64, symbol: Int64, bars: int) -> tuple[Panel, Int64]:
+        """Return the parts of all symbols that windows of so many bars read, and the rows' positions (n,) in them.
 
-        ``places`` (n,) are rows of this panel, at least one of each symbol; ``symbol`` (n,) are their symbols'
-        positions, in ascending order. A symbol with a missing variance in its part keeps all rows up to its places.
+        ``rows`` (n,) are rows of this panel, at least one of each symbol; ``symbol`` (n,) are their symbols'
+        positions, in ascending order. A part with a missing variance begins at its symbol's first bar.
         """
         of_symbol = np.searchsorted(symbol, np.arange(len(self.symbols)))
-        starts = np.maximum(np.minimum.reduceat(places, of_symbol) + 1 - bars, self.offsets[:-1])
-        ends = np.maximum.reduceat(places, of_symbol) + 1
+        starts = np.maximum(np.minimum.reduceat(rows, of_symbol) + 1 - bars, self.offsets[:-1])
+        ends = np.maximum.reduceat(rows, of_symbol) + 1
         for i in range(len(starts)):
             if not np.isfinite(self.variance[starts[i] : ends[i]]).all():
                 starts[i] = self.offsets[i]
         lengths = ends - starts
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        parts = {name: getattr(self, name)[rows] for name in ("dates", "close", "variance", "ewma_vol")}
-        without = np.empty((len(rows), 0), np.float32)
+        source = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        parts = {name: getattr(self, name)[source] for name in ("dates", "close", "variance", "ewma_vol")}
+        without = np.empty((len(source), 0), np.float32)
         cut = replace(self, feature_names=(), features=without, offsets=offsets, **parts)
-        return cut, places - (starts - offsets[:-1])[symbol]
+        return cut, rows - (starts - offsets[:-1])[symbol]
 
     @classmethod
     def concat(cls, parts: Sequence[Panel]) -> Panel:

@@ -28,8 +28,8 @@ from training.tasks import task_of
 def forecast_table(predictor: BarsPredictor, panel: Panel, rows: Sequence[npt.NDArray[np.int64]]) -> pd.DataFrame:
     """Return forecasts of rows of a panel, and those of baselines, under the names of a version's test table."""
     columns, others = predictor.compare(panel, rows)
-    places, symbol = panel_rows(panel, rows)
-    out = {"symbol": np.asarray(panel.symbols, dtype=object)[symbol], "date": panel.dates[places]}
+    at, symbol = panel_rows(panel, rows)
+    out = {"symbol": np.asarray(panel.symbols, dtype=object)[symbol], "date": panel.dates[at]}
     task = task_of(predictor.kind)
     baselines = {name: others[name] for name, _ in task.layout.references if name in others}
     return pd.DataFrame(out | task.named_forecasts(columns, baselines))

@@ -225,12 +225,12 @@ class BarsPredictor(Explained, Scored, BasePredictor):
                 )
             rows = [np.arange(min(first, length), length, dtype=np.int64) for length in lengths]
         columns = self.forecast(panel, rows)
-        places, symbol = panel_rows(panel, rows)
+        at, symbol = panel_rows(panel, rows)
         names = np.asarray(panel.symbols, dtype=object)[symbol]
-        index = pd.MultiIndex.from_arrays([names, panel.dates[places]], names=["symbol", "date"])
+        index = pd.MultiIndex.from_arrays([names, panel.dates[at]], names=["symbol", "date"])
         out = Forecasts(columns, index=index)
         out["basis"] = np.where(self._rows_of(panel) < len(self.symbols), OWN, POOLED)[symbol]
-        out["in_sample"] = panel.dates[places] < np.datetime64(self.calibrated_to, "ns")
+        out["in_sample"] = panel.dates[at] < np.datetime64(self.calibrated_to, "ns")
         return out
 
     @property

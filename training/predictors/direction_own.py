@@ -71,8 +71,8 @@ def fit_calibration(
     ``logits`` (n, 3) are those of all validation rows.
     """
     count, log_priors = len(examples.rows), np.log(prior.probabilities)
-    places, symbol = examples.places(examples.part("valid"))
-    labels, dates = examples.targets[places].astype(np.int64), examples.panel.dates[places]
+    panel_rows, symbol = examples.panel_rows(examples.part("valid"))
+    labels, dates = examples.targets[panel_rows].astype(np.int64), examples.panel.dates[panel_rows]
     if pool is not None:
         calibrator = fit_calibrator(
             logits,

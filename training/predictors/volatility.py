@@ -174,8 +174,8 @@ class VolatilityPredictor(BarsPredictor):
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
         """Return QLIKE (n,), and each row's position among the symbols (n,)."""
         columns = self.forecast(examples.panel, examples.part(part))
-        places, symbol = examples.places(examples.part(part))
-        return qlike_rows(examples.targets[places], columns["variance"]), symbol
+        panel_rows, symbol = examples.panel_rows(examples.part(part))
+        return qlike_rows(examples.targets[panel_rows], columns["variance"]), symbol
 
     def to_arrays(self) -> Arrays:
         """Return the fitted state: what all symbols share, and what each has of its own."""
@@ -214,15 +214,15 @@ class VolatilityPredictor(BarsPredictor):
     def _series(self, panel: Panel) -> Float:
         return self._ensemble.series(panel, self._rows_of(panel))
 
-    def _series_at(self, panel: Panel, places: Int64, symbol: Int64) -> Float:
-        return self._ensemble.series_at(panel, self._rows_of(panel), places, symbol)
+    def _series_at(self, panel: Panel, panel_rows: Int64, symbol: Int64) -> Float:
+        return self._ensemble.series_at(panel, self._rows_of(panel), panel_rows, symbol)
 
     def _errors(self, examples: Examples) -> tuple[Float, Int64]:
         """Return ln(y / f) of the validation rows, and each row's symbol."""
         chunks = self.chunks(examples.panel, examples.part("valid"))
         variance = [self._ensemble.combine(*chunk, self._shared.combination).variance for chunk in chunks]
-        places, symbol = examples.places(examples.part("valid"))
-        return np.log(examples.targets[places] / np.concatenate(variance)), symbol
+        panel_rows, symbol = examples.panel_rows(examples.part("valid"))
+        return np.log(examples.targets[panel_rows] / np.concatenate(variance)), symbol
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         return float(np.log(self.forecast(panel, rows)["variance"][0]))

@@ -54,8 +54,8 @@ def fit_volatility_pool(
     combination = combine(combined(part), trust(examples, config), anchor, forecasts, alone(part))
     chunks = panel_chunks(panel, examples.part("valid"), one, series, window)
     variance = np.concatenate([ensemble.combine(*chunk, combination).variance for chunk in chunks])
-    errors = np.log(examples.targets[examples.places(examples.part("valid"))[0]] / variance)
-    train_errors = np.log(examples.targets[examples.places(thinned)[0]] / anchor)
+    errors = np.log(examples.targets[examples.panel_rows(examples.part("valid"))[0]] / variance)
+    train_errors = np.log(examples.targets[examples.panel_rows(thinned)[0]] / anchor)
     scale = prior_scale(train_errors, independent_rows(train_rows, len(examples.rows)) / horizon)
     independent = independent_rows(len(errors), len(examples.rows)) / horizon
     interval = fit_pooled_intervals(errors, independent, part.interval_level, scale)
@@ -125,8 +125,8 @@ def _fit_linear(examples: Examples, config: Config, tested: Stored | None) -> tu
         members, columns = members_from_arrays(own), Design.from_arrays(part_of(own, "design")).columns
         ridge = float(LinearFit.from_arrays(tested).ridge[0])
     design = Design.fit_pooled(examples, config, columns)
-    places, _ = examples.places(examples.train_and_valid())
-    newest = examples.panel.dates[places].max().astype("datetime64[ns]").view(np.int64)[None]
+    panel_rows, _ = examples.panel_rows(examples.train_and_valid())
+    newest = examples.panel.dates[panel_rows].max().astype("datetime64[ns]").view(np.int64)[None]
     rows = Rows.of(examples, design, newest)
     linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon, ridge)
     return design, linear, fit_data(examples, config, design, rows, linear.first, members)
@@ -136,8 +136,8 @@ def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFle
     panel, names = examples.panel, examples.panel.feature_names
     if LEVEL not in names or panel.universe is None or alone(config.volatility) is not None:
         return MarketFleet.none()
-    places, _ = examples.places(examples.train_and_valid())
+    panel_rows, _ = examples.panel_rows(examples.train_and_valid())
     columns, level = panel.market_columns(calendar=False), names.index(LEVEL)
-    scaled = design.scaled(panel.features[places], columns)
-    ahead = panel.features[places + config.volatility.horizon, level]
-    return fit_market(columns, level, scaled, ahead, panel.dates[places], panel.universe.members)
+    scaled = design.scaled(panel.features[panel_rows], columns)
+    ahead = panel.features[panel_rows + config.volatility.horizon, level]
+    return fit_market(columns, level, scaled, ahead, panel.dates[panel_rows], panel.universe.members)

@@ -149,6 +149,7 @@ def predict_windows(
     """
     if not len(ends):
         return np.zeros((0, network.outputs), np.float32)
+    # Not `row_index`: with one network, windows of all symbols read the bars where they are, without padding.
     if len(weights) == 1:
         row, slot = np.zeros(len(ends), np.int64), np.arange(len(ends))
         bank, padded = bars[None], ends[None]

@@ -60,18 +60,18 @@ class VolatilityEnsemble:
             parts.append(series.compute(panel, fleet.take(row_index(len(fleet), rows))))
         return np.concatenate(parts, axis=1)
 
-    def series_at(self, panel: Panel, rows: Int64, places: Int64, symbol: Int64) -> Float:
-        """Return rows ``places`` (n,) of :meth:`series`, which are of each ``symbol`` (n,), in ascending order.
+    def series_at(self, panel: Panel, rows: Int64, panel_rows: Int64, symbol: Int64) -> Float:
+        """Return rows ``panel_rows`` (n,) of :meth:`series`, which are of each ``symbol`` (n,), in ascending order.
 
         What has windows is computed from the bars that these rows read.
         """
         if len(np.unique(symbol)) < len(panel.symbols):
-            return self.series(panel, rows)[places]
-        cut, at = panel.before(places, symbol, LONGEST)
+            return self.series(panel, rows)[panel_rows]
+        cut, at = panel.before(panel_rows, symbol, LONGEST)
         parts = [anchor_inputs(cut.variance, cut.close, cut.offsets)[at]]
         for spec, series in self._series():
             fleet = self.members[spec.name]
-            where, chosen = (cut, at) if series.is_windowed else (panel, places)
+            where, chosen = (cut, at) if series.is_windowed else (panel, panel_rows)
             parts.append(series.compute(where, fleet.take(row_index(len(fleet), rows)))[chosen])
         return np.concatenate(parts, axis=1)
 
