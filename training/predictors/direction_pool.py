@@ -107,7 +107,7 @@ def fit_direction_pool(examples: Examples, config: Config, tested: DirectionPool
     panel_rows, _ = examples.panel_rows(examples.part("valid"))
     labels = examples.targets[panel_rows].astype(np.int64)
     days = panel.dates[panel_rows]
-    base, correction = targets[panel_rows, 1:], predict_fleet(network, fit.weights, data.bank, data.valid)[0]
+    base, correction = targets[panel_rows, 1:], predict_fleet(network, fit.weights, data.buffer, data.valid)[0]
     share = tested.share if tested else shrinkage_factor(base, correction, labels, days, part.horizon)
     logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
     calibration = fit_pooled(logits, labels, days, part.calibration, prior, part.horizon)
