@@ -1,4 +1,4 @@
-"""What a fleet offers to a person: fit and predict bars or features.
+"""Public interface of a fleet: ``fit`` and ``predict`` on bars or features.
 
 To add a kind of model, subclass :class:`BarsPredictor` and add a module to :mod:`training.tasks`.
 """
@@ -144,11 +144,12 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         context: AnyContext | None = None,
         split: Split | None = None,
     ) -> Self:
-        """Return the same model fitted on all that these bars tell, the test period included, to forecast what follows.
+        """Refit on all rows of these bars, including the test period, with the hyperparameters that :meth:`fit` chose.
 
-        Features, ridge, epochs and the share of a network that is kept stay those that :meth:`fit` chose in this
-        process; calibration is of each symbol's newest rows, as many as the split has for validation. Judge the model
-        before, by the test rows of :meth:`fit`: afterwards none is left. Give the same bars and arguments as to it.
+        Return a new predictor. Features, ridge, epochs and the shrinkage of a network's correction stay those of
+        :meth:`fit` in this process; calibration is of each symbol's newest rows, as many as the split has for
+        validation. Evaluate the model before, on the test rows of :meth:`fit`: afterwards none is left. Give the same
+        bars and arguments as to it.
 
         Raises
         ------
