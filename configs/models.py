@@ -155,8 +155,9 @@ class VolatilityConfig(Frozen):
     fit: FitConfig = FitConfig()
     forest: ForestConfig = ForestConfig()
     boosting: BoostingConfig = BoostingConfig()
-    model: Literal["ensemble", "garch", "har", "lstm", "forest"] = "ensemble"
-    """``ensemble``, or one member's forecast as it is: then nothing protects it where rows are few."""
+    model: str = "ensemble"
+    """``ensemble``, or the name of a member (``har`` is the log-HAR): its forecast as it is, which nothing protects
+    where rows are few."""
     garch: Literal["GARCH", "EGARCH", "GJR"] = "GJR"
     """The GARCH member's recursion: with leverage (``GJR``), without (``GARCH``), or of the log variance
     (``EGARCH``)."""
@@ -165,13 +166,3 @@ class VolatilityConfig(Frozen):
     symbol's own."""
     interval_level: Fraction = 0.9
     """Share of intervals that should contain the volatility that comes true."""
-
-    @property
-    def alone(self) -> str | None:
-        """The member that is the whole model; None for an ensemble."""
-        return None if self.model == "ensemble" else {"har": "log_har"}.get(self.model, self.model)
-
-    @property
-    def used(self) -> tuple[str, ...]:
-        """The members that are fitted besides the baselines."""
-        return self.members if self.alone is None else (self.alone,)

@@ -143,6 +143,11 @@ class MarketContext:
         """The names of all features, those of alternative data last."""
         return (*self.columns, *(self.alternative.columns if self.alternative is not None else ()))
 
+    @property
+    def market_columns(self) -> frozenset[str]:
+        """The names of the features that are equal for all symbols with the same trading days."""
+        return frozenset(self.columns).union(self.alternative.market_columns if self.alternative is not None else ())
+
     def of(self, symbol: str, dates: Dates) -> Float:
         """Return all features known at the bars of one symbol (N, columns of ``all_columns``)."""
         market = self.at(dates)

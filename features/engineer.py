@@ -210,6 +210,7 @@ def _panel_of(plan: FeaturePlan, bars: Sequence[SymbolBars], width: int) -> Pane
         periods=tuple(bar_period(b.dates) for b in bars),
         warmup=plan.warmup,
         universe=plan.universe.facts if plan.universe is not None else None,
+        market_wide=plan.market_wide,
     )
     for i, symbol_bars in enumerate(bars):
         rows = panel.rows(i)

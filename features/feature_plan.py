@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from configs.data import FeatureConfig
 from configs.errors import DataError
-from configs.feature_groups import ALTERNATIVE_GROUPS, group_of_column
+from configs.feature_groups import ALTERNATIVE_GROUPS, FeatureGroup, group_of_column
 from features.bars.schema import SymbolBars
 from features.catalog import all_specs, choose_features
 from features.context import MarketContext
@@ -37,6 +37,12 @@ class FeaturePlan:
     universe: UniverseTable | None
     context: MarketContext | None
     warmup: int
+
+    @property
+    def market_wide(self) -> dict[str, FeatureGroup]:
+        """The features that are equal for all symbols with the same trading days, and their groups."""
+        names = set(self.names)
+        return {name: spec.group for spec, _ in self.steps for name in spec.market_wide(self.layout) if name in names}
 
     def compute(self, bars: SymbolBars, out: Float32) -> None:
         """Write one symbol's features to ``out`` (N, F) float32, row-major; NaN where a feature is not defined."""
@@ -99,20 +105,6 @@ def series_columns(names: Sequence[str], config: FeatureConfig) -> npt.NDArray[n
     return np.flatnonzero([name not in produced for name in names])
 
 
-def market_columns(names: Sequence[str], config: FeatureConfig, *, calendar: bool) -> npt.NDArray[np.int64]:
-    """Return the ascending positions in ``names`` of features that are equal for all symbols on a day, int64 (k,).
-
-    ``calendar`` includes features of the date itself, such as the weekday. Names that no family produces from bars and
-    the universe are those of market series.
-    """
-    layout = Layout(config.lookback_periods)
-    specs = all_specs()
-    produced = {name for spec in specs for name in spec.columns(layout)}
-    layout = Layout(config.lookback_periods, tuple(name for name in names if name not in produced))
-    wanted = {n for spec in specs if calendar or spec.group != "calendar" for n in spec.market_wide(layout)}
-    return np.flatnonzero([name in wanted for name in names])
-
-
 def plan_features(
     config: FeatureConfig,
     *,
@@ -146,9 +138,11 @@ def plan_features(
     """
     fixed = columns is not None
     known = context.all_columns if context is not None else ()
-    # A model's columns of alternative data that the lake no longer has are missing values, not an error.
+    # A model's columns of alternative data that the lake no longer has are missing values, not an error:
+    # missing for all symbols, so they are equal for all.
     gone = [name for name in columns or () if group_of_column(name) is not None and name not in known]
-    layout = Layout(config.lookback_periods, (*known, *gone))
+    market = context.market_columns if context is not None else frozenset[str]()
+    layout = Layout(config.lookback_periods, (*known, *gone), market.union(gone))
     has_universe = universe is not None and not universe.is_empty
     available = {
         "universe": has_universe,

@@ -25,11 +25,13 @@ EWMA_LAMBDA = 0.94  # RiskMetrics (1996), daily
 class Layout:
     """What determines the columns of features: the lookback periods in bars, and the columns of context.
 
-    ``context`` are the columns of market series (``context_…``) and of alternative data (``options_…``, ``macro_…`` …).
+    ``context`` are the columns of market series (``context_…``) and of alternative data (``options_…``, ``macro_…`` …),
+    ``market`` those of them that are equal for all symbols with the same trading days.
     """
 
     periods: tuple[int, ...]
     context: tuple[str, ...] = ()
+    market: frozenset[str] = frozenset()
 
     @property
     def shorter(self) -> tuple[int, ...]:
@@ -161,25 +163,25 @@ class Inputs:
         return own, change(self.market.log_index, 1)
 
     def ewma(self, lam: float) -> Float:
-        """Return the per-bar volatility by an EWMA of v with this weight of the past."""
+        """Return the per-bar volatility (N,) by an EWMA of v with this weight of the past."""
         if lam not in self._ewma:
             self._ewma[lam] = ewma_volatility(self.variance, lam)
         return self._ewma[lam]
 
     def period_return(self, bars: int) -> Float:
-        """Return the log return over the last ``bars`` bars."""
+        """Return the log return (N,) over the last ``bars`` bars."""
         if bars not in self._period_returns:
             self._period_returns[bars] = change(self.log_close, bars)
         return self._period_returns[bars]
 
     def mean(self, series: Series, window: int) -> Float:
-        """Return the mean of the last ``window`` values of a series."""
+        """Return the mean (N,) of the last ``window`` values of a series."""
         if (series, window) not in self._means:
             self._means[series, window] = rolling_mean(getattr(self, series), window)
         return self._means[series, window]
 
     def spread(self, series: Series, window: int) -> Float:
-        """Return the population variance of the last ``window`` values of a series."""
+        """Return the population variance (N,) of the last ``window`` values of a series."""
         if (series, window) not in self._spreads:
             mean = self.mean(series, window)
             self._spreads[series, window] = rolling_var(getattr(self, series), window, mean)

@@ -129,7 +129,7 @@ def volatility_target(variance: Float, horizon: int) -> Float:
 
 
 def annualised(variance: Float, bars_per_year: float | Float) -> Float:
-    """Return the annualised volatility √(bars_per_year · v) of a per-bar variance.
+    """Return the annualised volatility √(bars_per_year · v) of a per-bar variance (n,): (n,), a fraction a year.
 
     ``bars_per_year`` is the series' (:func:`features.bars.period.bar_period`), or one value per row.
     """

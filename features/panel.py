@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.errors import DataError
+from configs.feature_groups import FeatureGroup
 from features.bars.period import BarPeriod, common_period
 from features.universe import UniverseFacts
 
@@ -27,8 +28,9 @@ class Panel:
     datetime64[ns]; ``features`` (rows, F) float32, NaN where a feature is not defined; ``close`` (rows,) float64;
     ``variance`` (rows,) float64, the bar's variance estimate v_t of :func:`features.labels.bar_variance`; ``ewma_vol``
     (rows,) float64, the per-bar volatility known at each bar (EWMA of v_t). ``periods`` (S) are those of the symbols'
-    bars. ``warmup`` is the number of leading bars of
-    each symbol that must not be used. ``universe`` describes the universe of the cross-asset features, if any.
+    bars. ``warmup`` is the number of leading bars of each symbol that must not be used. ``universe`` describes the
+    universe of the cross-asset features, if any. ``market_wide`` has the group of each feature that is equal for all
+    symbols with the same trading days; empty for features that were not computed from bars, of which this is unknown.
     """
 
     symbols: tuple[str, ...]
@@ -42,6 +44,7 @@ class Panel:
     periods: tuple[BarPeriod, ...]
     warmup: int
     universe: UniverseFacts | None = None
+    market_wide: Mapping[str, FeatureGroup] = field(default_factory=dict)
 
     @property
     def bars_per_year(self) -> Float:
@@ -52,6 +55,14 @@ class Panel:
     def period(self) -> BarPeriod:
         """The period of all symbols' bars; :class:`DataError` if they have different ones."""
         return common_period(dict(zip(self.symbols, self.periods, strict=True)))
+
+    def market_columns(self, *, calendar: bool) -> Int64:
+        """Return the ascending positions (k,) of features that are equal for all symbols with the same trading days.
+
+        ``calendar`` includes features of the date itself, such as the weekday.
+        """
+        wanted = {name for name, group in self.market_wide.items() if calendar or group != "calendar"}
+        return np.flatnonzero([name in wanted for name in self.feature_names])
 
     def rows(self, index: int) -> slice:
         """Return the rows of the symbol at this position."""
@@ -90,25 +101,25 @@ class Panel:
             periods=tuple(self.periods[position[symbol]] for symbol in symbols),
         )
 
-    def before(self, places: Int64, symbol: Int64, bars: int) -> tuple[Panel, Int64]:
-        """Return the parts of all symbols that statistics of windows of so many bars read, and where the places are.
+    def before(self, rows: Int64, symbol: Int64, bars: int) -> tuple[Panel, Int64]:
+        """Return the parts of all symbols that windows of so many bars read, and the rows' positions (n,) in them.
 
-        ``places`` (n,) are rows of this panel, at least one of each symbol; ``symbol`` (n,) are their symbols'
-        positions, in ascending order. A symbol with a missing variance in its part keeps all rows up to its places.
+        ``rows`` (n,) are rows of this panel, at least one of each symbol; ``symbol`` (n,) are their symbols'
+        positions, in ascending order. A part with a missing variance begins at its symbol's first bar.
         """
         of_symbol = np.searchsorted(symbol, np.arange(len(self.symbols)))
-        starts = np.maximum(np.minimum.reduceat(places, of_symbol) + 1 - bars, self.offsets[:-1])
-        ends = np.maximum.reduceat(places, of_symbol) + 1
+        starts = np.maximum(np.minimum.reduceat(rows, of_symbol) + 1 - bars, self.offsets[:-1])
+        ends = np.maximum.reduceat(rows, of_symbol) + 1
         for i in range(len(starts)):
             if not np.isfinite(self.variance[starts[i] : ends[i]]).all():
                 starts[i] = self.offsets[i]
         lengths = ends - starts
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        parts = {name: getattr(self, name)[rows] for name in ("dates", "close", "variance", "ewma_vol")}
-        without = np.empty((len(rows), 0), np.float32)
+        source = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        parts = {name: getattr(self, name)[source] for name in ("dates", "close", "variance", "ewma_vol")}
+        without = np.empty((len(source), 0), np.float32)
         cut = replace(self, feature_names=(), features=without, offsets=offsets, **parts)
-        return cut, places - (starts - offsets[:-1])[symbol]
+        return cut, rows - (starts - offsets[:-1])[symbol]
 
     @classmethod
     def concat(cls, parts: Sequence[Panel]) -> Panel:

@@ -108,8 +108,8 @@ class _Accumulator:
         clipped = np.minimum(np.maximum(np.where(known, values, 0.0), -RANK_LIMIT), RANK_LIMIT)
         bins = (clipped + RANK_LIMIT) * (_BINS / (2.0 * RANK_LIMIT))
         flat = rows * _BINS + np.minimum(bins.astype(np.int64), _BINS - 1)
-        for name, places, is_known in zip(ranked, flat, known, strict=True):
-            self.counts[name].reshape(-1)[places[is_known]] += 1
+        for name, positions, is_known in zip(ranked, flat, known, strict=True):
+            self.counts[name].reshape(-1)[positions[is_known]] += 1
 
     def table(self, lag: int, calendars: tuple[str, ...]) -> UniverseTable:
         rows = np.flatnonzero(self.sums["symbols"] >= MIN_SYMBOLS)

@@ -15,6 +15,7 @@ from cluster.lake_bars import InspectedBars, PreviewedBars
 from configs.words import counted
 from features.alternative.schemas import TABLES
 from features.bars.arrays import VALUES
+from features.bars.merge import Appended
 from features.bars.quarantine import RULES, Quarantine
 from features.bars.stale import StaleRun
 from features.bars.steps import Step
@@ -28,7 +29,7 @@ _SHOWN, _READ_LINES = 30, 12
 def show_import(imported: ImportedBars, as_json: bool) -> None:
     """Print what an import changed."""
     if as_json:
-        rows = [{**asdict(item), "steps": _plain(item.steps), "seam": _plain(item.seam)} for item in imported.appended]
+        rows = [_change(item) for item in imported.appended]
         findings = {"missing": imported.missing, "quarantined": imported.quarantine.counts()}
         _print_json({"symbols": rows, **findings, "read_as": list(imported.read_as)})
         return
@@ -36,10 +37,10 @@ def show_import(imported: ImportedBars, as_json: bool) -> None:
     table = _table("symbol", "added", "revised", "stored", "rebased")
     for item in imported.appended[:_SHOWN]:
         rebased = f"× {item.rebased:.6g}" if item.rebased != 1.0 else ""
-        table.add_row(escape(item.symbol), f"{item.added:,}", f"{item.revised:,}", f"{item.held:,}", rebased)
+        table.add_row(escape(item.symbol), f"{item.added:,}", f"{item.revised:,}", f"{item.stored:,}", rebased)
     console.print(table)
     _more(console, len(imported.appended))
-    added, stored = sum(item.added for item in imported.appended), sum(item.held for item in imported.appended)
+    added, stored = sum(item.added for item in imported.appended), sum(item.stored for item in imported.appended)
     console.print(
         f"{counted(len(imported.appended), 'symbol')}, {counted(added, 'bar')} added, {stored:,} stored in "
         f"{escape(imported.store)}"
@@ -48,6 +49,12 @@ def show_import(imported: ImportedBars, as_json: bool) -> None:
     seams = {item.symbol: item.seam for item in imported.appended}
     _steps(console, {item.symbol: item.steps for item in imported.appended}, seams)
     _findings(console, imported.quarantine, imported.missing)
+
+
+def _change(item: Appended) -> dict[str, Any]:
+    """Return what an append changed as JSON; the key of the stored bars is ``held``, for programs that read it."""
+    facts = {**asdict(item), "steps": _plain(item.steps), "seam": _plain(item.seam)}
+    return {"held" if name == "stored" else name: value for name, value in facts.items()}
 
 
 def show_inspection(inspected: InspectedBars, as_json: bool) -> None:

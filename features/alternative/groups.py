@@ -89,12 +89,6 @@ def column_of(table: str, name: str) -> str:
     return prefix_of("events" if table == "events" else group_of(name), name, is_market=True)
 
 
-def is_market_wide(column: str) -> bool:
-    """Whether a column of a group is equal for all symbols with the same trading days."""
-    group, _, rest = column.partition("_")
-    return rest.startswith("market_") if group in _USUALLY_PER_SYMBOL else not rest.startswith("own_")
-
-
 def series_columns_of(prefix: str, kind: Kind) -> tuple[str, ...]:
     """Return the columns of a series: its features and the age of its newest value in days."""
     return tuple(f"{prefix}_{suffix}" for suffix in (*SUFFIXES[kind], AGE))

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -93,11 +94,13 @@ class _Joined(NamedTuple):
 class KnownData:
     """All alternative data of a run; immutable.
 
-    ``tables`` has the tables of each symbol, and of the market under ``""``. ``columns`` are those of all tables.
+    ``tables`` has the tables of each symbol, and of the market under ``""``. ``columns`` are those of all tables, and
+    ``market_columns`` those that only tables of the market have: equal for all symbols with the same trading days.
     """
 
     columns: tuple[str, ...]
     tables: Mapping[str, tuple[KnownTable, ...]]
+    market_columns: frozenset[str]
     _joined: list[_Joined] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
@@ -116,7 +119,9 @@ class KnownData:
         names = tuple(name for prefix in sorted(by_prefix) for name in by_prefix[prefix])
         if len(set(names)) < len(names):
             raise DataError("two series of alternative data have features of one name. Rename one and import it.")
-        return cls(names, stored)
+        own = {table.prefix for symbol, some in stored.items() if symbol != MARKET for table in some}
+        market = (table.columns for table in stored.get(MARKET, ()) if table.prefix not in own)
+        return cls(names, stored, frozenset(chain.from_iterable(market)))
 
     @classmethod
     def from_frames(

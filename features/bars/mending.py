@@ -58,7 +58,7 @@ class Mended:
         """Return what was done as text, or an empty one."""
         parts = [(f"{_count(self.left_out)} left out as spikes", self.left_out)]
         parts += [("prices before steps were multiplied by their ratio", self.rebased), ("prices step", self.kept)]
-        return "; ".join(f"{what}: {listed(steps)}" for what, steps in parts if steps)
+        return "; ".join(f"{what}: {format_steps(steps)}" for what, steps in parts if steps)
 
 
 def mend(bars: SymbolBars, on_steps: OnSteps) -> Mended:
@@ -103,7 +103,7 @@ def left_out_rows(bars: SymbolBars, mended: Mended) -> Quarantine:
     return Quarantine(frame[list(COLUMNS)].astype({"symbol": "str", "rule": "str", "given": "str"}))
 
 
-def listed(steps: tuple[Step, ...], most: int = 3) -> str:
+def format_steps(steps: tuple[Step, ...], most: int = 3) -> str:
     """Return steps as text, the first few of many."""
     return ", ".join(map(str, steps[:most])) + (f" and {len(steps) - most} more" if len(steps) > most else "")
 

@@ -23,7 +23,7 @@ _REBASE_BARS, _REBASE_TOLERANCE = 5, 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What an append changed: bars added, bars with revised values, and bars stored now (``held``).
+    """What an append changed: bars added, bars with revised values, and bars ``stored`` now.
 
     ``rebased`` is the ratio by which older prices were multiplied to match the newer import (1.0 for none). ``steps``
     are the steps and spikes among the imported bars and where they meet the stored ones, and ``seam`` those of the two
@@ -33,7 +33,7 @@ class Appended:
     symbol: str
     added: int
     revised: int
-    held: int
+    stored: int
     rebased: float = 1.0
     steps: tuple[Step, ...] = ()
     seam: tuple[Step, ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from configs.feature_groups import FeatureGroup
-from features.alternative.groups import is_market_wide
 from features.indicators._spec import FeatureSpec
 from features.inputs import Float, Inputs, Layout
 
@@ -20,9 +19,6 @@ def known_spec(name: str, group: FeatureGroup, description: str) -> FeatureSpec:
         unknown = np.full(len(inputs.bars), np.nan)
         return [inputs.known.get(column, unknown) for column in columns(inputs.layout)]
 
-    def market_wide(layout: Layout) -> tuple[str, ...]:
-        return tuple(column for column in columns(layout) if is_market_wide(column))
-
     return FeatureSpec(
         name=name,
         group=group,
@@ -31,5 +27,5 @@ def known_spec(name: str, group: FeatureGroup, description: str) -> FeatureSpec:
         compute=compute,
         warmup=lambda layout: 0,
         needs=frozenset({"context"}),
-        market_wide=market_wide,
+        market_wide=lambda layout: tuple(column for column in columns(layout) if column in layout.market),
     )

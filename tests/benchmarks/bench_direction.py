@@ -49,8 +49,8 @@ def cell(examples: Examples, predictor: PriceDirectionPredictor, horizon: int) -
     """Score a fitted predictor on the test rows."""
     examples = examples.select(predictor.symbols)
     columns, others = (f(examples.panel, examples.part("test")) for f in (predictor.forecast, predictor.baselines))
-    places, _ = examples.places(examples.part("test"))
-    labels, dates = examples.targets[places].astype(int), examples.panel.dates[places]
+    panel_rows, _ = examples.panel_rows(examples.part("test"))
+    labels, dates = examples.targets[panel_rows].astype(int), examples.panel.dates[panel_rows]
     chance = np.stack([columns[name] for name in _CLASSES], axis=1)
     loss, prior = log_loss_rows(labels, chance), log_loss_rows(labels, others["prior"])
     difference = daily_mean(loss - prior, dates, horizon - 1)

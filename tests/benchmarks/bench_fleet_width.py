@@ -32,13 +32,13 @@ FEATURES, CLASSES = 140, 3
 def random_data(width: int, bars: int, window: int) -> FleetData:
     """Return so many symbols' random features and classes, the last fifth for validation."""
     rng = np.random.default_rng(0)
-    bank = rng.standard_normal((width, bars, FEATURES), dtype=np.float32)
+    buffer = rng.standard_normal((width, bars, FEATURES), dtype=np.float32)
     targets = np.zeros((width, bars, 1 + CLASSES), np.float32)
     targets[:, :, 0] = rng.integers(0, CLASSES, (width, bars))
     ends = np.arange(window - 1, bars, dtype=np.int32)
     cut = int(0.8 * len(ends))
     names = tuple(f"S{i}" for i in range(width))
-    return FleetData(names, bank, targets, (ends[:cut],) * width, (ends[cut:],) * width)
+    return FleetData(names, buffer, targets, (ends[:cut],) * width, (ends[cut:],) * width)
 
 
 def seconds_of(width: int, bars: int, epochs: int) -> tuple[float, int]:

@@ -30,7 +30,7 @@ class Task:
     def part(self, rows: slice) -> Task:
         """Return the task of some symbols."""
         data = self.data
-        cut = FleetData(data.symbols[rows], data.bank[rows], data.targets[rows], data.train[rows], data.valid[rows])
+        cut = FleetData(data.symbols[rows], data.buffer[rows], data.targets[rows], data.train[rows], data.valid[rows])
         return replace(self, data=cut, initial=self.initial[rows])
 
     def train_flops(self, epochs: np.ndarray) -> float:

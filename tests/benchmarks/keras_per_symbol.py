@@ -99,7 +99,7 @@ def fit_keras(task: Task, row: int, setup: KerasSetup, model: Any = None) -> tup
 
 def keras_arrays(data: FleetData, row: int, window: int) -> tuple[np.ndarray, ...]:
     """Return training windows (n, window, F) and classes (n,) of one symbol, then those of validation."""
-    windows = np.lib.stride_tricks.sliding_window_view(data.bank[row], window, axis=0).transpose(0, 2, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(data.buffer[row], window, axis=0).transpose(0, 2, 1)
     out: list[np.ndarray] = []
     for ends in (data.train[row], data.valid[row]):
         out += [np.ascontiguousarray(windows[ends - window + 1]), data.targets[row, ends, 0].astype(np.int32)]

@@ -56,7 +56,7 @@ def examples_of(store: Store, plan: RunPlan, kind: str, bars: list | None = None
 def volatility_peers(examples: Examples) -> dict[str, float]:
     """Return the mean QLIKE on test rows of gamma boosting on the variance, and on its ratio to pooled log-HAR."""
     panel, target = examples.panel, examples.targets
-    train, valid, test = (examples.places(examples.part(part))[0] for part in ("train", "valid", "test"))
+    train, valid, test = (examples.panel_rows(examples.part(part))[0] for part in ("train", "valid", "test"))
     known = np.zeros(len(target), bool)
     known[train] = True
     design = har_design(panel.variance, panel.offsets, BASELINE_LAGS)
@@ -82,7 +82,7 @@ def volatility_peers(examples: Examples) -> dict[str, float]:
 def direction_peer(examples: Examples) -> float:
     """Return the mean log loss on test rows of a boosted classifier."""
     panel, labels = examples.panel, examples.targets.astype(np.int64)
-    train, valid, test = (examples.places(examples.part(part))[0] for part in ("train", "valid", "test"))
+    train, valid, test = (examples.panel_rows(examples.part(part))[0] for part in ("train", "valid", "test"))
     rows, chosen = _drawn(train), valid[:: max(1, len(valid) // _VALID_ROWS)]
     model = HistGradientBoostingClassifier(**SETTINGS).fit(panel.features[rows], labels[rows])
     losses = [
@@ -97,9 +97,9 @@ def unseen(models: ModelManager, version: str, kind: str, examples: Examples) ->
     """Return how a version forecasts symbols that it was not trained on, next to baselines fitted on each of them."""
     fleet: Any = models.load_fleet(kind, version)
     columns = fleet.forecast(examples.panel, examples.part("test"))
-    places, symbol = examples.places(examples.part("test"))
-    target = examples.targets[places]
-    out = {"symbols": float(len(examples.rows)), "rows": float(len(places))}
+    panel_rows, symbol = examples.panel_rows(examples.part("test"))
+    target = examples.targets[panel_rows]
+    out = {"symbols": float(len(examples.rows)), "rows": float(len(panel_rows))}
     if kind == "direction":
         labels = target.astype(np.int64)
         chance = np.stack([columns[name] for name in ("down", "sideways", "up")], axis=1)
@@ -111,10 +111,10 @@ def unseen(models: ModelManager, version: str, kind: str, examples: Examples) ->
             "coverage": float(inside[np.arange(len(labels)), labels].mean()),
         }
     panel, known = examples.panel, np.zeros(len(examples.targets), bool)
-    known[examples.places(examples.train_and_valid())[0]] = True
+    known[examples.panel_rows(examples.train_and_valid())[0]] = True
     design = har_design(panel.variance, panel.offsets, BASELINE_LAGS)
     har = fit_per_symbol(design, examples.targets, panel.offsets, known, BASELINE_LAGS)
-    own = har.forecast(design[places], symbol)
+    own = har.forecast(design[panel_rows], symbol)
     usable = np.isfinite(own)
     low, high = columns["variance_low"], columns["variance_high"]
     loss, baseline = qlike_rows(target, columns["variance"]), qlike_rows(target[usable], own[usable])

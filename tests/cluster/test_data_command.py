@@ -41,7 +41,7 @@ def test_import_list_and_inspect_as_json(folder):
     store = ("--store", folder / "store", "--json")
     first = json.loads(run("import", folder / "bars", *store))
     again = json.loads(run("import", folder / "bars", *store))
-    assert [item["added"] for item in first["symbols"]] == [23, 22]
+    assert [(item["added"], item["held"]) for item in first["symbols"]] == [(23, 23), (22, 22)]
     assert [item["added"] for item in again["symbols"]] == [0, 0]
     assert first["quarantined"] == {"non_positive_price": 1} == again["quarantined"]
     listed = json.loads(run("list", *store))["symbols"]

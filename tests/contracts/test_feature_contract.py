@@ -14,7 +14,7 @@ from features import MarketContext, Panel, SymbolBars, build_panel, build_univer
 from features.alternative.known import KnownData
 from features.bars.sessions import session_gaps
 from features.catalog import all_specs
-from features.feature_plan import market_columns, plan_features
+from features.feature_plan import plan_features
 from features.inputs import Layout
 
 N = 260
@@ -180,26 +180,25 @@ def panel() -> Panel:
 @pytest.mark.parametrize("name", NAMES)
 def test_columns_flagged_as_market_wide_are_those_that_are_equal_for_all_symbols(name: str, panel: Panel) -> None:
     names = list(panel.feature_names)
-    context = tuple(c for c in names if c.startswith(OF_CONTEXT))
     (spec,) = (spec for spec in all_specs() if spec.name == name)
-    layout = Layout(CONFIG.lookback_periods, context)
     first, *others = panel.features.reshape(len(panel.symbols), N, -1)
     same = np.all([(other == first) | (np.isnan(other) & np.isnan(first)) for other in others], axis=(0, 1))
-    equal = {column for column in spec.columns(layout) if same[names.index(column)]}
-    assert equal == set(spec.market_wide(layout))
+    equal = {column for column in columns_of(name, pd.DataFrame(columns=names)) if same[names.index(column)]}
+    context = context_of(market_frame(0))
+    layout = Layout(CONFIG.lookback_periods, context.all_columns, context.market_columns)
+    assert equal == set(spec.market_wide(layout)) == {c for c in panel.market_wide if c in spec.columns(layout)}
+    assert {panel.market_wide[column] for column in equal} <= {spec.group}
 
 
 def test_market_columns_are_the_flagged_ones_with_or_without_those_of_the_calendar(panel: Panel) -> None:
-    names = panel.feature_names[::-1]
-    context = tuple(c for c in names if c.startswith(OF_CONTEXT))
-    layout = Layout(CONFIG.lookback_periods, context)
-    flagged = {c: spec.group for spec in all_specs() for c in spec.market_wide(layout)}
-    positions = market_columns(names, CONFIG, calendar=True)
+    names, flagged = panel.feature_names[::-1], panel.market_wide
+    turned = dataclasses.replace(panel, feature_names=names)
+    positions = turned.market_columns(calendar=True)
     assert [names[i] for i in positions] == [c for c in names if c in flagged]
-    positions = market_columns(names, CONFIG, calendar=False)
+    positions = turned.market_columns(calendar=False)
     assert [names[i] for i in positions] == [c for c in names if flagged.get(c, "calendar") != "calendar"]
-    assert {"universe_return_1", "breadth_1", context[0]} <= {names[i] for i in positions}
-    assert len(market_columns(["rsi_20"], CONFIG, calendar=True)) == 0
+    assert {"universe_return_1", "breadth_1", "context_vix_log"} <= {names[i] for i in positions}
+    assert len(dataclasses.replace(panel, feature_names=("rsi_20",)).market_columns(calendar=True)) == 0
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -24,16 +24,15 @@ from training.registry.walk_forwards import WalkForwardRun
 from training.run.market_file import read_market
 from training.tasks import task_of
 
-_LOOKED_AT = ("prior", "ewma", "log_har")
-
 
 def forecast_table(predictor: BarsPredictor, panel: Panel, rows: Sequence[npt.NDArray[np.int64]]) -> pd.DataFrame:
     """Return forecasts of rows of a panel, and those of baselines, under the names of a version's test table."""
     columns, others = predictor.compare(panel, rows)
-    places, symbol = panel_rows(panel, rows)
-    out = {"symbol": np.asarray(panel.symbols, dtype=object)[symbol], "date": panel.dates[places]}
-    looked_at = {name: others[name] for name in others if name in _LOOKED_AT}
-    return pd.DataFrame(out | task_of(predictor.kind).named_forecasts(columns, looked_at))
+    at, symbol = panel_rows(panel, rows)
+    out = {"symbol": np.asarray(panel.symbols, dtype=object)[symbol], "date": panel.dates[at]}
+    task = task_of(predictor.kind)
+    baselines = {name: others[name] for name, _ in task.layout.references if name in others}
+    return pd.DataFrame(out | task.named_forecasts(columns, baselines))
 
 
 @dataclass(frozen=True)

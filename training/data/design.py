@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.schema import Config
-from features.feature_plan import market_columns
 from features.scaling import FleetScaler
 from features.selection import select_features
-from training.data.arrays import Arrays, Float32, part_of, prefixed, take_rows
+from training.data.arrays import Arrays, Float32, part_of, prefixed, row_index, take_rows
 from training.data.examples import Examples, Int64
 
 _SELECTION_ROWS = 50_000
@@ -52,7 +51,7 @@ class Design:
         for part in examples.train_features():
             scaled = scaler.transform(part)[:, columns[0]]
             low, high = np.minimum(low, scaled.min(axis=0)), np.maximum(high, scaled.max(axis=0))
-        common = market_columns(examples.panel.feature_names, config.features, calendar=True)
+        common = examples.panel.market_columns(calendar=True)
         own = np.flatnonzero(~np.isin(columns[0], common))
         return cls(scaler, columns, low, high, own if len(own) else np.arange(columns.shape[1]))
 
@@ -63,15 +62,13 @@ class Design:
 
     def transform(self, features: Float32, symbol: int | Int64 = 0) -> Float32:
         """Return features (n, F) of a symbol, or each row's symbol (n,), scaled and chosen (n, k) without NaN."""
-        if isinstance(symbol, int) or len(self.scaler.center) == 1:
-            scaled = self.scaler.transform(features, symbol if isinstance(symbol, int) else 0)
+        if isinstance(symbol, int):
+            scaled = self.scaler.transform(features, symbol)
         else:
             scaled = self.scaler.transform_rows(features, symbol)
         if self.width < scaled.shape[1]:
-            if len(self.columns) == 1 or isinstance(symbol, int):
-                scaled = scaled[:, self.columns[symbol if len(self.columns) > 1 else 0]]
-            else:
-                scaled = np.take_along_axis(scaled, self.columns[symbol], axis=1)
+            columns = self.columns[row_index(len(self.columns), symbol)]
+            scaled = scaled[:, columns] if columns.ndim == 1 else np.take_along_axis(scaled, columns, axis=1)
         return np.clip(scaled, self.low, self.high) if np.isfinite(self.low).any() else scaled
 
     def scaled(self, features: Float32, columns: npt.NDArray[np.int64]) -> Float32:
@@ -116,7 +113,7 @@ def choose_columns(examples: Examples, config: Config, *, pooled: bool) -> Int64
     if most is None or most >= width:
         return np.arange(width, dtype=np.int64)[None]
     if pooled:
-        rows, _ = examples.places(examples.part("train"))
+        rows, _ = examples.panel_rows(examples.part("train"))
         rows = rows[:: max(1, len(rows) // _SELECTION_ROWS)]
         return select_features(panel.features[rows], examples.targets[rows], most)[None]
     labels = (examples.targets[panel.rows(i)][rows.train] for i, rows in enumerate(examples.rows))

@@ -73,21 +73,21 @@ class Examples:
         """Return each symbol's train and validation rows (nᵢ,), which a fit may see."""
         return [np.concatenate([rows.train, rows.valid]) for rows in self.rows]
 
-    def places(self, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
+    def panel_rows(self, rows: Sequence[Int64]) -> tuple[Int64, Int64]:
         """Return rows within each symbol as rows of the panel (n,), and each one's position among the symbols (n,)."""
         return panel_rows(self.panel, rows)
 
     def labels(self, name: Part) -> tuple[Int64, Int64]:
         """Return the classes (n,) of a part's rows, and each one's position among the symbols (n,)."""
-        places, symbol = self.places(self.part(name))
-        return self.targets[places].astype(np.int64), symbol
+        panel_rows, symbol = self.panel_rows(self.part(name))
+        return self.targets[panel_rows].astype(np.int64), symbol
 
     def last_outcomes(self, horizon: int) -> Int64:
         """Return when the last outcomes of train and of validation rows were known, in ns (2,)."""
         found = []
         for rows in (self.part("train"), self.part("valid")):
-            places, _ = self.places(rows)
-            found.append(self.panel.dates[places + horizon].max())
+            panel_rows, _ = self.panel_rows(rows)
+            found.append(self.panel.dates[panel_rows + horizon].max())
         return np.array(found, "datetime64[ns]").view(np.int64)
 
     def train_features(self) -> Iterator[npt.NDArray[np.float32]]:

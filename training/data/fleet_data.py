@@ -26,12 +26,12 @@ POOLED = "*pooled*"
 class FleetData:
     """What a fleet is fitted on.
 
-    Shapes: ``bank`` (S, N, F) scaled features, shorter symbols padded at the end; ``targets`` (S, N, K), read at a
+    Shapes: ``buffer`` (S, N, F) scaled features, shorter symbols padded at the end; ``targets`` (S, N, K), read at a
     window's last bar; ``train`` and ``valid`` hold each symbol's window ends (positions in N, at least window − 1).
     """
 
     symbols: tuple[str, ...]
-    bank: Float32
+    buffer: Float32
     targets: Float32
     train: tuple[Int32, ...]
     valid: tuple[Int32, ...]
@@ -39,9 +39,9 @@ class FleetData:
 
 @dataclass(frozen=True, slots=True)
 class FeatureBuffer:
-    """Where bars lie in a bank: of symbol i, ``length[i]`` bars from its bar ``first[i]`` on.
+    """Positions of each symbol's bars in a padded feature buffer: ``length[i]`` bars of symbol i from ``first[i]`` on.
 
-    ``joined`` lays all symbols one after the other, as one series (1, N, F) that a pooled network reads; otherwise each
+    ``joined`` puts all symbols one after the other, as one series (1, N, F) that a pooled network reads; otherwise each
     symbol is a row of (S, N, F), padded at the end.
     """
 
@@ -51,32 +51,32 @@ class FeatureBuffer:
 
     @classmethod
     def of(cls, rows: Sequence[Int64], window: int, *, joined: bool = False) -> Self:
-        """Return the layout of windows of so many bars that end at these rows of each symbol."""
+        """Return the positions of windows of so many bars that end at these rows of each symbol."""
         first = np.array([max(int(r.min()) - window + 1, 0) if len(r) else 0 for r in rows], np.int64)
         stop = np.array([int(r.max()) + 1 if len(r) else 0 for r in rows], np.int64)
         return cls(first, stop - first, joined)
 
-    def lay(self, pieces: Iterable[Float32], width: int) -> Float32:
-        """Return the bank of each symbol's piece (length, width)."""
+    def pack(self, pieces: Iterable[Float32], width: int) -> Float32:
+        """Return a buffer of the symbols' pieces, each (length, width)."""
         if self.joined:
-            bank = np.empty((1, int(self.length.sum()), width), np.float32)
+            buffer = np.empty((1, int(self.length.sum()), width), np.float32)
         else:
-            bank = np.zeros((len(self.length), int(self.length.max(initial=0)), width), np.float32)
+            buffer = np.zeros((len(self.length), int(self.length.max(initial=0)), width), np.float32)
         for i, (piece, start) in enumerate(zip(pieces, self._starts(), strict=True)):
-            bank[0 if self.joined else i, start : start + len(piece)] = piece
-        return bank
+            buffer[0 if self.joined else i, start : start + len(piece)] = piece
+        return buffer
 
     def features(self, panel: Panel, design: Design) -> Float32:
-        """Return the bank of the features (rows, F) of a panel that a design takes, scaled."""
+        """Return the buffer of the features (rows, F) of a panel that a design takes, scaled."""
         pieces = (design.transform(part, i) for i, part in enumerate(self._of(panel, panel.features)))
-        return self.lay(pieces, design.width)
+        return self.pack(pieces, design.width)
 
     def values(self, panel: Panel, values: npt.NDArray[np.floating]) -> Float32:
-        """Return the bank of values (rows, K) of a panel."""
-        return self.lay((part.astype(np.float32) for part in self._of(panel, values)), values.shape[1])
+        """Return the buffer of values (rows, K) of a panel."""
+        return self.pack((part.astype(np.float32) for part in self._of(panel, values)), values.shape[1])
 
     def ends(self, rows: Sequence[Int64]) -> tuple[Int32, ...]:
-        """Return rows within each symbol as positions in the bank, one array for each of its series."""
+        """Return rows within each symbol as positions in the buffer, one array for each of its series."""
         moved = [
             np.asarray(r - first + start, np.int32)
             for r, first, start in zip(rows, self.first, self._starts(), strict=True)

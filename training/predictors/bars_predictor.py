@@ -1,4 +1,4 @@
-"""What a fleet offers to a person: fit and predict bars or features.
+"""Public interface of a fleet: ``fit`` and ``predict`` on bars or features.
 
 To add a kind of model, subclass :class:`BarsPredictor` and add a module to :mod:`training.tasks`.
 """
@@ -144,11 +144,12 @@ class BarsPredictor(Explained, Scored, BasePredictor):
         context: AnyContext | None = None,
         split: Split | None = None,
     ) -> Self:
-        """Return the same model fitted on all that these bars tell, the test period included, to forecast what follows.
+        """Refit on all rows of these bars, including the test period, with the hyperparameters that :meth:`fit` chose.
 
-        Features, ridge, epochs and the share of a network that is kept stay those that :meth:`fit` chose in this
-        process; calibration is of each symbol's newest rows, as many as the split has for validation. Judge the model
-        before, by the test rows of :meth:`fit`: afterwards none is left. Give the same bars and arguments as to it.
+        Return a new predictor. Features, ridge, epochs and the shrinkage of a network's correction stay those of
+        :meth:`fit` in this process; calibration is of each symbol's newest rows, as many as the split has for
+        validation. Evaluate the model before, on the test rows of :meth:`fit`: afterwards none is left. Give the same
+        bars and arguments as to it.
 
         Raises
         ------
@@ -225,12 +226,12 @@ class BarsPredictor(Explained, Scored, BasePredictor):
                 )
             rows = [np.arange(min(first, length), length, dtype=np.int64) for length in lengths]
         columns = self.forecast(panel, rows)
-        places, symbol = panel_rows(panel, rows)
+        at, symbol = panel_rows(panel, rows)
         names = np.asarray(panel.symbols, dtype=object)[symbol]
-        index = pd.MultiIndex.from_arrays([names, panel.dates[places]], names=["symbol", "date"])
+        index = pd.MultiIndex.from_arrays([names, panel.dates[at]], names=["symbol", "date"])
         out = Forecasts(columns, index=index)
         out["basis"] = np.where(self._rows_of(panel) < len(self.symbols), OWN, POOLED)[symbol]
-        out["in_sample"] = panel.dates[places] < np.datetime64(self.calibrated_to, "ns")
+        out["in_sample"] = panel.dates[at] < np.datetime64(self.calibrated_to, "ns")
         return out
 
     @property

@@ -25,9 +25,9 @@ def panel_chunks(
     panel: Panel, rows: Sequence[Int64], own: Int64, series: Float, window: int
 ) -> Iterator[tuple[Windows, Int64]]:
     """Yield the windows of rows within each symbol, and ``own`` (S,) of each one's symbol; at least one chunk."""
-    places, position = panel_rows(panel, rows)
-    for start in range(0, max(len(places), 1), _CHUNK):
-        at = places[start : start + _CHUNK]
+    every, position = panel_rows(panel, rows)
+    for start in range(0, max(len(every), 1), _CHUNK):
+        at = every[start : start + _CHUNK]
         symbol = position[start : start + _CHUNK]
         year = panel.bars_per_year[symbol]
         yield Windows.of(panel.dates[at], panel.features, at, series[at], year, window), own[symbol]

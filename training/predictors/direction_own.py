@@ -71,8 +71,8 @@ def fit_calibration(
     ``logits`` (n, 3) are those of all validation rows.
     """
     count, log_priors = len(examples.rows), np.log(prior.probabilities)
-    places, symbol = examples.places(examples.part("valid"))
-    labels, dates = examples.targets[places].astype(np.int64), examples.panel.dates[places]
+    panel_rows, symbol = examples.panel_rows(examples.part("valid"))
+    labels, dates = examples.targets[panel_rows].astype(np.int64), examples.panel.dates[panel_rows]
     if pool is not None:
         calibrator = fit_calibrator(
             logits,
@@ -105,10 +105,10 @@ def validated_shares(
 
     Of networks that were adapted from ``pooled`` weights (S, P) it is the share of the change.
     """
-    after = predict_fleet(network, fitted, data.bank, data.valid)
+    after = predict_fleet(network, fitted, data.buffer, data.valid)
     before = [np.zeros_like(z) for z in after]
     if pooled is not None:
-        before = predict_fleet(network, pooled, data.bank, data.valid)
+        before = predict_fleet(network, pooled, data.buffer, data.valid)
     shares = np.zeros(len(fitted))
     for i, (rows, old, new) in enumerate(zip(examples.rows, before, after, strict=True)):
         wanted = data.targets[i, data.valid[i]]

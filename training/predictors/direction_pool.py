@@ -104,10 +104,10 @@ def fit_direction_pool(examples: Examples, config: Config, tested: DirectionPool
     )
     initial = network.initial_weights((POOLED,), config.run.seed)
     fit = fit_fleet(network, corrected_cross_entropy, data, plan, initial, epochs=tested.epochs if tested else None)
-    places, _ = examples.places(examples.part("valid"))
-    labels = examples.targets[places].astype(np.int64)
-    days = panel.dates[places]
-    base, correction = targets[places, 1:], predict_fleet(network, fit.weights, data.bank, data.valid)[0]
+    panel_rows, _ = examples.panel_rows(examples.part("valid"))
+    labels = examples.targets[panel_rows].astype(np.int64)
+    days = panel.dates[panel_rows]
+    base, correction = targets[panel_rows, 1:], predict_fleet(network, fit.weights, data.buffer, data.valid)[0]
     share = tested.share if tested else shrinkage_factor(base, correction, labels, days, part.horizon)
     logits, weights = base + share * correction, network.scale_outputs(fit.weights, [share])
     calibration = fit_pooled(logits, labels, days, part.calibration, prior, part.horizon)
@@ -145,11 +145,11 @@ def corrected_targets(examples: Examples, design: Design, logistic: LogisticRegr
     Base logits are the regression's, which the network corrects.
     """
     rows = examples.train_and_valid()
-    places, _ = examples.places(rows)
+    panel_rows, _ = examples.panel_rows(rows)
     out = np.zeros((len(examples.targets), 1 + len(CLASSES)), np.float32)
-    out[places, 0] = examples.targets[places]
+    out[panel_rows, 0] = examples.targets[panel_rows]
     parts = enumerate(_last_bars(examples, rows, design))
-    out[places, 1:] = np.concatenate([logistic.logits(part, np.full(len(part), i)) for i, part in parts])
+    out[panel_rows, 1:] = np.concatenate([logistic.logits(part, np.full(len(part), i)) for i, part in parts])
     return out
 
 
@@ -159,9 +159,9 @@ def fit_logistic(examples: Examples, design: Design, *, pooled: bool, ridge: Flo
     Validation chooses the ridge unless it is given, (1,) or (S,).
     """
     rows = examples.train_and_valid()
-    places, symbol = examples.places(rows)
+    panel_rows, symbol = examples.panel_rows(rows)
     x = np.concatenate(list(_last_bars(examples, rows, design)))
-    y = examples.targets[places].astype(np.int64)
+    y = examples.targets[panel_rows].astype(np.int64)
     train = np.concatenate([np.arange(len(own)) < len(one.train) for own, one in zip(rows, examples.rows, strict=True)])
     if pooled:
         return LogisticRegression.fit_pooled(x, y, train, ~train, ridge=ridge)

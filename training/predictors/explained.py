@@ -1,4 +1,4 @@
-"""Which features a fleet uses, on all validation rows or for one forecast, as tables."""
+"""Feature importance of a fleet (permutation) and feature contributions to one forecast (occlusion), as tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.predictors.reads_bars import ReadsBars
 
 
 class Explained(ReadsBars):
-    """A fleet that tells which features matter to it."""
+    """Feature importance of a fleet (permutation) and feature contributions to one forecast (occlusion)."""
 
     _examples: Examples | None = None  # of the last fit
 
@@ -35,9 +35,8 @@ class Explained(ReadsBars):
         """Return each feature's ``importance`` and its ``standard_error``, the most important first.
 
         Importance is how much the validation loss rises when the feature is permuted, and its error is clustered by
-        day; see
-        :func:`training.predictors.importance.permutation_importance`. Without bars, on the validation rows of the last
-        ``fit`` of this object; otherwise the arguments are those of ``fit``.
+        day; see :func:`.permutation_importance`. Without bars, on the validation rows of the last ``fit`` of this
+        object; otherwise the arguments are those of ``fit``.
 
         Raises
         ------

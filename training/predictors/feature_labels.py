@@ -76,8 +76,8 @@ def labels_of_panel(
             _refuse_further(labels[offsets[i] : offsets[i + 1]], direction.horizon)
     if tuple(symbols) == panel.symbols:
         return labels
-    places = [symbols.index(name) for name in panel.symbols]
-    return np.concatenate([labels[offsets[i] : offsets[i + 1]] for i in places])
+    positions = [symbols.index(name) for name in panel.symbols]
+    return np.concatenate([labels[offsets[i] : offsets[i + 1]] for i in positions])
 
 
 def labels_of(target: Any, frame: pd.DataFrame, direction: DirectionConfig, *, fitting: bool = False) -> Int64:
@@ -121,7 +121,7 @@ def _classes(values: npt.NDArray[Any], fitting: bool) -> Int64:
             "engineer_features marks the last ones, whose future is not known, by -1."
         )
     try:
-        places, unique = pd.factorize(values)
+        code_index, unique = pd.factorize(values)
     except TypeError:
         raise DataError("the labels are objects; expected 0 down, 1 sideways, 2 up, or these names.") from None
     found = unique.tolist()
@@ -133,7 +133,7 @@ def _classes(values: npt.NDArray[Any], fitting: bool) -> Int64:
             f"the labels are {shortened([str(value) for value in numbers_first])}; expected 0 down, 1 sideways, 2 up "
             f"(-1 unknown), or the names {', '.join(CLASSES)}. Rename them, so that none is mistaken for another."
         )
-    return np.array(codes, np.int64)[places]
+    return np.array(codes, np.int64)[code_index]
 
 
 def _refuse_further(labels: Int64, horizon: int) -> None:

@@ -40,7 +40,7 @@ def _of_volatility(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> di
     ``interval.low`` and ``interval.high`` are quantiles of ln(y / f).
     """
     shared = SharedVolatility.from_arrays(arrays)
-    weights = zip(combined(config.volatility.used), shared.combination.weights[0], strict=True)
+    weights = zip(combined(config.volatility), shared.combination.weights[0], strict=True)
     out = {f"weight.{spec.name}": float(weight) for spec, weight in weights}
     out["market.share"] = float(shared.market.share[0])
     anchor = LinearFleet.from_arrays(part_of(arrays, "linear")).anchor

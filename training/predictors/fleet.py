@@ -141,9 +141,9 @@ class PredictorFleet(ABC):
 
     def windows(self, panel: Panel, rows: Sequence[Int64]) -> Windows:
         """Return what a forecast of these rows reads."""
-        places, symbol = panel_rows(panel, rows)
-        series, year = self._series_at(panel, places, symbol), panel.bars_per_year[symbol]
-        return Windows.of(panel.dates[places], panel.features, places, series, year, self.window)
+        at, symbol = panel_rows(panel, rows)
+        series, year = self._series_at(panel, at, symbol), panel.bars_per_year[symbol]
+        return Windows.of(panel.dates[at], panel.features, at, series, year, self.window)
 
     def chunks(self, panel: Panel, rows: Sequence[Int64]) -> Iterator[tuple[Windows, Int64]]:
         """Yield the windows of these rows and their symbols' rows (n,) in this fleet, some thousand at a time."""
@@ -153,9 +153,9 @@ class PredictorFleet(ABC):
         """Return what forecasts read of a symbol's history before the window, (rows, K)."""
         return np.zeros((len(panel.dates), 0))
 
-    def _series_at(self, panel: Panel, places: Int64, symbol: Int64) -> Float:
-        """Return rows ``places`` (n,) of :meth:`_series`, which are of each ``symbol`` (n,), in ascending order."""
-        return self._series(panel)[places]
+    def _series_at(self, panel: Panel, panel_rows: Int64, symbol: Int64) -> Float:
+        """Return rows ``panel_rows`` (n,) of :meth:`_series`, which are of each ``symbol`` (n,), in ascending order."""
+        return self._series(panel)[panel_rows]
 
     @abstractmethod
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:

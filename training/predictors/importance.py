@@ -41,18 +41,18 @@ def permutation_importance(
         if not len(valid):
             raise DataError(f"{symbol} has no validation rows to permute features on. Give bars that reach into it.")
         windows.append(np.arange(valid[0] - predictor.window + 1, valid[-1] + 1) + start)
-    place = np.concatenate(windows)
+    position = np.concatenate(windows)
     other = np.concatenate([rng.permutation(own) for own in windows])
     before, row = predictor.row_losses(examples, "valid")
-    days = panel.dates[examples.places(examples.part("valid"))[0]].astype("datetime64[D]")
+    days = panel.dates[examples.panel_rows(examples.part("valid"))[0]].astype("datetime64[D]")
     overlap = predictor.config.section(predictor.kind).horizon - 1
     features = panel.features.copy()
     permuted = replace(examples, panel=replace(panel, features=features))
     out = {}
     for column, name in enumerate(panel.feature_names):
-        features[place, column] = panel.features[other, column]
+        features[position, column] = panel.features[other, column]
         rise = predictor.row_losses(permuted, "valid")[0] - before
-        features[place, column] = panel.features[place, column]
+        features[position, column] = panel.features[position, column]
         out[name] = mean_over_symbols(rise, row, days, overlap)
     return dict(sorted(out.items(), key=lambda item: -item[1][0]))
 

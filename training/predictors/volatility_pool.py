@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from configs.schema import Config
-from features.feature_plan import market_columns
 from training.data.arrays import Arrays, Float, Stored, part_of, prefixed
 from training.data.design import Design
 from training.data.examples import Examples, Int64
@@ -19,7 +18,7 @@ from training.models.volatility.intervals import fit_pooled_intervals, prior_sca
 from training.models.volatility.market_surprise import LEVEL, MarketFleet, fit_market
 from training.models.volatility.member import FitData, Rows
 from training.models.volatility.member_ensemble import VolatilityEnsemble
-from training.models.volatility.members import catalog, combined, fitted
+from training.models.volatility.members import alone, catalog, combined, fitted
 from training.predictors.chunks import panel_chunks
 from training.predictors.fleet import LAST_OUTCOMES
 from training.predictors.volatility_shared import (
@@ -52,11 +51,11 @@ def fit_volatility_pool(
     series = ensemble.series(panel, one)
     train_rows = sum(map(len, examples.part("train")))
     thinned, anchor, forecasts = _train_forecasts(ensemble, examples, series, window)
-    combination = combine(combined(part.used), trust(examples, config), anchor, forecasts, part.alone)
+    combination = combine(combined(part), trust(examples, config), anchor, forecasts, alone(part))
     chunks = panel_chunks(panel, examples.part("valid"), one, series, window)
     variance = np.concatenate([ensemble.combine(*chunk, combination).variance for chunk in chunks])
-    errors = np.log(examples.targets[examples.places(examples.part("valid"))[0]] / variance)
-    train_errors = np.log(examples.targets[examples.places(thinned)[0]] / anchor)
+    errors = np.log(examples.targets[examples.panel_rows(examples.part("valid"))[0]] / variance)
+    train_errors = np.log(examples.targets[examples.panel_rows(thinned)[0]] / anchor)
     scale = prior_scale(train_errors, independent_rows(train_rows, len(examples.rows)) / horizon)
     independent = independent_rows(len(errors), len(examples.rows)) / horizon
     interval = fit_pooled_intervals(errors, independent, part.interval_level, scale)
@@ -78,7 +77,7 @@ def _fit_shared_parts(
     """Fit the design, the linear member, the market's surprise and every other member on these symbols together."""
     design, linear, data = _fit_linear(examples, config, tested)
     members = dict[str, FleetState]()
-    for spec in fitted(config.volatility.used):
+    for spec in fitted(config.volatility):
         if spec.fit_shared is not None:
             members[spec.name] = known[spec.name] if spec.name in known else spec.fit_shared(data)
     return design, linear, _fit_market(examples, design, config), members
@@ -126,8 +125,8 @@ def _fit_linear(examples: Examples, config: Config, tested: Stored | None) -> tu
         members, columns = members_from_arrays(own), Design.from_arrays(part_of(own, "design")).columns
         ridge = float(LinearFit.from_arrays(tested).ridge[0])
     design = Design.fit_pooled(examples, config, columns)
-    places, _ = examples.places(examples.train_and_valid())
-    newest = examples.panel.dates[places].max().astype("datetime64[ns]").view(np.int64)[None]
+    panel_rows, _ = examples.panel_rows(examples.train_and_valid())
+    newest = examples.panel.dates[panel_rows].max().astype("datetime64[ns]").view(np.int64)[None]
     rows = Rows.of(examples, design, newest)
     linear = LinearFit.fit(examples, rows, newest, config.volatility.horizon, ridge)
     return design, linear, fit_data(examples, config, design, rows, linear.first, members)
@@ -135,10 +134,10 @@ def _fit_linear(examples: Examples, config: Config, tested: Stored | None) -> tu
 
 def _fit_market(examples: Examples, design: Design, config: Config) -> MarketFleet:
     panel, names = examples.panel, examples.panel.feature_names
-    if LEVEL not in names or panel.universe is None or config.volatility.alone is not None:
+    if LEVEL not in names or panel.universe is None or alone(config.volatility) is not None:
         return MarketFleet.none()
-    places, _ = examples.places(examples.train_and_valid())
-    columns, level = market_columns(names, config.features, calendar=False), names.index(LEVEL)
-    scaled = design.scaled(panel.features[places], columns)
-    ahead = panel.features[places + config.volatility.horizon, level]
-    return fit_market(columns, level, scaled, ahead, panel.dates[places], panel.universe.members)
+    panel_rows, _ = examples.panel_rows(examples.train_and_valid())
+    columns, level = panel.market_columns(calendar=False), names.index(LEVEL)
+    scaled = design.scaled(panel.features[panel_rows], columns)
+    ahead = panel.features[panel_rows + config.volatility.horizon, level]
+    return fit_market(columns, level, scaled, ahead, panel.dates[panel_rows], panel.universe.members)

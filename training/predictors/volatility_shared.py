@@ -131,7 +131,7 @@ class LinearFit:
         train = rows.train
         blocks, chosen = _sums_and_ridge(examples, train, horizon)
         ridge = chosen if ridge is None else ridge
-        first_sums, sums = blocks.pooled(), _sums(rows, np.zeros(len(rows.places), np.int64), 1)
+        first_sums, sums = blocks.pooled(), _sums(rows, np.zeros(len(rows.panel_rows), np.int64), 1)
         first, linear = _pooled_linear(train, first_sums, ridge), _pooled_linear(rows, sums, ridge)
         return cls(np.array([ridge]), first, first_sums, linear, sums, newest)
 
@@ -149,17 +149,17 @@ def fit_data(
     ``tested`` are the members of an earlier fit, whose choices are repeated.
     """
     known = np.zeros(len(examples.targets), bool)
-    known[examples.places(examples.train_and_valid())[0]] = True
+    known[examples.panel_rows(examples.train_and_valid())[0]] = True
     base = np.full(len(examples.targets), np.nan)
-    base[rows.places] = linear.forecast(rows.inputs, rows.features, np.zeros(len(rows.places), np.int64))
+    base[rows.panel_rows] = linear.forecast(rows.inputs, rows.features, np.zeros(len(rows.panel_rows), np.int64))
     train = rows.train
-    return FitData(examples, config, design, known, train, base[train.places], base, tested or {})
+    return FitData(examples, config, design, known, train, base[train.panel_rows], base, tested or {})
 
 
 def fit_own_members(data: FitData, shared: Mapping[str, FleetState]) -> dict[str, FleetState]:
     """Fit the members that have a fit of each symbol, shrunk to the one that all symbols share."""
     own = dict[str, FleetState]()
-    for spec in fitted(data.config.volatility.used):
+    for spec in fitted(data.config.volatility):
         if spec.fit_own and (fleet := spec.fit_own(data, shared[spec.name])) is not None:
             own[spec.name] = fleet
     return own
@@ -185,11 +185,11 @@ def _sums_and_ridge(examples: Examples, rows: Rows, horizon: int) -> tuple[Regre
 
     Rows whose target reaches into the next block belong to no block of the choice.
     """
-    days, place = np.unique(examples.panel.dates[rows.places], return_inverse=True)
-    block = np.minimum(place * BLOCKS // len(days), BLOCKS - 1)
+    days, position = np.unique(examples.panel.dates[rows.panel_rows], return_inverse=True)
+    block = np.minimum(position * BLOCKS // len(days), BLOCKS - 1)
     sums = _sums(rows, block, BLOCKS)
-    last = np.array([place[block == number].max(initial=-1) for number in range(BLOCKS)])
-    reaching = (place > last[block] - horizon) & (block < BLOCKS - 1)
+    last = np.array([position[block == number].max(initial=-1) for number in range(BLOCKS)])
+    reaching = (position > last[block] - horizon) & (block < BLOCKS - 1)
     purged = _sums(rows.take(reaching), block[reaching], BLOCKS)
     inside = RegressionSums(sums.xx - purged.xx, sums.xy - purged.xy, sums.yy - purged.yy, sums.count - purged.count)
     return sums, choose_ridge(inside)
@@ -200,5 +200,5 @@ def _sums(rows: Rows, group: Int64, groups: int) -> RegressionSums:
 
 
 def _pooled_linear(rows: Rows, sums: RegressionSums, ridge: float) -> LinearFleet:
-    zeros = np.zeros(len(rows.places), np.int64)
+    zeros = np.zeros(len(rows.panel_rows), np.int64)
     return with_levels(fit_pooled_linear(sums, ridge), rows.inputs, rows.features, rows.target, rows.weight, zeros)

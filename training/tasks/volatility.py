@@ -18,7 +18,7 @@ from training.metrics.daily import VolatilityDaily
 from training.metrics.per_symbol import volatility_by_symbol
 from training.metrics.volatility import qlike_rows
 from training.models.volatility.anchor import COMPLETE_AFTER
-from training.models.volatility.members import baselines, catalog, fitted
+from training.models.volatility.members import alone, baselines, catalog, fitted
 from training.tasks.task import Coverage, Evaluated, Float, Int64, Layout, Named, ShownMetric, Task
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class VolatilityTask(Task):
         return future, np.isfinite(future) & (future > 0)
 
     def check(self, config: Config) -> None:
-        """Raise ConfigError where a member does not exist, or none would correct the linear forecast."""
-        members = [spec for spec in fitted(config.volatility.used) if spec.share > 0.0]
-        if not members and config.volatility.alone is None:
+        """Raise ConfigError where a named member does not exist, or none would correct the linear forecast."""
+        members = [spec for spec in fitted(config.volatility) if spec.share > 0.0]
+        if not members and alone(config.volatility) is None:
             correcting = ", ".join(spec.name for spec in catalog().values() if spec.share > 0.0)
             raise ConfigError(
                 f"volatility.members has baselines only ({', '.join(config.volatility.members)}), which always take "
@@ -82,7 +82,7 @@ class VolatilityTask(Task):
         """Return the members whose shared fit takes seconds."""
         if min(bars, config.volatility.fit.pooled_rows) < _ROWS_FOR_PARTS:
             return ()
-        return tuple(spec.name for spec in fitted(config.volatility.used) if spec.is_slow)
+        return tuple(spec.name for spec in fitted(config.volatility) if spec.is_slow)
 
     def evaluate(
         self, predictor: VolatilityPredictor, examples: Examples, rows: Int64, symbol: Int64, own: Int64
@@ -123,7 +123,7 @@ class VolatilityTask(Task):
     def space(self, config: Config) -> dict[str, Parameter]:
         """Return the spaces of the configured members."""
         self.check(config)
-        return {path: one for spec in fitted(config.volatility.used) for path, one in spec.space.items()}
+        return {path: one for spec in fitted(config.volatility) for path, one in spec.space.items()}
 
 
 TASK = VolatilityTask()

@@ -33,7 +33,7 @@ def evaluate(predictor: BarsPredictor, examples: Examples) -> Evaluation:
     """Score a predictor on the test rows of its symbols, next to its baselines. The predictor does not change."""
     known = frozenset(examples.panel.symbols)
     examples = examples.select(tuple(symbol for symbol in predictor.symbols if symbol in known))
-    rows, symbol = examples.places(examples.part("test"))
+    rows, symbol = examples.panel_rows(examples.part("test"))
     if not len(rows):
         return Evaluation(None, {}, {name: {} for name in predictor.symbols}, predictor)
     position = {name: i for i, name in enumerate(predictor.symbols)}

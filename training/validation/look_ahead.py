@@ -98,7 +98,7 @@ def check_look_ahead(
             for k in np.flatnonzero(~((left == right) | (np.isnan(left) & np.isnan(right)))):
                 found.setdefault(names[k], []).append((symbol, date))
             compared, width = compared + len(left), len(left)
-    leaks = [Leak(name, len(places), *places[0]) for name, places in sorted(found.items())]
+    leaks = [Leak(name, len(rows), *rows[0]) for name, rows in sorted(found.items())]
     return LookAhead(tuple(leaks), width, len(cuts), compared)
 
 

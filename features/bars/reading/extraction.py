@@ -56,7 +56,7 @@ def _by_arrow(values: pa.Array, pattern: str, names: list[str]) -> pa.Table:
     return pa.table({name: pc.if_else(pc.equal(column, ""), None, column) for name, column in columns.items()})
 
 
-def whole(text: pd.Series) -> npt.NDArray[np.int64]:
+def as_integers(text: pd.Series) -> npt.NDArray[np.int64]:
     """Return texts of digits as numbers; none may be missing."""
     return np.asarray(text.astype("category").astype(np.int64), np.int64)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from features.bars.arrays import Dates
-from features.bars.reading.extraction import extracted, selected, whole
+from features.bars.reading.extraction import as_integers, extracted, selected
 from features.bars.reading.names import compact
 from features.bars.reading.odd_dates import common_notation
 
@@ -101,11 +101,11 @@ def _parsed(text: pd.Series, place: str) -> Dates:
         parts, rows = selected(parts, found), np.flatnonzero(todo)[found]
         if pattern == _SLASHED:
             day_first = _day_first(parts, text.iloc[rows], place)
-            day, month = (whole(parts[name]) for name in ("ab" if day_first else "ba"))
+            day, month = (as_integers(parts[name]) for name in ("ab" if day_first else "ba"))
         elif pattern == _YEAR_FIRST:
-            day, month = whole(parts["a"]), whole(parts["b"])
+            day, month = as_integers(parts["a"]), as_integers(parts["b"])
         else:
-            day = whole(parts["d"])
+            day = as_integers(parts["d"])
             month = parts["m"].map({m: month_of(m) or 0 for m in parts["m"].unique()}).to_numpy(np.int64)
             named = month > 0
             parts, day, month, rows = parts[named], day[named], month[named], rows[named]
@@ -117,7 +117,7 @@ def _parsed(text: pd.Series, place: str) -> Dates:
 
 
 def _assembled(year: pd.Series, month: npt.NDArray[np.int64], day: npt.NDArray[np.int64]) -> Dates:
-    number = whole(year)
+    number = as_integers(year)
     number = np.where(year.str.len() == 4, number, np.where(number < 69, 2000, 1900) + number)
     months = (number - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
     days = months.astype("datetime64[D]") + (day - 1)
@@ -151,7 +151,7 @@ def parse_clock(text: pd.Series) -> np.ndarray:
 
 
 def _day_first(parts: pd.DataFrame, text: pd.Series, place: str) -> bool:
-    a, b = whole(parts["a"]), whole(parts["b"])
+    a, b = as_integers(parts["a"]), as_integers(parts["b"])
     day, month = (a > 12) & (b <= 12), (b > 12) & (a <= 12)
     if day.any() and month.any():
         raise DataError(

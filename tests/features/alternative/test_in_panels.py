@@ -55,12 +55,23 @@ def test_the_names_of_groups_are_those_of_the_catalog():
     assert {spec.group for spec in all_specs()} == set(FEATURE_GROUPS)
 
 
+def test_a_series_is_market_wide_because_of_its_symbol_not_of_its_name(make_bars):
+    bars = make_bars(n=150)
+    rows = {"period": bars.dates, "known_from": pd.DatetimeIndex(bars.dates).tz_localize("UTC"), "value": 1.0}
+    frames = [pd.DataFrame({"symbol": symbol, "series": "own_x", **rows}) for symbol in ("", bars.symbol)]
+    context = MarketContext((), (), alternative=KnownData.from_frames(pd.concat(frames)))
+    panel = build_panel([bars], CONFIG, None, context)
+    names = {name for name in panel.feature_names if name.startswith("macro_")}
+    assert names > set(panel.market_wide) == {name for name in names if not name.startswith("macro_own_own_x")}
+
+
 def test_columns_of_series_that_are_gone_are_missing_values(make_bars):
     bars = make_bars(n=150)
     names = feature_names(CONFIG, None, context_of(bars))
     panel = build_panel([bars], CONFIG, None, None, columns=names)
     lost = [i for i, name in enumerate(names) if name.startswith(("options_", "macro_"))]
     assert np.isnan(panel.features[:, lost]).all() and np.isfinite(panel.features[-1, names.index("rsi_20")])
+    assert set(panel.market_wide) == {names[i] for i in lost}
     with pytest.raises(DataError, match="needs series of weather, which the data do not have"):
         feature_names(FeatureConfig(technical_indicators=("weather_series",)), None, context_of(bars))
 

@@ -45,7 +45,7 @@ def test_appending_the_same_bars_changes_no_byte(lake, tmp_path):
     before = files(tmp_path)
     times = [p.stat().st_mtime_ns for p in tmp_path.rglob("*.parquet")]
     again = lake.append(bars)
-    assert (again.added, again.revised, again.held) == (0, 0, 300)
+    assert (again.added, again.revised, again.stored) == (0, 0, 300)
     assert files(tmp_path) == before and [p.stat().st_mtime_ns for p in tmp_path.rglob("*.parquet")] == times
 
 

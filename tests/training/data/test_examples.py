@@ -47,15 +47,15 @@ def test_targets_are_what_they_are_called(made):
     direction, _, config = made("direction")
     panel = direction.panel
     labels, symbol = direction.labels("train")
-    places, again = direction.places(direction.part("train"))
+    at, again = direction.panel_rows(direction.part("train"))
     np.testing.assert_array_equal(symbol, again)
-    forward = np.log(panel.close[places + 1] / panel.close[places])
-    band = config.direction.label.k * panel.ewma_vol[places]
+    forward = np.log(panel.close[at + 1] / panel.close[at])
+    band = config.direction.label.k * panel.ewma_vol[at]
     np.testing.assert_array_equal(labels, np.where(forward > band, 2, np.where(forward < -band, 0, 1)))
     volatility, _, _ = made("volatility")
-    places, _ = volatility.places(volatility.part("test"))
-    future = np.mean([panel.variance[places + h] for h in range(1, 6)], axis=0)
-    np.testing.assert_allclose(volatility.targets[places], future)
+    at, _ = volatility.panel_rows(volatility.part("test"))
+    future = np.mean([panel.variance[at + h] for h in range(1, 6)], axis=0)
+    np.testing.assert_allclose(volatility.targets[at], future)
 
 
 def test_some_symbols_keep_their_rows(made):
@@ -74,8 +74,8 @@ def test_some_symbols_keep_their_rows(made):
 
 def test_rows_of_a_panel_from_rows_of_its_symbols(made):
     panel = made("direction")[0].panel
-    places, symbol = panel_rows(panel, [np.array([3, 7]), np.array([], np.int64), np.array([0])])
-    assert places.tolist() == [3, 7, 1000]
+    at, symbol = panel_rows(panel, [np.array([3, 7]), np.array([], np.int64), np.array([0])])
+    assert at.tolist() == [3, 7, 1000]
     assert symbol.tolist() == [0, 0, 2]
 
 

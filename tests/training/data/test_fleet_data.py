@@ -60,16 +60,16 @@ def test_windows_of_a_bank_are_the_panels(case, joined, columns):
     scaler = FleetScaler(centre, np.full_like(centre, 0.5), clip=1e9)
     design = design_of(scaler, [columns])
     layout = FeatureBuffer.of(rows, WINDOW, joined=joined)
-    bank = layout.features(panel, design)
+    buffer = layout.features(panel, design)
     ends = layout.ends(rows)
-    assert bank.shape[::2] == (1 if joined else len(lengths), len(columns))
-    assert len(ends) == len(bank)
+    assert buffer.shape[::2] == (1 if joined else len(lengths), len(columns))
+    assert len(ends) == len(buffer)
     expected = [
         scaler.transform(panel.features[panel.rows(i)][row - WINDOW + 1 : row + 1], i)[:, columns]
         for i, own in enumerate(rows)
         for row in own
     ]
-    found = [bank[i, end - WINDOW + 1 : end + 1] for i, own in enumerate(ends) for end in own]
+    found = [buffer[i, end - WINDOW + 1 : end + 1] for i, own in enumerate(ends) for end in own]
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -80,8 +80,8 @@ def test_windows_of_a_bank_are_the_panels(case, joined, columns):
 def test_the_networks_own_gathering_agrees():
     panel, rows = panel_with([12, 9]), [np.array([5, 6, 9]), np.array([3, 8, 8])]
     layout = FeatureBuffer.of(rows, WINDOW)
-    bank = layout.features(panel, design_of(IDENTITY, [[0, 1, 2]]))
-    gathered = np.asarray(gather_windows(bank, np.stack(layout.ends(rows)), WINDOW))  # (S, T·B, F)
+    buffer = layout.features(panel, design_of(IDENTITY, [[0, 1, 2]]))
+    gathered = np.asarray(gather_windows(buffer, np.stack(layout.ends(rows)), WINDOW))  # (S, T·B, F)
     gathered = gathered.reshape(2, WINDOW, 3, FEATURES).transpose(0, 2, 1, 3)
     for i, own in enumerate(rows):
         for j, row in enumerate(own):
@@ -90,13 +90,13 @@ def test_the_networks_own_gathering_agrees():
 
 def test_each_symbol_may_have_its_own_features():
     panel, rows = panel_with([10, 10]), [np.array([9]), np.array([9])]
-    bank = FeatureBuffer.of(rows, WINDOW).features(panel, design_of(IDENTITY, [[0, 1], [2, 1]]))
-    np.testing.assert_array_equal(bank[0], panel.features[6:10][:, [0, 1]])
-    np.testing.assert_array_equal(bank[1], panel.features[16:20][:, [2, 1]])
+    buffer = FeatureBuffer.of(rows, WINDOW).features(panel, design_of(IDENTITY, [[0, 1], [2, 1]]))
+    np.testing.assert_array_equal(buffer[0], panel.features[6:10][:, [0, 1]])
+    np.testing.assert_array_equal(buffer[1], panel.features[16:20][:, [2, 1]])
 
 
 @pytest.mark.parametrize("joined", [False, True])
 def test_without_rows_a_bank_is_empty(joined):
     layout = FeatureBuffer.of([np.array([], np.int64)], WINDOW, joined=joined)
-    assert layout.lay([np.zeros((0, 2), np.float32)], 2).shape == (1, 0, 2)
+    assert layout.pack([np.zeros((0, 2), np.float32)], 2).shape == (1, 0, 2)
     assert [len(ends) for ends in layout.ends([np.array([], np.int64)])] == [0]

@@ -81,8 +81,8 @@ def test_label_sets_of_later_bars_know_what_the_test_period_taught(scored):
 def test_volatility_is_scored_on_every_test_row(scored):
     _, examples, found = scored("volatility")
     table = found.table.to_pandas()
-    places, _ = examples.places(examples.part("test"))
-    np.testing.assert_allclose(table["target"], examples.targets[places], rtol=1e-6)
+    panel_rows, _ = examples.panel_rows(examples.part("test"))
+    np.testing.assert_allclose(table["target"], examples.targets[panel_rows], rtol=1e-6)
     np.testing.assert_allclose(table["loss"], qlike_rows(table["target"], table["forecast"]), rtol=1e-3)
     summary = VolatilityDaily.from_arrays(found.daily).summary(5)
     assert summary["qlike"] == pytest.approx(table["loss"].mean(), rel=1e-5)

@@ -78,7 +78,7 @@ def fit_fleet(
     count = len(data.symbols)
     rates = ops.convert_to_tensor(plan.rates)
     rows = np.arange(count)  # positions of the symbols still being fitted
-    bank, targets = _tensor(data.bank), _tensor(data.targets)
+    buffer, targets = _tensor(data.buffer), _tensor(data.targets)
     weights, anchors = _tensor(initial), _tensor(initial if anchor is None else anchor)
     first = second = ops.zeros_like(weights)
     updates = ops.zeros((count, 1), dtype="float32")
@@ -96,15 +96,15 @@ def fit_fleet(
         if not len(moving):
             break
         if len(moving) < len(rows) and TENSORFLOW:  # JAX would compile every new number of symbols
-            bank, targets, weights, anchors, first, second, updates = (
-                ops.take(value, moving, axis=0) for value in (bank, targets, weights, anchors, first, second, updates)
+            buffer, targets, weights, anchors, first, second, updates = (
+                ops.take(value, moving, axis=0) for value in (buffer, targets, weights, anchors, first, second, updates)
             )
             valid = [tuple(ops.take(value, moving, axis=0) for value in chunk) for chunk in valid]
             rows = rows[moving]
         fitting = (stalled[rows] < plan.patience) & (epoch <= last[rows])
         for ends, sample_weights, keep in _epoch_batches(network, data, rows, fitting, epoch, plan):
             weights, first, second, updates = step(
-                bank, targets, weights, first, second, updates, anchors, ends, sample_weights, keep, rates
+                buffer, targets, weights, first, second, updates, anchors, ends, sample_weights, keep, rates
             )
         losses = _mean_loss(evaluate, weights, valid)
         current = ops.convert_to_numpy(weights)
@@ -125,13 +125,13 @@ def fit_fleet(
     return FleetFit(best, best_epoch, history, failures)
 
 
-def predict_fleet(network: FleetNetwork, weights: Float32, bank: Float32, ends: Sequence[Int32]) -> list[Float32]:
-    """Return each symbol's outputs (windows, outputs) for windows that end at ``ends`` in ``bank`` (S, N, F)."""
+def predict_fleet(network: FleetNetwork, weights: Float32, buffer: Float32, ends: Sequence[Int32]) -> list[Float32]:
+    """Return each symbol's outputs (windows, outputs) for windows that end at ``ends`` in ``buffer`` (S, N, F)."""
     forward = forward_function(network)
     padded, _ = pad_ends(ends, max(map(len, ends), default=0))
     device_weights = _tensor(weights)
     chunks = [
-        ops.convert_to_numpy(forward(device_weights, *needed_bars(bank, padded[:, part], network.config.window)))
+        ops.convert_to_numpy(forward(device_weights, *needed_bars(buffer, padded[:, part], network.config.window)))
         for part in _parts(padded)
     ]
     outputs = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(ends), 0, network.outputs), np.float32)
@@ -149,9 +149,10 @@ def predict_windows(
     """
     if not len(ends):
         return np.zeros((0, network.outputs), np.float32)
+    # Not `row_index`: with one network, windows of all symbols read the bars where they are, without padding.
     if len(weights) == 1:
         row, slot = np.zeros(len(ends), np.int64), np.arange(len(ends))
-        bank, padded = bars[None], ends[None]
+        buffer, padded = bars[None], ends[None]
     else:
         used, row, counts = np.unique(symbols, return_inverse=True, return_counts=True)
         owner = bar_owners(len(bars), ends, network.config.window, row)
@@ -167,12 +168,12 @@ def predict_windows(
             moved = (np.cumsum(kept) - 1)[ends[rest]]
             outputs[rest] = predict_windows(network, weights, bars[kept], moved, symbols[rest])
             return outputs
-        bank = np.zeros((len(used), int(position.max()) + 1, bars.shape[1]), np.float32)
-        bank[owner, position] = bars
+        buffer = np.zeros((len(used), int(position.max()) + 1, bars.shape[1]), np.float32)
+        buffer[owner, position] = bars
         padded = np.full((len(used), int(slot.max()) + 1), network.config.window - 1)
         padded[row, slot] = position[ends]
         weights = weights[used]
-    arguments = np.ascontiguousarray(weights, np.float32), np.ascontiguousarray(bank, np.float32)
+    arguments = np.ascontiguousarray(weights, np.float32), np.ascontiguousarray(buffer, np.float32)
     outputs = forward_function(network)(*arguments, padded.astype(np.int32))  # Keras' conversion costs half a ms
     return np.asarray(ops.convert_to_numpy(outputs), np.float32)[row, slot]
 
@@ -211,7 +212,8 @@ def _validation(data: FleetData, window: int) -> list[tuple[Tensor, ...]]:
     padded, weights = pad_ends(data.valid, max(map(len, data.valid), default=0))
     wanted = np.take_along_axis(data.targets, padded[:, :, None], axis=1)
     chunks = [
-        (*needed_bars(data.bank, padded[:, part], window), wanted[:, part], weights[:, part]) for part in _parts(padded)
+        (*needed_bars(data.buffer, padded[:, part], window), wanted[:, part], weights[:, part])
+        for part in _parts(padded)
     ]
     return [tuple(ops.convert_to_tensor(values) for values in chunk) for chunk in chunks]
 

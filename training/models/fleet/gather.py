@@ -13,17 +13,17 @@ Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 
 
-def gather_windows(bank: Tensor, ends: Tensor, window: int) -> Tensor:
-    """Return time-major windows (S, T·B, F) that end at ``ends`` (S, B) in ``bank`` (S, N, F)."""
-    flat, last = _flattened(bank, ends)
+def gather_windows(buffer: Tensor, ends: Tensor, window: int) -> Tensor:
+    """Return time-major windows (S, T·B, F) that end at ``ends`` (S, B) in ``buffer`` (S, N, F)."""
+    flat, last = _flattened(buffer, ends)
     offsets = np.arange(1 - window, 1, dtype=np.int32)[None, :, None]
     rows = ops.expand_dims(last, 1) + offsets  # (S, T, B)
-    return ops.take(flat, ops.reshape(rows, (ops.shape(bank)[0], -1)), axis=0)
+    return ops.take(flat, ops.reshape(rows, (ops.shape(buffer)[0], -1)), axis=0)
 
 
-def gather_steps(bank: Tensor, ends: Tensor, window: int) -> list[Tensor]:
+def gather_steps(buffer: Tensor, ends: Tensor, window: int) -> list[Tensor]:
     """Return the same windows step by step, the oldest first: T × (S, B, F)."""
-    flat, last = _flattened(bank, ends)
+    flat, last = _flattened(buffer, ends)
     return [ops.take(flat, last - back, axis=0) for back in reversed(range(window))]
 
 
@@ -32,27 +32,27 @@ def gather_last(values: Tensor, ends: Tensor) -> Tensor:
     return gather_windows(values, ends, 1)
 
 
-def _flattened(bank: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
-    """Return all bars of a bank in one column (S·N, F), and where windows end in it (S, B)."""
-    shape = ops.shape(bank)
+def _flattened(buffer: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """Return all bars of a buffer in one column (S·N, F), and where windows end in it (S, B)."""
+    shape = ops.shape(buffer)
     start = ops.arange(shape[0], dtype="int32") * ops.cast(shape[1], "int32")
-    return ops.reshape(bank, (-1, bank.shape[-1])), ends + ops.expand_dims(start, 1)
+    return ops.reshape(buffer, (-1, buffer.shape[-1])), ends + ops.expand_dims(start, 1)
 
 
-def needed_bars(bank: Float32, ends: Int32, window: int) -> tuple[Float32, Int32]:
-    """Return the bars (S, L, F) of a bank (S, N, F) that windows ending at ``ends`` (S, B) need, and the ends in them.
+def needed_bars(buffer: Float32, ends: Int32, window: int) -> tuple[Float32, Int32]:
+    """Return the bars (S, L, F) of a buffer (S, N, F) that windows ending at ``ends`` (S, B) read, and the new ends.
 
     Bars keep their order, so overlapping windows share them.
     """
-    rows = np.arange(len(bank))[:, None]
-    needed = np.zeros(bank.shape[:2], bool)
+    rows = np.arange(len(buffer))[:, None]
+    needed = np.zeros(buffer.shape[:2], bool)
     for back in range(window):
         needed[rows, ends - back] = True
-    place = needed.cumsum(axis=1, dtype=np.int32) - 1
-    bars = np.zeros((len(bank), int(place.max(initial=-1)) + 1, bank.shape[2]), np.float32)
+    position = needed.cumsum(axis=1, dtype=np.int32) - 1
+    bars = np.zeros((len(buffer), int(position.max(initial=-1)) + 1, buffer.shape[2]), np.float32)
     for row, chosen in enumerate(needed):
-        bars[row, : place[row, -1] + 1] = bank[row, chosen]
-    return bars, place[rows, ends]
+        bars[row, : position[row, -1] + 1] = buffer[row, chosen]
+    return bars, position[rows, ends]
 
 
 def pad_ends(ends: Sequence[Int32], length: int) -> tuple[Int32, Float32]:

@@ -93,7 +93,7 @@ def _architecture(network: FleetNetwork) -> FleetNetwork:
 def _step_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[..., tuple[Tensor, ...]]:
 
     def step(
-        bank: Tensor,
+        buffer: Tensor,
         targets: Tensor,
         weights: Tensor,
         first: Tensor,
@@ -106,7 +106,7 @@ def _step_function(network: FleetNetwork, loss: Loss, columns: int) -> Callable[
         rates: Tensor,
     ) -> tuple[Tensor, ...]:
         learning_rate, weight_decay, clip_norm, shrinkage = (rates[i] for i in range(4))
-        windows = gather_windows(bank, ends, network.config.window)
+        windows = gather_windows(buffer, ends, network.config.window)
         wanted = gather_last(targets, ends)
 
         def objective(at: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,13 +28,13 @@ _HALF_LIFE_DAYS = 8 * 365.25  # rows so old count half: markets change
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of a panel that a fit reads: their ``places`` (n,), ``symbol`` (n,) and what regressions need of them.
+    """Rows of a panel that a fit reads: their ``panel_rows`` (n,), ``symbol`` (n,) and what regressions need of them.
 
     ``inputs`` (n, 1 + TERMS) are those of :func:`.anchor_inputs`, ``features`` (n, k) those of the design. ``is_train``
     (n,) marks train rows; the others are validation rows.
     """
 
-    places: Int64
+    panel_rows: Int64
     symbol: Int64
     inputs: Float
     features: Float32
@@ -49,16 +49,16 @@ class Rows:
         Rows as old as the half-life, counted from ``newest`` (1,) in ns, count half.
         """
         panel = examples.panel
-        places, symbol = examples.places(examples.train_and_valid())
-        inputs = anchor_inputs(panel.variance, panel.close, panel.offsets)[places]
+        panel_rows, symbol = examples.panel_rows(examples.train_and_valid())
+        inputs = anchor_inputs(panel.variance, panel.close, panel.offsets)[panel_rows]
         known = np.isfinite(inputs).all(axis=1)
-        places, symbol, inputs = places[known], symbol[known], inputs[known]
-        age_days = (newest[0] - panel.dates[places].astype("datetime64[ns]").view(np.int64)) / 86_400e9
+        panel_rows, symbol, inputs = panel_rows[known], symbol[known], inputs[known]
+        age_days = (newest[0] - panel.dates[panel_rows].astype("datetime64[ns]").view(np.int64)) / 86_400e9
         weight = np.asarray(0.5 ** (age_days / _HALF_LIFE_DAYS), np.float64)
-        features = design.transform(panel.features[places])
+        features = design.transform(panel.features[panel_rows])
         train = np.zeros(len(examples.targets), bool)
-        train[examples.places(examples.part("train"))[0]] = True
-        return cls(places, symbol, inputs, features, examples.targets[places], weight, train[places])
+        train[examples.panel_rows(examples.part("train"))[0]] = True
+        return cls(panel_rows, symbol, inputs, features, examples.targets[panel_rows], weight, train[panel_rows])
 
     @property
     def train(self) -> Self:
@@ -159,6 +159,11 @@ class MemberSpec:
         Of a baseline: the lower, the earlier the model is compared with it. The first one ranks symbols.
     is_combined
         Whether it takes part in the combined forecast.
+    is_fallback
+        Whether this baseline, which has a forecast of every bar, replaces the ensemble where there is no anchor. One
+        member is.
+    aliases
+        Further names of it as ``volatility.model``.
     space
         What sweeps vary of it.
     parameters
@@ -177,6 +182,8 @@ class MemberSpec:
     is_baseline: bool = False
     rank: int = 100
     is_combined: bool = True
+    is_fallback: bool = False
+    aliases: tuple[str, ...] = ()
     space: Mapping[str, Parameter] = field(default_factory=dict)
     parameters: Callable[[Any], Mapping[str, float]] | None = None
 

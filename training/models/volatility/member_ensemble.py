@@ -20,7 +20,7 @@ from training.models.volatility.combination import Combination
 from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.market_surprise import MarketFleet
 from training.models.volatility.member import ForecastInputs, MemberSpec, Series
-from training.models.volatility.members import baselines, combined, fitted
+from training.models.volatility.members import baselines, combined, fallback, fitted
 from training.models.volatility.regression import LinearFleet
 
 _FALLBACK = 10.0  # a forecast further from the anchor than this factor is replaced
@@ -60,18 +60,18 @@ class VolatilityEnsemble:
             parts.append(series.compute(panel, fleet.take(row_index(len(fleet), rows))))
         return np.concatenate(parts, axis=1)
 
-    def series_at(self, panel: Panel, rows: Int64, places: Int64, symbol: Int64) -> Float:
-        """Return rows ``places`` (n,) of :meth:`series`, which are of each ``symbol`` (n,), in ascending order.
+    def series_at(self, panel: Panel, rows: Int64, panel_rows: Int64, symbol: Int64) -> Float:
+        """Return rows ``panel_rows`` (n,) of :meth:`series`, which are of each ``symbol`` (n,), in ascending order.
 
         What has windows is computed from the bars that these rows read.
         """
         if len(np.unique(symbol)) < len(panel.symbols):
-            return self.series(panel, rows)[places]
-        cut, at = panel.before(places, symbol, LONGEST)
+            return self.series(panel, rows)[panel_rows]
+        cut, at = panel.before(panel_rows, symbol, LONGEST)
         parts = [anchor_inputs(cut.variance, cut.close, cut.offsets)[at]]
         for spec, series in self._series():
             fleet = self.members[spec.name]
-            where, chosen = (cut, at) if series.is_windowed else (panel, places)
+            where, chosen = (cut, at) if series.is_windowed else (panel, panel_rows)
             parts.append(series.compute(where, fleet.take(row_index(len(fleet), rows)))[chosen])
         return np.concatenate(parts, axis=1)
 
@@ -92,27 +92,27 @@ class VolatilityEnsemble:
         """Return the combined forecast of windows of any mix of symbols (n,).
 
         A forecast that is not finite, or differs from the anchor by more than a factor of ten, is replaced by the
-        anchor, or by the EWMA where there is no anchor.
+        anchor, or by the fallback member (EWMA) where there is no anchor.
         """
         anchor, found = self.member_forecasts(windows, symbols)
-        table = np.stack([found[spec.name] for spec in combined(self.config.volatility.used)], axis=1)
+        table = np.stack([found[spec.name] for spec in combined(self.config.volatility)], axis=1)
         corrections, factor = combination.corrections(anchor, table), self._market_factor(windows)
         variance = anchor * np.exp(combination.log_correction(corrections) + factor)
         with np.errstate(divide="ignore", invalid="ignore"):
-            fallback = ~(np.abs(np.log(variance / anchor)) <= np.log(_FALLBACK))
-        if fallback.any():
+            replaced = ~(np.abs(np.log(variance / anchor)) <= np.log(_FALLBACK))
+        if replaced.any():
             usable = np.isfinite(anchor) & (anchor > 0)
-            variance = np.where(fallback, np.where(usable, anchor, found["ewma"]), variance)
+            variance = np.where(replaced, np.where(usable, anchor, found[fallback().name]), variance)
         others = {spec.name: found[spec.name] for spec in baselines()} | {"anchor": anchor}
-        for spec, correction in zip(combined(self.config.volatility.used), corrections.T, strict=True):
+        for spec, correction in zip(combined(self.config.volatility), corrections.T, strict=True):
             if not spec.is_baseline:
                 others[spec.name] = anchor * np.exp(combination.trust[0] * correction + factor)
-        return Combined(variance, fallback, {name: _positive(values) for name, values in others.items()})
+        return Combined(variance, replaced, {name: _positive(values) for name, values in others.items()})
 
     @property
     def fitted(self) -> list[MemberSpec]:
         """The configured members and all baselines."""
-        return fitted(self.config.volatility.used)
+        return fitted(self.config.volatility)
 
     def _series(self) -> Sequence[tuple[MemberSpec, Series]]:
         """Return each series once, with the first member that reads it."""

@@ -16,7 +16,7 @@ from training.models.volatility.fleet_state import FleetState, Float, Ints
 
 Float32 = npt.NDArray[np.float32]
 
-_CHUNK = 256  # rows walked together through all trees: their features and places stay in the cache
+_CHUNK = 256  # rows walked together through all trees: their features and positions stay in the cache
 _DENSE_STEPS = 6  # then most rows are in leaves, and only the others are walked: boosted trees have long branches
 
 

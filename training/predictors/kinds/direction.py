@@ -73,7 +73,10 @@ class PriceDirectionPredictor(DirectionFrames):
     _unseen: bool = False  # whether the last row of all these is of symbols that were not fitted
 
     def fit_pooled(self, examples: Examples, tested: Mapping[str, npt.NDArray[Any]] | None = None) -> Arrays:
-        """Fit the shared network, its calibration and the pooled logistic baseline; nothing when each is on its own."""
+        """Fit the shared network, its calibration and the pooled logistic baseline.
+
+        Return an empty dict under the ``per_symbol`` strategy, which shares nothing.
+        """
         if self.config.direction.strategy == "per_symbol":
             return {}
         pool = DirectionPool.from_arrays(tested) if tested else None

@@ -20,6 +20,7 @@ from training.models.volatility.fleet_state import FleetState
 from training.models.volatility.intervals import IntervalFleet, fit_own_intervals
 from training.models.volatility.member import Rows
 from training.models.volatility.member_ensemble import VolatilityEnsemble
+from training.models.volatility.members import alone
 from training.models.volatility.regression import LinearFleet
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.volatility_pool import fit_member_alone, fit_volatility_pool, members_of_parts
@@ -47,7 +48,8 @@ class VolatilityPredictor(BarsPredictor):
     Parameters
     ----------
     model_type
-        ``ensemble``, or one member's forecast as it is: ``garch``, ``har``, ``lstm`` or ``forest``.
+        ``ensemble``, or a member of the ensemble used alone, such as ``garch`` or ``har``; not the *kind* that
+        ``ModelTrainer`` calls ``model_types``.
     garch_type
         ``GARCH``, ``GJR`` (with leverage; the default) or ``EGARCH``.
     config, network
@@ -84,6 +86,11 @@ class VolatilityPredictor(BarsPredictor):
         **network: Any,
     ) -> None:
         super().__init__(config, model_type=model_type, garch_type=garch_type, **network)
+
+    def _configured(self) -> Config:
+        config = super()._configured()
+        alone(config.volatility)  # raises ConfigError where the member does not exist
+        return config
 
     def fit_pooled(self, examples: Examples, tested: Stored | None = None) -> Arrays:
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""
@@ -167,8 +174,8 @@ class VolatilityPredictor(BarsPredictor):
     def row_losses(self, examples: Examples, part: Part) -> tuple[Float, Int64]:
         """Return QLIKE (n,), and each row's position among the symbols (n,)."""
         columns = self.forecast(examples.panel, examples.part(part))
-        places, symbol = examples.places(examples.part(part))
-        return qlike_rows(examples.targets[places], columns["variance"]), symbol
+        panel_rows, symbol = examples.panel_rows(examples.part(part))
+        return qlike_rows(examples.targets[panel_rows], columns["variance"]), symbol
 
     def to_arrays(self) -> Arrays:
         """Return the fitted state: what all symbols share, and what each has of its own."""
@@ -207,15 +214,15 @@ class VolatilityPredictor(BarsPredictor):
     def _series(self, panel: Panel) -> Float:
         return self._ensemble.series(panel, self._rows_of(panel))
 
-    def _series_at(self, panel: Panel, places: Int64, symbol: Int64) -> Float:
-        return self._ensemble.series_at(panel, self._rows_of(panel), places, symbol)
+    def _series_at(self, panel: Panel, panel_rows: Int64, symbol: Int64) -> Float:
+        return self._ensemble.series_at(panel, self._rows_of(panel), panel_rows, symbol)
 
     def _errors(self, examples: Examples) -> tuple[Float, Int64]:
         """Return ln(y / f) of the validation rows, and each row's symbol."""
         chunks = self.chunks(examples.panel, examples.part("valid"))
         variance = [self._ensemble.combine(*chunk, self._shared.combination).variance for chunk in chunks]
-        places, symbol = examples.places(examples.part("valid"))
-        return np.log(examples.targets[places] / np.concatenate(variance)), symbol
+        panel_rows, symbol = examples.panel_rows(examples.part("valid"))
+        return np.log(examples.targets[panel_rows] / np.concatenate(variance)), symbol
 
     def _score(self, panel: Panel, rows: Sequence[Int64]) -> float:
         return float(np.log(self.forecast(panel, rows)["variance"][0]))

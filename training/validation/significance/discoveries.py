@@ -70,8 +70,8 @@ def false_discoveries(
     adjusted = np.full(len(p), np.nan)
     n = int(known.sum())
     if n:
-        places = np.flatnonzero(known)[np.argsort(p[known], kind="stable")]
+        positions = np.flatnonzero(known)[np.argsort(p[known], kind="stable")]
         penalty = float((1.0 / np.arange(1, n + 1)).sum()) if dependence == "any" else 1.0
-        scaled = p[places] * n * penalty / np.arange(1, n + 1)
-        adjusted[places] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+        scaled = p[positions] * n * penalty / np.arange(1, n + 1)
+        adjusted[positions] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return Discoveries(adjusted, np.nan_to_num(adjusted, nan=1.0) <= rate)

@@ -18,17 +18,17 @@ PLAN = FitPlan(epochs=4, batch_size=32, learning_rate=5e-3, patience=2, seed=11)
 
 def make_data(symbols, lengths=None):
     """Direction follows the first feature of the last bar; each symbol's bars depend on its name only."""
-    bank = np.zeros((len(symbols), BARS, FEATURES), np.float32)
+    buffer = np.zeros((len(symbols), BARS, FEATURES), np.float32)
     targets = np.zeros((len(symbols), BARS, 1), np.float32)
     train, valid = [], []
     for row, symbol in enumerate(symbols):
         rng = np.random.default_rng(sum(symbol.encode()))
-        bank[row] = rng.standard_normal((BARS, FEATURES))
-        targets[row, :, 0] = np.digitize(bank[row, :, 0], (-0.4, 0.4))
+        buffer[row] = rng.standard_normal((BARS, FEATURES))
+        targets[row, :, 0] = np.digitize(buffer[row, :, 0], (-0.4, 0.4))
         stop = 200 if lengths is None else lengths[row]
         train.append(np.arange(WINDOW - 1, stop, dtype=np.int32))
         valid.append(np.arange(205, BARS, dtype=np.int32))
-    return FleetData(tuple(symbols), bank, targets, tuple(train), tuple(valid))
+    return FleetData(tuple(symbols), buffer, targets, tuple(train), tuple(valid))
 
 
 def fit(data, plan=PLAN):
@@ -51,7 +51,7 @@ def test_the_same_fit_twice_is_byte_equal():
 
 def test_a_diverging_symbol_is_reported_and_leaves_the_others_alone():
     data = make_data(["AAPL", "BAD", "IBM"])
-    data.bank[1, :, 1] = np.nan
+    data.buffer[1, :, 1] = np.nan
     broken = fit(data)
     assert list(broken.failures) == [1]
     assert "never finite" in broken.failures[1]
@@ -87,7 +87,7 @@ def test_each_symbol_keeps_its_own_best_epoch():
         losses = result.valid_loss[:, row]
         assert losses[result.best_epoch[row]] == pytest.approx(np.nanmin(losses), abs=1e-5)
     assert np.isnan(result.valid_loss[-1, 1]), "the noise symbol must have stopped early"
-    outputs = predict_fleet(NETWORK, result.weights, data.bank, data.valid)
+    outputs = predict_fleet(NETWORK, result.weights, data.buffer, data.valid)
     learned = np.mean(outputs[0].argmax(1) == data.targets[0, data.valid[0], 0])
     assert learned > 0.75, "against 0.34 for the most frequent class"
 
@@ -106,7 +106,7 @@ def test_predictions_of_ragged_symbols_match_one_by_one():
     data = make_data(["AAPL", "MSFT"])
     weights = fit(data).weights
     ends = (np.arange(10, 250, dtype=np.int32), np.arange(4, 9, dtype=np.int32))
-    outputs = predict_fleet(NETWORK, weights, data.bank, ends)
+    outputs = predict_fleet(NETWORK, weights, data.buffer, ends)
     assert [len(o) for o in outputs] == [240, 5]
-    alone = predict_fleet(NETWORK, weights[1:], data.bank[1:], ends[1:])
+    alone = predict_fleet(NETWORK, weights[1:], data.buffer[1:], ends[1:])
     np.testing.assert_allclose(outputs[1], alone[0], atol=1e-5)

@@ -107,10 +107,10 @@ def test_any_mix_of_rows_is_one_forward_pass(rng):
 def test_projecting_each_bar_once_changes_nothing(rng, units):
     network = FleetNetwork(NetworkConfig(window=T, lstm_units=units, attention_heads=2), features=D, outputs=3)
     weights = rng.standard_normal((S, network.parameters)).astype(np.float32)
-    bank = rng.standard_normal((S, 40, D)).astype(np.float32)
+    buffer = rng.standard_normal((S, 40, D)).astype(np.float32)
     ends = rng.permuted(np.tile(np.arange(T - 1, 40, dtype=np.int32), (S, 1)), axis=1)[:, :B]
-    expected = network.apply(weights, gather_windows(bank, ends, T))
-    np.testing.assert_allclose(network.apply_to_bars(weights, bank, ends), expected, atol=1e-5)
-    bars, places = needed_bars(bank, ends, T)
+    expected = network.apply(weights, gather_windows(buffer, ends, T))
+    np.testing.assert_allclose(network.apply_to_bars(weights, buffer, ends), expected, atol=1e-5)
+    bars, positions = needed_bars(buffer, ends, T)
     assert bars.shape[1] <= min(B * T, 40)
-    np.testing.assert_allclose(network.apply_to_bars(weights, bars, places), expected, atol=1e-5)
+    np.testing.assert_allclose(network.apply_to_bars(weights, bars, positions), expected, atol=1e-5)

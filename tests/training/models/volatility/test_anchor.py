@@ -99,11 +99,11 @@ def test_rows_of_the_parts_that_they_read_are_bit_for_bit_those_of_all_bars(bars
     none, periods = np.empty((2 * BARS, 0), np.float32), (BarPeriod(),) * 2
     panel = Panel(("A", "B"), (), OFFSETS, np.arange(2 * BARS).view("datetime64[ns]"), none, close, variance, close,
                   periods, 0)  # fmt: skip
-    places = np.concatenate([np.array(own) + OFFSETS[i] for i, own in enumerate(rows)])
-    cut, at = panel.before(places, np.repeat([0, 1], [len(own) for own in rows]), LONGEST)
-    np.testing.assert_array_equal(cut.dates[at], panel.dates[places])
+    panel_rows = np.concatenate([np.array(own) + OFFSETS[i] for i, own in enumerate(rows)])
+    cut, at = panel.before(panel_rows, np.repeat([0, 1], [len(own) for own in rows]), LONGEST)
+    np.testing.assert_array_equal(cut.dates[at], panel.dates[panel_rows])
     assert len(cut.dates) < 2 * BARS
     found = anchor_inputs(cut.variance, cut.close, cut.offsets)[at]
-    np.testing.assert_array_equal(found, anchor_inputs(variance, close, OFFSETS)[places])
+    np.testing.assert_array_equal(found, anchor_inputs(variance, close, OFFSETS)[panel_rows])
     found = har_design(cut.variance, cut.offsets, BASELINE_LAGS)[at]
-    np.testing.assert_array_equal(found, har_design(variance, OFFSETS, BASELINE_LAGS)[places])
+    np.testing.assert_array_equal(found, har_design(variance, OFFSETS, BASELINE_LAGS)[panel_rows])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.models import VolatilityConfig
 from training.models.trust import CORRELATION, independent_rows, trusted_share, with_evidence
 from training.models.volatility.combination import BASELINE_SHARE, TRUST_ROWS, Combination
 from training.models.volatility.combination import combine as combine_specs
@@ -16,11 +17,11 @@ some_members = st.lists(st.sampled_from(MEMBERS), min_size=1, unique=True)
 
 
 def combined_names(members):
-    return tuple(spec.name for spec in combined(members))
+    return tuple(spec.name for spec in combined(VolatilityConfig(members=members)))
 
 
 def combine(members, trust, anchor, forecasts):
-    return combine_specs(combined(members), trust, anchor, forecasts)
+    return combine_specs(combined(VolatilityConfig(members=members)), trust, anchor, forecasts)
 
 
 def simulate(names, n=5000, seed=0):

@@ -61,6 +61,9 @@ def test_the_mean_over_the_horizon_is_that_of_simulated_paths():
         ("har", None, "log_har"),
         ("lstm", None, "lstm"),
         ("forest", None, "forest"),
+        ("ewma", None, "ewma"),
+        ("linear", None, "linear"),
+        ("boosting", None, "boosting"),
     ],
 )
 def test_one_member_is_the_whole_model(make_universe, tiny_config, model, garch, member):

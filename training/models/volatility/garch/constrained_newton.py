@@ -52,10 +52,10 @@ class Constraints:
         """The least and greatest values of parameters (k,): the constraints of one parameter alone."""
         least, greatest = np.full(len(self.free), -np.inf), np.full(len(self.free), np.inf)
         for normal, limit in zip(self.normals, self.limits, strict=True):
-            (places,) = np.nonzero(normal)
-            if len(places) == 1:
-                bound, place = limit / normal[places[0]], places[0]
-                (least if normal[place] > 0.0 else greatest)[place] = bound
+            (positions,) = np.nonzero(normal)
+            if len(positions) == 1:
+                bound, position = limit / normal[positions[0]], positions[0]
+                (least if normal[position] > 0.0 else greatest)[position] = bound
         return least, greatest
 
     def moved(self, parameters: Float, step: Float) -> Float:

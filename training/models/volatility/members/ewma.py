@@ -96,5 +96,6 @@ SPEC = MemberSpec(
     series=Series("ewma", 1, _states),
     forecast=_forecast,
     is_baseline=True,
+    is_fallback=True,
     rank=3,
 )

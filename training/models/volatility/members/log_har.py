@@ -34,6 +34,7 @@ LAGS = Series("har_lags", 1 + len(BASELINE_LAGS), lags, is_windowed=True)
 SPEC = MemberSpec(
     name="log_har",
     title="log-HAR per symbol",
+    aliases=("har",),
     state=HarFleet,
     fit_shared=fit_shared,
     fit_own=_fit_own,

@@ -92,7 +92,7 @@ def _levels(network: FleetNetwork, weights: Float32, data: FleetData) -> Float:
     from training.models.fleet.fit import predict_fleet
 
     ends = tuple(values[::_LEVEL_STRIDE] for values in data.train)
-    factors = _factors(np.concatenate([out[:, 0] for out in predict_fleet(network, weights, data.bank, ends)]))
+    factors = _factors(np.concatenate([out[:, 0] for out in predict_fleet(network, weights, data.buffer, ends)]))
     logs = np.concatenate([data.targets[i, values] for i, values in enumerate(ends)])
     index = np.repeat(np.arange(len(ends)), [len(values) for values in ends])
     target, base = np.exp(logs.astype(np.float64)).T

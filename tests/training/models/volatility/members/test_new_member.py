@@ -1,5 +1,6 @@
 """A member is one file: dropped into a package of members it is fitted, combined, shown, stored and served."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,16 @@ def test_a_member_in_one_new_file_is_fitted_combined_shown_and_stored(with_doubl
     assert (first, second) == (unseen, 2.0 * unseen) and unseen == pytest.approx(0.5, rel=0.2)
 
 
+def test_it_is_a_model_of_its_own(with_doubled, tiny_config, make_universe):
+    bars = make_universe(("AAA", "BBB"))
+    predictor = VolatilityPredictor(tiny_config(), model_type="doubled").fit(bars)
+    examples = predictor.examples(bars)
+    columns, others = predictor.compare(examples.panel, examples.part("test"))
+    used = ~columns["fallback"]
+    assert used.mean() > 0.9
+    np.testing.assert_allclose(columns["variance"][used], others["doubled"][used], rtol=1e-6)
+
+
 @pytest.mark.slow
 def test_it_is_trained_published_and_served(with_doubled, tiny_config, make_universe, tmp_path):
     for bars in make_universe(("AAA", "BBB")):
@@ -104,6 +115,18 @@ def test_a_spec_that_lacks_a_part_is_refused(broken):
 def test_baselines_alone_are_refused():
     with pytest.raises(ConfigError, match=r"baselines only \(garch\), .* Add one of boosting, forest, linear, lstm"):
         task_of("volatility").check(load_config(overrides=["volatility.members=[garch]"]))
+
+
+@pytest.mark.parametrize("name", ["doubled", "log_har_pooled"])  # the second is shown only
+def test_a_model_that_is_no_member_is_refused(name):
+    message = (
+        f"volatility.model has value '{name}'; expected ensemble, boosting, ewma, forest, garch, har, linear, log_har "
+        "or lstm."
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        VolatilityPredictor(model_type=name)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        task_of("volatility").check(load_config(overrides=[f"volatility.model={name}"]))
 
 
 def test_a_member_that_does_not_exist_is_refused(tiny_config, make_universe):
