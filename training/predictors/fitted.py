@@ -13,7 +13,7 @@ from training.predictors.fleet import PredictorFleet
 
 
 class Fitted(PredictorFleet):
-    """A fleet whose fitted attributes exist after ``fit`` only; ``has_probabilities``: of classes, else it has a number."""
+    """A fleet whose fitted attributes exist after ``fit`` only. ``has_probabilities``: whether it forecasts classes."""
 
     has_probabilities: ClassVar[bool] = False
 
