@@ -1,7 +1,6 @@
 """What differs between kinds of models when they are served: one object per kind, all in ``SERVED_KINDS``.
 
-A new kind needs an object here and a field in :class:`.Prediction` and :class:`serving.web.bodies.History`, which are
-the schema of the HTTP interface.
+The README of ``serving/`` lists what else a new kind needs.
 """
 
 from __future__ import annotations
