@@ -29,14 +29,14 @@ class Past:
     first
         By kind: the version that the bot forecast with first, and the date of the bars of that step. A kind whose
         first champion came later has a later date.
-    held
+    open_symbols
         Symbols with a position or an open order.
     """
 
     instant: datetime
     date: np.datetime64
     first: Mapping[Kind, tuple[str, np.datetime64]]
-    held: tuple[str, ...]
+    open_symbols: tuple[str, ...]
 
     @property
     def first_date(self) -> np.datetime64:
@@ -61,8 +61,8 @@ def past_of(journal: Journal, bot: str) -> Past | None:
                 first.setdefault(kind, (version, _date(newest.notes["bar_date"])))
         if newest is None:
             return None
-        held = _held(connection, bot, newest.instant)
-        return Past(newest.instant, _date(newest.notes["bar_date"]), first, held)
+        symbols = _open_symbols(connection, bot, newest.instant)
+        return Past(newest.instant, _date(newest.notes["bar_date"]), first, symbols)
 
 
 def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
@@ -110,7 +110,7 @@ def own_versions(journal: Journal, made_by: str, date: datetime) -> dict[Kind, s
         return {kind: version for kind, version in connection.execute(wanted.distinct().order_by(c.version))}
 
 
-def _held(connection: Connection, bot: str, instant: datetime) -> tuple[str, ...]:
+def _open_symbols(connection: Connection, bot: str, instant: datetime) -> tuple[str, ...]:
     own = select(positions.c.symbol).where(
         positions.c.bot == bot, positions.c.instant == instant, positions.c.quantity != 0.0
     )

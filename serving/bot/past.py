@@ -58,14 +58,14 @@ class PastFeed:
         self._names = names
         self._bars = {bars.symbol: bars for bars in found.bars}
         self._complete: Mapping[str, int] = {}
-        self._whole = self.terms.whole
+        self._all_bars = self.terms.whole
         self._dates = {
-            name: self._whole.dates[self._whole.has_bar[:, s]].astype("datetime64[ns]")
-            for s, name in enumerate(self._whole.symbols)
+            name: self._all_bars.dates[self._all_bars.has_bar[:, s]].astype("datetime64[ns]")
+            for s, name in enumerate(self._all_bars.symbols)
         }
         self._schedules = {name: schedule_of(dates) for name, dates in self._dates.items()}
-        tables = backtest_tables(found.tables, self._whole, found.config)
-        view = view_of(tables, self._whole, self.config)
+        tables = backtest_tables(found.tables, self._all_bars, found.config)
+        view = view_of(tables, self._all_bars, self.config)
         self._band, self._year = view.band, view.bars_per_year
         self._tables: dict[Kind, pd.DataFrame] = {
             kind: table.sort_values(["date", "symbol"], ignore_index=True)  # type: ignore[misc]
@@ -131,7 +131,7 @@ class PastFeed:
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the recorded forecasts of the bars of a date."""
         out: list[PredictionRow] = []
-        at = int(np.searchsorted(self._whole.dates, row.date))
+        at = int(np.searchsorted(self._all_bars.dates, row.date))
         for kind, version in versions.items():
             table = self._tables[kind].iloc[self._rows(kind, row.date)]
             section, served = self.config.section(kind), SERVED_KINDS[kind]
@@ -139,7 +139,7 @@ class PastFeed:
             for record in table.to_dict("records"):
                 one = {str(column): value for column, value in record.items()}
                 name = str(one["symbol"])
-                s = self._whole.symbols.index(name)
+                s = self._all_bars.symbols.index(name)
                 out.append(
                     PredictionRow(
                         symbol=name,
@@ -150,7 +150,7 @@ class PastFeed:
                         version=version,
                         made_at=row.instant,
                         made_by=made_by,
-                        close=float(self._whole.close[at, s]),
+                        close=float(self._all_bars.close[at, s]),
                         bars_per_year=float(self._year[s]),
                         level=level,
                         **served.recorded_at_test(one, float(self._band[at, s])),
@@ -160,10 +160,10 @@ class PastFeed:
 
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date."""
-        stop = int(np.searchsorted(self._whole.dates, row.date, side="right"))
-        cut: dict[str, Any] = {name: getattr(self._whole, name)[:stop] for name in _FIELDS}
-        dividends = None if self._whole.dividends is None else self._whole.dividends[:stop]
-        return replace(self._whole, dates=self._whole.dates[:stop], **cut, dividends=dividends)
+        stop = int(np.searchsorted(self._all_bars.dates, row.date, side="right"))
+        cut: dict[str, Any] = {name: getattr(self._all_bars, name)[:stop] for name in _FIELDS}
+        dividends = None if self._all_bars.dividends is None else self._all_bars.dividends[:stop]
+        return replace(self._all_bars, dates=self._all_bars.dates[:stop], **cut, dividends=dividends)
 
     def stopped_sources(self) -> Sequence[StoppedSource] | None:
         """Return None: recorded forecasts read no alternative data."""
