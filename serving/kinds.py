@@ -1,7 +1,6 @@
 """What differs between kinds of models when they are served: one object per kind, all in ``SERVED_KINDS``.
 
-A new kind needs an object here and a field in :class:`.Prediction` and :class:`serving.web.bodies.History`, which are
-the schema of the HTTP interface.
+The README of ``serving/`` lists what else a new kind needs.
 """
 
 from __future__ import annotations
@@ -42,6 +41,13 @@ class ServedKind(Protocol):
         """Return what the journal records of each row besides what all kinds have: its columns, as lists of length n.
 
         They are named as in test tables. ``last`` are the n last bars.
+        """
+        ...
+
+    def recorded_at_test(self, row: Mapping[str, Any], band: float) -> dict[str, Any]:
+        """Return what the journal records of a row of a test table, by its columns; ``baselines`` by their names.
+
+        ``band`` is half the width of sideways, a log return over the horizon; NaN where it is not known.
         """
         ...
 
@@ -106,6 +112,16 @@ class _Direction:
             "level": [settings.conformal_level] * len(last),
         }
 
+    def recorded_at_test(self, row: Mapping[str, Any], band: float) -> dict[str, Any]:
+        out: dict[str, Any] = {f"p_{label}": float(row[f"p_{label}"]) for label in CLASSES}
+        if all(f"in_set_{label}" in row for label in CLASSES):
+            out |= {f"in_set_{label}": bool(row[f"in_set_{label}"]) for label in CLASSES}
+        head = f"p_{CLASSES[0]}_"
+        names = [column.removeprefix(head) for column in row if column.startswith(head)]
+        tables = {name: [float(row[f"p_{label}_{name}"]) for label in CLASSES] for name in names}
+        baselines = {name: table for name, table in tables.items() if np.isfinite(table).all()}
+        return {**out, "band": _known(band), "baselines": baselines}
+
     def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
         names = {**{name: f"p_{name}" for name in CLASSES}, "loss_prior": "loss_prior"}
         return {name: table[other].to_numpy().astype(np.float64) for name, other in names.items()}
@@ -162,6 +178,17 @@ class _Volatility:
         found |= {name: columns[name].tolist() for name in ("bars_per_year", "fallback")}
         return {**found, "level": [predictor.config.volatility.interval_level] * len(last)}
 
+    def recorded_at_test(self, row: Mapping[str, Any], band: float) -> dict[str, Any]:
+        ends = {"variance": row["forecast"], "low": row.get("low"), "high": row.get("high")}
+        found = {name: None if value is None else _known(value) for name, value in ends.items()}
+        head = "forecast_"
+        baselines = {
+            column.removeprefix(head): float(value)
+            for column, value in row.items()
+            if column.startswith(head) and np.isfinite(value)
+        }
+        return {**found, "baselines": baselines}
+
     def tested_columns(self, predictor: BarsPredictor, panel: Panel, table: pa.Table) -> Columns:
         names = {"volatility": "forecast", "volatility_low": "low", "volatility_high": "high"}
         year = _year(predictor, panel)
@@ -181,6 +208,10 @@ class _Volatility:
 def _year(predictor: BarsPredictor, panel: Panel) -> float:
     """Return the bars a year of a single-symbol panel, by which the model annualises it."""
     return float(cast(Any, predictor).bars_per_year(panel)[0])
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 SERVED_KINDS: Mapping[Kind, ServedKind] = {"direction": _Direction(), "volatility": _Volatility()}

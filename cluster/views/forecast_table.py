@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -59,9 +59,6 @@ def row_of(one: Prediction) -> ForecastRow:
 
 def rows_of_run(results: Sequence[KindResult], config: Config) -> list[ForecastRow]:
     """Return the rows of the newest forecasts that a run with this configuration reports."""
-    import numpy as np
-
-    from features.labels import sideways_band
     from serving.targets import in_sample_note
 
     rows: dict[str, ForecastRow] = {}
@@ -74,14 +71,26 @@ def rows_of_run(results: Sequence[KindResult], config: Config) -> list[ForecastR
                 row.notes = (*row.notes, in_sample_note(result.kind, seen))
             horizon = config.section(result.kind).horizon
             row.targets[result.kind] = _target(horizon, None)
-            if result.kind == "direction":
-                row.chances = [found[name] for name in ("down", "sideways", "up")]
-                band = sideways_band(np.array([found["ewma_vol"]], np.float64), horizon, config.direction.label)
-                row.band = float(np.expm1(band[0])) if np.isfinite(band[0]) else None
-            else:
-                row.volatility = [found[f"volatility{end}"] for end in ("", "_low", "_high")]
-                row.level = result.coverage_level
+            _FILLED_BY[result.kind](row, found, config)
     return [rows[symbol] for symbol in sorted(rows)]
+
+
+def _fill_direction(row: ForecastRow, found: Mapping[str, Any], config: Config) -> None:
+    import numpy as np
+
+    from features.labels import sideways_band
+
+    row.chances = [found[name] for name in ("down", "sideways", "up")]
+    band = sideways_band(np.array([found["ewma_vol"]], np.float64), config.direction.horizon, config.direction.label)
+    row.band = float(np.expm1(band[0])) if np.isfinite(band[0]) else None
+
+
+def _fill_volatility(row: ForecastRow, found: Mapping[str, Any], config: Config) -> None:
+    row.volatility = [found[f"volatility{end}"] for end in ("", "_low", "_high")]
+    row.level = config.volatility.interval_level
+
+
+_FILLED_BY = {"direction": _fill_direction, "volatility": _fill_volatility}
 
 
 def render_forecasts(

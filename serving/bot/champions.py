@@ -58,7 +58,7 @@ class Champions:
         )
         self._helper = FeaturisingProcess()
         self._fleets: dict[Kind, Fleet] = {}
-        self._whole: NewestBars | None = None
+        self._newest_bars: NewestBars | None = None
         self._stamp = ""
         self._raw: dict[str, SymbolBars] = {}
         self._written: Mapping[str, datetime] = {}
@@ -85,15 +85,15 @@ class Champions:
         if versions != self.versions():
             self._fleets = self._load(versions)
             self._stamp = ""
-        whole = open_bars(self._manager.store, self._fleets, self._serve, None, self._choice)
-        stamp = whole.stamp()
+        newest_bars = open_bars(self._manager.store, self._fleets, self._serve, None, self._choice)
+        stamp = newest_bars.stamp()
         if stamp != self._stamp:
             # Before reading: bars that are stored meanwhile count as partial until they are read again.
-            self._written = written(self._manager.store) if whole.name == "lake" else {}
-            found, self._missing = whole.read(frozenset(whole.symbols).union(self._traded()))
+            self._written = written(self._manager.store) if newest_bars.name == "lake" else {}
+            found, self._missing = newest_bars.read(frozenset(newest_bars.symbols).union(self._traded()))
             self._raw = {bars.symbol: bars for bars in found}
-            self._whole, self._mended = whole, None
-            self._stamp = "" if whole.unreadable else stamp  # a file that could not be read is read again
+            self._newest_bars, self._mended = newest_bars, None
+            self._stamp = "" if newest_bars.unreadable else stamp  # a file that could not be read is read again
 
     def verdicts(self, now: datetime) -> dict[str, tuple[ClosedBars, Dates]]:
         """Return which bars of each traded symbol are complete, and the dates of all."""
@@ -112,16 +112,16 @@ class Champions:
 
     def complete(self) -> Iterable[SymbolBars]:
         """Return the bars that were complete at the time of the last call of :meth:`verdicts`."""
-        assert self._whole is not None
+        assert self._newest_bars is not None
         bars = [self._raw[name].first(count) for name, count in self._closed.items() if count]
-        return [one for one, _ in self._whole.mended(bars)]
+        return [one for one, _ in self._newest_bars.mended(bars)]
 
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the forecasts of the bars of a date by these versions, without symbols that have no bar of it."""
-        assert self._whole is not None
+        assert self._newest_bars is not None
         fleets = self._fleets if versions == self.versions() else self._load(versions)
         usable = [bars for bars, problem in self._until(row) if not problem]
-        cut = self._whole.cut(usable, row.date)
+        cut = self._newest_bars.cut(usable, row.date)
         self._snapshot = snapshot_of(fleets, cut, self._serve, self._snapshot, featurise=self._helper)
         chosen = {bars.symbol for bars in usable if bars.dates[-1] == row.date}.intersection(self._traded())
         return snapshot_rows(self._snapshot, made_by, symbols=chosen)
@@ -129,9 +129,9 @@ class Champions:
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date, of the traded symbols and of those in ``also``."""
         wanted = {*self._traded(), *also}
-        if self._whole is not None and (unread := wanted - self._raw.keys() - self._missing.keys()):
+        if self._newest_bars is not None and (unread := wanted - self._raw.keys() - self._missing.keys()):
             try:
-                found, missing = self._whole.read(frozenset(unread))  # held, and of no model any more
+                found, missing = self._newest_bars.read(frozenset(unread))  # held, and of no model any more
             except (DataError, StoreError) as error:  # they keep their last price, and stop no other symbol
                 found, missing = [], dict.fromkeys(unread, str(error))
             self._raw |= {bars.symbol: bars for bars in found}
@@ -168,14 +168,14 @@ class Champions:
 
     def _until(self, row: Row) -> list[tuple[SymbolBars, str]]:
         """Return the complete bars up to a date, mended by what was known then, and why a symbol is not forecast."""
-        assert self._whole is not None
+        assert self._newest_bars is not None
         if self._mended is None or self._mended[0] != row.date:
             bars = []
             for name, one in self._raw.items():
                 count = min(int(np.searchsorted(one.dates, row.date, side="right")), self._closed.get(name, len(one)))
                 if count:
                     bars.append(one.first(count))
-            self._mended = row.date, self._whole.mended(bars)
+            self._mended = row.date, self._newest_bars.mended(bars)
         return self._mended[1]
 
 

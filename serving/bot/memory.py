@@ -11,16 +11,11 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from configs.values import Kind
-from features.labels import CLASSES
 from serving.answers import KINDS
 from serving.journal.database import Journal
+from serving.journal.kind_columns import KIND_COLUMNS, stored_name
 from serving.journal.predictions import PredictionRow
 from serving.journal.schema import orders, positions, predictions, steps
-
-_COLUMNS: Mapping[Kind, Mapping[str, str]] = {
-    "direction": {f"p_{label}": f"p_{label}" for label in CLASSES},
-    "volatility": {"variance": "forecast", "low": "low", "high": "high"},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +29,14 @@ class Past:
     first
         By kind: the version that the bot forecast with first, and the date of the bars of that step. A kind whose
         first champion came later has a later date.
-    held
+    open_symbols
         Symbols with a position or an open order.
     """
 
     instant: datetime
     date: np.datetime64
     first: Mapping[Kind, tuple[str, np.datetime64]]
-    held: tuple[str, ...]
+    open_symbols: tuple[str, ...]
 
     @property
     def first_date(self) -> np.datetime64:
@@ -66,8 +61,8 @@ def past_of(journal: Journal, bot: str) -> Past | None:
                 first.setdefault(kind, (version, _date(newest.notes["bar_date"])))
         if newest is None:
             return None
-        held = _held(connection, bot, newest.instant)
-        return Past(newest.instant, _date(newest.notes["bar_date"]), first, held)
+        symbols = _open_symbols(connection, bot, newest.instant)
+        return Past(newest.instant, _date(newest.notes["bar_date"]), first, symbols)
 
 
 def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
@@ -84,7 +79,7 @@ def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
         }
         if not used:
             return {}
-        names = {name: predictions.c[name] for kind in KINDS for name in _COLUMNS[kind]}
+        names = {name: predictions.c[name] for kind in KINDS for name in _stored(kind)}
         c = predictions.c
         wanted = select(c.symbol, c.kind, c.bar_date, c.version, c.made_at, *names.values())
         first = min(date for date, _ in used)
@@ -93,8 +88,8 @@ def forecasts_of_steps(journal: Journal, bot: str) -> dict[Kind, pd.DataFrame]:
     for row in rows:
         version, finished_at = used.get((row.bar_date, row.kind), ("", None))
         if row.version == version and row.made_at <= finished_at:
-            columns = _COLUMNS[row.kind]
-            found.setdefault(row.kind, []).append((row.symbol, row.bar_date, *(row._mapping[name] for name in columns)))
+            values = (row._mapping[name] for name in _stored(row.kind))
+            found.setdefault(row.kind, []).append((row.symbol, row.bar_date, *values))
     return {kind: _table(kind, some) for kind, some in found.items()}
 
 
@@ -102,7 +97,7 @@ def tables_of(rows: Sequence[PredictionRow]) -> dict[Kind, pd.DataFrame]:
     """Return predictions by kind, as rows of a test table."""
     found: dict[Kind, list[tuple[object, ...]]] = {}
     for row in rows:
-        values = (getattr(row, name) for name in _COLUMNS[row.kind])  # type: ignore[index]
+        values = (getattr(row, name) for name in _stored(row.kind))  # type: ignore[arg-type]
         found.setdefault(row.kind, []).append((row.symbol, row.bar_date, *values))  # type: ignore[arg-type]
     return {kind: _table(kind, some) for kind, some in found.items()}
 
@@ -115,7 +110,7 @@ def own_versions(journal: Journal, made_by: str, date: datetime) -> dict[Kind, s
         return {kind: version for kind, version in connection.execute(wanted.distinct().order_by(c.version))}
 
 
-def _held(connection: Connection, bot: str, instant: datetime) -> tuple[str, ...]:
+def _open_symbols(connection: Connection, bot: str, instant: datetime) -> tuple[str, ...]:
     own = select(positions.c.symbol).where(
         positions.c.bot == bot, positions.c.instant == instant, positions.c.quantity != 0.0
     )
@@ -123,8 +118,12 @@ def _held(connection: Connection, bot: str, instant: datetime) -> tuple[str, ...
     return tuple(sorted(set(connection.execute(own.union(waiting)).scalars())))
 
 
+def _stored(kind: Kind) -> list[str]:
+    return [stored_name(name) for name in KIND_COLUMNS[kind].values]
+
+
 def _table(kind: Kind, rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["symbol", "date", *_COLUMNS[kind].values()])
+    table = pd.DataFrame(rows, columns=["symbol", "date", *KIND_COLUMNS[kind].values])
     table["date"] = pd.to_datetime(table["date"], utc=True).dt.tz_localize(None)
     return table
 

@@ -19,9 +19,9 @@ from features.bars.arrays import Dates
 from features.bars.closes import bar_close, bar_date, end_of_day
 from features.bars.schedule_fit import schedule_of
 from features.bars.schema import SymbolBars
-from features.labels import CLASSES
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
 from serving.journal.predictions import PredictionRow
+from serving.kinds import SERVED_KINDS
 from training.backtesting.account_terms import Terms, terms_of
 from training.backtesting.forecasts import OutOfSample, backtest_tables, view_of
 from training.validation.backtest.market import Market
@@ -58,14 +58,14 @@ class PastFeed:
         self._names = names
         self._bars = {bars.symbol: bars for bars in found.bars}
         self._complete: Mapping[str, int] = {}
-        self._whole = self.terms.whole
+        self._all_bars = self.terms.whole
         self._dates = {
-            name: self._whole.dates[self._whole.has_bar[:, s]].astype("datetime64[ns]")
-            for s, name in enumerate(self._whole.symbols)
+            name: self._all_bars.dates[self._all_bars.has_bar[:, s]].astype("datetime64[ns]")
+            for s, name in enumerate(self._all_bars.symbols)
         }
         self._schedules = {name: schedule_of(dates) for name, dates in self._dates.items()}
-        tables = backtest_tables(found.tables, self._whole, found.config)
-        view = view_of(tables, self._whole, self.config)
+        tables = backtest_tables(found.tables, self._all_bars, found.config)
+        view = view_of(tables, self._all_bars, self.config)
         self._band, self._year = view.band, view.bars_per_year
         self._tables: dict[Kind, pd.DataFrame] = {
             kind: table.sort_values(["date", "symbol"], ignore_index=True)  # type: ignore[misc]
@@ -131,20 +131,15 @@ class PastFeed:
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the recorded forecasts of the bars of a date."""
         out: list[PredictionRow] = []
-        at = int(np.searchsorted(self._whole.dates, row.date))
-        levels = {
-            "direction": self.config.direction.conformal_level,
-            "volatility": self.config.volatility.interval_level,
-        }
+        at = int(np.searchsorted(self._all_bars.dates, row.date))
         for kind, version in versions.items():
             table = self._tables[kind].iloc[self._rows(kind, row.date)]
-            section = self.config.section(kind)
+            section, served = self.config.section(kind), SERVED_KINDS[kind]
+            level = served.nominal_coverage(self.config)
             for record in table.to_dict("records"):
                 one = {str(column): value for column, value in record.items()}
                 name = str(one["symbol"])
-                s = self._whole.symbols.index(name)
-                values = _direction(one) if kind == "direction" else _volatility(one)
-                values |= {"band": _known(self._band[at, s])} if kind == "direction" else {}
+                s = self._all_bars.symbols.index(name)
                 out.append(
                     PredictionRow(
                         symbol=name,
@@ -155,20 +150,20 @@ class PastFeed:
                         version=version,
                         made_at=row.instant,
                         made_by=made_by,
-                        close=float(self._whole.close[at, s]),
+                        close=float(self._all_bars.close[at, s]),
                         bars_per_year=float(self._year[s]),
-                        level=levels[kind],
-                        **values,
+                        level=level,
+                        **served.recorded_at_test(one, float(self._band[at, s])),
                     )
                 )
         return out
 
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date."""
-        stop = int(np.searchsorted(self._whole.dates, row.date, side="right"))
-        cut: dict[str, Any] = {name: getattr(self._whole, name)[:stop] for name in _FIELDS}
-        dividends = None if self._whole.dividends is None else self._whole.dividends[:stop]
-        return replace(self._whole, dates=self._whole.dates[:stop], **cut, dividends=dividends)
+        stop = int(np.searchsorted(self._all_bars.dates, row.date, side="right"))
+        cut: dict[str, Any] = {name: getattr(self._all_bars, name)[:stop] for name in _FIELDS}
+        dividends = None if self._all_bars.dividends is None else self._all_bars.dividends[:stop]
+        return replace(self._all_bars, dates=self._all_bars.dates[:stop], **cut, dividends=dividends)
 
     def stopped_sources(self) -> Sequence[StoppedSource] | None:
         """Return None: recorded forecasts read no alternative data."""
@@ -198,29 +193,3 @@ def _delistings(terms: Terms) -> dict[str, DelistingConfig]:
         if len(later):
             found[name] = DelistingConfig(day=later[0].item(), value=value)
     return found
-
-
-def _direction(row: Mapping[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {f"p_{label}": float(row[f"p_{label}"]) for label in CLASSES}
-    if all(f"in_set_{label}" in row for label in CLASSES):
-        values |= {f"in_set_{label}": bool(row[f"in_set_{label}"]) for label in CLASSES}
-    head = f"p_{CLASSES[0]}_"
-    names = [column.removeprefix(head) for column in row if column.startswith(head)]
-    tables = {name: [float(row[f"p_{label}_{name}"]) for label in CLASSES] for name in names}
-    return values | {"baselines": {name: table for name, table in tables.items() if np.isfinite(table).all()}}
-
-
-def _volatility(row: Mapping[str, Any]) -> dict[str, Any]:
-    ends = {"variance": row["forecast"], "low": row.get("low"), "high": row.get("high")}
-    found = {name: None if value is None else _known(value) for name, value in ends.items()}
-    head = "forecast_"
-    baselines = {
-        column.removeprefix(head): float(value)
-        for column, value in row.items()
-        if column.startswith(head) and np.isfinite(value)
-    }
-    return {**found, "baselines": baselines}
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class ProtectionState:
     """What protections carry from step to step.
 
     Parameters
@@ -90,68 +90,70 @@ class Guard:
         return cls(**{**stored, "stop_losses": tuple(stored["stop_losses"]), "active": tuple(stored["active"])})
 
 
-def protect(guard: Guard, close: Close, settings: ProtectionConfig, kill_switch: str | None) -> tuple[Guard, Verdict]:
-    """Return the guard after a close, and what stops trading until the next one.
+def protect(
+    state: ProtectionState, close: Close, settings: ProtectionConfig, kill_switch: str | None
+) -> tuple[ProtectionState, Verdict]:
+    """Return the state after a close, and what stops trading until the next one.
 
     Parameters
     ----------
     kill_switch
         The content of the kill switch's file; None if there is none.
     """
-    guard = _at(guard, close)
+    state = _at(state, close)
     stopped: dict[str, str] = {}
     is_closing = settings.action == "close"
     if kill_switch is not None:
         closes = kill_switch.strip().lower() == "close"
         stopped[KILL_SWITCH] = "the file of the kill switch exists" + (" and says close" if closes else "")
-    guard, resumes = _resumed(guard)
+    state, resumes = _resumed(state)
     if settings.daily_loss is not None:
-        if guard.daily_return <= -settings.daily_loss:
-            guard = replace(guard, loss_on=guard.days)
-        if guard.loss_on == guard.days:
+        if state.daily_return <= -settings.daily_loss:
+            state = replace(state, loss_on=state.days)
+        if state.loss_on == state.days:
             stopped[DAILY_LOSS] = (
                 f"loss of {settings.daily_loss:.3g} of the equity of the day before, until the next day"
             )
     if settings.drawdown is not None:
-        loss = guard.equity / guard.peak - 1.0
+        loss = state.equity / state.peak - 1.0
         if DRAWDOWN not in resumes and loss <= -settings.drawdown:
-            resumes[DRAWDOWN] = guard.days + settings.cool_down
+            resumes[DRAWDOWN] = state.days + settings.cool_down
         if DRAWDOWN in resumes:
             stopped[DRAWDOWN] = f"loss of {settings.drawdown:.3g} of the highest equity, for {settings.cool_down} days"
     if settings.stops is not None:
-        recent = tuple(day for day in guard.stop_losses if day > guard.days - settings.stops_days)
+        recent = tuple(day for day in state.stop_losses if day > state.days - settings.stops_days)
         if STOPS not in resumes and len(recent) >= settings.stops:
-            resumes[STOPS], recent = guard.days + settings.cool_down, ()
-        guard = replace(guard, stop_losses=recent)
+            resumes[STOPS], recent = state.days + settings.cool_down, ()
+        state = replace(state, stop_losses=recent)
         if STOPS in resumes:
             stopped[STOPS] = (
                 f"{settings.stops} stop losses in {settings.stops_days} days, for {settings.cool_down} days"
             )
     else:
-        guard = replace(guard, stop_losses=())
-    if guard.equity <= 0.0:
+        state = replace(state, stop_losses=())
+    if state.equity <= 0.0:
         stopped[RUIN] = "the account has lost everything"
     closing = RUIN in stopped or (KILL_SWITCH in stopped and stopped[KILL_SWITCH].endswith("close"))
     by_action = is_closing and bool(stopped.keys() - {KILL_SWITCH})
-    return replace(guard, resumes=resumes), Verdict(stopped, closing or by_action)
+    return replace(state, resumes=resumes), Verdict(stopped, closing or by_action)
 
 
-def _at(guard: Guard, close: Close) -> Guard:
-    """Return the guard that knows a close."""
-    if close.day != guard.day:
-        guard = replace(guard, day=close.day, days=guard.days + 1, opening=guard.equity)
+def _at(state: ProtectionState, close: Close) -> ProtectionState:
+    """Return the state that knows a close."""
+    if close.day != state.day:
+        state = replace(state, day=close.day, days=state.days + 1, opening=state.equity)
     return replace(
-        guard,
+        state,
         equity=close.equity,
-        peak=max(guard.peak, close.equity),
-        highest=max(guard.highest, close.equity),
-        stop_losses=guard.stop_losses + (guard.days,) * close.stop_losses,
+        peak=max(state.peak, close.equity),
+        highest=max(state.highest, close.equity),
+        stop_losses=state.stop_losses + (state.days,) * close.stop_losses,
     )
 
 
-def _resumed(guard: Guard) -> tuple[Guard, dict[str, int]]:
-    """Return the guard, and which protections still stop trading; after a drawdown the peak is the equity now."""
-    resumes = {name: day for name, day in (guard.resumes or {}).items() if guard.days < day}
-    if DRAWDOWN in (guard.resumes or {}) and DRAWDOWN not in resumes:
-        guard = replace(guard, peak=guard.equity)
-    return guard, resumes
+def _resumed(state: ProtectionState) -> tuple[ProtectionState, dict[str, int]]:
+    """Return the state, and which protections still stop trading; after a drawdown the peak is the equity now."""
+    resumes = {name: day for name, day in (state.resumes or {}).items() if state.days < day}
+    if DRAWDOWN in (state.resumes or {}) and DRAWDOWN not in resumes:
+        state = replace(state, peak=state.equity)
+    return state, resumes

@@ -13,7 +13,7 @@ from configs.schema import Config
 from configs.strategy import StrategyConfig
 from configs.values import Kind
 from features.bars.arrays import Dates
-from features.labels import CLASSES
+from serving.journal.kind_columns import KIND_COLUMNS
 from training.strategy.catalog import choose
 from training.strategy.running.view import RunningView
 from training.strategy.series import Float
@@ -21,11 +21,6 @@ from training.strategy.view import ForecastView
 from training.strategy.view_builder import Table, check_probabilities, view_of_arrays
 from training.validation.backtest.market import Market
 
-_COLUMNS: dict[Kind, tuple[str, str, str]] = {
-    "direction": ("p_down", "p_sideways", "p_up"),
-    "volatility": ("forecast", "low", "high"),
-}
-_NEEDED: dict[Kind, int] = {"direction": len(CLASSES), "volatility": 1}
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -51,7 +46,7 @@ class Record:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self._rows: dict[Kind, dict[int, _Rows]] = {"direction": {}, "volatility": {}}
+        self._rows: dict[Kind, dict[int, _Rows]] = {kind: {} for kind in KIND_COLUMNS}
         self._symbols = pd.Index([], dtype=str)
         self._running: RunningView | None = None
         self._seen: Market | None = None
@@ -69,8 +64,8 @@ class Record:
             A column is missing, or a value is not possible.
         """
         frame = table.to_pandas() if isinstance(table, pa.Table) else table
-        names = _COLUMNS[kind]
-        if missing := [one for one in ("symbol", "date", *names[: _NEEDED[kind]]) if one not in frame.columns]:
+        columns = KIND_COLUMNS[kind]
+        if missing := [one for one in ("symbol", "date", *columns.forecast) if one not in frame.columns]:
             raise DataError(
                 f"forecasts of {kind} lack the columns {', '.join(missing)}; they have "
                 f"{shortened([str(name) for name in frame.columns])}."
@@ -78,9 +73,12 @@ class Record:
         if not len(frame):
             return
         values = np.column_stack(
-            [frame[one].to_numpy(np.float64) if one in frame.columns else np.full(len(frame), np.nan) for one in names]
+            [
+                frame[one].to_numpy(np.float64) if one in frame.columns else np.full(len(frame), np.nan)
+                for one in columns.values
+            ]
         )
-        if kind == "direction":
+        if columns.has_probabilities:
             check_probabilities(values)
         dates = pd.to_datetime(frame["date"], utc=True).dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
         symbols = frame["symbol"].astype(str).to_numpy()
@@ -108,14 +106,14 @@ class Record:
         A strategy that needs more than the newest date gets the view of all dates.
         """
         if not choose(settings).spec.of_date:
-            arrays = [np.stack([self._on(kind, date, bars) for date in _ns(bars.dates)]) for kind in _COLUMNS]
+            arrays = [np.stack([self._on(kind, date, bars) for date in _ns(bars.dates)]) for kind in KIND_COLUMNS]
             return view_of_arrays(bars, *arrays, **self._terms())
         running = self._running
         if running is None or not self._goes_on(running, bars, settings):
             running = self._running = RunningView(bars.symbols, settings, **self._terms())
         dates = _ns(bars.dates[running.rows :])
         for row, date in enumerate(dates, start=running.rows):
-            running.advance(bars, row, self._on("direction", date, bars), self._on("volatility", date, bars))
+            running.advance(bars, row, *(self._on(kind, date, bars) for kind in KIND_COLUMNS))
         self._seen, self._earliest = bars, None
         return running.view()
 
@@ -131,7 +129,7 @@ class Record:
         )
 
     def _on(self, kind: Kind, date: int, bars: Market) -> Float:
-        out = np.full((len(bars.symbols), len(_COLUMNS[kind])), np.nan)
+        out = np.full((len(bars.symbols), len(KIND_COLUMNS[kind].values)), np.nan)
         rows = self._rows[kind].get(date)
         if rows is not None:
             place = pd.Index(bars.symbols).get_indexer(rows.symbols)

@@ -85,11 +85,11 @@ def account(state: BotState, value: Float, when: When) -> dict[str, Any]:
         "bot": when.bot,
         "instant": when.instant,
         "cash": state.cash,
-        "equity": state.guard.equity,
+        "equity": state.protection.equity,
         "gross": float(np.abs(value).sum()),
         "net": float(value.sum()),
-        "daily_return": state.guard.daily_return,
-        "drawdown": state.guard.drawdown,
+        "daily_return": state.protection.daily_return,
+        "drawdown": state.protection.drawdown,
     }
 
 

@@ -212,8 +212,8 @@ class Scanner:
             self._record.add(kind, table)
         config = self.feed.config
         names = config.journal.renamed
-        held = () if self._past is None else self._past.held
-        market = self.feed.market(row, [*held, *(current_name(name, names) for name in held)])
+        symbols = () if self._past is None else self._past.open_symbols
+        market = self.feed.market(row, [*symbols, *(current_name(name, names) for name in symbols)])
         if self._state is not None:
             self._state = renamed(self._state, names)
         if self._state is None:
@@ -240,10 +240,10 @@ class Scanner:
         return result
 
     def _remember(self, row: Row, result: StepResult, versions: Mapping[Kind, str]) -> None:
-        held = {one["symbol"] for one in result.position_rows if one["quantity"]} | {
+        symbols = {one["symbol"] for one in result.position_rows if one["quantity"]} | {
             one.symbol for one in result.orders
         }
         first = {kind: (version, row.date) for kind, version in versions.items()}
         first |= {} if self._past is None else self._past.first
-        self._past = Past(row.instant, row.date, first, tuple(sorted(held)))
+        self._past = Past(row.instant, row.date, first, tuple(sorted(symbols)))
         self._state, self._new_terms = result.state, ()

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from configs.errors import BotError
-from serving.bot.protections import Guard
+from serving.bot.protections import ProtectionState
 from training.strategy.follow import Held
 from training.strategy.series import Float
 from training.validation.backtest.account_state import AccountState
@@ -83,7 +83,7 @@ class BotState:
     symbols: tuple[str, ...]
     numbers: Mapping[str, Float]
     dates: Mapping[str, Any]
-    guard: Guard
+    protection: ProtectionState
     orders: Mapping[str, OpenOrder] = field(default_factory=dict)
     retired: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     terms: Mapping[str, Any] | None = None
@@ -146,7 +146,7 @@ class BotState:
             "date": None if self.date is None else str(self.date),
             **{name: getattr(self, name) for name in _PLAIN},
             "symbols": symbols,
-            "guard": self.guard.as_json(),
+            "guard": self.protection.as_json(),
             "orders": {
                 name: {part: getattr(order, part) for part in OpenOrder.__slots__}
                 for name, order in self.orders.items()
@@ -187,7 +187,7 @@ class BotState:
                     name: np.array([one.get(name, "NaT") for one in symbols.values()], dtype="datetime64[ns]")
                     for name in _DATES
                 },
-                guard=Guard.of_json(stored["guard"]),
+                protection=ProtectionState.of_json(stored["guard"]),
                 orders={name: OpenOrder(**order) for name, order in stored["orders"].items()},
                 retired={name: (realised, costs) for name, (realised, costs) in stored["retired"].items()},
                 terms=stored.get("terms"),

@@ -19,7 +19,7 @@ from serving.bot.closing import AtClose, at_close, units_to_hold
 from serving.bot.orders import When, book_fills, new_orders
 from serving.bot.paper import PaperBroker
 from serving.bot.profits import profits_after
-from serving.bot.protections import ORDERS, Close, Guard, protect
+from serving.bot.protections import ORDERS, Close, ProtectionState, protect
 from serving.bot.record import Record
 from serving.bot.restraint import Restrained, restrain
 from serving.bot.state import BotState, empty_numbers
@@ -66,7 +66,7 @@ def open_state(
         symbols=bars.symbols,
         numbers=numbers,
         dates=dates,
-        guard=Guard.of(cash),
+        protection=ProtectionState.of(cash),
         terms=terms_of(config),
     )
 
@@ -119,8 +119,8 @@ def step(
     setting = setting_at(bars, state, config)
     closed = at_close(state, setting, PaperBroker(setting, state.account) if broker is None else broker, instant)
     decisions = _decided(state, bars, record, config, ~np.isnan(setting.delisting))
-    guard, verdict = protect(
-        state.guard,
+    protection, verdict = protect(
+        state.protection,
         Close(str(date.astype("datetime64[D]")), closed.equity, sum(f.kind == "stop" for f in closed.statement.fills)),
         config.bot.protections,
         kill_switch,
@@ -128,9 +128,9 @@ def step(
     weights = np.where(decisions.path.kept[0], np.nan, decisions.weights[0])
     units, locked = units_to_hold(weights, closed, setting)
     left = restrain(units, closed.position, closed.worth, verdict, config.bot.protections.max_orders)
-    guard = replace(guard, active=(*verdict.stopped, *((ORDERS,) if left.dropped else ())))
+    protection = replace(protection, active=(*verdict.stopped, *((ORDERS,) if left.dropped else ())))
     booked = book_fills(state, closed.statement.fills, when)
-    after = _after(state, bars, closed, decisions, left, locked, guard, date, instant)
+    after = _after(state, bars, closed, decisions, left, locked, protection, date, instant)
     changed = ~np.isnan(weights) | (left.wanted != units)
     orders, rows, is_open = new_orders(after, booked.open, changed, left.reasons, when)
     after = replace(after, orders=is_open)
@@ -147,7 +147,7 @@ def step(
         fill_rows=booked.fill_rows,
         position_rows=report.positions(after, closed.value, setting.market.mark[-1], when),
         account_row=report.account(after, closed.value, when),
-        alerts=report.alerts(state.guard.active, verdict, left),
+        alerts=report.alerts(state.protection.active, verdict, left),
         notes=report.notes(after, verdict, moved, left),
     )
 
@@ -169,7 +169,7 @@ def _after(
     decisions: Decisions,
     left: Restrained,
     locked: Float,
-    guard: Guard,
+    protection: ProtectionState,
     date: np.datetime64,
     instant: datetime,
 ) -> BotState:
@@ -207,7 +207,7 @@ def _after(
             "date": np.where(has_bar, date, state.dates["date"]),
             "date_before": np.where(has_bar, state.dates["date"], state.dates["date_before"]),
         },
-        guard=guard,
+        protection=protection,
     )
 
 

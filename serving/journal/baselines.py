@@ -6,16 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from configs.values import Kind
+from serving.journal.kind_columns import KIND_COLUMNS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-FORECASTS: Mapping[Kind, tuple[str, ...]] = {
-    "direction": ("p_down", "p_sideways", "p_up"),
-    "volatility": ("forecast",),
-}
-"""The columns of a forecast in tables; those of a baseline end with ``_NAME``."""
 
 Stored = Sequence[Mapping[str, Any] | None]
 """Of each of n rows a number, or a list with a number for each class, by the name of the baseline."""
@@ -31,7 +26,7 @@ def baseline_columns(kind: Kind, stored: Stored, names: Iterable[str]) -> dict[s
     import numpy as np
 
     out: dict[str, npt.NDArray[np.float64]] = {}
-    columns = FORECASTS[kind]
+    columns = KIND_COLUMNS[kind].forecast
     nothing: Any = np.nan if len(columns) == 1 else [np.nan] * len(columns)
     rows: list[Mapping[str, Any]] = [one or {} for one in stored]
     for name in names:

@@ -156,8 +156,8 @@ def _add_counts(connection: Connection, ordered: Sequence[tuple[str, Served]]) -
     # The limit has SQLite list the counts first: else it reads all of them again for every row of a table that an old
     # ANALYZE found small.
     each = func.json_each(bindparam("counts", type_=String)).table_valued("key", "value")
-    listed = select(each.c.key, cast(each.c.value, Integer).label("count")).limit(-1).subquery()
-    statement = _addition(listed.c.key, listed.c.count)
+    by_number = select(each.c.key, cast(each.c.value, Integer).label("count")).limit(-1).subquery()
+    statement = _addition(by_number.c.key, by_number.c.count)
     by_times: dict[tuple[datetime, datetime], dict[str, int]] = {}
     for number, one in ordered:
         by_times.setdefault((one.first, one.last), {})[number] = one.count

@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, sele
 
 from configs.values import Kind
 from serving.journal.baselines import baseline_columns, baseline_names
+from serving.journal.kind_columns import KIND_COLUMNS, stored_name
 from serving.journal.schema import outcomes, predictions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CLASSES = ("down", "sideways", "up")
 _OF_BOTH = ("id", "symbol", "kind", "bar_date", "bar_close", "target_close", "horizon_bars", "version", "basis")
 _ABOUT = (
     "made_at",
@@ -28,10 +28,6 @@ _ABOUT = (
     "close",
     "level",
 )
-_OF_KIND: dict[Kind, tuple[str, ...]] = {
-    "direction": (*(f"p_{name}" for name in _CLASSES), *(f"in_set_{name}" for name in _CLASSES), "band"),
-    "volatility": ("variance", "low", "high", "bars_per_year"),
-}
 _OUTCOME = ("revision", "known_at", "log_return", "label", "variance")
 
 
@@ -114,7 +110,7 @@ def with_newest_outcome(known_by: datetime | None = None) -> FromClause:
 
 
 def _statement(kind: Kind, known_by: datetime | None) -> Select[Any]:
-    named = [predictions.c[name] for name in (*_OF_BOTH, *_OF_KIND[kind], *_ABOUT, "baselines")]
+    named = [predictions.c[name] for name in (*_OF_BOTH, *KIND_COLUMNS[kind].stored, *_ABOUT, "baselines")]
     outcome = [outcomes.c[name].label("target" if name == "variance" else name) for name in _OUTCOME]
     ordered = predictions.c.bar_close, predictions.c.symbol, predictions.c.version, predictions.c.horizon_bars
     found = select(*named, *outcome, outcomes.c.bar_close.label("outcome_close"))
@@ -125,16 +121,9 @@ def _finished(frame: pd.DataFrame, kind: Kind) -> pd.DataFrame:
     """Return the frame with numbers as numbers, the bar's date as in the lake, and a column a baseline."""
     import pandas as pd
 
-    frame = frame.rename(columns={"variance": "forecast"})
-    numbers = [
-        "close",
-        "level",
-        "log_return",
-        "target",
-        *(one for one in _OF_KIND[kind] if not one.startswith("in_set")),
-    ]
-    for name in numbers:
-        name = "forecast" if name == "variance" else name
+    of_kind = KIND_COLUMNS[kind]
+    frame = frame.rename(columns={stored_name(name): name for name in of_kind.forecast})
+    for name in ("close", "level", "log_return", "target", *of_kind.values, *of_kind.others):
         frame[name] = frame[name].astype("float64")
     frame["label"] = frame["label"].fillna(-1).astype("int8")
     frame["revision"] = frame["revision"].astype("Int64")

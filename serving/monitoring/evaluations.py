@@ -11,14 +11,13 @@ import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from configs.values import Kind
-from features.labels import CLASSES
 from serving.journal.baselines import baseline_columns, baseline_names
+from serving.journal.kind_columns import KIND_COLUMNS, stored_name
 from serving.journal.schema import outcomes, predictions
 from serving.monitoring.forecast_rows import JUDGED_KINDS
 
 _TIMES = ("bar_date", "bar_close", "made_at", "target_close")
 _PLAIN = ("symbol", "version", "horizon_bars", "basis", "fallback", "level", "is_shadow", "times_served")
-_FLOATS = ("level", "variance", "low", "high", "bars_per_year", *(f"p_{name}" for name in CLASSES))
 
 
 def kinds_of(connection: Connection) -> list[tuple[Kind, int]]:
@@ -68,14 +67,15 @@ def read_evaluations(
         ``times_served``. Outcomes: the newest revision in ``label`` or ``target``, the first in ``first_label`` or
         ``first_target``, known at ``known_at``; ``end_date`` and ``end_close`` are of the last bar of the horizon.
     """
-    columns = [predictions.c[name] for name in ("id", *_TIMES, *_PLAIN, *JUDGED_KINDS[kind].stored, "baselines")]
+    of_kind = KIND_COLUMNS[kind]
+    columns = [predictions.c[name] for name in ("id", *_TIMES, *_PLAIN, *of_kind.stored, "baselines")]
     chosen = [predictions.c.kind == kind, predictions.c.horizon_bars == horizon]
     chosen += [predictions.c.bar_date >= since] if since is not None else []
     chosen += [predictions.c.version.in_(versions)] if versions is not None else []
     rows = connection.execute(select(*columns).where(*chosen)).all()
     frame = pd.DataFrame.from_records(rows, columns=[column.name for column in columns])
-    frame = frame.astype({name: np.float64 for name in _FLOATS if name in frame})
-    frame = frame.rename(columns={"variance": "forecast"})
+    frame = frame.rename(columns={stored_name(name): name for name in of_kind.forecast})
+    frame = frame.astype(dict.fromkeys(("level", *of_kind.values, *of_kind.others), np.float64))
     for name in _TIMES:
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
     frame["bar_date"] = frame["bar_date"].dt.tz_localize(None)

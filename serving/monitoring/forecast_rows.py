@@ -87,8 +87,8 @@ def row_evidence(
             found = judged.gaps(values[usable], own[usable], other[usable], outlier)
         except ValueError as error:
             raise DataError(f"{kind} forecasts cannot be judged: {error}.") from error
-        for whole, part in zip(losses, found, strict=True):
-            whole[usable] = part
+        for all_rows, part in zip(losses, found, strict=True):
+            all_rows[usable] = part
     return RowEvidence(losses, judged.missed(frame, np.where(known, values, np.nan)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.labels import CLASSES
+from serving.journal.kind_columns import KIND_COLUMNS
 from serving.monitoring.judged_kind import JudgedKind, numbers
 from serving.monitoring.losses import LossGaps, direction_gaps
 from training.metrics.classification import log_loss_rows
@@ -15,7 +16,6 @@ from training.metrics.daily import DirectionDaily
 from training.metrics.ratio import Array
 
 _FLOOR = 1e-15
-_IN_SET = tuple(f"in_set_{name}" for name in CLASSES)
 
 
 class JudgedDirection(JudgedKind):
@@ -24,7 +24,6 @@ class JudgedDirection(JudgedKind):
     kind = "direction"
     outcome = "label"
     stored_outcome = "label"
-    stored = (*(f"p_{name}" for name in CLASSES), *_IN_SET)
     implied = "probabilities imply"
     forecast_title = "forecast probability"
     outcome_title = "frequency"
@@ -35,7 +34,7 @@ class JudgedDirection(JudgedKind):
 
     def missed(self, frame: pd.DataFrame, outcome: Array) -> Array:
         """Return 1 where the class is not in the label set, else 0, (N,); NaN where either is unknown."""
-        sets, out = numbers(frame, _IN_SET), np.full(len(frame), np.nan)
+        sets, out = numbers(frame, KIND_COLUMNS[self.kind].label_set), np.full(len(frame), np.nan)
         rows = np.flatnonzero(np.isfinite(outcome) & np.isfinite(sets).all(axis=1))
         out[rows] = 1.0 - sets[rows, outcome[rows].astype(np.int64)]
         return out
@@ -55,7 +54,7 @@ class JudgedDirection(JudgedKind):
         if frame.empty:
             return None
         tables = {name: self.forecasts(frame, name) for name in self.baselines(frame)}
-        sets = numbers(frame, _IN_SET)
+        sets = numbers(frame, KIND_COLUMNS[self.kind].label_set)
         return DirectionDaily.from_predictions(
             frame["date"].to_numpy(),
             frame[self.outcome].to_numpy(dtype=np.float64),

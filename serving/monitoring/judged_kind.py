@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from configs.values import Kind
-from serving.journal.baselines import FORECASTS
+from serving.journal.kind_columns import KIND_COLUMNS
 from serving.monitoring.losses import LossGaps
 from training.metrics.daily_sums import DailySums
 from training.metrics.ratio import Array
@@ -29,8 +29,6 @@ class JudgedKind(ABC):
         Its name.
     outcome, stored_outcome
         The column of outcomes in tables, and in the journal's table ``outcomes``.
-    stored
-        Columns of the journal's table ``predictions`` that only this kind fills.
     implied
         Subject and verb: what implies the loss that forecasts expect.
     forecast_title, outcome_title
@@ -40,7 +38,6 @@ class JudgedKind(ABC):
     kind: ClassVar[Kind]
     outcome: ClassVar[str]
     stored_outcome: ClassVar[str]
-    stored: ClassVar[tuple[str, ...]]
     implied: ClassVar[str]
     forecast_title: ClassVar[str]
     outcome_title: ClassVar[str]
@@ -48,7 +45,7 @@ class JudgedKind(ABC):
     @property
     def columns(self) -> tuple[str, ...]:
         """The k columns of a forecast; those of a baseline end with ``_NAME``."""
-        return FORECASTS[self.kind]
+        return KIND_COLUMNS[self.kind].forecast
 
     def forecasts(self, frame: pd.DataFrame, baseline: str = "") -> Array:
         """Return the model's or a baseline's forecasts (n, k); NaN where there are none."""

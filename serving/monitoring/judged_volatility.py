@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from features.labels import annualised
+from serving.journal.kind_columns import KIND_COLUMNS
 from serving.monitoring.judged_kind import JudgedKind, numbers
 from serving.monitoring.losses import LossGaps, volatility_gaps
 from training.metrics.daily import VolatilityDaily
@@ -29,7 +30,6 @@ class JudgedVolatility(JudgedKind):
     kind = "volatility"
     outcome = "target"
     stored_outcome = "variance"
-    stored = ("variance", "low", "high", "bars_per_year")
     implied = "the width of intervals implies"
     forecast_title = "forecast volatility"
     outcome_title = "realised volatility"
@@ -40,7 +40,7 @@ class JudgedVolatility(JudgedKind):
 
     def missed(self, frame: pd.DataFrame, outcome: Array) -> Array:
         """Return 1 where the variance is outside the interval, else 0, (N,); NaN where either is unknown."""
-        (low, high), out = numbers(frame, ("low", "high")).T, np.full(len(frame), np.nan)
+        (low, high), out = numbers(frame, KIND_COLUMNS[self.kind].interval).T, np.full(len(frame), np.nan)
         rows = np.flatnonzero(np.isfinite(outcome) & np.isfinite(low) & np.isfinite(high))
         out[rows] = (outcome[rows] < low[rows]) | (outcome[rows] > high[rows])
         return out

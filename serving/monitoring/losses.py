@@ -89,13 +89,13 @@ def volatility_gaps(
     return LossGaps(np.minimum(y, cap) * slope + log_ratio, claim, np.maximum(-lowest, claim))
 
 
-def excess_loss(gaps: LossGaps, kept: npt.ArrayLike = 0.0) -> tuple[Array, Array]:
+def excess_loss(gaps: LossGaps, realised_share: npt.ArrayLike = 0.0) -> tuple[Array, Array]:
     r"""Return by row (n,) how much a loss exceeds what a null hypothesis allows, and the bound of minus that.
 
-    The null hypothesis is that at least the share ``kept`` (n,) or (), in [0, 1], of the claimed gain comes true in
-    expectation: :math:`E[gap + kept \cdot claim] \le 0`. 0 means: no worse than the reference.
+    The null hypothesis is that at least ``realised_share`` (n,) or (), in [0, 1], of the claimed gain comes true in
+    expectation: :math:`E[gap + share \cdot claim] \le 0`. 0 means: no worse than the reference.
     """
-    share = np.clip(np.asarray(kept, dtype=np.float64), 0.0, 1.0)
+    share = np.clip(np.asarray(realised_share, dtype=np.float64), 0.0, 1.0)
     return gaps.gap + share * gaps.claim, gaps.room - share * gaps.claim
 
 

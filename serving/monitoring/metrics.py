@@ -52,7 +52,7 @@ class BotMetrics:
         self._error = gauge("live_loss_difference_se", "Its standard error, clustered by day.", "kind")
         self._coverage = gauge("live_coverage", "Share of outcomes inside label sets or intervals.", "kind")
         self._nominal = gauge("live_coverage_nominal", "Share that should be inside.", "kind")
-        self._kept = gauge("live_claimed_gain_kept", "Share of the claimed gain that came true.", "kind")
+        self._realised_share = gauge("live_claimed_gain_kept", "Share of the claimed gain that came true.", "kind")
         self._evidence = gauge("live_evidence", "Evidence of a sequential test.", "kind", "test")
         self._threshold = gauge("live_evidence_threshold", "Evidence from which the test alarms.", "kind", "test")
         self._alarm = gauge("live_alarm", "1 while a test has an alarm.", "kind", "test")
@@ -119,7 +119,7 @@ class BotMetrics:
             self._error: gap.se,
             self._coverage: found.model("coverage").value,
             self._nominal: report.level,
-            self._kept: report.kept.value,
+            self._realised_share: report.realised_share.value,
             self._watch: report.watch.value,
             self._limit: report.watch.limit,
             self._newest: datetime.fromisoformat(report.quality.newest_bar).timestamp(),

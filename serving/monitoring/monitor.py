@@ -169,7 +169,7 @@ class Monitor:
                 str(one): live_scores(kind, part, horizon) for one, part in judged.groupby("version", sort=True)
             },
             level=float(levels.iloc[-1]) if len(levels) else float("nan"),
-            kept=realised_share(kind, judged, horizon),
+            realised_share=realised_share(kind, judged, horizon),
             tested={one: tested[one] for one in sorted(set(map(str, rows["version"]))) if one in tested},
             expected=expected_skill(kind, rows[rows["bar_date"] >= border], covered),
             expected_before=expected_skill(kind, rows[rows["bar_date"] < border], covered),

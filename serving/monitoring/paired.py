@@ -12,7 +12,7 @@ import pandas as pd
 
 from configs.monitoring import MonitoringConfig
 from configs.values import Kind
-from serving.journal.baselines import FORECASTS
+from serving.journal.kind_columns import KIND_COLUMNS
 from serving.monitoring.kind_tests import betting_of
 from serving.monitoring.steps import complete_steps
 from serving.monitoring.streams import CLIP, Streams
@@ -93,7 +93,7 @@ class PairedTest:
 
 def _joined(kind: Kind, version: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that both have forecast, with the other's forecast as a baseline's."""
-    names = FORECASTS[kind]
+    names = KIND_COLUMNS[kind].forecast
     theirs = other[["symbol", "bar_date", *names]].drop_duplicates(["symbol", "bar_date"])
     theirs = theirs.rename(columns={name: f"{name}_{_OTHER}" for name in names})
     ours = version.drop_duplicates(["symbol", "bar_date"])

@@ -20,6 +20,8 @@ from training.metrics.comparison import Comparison
 
 Scores = Mapping[str, float]
 
+_KEYS = {"realised_share": "kept"}  # where JSON has another name
+
 
 @dataclass(frozen=True, slots=True)
 class TestState:
@@ -70,7 +72,7 @@ class KindReport:
         Metrics with errors clustered by day: of all forecasts that were read, of recent days, and of each version.
     level
         The share of outcomes that label sets or intervals should contain.
-    kept
+    realised_share
         Share of the claimed gain on the baseline that came true.
     tested
         What the test of each version promised.
@@ -104,7 +106,7 @@ class KindReport:
     recent: Scores
     by_version: Mapping[str, Scores]
     level: float
-    kept: Comparison
+    realised_share: Comparison
     tested: Mapping[str, TestedSkill]
     expected: ExpectedSkill
     expected_before: ExpectedSkill
@@ -146,7 +148,7 @@ class MonitoringResult:
 
 
 def _with_names(report: KindReport) -> dict[str, Any]:
-    found = {name: getattr(report, name) for name in KindReport.__slots__}
+    found = {_KEYS.get(name, name): getattr(report, name) for name in KindReport.__slots__}
     pairs = {name: found[name]._asdict() for name in ("kept", "expected", "expected_before")}
     rows = {name: [one._asdict() for one in found[name]] for name in ("calibration", "drift")}
     tested = {version: one.to_json() for version, one in report.tested.items()}

@@ -45,7 +45,8 @@ def test_title(report: KindReport, test: str) -> str:
 
 def test_sentence(report: KindReport, test: TestState) -> str:
     """Return the state of a test in a sentence without a full stop."""
-    if test.alarm is None and test.name == "faded" and not any(one.least_kept > 0 for one in report.tested.values()):
+    has_shown_skill = any(one.least_realised_share > 0 for one in report.tested.values())
+    if test.alarm is None and test.name == "faded" and not has_shown_skill:
         return "whether skill fades is not tested: no version's own test shows skill that is clear of noise"
     if test.alarm is None:
         return (

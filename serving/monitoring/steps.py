@@ -147,18 +147,18 @@ def _steps(
     """Return the steps that have rows; ``place`` (n,) is the step of each row, ``counts`` (K,) have those without."""
     versions, codes = np.unique(rows["version"].to_numpy(dtype=str), return_inverse=True)
     skills = [tested.get(str(version), TestedSkill.unknown()) for version in versions]
-    kept = np.array([one.least_kept for one in skills], np.float64)[codes]
+    least_share = np.array([one.least_realised_share for one in skills], np.float64)[codes]
     levels, level = np.unique(rows["level"].to_numpy(dtype=np.float64), return_inverse=True)
     allowed = np.array([[one.most_missed(float(value), tolerance) for value in levels] for one in skills]).reshape(
         -1, len(levels)
     )
     losses, total = evidence.losses, len(counts)
     compared, covered = np.isfinite(losses.gap), np.isfinite(evidence.missed) & np.isfinite(rows["level"].to_numpy())
-    proven = compared & (kept > 0.0)
+    proven = compared & (least_share > 0.0)
     missed, rate = np.where(covered, evidence.missed, 0.0), np.where(covered, allowed[codes, level], 0.5)
     by_test = {
         "worse": (*excess_loss(losses), compared, 1.0),
-        "faded": (*excess_loss(losses, kept), proven, 1.0),
+        "faded": (*excess_loss(losses, least_share), proven, 1.0),
         "coverage": (*excess_misses(missed, rate), covered, np.inf),
     }
     gaps: list[dict[str, float]] = [{} for _ in range(total)]

@@ -23,6 +23,7 @@ from training.metrics.ratio import Array, ratio
 from training.registry.manager import ModelManager
 
 _ERRORS = 2.0  # standard errors by which a test figure may have been lucky
+_KEYS = {"realised_share": "kept"}  # where JSON has another name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class TestedSkill:
 
     Attributes
     ----------
-    kept
+    realised_share
         Share of the claimed gain over the baseline that came true, and its standard error (day-clustered); NaN
         without a test.
     missed
@@ -44,7 +45,7 @@ class TestedSkill:
 
     __test__ = False
 
-    kept: Comparison
+    realised_share: Comparison
     missed: Comparison
     mean: float
     deviation: float
@@ -70,16 +71,16 @@ class TestedSkill:
             blocks = block_means(by_date[np.isfinite(by_date)], horizon)
             if len(blocks) > 1:
                 mean, deviation = float(blocks.mean()), float(blocks.std(ddof=1))
-        kept = _day_ratio(table, -gap, claim, known, horizon)
+        realised = _day_ratio(table, -gap, claim, known, horizon)
         missed = _day_ratio(table, evidence.missed, np.ones(len(table)), sets, horizon)
-        return cls(kept, missed, mean, deviation, bar_period(dates).bars_per_year)
+        return cls(realised, missed, mean, deviation, bar_period(dates).bars_per_year)
 
     @property
-    def least_kept(self) -> float:
-        """The share of the claimed gain that live forecasts must keep: two errors below the test's, in [0, 1]."""
-        if not self.kept.is_known:
+    def least_realised_share(self) -> float:
+        """The share of the claimed gain that live forecasts must realise: two errors below the test's, in [0, 1]."""
+        if not self.realised_share.is_known:
             return 0.0
-        return min(max(self.kept.value - _ERRORS * self.kept.se, 0.0), 1.0)
+        return min(max(self.realised_share.value - _ERRORS * self.realised_share.se, 0.0), 1.0)
 
     def most_missed(self, level: float, tolerance: float = 0.0) -> float:
         """Return the share of outcomes that may be missed.
@@ -92,7 +93,7 @@ class TestedSkill:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON; null where unknown."""
-        return {name: _finite(value) for name, value in asdict(self).items()}
+        return {_KEYS.get(name, name): _finite(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:

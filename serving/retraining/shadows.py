@@ -64,7 +64,7 @@ class _Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ShadowTest:
     """A champion next to its predecessor: the evidence that it is worse, and the verdict if there is one."""
 
     kind: Kind
@@ -93,7 +93,7 @@ def hold_until(connection: Connection, kind: Kind, config: Config, now: datetime
 
 def check_shadows(
     journal: Journal, models: ModelManager, config: Config, bot: str, now: datetime, guard: Guard | None = None
-) -> list[Comparison]:
+) -> list[ShadowTest]:
     """Judge every shadow by the outcomes so far, bring back those that proved better, and start new ones.
 
     Calling it again changes nothing until there are new outcomes or promotions.
@@ -120,7 +120,7 @@ def check_shadows(
     return found
 
 
-def _judge(check: _Check, row: Row[Any]) -> Comparison:
+def _judge(check: _Check, row: Row[Any]) -> ShadowTest:
     models, config = check.models, check.config
     settings = config.monitoring.model_copy(update={"false_alarm_rate": config.retrain.alpha})
     kind: Kind = row.kind
@@ -141,7 +141,7 @@ def _judge(check: _Check, row: Row[Any]) -> Comparison:
     present = models.aliases(kind).champion
     evidence = test.evidence(settings)
     state = {"state": test.to_json(), "log_e": math.log(max(evidence, 1e-300)), "n_days": test.steps}
-    facts = Comparison(kind, row.champion, row.shadow, row.since, evidence, 1.0 / config.retrain.alpha, test.steps)
+    facts = ShadowTest(kind, row.champion, row.shadow, row.since, evidence, 1.0 / config.retrain.alpha, test.steps)
     if present not in (row.champion, row.shadow):
         return _end(check, row, REPLACED, state)
     if test.is_worse(settings):
@@ -197,7 +197,7 @@ def _start(check: _Check, kind: Kind) -> None:
 
 def _end(
     check: _Check, row: Row[Any], verdict: str, state: dict[str, Any] | None = None, alert: Alert | None = None
-) -> Comparison:
+) -> ShadowTest:
     values = {"ended_at": check.now, "verdict": verdict, **(state or {})}
     with check.begin() as connection:
         connection.execute(update(shadows).where(_is(row)).values(**values))
@@ -206,21 +206,21 @@ def _end(
     evidence = math.exp(values.get("log_e", row.log_e))
     days = int(values.get("n_days", row.n_days))
     threshold = 1.0 / check.config.retrain.alpha
-    return Comparison(row.kind, row.champion, row.shadow, row.since, evidence, threshold, days, verdict)
+    return ShadowTest(row.kind, row.champion, row.shadow, row.since, evidence, threshold, days, verdict)
 
 
 def _is(row: Row[Any]) -> Any:
     return and_(shadows.c.kind == row.kind, shadows.c.shadow == row.shadow, shadows.c.since == row.since)
 
 
-def _reason(facts: Comparison, peak: float) -> str:
+def _reason(facts: ShadowTest, peak: float) -> str:
     return (
         f"{facts.champion} proved worse than {facts.shadow} in live forecasts: evidence {peak:.1f} of "
         f"{facts.threshold:.0f} after {facts.days} days"
     )
 
 
-def _rollback_alert(check: _Check, facts: Comparison, peak: float) -> Alert:
+def _rollback_alert(check: _Check, facts: ShadowTest, peak: float) -> Alert:
     return Alert(
         check.bot,
         "rollback",

@@ -130,7 +130,10 @@ class SymbolFacts(BaseModel):
 class ModelFacts(BaseModel):
     """One kind's version: its date, its number of symbols, and its metrics on the untouched test period.
 
-    ``verdict`` compares it with its baselines there. ``level`` is the coverage that label sets or intervals aim at.
+    ``verdict`` compares it with its baselines there. ``level`` is the coverage that label sets or intervals aim at,
+    ``coverage`` is which of them. ``loss`` is the key in ``metrics`` of the loss that decides, ``loss_title`` its name.
+    ``references`` has the titles of baselines by their names in keys of ``metrics`` (``log_loss_vs_prior``);
+    ``baseline`` is the first, which is the one to beat.
     Its weights saw labels up to ``trained_to``, its calibration up to ``calibrated_to``; None for versions that do not
     have these dates.
     """
@@ -145,6 +148,11 @@ class ModelFacts(BaseModel):
     calibrated_to: str | None
     verdict: Verdict
     metrics: dict[str, Any]
+    loss: str
+    loss_title: str
+    baseline: str
+    references: dict[str, str]
+    coverage: str
 
 
 class ReportFacts(BaseModel):

@@ -15,7 +15,7 @@ _FRESH_S = 5.0
 
 
 class LiveBots(OpenedAnswer["Journal"]):
-    """The JSON of :func:`serving.bot.desk.read_desk`.
+    """The JSON of :func:`serving.bot.bot_document.read_bots`.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class LiveBots(OpenedAnswer["Journal"]):
         self._clock = clock
 
     def _read(self, journal: Journal) -> dict[str, Any]:
-        from serving.bot.desk import read_desk
+        from serving.bot.bot_document import read_bots
 
         if self._clock is not None:
-            return read_desk(journal, self._clock())
+            return read_bots(journal, self._clock())
         with journal.connect() as connection:
             now = journal.now(connection)
-        return read_desk(journal, now)
+        return read_bots(journal, now)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from configs.values import Kind
 from serving.answers import PredictionRequest, PredictionResponse
 from serving.engine import PredictionEngine
 from serving.journal.served import ServedPredictions
-from serving.kinds import data_ends
 from serving.snapshot import RenderedAnswer, Snapshot, utc_now
 from serving.web.batcher import Batcher
 from serving.web.meter import Meter
+from serving.web.model_facts import model_facts
 from serving.web.rows import bars_of_rows
-from training.validation.verdict import verdict
 
 Versions = Mapping[Kind, str]
 Rows = Sequence[Sequence[Any]]
@@ -150,21 +149,8 @@ class EngineService:
         return facts
 
     async def models(self) -> list[dict[str, Any]]:
-        """Return each kind's version."""
-        return [
-            {
-                "kind": kind,
-                "version": fleet.version,
-                "created": fleet.created.isoformat(),
-                "symbols": len(fleet.position),
-                "level": fleet.nominal_coverage,
-                "periods": dict(fleet.periods),
-                **data_ends(fleet.predictor),
-                "verdict": asdict(verdict(kind, fleet.metrics)),
-                "metrics": dict(fleet.metrics),
-            }
-            for kind, fleet in self._engine.snapshot.fleets.items()
-        ]
+        """Return the facts of each kind's version."""
+        return [model_facts(fleet) for fleet in self._engine.snapshot.fleets.values()]
 
     async def history(self, symbol: str, bars: int) -> dict[str, Any] | None:
         """Return a symbol's history, computed in a thread, one at a time."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Self, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from configs.errors import shortened
+from configs.schema import Config
 from features.any_bars import AnyBars
 from features.labels import CLASSES
 from training.data.examples import Examples
 from training.predictors.bars_predictor import BarsPredictor
+from training.predictors.fitted_parameters import direction_parameters
 from training.predictors.forecast_frames import Forecasts
 
 logger = logging.getLogger(__name__)
@@ -22,6 +26,13 @@ _STILL = 0.005  # a probability that varies by less says nothing about a day
 
 class DirectionFrames(BarsPredictor):
     """Probabilities and labels of a fleet whose forecasts have the columns of :data:`features.labels.CLASSES`."""
+
+    has_probabilities: ClassVar[bool] = True
+
+    @classmethod
+    def fitted_parameters(cls, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+        """Return the class prior, the calibration's scale, and the size and ridge of the logistic regression."""
+        return direction_parameters(arrays)
 
     def fit_made(self, examples: Examples) -> Self:
         """Fit examples as :meth:`.BarsPredictor.fit_made`; log a warning where forecasts are no more than the prior."""

@@ -192,13 +192,13 @@ class EnsemblePredictor(BasePredictor):
             alike = [
                 (i, one)
                 for i, one in enumerate(self.predictors_)
-                if isinstance(one, PriceDirectionPredictor) and one.fitted_on(examples)
+                if isinstance(one, BarsPredictor) and one.has_probabilities and one.fitted_on(examples)
             ]
             if len(alike) < 2:
                 continue
             chosen = examples.select(self.symbols)
             found = [pd.DataFrame(one.forecast(chosen.panel, chosen.part("valid"))) for _, one in alike]
-            logs = np.stack([log_probabilities(frame, "PriceDirectionPredictor") for frame in found], axis=1)
+            logs = np.stack([log_probabilities(frame, type(alike[0][1]).__name__) for frame in found], axis=1)
             shrinkage = alike[0][1].config.direction.calibration_shrinkage
             own = pool_weights(logs, chosen.labels("valid")[0], shrinkage)
             weights[[i for i, _ in alike]] = own * len(alike) / len(self.predictors_)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
+import numpy.typing as npt
+
+from configs.schema import Config
 from training.predictors.fleet import PredictorFleet
 
 
 class Fitted(PredictorFleet):
-    """A fleet whose fitted attributes exist after ``fit`` only."""
+    """A fleet whose fitted attributes exist after ``fit`` only. ``has_probabilities``: whether it forecasts classes."""
+
+    has_probabilities: ClassVar[bool] = False
 
     @property
     def symbols_(self) -> tuple[str, ...]:
@@ -33,6 +40,11 @@ class Fitted(PredictorFleet):
         """The symbols that could not be fitted, each with its reason."""
         self._check_attribute("failures_")
         return self.failures
+
+    @classmethod
+    @abstractmethod
+    def fitted_parameters(cls, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+        """Return some of what the arrays of :meth:`to_arrays` were fitted to, by ``PART.PARAMETER``."""
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether something is fitted."""

@@ -1,6 +1,7 @@
 """What was fitted, as a few numbers that can be followed through the windows of a walk-forward run.
 
-They are read from the arrays of a block, as means over its symbols. Names are ``PART.PARAMETER``.
+They are read from the arrays of a block, as means over its symbols; numbers that are not finite are left out. Names
+are ``PART.PARAMETER``.
 """
 
 from __future__ import annotations
@@ -26,13 +27,7 @@ from training.predictors.volatility_shared import SharedVolatility, members_from
 _ANCHOR = ("constant", *(f"mean_{bars}" for bars in LAGS[:-1]), *(f"fall_{bars}" for bars in FALLS))
 
 
-def fitted_parameters(kind: str, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
-    """Return some of what a block was fitted to, from its arrays; nothing for a block without a fit."""
-    of_kind = {"direction": _of_direction, "volatility": _of_volatility}.get(kind)
-    return _known(of_kind(arrays, config)) if arrays and of_kind is not None else {}
-
-
-def _of_volatility(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+def volatility_parameters(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
     """Return the weights of members, coefficients of the anchor, and what intervals, market and members were fitted to.
 
     ``weight.MEMBER`` and ``market.share`` are shared by all symbols. ``anchor.mean_5`` is the coefficient of the last
@@ -49,10 +44,10 @@ def _of_volatility(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> di
         if (parameters := catalog()[name].parameters) is not None:
             out |= {f"{name}.{key}": value for key, value in parameters(fleet).items()}
     ends = IntervalFleet.from_arrays(part_of(arrays, "interval")).ends
-    return out | {"interval.low": _mean(ends[:, 0]), "interval.high": _mean(ends[:, 1])}
+    return _known(out | {"interval.low": _mean(ends[:, 0]), "interval.high": _mean(ends[:, 1])})
 
 
-def _of_direction(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+def direction_parameters(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, float]:
     """Return the class prior, the calibration's scale, and the size and ridge of the logistic regression.
 
     ``calibration.scale`` multiplies logits: 0 means that forecasts are the class prior. ``logistic.size`` is the root
@@ -65,7 +60,7 @@ def _of_direction(arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dic
     size = np.sqrt((logistic.weight.astype(np.float64) ** 2).sum(axis=(1, 2)))
     out |= {"calibration.scale": _mean(calibrator.parameters[:, 0]), "logistic.size": _mean(size)}
     with np.errstate(divide="ignore"):
-        return out | {"logistic.log10_ridge": _mean(np.log10(logistic.ridge))}
+        return _known(out | {"logistic.log10_ridge": _mean(np.log10(logistic.ridge))})
 
 
 def _mean(values: Float) -> float:

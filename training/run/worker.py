@@ -20,7 +20,6 @@ from features.universe import UniverseTable
 from training.data.arrays import prefixed
 from training.data.examples import Examples
 from training.predictors import BarsPredictor, predictor_class, predictor_from_block
-from training.predictors.fitted_parameters import fitted_parameters
 from training.registry.block_files import is_finished
 from training.registry.blocks import Block, read_block, write_block
 from training.registry.runs import mark_in_use
@@ -155,7 +154,7 @@ def _fold_block(store: Store, job: Job, fit: str, examples: Examples, config: Co
         predictor = _fit(examples, read_block(store, job.needs).arrays if job.needs else {}, config, job.kind)
         arrays, meta = (predictor.to_arrays(), predictor.meta()) if predictor.symbols else ({}, {})
         figures: dict[str, Any] = {"failed": predictor.failures, "per_symbol": {}}
-        figures["parameters"] = fitted_parameters(job.kind, arrays, config)
+        figures["parameters"] = predictor.fitted_parameters(arrays, config) if arrays else {}
         fitted = Block(job.kind, predictor.symbols, arrays, meta, figures)
         write_block(store, fit, fitted, share=_shares(job, fitted))
         clock.lap("fit")

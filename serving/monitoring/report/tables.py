@@ -74,14 +74,14 @@ def promises(report: KindReport) -> Table:
     found, tested = MetricSummary(report.scores), report.tested.get(report.version)
     level = percent(report.level) if math.isfinite(report.level) else UNKNOWN
     unknown = Comparison(math.nan, math.nan)
-    kept, missed = (tested.kept, tested.missed) if tested is not None else (unknown, unknown)
+    realised, missed = (tested.realised_share, tested.missed) if tested is not None else (unknown, unknown)
     inside, _ = task_of(report.kind).layout.coverage
     coverage = Comparison(1.0 - missed.value, missed.se)
     implied = JUDGED_KINDS[report.kind].implied
     before, now = report.expected_before, report.expected
     rows = [
         [f"outcomes inside {inside}", _share(found.model("coverage")), _share(coverage), level],
-        ["share of the claimed gain that came true", _share(report.kept), _share(kept), percent(1.0, 0)],
+        ["share of the claimed gain that came true", _share(report.realised_share), _share(realised), percent(1.0, 0)],
         ["gain that forecasts claim", number(now.gain, 5), number(before.gain, 5), ""],
         [f"{task_of(report.kind).loss_title} that {implied}", number(now.loss, 4), number(before.loss, 4), ""],
     ]

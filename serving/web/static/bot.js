@@ -1,8 +1,8 @@
 "use strict";
 /* Asks the server for its trading bots while the page is looked at, and says so when it does not answer. */
 
-const DESK_MS = 10000, SKILL_MS = 60000, TIMES_MS = 5000;
-let desk = null, drawn = "", askedSkill = -Infinity, skill = null;
+const RELOAD_MS = 10000, SKILL_MS = 60000, TIMES_MS = 5000;
+let newest = null, drawn = "", askedSkill = -Infinity, skill = null;
 
 function layoutOf(axes) {
   const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, automargin: true, fixedrange: true };
@@ -31,13 +31,13 @@ function showEquity({ series }) {
 /* The bot that the address names, else the first one. */
 function chosen() {
   const wanted = decodeURIComponent(location.hash.slice(1));
-  return desk.bots.find((bot) => bot.bot === wanted) ?? desk.bots[0];
+  return newest.bots.find((bot) => bot.bot === wanted) ?? newest.bots[0];
 }
 
 function showBots() {
   const place = document.getElementById("choice"), now = chosen();
-  place.hidden = desk.bots.length < 2;
-  const links = desk.bots.map((bot) => {
+  place.hidden = newest.bots.length < 2;
+  const links = newest.bots.map((bot) => {
     const link = make("a", bot.bot, life(bot).state);
     link.href = `#${encodeURIComponent(bot.bot)}`;
     if (bot === now) link.setAttribute("aria-current", "page");
@@ -48,7 +48,7 @@ function showBots() {
   links[focused]?.focus();
 }
 
-function showDesk() {
+function showPage() {
   const message = document.getElementById("message"), bot = chosen();
   document.getElementById("desk").hidden = !bot;
   document.getElementById("models").hidden = false;
@@ -57,11 +57,11 @@ function showDesk() {
   showBots();
   if (bot) {
     document.title = `${life(bot).title} · Fleetcast`;
-    for (const show of [showHealth, showTiles, showAlerts, showSignals, showOrders, showPositions, showEquity, showTasks]) show(bot);
+    for (const part of [showHealth, showTiles, showAlerts, showSignals, showOrders, showPositions, showEquity, showTasks]) part(bot);
   }
-  showTrials(desk);
-  showTrainings(desk);
-  if (skill) showSkill(skill, desk.bots);
+  showTrials(newest);
+  showTrainings(newest);
+  if (skill) showSkill(skill, newest.bots);
 }
 
 /* What is on the page stays, with the time that it is of. */
@@ -73,8 +73,8 @@ function showFailure(error) {
   }
   message.hidden = true;
   place.hidden = false;
-  place.textContent = desk ? `No answer since ${utc(desk.at)}: ${reasonOf(error)}. The page shows what was known then.` : `The trading bots are not known: ${reasonOf(error)}.`;
-  document.body.classList.toggle("stale", Boolean(desk));
+  place.textContent = newest ? `No answer since ${utc(newest.at)}: ${reasonOf(error)}. The page shows what was known then.` : `The trading bots are not known: ${reasonOf(error)}.`;
+  document.body.classList.toggle("stale", Boolean(newest));
 }
 
 async function loadSkill() {
@@ -82,7 +82,7 @@ async function loadSkill() {
   askedSkill = performance.now();
   try {
     skill = await request("/v1/monitoring");
-    showSkill(skill, desk.bots);
+    showSkill(skill, newest.bots);
   } catch (error) {
     const message = document.getElementById("skill-message");
     message.hidden = false;
@@ -95,18 +95,18 @@ async function load() {
   try {
     const found = await request("/v1/bot");
     serverClock.set(found.at);
-    desk = found;
+    newest = found;
     document.getElementById("problem").hidden = true;
     document.body.classList.remove("stale");
   } catch (error) { showFailure(error); return; }
-  showDesk();
+  showPage();
   await loadSkill();
 }
 
 const reload = () => { if (!document.hidden) load().catch(showError); };
 load().catch(showError).finally(shown);
-setInterval(reload, DESK_MS);
-setInterval(() => { if (desk) refreshTimes(); }, TIMES_MS);
+setInterval(reload, RELOAD_MS);
+setInterval(() => { if (newest) refreshTimes(); }, TIMES_MS);
 document.addEventListener("visibilitychange", reload);
-window.addEventListener("hashchange", () => { if (desk) showDesk(); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (desk) showDesk(); });
+window.addEventListener("hashchange", () => { if (newest) showPage(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (newest) showPage(); });

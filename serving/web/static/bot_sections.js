@@ -152,9 +152,9 @@ function showTasks(bot) {
   });
 }
 
-function showTrials(desk) {
+function showTrials(found) {
   showLedger("trials", {
-    rows: desk.shadows, key: (row) => `${row.kind} ${row.shadow} ${row.since}`, empty: "No champion has been replaced since the bot began.",
+    rows: found.shadows, key: (row) => `${row.kind} ${row.shadow} ${row.since}`, empty: "No champion has been replaced since the bot began.",
     note: "The former champion goes on forecasting; when the evidence that the new one is worse is large enough (1 / retrain.alpha), it comes back by itself.",
     columns: [
       column("kind", (row) => row.kind),
@@ -168,10 +168,10 @@ function showTrials(desk) {
   });
 }
 
-function showTrainings(desk) {
+function showTrainings(found) {
   const result = (row) => (row.error ? `failed: ${row.error}` : row.finished_at === null ? "in progress" : row.promoted ? "champion" : "not promoted");
   showLedger("trainings", {
-    rows: desk.retrainings, key: (row) => row.id, empty: "The bot has trained nothing yet.",
+    rows: found.retrainings, key: (row) => row.id, empty: "The bot has trained nothing yet.",
     columns: [
       column("kind", (row) => row.kind),
       column("started", (row) => row.started_at, (row) => timeNode(row.started_at)),

@@ -93,55 +93,47 @@ function probabilityBar(probabilities) {
   return bar;
 }
 
-/* The headline metric of each kind, its main baseline, the names of all, and what its coverage is of. */
-const KINDS = {
-  direction: {
-    metric: "log_loss", metricName: "log loss", baseline: "prior", sets: "label sets",
-    names: { prior: "the class prior", logistic: "logistic regression" },
-  },
-  volatility: {
-    metric: "qlike", metricName: "QLIKE", baseline: "log_har_pooled", sets: "intervals",
-    names: { log_har_pooled: "pooled log-HAR", log_har: "log-HAR per symbol", garch: "GARCH", ewma: "EWMA" },
-  },
-};
+/* The kinds of models that pages show. */
+const KINDS = ["direction", "volatility"];
 
-/* The server's verdict on a model against its baselines, in words. */
 /* A line for each kind of which no model is served. */
-const missingKinds = (models) => Object.keys(KINDS).filter((kind) => !models.some((model) => model.kind === kind))
+const missingKinds = (models) => KINDS.filter((kind) => !models.some((model) => model.kind === kind))
   .map((kind) => make("p", `${kind}: no model is served, because none is champion`));
 
-function verdictText({ kind, verdict, metrics }) {
-  const { names, metric, metricName } = KINDS[kind], { status, better_than: better, worse_than: worse } = verdict;
+/* The server's verdict on a model against its baselines, in words. */
+function verdictText({ verdict, metrics, loss, loss_title: lossTitle, references }) {
+  const { status, better_than: better, worse_than: worse } = verdict;
   if (status === "not tested") return "not tested against baselines";
-  const list = (keys) => keys.map((key) => names[key] ?? key).join(", ");
-  const others = Object.keys(names).filter((key) => !better.includes(key) && !worse.includes(key));
-  const isClear = (key) => Math.abs(metrics[`${metric}_vs_${key}`]) > 2 * metrics[`${metric}_vs_${key}_se`];
+  const list = (keys) => keys.map((key) => references[key] ?? key).join(", ");
+  const isCompared = (key) => Number.isFinite(metrics[`${loss}_vs_${key}`]);
+  const others = Object.keys(references).filter((key) => isCompared(key) && !better.includes(key) && !worse.includes(key));
+  const isClear = (key) => Math.abs(metrics[`${loss}_vs_${key}`]) > 2 * metrics[`${loss}_vs_${key}_se`];
   const equal = others.filter((key) => !isClear(key)), small = others.filter(isClear);
   const parts = [];
   if (worse.length) parts.push(`WORSE than ${list(worse)}`);
   if (equal.length) parts.push(`no detectable edge over ${list(equal)}`);
   if (small.length) parts.push(`no edge that matters over ${list(small)}`);
   if (better.length) parts.push(`better than ${list(better)}`);
-  return `by ${metricName}: ${parts.join("; ")}`;
+  return `by ${lossTitle}: ${parts.join("; ")}`;
 }
 
 const verdictSpan = (model) => make("span", verdictText(model), model.verdict.status === "worse" ? "verdict problem" : "verdict");
 
 /* A model's metrics on the test period, folded under its verdict. */
 function skillCard(model) {
-  const { metric, metricName, baseline, names, sets } = KINDS[model.kind], baselineName = names[baseline];
-  const m = model.metrics, difference = m[`${metric}_vs_${baseline}`], error = m[`${metric}_vs_${baseline}_se`];
+  const { metrics: m, loss, baseline } = model, baselineTitle = model.references[baseline];
+  const difference = m[`${loss}_vs_${baseline}`], error = m[`${loss}_vs_${baseline}_se`];
   const card = make("details", undefined, "card"), summary = make("summary", `${model.kind}: `);
   summary.append(verdictSpan(model));
   card.append(summary, make("p", `version ${model.version}`));
   const add = (text) => card.append(make("p", text, "figure"));
   if (dataEnds(model)) add(dataEnds(model));
   if (difference === undefined) { add("no metrics of a test period"); return card; }
-  add(`${metricName} ${m[metric].toFixed(4)}, ${baselineName} ${m[`${metric}_${baseline}`].toFixed(4)}: ${signed(difference)} ± ${error.toFixed(4)}`);
+  add(`${model.loss_title} ${m[loss].toFixed(4)}, ${baselineTitle} ${m[`${loss}_${baseline}`].toFixed(4)}: ${signed(difference)} ± ${error.toFixed(4)}`);
   if (m.up_down_accuracy !== undefined) {
-    add(`up/down accuracy ${percent(m.up_down_accuracy)}, ${baselineName} ${percent(m.up_down_accuracy_prior)}: read the probabilities, not the labels`);
+    add(`up/down accuracy ${percent(m.up_down_accuracy)}, ${baselineTitle} ${percent(m.up_down_accuracy_prior)}: read the probabilities, not the labels`);
   }
-  if (m.coverage !== undefined) add(`${sets} contained ${percent(m.coverage)} of outcomes; nominal ${percent(model.level, 0)}`);
+  if (m.coverage !== undefined) add(`${model.coverage} contained ${percent(m.coverage)} of outcomes; nominal ${percent(model.level, 0)}`);
   const { test, train } = model.periods;
   if (train && test) add(`tested by weights trained up to ${train[1]}`);
   add(`${model.symbols} symbols${test ? `; untouched test period ${test[0]} to ${test[1]}, ${m.rows.toLocaleString("en")} forecasts` : ""}`);

@@ -50,9 +50,9 @@ async function showReport() {
 async function showBots() {
   const place = document.getElementById("bots"), link = document.getElementById("bot-link");
   try {
-    const desk = await request("/v1/bot");
-    serverClock.set(desk.at);
-    place.replaceChildren(...desk.bots.map(botLine));
+    const found = await request("/v1/bot");
+    serverClock.set(found.at);
+    place.replaceChildren(...found.bots.map(botLine));
     link.hidden = false;
   } catch (error) {
     if (!error.code) throw error;

@@ -102,7 +102,8 @@ def test_alerts_of_a_day_without_telegram_arrive_once_when_it_is_back(desk, cloc
     for scan in range(SCANS):
         desk.raise_(desk.alert("signal", "AAPL", f"signal number {scan}"))
         found = desk.deliver()["telegram"]
-        assert "cannot be reached" in found.error or found.next_at is not None
+        assert "cannot be reached" in found.error and found.sent == 0
+        assert found.next_at == clock() + timedelta(seconds=min(5 * 2**scan, 600)), "it waits twice as long each time"
         clock.forward(minutes=60)
     assert not telegram_standin.received and set(desk.states()) == {"waiting"}
     desk.settings = up.model_copy(update={"telegram": up.telegram.model_copy(update={"chat": "-42"})})

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from configs.errors import ConfigError
 from configs.schema import Config
 from serving.bot.account_terms import agreed, terms_of
-from serving.bot.protections import Guard
+from serving.bot.protections import ProtectionState
 from serving.bot.state import BotState, empty_numbers
 from serving.journal.schema import metadata, steps
 
@@ -35,7 +35,7 @@ def state_of(config: Config) -> BotState:
         symbols=("AAA", "BBB"),
         numbers=numbers,
         dates=dates,
-        guard=Guard.of(5.0),
+        protection=ProtectionState.of(5.0),
         terms=terms_of(config),
     )
 

@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_the_forecasts(filled, frames):
     assert volatility.scores["qlike_log_har"] == pytest.approx(qlike(frame["target"], frame["forecast_log_har"]))
     recent = frame[frame["bar_date"] >= frame["bar_date"].unique()[-63]]
     assert volatility.recent == live_scores("volatility", recent, 5)
-    assert volatility.expected.gain > 0 and volatility.kept.value == pytest.approx(1.0, abs=0.6)
+    assert volatility.expected.gain > 0 and volatility.realised_share.value == pytest.approx(1.0, abs=0.6)
     assert [one.rows for one in volatility.calibration] == [28] * 10
     assert direction.quality.pending == 0 and direction.quality.delay_s == 300.0 and direction.quality.behind == ()
 

@@ -223,9 +223,9 @@ def test_after_an_alarm_another_version_begins_anew(make_forecasts):
 
 def test_what_a_test_promised_by_luck_is_not_demanded():
     lucky = TestedSkill(Comparison(0.9, 0.3), Comparison(0.05, 0.01), -0.1, 0.2)
-    assert lucky.least_kept == pytest.approx(0.3) and lucky.most_missed(0.9, 0.25) == pytest.approx(0.125)
-    narrow = replace(lucky, missed=Comparison(0.15, 0.01), kept=Comparison(0.2, 0.3))
-    assert narrow.most_missed(0.9) == pytest.approx(0.17) and narrow.least_kept == 0.0
+    assert lucky.least_realised_share == pytest.approx(0.3) and lucky.most_missed(0.9, 0.25) == pytest.approx(0.125)
+    narrow = replace(lucky, missed=Comparison(0.15, 0.01), realised_share=Comparison(0.2, 0.3))
+    assert narrow.most_missed(0.9) == pytest.approx(0.17) and narrow.least_realised_share == 0.0
     assert TestedSkill.unknown().most_missed(0.9) == pytest.approx(0.1)
     for one in (lucky, TestedSkill.unknown()):
         assert repr(TestedSkill.from_json(one.to_json())) == repr(one)

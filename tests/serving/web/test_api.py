@@ -97,6 +97,13 @@ def test_symbols_models_and_stats_describe_what_is_served(client, engine):
     models = {facts["kind"]: facts for facts in client.get("/v1/models").json()}
     assert models["direction"]["version"] == engine.snapshot.versions["direction"]
     assert {"log_loss", "log_loss_prior"} <= set(models["direction"]["metrics"])
+    named = {kind: (facts["loss_title"], facts["baseline"], facts["coverage"]) for kind, facts in models.items()}
+    assert named == {
+        "direction": ("log loss", "prior", "label sets"),
+        "volatility": ("QLIKE", "log_har_pooled", "intervals"),
+    }
+    for facts in models.values():
+        assert {f"{facts['loss']}_vs_{name}" for name in facts["references"]} <= set(facts["metrics"])
     assert all(set(facts["verdict"]) == {"status", "better_than", "worse_than"} for facts in models.values())
     stats = client.get("/v1/stats").json()
     assert stats["health"]["status"] == "stale" and stats["performance"]["predictions"] > 0

@@ -18,6 +18,7 @@ from serving.web.api import build_api
 from serving.web.keys import Keys, add_key
 from serving.web.prediction_service import EngineService
 from training.registry.reports import Reports
+from training.tasks import task_of
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +75,7 @@ def test_all_symbols_are_shown_with_their_forecasts_and_the_models_skill(page_ur
     assert "8 of 8 symbols" in page and page.count('class="bar"') == 7
     for fleet in page_engine.snapshot.fleets.values():
         assert f"version {fleet.version}" in page
+        assert all(title in page for _, title in task_of(fleet.kind).layout.references), "each has a verdict"
     assert "untouched test period" in page and re.search(r"log loss [0-9.]+, the class prior [0-9.]+", page)
     ours = page_engine.snapshot.prediction("AAA")
     assert f"{100 * ours.volatility.annualised:.1f} %" in page

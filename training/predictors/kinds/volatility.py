@@ -23,6 +23,7 @@ from training.models.volatility.member_ensemble import VolatilityEnsemble
 from training.models.volatility.members import alone
 from training.models.volatility.regression import LinearFleet
 from training.predictors.bars_predictor import BarsPredictor
+from training.predictors.fitted_parameters import volatility_parameters
 from training.predictors.volatility_pool import fit_member_alone, fit_volatility_pool, members_of_parts
 from training.predictors.volatility_shared import (
     LinearFit,
@@ -91,6 +92,11 @@ class VolatilityPredictor(BarsPredictor):
         config = super()._configured()
         alone(config.volatility)  # raises ConfigError where the member does not exist
         return config
+
+    @classmethod
+    def fitted_parameters(cls, arrays: Mapping[str, npt.NDArray[Any]], config: Config) -> dict[str, float]:
+        """Return weights of members, and parameters of the anchor, members and intervals."""
+        return volatility_parameters(arrays, config)
 
     def fit_pooled(self, examples: Examples, tested: Stored | None = None) -> Arrays:
         """Fit what symbols share, the members' bounds on train rows, and the pooled interval on validation rows."""

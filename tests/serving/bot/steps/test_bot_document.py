@@ -8,8 +8,8 @@ from sqlalchemy import insert, select, update
 
 from serving.alerts.events import Alert
 from serving.alerts.outbox import raise_alerts
-from serving.bot import desk
-from serving.bot.desk import read_desk
+from serving.bot import bot_document
+from serving.bot.bot_document import read_bots
 from serving.bot.leader import lease_name
 from serving.bot.runs import record_end, record_start
 from serving.bot.schedule import Due
@@ -44,7 +44,7 @@ def rows(journal, table, instant):
 
 
 def test_a_journal_without_bots_has_none(journal):
-    found = read_desk(journal, journal_now(journal))
+    found = read_bots(journal, journal_now(journal))
     assert found["bots"] == found["shadows"] == found["retrainings"] == [] and found["bots_count"] == 0
 
 
@@ -54,7 +54,7 @@ def journal_now(journal):
 
 
 def test_the_rows_of_the_newest_step_are_shown(journal, now):
-    found = read_desk(journal, now)
+    found = read_bots(journal, now)
     json.dumps(found, allow_nan=False)
     (bot,) = found["bots"]
     assert (bot["bot"], bot["healthy"], bot["silent_periods"], bot["scan_period_s"]) == ("paper", True, 0, 600.0)
@@ -87,7 +87,7 @@ def test_orders_that_wait_are_shown_with_what_is_left_of_them(journal, now):
         fill = {"id": "f" * 32, "order_id": part.id, "quantity": part.quantity / 4.0, **costs}
         where = {name: getattr(part, name) for name in ("bot", "symbol", "bar_date", "bar_close")}
         connection.execute(insert(fills), {**fill, **where})
-    (bot,) = read_desk(journal, now)["bots"]
+    (bot,) = read_bots(journal, now)["bots"]
     assert bot["orders_count"] == len(waiting) > 1
     assert [(one["symbol"], one["side"], one["quantity"], one["is_partly_filled"]) for one in bot["orders"]] == [
         (
@@ -103,16 +103,16 @@ def test_orders_that_wait_are_shown_with_what_is_left_of_them(journal, now):
 
 
 def test_a_bot_without_a_scan_for_two_periods_is_not_healthy(journal, now):
-    (bot,) = read_desk(journal, now + timedelta(minutes=20))["bots"]
+    (bot,) = read_bots(journal, now + timedelta(minutes=20))["bots"]
     assert not bot["healthy"] and bot["silent_periods"] == 2
     assert "no scan for 2 periods" in bot["problems"][0]
 
 
 def test_long_lists_are_cut_and_counted(journal, now, monkeypatch):
     for name, most in (("_ROWS", 2), ("_STEPS", 5), ("_ALERTS", 0), ("_BOTS", 1)):
-        monkeypatch.setattr(desk, name, most)
+        monkeypatch.setattr(bot_document, name, most)
     acquire(journal, lease_name("other"), term_s=1.0, clock=lambda: now)
-    found = read_desk(journal, now)
+    found = read_bots(journal, now)
     (bot,) = found["bots"]
     assert found["bots_count"] == 2 and bot["bot"] == "paper", "the newest lease comes first"
     assert (len(bot["signals"]), bot["signals_count"]) == (2, 5)
@@ -128,7 +128,7 @@ def test_trials_of_versions_and_trainings_are_shown(journal, now):
         for row in (trial, over):
             connection.execute(insert(shadows), row)
         connection.execute(insert(retrainings), {**training, "symbols": 3})
-    found = read_desk(journal, now)
+    found = read_bots(journal, now)
     assert [one["shadow"] for one in found["shadows"]] == ["old", "older"], "those on trial first"
     (one,) = found["retrainings"]
     assert one["finished_at"] is None and len(one["error"]) == 2000

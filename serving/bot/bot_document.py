@@ -1,4 +1,4 @@
-"""Everything that a trading desk watches, of all bots of a journal, as one JSON document of bounded size."""
+"""The state of all bots of a journal as one JSON document of bounded size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_ALERTS = "event key severity since created_at title body".split()
 _OF_TASKS = "task due_at started_at finished_at outcome missed error".split()
 
 
-def read_desk(journal: Journal, now: datetime) -> dict[str, Any]:
+def read_bots(journal: Journal, now: datetime) -> dict[str, Any]:
     """Return the state of every bot, of the versions that are compared, and of the newest trainings.
 
     Times are ISO text in UTC, returns and weights shares, amounts money of the account; null is unknown. Lists that can
@@ -63,7 +63,7 @@ def _bot(connection: Connection, name: str, now: datetime) -> dict[str, Any]:
     first = select(accounts.c.instant, accounts.c.equity).where(accounts.c.bot == name)
     began = connection.execute(first.order_by(accounts.c.instant).limit(1)).mappings().one_or_none()
     trades = sorted(status.signals, key=lambda row: (row["action"] not in ("buy", "sell"), row["symbol"]))
-    held = sorted(status.positions, key=lambda row: (row["quantity"] == 0.0, row["symbol"]))
+    positions = sorted(status.positions, key=lambda row: (row["quantity"] == 0.0, row["symbol"]))
     alerts = sorted(status.alerts, key=lambda row: row["created_at"], reverse=True)
     return {
         "bot": name,
@@ -86,8 +86,8 @@ def _bot(connection: Connection, name: str, now: datetime) -> dict[str, Any]:
         "signals_count": len(trades),
         "orders": [_order(row) for row in status.orders[:_ROWS]],
         "orders_count": len(status.orders),
-        "positions": [_fields(row, _OF_POSITIONS) for row in held[:_ROWS]],
-        "positions_count": len(held),
+        "positions": [_fields(row, _OF_POSITIONS) for row in positions[:_ROWS]],
+        "positions_count": len(positions),
         "alerts": [_fields(row, _OF_ALERTS) for row in alerts[:_ALERTS]],
         "alerts_count": len(alerts),
         "tasks": [_fields(row, _OF_TASKS) for row in status.tasks.values()],
