@@ -125,7 +125,7 @@ def step(
         config.bot.protections,
         kill_switch,
     )
-    weights = np.where(decisions.path.kept[0], np.nan, decisions.weights[0])
+    weights = np.where(decisions.path.is_unchanged[0], np.nan, decisions.weights[0])
     units, locked = units_to_hold(weights, closed, setting)
     left = restrain(units, closed.position, closed.worth, verdict, config.bot.protections.max_orders)
     guard = replace(guard, active=(*verdict.stopped, *((ORDERS,) if left.dropped else ())))

@@ -178,7 +178,7 @@ def test_only_one_machine_at_a_time_opens_a_study_in_a_shared_database(opened, t
     killed = optuna.load_study(study_name="one", storage=url)
     monkeypatch.setattr("tuning.study_database.time", SimpleNamespace(time=lambda: 1_000.0))
     killed.set_user_attr("alive", 1_000.0 - 20.0)  # the last heartbeat of a process that was killed
-    with pytest.raises(ConfigError, match="another process .* 20 s ago"), opened(store=here, url=url, resume=True):
+    with pytest.raises(ConfigError, match=r"another process .* 20 s ago"), opened(store=here, url=url, resume=True):
         pass
     killed.set_user_attr("alive", 1_000.0 - 31.0)
     with opened(store=here, url=url, resume=True):

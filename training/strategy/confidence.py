@@ -63,7 +63,7 @@ def rejections(
     days : (D,)
         Days whose outcomes are known.
     """
-    pays = edge.promised > cost
+    pays = edge.expected_return > cost
     proven = (edge.lower > 0.0) & (days[:, None] >= settings.min_days)
     return (
         flagged(~pays, Reason.COSTS)

@@ -179,7 +179,8 @@ def test_no_more_of_a_body_is_received_than_it_may_have(head):
 
 def test_a_truncated_body_is_never_complete():
     received.clear()
-    with served(Limits(max_body=1_000), enough=1_001) as (url, _), stalled(url, 1, LONG % 500_000 + b" " * 500_000) as (one,):
+    text = LONG % 500_000 + b" " * 500_000
+    with served(Limits(max_body=1_000), enough=1_001) as (url, _), stalled(url, 1, text) as (one,):
         assert answer(one)[0] == 413 and answer(one)[0] == 0
     assert received == [1_001]
 

@@ -66,7 +66,7 @@ def test_changed_future_changes_nothing_that_is_measured(random_view):
             strict=True,
         ):
             np.testing.assert_array_equal(mine[:150], theirs[:150])
-    for name in ("promised", "strength", "log_variance", "is_constant"):
+    for name in ("expected_return", "strength", "log_variance", "is_constant"):
         np.testing.assert_array_equal(getattr(view, name)[:150], getattr(moved, name)[:150], err_msg=name)
 
 
