@@ -119,8 +119,8 @@ def replay_past(
     broken_from: date | None = None,
 ) -> ReplayResult:
     """Replay the forecasts of a walk-forward run, or of a version's test period; see :class:`.Replay`."""
+    from cluster.options.backtest_options import chosen_forecasts
     from cluster.options.option_values import interruptible
-    from cluster.options.option_values.backtest_options import chosen_forecasts
     from serving.bot.replay import Replay
     from training.registry.manager import ModelManager
     from training.registry.walk_forwards import LATEST, WalkForwards

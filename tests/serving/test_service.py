@@ -74,7 +74,7 @@ def test_metrics_are_exported_to_prometheus(server):
         client.predict([*SYMBOLS, "nosuch"])
     wanted = ("fleetcast_request_seconds", "fleetcast_predictions", "fleetcast_errors", 'code="unknown_symbol"')
     wanted += ("fleetcast_journal_written",)
-    wait_until(lambda: all(name in httpx2.get(place).text for name in wanted))
+    wait_until(lambda: all(name in httpx2.get(place, timeout=BOUND_S).text for name in wanted))
 
 
 def test_what_both_replicas_serve_is_in_the_journal_once(server):
