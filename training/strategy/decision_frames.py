@@ -54,15 +54,15 @@ class Decisions:
         """Return prices of profit targets, dates × symbols; NaN for none."""
         return self._frame(self.path.take_profits)
 
-    def held(self, row: int = -1) -> PortfolioState:
-        """Return what was held before the decision of a date, from which a bot can go on."""
+    def state_before(self, row: int = -1) -> PortfolioState:
+        """Return the portfolio before the decision of a date, from which a bot can go on."""
         place = range(len(self.weights))[row]
         path, nothing = self.path, np.full(len(self.view.symbols), np.nan)
         stops, takes = (path.stops[place - 1], path.take_profits[place - 1]) if place else (nothing, nothing)
         return PortfolioState(path.held[place], stops, takes, path.waiting[place], path.filled[place])
 
-    def decided(self, row: int = -1) -> PortfolioState:
-        """Return what was decided on a date, which :func:`.through_bar` takes to the close of the next bar."""
+    def state_after(self, row: int = -1) -> PortfolioState:
+        """Return the portfolio as decided on a date, which :func:`.through_bar` takes to the close of the next bar."""
         place, path = range(len(self.weights))[row], self.path
         return PortfolioState(
             self.weights[place], path.stops[place], path.take_profits[place], path.waiting[place], path.filled[place]

@@ -1,4 +1,4 @@
-"""The return that a forecast promises, what past forecasts were worth, and what is left after costs."""
+"""The expected return of a position, how much of past expected returns came true, and what is left after costs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def expected_return_of(probabilities: Float, class_means: Float) -> Float:
 def edges(expected_return: Float, second: Float, side: Float, skill: Skill, cost: float, level: float) -> Edge:
     r"""Return the edge of positions on a side.
 
-    The measured slope b, at most 1 and at least 0, is the share of a promise that came true:
+    The measured slope b, at most 1 and at least 0, is the share of expected returns that came true:
     :math:`net = b\,|r| - cost`, with the expected return r, the error :math:`s = se(b)\,|r|` and the lower bound
     :math:`(b - z\,se(b))\,|r| - cost`.
 
@@ -55,7 +55,7 @@ def edges(expected_return: Float, second: Float, side: Float, skill: Skill, cost
     slope, error = skill.slope[:, None], skill.error[:, None]
     share = np.clip(slope, 0.0, 1.0)
     least = np.minimum(slope - ndtri(level) * error, 1.0)
-    # A promise of a loss is no edge, however unreliable promises are.
+    # An expected loss is no edge, however unreliable forecasts are.
     gain = np.maximum(own, 0.0)
     loss = np.minimum(own, 0.0)
     return Edge(

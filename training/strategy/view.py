@@ -182,7 +182,7 @@ class ForecastView:
 
     @cached_property
     def expected_return(self) -> Float:
-        """Expected return over ``horizon`` that the forecast promises (D, S), in units of :attr:`sigma`."""
+        """Expected return over ``horizon`` (D, S), in units of :attr:`sigma`."""
         return expected_return_of(self.probabilities, self.class_returns.mean)
 
     @cached_property

@@ -61,5 +61,5 @@ def test_every_date_is_that_of_the_whole_view(random_market, random_view, name, 
         assert one.signals() == whole.signals(row)
         for part in ("expected_return", "strength", "newest_volatility", "is_constant"):
             np.testing.assert_array_equal(getattr(newest, part)[0], getattr(fresh, part)[t], err_msg=part)
-        held = one.decided()
+        held = one.state_after()
     assert whole.weights.any()

@@ -198,5 +198,5 @@ def test_decisions_need_no_later_bar_and_no_earlier_one(random_market, back, cap
         one = decide(view, StrategyConfig(caps=FULL | caps), held=held, first=-1)
         for mine, theirs in zip(made.path, one.path, strict=True):
             np.testing.assert_array_equal(mine[t - made.first], theirs[0])
-        held = one.decided()
+        held = one.state_after()
     assert made.path.filled[END - 1 - made.first, 0] > 0.05

@@ -1,8 +1,8 @@
-"""The newest date of a view, kept up to date bar by bar.
+"""The newest date of a view, updated bar by bar.
 
 A bot decides on the newest date only, but what it knows then depends on all dates before: class returns, skill, ranks,
-regimes. To compute them from the whole history takes seconds for hundreds of symbols; to go on by a date, milliseconds.
-Every number equals that of the whole view, bit for bit.
+regimes. To compute them from the complete history takes seconds for hundreds of symbols, one more date milliseconds.
+Every number equals that of the complete view, bit for bit.
 """
 
 from __future__ import annotations

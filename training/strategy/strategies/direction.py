@@ -13,7 +13,7 @@ class Direction:
     """Takes the side of the expected return."""
 
     def targets(self, view: ForecastView) -> Float:
-        """Return +1 or −1 (D, S); 0 where neither side promises anything."""
+        """Return +1 or −1 (D, S); 0 where no return is expected."""
         return np.sign(view.expected_return)
 
 
