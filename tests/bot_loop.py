@@ -1,7 +1,6 @@
 """The loop of a bot in a thread, for tests of it, and the runs that it recorded."""
 
 from threading import Event, Thread
-from time import monotonic
 
 from sqlalchemy import select
 from waiting import BOUND_S
@@ -28,12 +27,10 @@ class Loop:
         self.thread = Thread(target=self.runner.run, args=(self.stop,))
         self.thread.start()
 
-    def end(self) -> float:
-        began = monotonic()
+    def end(self) -> None:
         self.stop.set()
         self.thread.join(BOUND_S)
         assert not self.thread.is_alive()
-        return monotonic() - began
 
 
 def runs_of(journal, task: str) -> list:

@@ -5,6 +5,8 @@ import socket
 import time
 from contextlib import ExitStack, contextmanager, suppress
 
+from waiting import BOUND_S
+
 
 def address_of(url):
     host, _, port = url.removeprefix("http://").partition(":")
@@ -18,13 +20,13 @@ def stalled(url, count, text, source="127.0.0.1"):
         sockets = []
         for _ in range(count):
             with suppress(ConnectionError):
-                one = end.enter_context(socket.create_connection(address_of(url), 10, (source, 0)))
+                one = end.enter_context(socket.create_connection(address_of(url), BOUND_S, (source, 0)))
                 one.sendall(text)
                 sockets.append(one)
         yield sockets
 
 
-def answer(one, seconds=15.0):
+def answer(one, seconds=BOUND_S):
     """Return the status of an answer and its JSON, or 0 and None if the connection is closed without one."""
     one.settimeout(seconds)
     data = b""
@@ -52,7 +54,7 @@ def ask(url, path="/v1/health/live", *headers, method="GET", body=b"", source="1
     if body:
         lines.append(f"Content-Length: {len(body)}")
     status = 0
-    with suppress(ConnectionError), socket.create_connection(address_of(url), 10, (source, 0)) as one:
+    with suppress(ConnectionError), socket.create_connection(address_of(url), BOUND_S, (source, 0)) as one:
         one.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
         status = answer(one)[0]
     return status, time.perf_counter() - start

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 BOUND_S = 900.0  # of a wait for what must come: other processes may use all processors
+NEVER_S = 4 * BOUND_S  # a time limit of the product that a test does not reach
 
 
 def _no_reason() -> str:

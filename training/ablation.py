@@ -104,8 +104,8 @@ class Ablation:
             )
         kinds = self.config.run.kinds
         horizons = {kind: self.config.section(kind).horizon for kind in kinds}
-        whole = gather(source, self.config, self.store, context)
-        config = before_test(self.config, resolve_split(whole.dates, self.config.split, max(horizons.values())))
+        gathered = gather(source, self.config, self.store, context)
+        config = before_test(self.config, resolve_split(gathered.dates, self.config.split, max(horizons.values())))
         found = gather(source, config, self.store, context)
         splits = {kind: resolve_split(found.dates, config.split, horizons[kind]) for kind in kinds}
         data_hash = config_hash(found.fingerprints(), found.market)
@@ -139,12 +139,12 @@ class Ablation:
         StoreError, ModelError
             The store cannot be written, or a file of a fit is missing or damaged.
         """
-        watching, whole = callbacks or Callbacks(), prepared.plans[NONE]
+        watching, with_all_groups = callbacks or Callbacks(), prepared.plans[NONE]
         jobs = [job.model_copy(update={"plan": plan.name}) for plan in prepared.plans.values() for job in plan.jobs]
         jobs.sort(key=lambda job: job.is_block)  # one queue, so that workers start once
         done = frozenset[str]().union(*prepared.done.values())
-        watching.planned(whole, len(prepared.done[NONE]))
-        queue = do_jobs(self.store, whole.model_copy(update={"jobs": tuple(jobs)}), done, watching.progress)
+        watching.planned(with_all_groups, len(prepared.done[NONE]))
+        queue = do_jobs(self.store, with_all_groups.model_copy(update={"jobs": tuple(jobs)}), done, watching.progress)
         effects = (
             effect
             for kind in self.config.run.kinds

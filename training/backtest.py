@@ -17,7 +17,7 @@ from configs.schema import Config
 from configs.strategy import StrategyConfig
 from configs.words import counted
 from features.store.store import Store, open_store
-from training.backtesting.account_terms import Terms
+from training.backtesting.account_terms import BacktestTerms
 from training.backtesting.comparisons import comparisons
 from training.backtesting.economics import economic_value
 from training.backtesting.followed import check_needs, follow
@@ -82,7 +82,7 @@ class Backtest:
         check_needs(found, strategy)
         terms, view, decisions, own = follow(found, strategy, part)
         if ":" in strategy.name:
-            check_past_only(view, strategy, whole=decisions)
+            check_past_only(view, strategy, decisions=decisions)
         compared, missing = comparisons(own, found, view, strategy, terms)
         metrics = own.metrics(terms.bars_per_year)
         paths = max(part.paths, part.simulations)
@@ -142,7 +142,7 @@ def _identity(strategy: StrategyConfig, part: BacktestConfig) -> list[Any]:
     return [strategy.model_dump(mode="json"), period, text]
 
 
-def _capacity(decisions: Decisions, terms: Terms) -> pd.DataFrame:
+def _capacity(decisions: Decisions, terms: BacktestTerms) -> pd.DataFrame:
     options: dict[str, Any] = {name: value for name, value in terms.options.items() if name != "cash"}
     options |= terms.levels(decisions)
     targets, part = terms.targets(decisions), terms.config

@@ -159,14 +159,14 @@ class ModelTrainer:
         return TrainingResult(results, plan, {stage: round(value, 3) for stage, value in seconds.items()})
 
     def _configured(self, symbols: Sequence[str] | str, kinds: Sequence[Kind] | Kind) -> Config:
-        named = _listed(symbols, "symbols", "AAPL") or self.config.data.symbols
-        wanted = tuple(dict.fromkeys(_listed(kinds, "model_types", "direction"))) or self.config.run.kinds
+        named = _as_names(symbols, "symbols", "AAPL") or self.config.data.symbols
+        wanted = tuple(dict.fromkeys(_as_names(kinds, "model_types", "direction"))) or self.config.run.kinds
         data = self.config.data.model_copy(update={"symbols": named})
         run = self.config.run.model_copy(update={"kinds": wanted})
         return validated(self.config.model_copy(update={"data": data, "run": run}).model_dump(), "this run")
 
 
-def _listed(names: Sequence[str] | str, argument: str, example: str) -> tuple[str, ...]:
+def _as_names(names: Sequence[str] | str, argument: str, example: str) -> tuple[str, ...]:
     """Return one name or several as a tuple."""
     if isinstance(names, str):
         return (names,)

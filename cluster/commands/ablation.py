@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cluster.common_options import (
+from cluster.options.common_options import (
     Address,
     AsJson,
     Bars,
@@ -16,7 +16,7 @@ from cluster.common_options import (
     StorePath,
     Symbols,
 )
-from cluster.options import DEFAULT_STORE
+from cluster.options.option_values import DEFAULT_STORE
 
 _SWITCHES = ("use_alternative_data", "use_sentiment")
 
@@ -39,7 +39,7 @@ def ablation(
     """
     from contextlib import nullcontext
 
-    from cluster.options import bars_given, interruptible, names, resolved_config
+    from cluster.options.option_values import bars_given, interruptible, names, resolved_config
     from configs.layers import Layer, of_option
 
     files = bars_given(bars, more_bars)

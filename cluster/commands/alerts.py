@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, Database, StorePath
+from cluster.options.common_options import AsJson, Database, StorePath
 
 app = typer.Typer(help="List alerts and their deliveries, send those that wait, test channels.", no_args_is_help=True)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, Overrides, StorePath, StrategyName
-from cluster.options import DEFAULT_STORE
+from cluster.options.common_options import AsJson, Overrides, StorePath, StrategyName
+from cluster.options.option_values import DEFAULT_STORE
 
 
 def backtest(
@@ -30,8 +30,8 @@ def backtest(
     """Trade the forecasts of a walk-forward run or a version after costs, and say what the model added."""
     from contextlib import nullcontext
 
-    from cluster.backtest_options import chosen_forecasts, trading_config
-    from cluster.options import check_store, interruptible
+    from cluster.options.backtest_options import chosen_forecasts, trading_config
+    from cluster.options.option_values import check_store, interruptible
     from cluster.output_files import check_file, write_output
     from cluster.session import check_reachable, connect
     from cluster.views.backtest_result import show_backtest

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, ConfigFile, Database, Overrides, StorePath, StrategyName
+from cluster.options.common_options import AsJson, ConfigFile, Database, Overrides, StorePath, StrategyName
 
 app = typer.Typer(name="bot", help="Scan closed bars, trade on paper, and replay the past.", no_args_is_help=True)
 
@@ -32,8 +32,8 @@ def run(
     accept_terms: AcceptTerms = False,
 ) -> None:
     """Run the bot until Ctrl-C or SIGTERM; of several with one name one works and the others wait."""
-    from cluster.bot_options import bot_config, open_bot
     from cluster.bot_process import run_bot, run_once
+    from cluster.options.bot_options import bot_config, open_bot
 
     resolved = bot_config(config, strategy, every, task, overrides)
     with open_bot(resolved, store, database, bars, paper=paper, accept_terms=accept_terms) as opened:
@@ -53,7 +53,7 @@ def scan(
     accept_terms: AcceptTerms = False,
 ) -> None:
     """Scan once and print the signals of the newest bars as JSON."""
-    from cluster.bot_options import bot_config, open_bot
+    from cluster.options.bot_options import bot_config, open_bot
     from cluster.views.bot_tables import as_json
 
     resolved = bot_config(config, strategy, None, None, overrides)
@@ -73,7 +73,7 @@ def status(
     json: AsJson = False,
 ) -> None:
     """Show whether the bot lives, its positions and profits, and what its tasks did; exit code 1 if it does not."""
-    from cluster.bot_options import bot_config, open_status
+    from cluster.options.bot_options import bot_config, open_status
     from cluster.views.bot_tables import show_status
 
     found = open_status(bot_config(config, None, None, None, overrides), store, database, name)
@@ -105,7 +105,7 @@ def replay(
     json: AsJson = False,
 ) -> None:
     """Go through past bars day by day as the bot would have, and compare the account with the backtest's."""
-    from cluster.bot_options import replay_past
+    from cluster.options.bot_options import replay_past
     from cluster.views.bot_tables import show_replay
 
     days = [None if day is None else day.date() for day in (first, last)]

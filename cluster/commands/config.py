@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, Bars, ConfigFile, Overrides
+from cluster.options.common_options import AsJson, Bars, ConfigFile, Overrides
 
 app = typer.Typer(name="config", help="Show the settings of a run, and what each means.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show every setting as a run with these options uses it, with its type, default and meaning."""
-    from cluster.options import resolved_config
+    from cluster.options.option_values import resolved_config
     from cluster.views.setting_lists import show_settings
     from configs.settings import all_settings, find
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, StorePath
-from cluster.reading_options import (
+from cluster.options.common_options import AsJson, StorePath
+from cluster.options.reading_options import (
     Columns,
     DateFormat,
     Decimal,
@@ -19,7 +19,7 @@ from cluster.reading_options import (
     Timezone,
     reading_of,
 )
-from cluster.unused_options import refuse_given
+from cluster.options.unused_options import refuse_given
 from configs.errors import ConfigError, did_you_mean
 from configs.words import counted
 
@@ -71,7 +71,7 @@ def import_(
         }
         refuse_given(given, "reads bars; files of --kind are read by their columns' names")
         from cluster.alternative_data import import_rows
-        from cluster.options import days_by_name
+        from cluster.options.option_values import days_by_name
         from cluster.views.alternative_tables import show_imported_rows
 
         lags = days_by_name("--lag-days", lag_days or [])
@@ -116,7 +116,7 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Fetch bars, or other data, from a source into the lake; running it again stores nothing twice."""
-    from cluster.options import day_of, fetched_items
+    from cluster.options.option_values import day_of, fetched_items
     from cluster.views.data_tables import show_import
     from features import sources
     from features.alternative.fetch import catalog
@@ -236,7 +236,7 @@ def rename(
 @app.command("list")
 def list_(store: StorePath = ".fleetcast", as_json: AsJson = False) -> None:
     """List the symbols in the lake."""
-    from cluster.options import check_store
+    from cluster.options.option_values import check_store
     from cluster.views.data_tables import show_list
     from features.store.lake import Lake
     from features.store.store import Store

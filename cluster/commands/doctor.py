@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cluster.common_options import Address, AsJson, StorePath
+from cluster.options.common_options import Address, AsJson, StorePath
 
 
 def doctor(

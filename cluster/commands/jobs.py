@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson
+from cluster.options.common_options import AsJson
 
 Address = Annotated[
     str, typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="The cluster's job server, http://host:8265.")
@@ -35,7 +35,7 @@ def submit(
     from cluster.jobs.remote_command import remote_command
     from cluster.jobs.submission import follow as follow_job
     from cluster.jobs.submission import submit as start
-    from cluster.options import interruptible
+    from cluster.options.option_values import interruptible
 
     command = remote_command(verb, context.args, gpus=gpus)
     for note in command.notes:
@@ -88,7 +88,7 @@ def logs(
     """Print a job's output."""
     from cluster.jobs.job_server import job_client, job_details
     from cluster.jobs.submission import follow as follow_job
-    from cluster.options import interruptible
+    from cluster.options.option_values import interruptible
 
     if follow:
         with interruptible("; the job goes on"):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, Database, StorePath
+from cluster.options.common_options import AsJson, Database, StorePath
 
 app = typer.Typer(help="The database of predictions, outcomes, orders and alerts.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write tables as Parquet files."""
-    from cluster.options import day_named, names
+    from cluster.options.option_values import day_named, names
     from cluster.views.journal_tables import show_counts
     from serving.journal import open_journal
     from serving.journal.export import export_tables

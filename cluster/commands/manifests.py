@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import ConfigFile, Overrides
+from cluster.options.common_options import ConfigFile, Overrides
 
 app = typer.Typer(help="Render the files that run Fleetcast on clusters.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ def render(
     from cluster.jobs.remote_command import spelled
     from cluster.manifests.render import MANIFESTS, together, written
     from cluster.manifests.target import Target
-    from cluster.options import resolved_config
+    from cluster.options.option_values import resolved_config
 
     names = kinds or [name for name, manifest in MANIFESTS.items() if manifest.kubernetes]
     resolved = resolved_config(preset, config, bars, None, list(overrides or []))

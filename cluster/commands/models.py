@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.common_options import AsJson, StorePath
+from cluster.options.common_options import AsJson, StorePath
 
 if TYPE_CHECKING:
     from training.registry.manager import ModelManager

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, Database, StorePath
+from cluster.options.common_options import AsJson, Database, StorePath
 
 
 def monitor(
@@ -25,7 +25,7 @@ def monitor(
     """Judge journaled forecasts by their outcomes, next to baselines; exit code 1 if there is an alarm."""
     import time
 
-    from cluster.options import check_store, duration_s, interruptible
+    from cluster.options.option_values import check_store, duration_s, interruptible
     from cluster.output_files import check_file, write_output
     from cluster.views.console import make_console
     from cluster.views.monitoring_tables import show_monitoring

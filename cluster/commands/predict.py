@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.common_options import Kinds, StorePath
+from cluster.options.common_options import Kinds, StorePath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def predict(
     import sys
     from datetime import datetime, time
 
-    from cluster.options import bars_given, bars_named, names
+    from cluster.options.option_values import bars_given, bars_named, names
     from configs.errors import shortened
     from configs.operation import ServeConfig
     from serving.answers import KINDS
@@ -83,7 +83,7 @@ def _at_hand(snapshot: Snapshot) -> Sequence[str]:
 
 
 def _kinds(text: str | None) -> tuple[Kind, ...] | None:
-    from cluster.options import names
+    from cluster.options.option_values import names
     from configs.errors import ConfigError
     from serving.answers import KINDS
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import Address, AsJson, Database, Kinds, Overrides, StorePath
+from cluster.options.common_options import Address, AsJson, Database, Kinds, Overrides, StorePath
 
 
 def retrain(
@@ -29,8 +29,8 @@ def retrain(
     """Train models again by the settings of their champions, and promote those that pass the gate."""
     from datetime import UTC, datetime
 
-    from cluster.options import check_store, interruptible
-    from cluster.retrain_options import retrain_options
+    from cluster.options.option_values import check_store, interruptible
+    from cluster.options.retrain_options import retrain_options
 
     wanted, settings = retrain_options(due, force, kinds, config, overrides)
     name = bot or settings.bot.name

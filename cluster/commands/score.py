@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import Address, AsJson, StorePath
+from cluster.options.common_options import Address, AsJson, StorePath
 
 
 def score(

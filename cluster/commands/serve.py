@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import Address, ConfigFile, StorePath
+from cluster.options.common_options import Address, ConfigFile, StorePath
 
 keys = typer.Typer(help="Create API keys; a file stores their hashes only.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def serve(
     from pathlib import Path
 
     from cluster.ingress import prepare_ingress
-    from cluster.options import interruptible
+    from cluster.options.option_values import interruptible
     from cluster.ports import check_port
     from cluster.service import check_exposure, metrics_url, ray_silenced, service, wait_for_end
     from cluster.session import check_reachable, connect

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import AsJson, Overrides, StorePath, StrategyName
-from cluster.options import DEFAULT_STORE
+from cluster.options.common_options import AsJson, Overrides, StorePath, StrategyName
+from cluster.options.option_values import DEFAULT_STORE
 
 
 def signals(
@@ -22,9 +22,9 @@ def signals(
     as_json: AsJson = False,
 ) -> None:
     """Print the positions that a strategy takes on the champions' newest forecasts, and why others are 0."""
-    from cluster.backtest_options import trading_config
     from cluster.newest_signals import newest_signals
-    from cluster.options import bars_named, names
+    from cluster.options.backtest_options import trading_config
+    from cluster.options.option_values import bars_named, names
     from cluster.views.signal_table import show_signals
     from serving.newest_bars import BarsChoice
     from training.registry.manager import ModelManager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import (
+from cluster.options.common_options import (
     Address,
     AsJson,
     Bars,
@@ -19,7 +19,7 @@ from cluster.common_options import (
     StorePath,
     Symbols,
 )
-from cluster.options import DEFAULT_STORE
+from cluster.options.option_values import DEFAULT_STORE
 
 
 class Promote(StrEnum):
@@ -53,7 +53,7 @@ def train(
     """Train every symbol's direction and volatility models, and publish a version of each kind."""
     from contextlib import nullcontext
 
-    from cluster.options import bars_given, interruptible, names, resolved_config
+    from cluster.options.option_values import bars_given, interruptible, names, resolved_config
     from configs.layers import of_option
 
     files = bars_given(bars, more_bars)

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import Address, AsJson, Bars, ConfigFile, MoreBars, Overrides, Preset, StorePath
-from cluster.options import DEFAULT_STORE
+from cluster.options.common_options import Address, AsJson, Bars, ConfigFile, MoreBars, Overrides, Preset, StorePath
+from cluster.options.option_values import DEFAULT_STORE
 
 
 def tune(
@@ -33,8 +33,8 @@ def tune(
     more_bars: MoreBars = None,
 ) -> None:
     """Search for the settings of a kind of model, on folds before the test period."""
-    from cluster.options import bars_given, interruptible
-    from cluster.sweep_options import repeated, sweep_options
+    from cluster.options.option_values import bars_given, interruptible
+    from cluster.options.sweep_options import repeated, sweep_options
 
     files = bars_given(bars, more_bars)
     wanted, resolved, seconds = sweep_options(

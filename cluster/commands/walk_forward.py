@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.common_options import (
+from cluster.options.common_options import (
     Address,
     AsJson,
     Bars,
@@ -18,7 +18,7 @@ from cluster.common_options import (
     StorePath,
     Symbols,
 )
-from cluster.options import DEFAULT_STORE
+from cluster.options.option_values import DEFAULT_STORE
 
 
 def walk_forward(
@@ -53,8 +53,8 @@ def walk_forward(
     """Fit every window's models, and score their forecasts of the bars that follow. Finished fits are kept."""
     from contextlib import nullcontext
 
-    from cluster.options import bars_given, interruptible, resolved_config
-    from cluster.walk_options import window_layers
+    from cluster.options.option_values import bars_given, interruptible, resolved_config
+    from cluster.options.walk_options import window_layers
 
     windows = window_layers(kinds, train_window, test_window, expanding, purge, embargo, refit_every)
     resolved = resolved_config(preset, config, bars_given(bars, more_bars), symbols, [*(overrides or []), *windows])

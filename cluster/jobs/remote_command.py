@@ -12,9 +12,9 @@ import typer
 from cluster.commands.retrain import retrain
 from cluster.commands.train import train
 from cluster.commands.tune import tune
-from cluster.options import bars_given, holds_secret, resolved_config
-from cluster.retrain_options import retrain_options
-from cluster.sweep_options import sweep_options
+from cluster.options.option_values import bars_given, holds_secret, resolved_config
+from cluster.options.retrain_options import retrain_options
+from cluster.options.sweep_options import sweep_options
 from configs.errors import ConfigError
 from configs.load import config_hash
 from configs.schema import Config

@@ -14,7 +14,7 @@ from cluster.manifests.machines import ray_up_aws, ray_up_gcp
 from cluster.manifests.serve_config import serve_config
 from cluster.manifests.target import Target
 from cluster.manifests.text import comment, yaml_text
-from cluster.options import holds_secret
+from cluster.options.option_values import holds_secret
 from configs.errors import ConfigError
 
 

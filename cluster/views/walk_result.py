@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from rich.text import Text
 
-from cluster.options import DEFAULT_STORE
+from cluster.options.option_values import DEFAULT_STORE
 from cluster.views.console import make_console
 from cluster.views.walk_checks import check_sentences
 from cluster.views.walk_stability import importance_parts, importances_json

@@ -22,7 +22,7 @@ from features.bars.schema import SymbolBars
 from serving.bot.closed_bars import ClosedBars, Row, closed_bars
 from serving.journal.predictions import PredictionRow
 from serving.kinds import SERVED_KINDS
-from training.backtesting.account_terms import Terms, terms_of
+from training.backtesting.account_terms import BacktestTerms, terms_of
 from training.backtesting.forecasts import OutOfSample, backtest_tables, view_of
 from training.validation.backtest.market import Market
 
@@ -48,7 +48,7 @@ class PastFeed:
     """
 
     def __init__(self, found: OutOfSample, config: Config, names: Mapping[Kind, str]) -> None:
-        self.terms: Terms = terms_of(found, config.backtest)
+        self.terms: BacktestTerms = terms_of(found, config.backtest)
         bot = config.bot.model_copy(update={"wait_s": 0.0})
         delisted = {**bot.delisted, **_delistings(self.terms)}
         bot = bot.model_copy(update={"delisted": delisted})
@@ -58,14 +58,14 @@ class PastFeed:
         self._names = names
         self._bars = {bars.symbol: bars for bars in found.bars}
         self._complete: Mapping[str, int] = {}
-        self._all_bars = self.terms.whole
+        self._history = self.terms.history
         self._dates = {
-            name: self._all_bars.dates[self._all_bars.has_bar[:, s]].astype("datetime64[ns]")
-            for s, name in enumerate(self._all_bars.symbols)
+            name: self._history.dates[self._history.has_bar[:, s]].astype("datetime64[ns]")
+            for s, name in enumerate(self._history.symbols)
         }
         self._schedules = {name: schedule_of(dates) for name, dates in self._dates.items()}
-        tables = backtest_tables(found.tables, self._all_bars, found.config)
-        view = view_of(tables, self._all_bars, self.config)
+        tables = backtest_tables(found.tables, self._history, found.config)
+        view = view_of(tables, self._history, self.config)
         self._band, self._year = view.band, view.bars_per_year
         self._tables: dict[Kind, pd.DataFrame] = {
             kind: table.sort_values(["date", "symbol"], ignore_index=True)  # type: ignore[misc]
@@ -131,7 +131,7 @@ class PastFeed:
     def forecasts(self, row: Row, versions: Mapping[Kind, str], made_by: str) -> list[PredictionRow]:
         """Return the recorded forecasts of the bars of a date."""
         out: list[PredictionRow] = []
-        at = int(np.searchsorted(self._all_bars.dates, row.date))
+        at = int(np.searchsorted(self._history.dates, row.date))
         for kind, version in versions.items():
             table = self._tables[kind].iloc[self._rows(kind, row.date)]
             section, served = self.config.section(kind), SERVED_KINDS[kind]
@@ -139,7 +139,7 @@ class PastFeed:
             for record in table.to_dict("records"):
                 one = {str(column): value for column, value in record.items()}
                 name = str(one["symbol"])
-                s = self._all_bars.symbols.index(name)
+                s = self._history.symbols.index(name)
                 out.append(
                     PredictionRow(
                         symbol=name,
@@ -150,7 +150,7 @@ class PastFeed:
                         version=version,
                         made_at=row.instant,
                         made_by=made_by,
-                        close=float(self._all_bars.close[at, s]),
+                        close=float(self._history.close[at, s]),
                         bars_per_year=float(self._year[s]),
                         level=level,
                         **served.recorded_at_test(one, float(self._band[at, s])),
@@ -160,10 +160,10 @@ class PastFeed:
 
     def market(self, row: Row, also: Sequence[str]) -> Market:
         """Return all bars up to a date."""
-        stop = int(np.searchsorted(self._all_bars.dates, row.date, side="right"))
-        cut: dict[str, Any] = {name: getattr(self._all_bars, name)[:stop] for name in _FIELDS}
-        dividends = None if self._all_bars.dividends is None else self._all_bars.dividends[:stop]
-        return replace(self._all_bars, dates=self._all_bars.dates[:stop], **cut, dividends=dividends)
+        stop = int(np.searchsorted(self._history.dates, row.date, side="right"))
+        cut: dict[str, Any] = {name: getattr(self._history, name)[:stop] for name in _FIELDS}
+        dividends = None if self._history.dividends is None else self._history.dividends[:stop]
+        return replace(self._history, dates=self._history.dates[:stop], **cut, dividends=dividends)
 
     def stopped_sources(self) -> Sequence[StoppedSource] | None:
         """Return None: recorded forecasts read no alternative data."""
@@ -181,7 +181,7 @@ class PastFeed:
         return slice(int(np.searchsorted(dates, date)), int(np.searchsorted(dates, date, side="right")))
 
 
-def _delistings(terms: Terms) -> dict[str, DelistingConfig]:
+def _delistings(terms: BacktestTerms) -> dict[str, DelistingConfig]:
     """Return the delistings of the backtest as those of a bot: each is settled on the date after the last bar."""
     dates = terms.market.dates.astype("datetime64[D]")
     found = dict[str, DelistingConfig]()

@@ -178,7 +178,7 @@ class Replay:
 
     def _has_these_bars(self, journal: Journal) -> bool:
         """Whether the two newest closes of each symbol in the journal are those of the replay's bars."""
-        state, market = read_state(journal, self._config.bot.name), self.feed.terms.whole
+        state, market = read_state(journal, self._config.bot.name), self.feed.terms.history
         assert state is not None
         rows = {name: s for s, name in enumerate(market.symbols)}
         for price, day in (("close", "date"), ("close_before", "date_before")):

@@ -12,7 +12,7 @@ import numpy as np
 
 from configs.errors import BotError
 from serving.bot.protections import ProtectionState
-from training.strategy.follow import Held
+from training.strategy.follow import PortfolioState
 from training.strategy.series import Float
 from training.validation.backtest.account_state import AccountState
 
@@ -95,10 +95,12 @@ class BotState:
         return AccountState(self.cash, one["position"], one["wanted"], one["locked"], self.is_closing)
 
     @property
-    def decided(self) -> Held:
+    def decided(self) -> PortfolioState:
         """What the strategy decided."""
         one = self.numbers
-        return Held(one["weight"], one["stop"], one["take_profit"], one["waiting"].astype(np.int64), one["filled"])
+        return PortfolioState(
+            one["weight"], one["stop"], one["take_profit"], one["waiting"].astype(np.int64), one["filled"]
+        )
 
     def on(self, symbols: tuple[str, ...]) -> Self:
         """Return the state of these symbols, and after them of others that are held or to be held."""

@@ -125,7 +125,7 @@ def step(
         config.bot.protections,
         kill_switch,
     )
-    weights = np.where(decisions.path.kept[0], np.nan, decisions.weights[0])
+    weights = np.where(decisions.path.is_unchanged[0], np.nan, decisions.weights[0])
     units, locked = units_to_hold(weights, closed, setting)
     left = restrain(units, closed.position, closed.worth, verdict, config.bot.protections.max_orders)
     protection = replace(protection, active=(*verdict.stopped, *((ORDERS,) if left.dropped else ())))
@@ -174,7 +174,7 @@ def _after(
     instant: datetime,
 ) -> BotState:
     """Return the state after the decisions; its open orders are still those before them."""
-    decided, profits = decisions.decided(), profits_after(state, closed.statement)
+    decided, profits = decisions.state_after(), profits_after(state, closed.statement)
     weight, stop, take = decided.weights.copy(), decided.stops.copy(), decided.take_profits.copy()
     for s in left.reasons:  # the strategy goes on from what is really held
         weight[s] = left.wanted[s] * closed.worth[s] / closed.equity if closed.equity > 0.0 else 0.0

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from training.models.volatility.egarch import egarch_filter
 from training.models.volatility.garch.by_arch import fit_with_arch
 from training.models.volatility.garch.estimation import best_fit, estimate_garch
-from training.models.volatility.garch.kinds import KINDS, GarchType
+from training.models.volatility.garch.recursions import RECURSIONS, GarchType
 from training.models.volatility.members.garch import garch_filter
 
 Float = npt.NDArray[np.float64]
@@ -99,9 +99,9 @@ def measure(returns: Float, kind: GarchType, repeats: int) -> Fit:
     standard, scale = train / train.std(), float(train.std())
     ms, parameters = milliseconds(lambda: estimate_garch(train, kind), repeats)
     arch_ms, arch = milliseconds(lambda: fit_with_arch(standard, kind), 1)
-    found = best_fit(standard, KINDS[kind])
+    found = best_fit(standard, RECURSIONS[kind])
     theirs = arch.parameters[:5].copy()
-    theirs[:2] = theirs[0] * scale, KINDS[kind].omega(theirs[1], theirs[4], scale)
+    theirs[:2] = theirs[0] * scale, RECURSIONS[kind].omega(theirs[1], theirs[4], scale)
     deficit = arch.value - found.value if arch.converged and found.converged else np.nan
     scores = qlike(parameters, returns, kind), qlike(theirs, returns, kind) if arch.converged else np.nan
     return Fit(ms, arch_ms, deficit, not found.converged, *scores)
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=60)
     parser.add_argument("--bars-per-symbol", type=int, default=2500)
     parser.add_argument("--end", help="use bars before this day; by default all")
-    parser.add_argument("--kind", choices=list(KINDS), default="GJR")
+    parser.add_argument("--kind", choices=list(RECURSIONS), default="GJR")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     bars = given.bars_per_symbol + _TEST

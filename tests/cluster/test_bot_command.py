@@ -21,7 +21,7 @@ def past_store(walked, tmp_path):
 
 
 def test_replay_prints_the_account_next_to_the_backtests(call, past_store, monkeypatch):
-    monkeypatch.setattr("cluster.bot_options._SHOWN_EVERY_S", 0.0)
+    monkeypatch.setattr("cluster.options.bot_options._SHOWN_EVERY_S", 0.0)
     ran = call("bot", "replay", "--store", past_store, "--json", "--from", "2016-03-01", "--to", "2016-03-31")
     march = pd.bdate_range("2016-03-01", "2016-03-31")
     found = json.loads(ran.out)

@@ -62,7 +62,7 @@ def test_a_server_on_a_cluster_that_others_started_limits_the_time_of_headers(st
     try:
         assert any("stop " in line for line in process.stdout), process.stderr.read()
         with stalled(f"http://127.0.0.1:{port}", 1, b"GET /v1/health/live HTTP/1.1\r\nHost: x") as [connection]:
-            assert answer(connection, 10)[0] == 408
+            assert answer(connection, 10)[0] == 408, "the default is 10 s"
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=BOUND_S)
@@ -102,9 +102,9 @@ def test_a_full_disk_is_to_be_freed_and_what_it_has_is_checked(make_universe, tm
 
 
 def test_the_full_disk_of_a_node_is_to_be_freed(tmp_path):
-    ours = examine(str(tmp_path), devices=False)
-    facts = ours | {"clock": time.time(), "store": "cannot write: the disk is full", "disk_full": True}
-    [found] = _node("there", {"CPU": 1}, facts, ours, time.time())
+    ours, since = examine(str(tmp_path), devices=False), time.time()
+    facts = ours | {"clock": since, "store": "cannot write: the disk is full", "disk_full": True}
+    [found] = _node("there", {"CPU": 1}, facts, ours, since)
     assert found.state == "problem" and "models prune" in found.remedy
 
 

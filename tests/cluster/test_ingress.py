@@ -147,7 +147,7 @@ def test_without_an_application_the_answer_is_503_which_clients_repeat(tmp_path)
     from ray.serve._private import haproxy_templates
 
     (line,) = re.findall(r"http-request return status 404 .*", Path(haproxy_templates.__file__).read_text())
-    with haproxy(tmp_path, 100, 30.0, line, 503) as url, httpx2.Client(base_url=url) as client:
+    with haproxy(tmp_path, 100, 30.0, line, 503) as url, httpx2.Client(base_url=url, timeout=BOUND_S) as client:
         found = client.get("/v1/health/ready")
     assert found.status_code == 503 and found.headers["Retry-After"] == "1"
     assert found.json()["error"]["code"] == "unavailable"

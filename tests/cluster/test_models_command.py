@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
+from waiting import BOUND_S
 
 from cluster.commands.models import app
 from cluster.doctor import _models
@@ -107,7 +108,7 @@ def test_list_shows_versions_aliases_symbols_metrics_age_and_size(manager: Model
         (second, ["champion"], 3),
         (first, ["previous"], 3),
     ]
-    assert rows[0]["bytes"] == manager.manifest("direction", second).size and 0 <= rows[0]["age_s"] < 60
+    assert rows[0]["bytes"] == manager.manifest("direction", second).size and 0 <= rows[0]["age_s"] < BOUND_S
 
 
 def test_list_shows_a_version_that_cannot_be_read_next_to_the_others(manager: ModelManager) -> None:

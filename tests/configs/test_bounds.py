@@ -43,7 +43,7 @@ MONEY = ("backtest.cash", "backtest.capitals")
 
 @pytest.mark.parametrize("path", NUMBERS)
 def test_an_extreme_number_is_refused_or_small(path: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     for value in EXTREMES:
         try:
             config = load_config("demo", overrides=[f"{path}={shaped(path, value)}"])
@@ -52,7 +52,7 @@ def test_an_extreme_number_is_refused_or_small(path: str) -> None:
         else:
             most = 10**15 if path in MONEY else 10**9
             assert all(math.isfinite(one) and abs(one) <= most for one in found(config, path)), value
-    assert time.process_time() - started < 0.5 * len(EXTREMES)
+    assert time.thread_time() - started < 0.5 * len(EXTREMES)
 
 
 def test_a_list_of_layers_has_an_end() -> None:
@@ -82,7 +82,7 @@ NINE_LEVELS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     ids=lambda text: text[:12],
 )
 def test_yaml_that_exhausts_a_parser_is_one_error(text: str, tmp_path: Path) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     file = tmp_path / "hostile.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
@@ -90,7 +90,7 @@ def test_yaml_that_exhausts_a_parser_is_one_error(text: str, tmp_path: Path) -> 
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 3000
     with pytest.raises(ConfigError):
         load_config(overrides=[f"run.seed={text}"])
-    assert time.process_time() - started < 10
+    assert time.thread_time() - started < 10
 
 
 def test_a_file_without_an_end_is_one_error() -> None:

@@ -32,11 +32,11 @@ def test_the_nearest_symbol_is_found(given, meant):
 @pytest.mark.slow
 def test_thousands_of_unknown_symbols_among_thousands_take_no_time():
     spelling = Spelling({f"S{i:05d}" for i in range(5000)})
-    start = time.process_time()
+    start = time.thread_time()
     for i in range(5000):
         spelling.nearest(f"X{i:05d}" * 9)
         spelling.nearest(f"S{i:05d}9")
-    assert time.process_time() - start < 3.0
+    assert time.thread_time() - start < 3.0
 
 
 def test_an_unknown_symbol_is_told_the_nearest_one_and_what_it_may_send(engine):

@@ -1,7 +1,7 @@
 """Studies outlive their process: no finished trial is lost or repeated, and trials of different tasks never mix."""
 
 import sqlite3
-import time
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -166,7 +166,7 @@ def test_only_one_process_at_a_time_opens_a_study(opened, store):
         assert len(study.trials) == 1
 
 
-def test_only_one_machine_at_a_time_opens_a_study_in_a_shared_database(opened, tmp_path):
+def test_only_one_machine_at_a_time_opens_a_study_in_a_shared_database(opened, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/shared.db"
     here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
     with opened(store=here, url=url) as study:
@@ -176,10 +176,11 @@ def test_only_one_machine_at_a_time_opens_a_study_in_a_shared_database(opened, t
     with opened(store=there, url=url, resume=True):
         pass
     killed = optuna.load_study(study_name="one", storage=url)
-    killed.set_user_attr("alive", time.time() - 20.0)  # the last heartbeat of a process that was killed
-    with pytest.raises(ConfigError, match=r"another process .* 2\d s ago"), opened(store=here, url=url, resume=True):
+    monkeypatch.setattr("tuning.study_database.time", SimpleNamespace(time=lambda: 1_000.0))
+    killed.set_user_attr("alive", 1_000.0 - 20.0)  # the last heartbeat of a process that was killed
+    with pytest.raises(ConfigError, match=r"another process .* 20 s ago"), opened(store=here, url=url, resume=True):
         pass
-    killed.set_user_attr("alive", time.time() - 31.0)
+    killed.set_user_attr("alive", 1_000.0 - 31.0)
     with opened(store=here, url=url, resume=True):
         pass
 

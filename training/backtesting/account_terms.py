@@ -33,14 +33,15 @@ _FIELDS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, eq=False)
-class Terms:
+class BacktestTerms:
     """What all simulations of a backtest share.
 
-    ``whole`` are all bars, from before the first forecast on; ``market`` those from the first decision to the bar after
-    the last forecast, in which it is filled. ``bars_per_year`` are those of the calendar, ``own_years`` of each symbol.
+    ``history`` is the market of all bars, from before the first forecast on; ``market`` that of the bars from the first
+    decision to the bar after the last forecast, in which it is filled. ``bars_per_year`` are those of the calendar,
+    ``own_years`` those of each symbol.
     """
 
-    whole: Market
+    history: Market
     market: Market
     config: BacktestConfig
     costs: Costs
@@ -49,8 +50,8 @@ class Terms:
 
     @property
     def first(self) -> int:
-        """Row of the first decision among the dates of ``whole``."""
-        return int(np.searchsorted(self.whole.dates, self.market.dates[0]))
+        """Row of the first decision among the dates of ``history``."""
+        return int(np.searchsorted(self.history.dates, self.market.dates[0]))
 
     @property
     def rows(self) -> int:
@@ -59,17 +60,17 @@ class Terms:
 
     def trades(self) -> npt.NDArray[np.bool_]:
         """Return the symbols (T, S) that had a bar in the week up to each date: those of other calendars do too."""
-        columns = [self.whole.symbols.index(name) for name in self.market.symbols]
-        newest = last_row(self.whole.has_bar[:, columns])
-        ages = self.whole.dates[:, None] - self.whole.dates[np.maximum(newest, 0)]
+        columns = [self.history.symbols.index(name) for name in self.market.symbols]
+        newest = last_row(self.history.has_bar[:, columns])
+        ages = self.history.dates[:, None] - self.history.dates[np.maximum(newest, 0)]
         recent = (newest >= 0) & (ages <= _WEEK)
-        return np.asarray(recent[np.searchsorted(self.whole.dates, self.market.dates)])
+        return np.asarray(recent[np.searchsorted(self.history.dates, self.market.dates)])
 
     @cached_property
     def options(self) -> dict[str, Any]:
         """Arguments of every simulation besides market, targets and costs."""
         part = self.config
-        known = set(self.whole.symbols)
+        known = set(self.history.symbols)
         for name, given in (("delisted", part.delisted), ("currency", part.currency)):
             if unknown := sorted(set(given) - known):
                 raise ConfigError(
@@ -99,7 +100,7 @@ class Terms:
     @cached_property
     def _outlives(self) -> frozenset[str]:
         """The symbols with a return on delisting that are not delisted yet when the account ends."""
-        ends = dict(zip(self.whole.symbols, self.whole.dates[self.whole.last_bar], strict=True))
+        ends = dict(zip(self.history.symbols, self.history.dates[self.history.last_bar], strict=True))
         return frozenset(name for name in self.config.delisted if ends[name] > self.market.dates[-1])
 
     def run(self, targets: pd.DataFrame, costs: Costs | None = None, **others: Any) -> Simulation:
@@ -120,9 +121,9 @@ class Terms:
         found = {"stops": decisions.stop_levels(), "take_profits": decisions.take_profit_levels()}
         return {name: self._cut(frame) for name, frame in found.items() if frame.notna().to_numpy().any()}
 
-    def on(self, whole: Market) -> Terms:
+    def on(self, history: Market) -> BacktestTerms:
         """Return the same terms on other prices of the same bars."""
-        return replace(self, whole=whole, market=_part(whole, self.market.dates[0], self.market.dates[-1]))
+        return replace(self, history=history, market=_part(history, self.market.dates[0], self.market.dates[-1]))
 
     def _cut(self, frame: pd.DataFrame) -> pd.DataFrame:
         dates = self.market.dates
@@ -130,7 +131,7 @@ class Terms:
         return pd.DataFrame(frame.loc[within, list(self.market.symbols)])
 
 
-def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
+def terms_of(found: OutOfSample, config: BacktestConfig) -> BacktestTerms:
     """Return the market and rules of a backtest of these forecasts.
 
     Raises
@@ -153,23 +154,23 @@ def terms_of(found: OutOfSample, config: BacktestConfig) -> Terms:
             f"backtest.end={config.end} is after the last forecast: {days}. Choose an earlier day, or leave it out."
         )
     start = max(start, first)
-    whole = found.market(found.bars)
-    rows = np.flatnonzero((whole.dates >= start) & (whole.dates <= min(end, last)))
+    history = found.market(found.bars)
+    rows = np.flatnonzero((history.dates >= start) & (history.dates <= min(end, last)))
     if len(rows) < 2:
         given = f"there {'is' if len(rows) == 1 else 'are'} {counted(len(rows), 'date')} with bars"
         raise DataError(f"{given} from {str(start)[:10]} to {str(end)[:10]}: {days}. Choose more.")
-    stop = min(int(rows[-1]) + 1, len(whole.dates) - 1)
+    stop = min(int(rows[-1]) + 1, len(history.dates) - 1)
     if config.end is not None:
         stop = int(rows[-1])
     begin = int(rows[0]) if stop - int(rows[0]) >= _LEAST_DATES else 0
-    bars_per_year = _bars_per_year(whole.dates[begin : stop + 1])
+    bars_per_year = _bars_per_year(history.dates[begin : stop + 1])
     own = {
-        name: _bars_per_year(whole.dates[: stop + 1][whole.has_bar[: stop + 1, s]])
-        for s, name in enumerate(whole.symbols)
+        name: _bars_per_year(history.dates[: stop + 1][history.has_bar[: stop + 1, s]])
+        for s, name in enumerate(history.symbols)
     }
-    market = _part(whole, whole.dates[rows[0]], whole.dates[stop])
-    costs = costs_of(config.costs, bars_per_year, whole.symbols, own)
-    return Terms(whole, market, config, costs, bars_per_year, own)
+    market = _part(history, history.dates[rows[0]], history.dates[stop])
+    costs = costs_of(config.costs, bars_per_year, history.symbols, own)
+    return BacktestTerms(history, market, config, costs, bars_per_year, own)
 
 
 def _bars_per_year(dates: Dates) -> float:

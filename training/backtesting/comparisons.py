@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.errors import ConfigError, shortened
 from configs.strategy import StrategyConfig
-from training.backtesting.account_terms import Terms
+from training.backtesting.account_terms import BacktestTerms
 from training.backtesting.forecasts import OutOfSample, Tables, backtest_view, with_class_prior, with_ewma
 from training.metrics.comparison import Comparison
 from training.metrics.ratio import Array
@@ -41,7 +41,7 @@ class Compared:
 
 
 def comparisons(
-    own: Simulation, found: OutOfSample, view: ForecastView, strategy: StrategyConfig, terms: Terms
+    own: Simulation, found: OutOfSample, view: ForecastView, strategy: StrategyConfig, terms: BacktestTerms
 ) -> tuple[list[Compared], dict[str, str]]:
     """Return the accounts that a strategy is compared with, and why others are missing, by title."""
     out, missing = [], dict[str, str]()
@@ -62,7 +62,7 @@ def comparisons(
             missing[title] = f"{found.title} has no forecasts of the class prior. Run it again with this release."
             continue
         decisions = decide(
-            backtest_view(tables, terms.whole, found.config, terms.options["delisted"]), settings, first=terms.first
+            backtest_view(tables, terms.history, found.config, terms.options["delisted"]), settings, first=terms.first
         )
         account = terms.follow(decisions)
         out.append(_compared(own, name, title, account, terms, found.horizon, settings.name == strategy.name))
@@ -75,7 +75,7 @@ def _volatility_target(strategy: StrategyConfig) -> StrategyConfig:
     return StrategyConfig(name=_TARGET, size=size, caps=strategy.caps)
 
 
-def _passive(terms: Terms) -> Iterator[tuple[str, str, Simulation]]:
+def _passive(terms: BacktestTerms) -> Iterator[tuple[str, str, Simulation]]:
     """Yield buy and hold, and equal weights that are restored each month.
 
     Both hold the symbols that trade at the time. One without a bar that day, such as a stock on a Saturday, is bought
@@ -107,12 +107,12 @@ def _from_first_bar(wanted: Mapping[int, Mask], market: Market) -> Array:
     return out
 
 
-def _frame(weights: Array, terms: Terms) -> pd.DataFrame:
+def _frame(weights: Array, terms: BacktestTerms) -> pd.DataFrame:
     return pd.DataFrame(weights, index=pd.DatetimeIndex(terms.market.dates), columns=list(terms.market.symbols))
 
 
 def _compared(
-    own: Simulation, name: str, title: str, other: Simulation, terms: Terms, horizon: int, is_free: bool = False
+    own: Simulation, name: str, title: str, other: Simulation, terms: BacktestTerms, horizon: int, is_free: bool = False
 ) -> Compared:
     returns, theirs = own.excess_returns.to_numpy(), other.excess_returns.to_numpy()
     return Compared(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.backtesting.account_terms import Terms
+from training.backtesting.account_terms import BacktestTerms
 from training.backtesting.chart_series import quarter
 from training.backtesting.forecasts import OutOfSample, backtest_view, with_ewma
 from training.metrics.comparison import Comparison
@@ -27,7 +27,8 @@ class EconomicValue:
     ``utility`` and ``utility_ewma`` are realised utilities of targeting volatility with the model and with the EWMA,
     ``gain`` their difference; at most 0.04 with perfect forecasts. ``fees`` by risk aversion are what an investor would
     pay a year to switch from the EWMA's portfolio to the model's. ``volatility`` and ``volatility_ewma`` are those of
-    the two portfolios, ``wandering`` and ``wandering_ewma`` the standard deviations of their rolling volatilities.
+    the two portfolios, ``volatility_deviation`` and
+    ``volatility_deviation_ewma`` the standard deviations of their rolling volatilities.
     """
 
     utility: float
@@ -36,16 +37,17 @@ class EconomicValue:
     fees: dict[int, Comparison]
     volatility: float
     volatility_ewma: float
-    wandering: float
-    wandering_ewma: float
+    volatility_deviation: float
+    volatility_deviation_ewma: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures by name."""
         fees = {one: fee._asdict() for one, fee in self.fees.items()}
-        return {**self.__dict__, "gain": self.gain._asdict(), "fees": fees}
+        figures = {**self.__dict__, "gain": self.gain._asdict(), "fees": fees}
+        return {name.replace("volatility_deviation", "wandering"): value for name, value in figures.items()}
 
 
-def economic_value(found: OutOfSample, view: ForecastView, terms: Terms) -> EconomicValue | None:
+def economic_value(found: OutOfSample, view: ForecastView, terms: BacktestTerms) -> EconomicValue | None:
     """Return the worth of the volatility forecasts, from equal shares of every symbol scaled to a volatility of 10 %.
 
     Each symbol's share is scaled by 10 % over its forecast, at most 4 times, without costs or limits, so that only the
@@ -63,19 +65,19 @@ def economic_value(found: OutOfSample, view: ForecastView, terms: Terms) -> Econ
     else:
         figures = (np.nan, np.nan, Comparison(np.nan, np.nan))
     own = _scaled_returns(view, terms)
-    theirs = _scaled_returns(backtest_view({"volatility": other}, terms.whole, found.config), terms)
+    theirs = _scaled_returns(backtest_view({"volatility": other}, terms.history, found.config), terms)
     year = terms.bars_per_year
     return EconomicValue(
         *figures,
         fees={one: Comparison(*(year * part for part in performance_fee(own, theirs, one))) for one in RISK_AVERSIONS},
         volatility=float(own.std(ddof=1) * np.sqrt(year)),
         volatility_ewma=float(theirs.std(ddof=1) * np.sqrt(year)),
-        wandering=_wandering(own, year),
-        wandering_ewma=_wandering(theirs, year),
+        volatility_deviation=_volatility_deviation(own, year),
+        volatility_deviation_ewma=_volatility_deviation(theirs, year),
     )
 
 
-def _scaled_returns(view: ForecastView, terms: Terms) -> Array:
+def _scaled_returns(view: ForecastView, terms: BacktestTerms) -> Array:
     """Return the mean simple return to the next date (T,) of all symbols with a forecast, each scaled by it.
 
     A scale holds until the symbol's next bar, so that a stock earns what it opens with on Monday although other symbols
@@ -92,7 +94,7 @@ def _scaled_returns(view: ForecastView, terms: Terms) -> Array:
     return np.asarray(scaled.sum(axis=1) / np.maximum(count, 1))
 
 
-def _wandering(returns: Array, bars_per_year: float) -> float:
+def _volatility_deviation(returns: Array, bars_per_year: float) -> float:
     window = quarter(bars_per_year)
     if len(returns) < 2 * window:
         return float("nan")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from configs.backtest import BacktestConfig
 from configs.errors import DataError
 from configs.strategy import StrategyConfig
-from training.backtesting.account_terms import Terms, terms_of
+from training.backtesting.account_terms import BacktestTerms, terms_of
 from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.strategy.catalog import choose
 from training.strategy.decision_frames import Decisions
@@ -19,7 +19,7 @@ from training.validation.backtest.simulation import Simulation
 class Followed(NamedTuple):
     """The terms, what was known at each close, what was decided, and the account."""
 
-    terms: Terms
+    terms: BacktestTerms
     view: ForecastView
     decisions: Decisions
     account: Simulation
@@ -36,7 +36,7 @@ def follow(found: OutOfSample, strategy: StrategyConfig, config: BacktestConfig)
         The period has bars that no forecast covers.
     """
     terms = terms_of(found, config)
-    view = backtest_view(found.tables, terms.whole, found.config, terms.options["delisted"])
+    view = backtest_view(found.tables, terms.history, found.config, terms.options["delisted"])
     decisions = decide(view, strategy, first=terms.first)
     return Followed(terms, view, decisions, terms.follow(decisions))
 

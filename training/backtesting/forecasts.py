@@ -85,7 +85,7 @@ class OutOfSample:
             )
         return replace(self, tables=tables)
 
-    def again(self, bars: Sequence[SymbolBars]) -> Tables:
+    def reforecast(self, bars: Sequence[SymbolBars]) -> Tables:
         """Return the forecasts that the same models make from other bars of the same symbols."""
         assert self.models is not None, self.no_models
         return {kind: table[table["symbol"].isin(self.symbols)] for kind, table in self.models(bars).items()}
@@ -135,7 +135,10 @@ def backtest_view(tables: Tables, market: Market, config: Config, delisted: Coll
 
 
 def backtest_tables(tables: Tables, market: Market, config: Config) -> Tables:
-    """Return tables whose :func:`view_of` is the :func:`backtest_view` of these ones: as a bot journals forecasts."""
+    """Return tables whose :func:`view_of` is the :func:`backtest_view` of these ones.
+
+    They are in the form in which a bot records forecasts in the journal.
+    """
     rows = _unscored(view_of(tables, market, config), config)
     return {kind: with_unscored_records(table, market, rows[kind]) for kind, table in tables.items()}
 

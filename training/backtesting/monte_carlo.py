@@ -10,7 +10,7 @@ import pandas as pd
 
 from configs.errors import DataError
 from configs.strategy import StrategyConfig
-from training.backtesting.account_terms import Terms
+from training.backtesting.account_terms import BacktestTerms
 from training.backtesting.batches import in_batches
 from training.backtesting.forecasts import OutOfSample
 from training.backtesting.variations import METRICS, Noise, Perturbation, with_noise, with_other_settings
@@ -57,7 +57,7 @@ def monte_carlo(
     view: ForecastView,
     decisions: Decisions,
     strategy: StrategyConfig,
-    terms: Terms,
+    terms: BacktestTerms,
     intervals: pd.DataFrame,
 ) -> MonteCarlo:
     """Make ``backtest.simulations`` simulations of each kind; equal seeds give equal figures, on Ray or without it.

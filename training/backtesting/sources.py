@@ -16,10 +16,10 @@ from features.bars.schema import SymbolBars
 from features.store.parquet import to_frame
 from features.store.store import Store
 from features.usable_bars import usable_bars
-from training.backtesting.again import FittedWindows, forecast_table
 from training.backtesting.forecast_bars import bars_of_run, bars_of_source, check_outcomes
 from training.backtesting.forecasts import OutOfSample
 from training.backtesting.origin import Origin
+from training.backtesting.reforecast import FittedWindows, forecast_table
 from training.predictors.bars_predictor import BarsPredictor
 from training.predictors.input_bars import AnyContext
 from training.registry.manager import ModelManager

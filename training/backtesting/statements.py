@@ -76,7 +76,7 @@ def unchanged(result: BacktestResult) -> Iterator[str]:
 
 
 def why(result: BacktestResult) -> str:
-    """Return how often a position was held, and what kept the others at 0."""
+    """Return the number of decisions with a position, and the most frequent reasons for a position of 0."""
     counts = dict(result.why)
     held = counts.pop("position", 0)
     total = (len(result.simulation.dates) - 1) * len(result.simulation.market.symbols)

@@ -1,4 +1,7 @@
-"""Rows that had a forecast when they were decided, but no outcome to judge it by, so that no table has them."""
+"""Fill forecasts for rows that have no outcome (delisted symbols, frozen prices).
+
+Test tables contain only rows with an outcome.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from configs.strategy import StrategyConfig
 from features.bars.schema import SymbolBars
-from training.backtesting.account_terms import Terms
+from training.backtesting.account_terms import BacktestTerms
 from training.backtesting.forecasts import OutOfSample, backtest_view
 from training.metrics.ratio import Array
 from training.strategy.pipeline import decide
@@ -30,7 +30,7 @@ class Noise:
 
     found: OutOfSample
     strategy: StrategyConfig
-    terms: Terms
+    terms: BacktestTerms
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Perturbation:
 
     view: ForecastView
     strategy: StrategyConfig
-    terms: Terms
+    terms: BacktestTerms
 
 
 def with_noise(inputs: Noise, numbers: Sequence[int]) -> Array:
@@ -49,7 +49,7 @@ def with_noise(inputs: Noise, numbers: Sequence[int]) -> Array:
     def simulate(number: int) -> Simulation:
         bars = noisy_bars(found.bars, terms.config.price_noise, np.random.default_rng([terms.config.seed, 1, number]))
         other = terms.on(found.market(bars))
-        view = backtest_view(found.again(bars), other.whole, found.config, other.options["delisted"])
+        view = backtest_view(found.reforecast(bars), other.history, found.config, other.options["delisted"])
         return other.follow(decide(view, inputs.strategy, first=other.first))
 
     return _metrics(map(simulate, numbers), terms)
@@ -102,7 +102,7 @@ def perturbed(strategy: StrategyConfig, factor: Callable[[], float]) -> Strategy
     return StrategyConfig.model_validate(values)
 
 
-def _metrics(accounts: Iterable[Simulation], terms: Terms) -> Array:
+def _metrics(accounts: Iterable[Simulation], terms: BacktestTerms) -> Array:
     """Return ``METRICS`` (n, 3) of simulated accounts, of which one is in memory at a time."""
     found = (account.metrics(terms.bars_per_year) for account in accounts)
     return np.array([[one[name] for name in METRICS] for one in found], np.float64).reshape(-1, len(METRICS))

@@ -119,7 +119,7 @@ def mcc_of(confusion: Array) -> Array:
 
 
 def accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Return the share of rows whose class is predicted correctly."""
+    """Return the share of rows whose class is predicted correctly; labels and predicted classes (N,)."""
     return float(accuracy_of(confusion_matrix(labels, predicted)))
 
 
@@ -136,7 +136,7 @@ def mcc(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
 def up_down_hits(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Array, Array]:
     """Return per row (n,) whether the likelier of up and down was observed, and whether the price moved.
 
-    Both are 0 for sideways rows; equal probabilities are half a hit.
+    Labels are (n,), probabilities (n, 3). Both are 0 for sideways rows; equal probabilities are half a hit.
     """
     y, p = check_direction(labels, probabilities)
     lean = np.sign(p[:, UP] - p[:, DOWN])
@@ -145,6 +145,9 @@ def up_down_hits(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[A
 
 
 def up_down_accuracy(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> float:
-    """Return how often the likelier of up and down was right where the price moved; NaN if it never did."""
+    """Return how often the likelier of up and down was right where the price moved; NaN if it never did.
+
+    Labels are (n,), probabilities (n, 3).
+    """
     hits, moved = up_down_hits(labels, probabilities)
     return float(ratio(hits.sum(), moved.sum()))

@@ -45,12 +45,18 @@ def qlike(target: npt.ArrayLike, forecast: npt.ArrayLike) -> float:
 
 
 def vol_mse(target: npt.ArrayLike, forecast: npt.ArrayLike, bars_per_year: float | Array) -> float:
-    """Return the mean squared error of annualised volatility, both given as per-bar variance."""
+    """Return the mean squared error of annualised volatility.
+
+    Target and forecast (n,) are variances a bar; the result is in squared annualised volatility (fractions).
+    """
     y, f = (annualised(v, bars_per_year) for v in check_variance(target, forecast))
     return float(((y - f) ** 2).mean())
 
 
 def vol_r2(target: npt.ArrayLike, forecast: npt.ArrayLike, bars_per_year: float | Array) -> float:
-    """Return 1 - SSE/SST of annualised volatility around its mean over all rows; NaN if it never varies."""
+    """Return 1 - SSE/SST of annualised volatility around its mean over all rows; NaN if it never varies.
+
+    Target and forecast (n,) are variances a bar; the result has no unit.
+    """
     y, f = (annualised(v, bars_per_year) for v in check_variance(target, forecast))
     return float(1.0 - ratio(((y - f) ** 2).sum(), ((y - y.mean()) ** 2).sum()))

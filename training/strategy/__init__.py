@@ -14,7 +14,7 @@ from configs.lazy import lazy_names
 
 if TYPE_CHECKING:
     from training.strategy.decision_frames import Decisions
-    from training.strategy.follow import Held
+    from training.strategy.follow import PortfolioState
     from training.strategy.pipeline import decide
     from training.strategy.signal import Signal
     from training.strategy.spec import Targets
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from training.strategy.view import ForecastView
     from training.strategy.view_builder import read_view
 
-__all__ = ["Decisions", "ForecastView", "Held", "Signal", "Targets", "check_past_only", "decide", "read_view"]
+__all__ = ["Decisions", "ForecastView", "PortfolioState", "Signal", "Targets", "check_past_only", "decide", "read_view"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "training.strategy.decision_frames": ["Decisions"],
-        "training.strategy.follow": ["Held"],
+        "training.strategy.follow": ["PortfolioState"],
         "training.strategy.strategy_look_ahead": ["check_past_only"],
         "training.strategy.pipeline": ["decide"],
         "training.strategy.signal": ["Signal"],

@@ -53,7 +53,7 @@ def rejections(
 ) -> Flags:
     """Return why forecasts are not acted on (D, S), 0 where they are.
 
-    ``COSTS``: even what the forecast promises does not exceed costs. ``SKILL``: it does, but the lower bound of what
+    ``COSTS``: even the expected return does not exceed costs. ``SKILL``: it does, but the lower bound of what
     past forecasts were worth does not, or too few outcomes are known.
 
     Parameters
@@ -63,7 +63,7 @@ def rejections(
     days : (D,)
         Days whose outcomes are known.
     """
-    pays = edge.promised > cost
+    pays = edge.expected_return > cost
     proven = (edge.lower > 0.0) & (days[:, None] >= settings.min_days)
     return (
         flagged(~pays, Reason.COSTS)

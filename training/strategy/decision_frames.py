@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from features.labels import CLASSES
-from training.strategy.follow import Held, Path
+from training.strategy.follow import Path, PortfolioState
 from training.strategy.reasons import TEXT, Flags, texts
 from training.strategy.regime import NAMES, UNKNOWN
 from training.strategy.series import Float, Ints
@@ -43,8 +43,8 @@ class Decisions:
         return pd.DatetimeIndex(self.view.dates[self.first :])
 
     def targets(self) -> pd.DataFrame:
-        """Return weights, dates × symbols, for :func:`training.validation.simulate`; NaN where a position is kept."""
-        return self._frame(np.where(self.path.kept, np.nan, self.weights))
+        """Return weights, dates × symbols, for :func:`training.validation.simulate`; NaN where a position stays."""
+        return self._frame(np.where(self.path.is_unchanged, np.nan, self.weights))
 
     def stop_levels(self) -> pd.DataFrame:
         """Return stop prices, dates × symbols; NaN for none."""
@@ -54,17 +54,17 @@ class Decisions:
         """Return prices of profit targets, dates × symbols; NaN for none."""
         return self._frame(self.path.take_profits)
 
-    def held(self, row: int = -1) -> Held:
-        """Return what was held before the decision of a date, from which a bot can go on."""
+    def state_before(self, row: int = -1) -> PortfolioState:
+        """Return the portfolio before the decision of a date, from which a bot can go on."""
         place = range(len(self.weights))[row]
         path, nothing = self.path, np.full(len(self.view.symbols), np.nan)
         stops, takes = (path.stops[place - 1], path.take_profits[place - 1]) if place else (nothing, nothing)
-        return Held(path.held[place], stops, takes, path.waiting[place], path.filled[place])
+        return PortfolioState(path.held[place], stops, takes, path.waiting[place], path.filled[place])
 
-    def decided(self, row: int = -1) -> Held:
-        """Return what was decided on a date, which :func:`.through_bar` takes to the close of the next bar."""
+    def state_after(self, row: int = -1) -> PortfolioState:
+        """Return the portfolio as decided on a date, which :func:`.through_bar` takes to the close of the next bar."""
         place, path = range(len(self.weights))[row], self.path
-        return Held(
+        return PortfolioState(
             self.weights[place], path.stops[place], path.take_profits[place], path.waiting[place], path.filled[place]
         )
 

@@ -1,4 +1,7 @@
-"""Walk through dates: what is held drifts with prices, is closed by stops, and is moved to the target within limits."""
+"""Simulate a portfolio through dates.
+
+Weights drift with prices, stops close positions, and rebalancing moves them to the target within limits.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ import numpy as np
 
 from training.strategy.caps import cap_turnover, in_band
 from training.strategy.series import Float, Ints, Mask
-from training.strategy.stops import kept, trailing
+from training.strategy.stops import trailing, unmoved
 from training.validation.backtest.fills import exit_fill
 
 
-class Held(NamedTuple):
-    """What an account has before a decision, (S,) each.
+class PortfolioState(NamedTuple):
+    """Positions of a portfolio before a decision, (S,) each.
 
     ``weights`` are shares of equity; ``stops`` and ``take_profits`` prices, NaN for none; ``waiting`` the dates for
     which a symbol has no position because a stop or target closed it, this one included. ``filled`` are the weights
@@ -29,8 +32,8 @@ class Held(NamedTuple):
     filled: Float
 
     @classmethod
-    def of(cls, weights: Float) -> Held:
-        """Return an account with these weights and no stops."""
+    def of(cls, weights: Float) -> PortfolioState:
+        """Return the state of a portfolio with these weights and no stops."""
         weights, nothing = np.asarray(weights, dtype=np.float64), np.full(len(weights), np.nan)
         return cls(weights, nothing, nothing, np.zeros(len(weights), dtype=np.int64), weights)
 
@@ -70,14 +73,15 @@ class Levels:
 
 
 class Path(NamedTuple):
-    """Of each date, (D, S): what is ``held`` before the decision and ``filled``, as in :class:`Held`; what is decided.
+    """Of each date, (D, S): weights before the decision, ``held`` and ``filled``, and what is decided.
 
-    ``kept`` is where nothing is to be done.
+    ``waiting`` and ``filled`` are as in :class:`PortfolioState`.
+    ``is_unchanged`` is where a position needs no order.
     """
 
     held: Float
     weights: Float
-    kept: Mask
+    is_unchanged: Mask
     stops: Float
     take_profits: Float
     waiting: Ints
@@ -89,7 +93,7 @@ def follow(
     bars: Bars,
     levels: Levels,
     limits: Callable[[int, Float], Callable[[Float], Float]],
-    start: Held,
+    start: PortfolioState,
     *,
     band: float,
     turnover: float | None,
@@ -115,7 +119,9 @@ def follow(
     for t in range(shape[0]):
         side = np.sign(own)
         if t:
-            own, stop, take, waiting, filled = through_bar(Held(own, stop, take, waiting, filled), bars, t, levels.wait)
+            own, stop, take, waiting, filled = through_bar(
+                PortfolioState(own, stop, take, waiting, filled), bars, t, levels.wait
+            )
         held[t], waits[t], fills[t] = own, waiting, filled
         idle = np.where(wanted.undecided[t], own, 0.0)
         fixed = np.where(wanted.stuck[t], filled, idle)
@@ -128,12 +134,12 @@ def follow(
         own = weights[t] = target + idle
         long = own > 0.0
         stop = trailing(stop, np.where(long, levels.stop_below[t], levels.stop_above[t]), np.sign(own), side)
-        take = kept(take, np.where(long, levels.profit_above[t], levels.profit_below[t]), np.sign(own), side)
+        take = unmoved(take, np.where(long, levels.profit_above[t], levels.profit_below[t]), np.sign(own), side)
         stops[t], takes[t] = stop, take
     return Path(held, weights, (weights == held) & (weights != 0.0), stops, takes, waits, fills)
 
 
-def through_bar(decided: Held, bars: Bars, t: int, wait: int) -> Held:
+def through_bar(decided: PortfolioState, bars: Bars, t: int, wait: int) -> PortfolioState:
     """Return what is held at the close of bar ``t`` of what was decided at the close before.
 
     Weights drift with prices. A position whose stop or target the bar reaches is closed at the price of the exit, and
@@ -149,4 +155,4 @@ def through_bar(decided: Held, bars: Bars, t: int, wait: int) -> Held:
     own = nothing if equity <= 0.0 else np.where(closed, 0.0, weights * growth / equity)
     waits_for_bar = nothing if equity <= 0.0 else filled / equity
     filled = np.where(np.isfinite(bars.close[t]), own, waits_for_bar)
-    return Held(own, stop, take, np.where(closed, wait, np.maximum(waiting - 1, 0)), filled)
+    return PortfolioState(own, stop, take, np.where(closed, wait, np.maximum(waiting - 1, 0)), filled)

@@ -1,4 +1,4 @@
-"""What came true after each close, and when it was known."""
+"""Log returns after each close, and when they became known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Outcomes(NamedTuple):
 
 
 def outcomes(close: Float, has_bar: Mask, horizon: int) -> Outcomes:
-    """Return what came true over the symbol's next ``horizon`` bars."""
+    """Return the log returns (D, S) of each symbol's next ``horizon`` bars, NaN where not known yet; closes (D, S)."""
     log_return = np.full(close.shape, np.nan)
     known = np.full(close.shape, -1, dtype=np.int64)
     for s in range(close.shape[1]):

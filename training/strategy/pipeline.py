@@ -13,7 +13,7 @@ from training.strategy.catalog import Chosen, choose
 from training.strategy.confidence import rejections
 from training.strategy.decision_frames import Decisions
 from training.strategy.edge import Edge, edges
-from training.strategy.follow import Held
+from training.strategy.follow import PortfolioState
 from training.strategy.portfolio import hold, stop_distances
 from training.strategy.reasons import Flags, Reason, flagged
 from training.strategy.relative import above_median
@@ -27,7 +27,10 @@ _BP = 1e-4
 
 
 def decide(
-    view: ForecastView, settings: StrategyConfig | None = None, held: Held | None = None, first: int | None = None
+    view: ForecastView,
+    settings: StrategyConfig | None = None,
+    held: PortfolioState | None = None,
+    first: int | None = None,
 ) -> Decisions:
     """Return the positions to hold after each close, and why others are 0.
 
@@ -145,10 +148,10 @@ def _asked(view: ForecastView, chosen: Chosen, name: str) -> Any:
 
 
 def _edge(view: ForecastView, side: Float, skill: Skill, relative: bool, settings: FilterConfig) -> Edge:
-    promised = above_median(view.promised) if relative else view.promised
+    expected_return = above_median(view.expected_return) if relative else view.expected_return
     second = (view.probabilities * view.class_returns.second).sum(axis=-1)
     sigma = view.sigma
-    return edges(promised * sigma, second * sigma * sigma, side, skill, settings.cost_bps * _BP, settings.level)
+    return edges(expected_return * sigma, second * sigma * sigma, side, skill, settings.cost_bps * _BP, settings.level)
 
 
 def _rejections(view: ForecastView, edge: Edge, wanted: Float, skill: Skill, settings: FilterConfig) -> Flags:

@@ -10,7 +10,7 @@ from configs.errors import DataError, shortened, shown
 from configs.strategy import StopConfig, StrategyConfig
 from training.strategy.caps import Limits
 from training.strategy.correlation import correlations, groups_of
-from training.strategy.follow import Bars, Held, Levels, Path, Wanted, follow
+from training.strategy.follow import Bars, Levels, Path, PortfolioState, Wanted, follow
 from training.strategy.series import Float, Ints
 from training.strategy.stops import level, stop_distance
 from training.strategy.view import ForecastView
@@ -18,7 +18,7 @@ from training.strategy.view import ForecastView
 _UNKNOWN_VOLATILITY = 1.0  # a year, of a position that is held and has no volatility yet
 
 
-def hold(view: ForecastView, target: Float, start: int, held: Held | None, settings: StrategyConfig) -> Path:
+def hold(view: ForecastView, target: Float, start: int, held: PortfolioState | None, settings: StrategyConfig) -> Path:
     """Return the path (D − start, S) of a portfolio that follows targets (D, S) from a row on.
 
     Correlations and groups are those of the dates before each month. A symbol without a bar keeps its position for
@@ -48,13 +48,13 @@ def hold(view: ForecastView, target: Float, start: int, held: Held | None, setti
         Bars(view.open[now], view.high[now], view.low[now], view.close[now], view.close_before[now]),
         _levels(view, settings.stops, now),
         limits,
-        Held.of(np.zeros(len(view.symbols))) if held is None else _checked(held, view.symbols),
+        PortfolioState.of(np.zeros(len(view.symbols))) if held is None else _checked(held, view.symbols),
         band=caps.no_trade_band,
         turnover=caps.turnover,
     )
 
 
-def _checked(held: Held, symbols: tuple[str, ...]) -> Held:
+def _checked(held: PortfolioState, symbols: tuple[str, ...]) -> PortfolioState:
     if any(np.shape(part) != (len(symbols),) for part in held) or not np.isfinite(held.weights).all():
         raise DataError(
             f"held has the weights {shown(held.weights)} and parts of the shapes {[np.shape(part) for part in held]}; "

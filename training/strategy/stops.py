@@ -37,7 +37,7 @@ def trailing(previous: Float, new: Float, side: Float, previous_side: Float) -> 
     return np.where(side == 0.0, np.nan, np.where(side == previous_side, best, new))
 
 
-def kept(previous: Float, new: Float, side: Float, previous_side: Float) -> Float:
+def unmoved(previous: Float, new: Float, side: Float, previous_side: Float) -> Float:
     """Return profit targets (S,) that stay while the side of the position (S,) stays the same."""
     same = (side == previous_side) & np.isfinite(previous)
     return np.where(side == 0.0, np.nan, np.where(same, previous, new))

@@ -12,11 +12,11 @@ from training.strategy.view import ForecastView
 
 
 def check_past_only(
-    view: ForecastView, settings: StrategyConfig, dates: int = 5, whole: Decisions | None = None
+    view: ForecastView, settings: StrategyConfig, dates: int = 5, decisions: Decisions | None = None
 ) -> None:
     """Decide again on the view cut at some dates, evenly spread, and compare the decisions before each cut.
 
-    ``whole`` are the decisions on the whole view, if they are known.
+    ``decisions`` are those on the uncut view, if they are known.
 
     Raises
     ------
@@ -24,21 +24,22 @@ def check_past_only(
         A decision differs; the message names the first such symbol and date. Decisions that differ without any cut are
         random, and cannot be checked.
     """
-    whole = decide(view, settings) if whole is None else whole
-    count = len(whole.weights)
+    decisions = decide(view, settings) if decisions is None else decisions
+    count = len(decisions.weights)
     for rows in np.unique(np.linspace(1, count - 1, dates, dtype=np.int64)) if count > 1 else ():
-        cut_view = view.until(whole.first + int(rows))
-        cut = decide(cut_view, settings, first=whole.first)
-        changed = np.argwhere(whole.weights[:rows] != cut.weights)
+        cut_view = view.until(decisions.first + int(rows))
+        cut = decide(cut_view, settings, first=decisions.first)
+        changed = np.argwhere(decisions.weights[:rows] != cut.weights)
         if len(changed):
             t, s = changed[0]
-            if not np.array_equal(cut.weights, decide(cut_view, settings, first=whole.first).weights):
+            if not np.array_equal(cut.weights, decide(cut_view, settings, first=decisions.first).weights):
                 raise ConfigError(
                     f"strategy {settings.name} returns other positions each time that it is asked about the same data. "
                     "Seed its random numbers, such as np.random.default_rng(0) in targets."
                 )
             raise ConfigError(
                 f"strategy {settings.name} uses the future: its position in {view.symbols[s]} on "
-                f"{str(whole.dates[t])[:10]} is {whole.weights[t, s]:.4g} with all data and {cut.weights[t, s]:.4g} "
-                f"with the data until {str(cut.dates[-1])[:10]}. Let row t of targets depend on rows up to t only."
+                f"{str(decisions.dates[t])[:10]} is {decisions.weights[t, s]:.4g} with all data and "
+                f"{cut.weights[t, s]:.4g} with the data until {str(cut.dates[-1])[:10]}. Let row t of targets depend "
+                "on rows up to t only."
             )

@@ -14,7 +14,7 @@ from features.rolling import rolling_mean
 from training.strategy.class_returns import ClassReturns, class_returns
 from training.strategy.confidence import past_rank
 from training.strategy.correlation import month_starts
-from training.strategy.edge import promised_return
+from training.strategy.edge import expected_return_of
 from training.strategy.outcomes import Outcomes, outcomes
 from training.strategy.regime import fit_regimes, forward_filter, most_likely
 from training.strategy.relative import above_median_known
@@ -181,24 +181,24 @@ class ForecastView:
         return class_returns(self.band / self.sigma, found.log_return / self.sigma, found.known)
 
     @cached_property
-    def promised(self) -> Float:
-        """Expected return over ``horizon`` that the forecast promises (D, S), in units of :attr:`sigma`."""
-        return promised_return(self.probabilities, self.class_returns.mean)
+    def expected_return(self) -> Float:
+        """Expected return over ``horizon`` (D, S), in units of :attr:`sigma`."""
+        return expected_return_of(self.probabilities, self.class_returns.mean)
 
     @cached_property
     def skill(self) -> Skill:
         """What the forecasts of direction were worth up to each date (D,)."""
         found = self.outcomes
         outcome = np.where(self.has_direction, found.log_return / self.sigma, np.nan)
-        return measured_skill(self.promised, outcome, found.known, self.horizon)
+        return measured_skill(self.expected_return, outcome, found.known, self.horizon)
 
     @cached_property
     def relative_skill(self) -> Skill:
         """What they were worth relative to the other symbols of the same date (D,)."""
         found = self.outcomes
         outcome = above_median_known(np.where(self.has_direction, found.log_return / self.sigma, np.nan), found.known)
-        promised = above_median_known(np.where(np.isfinite(outcome), self.promised, np.nan), found.known)
-        return measured_skill(promised, outcome, found.known, self.horizon)
+        expected_return = above_median_known(np.where(np.isfinite(outcome), self.expected_return, np.nan), found.known)
+        return measured_skill(expected_return, outcome, found.known, self.horizon)
 
     @cached_property
     def log_variance(self) -> Float:

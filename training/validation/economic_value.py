@@ -20,7 +20,9 @@ SHARPE, RISK_AVERSION = 0.4, 2.0
 def realised_utility_rows(
     target: npt.ArrayLike, forecast: npt.ArrayLike, sharpe: float = SHARPE, risk_aversion: float = RISK_AVERSION
 ) -> Array:
-    r"""Return the utility of each row, a share of wealth a year, of targeting volatility with a variance forecast.
+    r"""Return the utility of each row of targeting volatility with a variance forecast.
+
+    Target and forecast are variances (n,), the result a share of wealth a year.
 
     :math:`\frac{SR^2}{\gamma}\left(\sqrt{v/f} - \frac{1}{2} v/f\right)` with v the realised and f the forecast
     variance: at most :math:`SR^2 / 2\gamma`, 4 % for the usual SR = 0.4 and γ = 2, which a perfect forecast earns.
@@ -40,7 +42,8 @@ def utility_difference(
 ) -> tuple[float, float, Comparison]:
     """Return the mean realised utility of two forecasts of the same rows, and their difference clustered by day.
 
-    ``overlap`` is horizon − 1. All are annual shares of wealth.
+    Target and forecasts are variances (n,) of the same ``dates`` (n,), ``overlap`` is horizon − 1. The results are
+    shares of wealth a year.
     """
     own, theirs = realised_utility_rows(target, forecast), realised_utility_rows(target, other)
     _, day = np.unique(np.asarray(dates), return_inverse=True)

@@ -6,8 +6,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from cluster.bot_options import bot_config
 from cluster.commands.bot import run as command
+from cluster.options.bot_options import bot_config
 
 SETTINGS = ("bot.name=desk", "bot.fetch.source=yahoo", "strategy.name=direction", "run.seed=3", "deploy.name=desk")
 GIVEN = [part for setting in SETTINGS for part in ("--set", setting)]

@@ -73,7 +73,7 @@ def test_the_run_finds_its_store_and_the_service_answers_clients_with_a_key(ray_
         assert application()["status"] == "RUNNING", application()
         url = f"http://127.0.0.1:{target.port}"
         for path in ("/-/healthz", "/v1/health/ready"):
-            assert httpx2.get(url + path).status_code == 200
+            assert httpx2.get(url + path, timeout=BOUND_S).status_code == 200
         with FleetcastClient(url, key=key) as client:
             [found] = client.predict(["AAPL"], types=["direction", "volatility"])
             assert found.error is None and found.direction.version in versions

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.sweep_options import repeated
+from cluster.options.sweep_options import repeated
 from cluster.views.sweep_tables import show_tuned
 from configs import load_config
 from tuning.optimizer import Tuned

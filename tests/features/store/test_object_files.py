@@ -138,14 +138,14 @@ def test_the_lease_of_a_killed_holder_is_taken_over_after_a_term(s3: str) -> Non
 
 def test_a_running_holder_keeps_its_lease_beyond_the_term(s3: str) -> None:
     files, events = Store(s3), []
-    with hold_lease(files, "lease", term_s=0.6):
+    with hold_lease(files, "lease", term_s=2.0):
         waiting = subprocess.Popen(
-            [sys.executable, "-c", HOLD.replace('"lease")', '"lease", term_s=0.6)').replace("9", "0"), s3],
+            [sys.executable, "-c", HOLD.replace('"lease")', '"lease", term_s=2.0)').replace("9", "0"), s3],
             stdout=subprocess.PIPE,
         )
         assert waiting.stdout is not None and waiting.stdout.readline() == b"waiting\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(2)
+            waiting.wait(3)
         events.append("released")
     assert events == ["released"] and waiting.wait(BOUND_S) == 0
 

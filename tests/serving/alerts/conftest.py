@@ -37,7 +37,7 @@ def clock(telegram_standin):
 
 @pytest.fixture
 def settings(telegram_standin):
-    return AlertsConfig(telegram=TelegramConfig(chat="42", base_url=telegram_standin.url, timeout_s=0.5))
+    return AlertsConfig(telegram=TelegramConfig(chat="42", base_url=telegram_standin.url, timeout_s=2.0))
 
 
 class Desk:

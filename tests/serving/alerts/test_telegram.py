@@ -16,7 +16,7 @@ MESSAGE = Message("6f1c", "subject", "text id 6f1c", "info", silent=True)
 
 
 def channel_to(url, **settings):
-    return Telegram(TelegramConfig(chat=settings.pop("chat", "42"), base_url=url, timeout_s=0.4, **settings))
+    return Telegram(TelegramConfig(chat=settings.pop("chat", "42"), base_url=url, timeout_s=2.0, **settings))
 
 
 def test_a_message_is_one_post(telegram_standin):

@@ -5,6 +5,7 @@ from multiprocessing.connection import Pipe
 
 import numpy as np
 import pytest
+from waiting import BOUND_S
 
 from serving.bot import featurising
 from serving.bot.featurising import FeaturisingProcess, _serve
@@ -50,7 +51,7 @@ def test_the_other_process_ends_without_an_error_if_this_one_is_killed_while_it_
         served = other.submit(_serve, theirs)
         ours.send((recipe, length, bars, table, context))
         ours.close()  # as at the end of the process that asked
-        served.result(60)
+        served.result(BOUND_S)
 
 
 def test_without_the_other_process_this_one_does_all_of_the_work(work, monkeypatch, caplog):

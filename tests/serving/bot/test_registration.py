@@ -198,7 +198,7 @@ def test_a_clock_that_was_a_day_ahead_repeats_no_scan_and_is_one_line(make_servi
     with caplog.at_level(logging.WARNING, "serving.bot"):
         runner = Thread(target=lambda: past.restart(days=1))
         runner.start()
-        deadline = monotonic() + 20.0
+        deadline = monotonic() + BOUND_S
         while not said_back(caplog) and monotonic() < deadline:
             runner.join(0.02)
         past.now = noon + timedelta(minutes=21)

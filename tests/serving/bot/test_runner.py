@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from time import monotonic
 
 import pytest
 from bot_loop import SOON, Loop, newest, runs_of, spec
@@ -41,13 +40,12 @@ def test_a_run_that_does_not_finish_in_time_is_named_and_due_at_the_next_start(m
 
     def slow(services, due):
         stop.set()
-        go_on.wait(20.0)
+        go_on.wait(BOUND_S)
         return "finished"
 
     one = spec("slow", slow)
-    began = monotonic()
     left = Runner(make_services(), [one], {"slow": SOON}).run(stop)
-    assert left == ("slow",) and monotonic() - began < 10.0
+    assert left == ("slow",)
     assert newest_done(journal, "paper") == {} and newest(journal)["slow"]["outcome"] is None
     assert acquire(journal, lease_name("paper")) is not None, "the lease is given back"
     go_on.set()

@@ -225,7 +225,7 @@ def test_a_bar_that_its_source_dates_otherwise_has_one_prediction(journal, make_
 
 
 def test_two_processes_that_record_the_same_rows_in_other_orders_do_not_end_in_a_deadlock(journal, make_prediction):
-    rows, ready = [make_prediction(f"S{i}") for i in range(200)], threading.Barrier(2, timeout=60)
+    rows, ready = [make_prediction(f"S{i}") for i in range(200)], threading.Barrier(2, timeout=BOUND_S)
 
     def write(order):
         for day in range(3):

@@ -89,7 +89,7 @@ def test_panels_have_numbers_of_their_own_and_a_data_source_that_can_be_chosen()
 
 def test_metrics_are_answered_on_loopback_and_a_port_in_use_is_one_error(metrics):
     with metrics_server(metrics, "127.0.0.1", 0) as port:
-        answer = httpx2.get(f"http://127.0.0.1:{port}/metrics")
+        answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=BOUND_S)
         assert answer.status_code == 200 and "fleetcast_live_alarm{" in answer.text
         with pytest.raises(ConfigError, match="metrics_port"), metrics_server(metrics, "127.0.0.1", port):
             pass
@@ -126,7 +126,7 @@ def prometheus(metrics, tmp_path_factory):
 
 def query(address, expression):
     try:
-        response = httpx2.get(f"http://{address}/api/v1/query", params={"query": expression})
+        response = httpx2.get(f"http://{address}/api/v1/query", params={"query": expression}, timeout=BOUND_S)
     except httpx2.TransportError:
         return []
     if response.status_code == 503:  # it is starting
@@ -143,7 +143,7 @@ def test_every_panel_shows_data(prometheus, expression):
 
 def test_rules_are_valid_and_fire(prometheus):
     subprocess.run(["promtool", "check", "rules", str(FOLDER / "rules.yaml")], check=True, capture_output=True)
-    rules = httpx2.get(f"http://{prometheus}/api/v1/rules").json()["data"]["groups"][0]["rules"]
+    rules = httpx2.get(f"http://{prometheus}/api/v1/rules", timeout=BOUND_S).json()["data"]["groups"][0]["rules"]
     assert [rule["name"] for rule in rules] == [rule["alert"] for rule in RULES]
     assert {rule["health"] for rule in rules} == {"ok"}
     states = {rule["name"]: rule["state"] for rule in rules}

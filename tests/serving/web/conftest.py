@@ -51,7 +51,9 @@ class Browser:
         with urlopen(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json/list") as answer:
             (tab,) = (tab for tab in json.load(answer) if tab["type"] == "page")
         self._end = ExitStack()
-        self._socket = self._end.enter_context(connect(tab["webSocketDebuggerUrl"], max_size=None, compression=None))
+        self._socket = self._end.enter_context(
+            connect(tab["webSocketDebuggerUrl"], max_size=None, compression=None, open_timeout=BOUND_S)
+        )
         self._number = 0
         self.errors: list[str] = []
         self._call("Page.enable")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import insert
+from waiting import BOUND_S
 
 from configs.operation import ServeConfig
 from features.alternative.checks import ReadingOptions
@@ -72,7 +73,7 @@ def url(engine, start_server):
 
 def test_an_answer_over_http_has_each_source_with_its_age_or_says_that_it_is_missing(url, universe, rows_of):
     body = {"symbols": ["AAA", "CCC"], "types": ["volatility"]}
-    full, lacking = httpx2.post(f"{url}/v1/predictions", json=body).json()["predictions"]
+    full, lacking = httpx2.post(f"{url}/v1/predictions", json=body, timeout=BOUND_S).json()["predictions"]
     sources = {one["name"]: one for one in full["sources"]}
     assert sources["options_iv30"] == {
         "name": "options_iv30",
@@ -90,7 +91,7 @@ def test_an_answer_over_http_has_each_source_with_its_age_or_says_that_it_is_mis
     assert [note for note in lacking["notes"] if "the model reads sentiment_news, options_iv30, which have no" in note]
     bars = universe["AAA"].first(480)
     body = {"bars": {"AAA": rows_of(bars)}, "types": ["volatility"]}
-    (given,) = httpx2.post(f"{url}/v1/predictions", json=body).json()["predictions"]
+    (given,) = httpx2.post(f"{url}/v1/predictions", json=body, timeout=BOUND_S).json()["predictions"]
     assert given["sources"] == full["sources"], "the bars of a request read the same data"
 
 

@@ -13,18 +13,23 @@ class Work:
     """Doubles numbers in batches, each of which waits for a permit."""
 
     def __init__(self):
-        self.batches, self.permits = [], threading.Semaphore(0)
+        self.batches, self.begun, self.permits = [], threading.Event(), threading.Semaphore(0)
 
     def __call__(self, items):
         self.batches.append(list(items))
+        self.begun.set()
         assert self.permits.acquire(timeout=BOUND_S)
         if 13 in items:
             raise RuntimeError("thirteen")
         return [2 * item for item in items]
 
+    async def has_begun(self):
+        """Wait until the first batch runs."""
+        assert await asyncio.to_thread(self.begun.wait, BOUND_S)
+
 
 def scenario(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 20))
+    return asyncio.run(asyncio.wait_for(coroutine, BOUND_S))
 
 
 async def started(count):
@@ -38,8 +43,7 @@ def test_what_arrives_while_a_batch_runs_is_the_next_batch():
         work = Work()
         batcher = Batcher(work, max_batch=100, max_waiting=1000)
         first = asyncio.create_task(batcher.submit(1))
-        while not work.batches:
-            await asyncio.sleep(0.001)
+        await work.has_begun()
         others = [asyncio.create_task(batcher.submit(i)) for i in range(2, 9)]
         await started(3)
         assert batcher.waiting == 7
@@ -79,8 +83,7 @@ def test_a_cancelled_item_is_not_processed():
         work = Work()
         batcher = Batcher(work, max_batch=100, max_waiting=1000)
         first, gone, last = (asyncio.create_task(batcher.submit(i)) for i in (1, 2, 3))
-        while not work.batches:
-            await asyncio.sleep(0.001)
+        await work.has_begun()
         late = asyncio.create_task(batcher.submit(4))
         leaving = asyncio.create_task(batcher.submit(5))
         await started(3)
@@ -98,8 +101,7 @@ def test_a_full_queue_refuses_new_items_and_serves_the_waiting_ones():
         work = Work()
         batcher = Batcher(work, max_batch=1, max_waiting=2)
         tasks = [asyncio.create_task(batcher.submit(0, 9))]  # heavier than max_waiting, which an empty queue accepts
-        while not work.batches:
-            await asyncio.sleep(0.001)
+        await work.has_begun()
         tasks += [asyncio.create_task(batcher.submit(i)) for i in (1, 2)]
         await started(3)
         with pytest.raises(OverloadedError, match="2 predictions are waiting; at most 2 may"):

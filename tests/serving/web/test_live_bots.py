@@ -64,7 +64,7 @@ def test_a_dead_bot_is_said_to_be(desk, start):
 def test_a_key_is_needed_where_the_server_has_keys(desk, start, tmp_path):
     key = add_key(tmp_path / "keys", "desk")
     url = start(desk.bots(), keys=Keys(tmp_path / "keys"))
-    assert httpx2.get(f"{url}/v1/bot").status_code == 401
+    assert httpx2.get(f"{url}/v1/bot", timeout=BOUND_S).status_code == 401
     with FleetcastClient(url, key=key) as client:
         assert len(client.bot()["bots"]) == 1
 

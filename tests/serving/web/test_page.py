@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx2
 import numpy as np
 import pytest
+from waiting import BOUND_S
 
 from configs.operation import ServeConfig
 from features.labels import annualised
@@ -196,22 +197,22 @@ def test_the_page_loads_nothing_from_another_host(url):
     scripts = ("common", "index", "symbol", "bot", "bot_words", "bot_sections", "live_skill", "ledger")
     files = (*(f"{name}.js" for name in scripts), "page.css", "bot.css")
     for path in ("/", "/symbols/AAA", "/bot", *(f"/static/{name}" for name in files)):
-        answer = httpx2.get(url + path)
+        answer = httpx2.get(url + path, timeout=BOUND_S)
         assert answer.status_code == 200
         assert not re.search(r"https?://", answer.text), path
-    docs = httpx2.get(f"{url}/docs").text
+    docs = httpx2.get(f"{url}/docs", timeout=BOUND_S).text
     assert "/static/swagger-ui-bundle.js" in docs and not re.search(r"https?://", docs)
     for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
-        assert httpx2.get(f"{url}/static/{name}").status_code == 200
-    assert "frame-ancestors 'none'" in httpx2.get(url).headers["content-security-policy"]
-    script = httpx2.get(f"{url}/static/plotly.min.js")
+        assert httpx2.get(f"{url}/static/{name}", timeout=BOUND_S).status_code == 200
+    assert "frame-ancestors 'none'" in httpx2.get(url, timeout=BOUND_S).headers["content-security-policy"]
+    script = httpx2.get(f"{url}/static/plotly.min.js", timeout=BOUND_S)
     assert script.status_code == 200 and len(script.content) > 1_000_000
     for path in ("/static/../api.py", "/static/..%2fapi.py", "/static/api.py"):
-        assert httpx2.get(url + path).status_code == 404
+        assert httpx2.get(url + path, timeout=BOUND_S).status_code == 404
 
 
 def test_a_history_has_only_outcomes_that_the_model_had_not_seen(url, engine, universe):
-    found = httpx2.get(f"{url}/v1/history/AAA", params={"bars": 120}).json()
+    found = httpx2.get(f"{url}/v1/history/AAA", params={"bars": 120}, timeout=BOUND_S).json()
     assert len(found["dates"]) == len(found["close"]) == 120
     assert found["close"][-1] == universe["AAA"].close[479]
     for kind, column, tested in (("direction", "up", "p_up"), ("volatility", "annualised", "forecast")):
@@ -233,4 +234,4 @@ def test_a_history_has_only_outcomes_that_the_model_had_not_seen(url, engine, un
     ours = engine.snapshot.prediction("AAA")
     assert found["volatility"]["annualised"][-1] == pytest.approx(ours.volatility.annualised, rel=1e-5)
     assert found["direction"]["up"][-1] == pytest.approx(ours.direction.probabilities.up, rel=1e-5)
-    assert httpx2.get(f"{url}/v1/history/nosuch").status_code == 404
+    assert httpx2.get(f"{url}/v1/history/nosuch", timeout=BOUND_S).status_code == 404

@@ -161,7 +161,7 @@ def test_noise_reaches_features_and_fills_and_seeds_repeat_it(store):
     other = run(store, "backtest.simulations=2", "backtest.price_noise=0.5", "backtest.seed=1").simulated
     assert other.noise != much.noise and other.perturbed != much.perturbed
     found = of_walk_forward(store)
-    again = found.again(found.bars)
+    again = found.reforecast(found.bars)
     for kind, column in (("direction", "p_up"), ("volatility", "forecast")):
         both = found.tables[kind].merge(again[kind], on=["symbol", "date"], suffixes=("", "_again"))
         assert len(both) == len(found.tables[kind])

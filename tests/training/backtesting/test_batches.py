@@ -31,7 +31,7 @@ def test_simulations_on_ray_are_those_of_this_process(ray_cluster, squares, one_
     free = ("strategy.name=direction", "strategy.filter={skill: assumed, level: 0.5, cost_bps: 0}")
     config, found = settings(*free, "backtest.simulations=5", "backtest.capitals=[1e6]"), one_symbol(0, 0.6, bars=300)
     terms = terms_of(found, config.backtest)
-    view = view_of(found.tables, terms.whole, found.config)
+    view = view_of(found.tables, terms.history, found.config)
     for batch, inputs in (
         (with_noise, Noise(found, config.strategy, terms)),
         (with_other_settings, Perturbation(view, config.strategy, terms)),

@@ -111,7 +111,7 @@ def test_decisions_do_not_depend_on_bars_after_them(found, bars):
     for some, table in ((bars, found.tables), (shorter, tables)):
         terms = terms_of(replace(found, bars=some, tables=table), settings.backtest)
         made.append(
-            decide(backtest_view(table, terms.whole, found.config), settings.strategy, first=terms.first).targets()
+            decide(backtest_view(table, terms.history, found.config), settings.strategy, first=terms.first).targets()
         )
     days = made[1].index[made[1].index <= "2017-08-24"]
     pd.testing.assert_frame_equal(made[0].loc[days], made[1].loc[days])
@@ -163,9 +163,9 @@ def test_the_scaled_portfolio_earns_what_stocks_do_over_weekends(found):
     terms = terms_of(found, load_config("demo").backtest)
     only = found.only("STOCK")
     alone = terms_of(only, load_config("demo").backtest)
-    view = backtest_view(only.tables, alone.whole, found.config)
+    view = backtest_view(only.tables, alone.history, found.config)
     own = economic_value(only, view, alone)
-    mixed = backtest_view(only.tables, terms.whole, found.config)
+    mixed = backtest_view(only.tables, terms.history, found.config)
     assert own is not None
     both = economic_value(only, mixed, terms)
     assert both is not None

@@ -9,7 +9,7 @@ from training.metrics.kelly import kelly_leverage
 from training.strategy.caps import Limits
 from training.strategy.class_returns import normal_class_returns
 from training.strategy.correlation import portfolio_volatility
-from training.strategy.edge import edges, promised_return
+from training.strategy.edge import edges, expected_return_of
 from training.strategy.pipeline import decide
 from training.strategy.sizing import (
     equal_risk_size,
@@ -31,7 +31,7 @@ ASSUMED = {"skill": "assumed", "level": 0.5}
 
 def edge(p, cost):
     moments = normal_class_returns(0.43)
-    promised = promised_return(p, moments.mean) * SIGMA
+    promised = expected_return_of(p, moments.mean) * SIGMA
     second = (p * moments.second).sum() * SIGMA**2
     return edges(np.full((1, 1), promised), np.full((1, 1), second), np.ones((1, 1)), CERTAIN, cost, 0.5)
 

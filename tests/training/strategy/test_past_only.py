@@ -48,7 +48,7 @@ def test_a_bot_that_decides_on_the_newest_date_does_what_the_backtest_did(random
     view = random_view(5, skill=0.5)
     whole = decide(view, configured(name))
     for row in (-1, -2, -20):
-        one = decide(view, configured(name), held=whole.held(row), first=row)
+        one = decide(view, configured(name), held=whole.state_before(row), first=row)
         for mine, theirs in zip(whole.path, one.path, strict=True):
             np.testing.assert_array_equal(theirs, mine[row:])
         np.testing.assert_array_equal(one.reasons, whole.reasons[row:])
@@ -66,7 +66,7 @@ def test_changed_future_changes_nothing_that_is_measured(random_view):
             strict=True,
         ):
             np.testing.assert_array_equal(mine[:150], theirs[:150])
-    for name in ("promised", "strength", "log_variance", "is_constant"):
+    for name in ("expected_return", "strength", "log_variance", "is_constant"):
         np.testing.assert_array_equal(getattr(view, name)[:150], getattr(moved, name)[:150], err_msg=name)
 
 

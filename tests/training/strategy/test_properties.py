@@ -96,12 +96,12 @@ def test_the_unit_of_prices_changes_no_position(random_view, name):
     st.floats(0.0, 1.0),
     st.sampled_from([-1.0, 1.0]),
 )
-def test_more_cost_never_makes_a_position_larger(promised, cost, more, slope, error, side):
+def test_more_cost_never_makes_a_position_larger(expected_return, cost, more, slope, error, side):
     skill = Skill(np.array([slope]), np.array([error]), np.array([100.0]))
     one = np.ones((1, 1))
 
     def size(cost):
-        edge = edges(promised * one, 0.0009 * one, side * one, skill, cost, 0.95)
+        edge = edges(expected_return * one, 0.0009 * one, side * one, skill, cost, 0.95)
         found = kelly_size(edge.net, edge.second, edge.error, 0.25)[0, 0]
         return found if edge.lower[0, 0] > 0 else 0.0
 

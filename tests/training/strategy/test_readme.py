@@ -35,7 +35,9 @@ def test_the_own_strategy_runs(random_view, tmp_path, monkeypatch):
     check_past_only(random_view(0), settings, dates=2)
 
 
-@pytest.mark.parametrize("name", ["Decisions", "ForecastView", "Held", "Signal", "Targets", "decide", "read_view"])
+@pytest.mark.parametrize(
+    "name", ["Decisions", "ForecastView", "PortfolioState", "Signal", "Targets", "decide", "read_view"]
+)
 def test_public_names_are_importable(name):
     import training.strategy
 

@@ -59,7 +59,7 @@ def test_every_date_is_that_of_the_whole_view(random_market, random_view, name, 
             np.testing.assert_array_equal(mine[0], theirs[row], err_msg=f"{name_} {t}")
         np.testing.assert_array_equal(one.reasons[0], whole.reasons[row])
         assert one.signals() == whole.signals(row)
-        for part in ("promised", "strength", "newest_volatility", "is_constant"):
+        for part in ("expected_return", "strength", "newest_volatility", "is_constant"):
             np.testing.assert_array_equal(getattr(newest, part)[0], getattr(fresh, part)[t], err_msg=part)
-        held = one.decided()
+        held = one.state_after()
     assert whole.weights.any()

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from configs.errors import DataError
 from configs.strategy import StrategyConfig
 from training.strategy.catalog import catalog
-from training.strategy.follow import Held
+from training.strategy.follow import PortfolioState
 from training.strategy.pipeline import decide
 from training.strategy.strategies.relative_rank import RelativeRank
 
@@ -126,16 +126,16 @@ def test_kept_positions_drift_and_are_no_orders(view_of):
 def test_positions_that_an_account_holds_are_the_start(view_of):
     view = view_of([[UP, UP]], dates=3)
     settings = StrategyConfig(caps=WIDE | {"no_trade_band": 0.2}, stops={"touch_probability": 0.1})
-    held = Held.of(np.array([0.45, 0.0]))._replace(stops=np.array([99.0, np.nan]))
+    held = PortfolioState.of(np.array([0.45, 0.0]))._replace(stops=np.array([99.0, np.nan]))
     near = decide(view, settings, held=held, first=-1)
-    assert near.weights[0] == pytest.approx([0.45, 0.5]) and near.path.kept[0].tolist() == [True, False]
+    assert near.weights[0] == pytest.approx([0.45, 0.5]) and near.path.is_unchanged[0].tolist() == [True, False]
     assert near.path.stops[0, 0] >= 99.0 and len(near.dates) == 1
 
 
 @pytest.mark.parametrize("weights", [np.zeros(3), np.array([np.nan, 0.0])])
 def test_what_is_held_must_fit_the_view(view_of, weights):
     with pytest.raises(DataError, match="expected finite weights and levels of 2 symbols"):
-        decide(view_of([[UP, UP]], dates=3), held=Held.of(weights), first=-1)
+        decide(view_of([[UP, UP]], dates=3), held=PortfolioState.of(weights), first=-1)
 
 
 def test_a_stop_closes_the_position_and_waits(view_of):

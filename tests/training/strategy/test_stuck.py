@@ -134,7 +134,7 @@ def test_days_on_which_one_symbol_trades_move_no_other(random_market):
     market = Market(market.dates, market.symbols, *prices, volume=np.where(closed, 0.0, 1e6))
     made = decided(market)
     idle = closed[made.first :]
-    assert idle.any() and (made.weights[idle] > 0.0).all() and made.path.kept[idle].all()
+    assert idle.any() and (made.weights[idle] > 0.0).all() and made.path.is_unchanged[idle].all()
     assert gross_of(market, made)[2:].max() < 1.02
     account = simulate(market, made.targets(), unit="weight", cash=1e6)
     traded = account.orders.assign(traded=lambda one: one["quantity"].abs() * one["reference"])
@@ -198,5 +198,5 @@ def test_decisions_need_no_later_bar_and_no_earlier_one(random_market, back, cap
         one = decide(view, StrategyConfig(caps=FULL | caps), held=held, first=-1)
         for mine, theirs in zip(made.path, one.path, strict=True):
             np.testing.assert_array_equal(mine[t - made.first], theirs[0])
-        held = one.decided()
+        held = one.state_after()
     assert made.path.filled[END - 1 - made.first, 0] > 0.05

@@ -84,7 +84,7 @@ def rolling_sharpe(result: BacktestResult) -> str:
 
 
 def rolling_volatility(result: BacktestResult) -> str:
-    """Say how large risk was, how often it was over the limit, and how much it wandered."""
+    """Say how large risk was, how often it was over the limit, and how much it varied."""
     title, theirs = passive(result)
     found = rolling_risk(result.simulation, result.bars_per_year)["volatility"].dropna()
     text = f"The strategy's volatility was {percent(result.volatility)}{range_of(result, 'volatility', True)}"
@@ -170,7 +170,7 @@ def _steadiness(result: BacktestResult) -> str:
         return ""
     theirs: pd.Series = rolling_risk(other.simulation, result.bars_per_year)["volatility"]
     return (
-        f"It wandered by {percent(spread)} (standard deviation of the quarterly values); with the EWMA instead of the "
+        f"It varied by {percent(spread)} (standard deviation of the quarterly values); with the EWMA instead of the "
         f"model by {percent(float(theirs.std()))}."
     )
 

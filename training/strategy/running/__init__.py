@@ -1,1 +1,1 @@
-"""The newest date of a view, kept up to date bar by bar, equal to that of the whole view bit for bit."""
+"""The newest date of a view, updated bar by bar and equal, bit for bit, to that of a complete view."""

@@ -1,4 +1,4 @@
-"""Outcomes of forecasts, and what they were worth, bar by bar: the same numbers as those of a whole view."""
+"""Bar-by-bar outcomes of forecasts and their skill; equal to those of a complete `ForecastView`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ from training.strategy.series import Float, Ints, Mask
 from training.strategy.skill import RunningSkill, Skill
 
 
-class Seen(NamedTuple):
-    """What was known at a bar, (…, S): its close, and σ, k of :func:`.class_returns`, promise and whether forecast."""
+class Snapshot(NamedTuple):
+    """What was known at a bar, (…, S).
+
+    ``sigma`` and ``k`` are those of :func:`.class_returns`; ``expected_return`` is in units of ``sigma``, and
+    ``has_direction`` is 1 where there is a forecast.
+    """
 
     close: Float
     sigma: Float
     k: Float
-    promised: Float
+    expected_return: Float
     has_direction: Float
 
 
-class Came(NamedTuple):
-    """Outcomes that a date made known (n,), in order of the rows and columns of their forecasts."""
+class KnownOutcomes(NamedTuple):
+    """Outcomes (n,) that become known on a date, in order of the rows and columns of their forecasts."""
 
     row: Ints
     log_return: Float
-    seen: Seen
+    snapshot: Snapshot
 
 
 class Pending:
@@ -38,23 +42,24 @@ class Pending:
         self._horizon = horizon
         self._bars = np.zeros(symbols, dtype=np.int64)
         self._row = np.full((horizon, symbols), -1, dtype=np.int64)
-        self._seen = Seen(*(np.full((horizon, symbols), np.nan) for _ in Seen._fields))
+        self._snapshots = Snapshot(*(np.full((horizon, symbols), np.nan) for _ in Snapshot._fields))
 
-    def came(self, has_bar: Mask, close: Float) -> Came:
+    def pop_known(self, has_bar: Mask, close: Float) -> KnownOutcomes:
         """Return the outcomes that bars of a date make known."""
         columns = np.flatnonzero(has_bar & (self._bars >= self._horizon))
         place = self._bars[columns] % self._horizon, columns
-        log_return = np.log(close[columns] / self._seen.close[place])
+        log_return = np.log(close[columns] / self._snapshots.close[place])
         row = self._row[place]
         order = np.lexsort((columns, row))
-        return Came(row[order], log_return[order], Seen(*(part[place][order] for part in self._seen)))
+        snapshot = Snapshot(*(part[place][order] for part in self._snapshots))
+        return KnownOutcomes(row[order], log_return[order], snapshot)
 
-    def push(self, row: int, has_bar: Mask, seen: Seen) -> None:
+    def push(self, row: int, has_bar: Mask, snapshot: Snapshot) -> None:
         """Add the bars of a date, instead of those whose outcomes it made known."""
         columns = np.flatnonzero(has_bar)
         place = self._bars[columns] % self._horizon, columns
         self._row[place] = row
-        for part, new in zip(self._seen, seen, strict=True):
+        for part, new in zip(self._snapshots, snapshot, strict=True):
             part[place] = new[columns]
         self._bars[columns] += 1
 
@@ -80,15 +85,15 @@ class Moments:
         return shrunk(normal_class_returns(k), self._days, self._sums)
 
 
-class Worth:
-    """What past promises were worth."""
+class SkillTracker:
+    """Running skill of past expected returns: the slope of outcomes on them."""
 
     def __init__(self, horizon: int) -> None:
         self._running = RunningSkill(horizon)
 
-    def add(self, promised: Float, outcome: Float) -> None:
-        """Add what a date made known (n,); NaN for what is no forecast."""
-        own, cross = promised * promised + 0.0 * outcome, promised * outcome
+    def add(self, expected: Float, outcome: Float) -> None:
+        """Add expected returns and outcomes (n,) that a date makes known; NaN where there is no forecast."""
+        own, cross = expected * expected + 0.0 * outcome, expected * outcome
         self._running.add(*(_sum(values[np.isfinite(values)]) for values in (own, cross)))
 
     def skill(self) -> Skill:
@@ -96,15 +101,17 @@ class Worth:
         return self._running.skill()
 
 
-def relative(came: Came, outcome: Float) -> tuple[Float, Float]:
-    """Return promises and outcomes (n,) relative to the median of those that were made at the same row."""
-    promises, outcomes = np.full(len(outcome), np.nan), np.full(len(outcome), np.nan)
-    for same in _groups(came.row, outcome):
-        outcomes[same] = outcome[same] - np.median(outcome[same])
-    promised = np.where(np.isfinite(outcomes), came.seen.promised, np.nan)
-    for same in _groups(came.row, promised):
-        promises[same] = promised[same] - np.median(promised[same])
-    return promises, outcomes
+def relative(known: KnownOutcomes, outcome: Float) -> tuple[Float, Float]:
+    """Return expected returns and outcomes (n,), each less the median of those whose forecasts are of the same row."""
+    outcomes = _less_median(known.row, outcome)
+    return _less_median(known.row, np.where(np.isfinite(outcomes), known.snapshot.expected_return, np.nan)), outcomes
+
+
+def _less_median(row: Ints, values: Float) -> Float:
+    found = np.full(len(values), np.nan)
+    for same in _groups(row, values):
+        found[same] = values[same] - np.median(values[same])
+    return found
 
 
 def _groups(row: Ints, values: Float) -> Iterator[Mask]:

@@ -1,8 +1,8 @@
-"""The newest date of a view, kept up to date bar by bar.
+"""The newest date of a view, updated bar by bar.
 
 A bot decides on the newest date only, but what it knows then depends on all dates before: class returns, skill, ranks,
-regimes. To compute them from the whole history takes seconds for hundreds of symbols; to go on by a date, milliseconds.
-Every number equals that of the whole view, bit for bit.
+regimes. To compute them from the complete history takes seconds for hundreds of symbols, one more date milliseconds.
+Every number equals that of the complete view, bit for bit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from configs.strategy import StrategyConfig
 from features.labels import sideways_band
 from training.strategy.confidence import RankCounts
 from training.strategy.running.bars import RunningBars, RunningYear
-from training.strategy.running.outcomes import Came, Moments, Pending, Seen, Worth, relative
+from training.strategy.running.outcomes import KnownOutcomes, Moments, Pending, SkillTracker, Snapshot, relative
 from training.strategy.running.regime import RunningRegime
 from training.strategy.series import Float, Ints, Mask
 from training.strategy.view import ForecastView
@@ -76,7 +76,7 @@ class RunningView:
         self._year, self._regime = RunningYear(), RunningRegime(settings.regime.states)
         self._forecasts = {kind: _Carried(len(symbols)) for kind in ("direction", "volatility")}
         self._raw, self._fresh = (_Learned(horizon, len(symbols)) for _ in range(2))
-        self._worth, self._relative = Worth(horizon), Worth(horizon)
+        self._absolute, self._relative = SkillTracker(horizon), SkillTracker(horizon)
         self._ranks = RankCounts()
         self._had = {kind: np.zeros(len(symbols), bool) for kind in self._forecasts}
         self._newest_sigma = np.full(len(symbols), np.nan)
@@ -91,7 +91,7 @@ class RunningView:
         raw = self._view(p, v)
         has = {"direction": raw.has_direction[0], "volatility": raw.has_volatility[0]}
         fresh = raw
-        came = self._raw.advance(self.rows, raw, own.close)
+        known = self._raw.advance(self.rows, raw, own.close)
         if self.settings.max_age:
             p, v = (
                 self._forecasts[kind].advance(has[kind], values, own.has_bar, self.settings.max_age)
@@ -99,9 +99,9 @@ class RunningView:
             )
             fresh = self._view(p, v)
             self._fresh.advance(self.rows, fresh, own.close)
-        outcome = np.where(came.seen.has_direction > 0.0, came.log_return / came.seen.sigma, np.nan)
-        self._worth.add(came.seen.promised, outcome)
-        self._relative.add(*relative(came, outcome))
+        outcome = np.where(known.snapshot.has_direction > 0.0, known.log_return / known.snapshot.sigma, np.nan)
+        self._absolute.add(known.snapshot.expected_return, outcome)
+        self._relative.add(*relative(known, outcome))
         self._regime.advance(own.log_variance, bool(has["direction"].any() or has["volatility"].any()))
         self._strength = self._ranks.past_rank(np.abs(fresh.lean[0]))
         for kind, usable in fresh.usable.items():
@@ -125,7 +125,7 @@ class RunningView:
         found.__dict__.update(
             class_returns=self._newest.class_returns,
             strength=self._strength[None],
-            skill=self._worth.skill(),
+            skill=self._absolute.skill(),
             relative_skill=self._relative.skill(),
             is_constant=own.is_constant[None],
             close_before=own.before[None],
@@ -179,13 +179,15 @@ class _Learned:
     def __init__(self, horizon: int, symbols: int) -> None:
         self._pending, self._moments = Pending(horizon, symbols), Moments()
 
-    def advance(self, row: int, view: NewestView, close: Float) -> Came:
+    def advance(self, row: int, view: NewestView, close: Float) -> KnownOutcomes:
         """Set the class returns of a view, and return the outcomes that its date makes known."""
         has_bar = view.has_bar[0]
-        came = self._pending.came(has_bar, close)
-        self._moments.add(came.log_return / came.seen.sigma, came.seen.k)
+        known = self._pending.pop_known(has_bar, close)
+        self._moments.add(known.log_return / known.snapshot.sigma, known.snapshot.k)
         k = view.band / view.sigma
         view.__dict__["class_returns"] = self._moments.class_returns(k)
-        seen = Seen(close, view.sigma[0], k[0], view.promised[0], view.has_direction[0].astype(np.float64))
-        self._pending.push(row, has_bar, seen)
-        return came
+        snapshot = Snapshot(
+            close, view.sigma[0], k[0], view.expected_return[0], view.has_direction[0].astype(np.float64)
+        )
+        self._pending.push(row, has_bar, snapshot)
+        return known

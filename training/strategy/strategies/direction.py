@@ -10,11 +10,11 @@ from training.strategy.view import ForecastView
 
 
 class Direction:
-    """Takes the side of the promised return."""
+    """Takes the side of the expected return."""
 
     def targets(self, view: ForecastView) -> Float:
-        """Return +1 or −1 (D, S); 0 where neither side promises anything."""
-        return np.sign(view.promised)
+        """Return +1 or −1 (D, S); 0 where no return is expected."""
+        return np.sign(view.expected_return)
 
 
 SPEC = StrategySpec(

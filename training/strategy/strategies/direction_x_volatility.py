@@ -10,12 +10,12 @@ from training.strategy.view import ForecastView
 
 
 class DirectionTimesVolatility:
-    """Takes the side of the promised return, in proportion to its strength among past forecasts."""
+    """Takes the side of the expected return, in proportion to its strength among past forecasts."""
 
     def targets(self, view: ForecastView) -> Float:
         """Return the side times the strength (D, S); a forecast with no earlier one to compare with has half."""
         strength = np.where(np.isnan(view.strength), 0.5, view.strength)
-        return np.sign(view.promised) * strength
+        return np.sign(view.expected_return) * strength
 
 
 SPEC = StrategySpec(

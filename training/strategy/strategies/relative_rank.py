@@ -32,7 +32,7 @@ class RelativeRank:
         Symbols with equal forecasts at the edge of a side are held together or not at all, so the order of symbols does
         not matter.
         """
-        score = view.promised
+        score = view.expected_return
         known = np.isfinite(score)
         count = known.sum(axis=1, keepdims=True)
         side = np.minimum(np.maximum(np.floor(self.share * count + 1e-9), 1.0), count // 2)

@@ -10,7 +10,7 @@ from training.strategy.view import ForecastView
 
 
 class VolatilityTarget:
-    """Controls risk; it forecasts no direction and promises no return."""
+    """Controls risk; it forecasts neither a direction nor a return."""
 
     def targets(self, view: ForecastView) -> Float:
         """Return 1 where there is a volatility forecast (D, S)."""

@@ -41,13 +41,13 @@ def test_what_is_left(text: str, clean: str) -> None:
     "Profit rose. |<b>|&amp;|\u0301|9,|9-|<!|<!--|<a |<a b='|<![|<script>|&#|\u0300\u0327|\u0f73\u0f71|a|'b".split("|"),
 )
 def test_a_megabyte_takes_no_longer_than_its_beginning(unit: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     for begin in ("<p>", "<p><"):
         text = clean_text(begin + unit * (1_000_000 // len(unit)))
         assert len(text) <= MAX_CHARACTERS
         LexiconScorer().score([text])
     text_digest(unit * 100_000)
-    assert time.process_time() - started < 5.0
+    assert time.thread_time() - started < 5.0
 
 
 @given(st.text())

@@ -73,7 +73,7 @@ def test_the_two_commands_have_one_account(past, tmp_path, strategy, stops, cost
     assert result.equity == pytest.approx(account.equity.iloc[-1], abs=0.004)
     assert result.difference < 0.004
     # What made the two differ is there: a delisting, fees by symbol, forecasts that are used again.
-    market = replay.feed.terms.whole
+    market = replay.feed.terms.history
     again = backtest_tables(found.tables, market, found.config)
     assert len(again["volatility"]) > len(found.tables["volatility"])
     assert replay.feed.config.bot.delisted["S4"].value == -0.4

@@ -179,7 +179,7 @@ def test_forecasts_that_are_added_later_count_as_if_they_had_always_been_there(b
     whole = read_view(bot.market, table, bot.tables["volatility"], label=bot.config.direction.label)
     for record in (late, early):
         newest = record.view(bot.market, bot.config.strategy)
-        np.testing.assert_array_equal(newest.promised[0], whole.promised[-1])
+        np.testing.assert_array_equal(newest.expected_return[0], whole.expected_return[-1])
         np.testing.assert_array_equal(newest.skill.slope, whole.skill.slope[-1:])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from training.models.volatility.fleet_state import Float
 from training.models.volatility.garch.constrained_newton import Maximum
-from training.models.volatility.garch.kinds import GarchType
+from training.models.volatility.garch.recursions import GarchType
 
 
 def fit_with_arch(returns: Float, kind: GarchType) -> Maximum:

@@ -9,9 +9,9 @@ import numpy as np
 from training.models.volatility.fleet_state import Float
 from training.models.volatility.garch.by_arch import fit_with_arch
 from training.models.volatility.garch.constrained_newton import Constraints, Maximum, maximise
-from training.models.volatility.garch.kinds import KINDS, GarchType, Guess, Kind
 from training.models.volatility.garch.likelihood import ETA, StudentLikelihood
 from training.models.volatility.garch.log_variance import BETA, GAMMA, MU, OMEGA, RecursionStart
+from training.models.volatility.garch.recursions import RECURSIONS, GarchType, Guess, RecursionSpec
 
 MIN_RETURNS = 250
 
@@ -47,18 +47,18 @@ def estimate_garch(returns: Float, kind: GarchType = "GJR") -> Float:
         raise ValueError("returns are not finite or most are equal")
     # In units of their own deviation, returns of every market have the size that the starts expect.
     standard = returns / scale
-    found = best_fit(standard, KINDS[kind])
+    found = best_fit(standard, RECURSIONS[kind])
     if not found.converged:
         found = fit_with_arch(standard, kind)
     if not found.converged:
         raise ValueError("GARCH did not converge")
     parameters = found.parameters[:ETA].copy()
     parameters[MU] *= scale
-    parameters[OMEGA] = KINDS[kind].omega(float(parameters[OMEGA]), float(parameters[BETA]), scale)
+    parameters[OMEGA] = RECURSIONS[kind].omega(float(parameters[OMEGA]), float(parameters[BETA]), scale)
     return parameters
 
 
-def best_fit(returns: Float, kind: Kind) -> Maximum:
+def best_fit(returns: Float, kind: RecursionSpec) -> Maximum:
     """Return the highest maximum that was found of the likelihood of standardised returns (n,).
 
     Its parameters (6,) are μ, ω, α, γ, β, η. The search starts from the best guess of each group.
@@ -81,7 +81,7 @@ def best_fit(returns: Float, kind: Kind) -> Maximum:
 
 
 def _best_of(
-    group: Sequence[Guess], kind: Kind, likelihood: Callable[[Float], StudentLikelihood], returns: Float
+    group: Sequence[Guess], kind: RecursionSpec, likelihood: Callable[[Float], StudentLikelihood], returns: Float
 ) -> tuple[float, Float]:
     """Return the highest log-likelihood of a group of guesses, and its parameters (6,)."""
     mean, variance = float(returns.mean()), float(returns.var())

@@ -14,7 +14,7 @@ from features.panel import Panel
 from training.models.volatility.egarch import BACKCAST, backcast, egarch_filter, egarch_mean
 from training.models.volatility.fleet_state import FleetState, Float, Ints, Mask, symbol_index
 from training.models.volatility.garch.estimation import estimate_garch
-from training.models.volatility.garch.kinds import GarchType
+from training.models.volatility.garch.recursions import GarchType
 from training.models.volatility.level import RatioSums
 from training.models.volatility.member import FitData, ForecastInputs, MemberSpec, Series
 

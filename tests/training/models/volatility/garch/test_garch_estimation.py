@@ -7,9 +7,9 @@ import pytest
 
 from training.models.volatility.garch.by_arch import fit_with_arch
 from training.models.volatility.garch.estimation import best_fit, estimate_garch
-from training.models.volatility.garch.kinds import KINDS
 from training.models.volatility.garch.likelihood import StudentLikelihood
 from training.models.volatility.garch.log_variance import RecursionStart
+from training.models.volatility.garch.recursions import RECURSIONS
 
 DYNAMICS = {
     "leverage": (0.02, 0.12, 0.9, 6.0),
@@ -53,30 +53,30 @@ SERIES = {name: simulate(*values) for name, values in DYNAMICS.items()} | odd_se
 )
 def test_the_likelihood_is_at_least_archs(name, kind):
     returns = SERIES[name] / SERIES[name].std()
-    reference, found = fit_with_arch(returns, kind), best_fit(returns, KINDS[kind])
+    reference, found = fit_with_arch(returns, kind), best_fit(returns, RECURSIONS[kind])
     assert found.converged and found.value > reference.value - 1e-3
     same = StudentLikelihood(
-        KINDS[kind].variance(found.parameters[:5], returns, RecursionStart.of(returns)), found.parameters[5]
+        RECURSIONS[kind].variance(found.parameters[:5], returns, RecursionStart.of(returns)), found.parameters[5]
     )
     assert same.value == found.value
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURSIONS)
 def test_the_likelihood_of_given_parameters_is_archs(kind):
     returns = SERIES["leverage"] / SERIES["leverage"].std()
     reference = fit_with_arch(returns, kind)
-    variance = KINDS[kind].variance(reference.parameters[:5], returns, RecursionStart.of(returns))
+    variance = RECURSIONS[kind].variance(reference.parameters[:5], returns, RecursionStart.of(returns))
     assert StudentLikelihood(variance, reference.parameters[5]).value == pytest.approx(reference.value, abs=1e-8)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", RECURSIONS)
 def test_derivatives_are_those_of_differences(kind):
     returns = SERIES["leverage"] / SERIES["leverage"].std()
     start = RecursionStart.of(returns)
     at = np.array([0.03, 0.02, 0.15, -0.06 if kind == "EGARCH" else 0.06, 0.8, 0.15])
 
     def likelihood(parameters):
-        return StudentLikelihood(KINDS[kind].variance(parameters[:5], returns, start), parameters[5])
+        return StudentLikelihood(RECURSIONS[kind].variance(parameters[:5], returns, start), parameters[5])
 
     gradient, hessian = likelihood(at).derivatives()
     sides = [(likelihood(at + step), likelihood(at - step)) for step in 1e-6 * np.eye(6)]
@@ -90,7 +90,7 @@ def test_the_information_is_the_mean_curvature_at_the_truth():
     curvature, information = np.zeros((6, 6)), np.zeros((6, 6))
     for seed in range(12):
         returns = (simulate(0.1, 0.05, 0.825, 6.0, 1500, seed) - 3e-4) / 1e-2
-        likelihood = StudentLikelihood(KINDS["GJR"].variance(at[:5], returns, RecursionStart.of(returns)), at[5])
+        likelihood = StudentLikelihood(RECURSIONS["GJR"].variance(at[:5], returns, RecursionStart.of(returns)), at[5])
         curvature -= likelihood.derivatives()[1]
         information += likelihood.information()
     size = np.sqrt(np.diag(information))
@@ -100,7 +100,7 @@ def test_the_information_is_the_mean_curvature_at_the_truth():
 def test_a_search_that_newton_cannot_finish_is_archs():
     cycle = 0.01 * np.sin(np.arange(600) / 7.0)
     standard = cycle / cycle.std()
-    assert not best_fit(standard, KINDS["GJR"]).converged
+    assert not best_fit(standard, RECURSIONS["GJR"]).converged
     reference = fit_with_arch(standard, "GJR")
     expected = reference.parameters[:5] * np.array([cycle.std(), cycle.var(), 1.0, 1.0, 1.0])
     np.testing.assert_allclose(estimate_garch(cycle), expected, rtol=1e-12)

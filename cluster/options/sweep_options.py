@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cluster.options import duration_s, kind_named, resolved_config
+from cluster.options.option_values import duration_s, kind_named, resolved_config
 from configs.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The same forecasts from other bars: models stay as they were fitted, features are computed again."""
+"""Recompute the forecasts of fitted models from other bars."""
 
 from __future__ import annotations
 

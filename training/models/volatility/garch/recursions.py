@@ -43,7 +43,7 @@ class Guess(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RecursionSpec:
     """One kind of GARCH.
 
     ``dynamics(guess, variance)`` are ω, α, γ, β of a guess for returns of this variance. ``limits(variance)`` are
@@ -118,8 +118,8 @@ def _logarithmic(omega: float, beta: float, factor: float) -> float:
 
 
 _GJR = (_dynamics, _limits, _squared)
-KINDS: dict[GarchType, Kind] = {
-    "GJR": Kind(GarchLogVariance, True, _GUESSES, *_GJR),
-    "GARCH": Kind(GarchLogVariance, False, _SYMMETRIC, *_GJR),
-    "EGARCH": Kind(EgarchLogVariance, True, _LOG_GUESSES, _log_dynamics, _log_limits, _logarithmic),
+RECURSIONS: dict[GarchType, RecursionSpec] = {
+    "GJR": RecursionSpec(GarchLogVariance, True, _GUESSES, *_GJR),
+    "GARCH": RecursionSpec(GarchLogVariance, False, _SYMMETRIC, *_GJR),
+    "EGARCH": RecursionSpec(EgarchLogVariance, True, _LOG_GUESSES, _log_dynamics, _log_limits, _logarithmic),
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cluster.options import bars_named, check_store
+from cluster.options.option_values import bars_named, check_store
 from configs.errors import ConfigError
 from configs.layers import Layer, of_option
 from configs.load import load_config
@@ -119,8 +119,8 @@ def replay_past(
     broken_from: date | None = None,
 ) -> ReplayResult:
     """Replay the forecasts of a walk-forward run, or of a version's test period; see :class:`.Replay`."""
-    from cluster.backtest_options import chosen_forecasts
-    from cluster.options import interruptible
+    from cluster.options.backtest_options import chosen_forecasts
+    from cluster.options.option_values import interruptible
     from serving.bot.replay import Replay
     from training.registry.manager import ModelManager
     from training.registry.walk_forwards import LATEST, WalkForwards

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cluster.options import kind_named, names
+from cluster.options.option_values import kind_named, names
 from configs.errors import ConfigError
 from configs.load import load_config
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cluster.options import names
+from cluster.options.option_values import names
 from configs.errors import ConfigError
 from configs.layers import Layer, of_option
 

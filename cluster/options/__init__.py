@@ -1,0 +1,1 @@
+"""Options of commands: their names and help, and what their values mean."""
