@@ -7,6 +7,7 @@ import pytest
 
 from configs.errors import DataError, ModelError
 from features.splits import Split, resolve_split
+from training.predictors import predictor_class
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of
 
@@ -33,7 +34,7 @@ class Case:
         self.predictor = self.new().fit_examples(self.examples, self.pooled)
 
     def new(self):
-        return task_of(self.kind).predictor(self.config)
+        return predictor_class(self.kind)(self.config)
 
     def make_examples(self, bars):
         panel = panel_of(bars, bars, self.config, None, None)
