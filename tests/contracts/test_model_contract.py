@@ -11,9 +11,8 @@ from training.predictors import predictor_class
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of
 
-SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
+SYMBOLS, STRATEGIES = ("AAA", "BBB", "CCC", "DDD"), ("per_symbol", "pooled", "finetuned")
 PRICES = ("open", "high", "low", "close")
-STRATEGIES = ("per_symbol", "pooled", "finetuned")
 CASES = [("direction", strategy) for strategy in STRATEGIES] + [
     pytest.param(("volatility", strategy), marks=() if strategy == "pooled" else pytest.mark.slow)
     for strategy in STRATEGIES
