@@ -110,6 +110,7 @@ LATER = {"import_module", "lazy_names"}  # functions that import modules by thei
 EXCUSED = {("training.backtesting.result", "training.backtesting.report")}  # `to_html` of a result writes its report
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_through_others_in_functions_either():
     graph = {name: set(imported_modules(parsed(path), in_functions=True)) for name, path in MODULES.items()}
     for name, path in MODULES.items():  # a catalog imports the modules that it lists
