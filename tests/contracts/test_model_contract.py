@@ -7,12 +7,12 @@ import pytest
 
 from configs.errors import DataError, ModelError
 from features.splits import Split, resolve_split
+from training.predictors import predictor_class
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of
 
-SYMBOLS = ("AAA", "BBB", "CCC", "DDD")
+SYMBOLS, STRATEGIES = ("AAA", "BBB", "CCC", "DDD"), ("per_symbol", "pooled", "finetuned")
 PRICES = ("open", "high", "low", "close")
-STRATEGIES = ("per_symbol", "pooled", "finetuned")
 CASES = [("direction", strategy) for strategy in STRATEGIES] + [
     pytest.param(("volatility", strategy), marks=() if strategy == "pooled" else pytest.mark.slow)
     for strategy in STRATEGIES
@@ -33,7 +33,7 @@ class Case:
         self.predictor = self.new().fit_examples(self.examples, self.pooled)
 
     def new(self):
-        return task_of(self.kind).predictor(self.config)
+        return predictor_class(self.kind)(self.config)
 
     def make_examples(self, bars):
         panel = panel_of(bars, bars, self.config, None, None)

@@ -8,6 +8,7 @@ import pytest
 
 from configs.errors import ConfigError
 from training import tasks
+from training.predictors import predictor_class
 from training.validation.evaluate import evaluate
 from tuning.objective import Objective, TrialFailed
 from tuning.space import configured, defaults, space_of
@@ -29,7 +30,7 @@ def test_scores_are_those_of_the_predictor_on_each_fold(task):
     losses = []
     for fold, by_symbol in zip(task.folds, outcome.by_symbol, strict=True):
         examples = tasks.task_of(task.kind).examples(task.panel, fold, task.config)
-        predictor = tasks.task_of(task.kind).predictor(task.config)
+        predictor = predictor_class(task.kind)(task.config)
         predictor.fit_examples(examples, predictor.fit_pooled(examples))
         found = evaluate(predictor, examples)
         score = "log_loss" if task.kind == "direction" else "qlike"

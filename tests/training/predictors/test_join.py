@@ -5,6 +5,7 @@ import pytest
 
 from configs.errors import ModelError
 from features.splits import resolve_split
+from training.predictors import predictor_class
 from training.predictors.input_bars import panel_of
 from training.predictors.join import join
 from training.registry.blocks import Block, write_block
@@ -29,8 +30,8 @@ def fitted(tiny_config, make_universe):
             panel = panel_of(bars, bars, config, None, None)
             split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
             examples = task_of(kind).examples(panel, split, config)
-            pooled = task_of(kind).predictor(config).fit_pooled(examples)
-            parts = [task_of(kind).predictor(config).fit_examples(examples.select(block), pooled) for block in BLOCKS]
+            pooled = predictor_class(kind)(config).fit_pooled(examples)
+            parts = [predictor_class(kind)(config).fit_examples(examples.select(block), pooled) for block in BLOCKS]
             made[kind, strategy] = panel, parts
         return made[kind, strategy]
 

@@ -9,6 +9,7 @@ from features.splits import resolve_split
 from training.metrics.classification import log_loss_rows
 from training.metrics.daily import DirectionDaily, VolatilityDaily
 from training.metrics.volatility import qlike_rows
+from training.predictors import predictor_class
 from training.predictors.input_bars import panel_of
 from training.tasks import task_of
 from training.validation.evaluate import evaluate
@@ -25,7 +26,7 @@ def scored(tiny_config, make_universe):
     def make(kind):
         split = resolve_split(panel.dates, config.split, getattr(config, kind).horizon)
         examples = task_of(kind).examples(panel, split, config)
-        predictor = task_of(kind).predictor(config).fit_every(examples)
+        predictor = predictor_class(kind)(config).fit_every(examples)
         return predictor, examples, evaluate(predictor, examples)
 
     return make

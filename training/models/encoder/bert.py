@@ -8,20 +8,16 @@ A. Vaswani et al., "Attention Is All You Need", 2017; J. Devlin et al., "BERT", 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from training.models.encoder.encoder_config import EncoderSpec
+from training.models.encoder.token_batches import Network
 from training.models.encoder.weights import Affine, Layer, Weights
 from training.models.fleet.backend import Tensor, compiled, ops
 
 _MASKED = -1e9  # added to the logits of padding: its weight is exactly 0 in float32
-
-Network = Callable[[NDArray[np.int32], NDArray[np.int32]], NDArray[np.float32]]
-"""From token numbers ``(N, T)`` and lengths ``(N,)`` to logits ``(N, classes)``; T may vary from call to call."""
 
 
 def build_network(spec: EncoderSpec, weights: Weights) -> Network:

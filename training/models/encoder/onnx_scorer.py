@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from configs.errors import ModelError, last_line
 from features.alternative.text.scorer import Scores
-from training.models.encoder.bert import Network
 from training.models.encoder.folder import ONNX, read_model_files
-from training.models.encoder.scorer import TokenBatches
+from training.models.encoder.token_batches import Network, TokenBatches
 
 _INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
 

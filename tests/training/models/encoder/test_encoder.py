@@ -11,7 +11,8 @@ from features.alternative.text.scorer import Scorer
 from features.store.store import Store
 from training.models.encoder.bert import matrix_product_flops
 from training.models.encoder.folder import read_model_files
-from training.models.encoder.scorer import EncoderScorer, TokenBatches
+from training.models.encoder.scorer import EncoderScorer
+from training.models.encoder.token_batches import TokenBatches
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))["texts"]
 TEXTS = [one["text"] * one["repeated"] for one in GOLDEN]

@@ -4,6 +4,8 @@
 """
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,15 @@ def test_logits_and_scores_equal_the_encoders(folder: Path) -> None:
     np.testing.assert_allclose(onnx.logits(TEXTS), encoder.logits(TEXTS), rtol=0.0, atol=1e-5)
     assert onnx.score(TEXTS).label.tolist() == encoder.score(TEXTS).label.tolist()
     assert onnx.name.startswith("onnx@") and onnx.name.removeprefix("onnx") != encoder.name.removeprefix("encoder")
+
+
+def test_its_process_does_not_import_tensorflow(folder: Path) -> None:
+    code = (
+        "import sys; from training.models.encoder.open_scorer import open_scorer; "
+        f"scores = open_scorer({f'onnx:{folder}'!r}, threads=1).score(['sales rose']); "
+        "print(len(scores.tone), [name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "1 []\n"
 
 
 def test_files_that_are_no_such_model_are_refused(folder: Path, tmp_path: Path) -> None:
