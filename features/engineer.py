@@ -166,7 +166,7 @@ def newest_features(
         panel.variance[panel.rows(i)] = one.variance
         panel.ewma_vol[panel.rows(i)] = one.ewma(label.ewma_lambda)
     plan.compute_newest(inputs, out)
-    return out, replace(panel, feature_names=())
+    return out, replace(panel, feature_names=(), market_wide={})
 
 
 def feature_names(

@@ -118,7 +118,7 @@ class Panel:
         source = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
         parts = {name: getattr(self, name)[source] for name in ("dates", "close", "variance", "ewma_vol")}
         without = np.empty((len(source), 0), np.float32)
-        cut = replace(self, feature_names=(), features=without, offsets=offsets, **parts)
+        cut = replace(self, feature_names=(), market_wide={}, features=without, offsets=offsets, **parts)
         return cut, rows - (starts - offsets[:-1])[symbol]
 
     @classmethod

@@ -132,6 +132,7 @@ def _from_arrays(
         periods=tuple(BarPeriod(*values) for values in facts["periods"]),
         warmup=facts["warmup"],
         universe=None if universe is None else UniverseFacts(*universe),
+        market_wide={},
         **series,
     )
     table = UniverseTable.from_arrays(_with_prefix("table.", arrays))

@@ -13,7 +13,6 @@ Stored = Mapping[str, npt.NDArray[Any]]
 Float = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 T = TypeVar("T", bound=np.generic)
-Symbols = TypeVar("Symbols", int, npt.NDArray[np.int64])
 
 
 def prefixed(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
@@ -45,6 +44,6 @@ def take_rows(values: npt.NDArray[T], rows: npt.NDArray[np.int64]) -> npt.NDArra
     return values if len(values) == 1 else values[rows]
 
 
-def row_index(rows: int, symbols: Symbols) -> Symbols:
-    """Return each symbol's row (n,), or that of one symbol, in what has one row for all symbols or a row for each."""
-    return symbols if rows > 1 else symbols * 0
+def row_index(rows: int, symbols: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return each symbol's row, of the shape of ``symbols``, in what has one row that all share, or a row for each."""
+    return symbols if rows > 1 else np.zeros_like(symbols)

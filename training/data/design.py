@@ -67,7 +67,7 @@ class Design:
         else:
             scaled = self.scaler.transform_rows(features, symbol)
         if self.width < scaled.shape[1]:
-            columns = self.columns[row_index(len(self.columns), symbol)]
+            columns = self.columns[row_index(len(self.columns), np.asarray(symbol))]
             scaled = scaled[:, columns] if columns.ndim == 1 else np.take_along_axis(scaled, columns, axis=1)
         return np.clip(scaled, self.low, self.high) if np.isfinite(self.low).any() else scaled
 
