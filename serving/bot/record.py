@@ -21,6 +21,7 @@ from training.strategy.view import ForecastView
 from training.strategy.view_builder import Table, check_probabilities, view_of_arrays
 from training.validation.backtest.market import Market
 
+_OF_VIEWS: tuple[Kind, Kind] = ("direction", "volatility")  # in the order in which a view takes them
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -106,14 +107,14 @@ class Record:
         A strategy that needs more than the newest date gets the view of all dates.
         """
         if not choose(settings).spec.of_date:
-            arrays = [np.stack([self._on(kind, date, bars) for date in _ns(bars.dates)]) for kind in KIND_COLUMNS]
+            arrays = [np.stack([self._on(kind, date, bars) for date in _ns(bars.dates)]) for kind in _OF_VIEWS]
             return view_of_arrays(bars, *arrays, **self._terms())
         running = self._running
         if running is None or not self._goes_on(running, bars, settings):
             running = self._running = RunningView(bars.symbols, settings, **self._terms())
         dates = _ns(bars.dates[running.rows :])
         for row, date in enumerate(dates, start=running.rows):
-            running.advance(bars, row, *(self._on(kind, date, bars) for kind in KIND_COLUMNS))
+            running.advance(bars, row, *(self._on(kind, date, bars) for kind in _OF_VIEWS))
         self._seen, self._earliest = bars, None
         return running.view()
 
