@@ -64,8 +64,8 @@ def _advice(tuned: Tuned, options: Sequence[str]) -> str:
 
 
 def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -> WideTable:
-    whole = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
-    paths = varied(trials) if len(whole) > 1 else sorted({path for one in whole for path in one.values})
+    finished = sorted((one for one in trials if one.loss is not None), key=lambda one: one.loss or 0.0)[:_SHOWN]
+    paths = varied(trials) if len(finished) > 1 else sorted({path for one in finished for path in one.values})
     counts = ", ".join(f"{count} {state}" for state, count in _counts(trials).items())
     task = task_of(kind)
     return WideTable(
@@ -82,7 +82,7 @@ def _table(trials: Sequence[TrialView], kind: str, default: int | None = None) -
                 "" if one.edge is None else str(one.edge),
                 *(_text(one.values.get(path)) for path in paths),
             ]
-            for one in whole
+            for one in finished
         ],
         title=f"the best of {counted(len(trials), f'{kind} trial')} ({counts}), on the sweep's folds",
         caption=f"± standard error by day; {task.baseline} is scored on each trial's own rows, after its window",

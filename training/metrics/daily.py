@@ -172,7 +172,7 @@ class VolatilityDaily(DailySums):
         forecasts = {MODEL: forecast, **(baselines or {})}
         tables = [_moving(table, moved) for table in forecasts.values()]
         year = _moving(np.broadcast_to(np.asarray(bars_per_year, np.float64), y.shape), moved)
-        y, whole = y[moved], np.ones(len(y), bool)
+        y, every = y[moved], np.ones(len(y), bool)
         vol = annualised(check_variance(y, tables[0])[0], year)
         low, high = (np.zeros(len(y)), np.zeros(len(y))) if interval is None else (_moving(e, moved) for e in interval)
         if not np.isfinite(low + high).all() or (low > high).any() or (low < 0).any():
@@ -181,7 +181,7 @@ class VolatilityDaily(DailySums):
             "rows": total(np.ones(len(y))),
             "excluded": DayTotals(row, len(days))(~moved),
             "qlike": total.stack(qlike_rows(y, table) for table in tables),
-            "borrowed": total.stack(~_moving((own or {}).get(name, whole), moved).astype(bool) for name in forecasts),
+            "borrowed": total.stack(~_moving((own or {}).get(name, every), moved).astype(bool) for name in forecasts),
             "vol_error": total.stack((vol - annualised(table, year)) ** 2 for table in tables),
             "vol": total(vol),
             "vol_square": total(vol**2),

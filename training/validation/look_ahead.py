@@ -80,19 +80,19 @@ def check_look_ahead(
     """
     universe = build_universe(bars, config.features)
     features = config.features.model_copy(update={"universe_lag": universe.lag})
-    whole = build_panel(bars, features, universe, context, config.direction.label, columns=columns)
+    full = build_panel(bars, features, universe, context, config.direction.label, columns=columns)
     found: dict[str, list[tuple[str, str]]] = {}
     compared = width = 0
     for cut in cuts:
         kept = [one.first(int(np.searchsorted(one.dates, cut, side="right"))) for one in bars]
         past = [one for one in kept if len(one)]
         part = build_panel(
-            past, features, build_universe(past, features), context, config.direction.label, columns=whole.feature_names
+            past, features, build_universe(past, features), context, config.direction.label, columns=full.feature_names
         )
         for symbol in part.symbols:
-            i, j = whole.symbols.index(symbol), part.symbols.index(symbol)
+            i, j = full.symbols.index(symbol), part.symbols.index(symbol)
             row = int(part.offsets[j + 1] - part.offsets[j]) - 1
-            names, left = _values(whole, i, row, forecast)
+            names, left = _values(full, i, row, forecast)
             _, right = _values(part, j, row, forecast)
             date = str(part.dates[part.rows(j)][row])[:19]
             for k in np.flatnonzero(~((left == right) | (np.isnan(left) & np.isnan(right)))):
@@ -117,15 +117,15 @@ def bars_needed(
     """
     universe = build_universe(bars, config.features)
     label = config.direction.label
-    whole = build_panel(bars, config.features, universe, context, label, columns=columns)
+    full = build_panel(bars, config.features, universe, context, label, columns=columns)
     equal: dict[str, list[bool]] = {}
     for length in sorted(lengths):
         part = build_panel(
-            [one.last(length) for one in bars], config.features, universe, context, label, columns=whole.feature_names
+            [one.last(length) for one in bars], config.features, universe, context, label, columns=full.feature_names
         )
         same: dict[str, bool] = {}
         for i in range(len(bars)):
-            names, left = _values(whole, i, int(np.diff(whole.offsets)[i]) - 1, forecast)
+            names, left = _values(full, i, int(np.diff(full.offsets)[i]) - 1, forecast)
             _, right = _values(part, i, int(np.diff(part.offsets)[i]) - 1, forecast)
             right = np.append(right, np.full(len(left) - len(right), np.inf))  # too few bars for a forecast
             close = np.isclose(left, right, rtol=_ENOUGH, atol=_ENOUGH, equal_nan=True)

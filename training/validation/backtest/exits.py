@@ -45,7 +45,7 @@ def limited(
 
 
 def exits_of(levels: Levels, position: Float, passive: Mask | None, market: Market, t: int) -> tuple[Float, Mask]:
-    """Return the price (S,) at which positions are closed in bar t, NaN where kept, and whether by the stop (S,).
+    """Return the price (S,) at which positions are closed in bar t, NaN where none is, and whether by the stop (S,).
 
     A position that a resting limit order opened or changed within the bar can be stopped in it, but takes no profit:
     the bar's other extreme may have come before.

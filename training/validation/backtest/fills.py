@@ -66,7 +66,7 @@ def exit_fill(
     high: npt.ArrayLike,
     low: npt.ArrayLike,
 ) -> tuple[Float, npt.NDArray[np.bool_]]:
-    """Return the price (…) at which positions are closed in a bar, NaN where kept, and whether by the stop (…).
+    """Return the price (…) at which positions are closed in a bar, NaN where none is, and whether by the stop (…).
 
     Of a stop and a target that are both reached, the stop counts: the bar does not tell which was first. An open beyond
     the target is the better price and is certain to come first.

@@ -31,8 +31,8 @@ class Fills(NamedTuple):
 def joined(records: list[Record]) -> Fills:
     """Return records as arrays."""
     if not records:
-        whole, none = np.zeros(0, np.int64), np.zeros(0)
-        return Fills(whole, whole, whole, none, none, none)
+        rows, none = np.zeros(0, np.int64), np.zeros(0)
+        return Fills(rows, rows, rows, none, none, none)
     counts = [len(one[1]) for one in records]
     rows, kinds = (np.repeat(np.array([one[k] for one in records], np.int64), counts) for k in (0, 2))
     columns, requested, quantity, reference = (np.concatenate([one[k] for one in records]) for k in (1, 3, 4, 5))

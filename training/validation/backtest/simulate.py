@@ -101,17 +101,17 @@ def simulate(
     unnamed = symbol is None and isinstance(targets, pd.Series) and targets.name is None
     if symbol is None and not unnamed and isinstance(bars, pd.DataFrame) and frame.shape[1] == 1:
         symbol = frame.columns[0]
-    whole = read_market(bars, symbol, adjusted=adjusted)
-    if unnamed and len(whole.symbols) == 1:
-        frame.columns = pd.Index(whole.symbols)
-    known_symbols(frame, whole)
+    full_market = read_market(bars, symbol, adjusted=adjusted)
+    if unnamed and len(full_market.symbols) == 1:
+        frame.columns = pd.Index(full_market.symbols)
+    known_symbols(frame, full_market)
     for what, given in (("delisted", delisted), ("currency", currency)):
-        if unknown := sorted(set(given or {}) - set(whole.symbols)):
+        if unknown := sorted(set(given or {}) - set(full_market.symbols)):
             raise ConfigError(
                 f"{what} has {shortened(unknown)}, of which there are no bars; expected some of "
-                f"{shortened(list(whole.symbols))}."
+                f"{shortened(list(full_market.symbols))}."
             )
-    market = whole.select(tuple(frame.columns))
+    market = full_market.select(tuple(frame.columns))
     levels = tuple(
         levels_on(one, market, symbol or (market.symbols[0] if len(market.symbols) == 1 else None), what)
         for one, what in ((limits, "limits"), (stops, "stops"), (take_profits, "take_profits"))
