@@ -25,12 +25,7 @@ from training.models.linear.class_prior import ClassPrior
 from training.models.linear.logistic import LogisticRegression
 from training.predictors.direction_frames import DirectionFrames
 from training.predictors.direction_own import NetworkChoices, fit_calibration, fit_networks
-from training.predictors.direction_pool import (
-    DirectionPool,
-    direction_network,
-    fit_direction_pool,
-    fit_logistic,
-)
+from training.predictors.direction_pool import DirectionPool, direction_network, fit_direction_pool, fit_logistic
 from training.predictors.fleet import LAST_OUTCOMES
 
 __all__ = ["CLASSES", "PriceDirectionPredictor"]
