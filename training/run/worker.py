@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from configs.errors import DataError
+from configs.errors import DataError, StoreError
 from configs.schema import Config
 from features.context import MarketContext
 from features.engineer import build_panel
@@ -35,6 +35,15 @@ logger = logging.getLogger(__name__)
 
 _KEPT_PANELS = 3  # of the pooled fit and of two blocks
 _panels: dict[tuple[object, ...], Panel] = {}
+
+
+def needs_tensorflow(uri: str, plan_name: str) -> bool:
+    """Return whether a run fits networks; False if its plan cannot be read, which its first job reports."""
+    try:
+        plan = read_plan(uri, plan_name)[1]
+    except StoreError:
+        return False
+    return any(task_of(kind).has_network(plan.config) for kind in {*plan.splits, *plan.folds})
 
 
 def run_job(uri: str, plan_name: str, job: Job) -> dict[str, float]:

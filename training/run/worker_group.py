@@ -17,6 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import ray
@@ -180,9 +181,11 @@ def _work(settings: dict[str, Any]) -> None:
     context, queue = ray.get_runtime_context(), settings["queue"]
     try:
         from training.models.fleet.threads import use_threads
-        from training.run.worker import run_job
+        from training.run.worker import needs_tensorflow, run_job
 
         use_threads(settings["threads"])
+        if needs_tensorflow(settings["uri"], settings["plan"]):
+            import_module("training.models.fleet.backend")  # a node that cannot would fail one job after the other
         has_gpu = not settings["use_gpu"] or _sees_gpu()
     except Exception as error:  # starting again would only repeat it
         ray.get(queue.give_up.remote(f"a worker cannot load the training code: {type(error).__name__}: {error}"))

@@ -142,6 +142,10 @@ class Task(ABC):
     def has_pooled_fit(self, config: Config) -> bool:
         """Whether something is fitted on all symbols together, before the symbols."""
 
+    def has_network(self, config: Config) -> bool:
+        """Whether it fits a network, for which a worker needs TensorFlow."""
+        return True
+
     def slow_parts(self, config: Config, bars: int) -> tuple[str, ...]:
         """Return the parts of the pooled fit that take long enough with so many bars to be jobs of their own."""
         return ()

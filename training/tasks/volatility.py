@@ -78,6 +78,10 @@ class VolatilityTask(Task):
         """Return True: the linear member of every symbol is shrunk to the pooled one."""
         return True
 
+    def has_network(self, config: Config) -> bool:
+        """Whether one of the configured members is a network."""
+        return any(spec.is_network for spec in fitted(config.volatility))
+
     def slow_parts(self, config: Config, bars: int) -> tuple[str, ...]:
         """Return the members whose shared fit takes seconds."""
         if min(bars, config.volatility.fit.pooled_rows) < _ROWS_FOR_PARTS:

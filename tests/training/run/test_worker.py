@@ -17,7 +17,7 @@ from training.metrics.daily import DirectionDaily
 from training.registry.blocks import read_block
 from training.run.job import POOLED
 from training.run.run_plan import make_plan, write_plan
-from training.run.worker import run_job
+from training.run.worker import needs_tensorflow, run_job
 
 pytestmark = pytest.mark.slow
 
@@ -69,8 +69,9 @@ def test_a_job_without_a_network_does_not_import_tensorflow(planned, make_univer
 import sys
 from training.models.fleet.threads import use_threads
 from training.run.job import Job
-from training.run.worker import run_job
+from training.run.worker import needs_tensorflow, run_job
 use_threads(1)
+assert not needs_tensorflow({store.uri!r}, {plan.name!r})
 for job in {[job.model_dump_json() for job in plan.jobs]}:
     run_job({store.uri!r}, {plan.name!r}, Job.model_validate_json(job))
 print([name for name in ("tensorflow", "keras", "ray") if name in sys.modules])
@@ -78,6 +79,13 @@ print([name for name in ("tensorflow", "keras", "ray") if name in sys.modules])
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
     assert read_block(store, plan.jobs[-1].output).symbols == ("AAA",)
+
+
+@pytest.mark.parametrize("settings", [(), ("run.kinds=[volatility]",)])
+def test_a_run_with_networks_loads_tensorflow_before_its_first_job(planned, make_universe, settings):
+    store, plan = planned(make_universe(("AAA",)), *settings)
+    assert needs_tensorflow(store.uri, plan.name)
+    assert not needs_tensorflow(store.uri, "missing"), "the first job says what is missing"
 
 
 def test_a_short_symbol_is_skipped_and_the_others_of_its_block_are_fitted(planned, make_universe):

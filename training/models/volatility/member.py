@@ -151,6 +151,8 @@ class MemberSpec:
         What it reads of the history before the window.
     is_slow
         Whether its shared fit takes seconds on ten thousand bars; runs on that many give it a job of its own.
+    is_network
+        Whether it is a network, for which a worker needs TensorFlow.
     share
         Its weight among the members, before they are shrunk to the anchor.
     is_baseline
@@ -178,6 +180,7 @@ class MemberSpec:
     fit_own: Callable[[FitData, Any], Any] | None = None
     series: Series | None = None
     is_slow: bool = False
+    is_network: bool = False
     share: float = 0.0
     is_baseline: bool = False
     rank: int = 100

@@ -121,6 +121,7 @@ SPEC = MemberSpec(
     fit_own=_fit_own,
     forecast=_forecast,
     is_slow=True,
+    is_network=True,
     share=0.5,
     space={
         "volatility.network.window": Choice(values=(10, 20, 40)),
