@@ -12,7 +12,7 @@ import numpy.typing as npt
 from configs.schema import Config
 from features.scaling import FleetScaler
 from features.selection import select_features
-from training.data.arrays import Arrays, Float32, part_of, prefixed, row_index, take_rows
+from training.data.arrays import Arrays, Float32, part_of, prefixed, take_rows
 from training.data.examples import Examples, Int64
 
 _SELECTION_ROWS = 50_000
@@ -62,12 +62,13 @@ class Design:
 
     def transform(self, features: Float32, symbol: int | Int64 = 0) -> Float32:
         """Return features (n, F) of a symbol, or each row's symbol (n,), scaled and chosen (n, k) without NaN."""
-        if isinstance(symbol, int):
-            scaled = self.scaler.transform(features, symbol)
+        # What all symbols share is not repeated for each row: that takes twice the time.
+        if isinstance(symbol, int) or len(self.scaler.center) == 1:
+            scaled = self.scaler.transform(features, symbol if isinstance(symbol, int) else 0)
         else:
             scaled = self.scaler.transform_rows(features, symbol)
         if self.width < scaled.shape[1]:
-            columns = self.columns[row_index(len(self.columns), np.asarray(symbol))]
+            columns = self.columns[symbol if len(self.columns) > 1 else 0]
             scaled = scaled[:, columns] if columns.ndim == 1 else np.take_along_axis(scaled, columns, axis=1)
         return np.clip(scaled, self.low, self.high) if np.isfinite(self.low).any() else scaled
 
