@@ -76,7 +76,7 @@ def resolved_config(
     Raises
     ------
     ConfigError
-        As :func:`configs.load.load_config` does, or ``symbols`` names nothing.
+        As :func:`configs.load.load_config` does, ``symbols`` names nothing, or a kind of model cannot be made so.
     """
     from configs.layers import of_option
     from configs.load import load_config
@@ -87,7 +87,12 @@ def resolved_config(
         given.append(of_option(f"--bars {wanted[0]}", "data.bars", wanted if len(wanted) > 1 else wanted[0]))
     if symbols is not None:
         given.append(of_option(f"--symbols {symbols}", "data.symbols", names("--symbols", symbols)))
-    return load_config(preset, file, given)
+    config = load_config(preset, file, given)
+    from training.tasks import catalog  # loads numpy, which other mistakes do not wait for
+
+    for task in catalog().values():
+        task.check(config)
+    return config
 
 
 def bars_given(bars: str | None, more: Sequence[str] | None) -> list[str]:

@@ -39,6 +39,7 @@ def test_help_lists_every_verb(fleetcast):
             "--set direction.fit.epoch=3: direction.fit.epoch is not a setting. Did you",
         ),
         (("--set", "run.seed=x"), "run.seed has value 'x'"),
+        (("--kinds", "direction", "--set", "volatility.model=nonsense"), "expected ensemble, boosting, ewma, forest,"),
         (("--set", "run"), "--set 'run' is not of the form section.key=value"),
         (("--kinds", "price"), "run.kinds"),
         (("--bars", "/no/such.csv"), "/no/such.csv"),
