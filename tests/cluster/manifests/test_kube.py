@@ -20,7 +20,7 @@ KINDS = {"ray-job": "RayJob", "ray-cron-job": "RayCronJob"}
 @pytest.mark.parametrize("preset", preset_names())
 @pytest.mark.parametrize("kind", ["ray-job", "ray-cron-job"])
 def test_the_entry_point_is_a_train_command_with_the_same_configuration(kind, preset, documents, monkeypatch, tmp_path):
-    wanted = ("run.seed=3", "split.test_end=2018-12-31", "data.symbols=[BRK B, 'A$B']", "volatility.members=[garch]")
+    wanted = ("run.seed=3", "split.test_end=2018-12-31", "data.symbols=[BRK B, 'A$B']", "volatility.members=[forest]")
     given = [part for setting in wanted for part in ("--set", setting)]
     found = documents(kind, "--preset", preset, *given)
     spec = found[KINDS[kind]]["spec"]

@@ -198,7 +198,11 @@ def planned(manager: ModelManager, config: Config, count: int) -> tuple[RunPlan,
     return plan, JobQueue(plan.jobs, 0, {job.output for job in jobs})
 
 
-def test_scores_cover_all_blocks_and_memory_holds_a_few(manager, tiny_config):
+def test_scores_cover_all_blocks_and_memory_holds_a_few(manager, tiny_config, tmp_path):
+    other = Interrupted(tmp_path / "other")  # what is imported and cached at first takes memory, too
+    other.others = []
+    plan, queue = planned(other, tiny_config(), 1)
+    publish_kind(other, plan, "direction", queue, "auto")
     plan, queue = planned(manager, tiny_config(), 24)
     every = [part_of(read_block(manager.store, job.output).arrays, "daily") for job in plan.jobs]
     expected = DirectionDaily.merge(*map(DirectionDaily.from_arrays, every)).summary()
