@@ -1,10 +1,10 @@
 """Extreme values of every setting are refused in words, immediately, or are values that a run can use."""
 
 import math
-import time
 from pathlib import Path
 
 import pytest
+from processor_time import processor_time
 
 from configs import ConfigError, load_config
 from configs.settings import all_settings
@@ -43,16 +43,17 @@ MONEY = ("backtest.cash", "backtest.capitals")
 
 @pytest.mark.parametrize("path", NUMBERS)
 def test_an_extreme_number_is_refused_or_small(path: str) -> None:
-    started = time.thread_time()
-    for value in EXTREMES:
-        try:
-            config = load_config("demo", overrides=[f"{path}={shaped(path, value)}"])
-        except ConfigError as error:
-            assert path in str(error) and "\n" not in str(error) and len(str(error)) < 400
-        else:
-            most = 10**15 if path in MONEY else 10**9
-            assert all(math.isfinite(one) and abs(one) <= most for one in found(config, path)), value
-    assert time.thread_time() - started < 0.5 * len(EXTREMES)
+    took: list[float] = []
+    with processor_time(took):
+        for value in EXTREMES:
+            try:
+                config = load_config("demo", overrides=[f"{path}={shaped(path, value)}"])
+            except ConfigError as error:
+                assert path in str(error) and "\n" not in str(error) and len(str(error)) < 400
+            else:
+                most = 10**15 if path in MONEY else 10**9
+                assert all(math.isfinite(one) and abs(one) <= most for one in found(config, path)), value
+    assert took[0] < 0.5 * len(EXTREMES)
 
 
 def test_a_list_of_layers_has_an_end() -> None:
@@ -82,15 +83,16 @@ NINE_LEVELS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     ids=lambda text: text[:12],
 )
 def test_yaml_that_exhausts_a_parser_is_one_error(text: str, tmp_path: Path) -> None:
-    started = time.thread_time()
-    file = tmp_path / "hostile.yaml"
-    file.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        load_config(file=file)
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 3000
-    with pytest.raises(ConfigError):
-        load_config(overrides=[f"run.seed={text}"])
-    assert time.thread_time() - started < 10
+    took: list[float] = []
+    with processor_time(took):
+        file = tmp_path / "hostile.yaml"
+        file.write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            load_config(file=file)
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 3000
+        with pytest.raises(ConfigError):
+            load_config(overrides=[f"run.seed={text}"])
+    assert took[0] < 10
 
 
 def test_a_file_without_an_end_is_one_error() -> None:

