@@ -19,10 +19,11 @@ def _additions_s() -> float:
 def processor_time(took: list[float], clock: Callable[[], float] = time.thread_time) -> Iterator[None]:
     """Append to ``took`` the seconds of a block, times the speed of this machine relative to the reference.
 
-    The speed is that of a loop right after the block. ``clock`` is that of this thread, because other threads may
-    compute; ``time.process_time`` counts all of them.
+    The speed is that of a loop, right before the block and right after it. ``clock`` is that of this thread, because
+    other threads may compute; ``time.process_time`` counts all of them.
     """
+    before = _additions_s()
     start = clock()
     yield
     spent = clock() - start
-    took.append(spent * _REFERENCE_S / _additions_s())
+    took.append(spent * 2 * _REFERENCE_S / (before + _additions_s()))

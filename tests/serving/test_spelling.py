@@ -32,11 +32,12 @@ def test_the_nearest_symbol_is_found(given, meant):
 def test_thousands_of_unknown_symbols_among_thousands_take_no_time():
     spelling = Spelling({f"S{i:05d}" for i in range(5000)})
     took: list[float] = []
-    with processor_time(took):
-        for i in range(5000):
-            spelling.nearest(f"X{i:05d}" * 9)
-            spelling.nearest(f"S{i:05d}9")
-    assert took[0] < 6.0
+    for _ in range(2):  # the best, because other processes use the caches
+        with processor_time(took):
+            for i in range(5000):
+                spelling.nearest(f"X{i:05d}" * 9)
+                spelling.nearest(f"S{i:05d}9")
+    assert min(took) < 3.0
 
 
 def test_an_unknown_symbol_is_told_the_nearest_one_and_what_it_may_send(engine):

@@ -151,15 +151,15 @@ def test_eight_writers_write_a_thousand_rows_each(journal, journal_url):
     assert stored_count(journal) == 8000
 
 
-def test_sqlite_takes_two_thousand_rows_a_second(sqlite_template, tmp_path, make_prediction):
+def test_sqlite_takes_five_thousand_rows_a_second(sqlite_template, tmp_path, make_prediction):
     shutil.copyfile(sqlite_template, tmp_path / "journal.db")
-    rows = [make_prediction(f"S{i % 500}", day=i // 500) for i in range(5_000)]
+    rows = [make_prediction(f"S{i % 500}", day=i // 500) for i in range(10_000)]
     with open_journal(f"sqlite:///{tmp_path / 'journal.db'}") as journal:
-        took: list[float] = []  # and the best of five, because other processes use the caches
+        took: list[float] = []  # and the best of ten, because other processes use the caches
         for start in range(0, len(rows), 1000):
             with processor_time(took), journal.begin() as connection:
                 record(connection, rows[start : start + 1000])
-        assert min(took) < 0.5
+        assert min(took) < 0.2
 
 
 def test_the_frame_has_the_columns_of_test_tables(journal, make_prediction):
