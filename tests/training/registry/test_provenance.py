@@ -4,10 +4,11 @@ import ast
 import io
 import shutil
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
-from processor_time import processor_time
+from processor_time import assert_fast, processor_s
 
 from training.registry.provenance import code_hash, code_of, import_closure
 from training.run.block_jobs import FITTING_CODE
@@ -24,16 +25,21 @@ def tree(tmp_path_factory) -> Path:
     return root
 
 
-def hash_after_editing(tree: Path, name: str, old: str = "", new: str = "X = 1\n") -> str:
-    """Return the hash of the fitting code with ``new`` in place of ``old`` or at a file's end, and restore the file."""
-    path = tree / name
-    before = path.read_text()
-    assert old in before
-    path.write_text(before.replace(old, new, 1) if old else before + new)
+def hash_after_editing(tree: Path, *edits: tuple[str, str, str]) -> str:
+    """Return the hash of the fitting code after these edits, and restore the files.
+
+    An edit is a file, an old text, and the new text in its place; it goes to the file's end where the old one is empty.
+    """
+    before = {name: (tree / name).read_text() for name, _, _ in edits}
     try:
+        for name, old, new in edits:
+            text = (tree / name).read_text()
+            assert old in text
+            (tree / name).write_text(text.replace(old, new, 1) if old else text + new)
         return code_hash.__wrapped__(FITTING_CODE, root=tree)
     finally:
-        path.write_text(before)
+        for name, text in before.items():
+            (tree / name).write_text(text)
 
 
 @pytest.mark.parametrize(
@@ -53,12 +59,11 @@ def hash_after_editing(tree: Path, name: str, old: str = "", new: str = "X = 1\n
     ],
 )
 def test_editing_code_that_fits_invalidates_finished_blocks(tree, name):
-    assert hash_after_editing(tree, name) != code_hash(FITTING_CODE, root=tree)
+    assert hash_after_editing(tree, (name, "", "X = 1\n")) != code_hash(FITTING_CODE, root=tree)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_editing_other_code_does_not(tree):
+    names = (
         "cluster/commands/train.py",
         "cluster/views/leaderboard.py",
         "serving/engine.py",
@@ -69,15 +74,13 @@ def test_editing_code_that_fits_invalidates_finished_blocks(tree, name):
         "training/trainer.py",
         "training/validation/promotion.py",
         "tuning/study.py",
-    ],
-)
-def test_editing_other_code_does_not(tree, name):
-    assert hash_after_editing(tree, name) == code_hash(FITTING_CODE, root=tree)
+    )
+    edits = [(name, "", "X = 1\n") for name in names]
+    assert hash_after_editing(tree, *edits) == code_hash(FITTING_CODE, root=tree)
 
 
-@pytest.mark.parametrize(
-    ("name", "old"),
-    [
+def test_editing_a_heading_a_title_or_a_docstring_does_not(tree):
+    places = (
         ("training/tasks/direction.py", "up/down acc. %"),
         ("training/tasks/direction.py", "the class prior"),
         ("training/tasks/volatility.py", '"QLIKE"'),
@@ -86,16 +89,14 @@ def test_editing_other_code_does_not(tree, name):
         ("training/models/volatility/members/linear.py", "its own linear member"),
         ("training/run/worker.py", "What a worker does with a job"),
         ("training/predictors/fleet.py", "None can be fitted."),
-    ],
-)
-def test_editing_a_heading_a_title_or_a_docstring_does_not(tree, name, old):
-    new = '"Other words"' if old.startswith('"') else "Other words"
-    assert hash_after_editing(tree, name, old, new) == code_hash(FITTING_CODE, root=tree)
+    )
+    edits = [(name, old, '"Other words"' if old.startswith('"') else "Other words") for name, old in places]
+    assert hash_after_editing(tree, *edits) == code_hash(FITTING_CODE, root=tree)
 
 
 @pytest.mark.parametrize("new", ["# A comment.\n", "\n\n", "    # A comment.\n\n"])
 def test_more_lines_without_code_do_not(tree, new):
-    assert hash_after_editing(tree, "training/run/worker.py", new=new) == code_hash(FITTING_CODE, root=tree)
+    assert hash_after_editing(tree, ("training/run/worker.py", "", new)) == code_hash(FITTING_CODE, root=tree)
 
 
 @pytest.mark.parametrize(
@@ -107,13 +108,12 @@ def test_more_lines_without_code_do_not(tree, new):
     ],
 )
 def test_editing_code_next_to_them_invalidates(tree, name, old, new):
-    assert hash_after_editing(tree, name, old, new) != code_hash(FITTING_CODE, root=tree)
+    assert hash_after_editing(tree, (name, old, new)) != code_hash(FITTING_CODE, root=tree)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [FITTING_CODE, "serving.window_cache"])
-def test_what_the_hash_leaves_out_is_what_pythons_own_tokenizer_finds(module):
-    for path, source in import_closure([module]).items():
+def test_what_the_hash_leaves_out_is_what_pythons_own_tokenizer_finds():
+    for path, source in import_closure([FITTING_CODE, "serving.window_cache"]).items():
         assert tokens_without_words(code_of(source)) == tokens_without_words(source), path
 
 
@@ -162,14 +162,9 @@ def test_scanning_finds_what_parsing_finds(module):
 
 def test_the_hash_takes_less_than_parsing():
     """A quarter to two thirds of it, measured: what a command waits for before it knows what has been fitted."""
-    hashing, parsing, sources = [], [], list(import_closure([FITTING_CODE]).values())
-    for _ in range(3):  # the best, because other processes use the caches
-        with processor_time(hashing):
-            code_hash.__wrapped__(FITTING_CODE)
-        with processor_time(parsing):
-            for source in sources:
-                ast.parse(source)
-    assert min(hashing) < min(parsing)
+    sources = list(import_closure([FITTING_CODE]).values())
+    parsing_s = processor_s(lambda: [ast.parse(source) for source in sources])
+    assert_fast(lambda: code_hash.__wrapped__(FITTING_CODE), parsing_s)
 
 
 def dotted(path: Path) -> str:
@@ -177,11 +172,12 @@ def dotted(path: Path) -> str:
 
 
 MODULES = {dotted(path): path for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+INSIDE = {name for name in MODULES if "." in name}
 
 
 def parsed_closure(module: str) -> set[str]:
     """Return the paths that ``import_closure`` promises, found by Python's own parser."""
-    waiting, followed = modules_of(module), set()
+    waiting, followed = set(modules_of(module)), set()
     while waiting:
         name = waiting.pop()
         followed.add(name)
@@ -203,7 +199,7 @@ def parsed_imports(path: Path) -> set[str]:
             found |= {name for alias in node.names for name in modules_of(alias.name)}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             text = node.value.removesuffix(".")
-            parent = {text.rpartition(".")[0]} & {name for name in MODULES if "." in name}
+            parent = {text.rpartition(".")[0]} & INSIDE
             found |= (modules_of(text) if "." in text else set()) or parent
         elif isinstance(node, ast.Name) and node.id == "__path__":
             found |= modules_of(dotted(path))
@@ -211,7 +207,9 @@ def parsed_imports(path: Path) -> set[str]:
     return found
 
 
-def modules_of(name: str) -> set[str]:
+@cache
+def modules_of(name: str) -> frozenset[str]:
     """Return a module, or all modules of a package."""
     is_package = name in MODULES and MODULES[name].name == "__init__.py"
-    return {module for module in MODULES if module == name or (is_package and module.startswith(f"{name}."))}
+    inside = (module for module in MODULES if is_package and module.startswith(f"{name}."))
+    return frozenset({name} & MODULES.keys()).union(inside)
