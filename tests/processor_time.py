@@ -35,7 +35,8 @@ def assert_fast(run: Callable[[], T], bound_s: float, clock: Callable[[], float]
 
     One call proves little: other processes use the caches, and other threads of this one may be counted.
     """
-    took, results = [], []
+    took: list[float] = []
+    results: list[T] = []
     while len(took) < _TRIES:
         took.append(processor_s(lambda: results.append(run()), clock))
         if took[-1] < bound_s:

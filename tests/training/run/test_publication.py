@@ -178,7 +178,7 @@ def planned(manager: ModelManager, config: Config, count: int) -> tuple[RunPlan,
     jobs = []
     for number in range(count):
         daily = DirectionDaily.from_predictions(days, rng.integers(0, 3, 60), rng.dirichlet([5, 5, 5], 60))
-        arrays = {"weights": np.zeros(250_000), **prefixed("daily", daily.to_arrays())}
+        arrays = {"weights": np.zeros(500_000), **prefixed("daily", daily.to_arrays())}
         metrics = {"per_symbol": {f"S{number}": {"rows": 60.0}}, "skipped": {}, "failed": {}}
         job = Job(kind="direction", name=f"block-{number}", output=f"runs/direction-x/block-{number}", inputs=())
         write_block(manager.store, job.output, Block("direction", (f"S{number}",), arrays, {}, metrics))
@@ -214,7 +214,7 @@ def test_scores_cover_all_blocks_and_memory_holds_a_few(manager, tiny_config, tm
     tracemalloc.stop()
     assert result.summary == pytest.approx(expected, nan_ok=True)
     assert manager.manifest("direction").metrics["log_loss"] == expected["log_loss"]
-    assert peak < 6 * block, f"{peak} bytes at most for 24 blocks of {block}"
+    assert peak < 8 * block, f"{peak} bytes at most for 24 blocks of {block}"
 
 
 def test_a_block_that_is_damaged_outside_its_sums_is_not_published(manager, tiny_config):
