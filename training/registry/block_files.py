@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors.numpy import load
 
 from configs.errors import ModelError, UnreadableError
 from features.store.store import Store
+from training.data.arrays import part_of
 from training.registry.block_index import (
     ARRAYS,
     INDEX,
@@ -37,25 +39,40 @@ def read_index(store: Store, prefix: str) -> BlockIndex:
     return parse_index(store.path(prefix + INDEX), _bytes(store, prefix + INDEX))
 
 
-def read_arrays(store: Store, prefix: str, index: BlockIndex, verify: bool = True) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of a block's own file, without those that it shares; ``verify`` checks the SHA-256.
+def read_arrays(store: Store, prefix: str, index: BlockIndex) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a block's own file, without those that it shares.
 
     Raises
     ------
     UnreadableError
         The file is missing, truncated or corrupt.
     """
-    data = _checked(store, prefix, ARRAYS, index, verify)
+    return _arrays(store.path(prefix + ARRAYS), _checked(store, prefix, ARRAYS, index))
+
+
+def read_part(store: Store, prefix: str, index: BlockIndex, part: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays under ``part/`` of a block's own file, without ``part/`` in their names.
+
+    The others are not read, so the SHA-256 of the file is not checked.
+
+    Raises
+    ------
+    UnreadableError
+        The file is missing, of another size, or its header is corrupt.
+    """
+    path, record = store.path(prefix + ARRAYS), index.files[ARRAYS]
     try:
-        return load(data)
-    except (SafetensorError, KeyError, ValueError) as error:
-        path = store.path(prefix + ARRAYS)
+        with store.open(prefix + ARRAYS) as file:
+            _check_size(path, file.size(), record)
+            data = _excerpt(file, record.size, f"{part}/")
+    except FileNotFoundError as error:
+        raise UnreadableError(f"{path!r} is missing. {RESTORE}.") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UnreadableError(f"{path!r} is not a safetensors file ({error}). {RESTORE}.") from error
+    return part_of(_arrays(path, data), part)
 
 
-def read_test(
-    store: Store, prefix: str, index: BlockIndex, columns: Sequence[str] | None = None, verify: bool = True
-) -> pa.Table | None:
+def read_test(store: Store, prefix: str, index: BlockIndex, columns: Sequence[str] | None = None) -> pa.Table | None:
     """Return a block's test table, or those of ``columns`` that it has; ``None`` if the block has no table.
 
     Raises
@@ -65,7 +82,7 @@ def read_test(
     """
     if TEST not in index.files:
         return None
-    data = _checked(store, prefix, TEST, index, verify)
+    data = _checked(store, prefix, TEST, index)
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
@@ -103,7 +120,7 @@ def verify_block(store: Store, prefix: str) -> tuple[BlockIndex, dict[str, FileR
     data = _bytes(store, prefix + INDEX)
     index = parse_index(store.path(prefix + INDEX), data)
     for suffix in index.files:
-        _checked(store, prefix, suffix, index, verify=True)
+        _checked(store, prefix, suffix, index)
     return index, {INDEX: FileRecord.of(data), **index.files}
 
 
@@ -121,11 +138,10 @@ def is_finished(store: Store, prefix: str) -> bool:
     return True
 
 
-def _checked(store: Store, prefix: str, suffix: str, index: BlockIndex, verify: bool) -> bytes:
+def _checked(store: Store, prefix: str, suffix: str, index: BlockIndex) -> bytes:
     data, record, path = _bytes(store, prefix + suffix), index.files[suffix], store.path(prefix + suffix)
-    if len(data) != record.size:
-        raise UnreadableError(f"{path!r} holds {len(data)} bytes instead of {record.size}. {RESTORE}.")
-    if verify and FileRecord.of(data) != record:
+    _check_size(path, len(data), record)
+    if FileRecord.of(data) != record:
         raise UnreadableError(f"{path!r} is corrupt: its SHA-256 differs from its index. {RESTORE}.")
     return data
 
@@ -135,3 +151,35 @@ def _bytes(store: Store, relative: str) -> bytes:
         return store.read(relative)
     except FileNotFoundError as error:
         raise UnreadableError(f"{store.path(relative)!r} is missing. {RESTORE}.") from error
+
+
+def _check_size(path: str, size: int, record: FileRecord) -> None:
+    if size != record.size:
+        raise UnreadableError(f"{path!r} holds {size} bytes instead of {record.size}. {RESTORE}.")
+
+
+def _arrays(path: str, data: bytes) -> dict[str, npt.NDArray[Any]]:
+    try:
+        return load(data)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise UnreadableError(f"{path!r} is not a safetensors file ({error}). {RESTORE}.") from error
+
+
+def _excerpt(file: pa.NativeFile, size: int, start: str) -> bytes:
+    """Return a safetensors file of the arrays whose names start so: 8 bytes of length, a JSON header, their data.
+
+    The format: https://github.com/huggingface/safetensors#format.
+    """
+    length = int.from_bytes(file.read_at(8, 0), "little")
+    if length > size - 8:
+        raise ValueError(f"a header of {length} bytes")
+    header, data, at = dict[str, Any](), list[bytes](), 0
+    for name, entry in json.loads(file.read_at(length, 8)).items():
+        if name.startswith(start):
+            first, last = entry["data_offsets"]
+            if not 0 <= first <= last <= size - 8 - length:
+                raise ValueError(f"{name!r} is outside the file")
+            data.append(file.read_at(last - first, 8 + length + first))
+            header[name] = entry | {"data_offsets": [at, at := at + last - first]}
+    text = json.dumps(header).encode()
+    return b"".join([len(text).to_bytes(8, "little"), text, *data])

@@ -108,10 +108,8 @@ def write_block(store: Store, prefix: str, block: Block, share: bool = False) ->
     store.write_json(prefix + INDEX, index.model_dump(mode="json"))
 
 
-def read_block(store: Store, prefix: str, verify: bool = True, test: bool = True) -> Block:
+def read_block(store: Store, prefix: str, test: bool = True) -> Block:
     """Return the block stored under ``prefix`` with the arrays that it shares; ``test=False`` leaves the table out.
-
-    ``verify`` checks the SHA-256 of every file that is read.
 
     Raises
     ------
@@ -119,12 +117,12 @@ def read_block(store: Store, prefix: str, verify: bool = True, test: bool = True
         A file is missing, truncated or corrupt (the message names it), or of another schema.
     """
     index = read_index(store, prefix)
-    arrays = read_arrays(store, prefix, index, verify)
+    arrays = read_arrays(store, prefix, index)
     if index.shared is not None:
         pooled = find_pooled(store, prefix, index.shared)
-        common = read_arrays(store, pooled, read_index(store, pooled), verify)
+        common = read_arrays(store, pooled, read_index(store, pooled))
         arrays |= {name: common[name] for name in index.shared.arrays}
-    table = read_test(store, prefix, index, verify=verify) if test else None
+    table = read_test(store, prefix, index) if test else None
     return Block(index.kind, index.symbols, dict(sorted(arrays.items())), index.meta, index.metrics, table)
 
 

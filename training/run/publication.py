@@ -11,8 +11,7 @@ from typing import Any
 from configs.errors import ModelError
 from features.store.concurrent import in_order
 from features.store.store import Store
-from training.data.arrays import part_of
-from training.registry.block_files import read_arrays, read_index
+from training.registry.block_files import read_index, read_part
 from training.registry.manager import ModelManager
 from training.registry.provenance import library_versions
 from training.registry.roster import FAILED, SKIPPED
@@ -100,7 +99,7 @@ def _read(store: Store, job: Job) -> tuple[dict[str, Any], dict[str, Any], dict[
     index = read_index(store, job.output)
     if not index.metrics["per_symbol"]:
         return index.metrics, index.meta, {}
-    return index.metrics, index.meta, part_of(read_arrays(store, job.output, index, verify=False), "daily")
+    return index.metrics, index.meta, read_part(store, job.output, index, "daily")
 
 
 def _first(warnings: Sequence[str]) -> list[str]:

@@ -1,4 +1,5 @@
 import datetime as dt
+import json
 import os
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from configs.errors import ModelError
 from features.store.store import Store
-from training.registry.block_files import read_index, read_test, verify_block
+from training.data.arrays import part_of, prefixed
+from training.registry.block_files import read_index, read_part, read_test, verify_block
 from training.registry.block_index import BLOCK_SCHEMA, to_json
 from training.registry.blocks import Block, read_block, write_block
 
@@ -137,17 +139,60 @@ def test_damage_is_an_error_that_names_the_file(tmp_path: Path, suffix: str, dam
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_garbage_of_the_right_size_is_rejected_even_without_verification(tmp_path: Path) -> None:
+def header(**entry: object) -> bytes:
+    text = json.dumps({"daily/a": {"dtype": "F64", "shape": [2], **entry}}).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+BROKEN = {
+    "length": b"\xff" * 8,
+    "text": b"\1" + bytes(7) + b"\xff",
+    "JSON": b"\1" + bytes(7) + b"{",
+    "list": b"\2" + bytes(7) + b"[]",
+    "no offsets": header(),
+    **{f"offsets {found}": header(data_offsets=found) for found in (3, ["", 16], [0, 8, 16], [-8, 8], [8, 0])},
+    "offsets outside": header(data_offsets=[2**40, 2**40 + 16]),
+    "fewer bytes": header(data_offsets=[0, 8]),
+    "type": header(data_offsets=[0, 16], dtype="F7"),
+}
+
+
+@pytest.mark.parametrize("problem", BROKEN)
+def test_a_broken_header_is_an_error_also_where_a_part_is_read(tmp_path: Path, problem: str) -> None:
+    store = Store(tmp_path)
+    write_block(store, PREFIX, block(arrays={"daily/a": np.arange(2.0), "weights": np.zeros(200)}))
+    path = Path(store.path(PREFIX + ".safetensors"))
+    path.write_bytes(BROKEN[problem] + path.read_bytes()[len(BROKEN[problem]) :])
+    with pytest.raises(ModelError, match=r"block-00000\.safetensors' is not a safetensors file \(.*\)\. \S"):
+        read_part(store, PREFIX, read_index(store, PREFIX), "daily")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing"])
+def test_a_part_of_a_file_that_is_not_whole_is_an_error(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
     write_block(store, PREFIX, block())
-    for suffix in (".safetensors", ".test.parquet"):
-        path = Path(store.path(PREFIX + suffix))
-        before = path.read_bytes()
-        path.write_bytes(b"\xff" * len(before))
-        with pytest.raises(ModelError, match="is not a"):
-            read_block(store, PREFIX, verify=False)
-        path.write_bytes(before)
-    assert read_block(store, PREFIX, verify=False).symbols == ("AAPL", "^GSPC")
+    path = Path(store.path(PREFIX + ".safetensors"))
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "truncated":
+        path.write_bytes(data[:-1])
+    with pytest.raises(ModelError, match=f"holds {len(data) - 1} bytes" if damage == "truncated" else "is missing"):
+        read_part(store, PREFIX, read_index(store, PREFIX), "daily")
+
+
+@settings(max_examples=60, deadline=None)
+@given(ARRAYS, ARRAYS)
+def test_a_part_is_read_as_it_was_written(
+    tmp_path_factory: pytest.TempPathFactory, part: dict[str, np.ndarray], others: dict[str, np.ndarray]
+) -> None:
+    store = Store(tmp_path_factory.mktemp("store"))
+    write_block(store, PREFIX, block(arrays={**others, **prefixed("daily", part)}))
+    found = read_part(store, PREFIX, read_index(store, PREFIX), "daily")
+    assert found.keys() == part.keys()
+    expected = part_of(read_block(store, PREFIX).arrays, "daily")
+    for name in part:
+        assert found[name].dtype == expected[name].dtype
+        np.testing.assert_array_equal(found[name], expected[name])
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def test_scores_cover_all_blocks_and_memory_holds_a_few(manager, tiny_config, tm
     tracemalloc.stop()
     assert result.summary == pytest.approx(expected, nan_ok=True)
     assert manager.manifest("direction").metrics["log_loss"] == expected["log_loss"]
-    assert peak < 8 * block, f"{peak} bytes at most for 24 blocks of {block}"
+    assert peak < 6 * block, f"{peak} bytes at most for 24 blocks of {block}"
 
 
 def test_a_block_that_is_damaged_outside_its_sums_is_not_published(manager, tiny_config):
