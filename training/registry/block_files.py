@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from configs.errors import ModelError, UnreadableError
+from configs.safe_json import parse_json
 from features.store.store import Store
 from training.data.arrays import part_of
 from training.registry.block_index import (
@@ -174,7 +175,7 @@ def _excerpt(file: pa.NativeFile, size: int, start: str) -> bytes:
     if length > size - 8:
         raise ValueError(f"a header of {length} bytes")
     header, data, at = dict[str, Any](), list[bytes](), 0
-    for name, entry in json.loads(file.read_at(length, 8)).items():
+    for name, entry in parse_json(file.read_at(length, 8)).items():
         if name.startswith(start):
             first, last = entry["data_offsets"]
             if not 0 <= first <= last <= size - 8 - length:

@@ -149,6 +149,7 @@ BROKEN = {
     "text": b"\1" + bytes(7) + b"\xff",
     "JSON": b"\1" + bytes(7) + b"{",
     "list": b"\2" + bytes(7) + b"[]",
+    "depth": b"\x10'\0\0\0\0\0\0" + b"[" * 10_000,
     "no offsets": header(),
     **{f"offsets {found}": header(data_offsets=found) for found in (3, ["", 16], [0, 8, 16], [-8, 8], [8, 0])},
     "offsets outside": header(data_offsets=[2**40, 2**40 + 16]),
@@ -160,7 +161,7 @@ BROKEN = {
 @pytest.mark.parametrize("problem", BROKEN)
 def test_a_broken_header_is_an_error_also_where_a_part_is_read(tmp_path: Path, problem: str) -> None:
     store = Store(tmp_path)
-    write_block(store, PREFIX, block(arrays={"daily/a": np.arange(2.0), "weights": np.zeros(200)}))
+    write_block(store, PREFIX, block(arrays={"daily/a": np.arange(2.0), "weights": np.zeros(2000)}))
     path = Path(store.path(PREFIX + ".safetensors"))
     path.write_bytes(BROKEN[problem] + path.read_bytes()[len(BROKEN[problem]) :])
     with pytest.raises(ModelError, match=r"block-00000\.safetensors' is not a safetensors file \(.*\)\. \S"):
