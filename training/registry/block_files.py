@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy.typing as npt
@@ -63,11 +64,9 @@ def read_part(store: Store, prefix: str, index: BlockIndex, part: str) -> dict[s
     """
     path, record = store.path(prefix + ARRAYS), index.files[ARRAYS]
     try:
-        with store.open(prefix + ARRAYS) as file:
+        with _missing_explained(path), store.open(prefix + ARRAYS) as file:
             _check_size(path, file.size(), record)
             data = _excerpt(file, record.size, f"{part}/")
-    except FileNotFoundError as error:
-        raise UnreadableError(f"{path!r} is missing. {RESTORE}.") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UnreadableError(f"{path!r} is not a safetensors file ({error}). {RESTORE}.") from error
     return part_of(_arrays(path, data), part)
@@ -148,10 +147,16 @@ def _checked(store: Store, prefix: str, suffix: str, index: BlockIndex) -> bytes
 
 
 def _bytes(store: Store, relative: str) -> bytes:
-    try:
+    with _missing_explained(store.path(relative)):
         return store.read(relative)
+
+
+@contextmanager
+def _missing_explained(path: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
-        raise UnreadableError(f"{store.path(relative)!r} is missing. {RESTORE}.") from error
+        raise UnreadableError(f"{path!r} is missing. {RESTORE}.") from error
 
 
 def _check_size(path: str, size: int, record: FileRecord) -> None:
