@@ -30,6 +30,7 @@ _PATIENCE_S = 600.0
 _MOST_STARTS = 10
 _SETTLE_S = 10.0
 _START_S = 120.0
+_KILL_S = 10.0
 _LEAVE_S = 1.0
 _POLL_S = 0.5
 _RESERVE_S = 1.0
@@ -85,8 +86,10 @@ class _Driver:
     def do_all(self, first: Progress, on_progress: Callable[[Progress], None]) -> None:
         """Work until every job has ended; the first group starts while the queue's process still starts.
 
-        Ray Train takes up to 15 seconds to end a group whose workers have no jobs, so it does that in the background.
+        Ray Train takes up to 15 seconds to end a group whose workers have no jobs, so the last group is killed. No
+        thread may wait for Ray Train when Ray is shut down: Ray frees what that thread reads (SIGSEGV).
         """
+        wait_s = _KILL_S
         try:
             self._start(first)
             while (now := ray.get(self._queue.progress.remote())).jobs_done < now.jobs:
@@ -99,16 +102,13 @@ class _Driver:
                 else:
                     self._review(self._group, now)
             on_progress(now)
-        except Exception:
-            if self._group is not None:
-                self._group.kill()
-            raise
-        except BaseException:  # an interrupt: Ray ends what is left when this process does
-            if self._group is not None:
-                self._group.kill(_LEAVE_S)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # an interrupt: Ray ends what is left when this process does
+                wait_s = _LEAVE_S
             raise
         finally:
             if self._group is not None:
+                self._group.kill(wait_s)
                 self._group.delete_files()
 
     def _check(self, now: Progress) -> None:
@@ -137,7 +137,7 @@ class _Driver:
         for worker in ray.get(self._queue.workers.remote()):  # Ray Train ended the group while they worked
             ray.get(self._queue.remove.remote(worker.name, "group"))
         if group.has_ended(0):  # perhaps because its controller died, which leaves the processors reserved
-            group.kill()
+            group.kill(_KILL_S)
         group.delete_files()
         self._failure, self._group = group.failure, None
         self._failed_starts += not group.peak
@@ -151,7 +151,7 @@ class _Driver:
         group.peak = max(group.peak, working)
         if not group.peak and not nodes.keys() >= self._nodes:
             logger.info("a node died while %d workers were starting: they are started again", group.size)
-            group.kill()
+            group.kill(_KILL_S)
             return
         starting = group.peak < group.size and time.monotonic() - group.started < _START_S
         possible = min(self._run.workers or left, left, room(self._run, list(nodes.values())))

@@ -33,7 +33,6 @@ from training.run.queue import Worker, classify_error
 
 _POLL_S = 0.5
 _WATCH_S = 2.0
-_CALL_S = 10.0
 _FOLDER = "runs/ray"
 # Ray Train would stop the whole group when a node announces its end; its death costs only the jobs that run there.
 _NO_PREEMPTION_WATCHER = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
@@ -83,7 +82,7 @@ class WorkerGroup:
                 ),
             ),
         )
-        self._thread = threading.Thread(target=self._fit, args=(trainer,), daemon=True)
+        self._thread = threading.Thread(target=self._fit, args=(trainer,), name="worker-group", daemon=True)
         self._thread.start()
 
     def has_ended(self, wait_s: float) -> bool:
@@ -96,7 +95,7 @@ class WorkerGroup:
         self.is_draining = True
         ray.get(self._queue.drain.remote(self._name))
 
-    def kill(self, wait_s: float = _CALL_S) -> None:
+    def kill(self, wait_s: float) -> None:
         """Kill Ray Train's controller, and with it all workers; nothing happens before the controller has started.
 
         Each of two calls is waited for at most ``wait_s``.

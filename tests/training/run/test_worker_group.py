@@ -1,5 +1,7 @@
 """Worker groups on a real cluster of two processors: what is free, what a killed group leaves, what is refused."""
 
+import threading
+
 import pytest
 from waiting import wait_until
 
@@ -51,7 +53,7 @@ def test_a_group_that_is_killed_while_it_starts_frees_its_processors(ray_cluster
     queue = ray.remote(num_cpus=0)(JobQueue).remote(JOBS, 0)
     group = WorkerGroup(Store(tmp_path), "plan", queue, RunConfig(), 2)
     wait_until(lambda: free_cpus() == 0)
-    wait_until(lambda: group.kill() or group.has_ended(0))  # nothing happens before the controller has started
+    wait_until(lambda: group.kill(10) or group.has_ended(0))  # nothing happens before the controller has started
     assert isinstance(group.failure, ray.exceptions.RayActorError)
     wait_until(lambda: free_cpus() == 2)
     group.delete_files()
@@ -73,3 +75,11 @@ def test_a_failed_job_is_tried_again_and_then_reported_with_its_reason(ray_clust
     done = run_on_ray(Store(tmp_path), "missing", JobQueue(JOBS[:1], 1), RunConfig(workers=1), lambda now: None)
     assert "the plan of run missing is no longer in" in done.failed["runs/x/0"]
     assert done.failed["runs/x/0"].endswith("; tried 2 times")
+
+
+def test_no_thread_waits_for_ray_after_a_run(ray_cluster, tmp_path):
+    """Such a thread reads memory that Ray's end frees: SIGSEGV after all work is done."""
+    from training.run.distributed import run_on_ray
+
+    run_on_ray(Store(tmp_path), "missing", JobQueue(JOBS[:1], 0), RunConfig(workers=1), lambda now: None)
+    assert "worker-group" not in [thread.name for thread in threading.enumerate()]
