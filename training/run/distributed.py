@@ -134,15 +134,20 @@ class _Driver:
         self._nodes = frozenset(nodes)
 
     def _end(self, group: WorkerGroup) -> None:
-        for worker in ray.get(self._queue.workers.remote()):  # Ray Train ended the group while they worked
-            ray.get(self._queue.remove.remote(worker.name, "group"))
-        if group.has_ended(0):  # perhaps because its controller died, which leaves the processors reserved
-            group.kill(_KILL_S)
-        group.delete_files()
-        self._failure, self._group = group.failure, None
-        self._failed_starts += not group.peak
-        self._ended = time.monotonic()
+        """Kill a group that Ray Train has ended or will end, and take its workers' jobs back.
+
+        Its controller may have died by itself, which leaves the processors reserved; and no thread of a former group
+        may live at the end of the run. Draining ends a worker that joins so late that nothing would notice its death.
+        """
+        self._failure = group.failure  # the kill would be one, too
         why = "drained" if group.is_draining else last_line(self._failure) if self._failure else "all its workers died"
+        group.drain()
+        group.kill(_KILL_S)
+        for worker in ray.get(self._queue.workers.remote()):
+            ray.get(self._queue.remove.remote(worker.name, "group"))
+        group.delete_files()
+        self._group, self._ended = None, time.monotonic()
+        self._failed_starts += not group.peak
         logger.info("a group of %d workers has ended: %s", group.size, why)
 
     def _review(self, group: WorkerGroup, now: Progress) -> None:
