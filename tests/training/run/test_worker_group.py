@@ -93,10 +93,10 @@ def test_a_drained_group_is_ended_before_the_next_one_starts(ray_cluster, tmp_pa
     wait_until(lambda: free_cpus() == 2)
     queue = ray.remote(num_cpus=0)(JobQueue).remote(JOBS, 0)
     driver = _Driver(Store(tmp_path), "missing", queue, RunConfig(workers=1))
-    driver._start(ray.get(queue.progress.remote()))
+    begin = ray.get(queue.progress.remote())
+    group = wait_until(lambda: driver._start(begin) or driver._group)
     wait_until(lambda: ray.get(queue.progress.remote()).failed == len(JOBS))
-    driver._group.drain()
-    group = driver._group
+    group.drain()
     driver._end(group)
     assert group.has_ended(0)
     wait_until(lambda: free_cpus() == 2)
